@@ -1,0 +1,1 @@
+"""Readers of neighbour tables with a scikit-learn face."""

@@ -1,0 +1,1 @@
+"""Producers and refiners of neighbour tables."""
