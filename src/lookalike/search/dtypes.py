@@ -1,0 +1,128 @@
+"""Which dtype a number is searched in: the nearest native one that changes no value.
+
+========================== ============================================================
+input                      searched as
+========================== ============================================================
+uint8, int8                as they are, without a copy
+float32, float64           as they are, without a copy
+bool                       uint8
+float16                    float32
+other integers             uint8 or int8 if every value fits, else float32 if no
+                           magnitude exceeds 2**24, else float64 up to 2**53;
+                           beyond that `ValueError`
+longdouble                 float64 if every value is a float64, else `ValueError`
+object holding numbers     float64, by scikit-learn's validation
+complex, str, bytes, dates `ValueError` or `TypeError`, by scikit-learn's validation
+========================== ============================================================
+
+So an answer never depends on the dtype that the same numbers happened to arrive in.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+NATIVE = tuple(np.dtype(name) for name in ("uint8", "int8", "float32", "float64"))
+
+FLOAT32_INTEGERS = 2**24
+"""Every integer up to this magnitude is a float32."""
+
+FLOAT64_INTEGERS = 2**53
+"""Every integer up to this magnitude is a float64."""
+
+
+def to_native(array: NDArray[Any], name: str = "X") -> NDArray[Any]:
+    """Convert an array of numbers by the table above.
+
+    Parameters
+    ----------
+    array : ndarray of any numeric dtype, not empty
+    name : str, default="X"
+        What the error messages call it.
+
+    Returns
+    -------
+    ndarray of uint8, int8, float32 or float64, C-contiguous
+        The array itself where nothing had to change.
+
+    Raises
+    ------
+    ValueError
+        If no native dtype holds every value.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> to_native(np.array([[0, 255]])).dtype, to_native(np.array([[-1, 255]])).dtype
+    (dtype('uint8'), dtype('float32'))
+    """
+    # ascontiguousarray also turns a foreign byte order into this machine's.
+    return np.ascontiguousarray(array, dtype=_native_dtype(array, name))
+
+
+def _native_dtype(array: NDArray[Any], name: str) -> np.dtype[Any]:
+    dtype = array.dtype.newbyteorder("=")
+    if dtype in NATIVE:
+        return dtype
+    if dtype.kind == "b":
+        return np.dtype(np.uint8)
+    if dtype.kind in "iu":
+        return _smallest_holding(int(array.min()), int(array.max()), name)
+    if dtype == np.float16:
+        return np.dtype(np.float32)
+    if exactly(array, np.float64) is None:
+        raise ValueError(
+            f"{name} of dtype {dtype} holds values that are not exact in float64, the widest "
+            f"dtype searched; round them yourself with {name}.astype(numpy.float64)"
+        )
+    return np.dtype(np.float64)
+
+
+def _smallest_holding(low: int, high: int, name: str) -> np.dtype[Any]:
+    """The first native dtype that holds every integer in low..high exactly."""
+    limits = (0, 255), (-128, 127), _symmetric(FLOAT32_INTEGERS), _symmetric(FLOAT64_INTEGERS)
+    for dtype, (least, most) in zip(NATIVE, limits, strict=True):
+        if least <= low and high <= most:
+            return dtype
+    raise ValueError(
+        f"{name} holds integers from {low} to {high}, but beyond ±2**53 not every integer is "
+        "exact in float64, the widest dtype searched; subtract an offset or scale them down"
+    )
+
+
+def _symmetric(limit: int) -> tuple[int, int]:
+    return -limit, limit
+
+
+def exactly(array: NDArray[Any], dtype: DTypeLike) -> NDArray[Any] | None:
+    """The array in another dtype, or None if a value would change.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> exactly(np.array([0.0, 255.0]), np.uint8)
+    array([  0, 255], dtype=uint8)
+    >>> exactly(np.array([0.5]), np.uint8) is None
+    True
+    """
+    if np.can_cast(array.dtype, dtype, "safe"):
+        return np.ascontiguousarray(array, dtype=dtype)
+    with np.errstate(invalid="ignore", over="ignore"):
+        converted = np.ascontiguousarray(array, dtype=dtype)
+    return converted if np.array_equal(converted, array) else None
+
+
+def common_dtype(a: np.dtype[Any], b: np.dtype[Any]) -> np.dtype[Any]:
+    """The smallest native dtype that holds every value of two native dtypes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> common_dtype(np.dtype(np.uint8), np.dtype(np.int8))
+    dtype('float32')
+    """
+    common = np.result_type(a, b)
+    return common if common in NATIVE else np.dtype(np.float32)

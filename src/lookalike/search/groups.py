@@ -1,0 +1,77 @@
+"""Groups: rows that may never be neighbours of one another, such as folds or siblings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Codes = NDArray[np.int64]
+
+
+def encode_groups(exclude: Any, n_queries: int | None, n_rows: int) -> tuple[Codes, Codes]:
+    """Turn the `exclude` argument of a search into one int64 code a query and one a row.
+
+    Parameters
+    ----------
+    exclude : None, array-like of shape (n_rows,), or pair of array-likes
+        Without queries (leave-one-out): the group of every row; None makes each row a
+        group of its own. With queries: the pair ``(query_groups, row_groups)``.
+    n_queries : int or None
+        None means leave-one-out: the queries are the rows.
+    n_rows : int
+
+    Returns
+    -------
+    query_groups : ndarray of shape (n_queries,), int64
+    row_groups : ndarray of shape (n_rows,), int64
+        Equal codes exactly where the labels are equal.
+
+    Raises
+    ------
+    ValueError
+        If a number of labels is not the number of queries or rows.
+    TypeError
+        If `exclude` has the wrong form or a label is not hashable.
+    """
+    if n_queries is None:
+        groups = np.arange(n_rows) if exclude is None else _encode(exclude, n_rows, "rows")
+        return groups, groups
+    if not isinstance(exclude, tuple | list) or len(exclude) != 2:
+        raise TypeError(
+            "exclude must be the pair (query_groups, row_groups) when X is given, "
+            f"got {type(exclude).__name__}"
+        )
+    query_labels, row_labels = (list(_labels(labels)) for labels in exclude)
+    _check_length(query_labels, n_queries, "queries")
+    _check_length(row_labels, n_rows, "rows")
+    codes = _encode(query_labels + row_labels, n_queries + n_rows, "queries and rows")
+    return codes[:n_queries], codes[n_queries:]
+
+
+def _encode(labels: Any, n_expected: int, of_what: str) -> Codes:
+    labels = list(_labels(labels))
+    _check_length(labels, n_expected, of_what)
+    seen: dict[Any, int] = {}
+    return np.fromiter((seen.setdefault(label, len(seen)) for label in labels), np.int64)
+
+
+def _labels(labels: Any) -> Iterable[Any]:
+    """The labels as Python objects: hashing those is several times faster than NumPy's."""
+    if hasattr(labels, "__array__"):
+        labels = np.asarray(labels)
+        if labels.ndim != 1:
+            raise ValueError(f"exclude holds groups of shape {labels.shape}; give one label a row")
+        return labels.tolist()  # type: ignore[no-any-return]
+    if isinstance(labels, str) or not isinstance(labels, Iterable):
+        raise TypeError(f"exclude must hold one group label a row, got {labels!r}")
+    return labels
+
+
+def _check_length(labels: list[Any], n_expected: int, of_what: str) -> None:
+    if len(labels) != n_expected:
+        raise ValueError(
+            f"exclude gives {len(labels)} group labels for {n_expected} {of_what}; give one each"
+        )

@@ -1,0 +1,135 @@
+"""Searches that the native index does not do, handed over to scikit-learn and announced.
+
+The native index knows dense rows and four metrics. Everything else that scikit-learn's
+`NearestNeighbors` does (other metrics, callables, precomputed distances, sparse matrices,
+radius queries) is its own work here, under the same face.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from sklearn import neighbors
+
+from lookalike.search.table import Neighbors
+
+NATIVE_METRICS = {
+    "euclidean": "euclidean",
+    "l2": "euclidean",
+    "sqeuclidean": "sqeuclidean",
+    "cosine": "cosine",
+    "manhattan": "manhattan",
+    "l1": "manhattan",
+    "cityblock": "manhattan",
+}
+"""scikit-learn's names of the metrics that the native index knows."""
+
+MINKOWSKI = {1: "manhattan", 2: "euclidean"}
+"""The Minkowski metrics among them, by p."""
+
+
+class HandOverWarning(UserWarning):
+    """A search is done by scikit-learn, at its speed, and not by the native index."""
+
+
+def announce(what: str) -> None:
+    """Warn that scikit-learn does the work."""
+    warnings.warn(
+        f"{what}: the work is handed over to scikit-learn, at its speed. The native index "
+        f"searches dense rows with metric in {sorted(NATIVE_METRICS)} or minkowski with p=1 "
+        "or 2, without metric_params",
+        HandOverWarning,
+        stacklevel=3,
+    )
+
+
+def native_metric(metric: Any, p: float | None, metric_params: Any) -> str | None:
+    """The native name of a metric, or None where scikit-learn has to do the search."""
+    if metric_params or not isinstance(metric, str):
+        return None
+    if metric == "minkowski":
+        return None if p is None else MINKOWSKI.get(p)  # type: ignore[call-overload]
+    return NATIVE_METRICS.get(metric)
+
+
+class HandedOver:
+    """Rows searched by scikit-learn, with the interface of `IndexedRows`.
+
+    Parameters
+    ----------
+    rows : ndarray or sparse matrix of shape (n, d)
+    params : dict
+        Parameters of `sklearn.neighbors.NearestNeighbors`.
+    """
+
+    def __init__(self, rows: Any, params: dict[str, Any]) -> None:
+        self.rows = rows
+        self.params = params
+        self.searcher = neighbors.NearestNeighbors(**params).fit(rows)
+
+    def query(
+        self,
+        queries: Any,
+        k: int,
+        *,
+        query_groups: NDArray[np.int64] | None = None,
+        row_groups: NDArray[np.int64] | None = None,
+        n_threads: int = 1,
+        working_memory: int = 256 * 2**20,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Neighbors:
+        """Find the k nearest rows of each query; ties stand as scikit-learn leaves them."""
+        # Groups are kept apart by asking for as many spare neighbours as the largest
+        # excluded group can take away, and dropping those of the same group.
+        spare = 0
+        if query_groups is not None and row_groups is not None:
+            spare = int(excluded_counts(query_groups, row_groups).max())
+        n_queries, wanted = queries.shape[0], k + spare
+        step = max(1, working_memory // (64 * wanted))
+        tables = []
+        for start in range(0, n_queries, step):
+            chunk = slice(start, start + step)
+            distances, indices = self.searcher.kneighbors(queries[chunk], wanted)
+            if query_groups is not None and row_groups is not None:
+                same = row_groups[indices] == query_groups[chunk, None]
+                kept = np.argsort(same, axis=1, kind="stable")[:, :k]
+                indices = np.take_along_axis(indices, kept, axis=1)
+                distances = np.take_along_axis(distances, kept, axis=1)
+            tables.append((indices, distances))
+            if progress is not None:
+                progress(min(start + step, n_queries), n_queries)
+        indices, distances = (np.concatenate(parts) for parts in zip(*tables, strict=True))
+        return Neighbors(indices.astype(np.int64), distances.astype(np.float64))
+
+    def appended(self, rows: Any, n_threads: int) -> HandedOver:
+        """The same search with more rows."""
+        self._check_not_precomputed("partial_fit")
+        if sparse.issparse(self.rows) or sparse.issparse(rows):
+            return HandedOver(sparse.vstack([self.rows, rows], format="csr"), self.params)
+        return HandedOver(np.concatenate([self.rows, rows]), self.params)
+
+    def kept(self, keep: NDArray[np.bool_], n_threads: int) -> HandedOver:
+        """The same search with only the rows marked True."""
+        self._check_not_precomputed("remove")
+        return HandedOver(self.rows[keep], self.params)
+
+    def _check_not_precomputed(self, method: str) -> None:
+        if self.params["metric"] == "precomputed":
+            raise ValueError(
+                f"{method} can not change a matrix of precomputed distances; call fit with the "
+                "distances among the rows you want"
+            )
+
+
+def excluded_counts(
+    query_groups: NDArray[np.int64], row_groups: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """How many rows share the group of each query."""
+    groups, counts = np.unique(row_groups, return_counts=True)
+    at = np.minimum(np.searchsorted(groups, query_groups), len(groups) - 1)
+    return np.where(groups[at] == query_groups, counts[at], 0)

@@ -1,0 +1,467 @@
+"""`NearestNeighbors`: scikit-learn's face of the exact search.
+
+It decides and checks; the rows are searched by the native index (`IndexedRows`) or, where
+that does not know the metric or the kind of data, by scikit-learn (`HandedOver`).
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any, Self
+
+import numpy as np
+from scipy import sparse
+from sklearn import get_config
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted
+
+from lookalike.search.dtypes import to_native
+from lookalike.search.groups import encode_groups
+from lookalike.search.handover import HandedOver, announce, excluded_counts, native_metric
+from lookalike.search.rows import IndexedRows
+from lookalike.search.validation import (
+    check_count,
+    check_enough_rows,
+    check_parameters,
+    count_threads,
+    rows_to_keep,
+    validate_rows,
+)
+
+Progress = Callable[[int, int], None]
+
+MIB = 2**20
+
+
+class NearestNeighbors(BaseEstimator):  # type: ignore[misc]
+    """Exact nearest neighbours of images or rows, as a drop-in for scikit-learn's.
+
+    Every answer is exact: distances of integers are computed in integers, those of floats in
+    float64, and of two rows at the same distance the one with the lower index comes first. The
+    answer is therefore the same on every machine, for every number of threads and in every
+    order of the queries.
+
+    Parameters
+    ----------
+    n_neighbors : int, default=5
+        Number of neighbours that `kneighbors` finds where it is not told another.
+    radius : float, default=1.0
+        Radius of `radius_neighbors` where it is not told another.
+    algorithm : {"auto", "ball_tree", "kd_tree", "brute"}, default="auto"
+        Makes no difference to the native search. Handed-over searches pass it on.
+    leaf_size : int, default=30
+        As `algorithm`.
+    metric : str or callable, default="minkowski"
+        Native are "euclidean" ("l2", "minkowski" with p=2), "sqeuclidean", "cosine" and
+        "manhattan" ("l1", "cityblock", "minkowski" with p=1). Any other of scikit-learn's,
+        among them callables and "precomputed", is handed over to scikit-learn with a
+        `HandOverWarning`. With "cosine" a row of zeros is at distance 1 from every row.
+    p : float, default=2
+        Power of the Minkowski metric.
+    metric_params : dict, default=None
+        Further arguments of the metric; if there are any the search is handed over.
+    n_jobs : int, default=None
+        Number of threads: None and -1 are all CPUs, -2 all but one. The answer does not
+        depend on it.
+    working_memory : float, default=256
+        MiB that a search may use beyond rows, queries and answer, whatever their number.
+
+    Attributes
+    ----------
+    n_features_in_ : int
+        Width of the rows; for images the number of their values.
+    feature_names_in_ : ndarray of shape (n_features_in_,), object
+        Column names, if X was a DataFrame with string column names.
+    image_shape_ : tuple of int or None
+        ``(h, w)`` or ``(h, w, c)`` if X held images.
+    n_samples_fit_ : int
+        Number of rows.
+    effective_metric_ : str or callable
+        Metric the distances are in, such as "euclidean" for "minkowski" with p=2.
+    effective_metric_params_ : dict
+        Its further arguments.
+
+    Notes
+    -----
+    Rows of uint8, int8, float32 and float64 are searched as they are and kept by reference:
+    do not change the array afterwards. Other dtypes convert by the table in
+    `lookalike.search.dtypes`, which changes no value. Queries may have another dtype than the
+    rows; where the rows' dtype does not hold them exactly both are compared in one that does
+    (for float32 rows and float64 queries that costs a float64 copy of the rows, made once).
+
+    Several threads may search one fitted object at once. `fit`, `partial_fit` and `remove`
+    must not run while others search. Should one of them fail, the object stays as it was.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from lookalike import NearestNeighbors
+    >>> images = load_digits().images.astype("uint8")
+    >>> search = NearestNeighbors(n_neighbors=3).fit(images[:1000])
+    >>> distances, indices = search.kneighbors(images[1000:1002])
+    >>> indices
+    array([[994, 972, 517],
+           [970, 929, 919]])
+    >>> (distances**2).round()
+    array([[145., 245., 398.],
+           [575., 648., 682.]])
+    """
+
+    def __init__(
+        self,
+        *,
+        n_neighbors: int = 5,
+        radius: float = 1.0,
+        algorithm: str = "auto",
+        leaf_size: int = 30,
+        metric: str | Callable[..., float] = "minkowski",
+        p: float = 2,
+        metric_params: dict[str, Any] | None = None,
+        n_jobs: int | None = None,
+        working_memory: float = 256,
+    ) -> None:
+        self.n_neighbors = n_neighbors
+        self.radius = radius
+        self.algorithm = algorithm
+        self.leaf_size = leaf_size
+        self.metric = metric
+        self.p = p
+        self.metric_params = metric_params
+        self.n_jobs = n_jobs
+        self.working_memory = working_memory
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Take the rows to search and build the index over them.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d), images of shape (n, h, w) or (n, h, w, c), \
+                DataFrame, CPU tensor or sparse matrix
+            The rows; with metric="precomputed" the square matrix of their distances.
+        y : ignored
+
+        Returns
+        -------
+        self : NearestNeighbors
+
+        Raises
+        ------
+        ValueError
+            If X is empty, ragged, not numeric or not finite, holds a value that no native
+            dtype holds exactly, or if a parameter is out of range.
+        TypeError
+            If a parameter has the wrong type or X can not be read as an array.
+
+        Warns
+        -----
+        HandOverWarning
+            If the search is handed over to scikit-learn.
+        """
+        check_parameters(self.get_params(deep=False))
+        fitted = copy.copy(self)
+        rows, fitted.image_shape_ = validate_rows(
+            fitted, X, reset=True, allow_nan=self._allows_nan()
+        )
+        metric = native_metric(self.metric, self.p, self.metric_params)
+        if metric is None:
+            announce(f"metric={self.metric!r}, p={self.p}, metric_params={self.metric_params}")
+        elif sparse.issparse(rows):
+            announce("sparse rows")
+        if metric is None or sparse.issparse(rows):
+            handed_over = HandedOver(rows, self._handed_over_params())
+            fitted.effective_metric_ = handed_over.searcher.effective_metric_
+            fitted.effective_metric_params_ = handed_over.searcher.effective_metric_params_
+            return self._become(fitted, handed_over)
+        fitted.effective_metric_, fitted.effective_metric_params_ = metric, {}
+        indexed = IndexedRows(to_native(rows), metric)
+        return self._become(fitted, indexed.build(count_threads(self.n_jobs)))
+
+    def partial_fit(self, X: Any, y: Any = None) -> Self:
+        """Add rows after those fitted so far; the first call is `fit`.
+
+        Every call copies the rows it finds, so many rows are better added in few calls.
+
+        Parameters
+        ----------
+        X : array-like as in `fit`, of the fitted width or image shape
+        y : ignored
+
+        Returns
+        -------
+        self : NearestNeighbors
+
+        Raises
+        ------
+        ValueError, TypeError
+            As `fit`; or if X has another width, or metric="precomputed".
+        """
+        if not hasattr(self, "_searcher"):
+            return self.fit(X)
+        rows = self._validate_like_fitted(X)
+        if isinstance(self._searcher, IndexedRows) and sparse.issparse(rows):
+            raise ValueError(
+                "sparse rows can not be added to dense ones; pass X.toarray(), or fit all of "
+                "them as one sparse matrix"
+            )
+        grown = self._searcher.appended(rows, count_threads(self.n_jobs))
+        return self._become(copy.copy(self), grown)
+
+    def remove(self, ids: Any) -> Self:
+        """Forget rows exactly: afterwards all is as if they had never been fitted.
+
+        The rows that stay keep their order and are numbered anew, as by `numpy.delete`. The
+        index is built again from them alone.
+
+        Parameters
+        ----------
+        ids : int or array-like of int
+            Numbers of the rows to forget.
+
+        Returns
+        -------
+        self : NearestNeighbors
+
+        Raises
+        ------
+        ValueError
+            If an id is no row's or given twice, if no row would stay, or if
+            metric="precomputed".
+        TypeError
+            If ids are not integers.
+
+        Examples
+        --------
+        >>> from lookalike import NearestNeighbors
+        >>> search = NearestNeighbors(n_neighbors=1).fit([[0], [4], [9]])
+        >>> search.remove([0]).kneighbors([[0]])
+        (array([[4.]]), array([[0]]))
+        """
+        check_is_fitted(self)
+        keep = rows_to_keep(ids, self.n_samples_fit_)
+        kept = self._searcher.kept(keep, count_threads(self.n_jobs))
+        return self._become(copy.copy(self), kept)
+
+    def kneighbors(
+        self,
+        X: Any = None,
+        n_neighbors: int | None = None,
+        return_distance: bool = True,
+        *,
+        exclude: Any = None,
+        progress: Progress | None = None,
+    ) -> Any:
+        """Find the nearest rows of each query.
+
+        Parameters
+        ----------
+        X : array-like as in `fit`, default=None
+            The queries. None is leave-one-out: every fitted row is a query, and is not its own
+            neighbour.
+        n_neighbors : int, default=None
+            None is the estimator's own.
+        return_distance : bool, default=True
+        exclude : array-like or pair of array-likes of hashable labels, default=None
+            Groups, such as folds or the siblings of one image: rows of a query's own group are
+            never its neighbours. With X=None the group of each fitted row, shape
+            (n_samples_fit,); with X the pair ``(query_groups, row_groups)``.
+        progress : callable, default=None
+            Called now and then as ``progress(done, total)`` with numbers of queries, at last
+            with ``done == total``. What it raises ends the search.
+
+        Returns
+        -------
+        distances : ndarray of shape (n_queries, n_neighbors), float64
+            In the unit of the metric, nearest first; only if `return_distance`.
+        indices : ndarray of shape (n_queries, n_neighbors), int64
+            The rows, of equally distant ones the lowest index first.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ValueError
+            If X does not match the fitted rows, or is not finite; if fewer than `n_neighbors`
+            rows remain for a query; if labels are too many or too few.
+        TypeError
+            If n_neighbors is not an integer, or `exclude` has the wrong form.
+
+        Examples
+        --------
+        >>> from lookalike import NearestNeighbors
+        >>> search = NearestNeighbors(n_neighbors=1).fit([[0], [1], [5]])
+        >>> distances, indices = search.kneighbors()
+        >>> distances.ravel(), indices.ravel()
+        (array([1., 1., 4.]), array([1, 0, 1]))
+        >>> distances, indices = search.kneighbors(exclude=["a", "a", "b"])
+        >>> distances.ravel(), indices.ravel()
+        (array([5., 4., 4.]), array([2, 2, 1]))
+        """
+        check_is_fitted(self)
+        k = check_count(self.n_neighbors if n_neighbors is None else n_neighbors, "n_neighbors")
+        searcher: Any = self._searcher
+        queries = searcher.rows if X is None else self._validate_like_fitted(X)
+        if sparse.issparse(queries) and isinstance(searcher, IndexedRows):
+            searcher = self._hand_over("sparse queries")
+        n_queries, n_rows = queries.shape[0], self.n_samples_fit_
+        query_groups = row_groups = excluded = None
+        if X is None or exclude is not None:
+            query_groups, row_groups = encode_groups(
+                exclude, None if X is None else n_queries, n_rows
+            )
+            excluded = excluded_counts(query_groups, row_groups)
+        check_enough_rows(k, n_rows, n_queries, excluded)
+        indices, distances = searcher.query(
+            queries,
+            k,
+            query_groups=query_groups,
+            row_groups=row_groups,
+            n_threads=count_threads(self.n_jobs),
+            working_memory=int(self.working_memory * MIB),
+            progress=progress,
+        )
+        return (distances, indices) if return_distance else indices
+
+    def kneighbors_graph(
+        self, X: Any = None, n_neighbors: int | None = None, mode: str = "connectivity"
+    ) -> Any:
+        """The nearest rows of each query as a sparse graph.
+
+        Parameters
+        ----------
+        X, n_neighbors
+            As in `kneighbors`.
+        mode : {"connectivity", "distance"}, default="connectivity"
+            What stands on an edge: 1, or the distance.
+
+        Returns
+        -------
+        graph : CSR matrix of shape (n_queries, n_samples_fit), float64
+            `graph[i, j]` is the edge from query i to row j; distances of 0 are stored.
+
+        Raises
+        ------
+        ValueError, TypeError, NotFittedError
+            As `kneighbors`; or if mode is unknown.
+        """
+        check_is_fitted(self)
+        if mode not in ("connectivity", "distance"):
+            raise ValueError(
+                'Unsupported mode, must be one of "connectivity", or "distance" but got '
+                f'"{mode}" instead'
+            )
+        distances, indices = self.kneighbors(X, n_neighbors)
+        data = distances if mode == "distance" else np.ones_like(distances)
+        n_queries, k = indices.shape
+        # scikit-learn's releases differ in which of SciPy's two interfaces they return.
+        as_array = get_config().get("sparse_interface") == "sparray"
+        return (sparse.csr_array if as_array else sparse.csr_matrix)(
+            (data.ravel(), indices.ravel(), np.arange(0, n_queries * k + 1, k)),
+            shape=(n_queries, self.n_samples_fit_),
+        )
+
+    def radius_neighbors(
+        self,
+        X: Any = None,
+        radius: float | None = None,
+        return_distance: bool = True,
+        sort_results: bool = False,
+    ) -> Any:
+        """Find the rows within a radius of each query; handed over to scikit-learn.
+
+        Parameters
+        ----------
+        X : array-like as in `fit`, default=None
+            None is leave-one-out.
+        radius : float, default=None
+            None is the estimator's own.
+        return_distance : bool, default=True
+        sort_results : bool, default=False
+            Whether the nearest come first.
+
+        Returns
+        -------
+        distances : ndarray of shape (n_queries,) of float arrays
+            Only if `return_distance`.
+        indices : ndarray of shape (n_queries,) of integer arrays
+
+        Warns
+        -----
+        HandOverWarning
+            Where the metric is a native one.
+        """
+        check_is_fitted(self)
+        queries = None if X is None else self._validate_like_fitted(X)
+        return self._scikit_learn("radius_neighbors").radius_neighbors(
+            queries, radius, return_distance, sort_results
+        )
+
+    def radius_neighbors_graph(
+        self,
+        X: Any = None,
+        radius: float | None = None,
+        mode: str = "connectivity",
+        sort_results: bool = False,
+    ) -> Any:
+        """The rows within a radius as a sparse graph; handed over to scikit-learn.
+
+        Parameters
+        ----------
+        X, radius, sort_results
+            As in `radius_neighbors`.
+        mode : {"connectivity", "distance"}, default="connectivity"
+
+        Returns
+        -------
+        graph : CSR matrix of shape (n_queries, n_samples_fit)
+
+        Warns
+        -----
+        HandOverWarning
+            Where the metric is a native one.
+        """
+        check_is_fitted(self)
+        queries = None if X is None else self._validate_like_fitted(X)
+        return self._scikit_learn("radius_neighbors_graph").radius_neighbors_graph(
+            queries, radius, mode, sort_results
+        )
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        tags.input_tags.sparse = True
+        tags.input_tags.pairwise = self.metric == "precomputed"
+        tags.input_tags.positive_only = self.metric == "precomputed"
+        tags.input_tags.allow_nan = self._allows_nan()
+        return tags
+
+    def _become(self, fitted: Self, searcher: IndexedRows | HandedOver) -> Self:
+        """Take over a new state in one step, so that what failed before it changed nothing."""
+        fitted._searcher = searcher
+        fitted.n_samples_fit_ = searcher.rows.shape[0]
+        self.__dict__ = fitted.__dict__
+        return self
+
+    def _validate_like_fitted(self, X: Any) -> Any:
+        rows, _ = validate_rows(self, X, reset=False, allow_nan=self._allows_nan())
+        if isinstance(self._searcher, IndexedRows) and not sparse.issparse(rows):
+            return to_native(rows)
+        return rows
+
+    def _allows_nan(self) -> bool:
+        return isinstance(self.metric, str) and self.metric == "nan_euclidean"
+
+    def _handed_over_params(self) -> dict[str, Any]:
+        params: dict[str, Any] = self.get_params(deep=False)
+        del params["working_memory"]
+        return params
+
+    def _hand_over(self, what: str) -> HandedOver:
+        announce(what)
+        return HandedOver(self._searcher.rows, self._handed_over_params())
+
+    def _scikit_learn(self, method: str) -> Any:
+        searcher = self._searcher
+        if isinstance(searcher, IndexedRows):
+            searcher = self._hand_over(method)
+        return searcher.searcher

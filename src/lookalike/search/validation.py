@@ -1,0 +1,252 @@
+"""What users pass in, checked: images or rows, parameters, numbers of neighbours, row ids.
+
+Every error has scikit-learn's exception type and names the value, the limit and the cure.
+"""
+
+from __future__ import annotations
+
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+from joblib import effective_n_jobs
+from numpy.typing import NDArray
+from scipy.sparse import issparse
+from sklearn.utils.validation import validate_data
+
+ALGORITHMS = ("auto", "ball_tree", "kd_tree", "brute")
+
+
+def validate_rows(
+    estimator: Any, X: Any, *, reset: bool, allow_nan: bool = False
+) -> tuple[Any, tuple[int, ...] | None]:
+    """Check images or rows and lay them out as rows, changing no dtype of numbers.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Its `n_features_in_` and `feature_names_in_` are set if `reset`, else compared, and
+        so is its `image_shape_`.
+    X : array-like of shape (n, d), (n, h, w) or (n, h, w, c), DataFrame or sparse matrix
+    reset : bool
+        True for the data to be fitted.
+    allow_nan : bool, default=False
+
+    Returns
+    -------
+    rows : ndarray of shape (n, d), C-contiguous, or CSR matrix
+    image_shape : tuple of int or None
+        ``(h, w)`` or ``(h, w, c)`` if X held images.
+
+    Raises
+    ------
+    ValueError
+        If X is empty, ragged, has another width or image shape than the fitted rows, or holds
+        NaN, infinity, complex numbers or text.
+    TypeError
+        If X can not be read as an array, such as a tensor on a device.
+    """
+    image_shape = None
+    # Frames keep their column names, and sparse matrices their zeros, for `validate_data`.
+    if not issparse(X) and not hasattr(X, "columns"):
+        X = _read_array(X)
+        if X.ndim in (3, 4):
+            image_shape = X.shape[1:]
+            _check_image_shape(estimator, image_shape, reset)
+            X = X.reshape(len(X), -1) if X.size else X.reshape(0, 1)
+        _check_width(estimator, X, reset)
+    rows = validate_data(
+        estimator,
+        X,
+        reset=reset,
+        accept_sparse="csr",
+        order="C",
+        ensure_all_finite="allow-nan" if allow_nan else True,
+    )
+    return rows, image_shape
+
+
+def _read_array(X: Any) -> NDArray[Any]:
+    if isinstance(X, np.ndarray):
+        return X
+    try:
+        return np.asarray(X)
+    except ValueError as error:
+        if isinstance(X, list | tuple):
+            raise ValueError(
+                f"X is ragged ({error}); every row needs the same length and every image the "
+                "same shape: pad, crop or resize them"
+            ) from error
+        raise
+    except (TypeError, RuntimeError) as error:
+        raise TypeError(
+            f"X of type {type(X).__name__} can not be read as an array ({error}); a tensor must "
+            "lie in CPU memory without gradient: X.detach().cpu()"
+        ) from error
+
+
+def _check_image_shape(estimator: Any, shape: tuple[int, ...], reset: bool) -> None:
+    fitted = None if reset else estimator.image_shape_
+    if fitted is not None and shape != fitted:
+        raise ValueError(
+            f"X holds images of shape {shape}, but {type(estimator).__name__} was fitted on "
+            f"images of shape {fitted}; resize them to that shape"
+        )
+
+
+def _check_width(estimator: Any, X: NDArray[Any], reset: bool) -> None:
+    """Raise scikit-learn's error with a cure added; what is not 2-D or empty it finds itself."""
+    if reset or X.ndim != 2 or X.shape[1] in (0, estimator.n_features_in_):
+        return
+    raise ValueError(
+        f"X has {X.shape[1]} features, but {type(estimator).__name__} is expecting "
+        f"{estimator.n_features_in_} features as input; give queries the width of the fitted "
+        "rows, or fit again"
+    )
+
+
+def check_parameters(params: dict[str, Any]) -> None:
+    """Check the constructor's parameters that scikit-learn's `NearestNeighbors` has too, and
+    `working_memory`; metric and metric_params are checked where they are used.
+
+    Raises
+    ------
+    ValueError, TypeError
+        Naming the parameter, its value and what is allowed.
+    """
+    for name in ("n_neighbors", "leaf_size"):
+        if params[name] is not None:
+            check_count(params[name], name)
+    if params["algorithm"] not in ALGORITHMS:
+        raise ValueError(f"algorithm={params['algorithm']!r} is none of {ALGORITHMS}")
+    _check_real("radius", params["radius"], allow_zero=True)
+    _check_real("p", params["p"], allow_zero=False)
+    _check_real("working_memory", params["working_memory"], allow_zero=False)
+    count_threads(params["n_jobs"])
+
+
+def check_count(value: Any, name: str) -> int:
+    """Check a number of things.
+
+    Raises
+    ------
+    TypeError
+        If it is not an integer.
+    ValueError
+        If it is not positive.
+    """
+    if not isinstance(value, Integral) or isinstance(value, bool):
+        raise TypeError(
+            f"{name} does not take {type(value)} value, enter integer value; got {value!r}"
+        )
+    if value <= 0:
+        raise ValueError(f"Expected {name} > 0. Got {value}; give at least 1")
+    return int(value)
+
+
+def _check_real(name: str, value: Any, *, allow_zero: bool) -> None:
+    if value is None and name != "working_memory":
+        return
+    limit = ">= 0" if allow_zero else "> 0"
+    if not isinstance(value, Real) or isinstance(value, bool):
+        raise TypeError(f"{name}={value!r} is not a number; give a number {limit}")
+    if not (float(value) > 0 or (allow_zero and value == 0)):
+        raise ValueError(f"{name}={value!r} is out of range; give a number {limit}")
+
+
+def count_threads(n_jobs: int | None) -> int:
+    """The number of threads that `n_jobs` asks for, counted as joblib does.
+
+    None means all CPUs of this process, as -1 does.
+
+    Raises
+    ------
+    TypeError
+        If it is not an integer.
+    ValueError
+        If it is 0.
+    """
+    if n_jobs is None:
+        n_jobs = -1
+    if not isinstance(n_jobs, Integral) or isinstance(n_jobs, bool):
+        raise TypeError(f"n_jobs={n_jobs!r} is not an integer; use None or -1 for all CPUs")
+    if n_jobs == 0:
+        raise ValueError("n_jobs=0 asks for no thread at all; use None or -1 for all CPUs")
+    return int(effective_n_jobs(int(n_jobs)))
+
+
+def check_enough_rows(
+    n_neighbors: int, n_rows: int, n_queries: int, excluded: NDArray[np.int64] | None
+) -> None:
+    """Check that every query has `n_neighbors` rows to choose from.
+
+    Parameters
+    ----------
+    n_neighbors : int
+    n_rows : int
+    n_queries : int
+    excluded : ndarray of shape (n_queries,), int64, or None
+        How many rows are kept from each query.
+
+    Raises
+    ------
+    ValueError
+        Naming the first query that has too few.
+    """
+    if n_neighbors > n_rows:
+        raise ValueError(
+            f"Expected n_neighbors <= n_samples_fit, but n_neighbors = {n_neighbors}, "
+            f"n_samples_fit = {n_rows}, n_samples = {n_queries}; lower n_neighbors or add rows"
+        )
+    if excluded is None:
+        return
+    short = np.flatnonzero(n_rows - excluded < n_neighbors)
+    if short.size:
+        query = int(short[0])
+        raise ValueError(
+            f"n_neighbors={n_neighbors} but for query {query} only "
+            f"{n_rows - int(excluded[query])} of {n_rows} rows remain outside its own group, and "
+            f"too few for {short.size} of {n_queries} queries; lower n_neighbors, add rows or "
+            "make the groups smaller"
+        )
+
+
+def rows_to_keep(ids: Any, n_rows: int) -> NDArray[np.bool_]:
+    """Check the ids of rows to remove and mark the rows that stay.
+
+    Parameters
+    ----------
+    ids : int or array-like of int
+        Each in 0..n_rows-1, none twice.
+    n_rows : int
+
+    Returns
+    -------
+    ndarray of shape (n_rows,), bool
+
+    Raises
+    ------
+    TypeError
+        If an id is not an integer.
+    ValueError
+        If an id is out of range or given twice, or no row would stay.
+    """
+    ids = np.atleast_1d(np.asarray(ids))
+    if ids.size == 0:
+        return np.ones(n_rows, dtype=bool)
+    if ids.ndim != 1 or ids.dtype.kind not in "iu":
+        raise TypeError(
+            f"ids must be a flat list of row numbers, got {ids.dtype} of shape {ids.shape}; "
+            "turn a mask into ids with numpy.flatnonzero(mask)"
+        )
+    wrong = ids[(ids < 0) | (ids >= n_rows)]
+    if wrong.size:
+        raise ValueError(f"id {wrong[0]} is not a row: rows are numbered 0 to {n_rows - 1}")
+    unique, counts = np.unique(ids, return_counts=True)
+    if unique.size < ids.size:
+        raise ValueError(f"id {unique[counts > 1][0]} is given more than once; name each row once")
+    if unique.size == n_rows:
+        raise ValueError(f"all {n_rows} rows would be removed; keep at least one, or fit again")
+    keep = np.ones(n_rows, dtype=bool)
+    keep[ids] = False
+    return keep
