@@ -1,0 +1,178 @@
+"""Read and recognise IDX files, the format of MNIST, compressed with gzip or not.
+
+An IDX file is two zero bytes, a byte for the type, a byte for the number of dimensions, each
+dimension as a big-endian 32-bit integer, then the values in big-endian C order (Y. LeCun,
+C. Cortes, C. Burges, "The MNIST database of handwritten digits"). The layout admits exactly one
+file for a given array, so an array's content hash is the hash of the file it came from.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import re
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lookalike.images.errors import DatasetError
+from lookalike.images.limits import (
+    MAX_BYTES,
+    check_deflated_bytes,
+    check_promised_bytes,
+    check_stored_bytes,
+    read_promised_bytes,
+)
+from lookalike.images.raw import RawDataset, RawPart
+
+_DTYPES: dict[int, np.dtype[Any]] = {
+    0x08: np.dtype(np.uint8),
+    0x09: np.dtype(np.int8),
+    0x0B: np.dtype(">i2"),
+    0x0C: np.dtype(">i4"),
+    0x0D: np.dtype(">f4"),
+    0x0E: np.dtype(">f8"),
+}
+_GZIP_MAGIC = b"\x1f\x8b"
+
+# train-images-idx3-ubyte.gz, t10k-labels.idx1-ubyte, emnist-letters-test-images-idx3-ubyte, ...
+_NAME = re.compile(
+    r"(?:.*[-_.])?(?P<part>train|t10k|test)[-_.](?P<kind>images|labels)[-_.]idx\d-\w+(?:\.gz)?"
+)
+
+
+def read_idx(path: Path, *, max_bytes: int = MAX_BYTES) -> NDArray[Any]:
+    """Read an IDX file, compressed with gzip or not.
+
+    Parameters
+    ----------
+    path : Path
+        The file. Whether it is compressed is told by its first bytes, not by its name.
+    max_bytes : int
+        Bytes the array may take; checked before any memory is set aside.
+
+    Returns
+    -------
+    ndarray
+        The array, in the shape and (native-endian) dtype that the header gives.
+
+    Raises
+    ------
+    DatasetError
+        If the file cannot be read, is no IDX file, is cut short or damaged, has bytes left
+        over, or promises more than ``max_bytes``.
+    """
+    try:
+        size = path.stat().st_size
+        with path.open("rb") as raw:
+            compressed = raw.read(2) == _GZIP_MAGIC
+            raw.seek(0)
+            if not compressed:
+                return _read_array(raw, path, size, compressed=False, max_bytes=max_bytes)
+            with gzip.GzipFile(fileobj=raw) as unpacked:
+                return _read_array(unpacked, path, size, compressed=True, max_bytes=max_bytes)
+    except (OSError, EOFError, zlib.error) as error:
+        raise DatasetError(f"{path} cannot be read: {error}; get the file again") from error
+
+
+def _read_array(
+    stream: io.BufferedIOBase, path: Path, size: int, *, compressed: bool, max_bytes: int
+) -> NDArray[Any]:
+    where = str(path)
+    magic = stream.read(4)
+    if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in _DTYPES or magic[3] == 0:
+        raise DatasetError(
+            f"{where} is no IDX file: it begins with 0x{magic.hex()}, not with two zero bytes, "
+            "a type and a number of dimensions; check that it is the right file"
+        )
+    dtype, n_dims = _DTYPES[magic[2]], magic[3]
+    dims = stream.read(4 * n_dims)
+    if len(dims) < 4 * n_dims:
+        raise DatasetError(f"{where} is cut short within its header; get the file again")
+    shape = tuple(int(n) for n in np.frombuffer(dims, ">u4"))
+
+    # Python's integers, because the product of absurd dimensions overflows NumPy's
+    promised = dtype.itemsize
+    for n in shape:
+        promised *= n
+    check_promised_bytes(promised, where, max_bytes=max_bytes)
+    if compressed:
+        check_deflated_bytes(promised, size, where)
+    else:
+        check_stored_bytes(promised, size - len(magic) - len(dims), where)
+
+    content = read_promised_bytes(stream, promised, where)
+    try:
+        array = np.frombuffer(content, dtype).reshape(shape)
+    except ValueError as error:  # more dimensions than NumPy has
+        raise DatasetError(f"{where}: {n_dims} dimensions cannot be read: {error}") from error
+    return array.astype(array.dtype.newbyteorder("="), copy=False)
+
+
+def content_sha256(array: NDArray[np.uint8]) -> str:
+    """Return the SHA-256 of the uncompressed IDX file that holds this uint8 array."""
+    header = bytes([0, 0, 0x08, array.ndim]) + np.array(array.shape, ">u4").tobytes()
+    digest = hashlib.sha256(header)
+    digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
+
+
+def find_idx_files(folder: Path) -> dict[tuple[str, str], Path]:
+    """Find the IDX files of a folder by their names.
+
+    Returns
+    -------
+    dict
+        The file of each ``(part, kind)``, part "train" or "test", kind "images" or "labels".
+        Of a file that lies there compressed and not, the uncompressed one.
+
+    Raises
+    ------
+    DatasetError
+        If the folder holds two different files of one part and kind.
+    """
+    found: dict[tuple[str, str], Path] = {}
+    for path in sorted(folder.iterdir()):  # a name sorts before the same name with .gz
+        match = _NAME.fullmatch(path.name)
+        if match is None:
+            continue
+        key = ("train" if match["part"] == "train" else "test", match["kind"])
+        if key not in found:
+            found[key] = path
+        elif path.name != f"{found[key].name}.gz":
+            raise DatasetError(
+                f"{folder} holds the {key[0]} {key[1]} twice, {found[key].name} and {path.name}; "
+                "keep each data set in a folder of its own"
+            )
+    return found
+
+
+def read_idx_folder(folder: Path, *, max_bytes: int = MAX_BYTES) -> RawDataset:
+    """Read a folder of IDX files: train images and labels, and the test's where there are any.
+
+    Raises
+    ------
+    DatasetError
+        If a file is missing or cannot be read.
+    """
+    files = find_idx_files(folder)
+    parts: dict[str, RawPart] = {}
+    for part in ("train", "test"):
+        images, labels = files.get((part, "images")), files.get((part, "labels"))
+        if images and labels:
+            parts[part] = RawPart(
+                read_idx(images, max_bytes=max_bytes),
+                read_idx(labels, max_bytes=max_bytes),
+                str(images),
+            )
+        elif images or labels or part == "train":
+            missing = "images" if images is None else "labels"
+            raise DatasetError(
+                f"{folder} holds no file of the {part} {missing} "
+                f"(such as {part}-{missing}-idx{3 if missing == 'images' else 1}-ubyte.gz); add it"
+            )
+    return RawDataset(parts["train"], parts.get("test"), None, str(folder))
