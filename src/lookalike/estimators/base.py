@@ -1,0 +1,283 @@
+"""What classifier and regressor share: a search whose rows carry targets and weights.
+
+A k-nearest-neighbour predictor is a `NearestNeighbors` and a ``y`` beside it. Predicting is
+always the same two steps: search once for the neighbour table, then read it. Only learning the
+targets and reading the table differ, and are left to the subclass (`_learn`, `_read`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import _num_samples, check_array, check_is_fitted
+
+from lookalike.estimators.explanation import Explanation
+from lookalike.estimators.weights import (
+    FloatArray,
+    Weights,
+    check_sample_weight,
+    check_weights,
+    vote_weights,
+)
+from lookalike.search.nearest import NearestNeighbors
+from lookalike.search.table import Neighbors
+from lookalike.search.validation import rows_to_keep
+
+Progress = Callable[[int, int], None]
+
+
+class KNeighborsPredictor(BaseEstimator):  # type: ignore[misc]
+    """Nearest neighbours that predict; the base of classifier and regressor.
+
+    Subclasses implement `_check_targets`, `_learn` and `_read`.
+    """
+
+    _search: NearestNeighbors
+    _y: NDArray[Any]  # (n_rows,) or (n_rows, n_outputs), as given to fit
+    _sample_weight: FloatArray  # (n_rows,)
+    _declared: Any  # the classes that partial_fit was told of, or None
+
+    def __init__(
+        self,
+        n_neighbors: int,
+        *,
+        weights: Weights,
+        algorithm: str,
+        leaf_size: int,
+        p: float,
+        metric: Any,
+        metric_params: dict[str, Any] | None,
+        n_jobs: int | None,
+        working_memory: float,
+    ) -> None:
+        self.n_neighbors = n_neighbors
+        self.weights = weights
+        self.algorithm = algorithm
+        self.leaf_size = leaf_size
+        self.p = p
+        self.metric = metric
+        self.metric_params = metric_params
+        self.n_jobs = n_jobs
+        self.working_memory = working_memory
+
+    @property
+    def n_features_in_(self) -> int:
+        """Number of values of an image."""
+        return int(self._search.n_features_in_)
+
+    @property
+    def feature_names_in_(self) -> Any:
+        """Column names of the training data, where it had some."""
+        return self._search.feature_names_in_
+
+    @property
+    def n_samples_fit_(self) -> int:
+        """Number of training images."""
+        return int(self._search.n_samples_fit_)
+
+    @property
+    def image_shape_(self) -> Any:
+        """``(h, w)`` or ``(h, w, c)`` if the training data were images."""
+        return self._search.image_shape_
+
+    @property
+    def effective_metric_(self) -> Any:
+        """Metric the distances are in."""
+        return self._search.effective_metric_
+
+    @property
+    def effective_metric_params_(self) -> Any:
+        """Its further arguments."""
+        return self._search.effective_metric_params_
+
+    def kneighbors(
+        self,
+        X: Any = None,
+        n_neighbors: int | None = None,
+        return_distance: bool = True,
+        *,
+        exclude: Any = None,
+        progress: Progress | None = None,
+    ) -> Any:
+        """Find the training images nearest to each query: `NearestNeighbors.kneighbors`."""
+        return self._fitted_search().kneighbors(
+            X, n_neighbors, return_distance, exclude=exclude, progress=progress
+        )
+
+    def kneighbors_graph(
+        self, X: Any = None, n_neighbors: int | None = None, mode: str = "connectivity"
+    ) -> Any:
+        """Return neighbours as a sparse graph: `NearestNeighbors.kneighbors_graph`."""
+        return self._fitted_search().kneighbors_graph(X, n_neighbors, mode)
+
+    def explain(self, X: Any = None, *, progress: Progress | None = None) -> Explanation:
+        """Return the neighbours behind each prediction, and what each of them counted.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_queries, n_features) or (n_queries, h, w[, c]), or None
+            Queries, in the layout of the training images. None explains every training image
+            by the others (leave-one-out).
+        progress : callable, default=None
+            Called as ``progress(done, total)`` with the number of queries searched.
+
+        Returns
+        -------
+        Explanation
+            ``indices``, ``distances``, ``labels``, ``shares`` (summing to 1 for each query)
+            and ``prediction``.
+
+        Raises
+        ------
+        ValueError
+            As ``predict`` does.
+        """
+        table, weights = self._neighbors(X, progress)
+        return Explanation(
+            indices=table.indices,
+            distances=table.distances,
+            labels=self._y[table.indices],
+            shares=weights / weights.sum(axis=1, keepdims=True),
+            prediction=self._read(table, weights),
+        )
+
+    def remove(self, ids: ArrayLike) -> Self:
+        """Forget training images; afterwards the model is as if it had never seen them.
+
+        Parameters
+        ----------
+        ids : int or array-like of int
+            Training rows, as in the ``indices`` of a neighbour table. The rows that stay keep
+            their order and are numbered anew.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If an id is no row's or given twice, or if no row would stay.
+        TypeError
+            If ids are not integers.
+        """
+        search = self._fitted_search()
+        keep = rows_to_keep(ids, self.n_samples_fit_)
+        y, sample_weight = self._y[keep], self._sample_weight[keep]
+        learned = self._learn(y, sample_weight, self._declared)
+        return self._become(search.remove(ids), y, sample_weight, self._declared, learned)
+
+    # A step that fails changes nothing: fit, partial_fit and remove check and learn targets
+    # first, then let the search change (which is as careful), and only then keep all of it.
+
+    def _fit(self, X: Any, y: Any, sample_weight: ArrayLike | None, declared: Any = None) -> Self:
+        check_weights(self.weights)
+        y, sample_weight = self._check_rows(X, y, sample_weight)
+        learned = self._learn(y, sample_weight, declared)
+        search = NearestNeighbors(
+            n_neighbors=self.n_neighbors,
+            algorithm=self.algorithm,
+            leaf_size=self.leaf_size,
+            metric=self.metric,
+            p=self.p,
+            metric_params=self.metric_params,
+            n_jobs=self.n_jobs,
+            working_memory=self.working_memory,
+        )
+        return self._become(search.fit(X), y, sample_weight, declared, learned)
+
+    def _append(
+        self, X: Any, y: Any, sample_weight: ArrayLike | None, declared: Any = None
+    ) -> Self:
+        if not hasattr(self, "_search"):
+            return self._fit(X, y, sample_weight, declared)
+        y, sample_weight = self._check_rows(X, y, sample_weight)
+        if y.shape[1:] != self._y.shape[1:]:
+            raise ValueError(
+                f"y has shape {y.shape} but earlier targets had shape {self._y.shape}; "
+                "give as many outputs as before"
+            )
+        y = np.concatenate([self._y, y])
+        sample_weight = np.concatenate([self._sample_weight, sample_weight])
+        declared = self._declared if declared is None else declared
+        learned = self._learn(y, sample_weight, declared)
+        search = self._fitted_search().partial_fit(X)
+        return self._become(search, y, sample_weight, declared, learned)
+
+    def _become(
+        self,
+        search: NearestNeighbors,
+        y: NDArray[Any],
+        sample_weight: FloatArray,
+        declared: Any,
+        learned: dict[str, Any],
+    ) -> Self:
+        self._search = search
+        self._y = y
+        self._sample_weight = sample_weight
+        self._declared = declared
+        self.__dict__.update(learned)
+        return self
+
+    def _check_rows(
+        self, X: Any, y: Any, sample_weight: ArrayLike | None
+    ) -> tuple[NDArray[Any], FloatArray]:
+        if y is None:
+            raise ValueError(
+                f"{type(self).__name__} requires y to be passed, but the target y is None; "
+                "give one target per training image"
+            )
+        y = self._check_targets(y)
+        if len(y) != _num_samples(X):
+            raise ValueError(
+                f"y has {len(y)} targets but X has {_num_samples(X)} images; "
+                "give one target per training image"
+            )
+        return y, check_sample_weight(sample_weight, len(y))
+
+    def _fitted_search(self) -> NearestNeighbors:
+        """Return the search, told what ``set_params`` may change without a new fit."""
+        check_is_fitted(self)
+        return self._search.set_params(  # type: ignore[no-any-return]
+            n_neighbors=self.n_neighbors, n_jobs=self.n_jobs, working_memory=self.working_memory
+        )
+
+    def _neighbors(self, X: Any, progress: Progress | None = None) -> tuple[Neighbors, FloatArray]:
+        """Search, and return the neighbour table and what each neighbour counts."""
+        distances, indices = self.kneighbors(X, progress=progress)
+        weights = vote_weights(distances, indices, self.weights, self._row_weights())
+        return Neighbors(indices, distances), weights
+
+    def _check_targets(self, y: Any) -> NDArray[Any]:
+        """Return y as a new array of shape (n_rows,) or (n_rows, n_outputs)."""
+        raise NotImplementedError
+
+    def _learn(self, y: NDArray[Any], sample_weight: FloatArray, declared: Any) -> dict[str, Any]:
+        """Return the attributes that follow from the targets of all rows."""
+        return {}
+
+    def _row_weights(self) -> FloatArray:
+        """Return what each training row counts wherever it is a neighbour."""
+        return self._sample_weight
+
+    def _read(self, table: Neighbors, weights: FloatArray) -> NDArray[Any]:
+        """Return the predictions that a table stands for."""
+        raise NotImplementedError
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "_search")
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags = NearestNeighbors(metric=self.metric).__sklearn_tags__().input_tags
+        tags.target_tags.multi_output = True
+        return tags
+
+
+def check_target_array(y: Any, dtype: Any) -> NDArray[Any]:
+    """Return y as a finite array of at most two dimensions, never the caller's own."""
+    return np.array(check_array(y, ensure_2d=False, dtype=dtype, input_name="y"))

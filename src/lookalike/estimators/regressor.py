@@ -1,0 +1,162 @@
+"""The k-nearest-neighbours regressor: an average over the most alike images."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import RegressorMixin
+
+from lookalike.estimators.base import KNeighborsPredictor, check_target_array
+from lookalike.estimators.votes import target_averages
+from lookalike.estimators.weights import FloatArray, Weights
+from lookalike.search.table import Neighbors
+
+
+class KNeighborsRegressor(RegressorMixin, KNeighborsPredictor):  # type: ignore[misc]
+    """Predict numbers as the average over the training images nearest to an image.
+
+    A drop-in for scikit-learn's class of the same name: same parameters, same predictions to
+    rounding, always in float64, except where two training images are at exactly the same
+    distance from a query. Here the one with the lower index comes first, always.
+
+    Parameters
+    ----------
+    n_neighbors : int, default=5
+        How many of the nearest training images are averaged.
+    weights : {"uniform", "distance"}, callable or None, default="uniform"
+        What a neighbour counts in the average. "uniform" (or None): 1. "distance":
+        1 / distance; where some neighbours are at distance zero these alone count, each 1. A
+        callable takes distances of shape (n_queries, n_neighbors) to non-negative weights of
+        that shape.
+    algorithm, leaf_size, metric, p, metric_params, n_jobs
+        How neighbours are searched: see `NearestNeighbors`.
+    working_memory : float, default=256
+        MiB that a search and the averaging may use beyond data and answer.
+
+    Attributes
+    ----------
+    n_samples_fit_, n_features_in_ : int
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+    effective_metric_ : str or callable
+
+    See Also
+    --------
+    KNeighborsClassifier : Lets the neighbours vote for classes instead.
+
+    Examples
+    --------
+    The lower half of a one, guessed from its upper half:
+
+    >>> from sklearn.datasets import load_digits
+    >>> from lookalike import KNeighborsRegressor
+    >>> images = load_digits().images
+    >>> upper, lower = images[:, :4], images[:, 4:].reshape(len(images), -1)
+    >>> knn = KNeighborsRegressor(weights="distance").fit(upper[:1500], lower[:1500])
+    >>> knn.predict(upper[1500:1501]).reshape(4, 8).round().astype(int)
+    array([[ 0,  0,  2,  3, 12, 13,  2,  0],
+           [ 0,  2,  3,  3, 10, 12,  2,  0],
+           [ 0,  1,  3,  3, 12, 15,  5,  0],
+           [ 0,  0,  0,  1, 11, 15,  5,  0]])
+    """
+
+    def __init__(
+        self,
+        n_neighbors: int = 5,
+        *,
+        weights: Weights = "uniform",
+        algorithm: str = "auto",
+        leaf_size: int = 30,
+        p: float = 2,
+        metric: Any = "minkowski",
+        metric_params: dict[str, Any] | None = None,
+        n_jobs: int | None = None,
+        working_memory: float = 256,
+    ) -> None:
+        super().__init__(
+            n_neighbors,
+            weights=weights,
+            algorithm=algorithm,
+            leaf_size=leaf_size,
+            p=p,
+            metric=metric,
+            metric_params=metric_params,
+            n_jobs=n_jobs,
+            working_memory=working_memory,
+        )
+
+    def fit(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
+        """Remember training images and their targets.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or (n_samples, h, w[, c])
+            Training images, in any form `NearestNeighbors` takes.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Finite numbers.
+        sample_weight : array-like of shape (n_samples,), default=None
+            What each image counts in an average; one of weight 0 still takes its place among
+            the k nearest.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If ``y`` and ``X`` differ in length, targets are not finite numbers, weights are
+            negative, or a parameter is out of its range.
+        """
+        return self._fit(X, y, sample_weight)
+
+    def partial_fit(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
+        """Add training images; afterwards the model is as if fitted on all of them at once.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As in `fit`.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            As in `fit`.
+        """
+        return self._append(X, y, sample_weight)
+
+    def predict(self, X: Any) -> FloatArray:
+        """Return the average target of each image's neighbours.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_queries, n_features) or (n_queries, h, w[, c]), or None
+            None predicts every training image from the others (leave-one-out).
+
+        Returns
+        -------
+        ndarray of shape (n_queries,) or (n_queries, n_outputs), float64
+
+        Raises
+        ------
+        ValueError
+            If ``X`` does not fit the training images, ``n_neighbors`` exceeds their number, or
+            all neighbours of a query weigh zero.
+        """
+        return self._read(*self._neighbors(X))
+
+    def _check_targets(self, y: Any) -> NDArray[Any]:
+        return check_target_array(y, dtype="numeric")
+
+    def _read(self, table: Neighbors, weights: FloatArray) -> FloatArray:
+        averages = target_averages(
+            table.indices,
+            weights,
+            self._y.reshape(len(self._y), -1),
+            working_memory=self.working_memory,
+        )
+        return averages if self._y.ndim == 2 else averages[:, 0]

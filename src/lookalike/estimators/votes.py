@@ -1,0 +1,167 @@
+"""Readers of a neighbour table: what the neighbours' labels and targets say about a query.
+
+Pure functions of a table's ``indices``, of what is known about the training rows and of the
+``weights`` of the neighbours, so one table can be read many times. Votes are added nearest first
+in float64: two classes whose votes are the same numbers tie exactly, and the lower class wins.
+
+Work is cut into batches of queries or of outputs, so that memory beyond the answer stays within
+``working_memory`` MiB.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+from sklearn.utils import gen_batches
+
+FloatArray = NDArray[np.float64]
+Indices = NDArray[np.int64]
+Codes = NDArray[np.integer[Any]]
+
+
+class Winners(NamedTuple):
+    """The winning class of each query.
+
+    Attributes
+    ----------
+    codes : ndarray of shape (n_queries,), intp
+        The class with most votes; of equal ones the lowest.
+    probabilities : ndarray of shape (n_queries,), float64
+        Its share of the votes.
+    """
+
+    codes: NDArray[np.intp]
+    probabilities: FloatArray
+
+
+def class_votes(indices: Indices, weights: FloatArray, codes: Codes, n_classes: int) -> FloatArray:
+    """Add up the weights of each query's neighbours, class by class.
+
+    Parameters
+    ----------
+    indices, weights : ndarray of shape (n_queries, n_neighbors)
+        Training rows and what each of them counts.
+    codes : ndarray of shape (n_rows,), integer
+        The class of each training row, in ``range(n_classes)``.
+    n_classes : int
+
+    Returns
+    -------
+    ndarray of shape (n_queries, n_classes), float64
+
+    Examples
+    --------
+    >>> class_votes(np.array([[0, 1, 2]]), np.array([[1.0, 0.5, 0.25]]), np.array([0, 1, 1]), 3)
+    array([[1.  , 0.75, 0.  ]])
+    """
+    n_queries = len(indices)
+    # One histogram over (query, class) cells serves all queries at once.
+    cells = codes[indices] + n_classes * np.arange(n_queries)[:, np.newaxis]
+    votes = np.bincount(cells.ravel(), weights.ravel(), minlength=n_queries * n_classes)
+    return votes.astype(np.float64, copy=False).reshape(n_queries, n_classes)
+
+
+def class_probabilities(
+    indices: Indices,
+    weights: FloatArray,
+    codes: Codes,
+    n_classes: int,
+    *,
+    working_memory: float = 256,
+) -> FloatArray:
+    """Return each class's share of the votes.
+
+    Parameters
+    ----------
+    indices, weights, codes, n_classes
+        As in `class_votes`; some neighbour of every query has a positive weight.
+    working_memory : float, default=256
+        MiB beyond the answer.
+
+    Returns
+    -------
+    ndarray of shape (n_queries, n_classes), float64
+        Rows sum to 1.
+    """
+    shares = np.empty((len(indices), n_classes))
+    for batch in _vote_batches(indices, n_classes, working_memory):
+        votes = class_votes(indices[batch], weights[batch], codes, n_classes)
+        shares[batch] = votes / votes.sum(axis=1, keepdims=True)
+    return shares
+
+
+def winning_classes(
+    indices: Indices,
+    weights: FloatArray,
+    codes: Codes,
+    n_classes: int,
+    *,
+    working_memory: float = 256,
+) -> Winners:
+    """Return the class with most votes and its share of them.
+
+    Parameters
+    ----------
+    indices, weights, codes, n_classes, working_memory
+        As in `class_probabilities`.
+
+    Returns
+    -------
+    Winners
+    """
+    winners = np.empty(len(indices), dtype=np.intp)
+    shares = np.empty(len(indices))
+    for batch in _vote_batches(indices, n_classes, working_memory):
+        votes = class_votes(indices[batch], weights[batch], codes, n_classes)
+        winners[batch] = votes.argmax(axis=1)
+        shares[batch] = votes.max(axis=1) / votes.sum(axis=1)
+    return Winners(winners, shares)
+
+
+def target_averages(
+    indices: Indices, weights: FloatArray, targets: NDArray[Any], *, working_memory: float = 256
+) -> FloatArray:
+    """Average the neighbours' targets by their weights.
+
+    Parameters
+    ----------
+    indices, weights : ndarray of shape (n_queries, n_neighbors)
+        Training rows and what each of them counts; some weight of every query is positive.
+    targets : ndarray of shape (n_rows, n_outputs), any real dtype
+    working_memory : float, default=256
+        MiB beyond the answer.
+
+    Returns
+    -------
+    ndarray of shape (n_queries, n_outputs), float64
+
+    Examples
+    --------
+    >>> target_averages(np.array([[0, 1]]), np.array([[3.0, 1.0]]), np.array([[0.0], [1.0]]))
+    array([[0.25]])
+    """
+    n_queries, n_neighbors = indices.shape
+    n_rows, n_outputs = targets.shape
+    # Weighted sums of rows are one product with a sparse matrix: row i holds query i's weights.
+    starts = np.arange(n_queries + 1) * n_neighbors
+    mixing = csr_array((weights.ravel(), indices.ravel(), starts), shape=(n_queries, n_rows))
+    total = weights.sum(axis=1, keepdims=True)
+
+    averages = np.empty((n_queries, n_outputs))
+    # The product makes a float64 copy of the targets and one of the answer.
+    for batch in _batches(n_outputs, 8 * (n_rows + 2 * n_queries), working_memory):
+        averages[:, batch] = (mixing @ targets[:, batch]) / total
+    return averages
+
+
+def _vote_batches(indices: Indices, n_classes: int, working_memory: float) -> list[slice]:
+    n_queries, n_neighbors = indices.shape
+    # A query's votes and shares, its cells and their codes.
+    return _batches(n_queries, 8 * (2 * n_classes + 3 * n_neighbors), working_memory)
+
+
+def _batches(n_items: int, bytes_per_item: int, working_memory: float) -> list[slice]:
+    return list(gen_batches(n_items, max(1, int(working_memory * 2**20) // bytes_per_item)))

@@ -1,0 +1,231 @@
+"""How much each neighbour counts: weights from its distance, times the weight of its row.
+
+Three sources meet here: the ``weights`` parameter (a function of distance), ``sample_weight``
+and ``class_weight`` (numbers that belong to training rows). Their product is the one array
+``(n_queries, n_neighbors)`` that every reader of a neighbour table takes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils import compute_sample_weight
+
+FloatArray = NDArray[np.float64]
+Weights = str | Callable[[FloatArray], Any] | None
+
+
+@dataclass(frozen=True)
+class Softmax:
+    """Weights ``exp(similarity / temperature)`` with similarity = 1 - cosine distance.
+
+    The weighted k-NN protocol by which self-supervised vision models are judged [1]_ [2]_:
+    embeddings, ``metric="cosine"``, 20 or 200 neighbours, temperature 0.07.
+
+    Weights of one query are divided by the greatest of them, so that no temperature overflows;
+    shares of the vote are unchanged by that. Hence only *differences* of distance matter and
+    the weights are well defined for any metric, as ``exp(-distance / temperature)``.
+
+    Parameters
+    ----------
+    temperature : float, default=0.07
+        In the unit of the distance, positive and finite. Towards zero only the nearest
+        neighbour votes, towards infinity all vote alike.
+
+    Raises
+    ------
+    ValueError
+        If the temperature is not a positive finite number.
+
+    References
+    ----------
+    .. [1] Wu, Xiong, Yu, Lin, "Unsupervised feature learning via non-parametric instance
+       discrimination", CVPR 2018, section 3.4.
+    .. [2] Caron et al., "Emerging properties in self-supervised vision transformers",
+       ICCV 2021, section 4.1.
+
+    Examples
+    --------
+    >>> from lookalike import KNeighborsClassifier, Softmax
+    >>> X = [[1.0, 0.0], [0.8, 0.6], [0.6, 0.8], [0.0, 1.0]]
+    >>> knn = KNeighborsClassifier(3, weights=Softmax(0.07), metric="cosine")
+    >>> knn.fit(X, ["east", "east", "north", "north"]).predict_proba([[1.0, 0.0]]).round(4)
+    array([[0.9969, 0.0031]])
+    """
+
+    temperature: float = 0.07
+
+    def __post_init__(self) -> None:
+        if not (self.temperature > 0 and math.isfinite(self.temperature)):
+            raise ValueError(
+                f"temperature={self.temperature!r} but it must be a positive finite number; "
+                "use 0.07 if in doubt"
+            )
+
+    def __call__(self, distances: ArrayLike) -> FloatArray:
+        """Weigh neighbours by their distances.
+
+        Parameters
+        ----------
+        distances : array-like of shape (n_queries, n_neighbors)
+
+        Returns
+        -------
+        ndarray of shape (n_queries, n_neighbors), float64
+            In [0, 1]; the nearest neighbour of every query weighs 1.
+        """
+        d = np.asarray(distances, dtype=np.float64)
+        weights: FloatArray = np.exp((d.min(axis=1, keepdims=True) - d) / self.temperature)
+        return weights
+
+
+def check_weights(weights: Weights) -> None:
+    """Raise ValueError unless ``weights`` is a known name, a callable or None."""
+    if not (weights is None or callable(weights) or weights in ("uniform", "distance")):
+        raise ValueError(
+            f"weights={weights!r} is unknown; use 'uniform', 'distance' or a function "
+            "from distances to weights such as Softmax(0.07)"
+        )
+
+
+def distance_weights(distances: FloatArray, weights: Weights) -> FloatArray:
+    """Apply the ``weights`` parameter to the distances of a neighbour table.
+
+    Parameters
+    ----------
+    distances : ndarray of shape (n_queries, n_neighbors), float64
+    weights : {"uniform", "distance"}, callable or None
+        None means uniform. "distance" is 1 / distance, except that where some neighbours are
+        at distance zero these alone count, each 1 (scikit-learn's rule).
+
+    Returns
+    -------
+    ndarray of shape (n_queries, n_neighbors), float64
+
+    Raises
+    ------
+    ValueError
+        If ``weights`` is unknown, or a callable returns an array of another shape or with
+        negative, infinite or NaN entries.
+    """
+    check_weights(weights)
+    if weights is None or weights == "uniform":
+        return np.ones_like(distances, dtype=np.float64)
+    if callable(weights):
+        # A copy, because a callable may work in place on what explain() shows afterwards.
+        return _check_callable_weights(weights(distances.copy()), distances)
+    with np.errstate(divide="ignore", over="ignore"):
+        inverse = 1.0 / distances
+        # Zero, or so near zero that k such weights have no finite sum.
+        coincident = np.isinf(inverse * distances.shape[1])
+    return np.where(coincident.any(axis=1, keepdims=True), coincident, inverse)
+
+
+def vote_weights(
+    distances: FloatArray, indices: NDArray[np.int64], weights: Weights, row_weights: FloatArray
+) -> FloatArray:
+    """Multiply the weights by distance with the weights of the training rows.
+
+    Parameters
+    ----------
+    distances, indices : ndarray of shape (n_queries, n_neighbors)
+        A neighbour table.
+    weights : {"uniform", "distance"}, callable or None
+    row_weights : ndarray of shape (n_rows,), float64
+        One non-negative weight a training row.
+
+    Returns
+    -------
+    ndarray of shape (n_queries, n_neighbors), float64
+
+    Raises
+    ------
+    ValueError
+        As in `distance_weights`, and if all neighbours of some query weigh zero.
+    """
+    product = distance_weights(distances, weights) * row_weights[indices]
+    mute = np.flatnonzero(~product.any(axis=1))
+    if len(mute):
+        raise ValueError(
+            # The first sentence is scikit-learn's, which callers may look for.
+            "All neighbors of some sample is getting zero weights. Please modify 'weights' to "
+            "avoid this case if you are using a user-defined function. It is so for "
+            f"{len(mute)} of {len(product)} queries, first for query {mute[0]}; else raise "
+            "n_neighbors, or give fewer images a sample_weight or class_weight of 0"
+        )
+    return product
+
+
+def check_sample_weight(sample_weight: ArrayLike | None, n_samples: int) -> FloatArray:
+    """Return one weight a training row, all ones for None.
+
+    Raises
+    ------
+    ValueError
+        If the shape is not ``(n_samples,)``, a weight is negative, infinite or NaN, or all
+        are zero.
+    """
+    if sample_weight is None:
+        return np.ones(n_samples)
+    w = np.array(sample_weight, dtype=np.float64)
+    if w.shape != (n_samples,):
+        raise ValueError(
+            f"sample_weight has shape {w.shape} but there are {n_samples} training images; "
+            f"give one weight an image, shape ({n_samples},)"
+        )
+    _check_non_negative(w, "sample_weight", "set the weight of rows that must not vote to 0")
+    if not w.any():
+        raise ValueError(
+            f"all {n_samples} entries of sample_weight are zero, so nothing could vote; "
+            "give some image a positive weight"
+        )
+    return w
+
+
+def class_weights(class_weight: Any, y: NDArray[Any]) -> FloatArray:
+    """Return the weight of each training row's class, all ones for None.
+
+    Parameters
+    ----------
+    class_weight : dict, "balanced", list of dicts or None
+        As `sklearn.utils.compute_sample_weight` takes it; the weights of several outputs are
+        multiplied.
+    y : ndarray of shape (n_rows,) or (n_rows, n_outputs)
+
+    Raises
+    ------
+    ValueError
+        If ``class_weight`` does not fit the labels or a weight is negative, infinite or NaN.
+    """
+    if class_weight is None:
+        return np.ones(len(y))
+    w: FloatArray = compute_sample_weight(class_weight, y)
+    _check_non_negative(w, f"class_weight={class_weight!r}", "give a class that must not vote 0")
+    return w
+
+
+def _check_callable_weights(returned: Any, distances: FloatArray) -> FloatArray:
+    w = np.asarray(returned, dtype=np.float64)
+    if w.shape != distances.shape:
+        raise ValueError(
+            f"the weights callable returned shape {w.shape} for distances of shape "
+            f"{distances.shape}; it must return one weight a distance"
+        )
+    _check_non_negative(
+        w, "the weights callable", "use weights='distance' where a distance can be 0"
+    )
+    return w
+
+
+def _check_non_negative(values: FloatArray, what: str, cure: str) -> None:
+    bad = ~(np.isfinite(values) & (values >= 0))
+    if bad.any():
+        raise ValueError(
+            f"{what} gives {values[bad][0]} (first of {bad.sum()} such) but weights must be "
+            f"finite and at least 0; {cure}"
+        )

@@ -1,0 +1,43 @@
+"""scikit-learn's own tests of its classifier and regressor, run against ours."""
+
+import pytest
+
+from lookalike import KNeighborsClassifier, KNeighborsRegressor
+from lookalike.estimators.base import KNeighborsPredictor
+from tests.sklearn_suite import (
+    global_dtype,  # noqa: F401  (fixtures of scikit-learn's tests)
+    global_random_seed,  # noqa: F401
+    neighbour_tests,
+)
+
+LEFT_OUT = {
+    "test_unsupervised_inputs": (
+        "fits on a fitted estimator, a BallTree or a KDTree: an input that scikit-learn's "
+        "documentation does not name, and that holds its own structures"
+    ),
+    "test_neighbors_validate_parameters": (
+        "wants 3-D input refused, which holds images here; its other errors are in "
+        "test_bad_input.py"
+    ),
+    "test_neighbors_minkowski_semimetric_algo_warn": (
+        "reads the private attribute _fit_method; the warning is in test_bad_input.py"
+    ),
+    "test_kneighbors_regressor_sparse": (
+        "wants precomputed distances in DOK and BSR matrices refused by the search; the rest "
+        "of it is in test_against_sklearn.py"
+    ),
+}
+
+# Other metrics than the native ones are announced.
+pytestmark = pytest.mark.filterwarnings("ignore::lookalike.search.handover.HandOverWarning")
+
+OURS = {
+    "KNeighborsClassifier": KNeighborsClassifier,
+    "KNeighborsRegressor": KNeighborsRegressor,
+}
+tests = neighbour_tests(OURS, LEFT_OUT)
+# This one tells estimators that take n_neighbors from those that take a radius by their base.
+tests["test_neigh_predictions_algorithm_agnosticity"].__globals__["KNeighborsMixin"] = (
+    KNeighborsPredictor
+)
+globals().update(tests)
