@@ -1,0 +1,98 @@
+# For newcomers:  make tour   make test
+# What CI runs:   make check  (CONTRIBUTING.md tells its parts)
+
+PYTHON ?= python3
+VENV ?= .venv
+CXX ?= c++
+
+bin := $(abspath $(VENV))/bin
+pip_install := $(bin)/pip install --quiet --disable-pip-version-check
+export PATH := $(bin):$(PATH)
+
+installed := $(VENV)/installed
+tools := $(VENV)/tools
+peers := $(VENV)/peers
+native_tests := native clang sanitize threads emulate aarch64
+
+.PHONY: tour test bench check lint types warnings $(native_tests) stub clean
+.NOTPARALLEL:
+
+tour: $(installed)
+	$(bin)/lookalike tour $(ARGS)
+
+test: $(installed)
+	$(bin)/pytest $(ARGS)
+
+bench: $(peers)
+	$(bin)/python benchmarks/search.py $(ARGS)
+
+# The tests come last, so that their count is the last line.
+check: lint types warnings $(native_tests) test
+
+# The package in a virtual environment of its own. Python sources are used where they lie; a
+# change of the native ones, or of what is required, installs again.
+$(installed): pyproject.toml CMakeLists.txt $(wildcard src/core/*)
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit( \
+		"lookalike needs Python 3.11 or newer; name one: make PYTHON=python3.12 ...")'
+	@$(PYTHON) -c 'import pathlib, sys, sysconfig; \
+		pathlib.Path(sysconfig.get_path("include"), "Python.h").exists() or sys.exit( \
+		"this Python has no C headers (Debian: apt-get install python3-dev)")'
+	$(PYTHON) -m venv $(VENV)
+	$(pip_install) --editable '.[test,lint]'
+	@touch $@
+
+# The peers that the benchmarks measure beside ours.
+$(peers): $(installed)
+	$(pip_install) --editable '.[bench]'
+	@touch $@
+
+# What builds native code outside of pip.
+$(tools): $(installed)
+	$(pip_install) 'cmake>=3.25' ninja nanobind
+	@touch $@
+
+lint: $(installed)
+	$(bin)/ruff check .
+	$(bin)/ruff format --check .
+
+types: $(installed)
+	$(bin)/mypy
+
+# The whole extension with warnings as errors. Not so where it is installed: a newcomer's newer
+# compiler knows newer warnings, and must not fail.
+warnings: $(tools)
+	$(bin)/cmake -S . -B build/warnings -G Ninja --log-level=WARNING \
+		-DCMAKE_BUILD_TYPE=Release -DLOOKALIKE_WERROR=ON -DPython_EXECUTABLE=$(bin)/python \
+		-Dnanobind_DIR="$$($(bin)/python -m nanobind --cmake_dir)"
+	$(bin)/cmake --build build/warnings
+
+# The native tests, in each of the ways that tests/native/CMakePresets.json describes.
+$(native_tests): $(tools)
+	@$(needs_$@) \
+	$(bin)/cmake -S tests/native --preset $@ --log-level=WARNING && \
+	$(bin)/cmake --build build/native/$@ && \
+	$(bin)/ctest --test-dir build/native/$@ --output-on-failure --no-tests=error
+
+# $(call needs,a command that shows it is there,what is needed,its Debian packages): where it is
+# missing the target ends, saying so; on CI that is a failure.
+needs = if ! { $(1); } > /dev/null 2>&1; then \
+		echo "make $@: NOT RUN, for want of $(2) (Debian: apt-get install $(3))" >&2; \
+		test "$$CI" != true; exit; \
+	fi;
+compiles = mkdir -p build && echo "int main() {}" | $(CXX) $(1) -x c++ - -o build/probe && build/probe
+
+needs_clang = $(call needs,clang++ --version,clang++,clang)
+needs_sanitize = $(call needs,$(call compiles,-fsanitize=address$(comma)undefined),the sanitizers of $(CXX),libasan8 libubsan1)
+needs_threads = $(call needs,$(call compiles,-fsanitize=thread),the thread sanitizer of $(CXX),libtsan2)
+needs_emulate = $(call needs,echo "#include <simde/x86/avx512.h>" | $(CXX) -E -x c++ -,SIMDe,libsimde-dev)
+needs_aarch64 = $(call needs,aarch64-linux-gnu-g++ --version && qemu-aarch64-static --version,the ARM cross compiler and QEMU,g++-aarch64-linux-gnu qemu-user-static)
+comma := ,
+
+# The type stub of the native module, after a change of bindings.cpp.
+stub: $(tools)
+	$(bin)/python -m nanobind.stubgen -m lookalike._core -o src/lookalike/_core.pyi
+	$(bin)/ruff check --quiet --fix src/lookalike/_core.pyi
+	$(bin)/ruff format --quiet src/lookalike/_core.pyi
+
+clean:
+	rm -rf build dist $(VENV)
