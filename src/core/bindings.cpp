@@ -1,3 +1,190 @@
+// What Python sees of the core. Arrays are checked here and nowhere below.
 #include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
 
-NB_MODULE(_core, m) { m.doc() = "native core of lookalike"; }
+#include <memory>
+#include <stdexcept>
+
+#include "dispatch.hpp"
+#include "search.hpp"
+
+namespace nb = nanobind;
+using namespace nb::literals;
+
+namespace lookalike {
+namespace {
+
+using RowArray = nb::ndarray<nb::ro, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+using FloatVector = nb::ndarray<const float, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+using FloatMatrix = nb::ndarray<const float, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+using Order = nb::ndarray<const std::int32_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+using Groups = nb::ndarray<const std::int64_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+
+DType dtype_of(const RowArray& array) {
+    if (array.dtype() == nb::dtype<std::uint8_t>()) return DType::u8;
+    if (array.dtype() == nb::dtype<std::int8_t>()) return DType::i8;
+    if (array.dtype() == nb::dtype<float>()) return DType::f32;
+    if (array.dtype() == nb::dtype<double>()) return DType::f64;
+    throw std::invalid_argument("rows must be uint8, int8, float32 or float64");
+}
+
+Rows rows_of(const RowArray& array) {
+    return {array.data(), static_cast<std::int64_t>(array.shape(0)), static_cast<std::int64_t>(array.shape(1)),
+            dtype_of(array)};
+}
+
+Metric metric_named(const std::string& name) {
+    if (name == "sqeuclidean") return Metric::squared_euclidean;
+    if (name == "cosine") return Metric::cosine;
+    if (name == "manhattan") return Metric::manhattan;
+    throw std::invalid_argument("metric must be sqeuclidean, cosine or manhattan");
+}
+
+void require(bool condition, const char* message) {
+    if (!condition) throw std::invalid_argument(message);
+}
+
+template <class T> nb::ndarray<nb::numpy, T, nb::ndim<2>> new_matrix(std::size_t rows, std::size_t columns) {
+    T* data = new T[rows * columns];
+    nb::capsule owner(data, [](void* p) noexcept { delete[] static_cast<T*>(p); });
+    return nb::ndarray<nb::numpy, T, nb::ndim<2>>(data, {rows, columns}, owner);
+}
+
+// Keeps the arrays of the rows alive beside the index that points into them.
+class PyIndex {
+public:
+    PyIndex(RowArray rows, const std::string& metric, const std::string& cpu, std::unique_ptr<Projection> projection,
+            std::optional<Order> order, int n_threads)
+        : rows_(std::move(rows)) {
+        std::vector<std::int32_t> positions;
+        if (order) positions.assign(order->data(), order->data() + order->shape(0));
+        require(!projection || positions.size() == rows_.shape(0), "order must name every row");
+        const Rows view = rows_of(rows_);
+        const nb::gil_scoped_release release;
+        index_ = std::make_unique<Index>(kernels_named(cpu), metric_named(metric), view, std::move(projection),
+                                         std::move(positions), n_threads);
+    }
+
+    void append(RowArray rows, int n_threads) {
+        const Rows view = rows_of(rows);
+        require(view.dtype == index_->rows().dtype && view.d == index_->rows().d && view.n >= index_->rows().n,
+                "append takes the old rows followed by new ones");
+        {
+            const nb::gil_scoped_release release;
+            index_->append(view, n_threads);
+        }
+        rows_ = std::move(rows);
+    }
+
+    nb::tuple query(const RowArray& queries, std::int64_t k, const std::optional<Groups>& query_groups,
+                    const std::optional<Groups>& row_groups, int n_threads, std::int64_t working_memory,
+                    const nb::object& progress) const {
+        Request request{rows_of(queries), k};
+        require(request.queries.dtype == index_->rows().dtype && request.queries.d == index_->rows().d,
+                "queries must have the dtype and width of the rows");
+        require(k >= 1, "k must be at least 1");
+        require(query_groups.has_value() == row_groups.has_value(), "groups of queries and of rows go together");
+        if (query_groups) {
+            require(query_groups->shape(0) == queries.shape(0) && row_groups->shape(0) == rows_.shape(0),
+                    "one group a query and one a row");
+            request.query_groups = query_groups->data();
+            request.row_groups = row_groups->data();
+        }
+        require(n_threads >= 1, "n_threads must be at least 1");
+        request.n_threads = n_threads;
+        request.working_memory = working_memory;
+        auto distances = new_matrix<double>(queries.shape(0), static_cast<std::size_t>(k));
+        auto rows = new_matrix<std::int64_t>(queries.shape(0), static_cast<std::size_t>(k));
+        Answer answer{distances.data(), rows.data()};
+        Job job;
+        const Watch watch = [&](std::int64_t done) {
+            const nb::gil_scoped_acquire acquire;
+            if (PyErr_CheckSignals() != 0) throw nb::python_error();
+            if (!progress.is_none()) progress(done, request.queries.n);
+        };
+        // A short search is not worth a thread to watch it.
+        const bool is_short = progress.is_none() && request.queries.n * index_->rows().n < (1 << 22);
+        {
+            const nb::gil_scoped_release release;
+            search(*index_, request, answer, job, is_short ? Watch{} : watch);
+        }
+        if (!progress.is_none()) progress(request.queries.n, request.queries.n);
+        return nb::make_tuple(rows, distances, answer.distances_computed);
+    }
+
+    const Index& index() const { return *index_; }
+
+private:
+    RowArray rows_;
+    std::unique_ptr<Index> index_;
+};
+
+Projection make_projection(FloatVector mean, std::optional<FloatMatrix> basis,
+                                            std::optional<FloatVector> residual, int fine, int columns,
+                                            double fine_scale, double coarse_scale0, double coarse_scale1) {
+    Projection p;
+    const std::size_t d = mean.shape(0);
+    require(fine >= 1 && columns >= fine, "1 <= fine <= columns");
+    require(fine_scale > 0 && coarse_scale0 > 0 && coarse_scale1 > 0, "scales must be positive");
+    p.mean.assign(mean.data(), mean.data() + d);
+    p.fine = fine;
+    p.columns = columns;
+    if (basis) {
+        p.stride = static_cast<int>(basis->shape(1));
+        require(basis->shape(0) == d && p.stride % 16 == 0 && p.stride >= columns,
+                "basis must be d x columns, columns padded to a multiple of 16");
+        p.basis.assign(basis->data(), basis->data() + basis->size());
+    } else {
+        require(static_cast<std::size_t>(columns) == d, "without a basis there are d columns");
+        p.stride = columns;
+    }
+    if (residual) {
+        require(residual->shape(0) == static_cast<std::size_t>(columns), "one residual weight a column");
+        p.residual.assign(residual->data(), residual->data() + columns);
+    }
+    p.fine_scale = fine_scale;
+    p.coarse_scale[0] = coarse_scale0;
+    p.coarse_scale[1] = coarse_scale1;
+    return p;
+}
+
+}  // namespace
+}  // namespace lookalike
+
+NB_MODULE(_core, m) {
+    using namespace lookalike;
+    m.doc() = "Native core of lookalike: plain arrays in, plain arrays out.";
+
+    m.def("available_cpu_paths", [] {
+        std::vector<std::string> names;
+        for (const Kernels* kernels : available_kernels()) names.emplace_back(kernels->name);
+        return names;
+    }, "CPU paths that this machine can run, fastest first.");
+
+    nb::class_<Projection>(m, "Projection", "How an index bounds distances; see src/core/index.hpp.")
+        .def(nb::new_(&make_projection), "mean"_a, "basis"_a.none(), "residual"_a.none(), nb::kw_only(), "fine"_a,
+             "columns"_a, "fine_scale"_a, "coarse_scale0"_a = 1.0, "coarse_scale1"_a = 1.0);
+
+    nb::class_<PyIndex>(m, "Index", "Exact nearest rows of one array.")
+        .def("__init__",
+             [](PyIndex* self, RowArray rows, const std::string& metric, const std::string& cpu,
+                const std::optional<Projection>& projection, std::optional<Order> order, int n_threads) {
+                 new (self) PyIndex(std::move(rows), metric, cpu,
+                                    projection ? std::make_unique<Projection>(*projection) : nullptr,
+                                    std::move(order), n_threads);
+             },
+             "rows"_a, nb::kw_only(), "metric"_a, "cpu"_a, "projection"_a.none() = nb::none(),
+             "order"_a.none() = nb::none(), "n_threads"_a = 1)
+        .def("append", &PyIndex::append, "rows"_a, nb::kw_only(), "n_threads"_a = 1,
+             "Take the old rows followed by new ones in place of the old rows.")
+        .def("query", &PyIndex::query, "queries"_a, "k"_a, nb::kw_only(), "query_groups"_a.none() = nb::none(),
+             "row_groups"_a.none() = nb::none(), "n_threads"_a = 1,
+             "working_memory"_a = 256 << 20, "progress"_a.none() = nb::none(),
+             "Rows (int64), distances (float64; squared for sqeuclidean) and how many exact\n"
+             "distances were computed.")
+        .def_prop_ro("nbytes", [](const PyIndex& self) { return self.index().bytes(); },
+                     "Memory beyond the rows themselves, in bytes.");
+}

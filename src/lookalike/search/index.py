@@ -1,4 +1,9 @@
-"""Exact search in one array of rows (temporary NumPy stand-in of the native index)."""
+"""Exact search in one array of rows: the native index behind every estimator.
+
+The index keeps a reference to the rows, not a copy, and adds one quantised projection of each
+(``projection.py`` chooses it, ``src/core/index.hpp`` explains it). Queries pass a filter of
+integer lower bounds; distances of the survivors are computed from the original values.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +13,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lookalike import _core
+from lookalike.search.cpu import cpu_path
+from lookalike.search.projection import choose_projection
 from lookalike.search.table import Neighbors
 
 METRICS = ("euclidean", "sqeuclidean", "cosine", "manhattan")
+DTYPES = (np.uint8, np.int8, np.float32, np.float64)
+MOST_ROWS = 2**31 - 64
 
 
 class ExactIndex:
@@ -19,16 +29,50 @@ class ExactIndex:
     Parameters
     ----------
     rows : ndarray of shape (n, d), C-contiguous, uint8, int8, float32 or float64, finite
-    metric : one of METRICS
-    n_threads : int >= 1
+        Kept by reference; must not change while the index lives.
+    metric : {"euclidean", "sqeuclidean", "cosine", "manhattan"}, default="euclidean"
+    n_threads : int, default=1
+
+    Examples
+    --------
+    >>> rows = np.array([[0, 0], [0, 3], [4, 0]], dtype=np.uint8)
+    >>> ExactIndex(rows).query(np.array([[0, 0]], dtype=np.uint8), 2)
+    Neighbors(indices=array([[0, 1]]), distances=array([[0., 3.]]))
     """
 
     def __init__(self, rows: NDArray[Any], metric: str = "euclidean", *, n_threads: int = 1) -> None:
+        if len(rows) > MOST_ROWS:
+            raise ValueError(f"{len(rows)} rows but an index holds at most {MOST_ROWS}; split them")
         self.rows = rows
         self.metric = metric
+        native_metric = "sqeuclidean" if metric == "euclidean" else metric
+        self.cpu_path = cpu_path()
+        projection = choose_projection(rows, native_metric)
+        order = None
+        if projection is not None:
+            # A fixed shuffle: the first rows a query meets are a fair sample of all.
+            order = np.random.default_rng(0).permutation(len(rows)).astype(np.int32)
+        self._native = _core.Index(
+            rows,
+            metric=native_metric,
+            cpu=self.cpu_path,
+            projection=projection,
+            order=order,
+            n_threads=n_threads,
+        )
 
-    def append(self, rows: NDArray[Any]) -> None:
-        self.rows = np.concatenate([self.rows, rows])
+    @property
+    def nbytes(self) -> int:
+        """Memory of the index beyond the rows themselves, in bytes."""
+        return self._native.nbytes
+
+    def append(self, rows: NDArray[Any], *, n_threads: int = 1) -> None:
+        """Add rows, of the dtype and width of the others, behind them."""
+        grown = np.concatenate([self.rows, rows])
+        if len(grown) > MOST_ROWS:
+            raise ValueError(f"{len(grown)} rows but an index holds at most {MOST_ROWS}; split them")
+        self._native.append(grown, n_threads=n_threads)
+        self.rows = grown
 
     def query(
         self,
@@ -43,16 +87,32 @@ class ExactIndex:
     ) -> Neighbors:
         """Find the k nearest rows of each query.
 
-        A row whose group equals the query's group is never its neighbour; the caller has
-        made sure that at least k rows remain. ``queries`` has the dtype of the rows, or is
-        float where the rows are integers. ``progress(done, total)`` counts queries.
-        """
-        from scipy.spatial.distance import cdist
+        Parameters
+        ----------
+        queries : ndarray of shape (n_queries, d), C-contiguous, of the dtype of the rows
+        k : int
+        query_groups, row_groups : ndarray of shape (n_queries,) and (n,), int64, optional
+            A row of the query's own group is never its neighbour. The caller has made sure that
+            at least k rows remain.
+        n_threads : int, default=1
+        working_memory : int, default=256 * 2**20
+            Bytes that the search may use beyond the answer, all threads together.
+        progress : callable, optional
+            Called now and then with the number of queries done and their total.
 
-        d = cdist(queries.astype("f8"), self.rows.astype("f8"), "cityblock" if self.metric == "manhattan" else self.metric)
-        if query_groups is not None and row_groups is not None:
-            d[query_groups[:, None] == row_groups] = np.inf
-        order = np.argsort(d, axis=1, kind="stable")[:, :k]
-        if progress is not None:
-            progress(len(queries), len(queries))
-        return Neighbors(order.astype(np.int64), np.take_along_axis(d, order, 1))
+        Returns
+        -------
+        Neighbors
+        """
+        indices, distances, _ = self._native.query(
+            queries,
+            k,
+            query_groups=query_groups,
+            row_groups=row_groups,
+            n_threads=n_threads,
+            working_memory=working_memory,
+            progress=progress,
+        )
+        if self.metric == "euclidean":
+            np.sqrt(distances, out=distances)
+        return Neighbors(indices, distances)

@@ -1,0 +1,76 @@
+// The inner loops of the search, one table of functions per instruction set.
+//
+// Every table computes the same exact distances, to the last bit. Tables may differ in how finely
+// they quantise a query for the filter (`query_levels`), which changes how many rows survive
+// it but never which rows are the nearest.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace lookalike {
+
+// Rows of the filter are packed in panels: 16 rows, 4 coordinates of each at a time (64 bytes).
+constexpr int kPanelRows = 16;
+constexpr int kPanelStep = 4;
+// Kernels take this many panels at once, so the number of panels is padded to a multiple of it.
+constexpr int kPanelGroup = 4;
+
+// A (query, row) pair that the filter could not reject.
+struct Survivor {
+    std::int32_t query;
+    std::int32_t row;
+};
+
+struct Filter {
+    const std::uint8_t* queries;      // n_queries x width bytes, offset by `query_offset`
+    const std::int32_t* thresholds;   // one a query: reject score < threshold
+    int n_queries;
+    int width;                        // coordinates, a multiple of kPanelStep
+    const std::int8_t* panels;        // n_panels x (width / 4) x 16 x 4
+    const std::int32_t* penalties;    // one a row: score = dot - penalty
+};
+
+// Exact distances between two rows of d values; integers are summed exactly, floats in double
+// over eight fixed lanes, so that the sum does not depend on the instruction set.
+template <class T, class Sum> using PairKernel = Sum (*)(const T* a, const T* b, std::int64_t d);
+// As above, but may return any value greater than `limit` as soon as the sum exceeds it.
+template <class T, class Sum>
+using LimitedKernel = Sum (*)(const T* a, const T* b, std::int64_t d, Sum limit);
+
+template <class T, class Sum> struct Distances {
+    PairKernel<T, Sum> squared;
+    PairKernel<T, Sum> dot;
+    LimitedKernel<T, Sum> manhattan;
+};
+
+struct Kernels {
+    const char* name;
+    int query_levels;  // queries are quantised to [-query_levels, query_levels]
+    int query_offset;  // added to each quantised query coordinate before it is stored as a byte
+
+    // Appends the survivors among panels [begin, end) to `out`; returns how many. Both ends
+    // are multiples of kPanelGroup; `out` has room for every pair.
+    std::size_t (*filter)(const Filter& filter, std::int64_t begin, std::int64_t end, Survivor* out);
+    // Sum of squared differences of int8 coordinates.
+    std::int32_t (*coarse)(const std::int8_t* a, const std::int8_t* b, int n);
+    // out[i][j] = sum over k of rows[i][k] * basis[k][j] for n_rows rows of d values;
+    // n_columns is a multiple of 16. Sums run over blocks of kProjectionBlock values of k.
+    void (*project)(const float* rows, int n_rows, std::int64_t d, const float* basis,
+                    int n_columns, float* out);
+
+    Distances<std::uint8_t, std::int64_t> u8;
+    Distances<std::int8_t, std::int64_t> i8;
+    Distances<float, double> f32;
+    Distances<double, double> f64;
+};
+
+constexpr std::int64_t kProjectionBlock = 256;
+
+template <class T> const auto& distances_of(const Kernels& kernels);
+template <> inline const auto& distances_of<std::uint8_t>(const Kernels& k) { return k.u8; }
+template <> inline const auto& distances_of<std::int8_t>(const Kernels& k) { return k.i8; }
+template <> inline const auto& distances_of<float>(const Kernels& k) { return k.f32; }
+template <> inline const auto& distances_of<double>(const Kernels& k) { return k.f64; }
+
+}  // namespace lookalike

@@ -1,0 +1,183 @@
+// Bodies shared by all instruction sets: plain loops that the compiler vectorises with the
+// flags of the file that includes them. Only the filter and the float vector `V` differ.
+//
+// Everything stands in an unnamed namespace and nothing of the standard library is called: a
+// function with a shared name, compiled here for a newer CPU, could be the copy that the linker
+// keeps for all.
+#pragma once
+
+#include <cstdint>
+#ifdef _MSC_VER
+#include <intrin.h>
+#endif
+
+#include "kernels.hpp"
+
+namespace lookalike {
+namespace {
+
+template <class Int> constexpr Int smaller(Int a, Int b) { return a < b ? a : b; }
+
+inline int lowest_bit(std::uint64_t mask) {
+#ifdef _MSC_VER
+    return static_cast<int>(_tzcnt_u64(mask));
+#else
+    return __builtin_ctzll(mask);
+#endif
+}
+
+// 255^2 * 16384 < 2^31: 32-bit lanes hold this many squares of bytes.
+constexpr std::int64_t kByteChunk = 16384;
+
+template <class Byte, class Term>
+inline std::int64_t sum_bytes(const Byte* a, const Byte* b, std::int64_t d, Term term) {
+    std::int64_t total = 0;
+    for (std::int64_t start = 0; start < d; start += kByteChunk) {
+        const std::int64_t stop = smaller(d, start + kByteChunk);
+        std::int32_t sum = 0;
+        for (std::int64_t i = start; i < stop; ++i) sum += term(a[i], b[i]);
+        total += sum;
+    }
+    return total;
+}
+
+template <class Byte> std::int64_t squared_bytes(const Byte* a, const Byte* b, std::int64_t d) {
+    return sum_bytes(a, b, d, [](Byte x, Byte y) {
+        const std::int16_t difference = static_cast<std::int16_t>(x - y);
+        return static_cast<std::int32_t>(difference) * difference;
+    });
+}
+
+template <class Byte> std::int64_t dot_bytes(const Byte* a, const Byte* b, std::int64_t d) {
+    return sum_bytes(a, b, d, [](Byte x, Byte y) {
+        return static_cast<std::int32_t>(static_cast<std::int16_t>(x)) * static_cast<std::int16_t>(y);
+    });
+}
+
+// Values between two looks at the limit.
+constexpr std::int64_t kLimitStride = 128;
+
+template <class Byte>
+std::int64_t manhattan_bytes(const Byte* a, const Byte* b, std::int64_t d, std::int64_t limit) {
+    std::int64_t total = 0;
+    for (std::int64_t start = 0; start < d && total <= limit; start += kLimitStride) {
+        const std::int64_t stop = smaller(d, start + kLimitStride);
+        std::int32_t sum = 0;
+        for (std::int64_t i = start; i < stop; ++i) sum += a[i] > b[i] ? a[i] - b[i] : b[i] - a[i];
+        total += sum;
+    }
+    return total;
+}
+
+// Eight partial sums, added pairwise at the end: the order is part of the definition, so every
+// instruction set rounds alike (these files are compiled without contraction to FMA).
+constexpr int kLanes = 8;
+
+struct Lanes {
+    double sum[kLanes] = {};
+
+    template <class Float, class Term>
+    void add(const Float* a, const Float* b, std::int64_t start, std::int64_t stop, Term term) {
+        std::int64_t i = start;
+        for (; i + kLanes <= stop; i += kLanes)
+            for (int lane = 0; lane < kLanes; ++lane)
+                sum[lane] += term(static_cast<double>(a[i + lane]), static_cast<double>(b[i + lane]));
+        for (int lane = 0; i < stop; ++i, ++lane)
+            sum[lane] += term(static_cast<double>(a[i]), static_cast<double>(b[i]));
+    }
+
+    double total() const {
+        return ((sum[0] + sum[4]) + (sum[2] + sum[6])) + ((sum[1] + sum[5]) + (sum[3] + sum[7]));
+    }
+};
+
+template <class Float> double squared_floats(const Float* a, const Float* b, std::int64_t d) {
+    Lanes lanes;
+    lanes.add(a, b, 0, d, [](double x, double y) { return (x - y) * (x - y); });
+    return lanes.total();
+}
+
+template <class Float> double dot_floats(const Float* a, const Float* b, std::int64_t d) {
+    Lanes lanes;
+    lanes.add(a, b, 0, d, [](double x, double y) { return x * y; });
+    return lanes.total();
+}
+
+// Rounded sums of non-negative terms never decrease, so a partial total above the limit
+// proves that the whole is above it.
+template <class Float>
+double manhattan_floats(const Float* a, const Float* b, std::int64_t d, double limit) {
+    Lanes lanes;
+    for (std::int64_t start = 0; start < d; start += kLimitStride) {
+        if (start > 0 && lanes.total() > limit) break;
+        lanes.add(a, b, start, smaller(d, start + kLimitStride),
+                  [](double x, double y) { return x > y ? x - y : y - x; });
+    }
+    return lanes.total();
+}
+
+std::int32_t coarse_squared(const std::int8_t* a, const std::int8_t* b, int n) {
+    std::int32_t sum = 0;
+    for (int i = 0; i < n; ++i) {
+        const std::int16_t difference = static_cast<std::int16_t>(a[i] - b[i]);
+        sum += static_cast<std::int32_t>(difference) * difference;
+    }
+    return sum;
+}
+
+// V holds V::width floats. A tile of Rows x 2 vectors stays in registers along k; sums of one
+// block of k go to `out` before the next begins, which keeps the rounding error small.
+template <class V, int Rows>
+void project_rows(const float* rows, std::int64_t d, const float* basis, int n_columns, float* out) {
+    constexpr int kColumns = 2 * V::width;
+    for (std::int64_t first = 0; first < d; first += kProjectionBlock) {
+        const std::int64_t last = smaller(d, first + kProjectionBlock);
+        for (int column = 0; column < n_columns; column += kColumns) {
+            V sum[Rows][2];
+            for (int r = 0; r < Rows; ++r) sum[r][0] = sum[r][1] = V::broadcast(0.0f);
+            for (std::int64_t k = first; k < last; ++k) {
+                const float* b = basis + k * n_columns + column;
+                const V low = V::load(b), high = V::load(b + V::width);
+                for (int r = 0; r < Rows; ++r) {
+                    const V value = V::broadcast(rows[r * d + k]);
+                    sum[r][0] = V::multiply_add(value, low, sum[r][0]);
+                    sum[r][1] = V::multiply_add(value, high, sum[r][1]);
+                }
+            }
+            for (int r = 0; r < Rows; ++r) {
+                float* o = out + static_cast<std::int64_t>(r) * n_columns + column;
+                if (first > 0) {
+                    sum[r][0] = V::add(sum[r][0], V::load(o));
+                    sum[r][1] = V::add(sum[r][1], V::load(o + V::width));
+                }
+                V::store(o, sum[r][0]);
+                V::store(o + V::width, sum[r][1]);
+            }
+        }
+    }
+}
+
+template <class V, int Rows>
+void project(const float* rows, int n_rows, std::int64_t d, const float* basis, int n_columns,
+             float* out) {
+    int i = 0;
+    for (; i + Rows <= n_rows; i += Rows)
+        project_rows<V, Rows>(rows + i * d, d, basis, n_columns, out + static_cast<std::int64_t>(i) * n_columns);
+    for (; i < n_rows; ++i)
+        project_rows<V, 1>(rows + i * d, d, basis, n_columns, out + static_cast<std::int64_t>(i) * n_columns);
+}
+
+// What all tables have in common; the including file fills in the rest.
+template <class V, int Rows> Kernels common_kernels() {
+    Kernels kernels{};
+    kernels.coarse = coarse_squared;
+    kernels.project = project<V, Rows>;
+    kernels.u8 = {squared_bytes<std::uint8_t>, dot_bytes<std::uint8_t>, manhattan_bytes<std::uint8_t>};
+    kernels.i8 = {squared_bytes<std::int8_t>, dot_bytes<std::int8_t>, manhattan_bytes<std::int8_t>};
+    kernels.f32 = {squared_floats<float>, dot_floats<float>, manhattan_floats<float>};
+    kernels.f64 = {squared_floats<double>, dot_floats<double>, manhattan_floats<double>};
+    return kernels;
+}
+
+}  // namespace
+}  // namespace lookalike

@@ -1,0 +1,91 @@
+// ARMv8.2 dot product: the filter's dot product of bytes.
+//
+//   sdot   four products s8 x s8 added into each s32 lane, no saturation
+//
+// Both operands are signed: no offset. Four queries x one panel (16 rows in four vectors) stay
+// in registers: 16 sums, 4 vectors of rows, 1 of queries.
+#include <arm_neon.h>
+
+#include <cstring>
+
+#include "kernels_impl.hpp"
+
+namespace lookalike {
+namespace {
+
+struct Floats {
+    static constexpr int width = 4;
+    float32x4_t value;
+    static Floats broadcast(float x) { return {vdupq_n_f32(x)}; }
+    static Floats load(const float* p) { return {vld1q_f32(p)}; }
+    static void store(float* p, Floats v) { vst1q_f32(p, v.value); }
+    static Floats add(Floats a, Floats b) { return {vaddq_f32(a.value, b.value)}; }
+    static Floats multiply_add(Floats a, Floats b, Floats c) {
+        return {vfmaq_f32(c.value, a.value, b.value)};
+    }
+};
+
+constexpr int kTile = 4;
+constexpr int kVectors = kPanelRows / 4;
+
+inline int8x16_t four_bytes(const std::uint8_t* p) {
+    std::int32_t word;
+    std::memcpy(&word, p, sizeof word);
+    return vreinterpretq_s8_s32(vdupq_n_s32(word));
+}
+
+std::size_t filter(const Filter& f, std::int64_t begin, std::int64_t end, Survivor* out) {
+    Survivor* const first = out;
+    const int steps = f.width / kPanelStep;
+    const std::int64_t panel_bytes = static_cast<std::int64_t>(f.width) * kPanelRows;
+    for (int q = 0; q < f.n_queries; q += kTile) {
+        const int n = smaller(kTile, f.n_queries - q);
+        const std::uint8_t* queries[kTile];
+        for (int i = 0; i < kTile; ++i)
+            queries[i] = f.queries + static_cast<std::int64_t>(smaller(q + i, f.n_queries - 1)) * f.width;
+        for (std::int64_t panel = begin; panel < end; ++panel) {
+            int32x4_t sum[kTile][kVectors];
+            for (auto& sums : sum)
+                for (int32x4_t& s : sums) s = vdupq_n_s32(0);
+            const std::int8_t* p = f.panels + panel * panel_bytes;
+            for (int step = 0; step < steps; ++step, p += kPanelRows * kPanelStep) {
+                int8x16_t rows[kVectors];
+                for (int j = 0; j < kVectors; ++j) rows[j] = vld1q_s8(p + 16 * j);
+                for (int i = 0; i < kTile; ++i) {
+                    const int8x16_t query = four_bytes(queries[i] + step * kPanelStep);
+                    for (int j = 0; j < kVectors; ++j) sum[i][j] = vdotq_s32(sum[i][j], query, rows[j]);
+                }
+            }
+            for (int i = 0; i < n; ++i) {
+                const int32x4_t threshold = vdupq_n_s32(f.thresholds[q + i]);
+                for (int j = 0; j < kVectors; ++j) {
+                    const std::int64_t position = panel * kPanelRows + 4 * j;
+                    const int32x4_t score = vsubq_s32(sum[i][j], vld1q_s32(f.penalties + position));
+                    const uint32x4_t kept = vcgeq_s32(score, threshold);
+                    if (vmaxvq_u32(kept) == 0) continue;
+                    std::uint32_t lanes[4];
+                    vst1q_u32(lanes, kept);
+                    for (int lane = 0; lane < 4; ++lane)
+                        if (lanes[lane]) *out++ = {q + i, static_cast<std::int32_t>(position + lane)};
+                }
+            }
+        }
+    }
+    return static_cast<std::size_t>(out - first);
+}
+
+}  // namespace
+
+const Kernels& neon_kernels() {
+    static const Kernels kernels = [] {
+        Kernels k = common_kernels<Floats, 6>();
+        k.name = "neon";
+        k.query_levels = 127;
+        k.query_offset = 0;
+        k.filter = filter;
+        return k;
+    }();
+    return kernels;
+}
+
+}  // namespace lookalike

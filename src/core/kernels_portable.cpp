@@ -1,0 +1,71 @@
+// The filter in plain C++: what every other path must equal, and what runs where none applies.
+#include "kernels_impl.hpp"
+
+namespace lookalike {
+namespace {
+
+struct Floats {
+    static constexpr int width = 8;
+    float value[width];
+
+    static Floats broadcast(float x) {
+        Floats v;
+        for (float& value : v.value) value = x;
+        return v;
+    }
+    static Floats load(const float* p) {
+        Floats v;
+        for (int i = 0; i < width; ++i) v.value[i] = p[i];
+        return v;
+    }
+    static void store(float* p, const Floats& v) {
+        for (int i = 0; i < width; ++i) p[i] = v.value[i];
+    }
+    static Floats add(const Floats& a, const Floats& b) {
+        Floats v;
+        for (int i = 0; i < width; ++i) v.value[i] = a.value[i] + b.value[i];
+        return v;
+    }
+    static Floats multiply_add(const Floats& a, const Floats& b, const Floats& c) {
+        Floats v;
+        for (int i = 0; i < width; ++i) v.value[i] = a.value[i] * b.value[i] + c.value[i];
+        return v;
+    }
+};
+
+std::size_t filter(const Filter& f, std::int64_t begin, std::int64_t end, Survivor* out) {
+    Survivor* const first = out;
+    const std::int64_t panel_bytes = static_cast<std::int64_t>(f.width) * kPanelRows;
+    for (int q = 0; q < f.n_queries; ++q) {
+        const auto* query = reinterpret_cast<const std::int8_t*>(f.queries) + static_cast<std::int64_t>(q) * f.width;
+        for (std::int64_t panel = begin; panel < end; ++panel) {
+            std::int32_t dot[kPanelRows] = {};
+            const std::int8_t* p = f.panels + panel * panel_bytes;
+            for (int k = 0; k < f.width; k += kPanelStep)
+                for (int row = 0; row < kPanelRows; ++row)
+                    for (int i = 0; i < kPanelStep; ++i) dot[row] += query[k + i] * *p++;
+            for (int row = 0; row < kPanelRows; ++row) {
+                const std::int64_t position = panel * kPanelRows + row;
+                if (dot[row] - f.penalties[position] >= f.thresholds[q])
+                    *out++ = {q, static_cast<std::int32_t>(position)};
+            }
+        }
+    }
+    return static_cast<std::size_t>(out - first);
+}
+
+}  // namespace
+
+const Kernels& portable_kernels() {
+    static const Kernels kernels = [] {
+        Kernels k = common_kernels<Floats, 2>();
+        k.name = "portable";
+        k.query_levels = 127;
+        k.query_offset = 0;
+        k.filter = filter;
+        return k;
+    }();
+    return kernels;
+}
+
+}  // namespace lookalike

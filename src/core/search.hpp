@@ -1,0 +1,32 @@
+// k nearest rows of each query in an index.
+#pragma once
+
+#include <cstdint>
+
+#include "index.hpp"
+#include "parallel.hpp"
+
+namespace lookalike {
+
+struct Request {
+    Rows queries;  // of the index's dtype and width
+    std::int64_t k;
+    // A row of the query's own group is never its neighbour; null: no groups.
+    const std::int64_t* query_groups = nullptr;
+    const std::int64_t* row_groups = nullptr;
+    int n_threads = 1;
+    std::int64_t working_memory = 256 << 20;  // bytes, all threads together
+};
+
+struct Answer {
+    // n_queries x k, nearest first, ties by row. Squared distances for squared_euclidean. Slots
+    // beyond the number of eligible rows hold an infinite distance and the row INT64_MAX.
+    double* distances;
+    std::int64_t* rows;
+    std::int64_t distances_computed = 0;  // exact distances, all queries together
+};
+
+// `job.done` counts queries; a stopped job leaves the answer unfinished.
+void search(const Index& index, const Request& request, Answer& answer, Job& job, const Watch& watch);
+
+}  // namespace lookalike

@@ -1,0 +1,214 @@
+"""How an index bounds distances cheaply: which axes, how many, how coarse.
+
+The native index (``src/core/index.hpp`` has the algebra) bounds distances by a few projected
+coordinates. Any projection gives exact answers; a good one lets few rows past the bound. It is
+chosen here from a sample of the rows, deterministically.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import qr
+
+from lookalike import _core
+
+# Below this many rows an exhaustive search costs less than the choice of a projection.
+SMALLEST = 256
+SAMPLE_ROWS = 2048
+SAMPLE_QUERIES = 64
+MOST_AXES = 144
+FINE_WIDTHS = (16, 24, 32, 40, 48, 64, 80, 96, 128)
+COARSE_WIDTHS = (64, 96, 128, MOST_AXES)
+# Costs in units of one coordinate of one pair in the filter, measured on AVX2: a coarse bound
+# or an exact distance fetches its row from far memory (a fixed part), then works through bytes.
+COARSE_FETCH, COARSE_COORDINATE = 600.0, 1.5
+EXACT_FETCH, EXACT_BYTE = 1500.0, 4.0
+# Room for rows that lie farther out than any of the sample, before they are clipped.
+HEADROOM = 1.15
+# What quantisation adds to the radius, roughly.
+LOOSENESS = 0.05
+
+
+def choose_projection(
+    rows: NDArray[Any], metric: str, random_state: int = 0
+) -> _core.Projection | None:
+    """Choose a projection for an index of `rows`, or None where none pays.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (n, d)
+    metric : {"sqeuclidean", "cosine", "manhattan"}
+    random_state : int
+
+    Notes
+    -----
+    Manhattan distances have no useful Euclidean bound, and a few rows need none.
+    """
+    n, d = rows.shape
+    if metric == "manhattan" or n < SMALLEST:
+        return None
+    rng = np.random.default_rng(random_state)
+    chosen = np.sort(rng.permutation(n)[:SAMPLE_ROWS])
+    sample = rows[chosen].astype(np.float64 if rows.dtype == np.float64 else np.float32)
+    if metric == "cosine":
+        lengths = np.linalg.norm(sample, axis=1, keepdims=True)
+        sample = np.divide(sample, lengths, out=np.zeros_like(sample), where=lengths > 0)
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean = sample.mean(axis=0).astype(np.float32)
+        centred = sample.astype(np.float32) - mean
+        size = float(np.abs(centred).max())
+    if not 1e-15 < size < 1e15:  # squares leave the range of float32, or all rows are alike
+        return None
+    axes = principal_axes(centred, rng)
+    fine, coarse = choose_widths(centred, axes, d * rows.itemsize)
+    return make_projection(centred, mean, axes, fine, coarse, rng)
+
+
+def principal_axes(centred: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
+    """Leading principal axes of centred rows, most important first, by subspace iteration.
+
+    The axes need not be accurate, only orthonormal; a few rounds (Halko, Martinsson & Tropp, SIAM
+    Review 2011, algorithm 4.4) come close enough to the exact ones where it matters.
+
+    Returns
+    -------
+    ndarray of shape (d, n_axes), n_axes <= MOST_AXES
+    """
+    n, d = centred.shape
+    axes = rng.standard_normal((d, min(MOST_AXES, n, d)), dtype=np.float32)
+    covariance = centred.T @ centred if d <= n else None
+    for _ in range(3):
+        axes = covariance @ axes if covariance is not None else centred.T @ (centred @ axes)
+        axes = qr(axes, mode="economic", overwrite_a=True, check_finite=False)[0]
+    projected = centred @ axes
+    _, rotation = np.linalg.eigh(projected.T @ projected)
+    return axes @ rotation[:, ::-1]
+
+
+def choose_widths(
+    centred: NDArray[np.float32], axes: NDArray[np.float32], row_bytes: int
+) -> tuple[int, int]:
+    """Choose how many coordinates the fine and the coarse bound have.
+
+    A few rows of the sample play the queries. The distance to their nearest neighbour in the
+    sample is the radius; what share of the rows each bound lets past it, times what a pair costs
+    at each stage, is the cost. In the whole of the rows the radius is smaller, so the share
+    is overestimated, for all widths alike.
+
+    Returns
+    -------
+    fine, coarse : int
+        ``coarse`` counts the fine coordinates too; equal: no coarse bound. ``fine == d``: no
+        projection either.
+    """
+    n, d = centred.shape
+    queries = centred[:: max(1, n // SAMPLE_QUERIES)][:SAMPLE_QUERIES]
+    squares = np.einsum("ij,ij->i", centred, centred)
+    query_squares = np.einsum("ij,ij->i", queries, queries)
+    distances = squared_distances(queries, centred, query_squares, squares)
+    np.put_along_axis(distances, distances.argmin(axis=1)[:, None], np.inf, axis=1)  # itself
+    radii = distances.min(axis=1)
+
+    rows_on, queries_on = centred @ axes, queries @ axes
+    shares: dict[int, float] = {d: float(np.mean(distances <= radii[:, None]))}
+    for width in {*FINE_WIDTHS, *COARSE_WIDTHS}:
+        if 4 < width < min(d, axes.shape[1] + 2):
+            bounds = residual_bounds(queries_on, rows_on, query_squares, squares, width - 1)
+            shares[width] = float(np.mean(bounds <= radii[:, None] * (1 + LOOSENESS) ** 2))
+
+    def cost(fine: int, coarse: int) -> float:
+        exact = EXACT_FETCH + EXACT_BYTE * row_bytes
+        if fine == coarse:
+            return fine + shares[fine] * exact
+        return fine + shares[fine] * (COARSE_FETCH + COARSE_COORDINATE * coarse) + shares[coarse] * exact
+
+    pairs = [(fine, fine) for fine in shares]
+    pairs += [(f, c) for f in shares for c in shares if f < c < d]
+    return min(pairs, key=lambda pair: cost(*pair))
+
+
+def squared_distances(
+    a: NDArray[np.float32],
+    b: NDArray[np.float32],
+    a_squares: NDArray[np.float32],
+    b_squares: NDArray[np.float32],
+) -> NDArray[np.float32]:
+    """Squared Euclidean distances from norms and products, never negative."""
+    return np.maximum(a_squares[:, None] + b_squares - 2 * (a @ b.T), 0)
+
+
+def residual_bounds(
+    a: NDArray[np.float32],
+    b: NDArray[np.float32],
+    a_squares: NDArray[np.float32],
+    b_squares: NDArray[np.float32],
+    width: int,
+) -> NDArray[np.float32]:
+    """Lower bounds of squared distances from `width` coordinates and the residual norm."""
+    a, b = a[:, :width], b[:, :width]
+    a_kept, b_kept = np.einsum("ij,ij->i", a, a), np.einsum("ij,ij->i", b, b)
+    a_rest = np.sqrt(np.maximum(a_squares - a_kept, 0))
+    b_rest = np.sqrt(np.maximum(b_squares - b_kept, 0))
+    return squared_distances(a, b, a_kept, b_kept) + (a_rest[:, None] - b_rest) ** 2
+
+
+def make_projection(
+    centred: NDArray[np.float32],
+    mean: NDArray[np.float32],
+    axes: NDArray[np.float32],
+    fine: int,
+    coarse: int,
+    rng: np.random.Generator,
+) -> _core.Projection:
+    """Rotate the axes so that one step quantises all coordinates well, and fit the steps.
+
+    The axes of a bound lie in all but one of its dimensions; a random rotation mixes them, and
+    the residual norm along the remaining dimension, into coordinates of like size.
+    """
+    d = centred.shape[1]
+    if fine == d:
+        return _core.Projection(mean, None, None, fine=d, columns=d, fine_scale=step_of(centred))
+    blocks, residual = [], np.zeros(coarse, dtype=np.float32)
+    for start, stop in ((0, fine), (fine, coarse)):
+        size = stop - start
+        if size == 0:
+            continue
+        rotation = np.linalg.qr(rng.standard_normal((size, size)))[0].astype(np.float32)
+        first = start - (start > 0)  # the fine block took one axis fewer than it has coordinates
+        blocks.append(axes[:, first : first + size - 1] @ rotation[:-1])
+        residual[start:stop] = rotation[-1]
+    # The bound needs a spectral norm of at most 1 in spite of rounding.
+    basis = np.concatenate(blocks, axis=1) * np.float32(1 - 4e-6)
+
+    projected = centred @ basis
+    squares = np.einsum("ij,ij->i", centred, centred)
+    whole, head = projected + residual_norms(projected, squares) * residual, projected[:, :fine]
+    fine_z = head + residual_norms(head, squares) * residual[:fine]
+    padded = np.zeros((d, -(-coarse // 16) * 16), dtype=np.float32)
+    padded[:, :coarse] = basis
+    return _core.Projection(
+        mean,
+        padded,
+        residual,
+        fine=fine,
+        columns=coarse,
+        fine_scale=step_of(fine_z),
+        coarse_scale0=step_of(head),
+        coarse_scale1=step_of(whole[:, fine:]) if coarse > fine else 1.0,
+    )
+
+
+def residual_norms(
+    projected: NDArray[np.float32], squares: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Residual norms, of shape (n, 1), of rows with these coordinates and squared norms."""
+    kept = np.einsum("ij,ij->i", projected, projected)
+    return np.sqrt(np.maximum(squares - kept, 0))[:, None]
+
+
+def step_of(coordinates: NDArray[np.float32]) -> float:
+    """One step of an int8 coordinate."""
+    return max(float(np.abs(coordinates).max()), 1e-30) * HEADROOM / 127
