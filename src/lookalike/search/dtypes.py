@@ -12,7 +12,7 @@ other integers             uint8 or int8 if every value fits, else float32 if no
                            beyond that `ValueError`
 longdouble                 float64 if every value is a float64, else `ValueError`
 object holding numbers     float64, by scikit-learn's validation
-complex, str, bytes, dates `ValueError` or `TypeError`, by scikit-learn's validation
+complex, str, bytes, dates `ValueError`
 ========================== ============================================================
 
 So an answer never depends on the dtype that the same numbers happened to arrive in.
@@ -73,6 +73,11 @@ def _native_dtype(array: NDArray[Any], name: str) -> np.dtype[Any]:
         return _smallest_holding(int(array.min()), int(array.max()), name)
     if dtype == np.float16:
         return np.dtype(np.float32)
+    if dtype != np.longdouble:
+        raise ValueError(
+            f"{name} has dtype {dtype}, but only numbers and booleans can be searched; convert "
+            f"it, for example with {name}.astype(numpy.float64)"
+        )
     if exactly(array, np.float64) is None:
         raise ValueError(
             f"{name} of dtype {dtype} holds values that are not exact in float64, the widest "
@@ -113,6 +118,34 @@ def exactly(array: NDArray[Any], dtype: DTypeLike) -> NDArray[Any] | None:
     with np.errstate(invalid="ignore", over="ignore"):
         converted = np.ascontiguousarray(array, dtype=dtype)
     return converted if np.array_equal(converted, array) else None
+
+
+def check_magnitude(array: NDArray[Any], metric: str, name: str = "X") -> None:
+    """Check that no distance can overflow float64.
+
+    Parameters
+    ----------
+    array : ndarray of shape (n, d), of native dtype
+    metric : str
+        A native one. Manhattan sums differences, the others squares.
+    name : str, default="X"
+        What the error message calls it.
+
+    Raises
+    ------
+    ValueError
+        If a magnitude is so large that a sum over d features might overflow.
+    """
+    if array.dtype != np.float64:
+        return
+    power = 1.0 if metric == "manhattan" else 0.5
+    limit = (np.finfo(np.float64).max / array.shape[1]) ** power / 2
+    largest = max(abs(array.min()), abs(array.max()))
+    if largest > limit:
+        raise ValueError(
+            f"{name} holds a value of magnitude {largest:.3g}, but beyond {limit:.3g} a {metric} "
+            f"distance over {array.shape[1]} features overflows float64; scale all data down"
+        )
 
 
 def common_dtype(a: np.dtype[Any], b: np.dtype[Any]) -> np.dtype[Any]:

@@ -16,7 +16,7 @@ from sklearn import get_config
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from lookalike.search.dtypes import to_native
+from lookalike.search.dtypes import check_magnitude, to_native
 from lookalike.search.groups import encode_groups
 from lookalike.search.handover import HandedOver, announce, excluded_counts, native_metric
 from lookalike.search.rows import IndexedRows
@@ -87,8 +87,8 @@ class NearestNeighbors(BaseEstimator):  # type: ignore[misc]
     Rows of uint8, int8, float32 and float64 are searched as they are and kept by reference:
     do not change the array afterwards. Other dtypes convert by the table in
     `lookalike.search.dtypes`, which changes no value. Queries may have another dtype than the
-    rows; where the rows' dtype does not hold them exactly both are compared in one that does
-    (for float32 rows and float64 queries that costs a float64 copy of the rows, made once).
+    rows; where the rows' dtype does not hold them exactly both are compared in float32 or
+    float64, which costs a copy of the rows in that dtype, made once.
 
     Several threads may search one fitted object at once. `fit`, `partial_fit` and `remove`
     must not run while others search. Should one of them fail, the object stays as it was.
@@ -174,8 +174,10 @@ class NearestNeighbors(BaseEstimator):  # type: ignore[misc]
             fitted.effective_metric_params_ = handed_over.searcher.effective_metric_params_
             return self._become(fitted, handed_over)
         fitted.effective_metric_, fitted.effective_metric_params_ = metric, {}
-        indexed = IndexedRows(to_native(rows), metric)
-        return self._become(fitted, indexed.build(count_threads(self.n_jobs)))
+        rows = to_native(rows)
+        check_magnitude(rows, metric)
+        indexed = IndexedRows(rows, metric).build(count_threads(self.n_jobs))
+        return self._become(fitted, indexed)
 
     def partial_fit(self, X: Any, y: Any = None) -> Self:
         """Add rows after those fitted so far; the first call is `fit`.
@@ -310,7 +312,7 @@ class NearestNeighbors(BaseEstimator):  # type: ignore[misc]
                 exclude, None if X is None else n_queries, n_rows
             )
             excluded = excluded_counts(query_groups, row_groups)
-        check_enough_rows(k, n_rows, n_queries, excluded)
+        check_enough_rows(k, n_rows, n_queries, excluded, leave_one_out=X is None)
         indices, distances = searcher.query(
             queries,
             k,
@@ -445,7 +447,8 @@ class NearestNeighbors(BaseEstimator):  # type: ignore[misc]
     def _validate_like_fitted(self, X: Any) -> Any:
         rows, _ = validate_rows(self, X, reset=False, allow_nan=self._allows_nan())
         if isinstance(self._searcher, IndexedRows) and not sparse.issparse(rows):
-            return to_native(rows)
+            rows = to_native(rows)
+            check_magnitude(rows, self._searcher.metric)
         return rows
 
     def _allows_nan(self) -> bool:
@@ -458,7 +461,10 @@ class NearestNeighbors(BaseEstimator):  # type: ignore[misc]
 
     def _hand_over(self, what: str) -> HandedOver:
         announce(what)
-        return HandedOver(self._searcher.rows, self._handed_over_params())
+        params = self._handed_over_params()
+        if self.algorithm == "auto":  # no tree is worth building for one call
+            params["algorithm"] = "brute"
+        return HandedOver(self._searcher.rows, params)
 
     def _scikit_learn(self, method: str) -> Any:
         searcher = self._searcher

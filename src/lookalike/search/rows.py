@@ -69,8 +69,8 @@ class IndexedRows:
         progress: Callable[[int, int], None] | None = None,
     ) -> Neighbors:
         """Find the k nearest rows of each query, which may have any native dtype."""
-        queries, row_dtype = self._comparable(queries)
-        return self._index(row_dtype, n_threads).query(
+        queries = self._comparable(queries)
+        return self._index(queries.dtype, n_threads).query(
             queries,
             k,
             query_groups=query_groups,
@@ -82,38 +82,32 @@ class IndexedRows:
 
     def appended(self, rows: NDArray[Any], n_threads: int) -> IndexedRows:
         """The same search with more rows; the index grows where their values fit its dtype."""
-        dtype = self.rows.dtype
-        fitting = exactly(rows, dtype)
-        if fitting is None:
-            dtype = common_dtype(dtype, rows.dtype)
-            promoted = np.concatenate([self.rows, rows], dtype=dtype)
-            return IndexedRows(promoted, self.metric).build(n_threads)
-        grown = IndexedRows(np.concatenate([self.rows, fitting]), self.metric)
-        # The index moves to the grown rows. Should it fail on its way, it is lost, and these
+        fitting = exactly(rows, self.rows.dtype)
+        rows = rows if fitting is None else fitting
+        dtype = common_dtype(self.rows.dtype, rows.dtype)
+        # The index moves to the grown rows. Should it fail on its way it is lost, and these
         # rows, still whole, build theirs again.
-        index = self._indexes.pop(dtype, None)
-        if index is not None:
-            index.append(fitting)
-            grown._indexes[dtype] = index
-        return grown.build(n_threads)
+        index = None if fitting is None else self._indexes.pop(dtype, None)
+        if index is None:
+            grown = np.concatenate([self.rows, rows], dtype=dtype)
+            return IndexedRows(grown, self.metric).build(n_threads)
+        index.append(rows, n_threads=n_threads)
+        moved = IndexedRows(index.rows, self.metric)
+        moved._indexes[dtype] = index
+        return moved
 
     def kept(self, keep: NDArray[np.bool_], n_threads: int) -> IndexedRows:
         """The same search with only the rows marked True, built as if there never were more."""
         return IndexedRows(self.rows[keep], self.metric).build(n_threads)
 
-    def _comparable(self, queries: NDArray[Any]) -> tuple[NDArray[Any], np.dtype[Any]]:
-        """The queries in a dtype that the index compares, and the dtype of the rows to index.
-
-        The index takes queries of the rows' dtype, and float queries for integer rows.
-        Float32 rows meet float64 queries in float64.
-        """
+    def _comparable(self, queries: NDArray[Any]) -> NDArray[Any]:
+        """The queries in the dtype of the rows, or else in the smallest that holds both."""
         dtype = self.rows.dtype
-        converted = exactly(queries, dtype)
-        if converted is not None:
-            return converted, dtype
-        if dtype.kind in "iu":
-            return queries if queries.dtype.kind == "f" else queries.astype(np.float32), dtype
-        return queries, common_dtype(dtype, queries.dtype)
+        for candidate in (dtype, common_dtype(dtype, np.dtype(np.float32))):
+            converted = exactly(queries, candidate)
+            if converted is not None:
+                return converted
+        return queries.astype(np.float64)
 
     def _index(self, dtype: np.dtype[Any], n_threads: int) -> ExactIndex:
         if dtype not in self._indexes:

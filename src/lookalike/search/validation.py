@@ -5,6 +5,7 @@ Every error has scikit-learn's exception type and names the value, the limit and
 
 from __future__ import annotations
 
+from math import prod
 from numbers import Integral, Real
 from typing import Any
 
@@ -52,9 +53,11 @@ def validate_rows(
         X = _read_array(X)
         if X.ndim in (3, 4):
             image_shape = X.shape[1:]
-            _check_image_shape(estimator, image_shape, reset)
-            X = X.reshape(len(X), -1) if X.size else X.reshape(0, 1)
-        _check_width(estimator, X, reset)
+            if not reset:
+                _check_image_shape(estimator, X)
+            X = X.reshape(len(X), prod(image_shape))
+        if not reset:
+            _check_width(estimator, X)
     rows = validate_data(
         estimator,
         X,
@@ -85,24 +88,28 @@ def _read_array(X: Any) -> NDArray[Any]:
         ) from error
 
 
-def _check_image_shape(estimator: Any, shape: tuple[int, ...], reset: bool) -> None:
-    fitted = None if reset else estimator.image_shape_
+def _check_image_shape(estimator: Any, X: NDArray[Any]) -> None:
+    fitted, shape = estimator.image_shape_, X.shape[1:]
     if fitted is not None and shape != fitted:
         raise ValueError(
             f"X holds images of shape {shape}, but {type(estimator).__name__} was fitted on "
-            f"images of shape {fitted}; resize them to that shape"
+            f"images of shape {fitted}; {_cure(estimator, X)}"
         )
 
 
-def _check_width(estimator: Any, X: NDArray[Any], reset: bool) -> None:
+def _check_width(estimator: Any, X: NDArray[Any]) -> None:
     """Raise scikit-learn's error with a cure added; what is not 2-D or empty it finds itself."""
-    if reset or X.ndim != 2 or X.shape[1] in (0, estimator.n_features_in_):
-        return
-    raise ValueError(
-        f"X has {X.shape[1]} features, but {type(estimator).__name__} is expecting "
-        f"{estimator.n_features_in_} features as input; give queries the width of the fitted "
-        "rows, or fit again"
-    )
+    if X.ndim == 2 and X.shape[1] not in (0, estimator.n_features_in_):
+        raise ValueError(
+            f"X has {X.shape[1]} features, but {type(estimator).__name__} is expecting "
+            f"{estimator.n_features_in_} features as input; {_cure(estimator, X)}"
+        )
+
+
+def _cure(estimator: Any, X: NDArray[Any]) -> str:
+    if X.shape == estimator.image_shape_:
+        return "if X is one image, pass the batch of one X[None]"
+    return "bring queries to the shape of the fitted data, or fit again"
 
 
 def check_parameters(params: dict[str, Any]) -> None:
@@ -176,7 +183,12 @@ def count_threads(n_jobs: int | None) -> int:
 
 
 def check_enough_rows(
-    n_neighbors: int, n_rows: int, n_queries: int, excluded: NDArray[np.int64] | None
+    n_neighbors: int,
+    n_rows: int,
+    n_queries: int,
+    excluded: NDArray[np.int64] | None,
+    *,
+    leave_one_out: bool,
 ) -> None:
     """Check that every query has `n_neighbors` rows to choose from.
 
@@ -187,16 +199,19 @@ def check_enough_rows(
     n_queries : int
     excluded : ndarray of shape (n_queries,), int64, or None
         How many rows are kept from each query.
+    leave_one_out : bool
+        Whether a row is kept from itself at least.
 
     Raises
     ------
     ValueError
         Naming the first query that has too few.
     """
-    if n_neighbors > n_rows:
+    if n_neighbors > n_rows - leave_one_out:
         raise ValueError(
-            f"Expected n_neighbors <= n_samples_fit, but n_neighbors = {n_neighbors}, "
-            f"n_samples_fit = {n_rows}, n_samples = {n_queries}; lower n_neighbors or add rows"
+            f"Expected n_neighbors {'<' if leave_one_out else '<='} n_samples_fit, but "
+            f"n_neighbors = {n_neighbors}, n_samples_fit = {n_rows}, n_samples = {n_queries}; "
+            "lower n_neighbors or add rows"
         )
     if excluded is None:
         return

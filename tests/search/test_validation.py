@@ -1,0 +1,166 @@
+"""Bad input: scikit-learn's exception types, with the value, the limit and the cure."""
+
+import re
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lookalike import NearestNeighbors
+
+
+@pytest.fixture
+def search() -> NearestNeighbors:
+    return NearestNeighbors(n_neighbors=2).fit(np.arange(60, dtype=np.uint8).reshape(5, 3, 4))
+
+
+BAD_DATA = [
+    ([[0.0], [np.nan]], ValueError, "contains NaN"),
+    ([[0.0], [np.inf]], ValueError, "contains infinity"),
+    (np.float32([[1], [-np.inf]]), ValueError, "contains infinity"),
+    (np.float16([[1], [np.nan]]), ValueError, "NaN"),
+    (np.zeros((0, 4)), ValueError, "0 sample"),
+    (np.zeros((4, 0)), ValueError, "0 feature"),
+    (np.zeros((0, 4, 4)), ValueError, "0 sample"),
+    (np.zeros((4, 0, 4)), ValueError, "0 feature"),
+    ([], ValueError, "1D array"),
+    (3, ValueError, "scalar array"),
+    ([1, 2], ValueError, "Reshape your data"),
+    (np.zeros((2, 2, 2, 2, 2)), ValueError, "dim 5"),
+    ([[1, 2], [3]], ValueError, "ragged.*pad, crop or resize"),
+    ([[[1, 2]], [[3]]], ValueError, "ragged"),
+    ([["a", "b"]], ValueError, "strings"),
+    (np.array([["a", 1]], dtype=object), ValueError, "could not convert"),
+    ([[1j]], ValueError, "Complex data not supported"),
+    (np.zeros((2, 2), "M8[s]"), ValueError, "datetime64.*only numbers"),
+    ([[2**53 + 1]], ValueError, r"9007199254740993.*2\*\*53.*scale"),
+    ([[-(2**53) - 1]], ValueError, r"-9007199254740993"),
+    (np.uint64([[2**64 - 1]]), ValueError, "18446744073709551615"),
+    ([[1e200, 0], [0, 0]], ValueError, r"1e\+200.*overflows float64.*scale"),
+    ([[-1e200, 0], [0, 0]], ValueError, "overflows"),
+]
+
+
+@pytest.mark.parametrize(("X", "error", "message"), BAD_DATA)
+def test_bad_rows(X: Any, error: type, message: str) -> None:
+    with pytest.raises(error, match=message):
+        NearestNeighbors().fit(X)
+
+
+@pytest.mark.parametrize(
+    ("X", "error", "message"), [bad for bad in BAD_DATA if "ragged" not in bad[2]]
+)
+def test_bad_queries(X: Any, error: type, message: str) -> None:
+    width = max(1, int(np.prod(np.shape(X)[1:])))
+    search = NearestNeighbors(n_neighbors=1).fit(np.ones((1, width)))
+    with pytest.raises(error, match=message):
+        search.kneighbors(X)
+
+
+def test_ragged_and_nan_are_found_in_queries_and_added_rows(search: NearestNeighbors) -> None:
+    for call in (search.kneighbors, search.partial_fit):
+        with pytest.raises(ValueError, match="contains NaN"):
+            call(np.full((2, 12), np.nan))
+        with pytest.raises(ValueError, match="ragged"):
+            call([[1, 2], [3]])
+
+
+@pytest.mark.skipif(
+    np.finfo(np.longdouble).max == np.finfo(np.float64).max, reason="longdouble is float64 here"
+)
+def test_longdouble_that_is_no_float64() -> None:
+    assert NearestNeighbors().fit(np.longdouble([[0.5]]))._searcher.rows.dtype == np.float64
+    with pytest.raises(ValueError, match=r"not exact in float64.*astype"):
+        NearestNeighbors().fit(np.longdouble([[1]]) / 3)
+
+
+@pytest.mark.parametrize(
+    ("shape", "message"),
+    [
+        ((2, 11), "X has 11 features, but NearestNeighbors is expecting 12 features"),
+        ((2, 4, 3), r"images of shape (4, 3), but NearestNeighbors was fitted on images of shape"),
+        ((2, 3, 4, 1), r"images of shape (3, 4, 1), but"),
+        ((3, 4), "if X is one image, pass the batch of one X[None]"),
+    ],
+)
+def test_another_width(search: NearestNeighbors, shape: tuple[int, ...], message: str) -> None:
+    for call in (search.kneighbors, search.partial_fit, search.radius_neighbors):
+        with pytest.raises(ValueError, match=re.escape(message)):
+            call(np.zeros(shape, np.uint8))
+
+
+def test_one_coloured_image_is_not_a_batch() -> None:
+    search = NearestNeighbors().fit(np.zeros((6, 3, 4, 2)))
+    with pytest.raises(ValueError, match=r"X\[None\]"):
+        search.kneighbors(np.zeros((3, 4, 2)))
+
+
+def test_images_for_a_search_of_rows_need_the_same_number_of_values() -> None:
+    search = NearestNeighbors(n_neighbors=1).fit(np.eye(12))
+    assert search.kneighbors(np.eye(12).reshape(12, 3, 4))[1].ravel().tolist() == list(range(12))
+    with pytest.raises(ValueError, match="X has 16 features"):
+        search.kneighbors(np.zeros((2, 4, 4)))
+
+
+@pytest.mark.parametrize(
+    ("n_neighbors", "error", "message"),
+    [
+        (0, ValueError, "Expected n_neighbors > 0. Got 0"),
+        (-1, ValueError, "Expected n_neighbors > 0. Got -1"),
+        (2.0, TypeError, "enter integer value; got 2.0"),
+        ("2", TypeError, "enter integer value"),
+        (True, TypeError, "enter integer value"),
+        (
+            6,
+            ValueError,
+            "Expected n_neighbors <= n_samples_fit, but n_neighbors = 6, n_samples_fit = 5, "
+            "n_samples = 1; lower n_neighbors or add rows",
+        ),
+    ],
+)
+def test_n_neighbors(search: NearestNeighbors, n_neighbors: Any, error: type, message: str) -> None:
+    with pytest.raises(error, match=re.escape(message)):
+        search.kneighbors(np.zeros((1, 12)), n_neighbors)
+
+
+def test_n_neighbors_in_leave_one_out(search: NearestNeighbors) -> None:
+    assert search.kneighbors(None, 4)[1].shape == (5, 4)
+    message = "Expected n_neighbors < n_samples_fit, but n_neighbors = 5, n_samples_fit = 5"
+    with pytest.raises(ValueError, match=message):
+        search.kneighbors(None, 5)
+
+
+@pytest.mark.parametrize(
+    ("params", "error", "message"),
+    [
+        ({"n_neighbors": 0}, ValueError, "n_neighbors > 0. Got 0"),
+        ({"n_neighbors": 2.5}, TypeError, "n_neighbors .* 2.5"),
+        ({"radius": -1}, ValueError, "radius=-1 .* >= 0"),
+        ({"radius": "1"}, TypeError, "radius='1'"),
+        ({"algorithm": "kdtree"}, ValueError, "algorithm='kdtree' is none of .*kd_tree"),
+        ({"leaf_size": 0}, ValueError, "leaf_size > 0. Got 0"),
+        ({"p": 0}, ValueError, "p=0 .* > 0"),
+        ({"p": np.nan}, ValueError, "p=nan"),
+        ({"n_jobs": 0}, ValueError, "n_jobs=0 .* -1 for all CPUs"),
+        ({"n_jobs": 1.5}, TypeError, "n_jobs=1.5"),
+        ({"working_memory": 0}, ValueError, "working_memory=0"),
+        ({"working_memory": None}, TypeError, "working_memory=None"),
+    ],
+)
+def test_parameters(params: dict[str, Any], error: type, message: str) -> None:
+    with pytest.raises(error, match=message):
+        NearestNeighbors(**params).fit([[0], [1]])
+
+
+class DeviceTensor:
+    """A tensor whose memory the CPU can not see."""
+
+    shape, ndim = (2, 2), 2
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        raise TypeError("can't convert cuda:0 device type tensor to numpy")
+
+
+def test_a_tensor_on_a_device() -> None:
+    with pytest.raises(TypeError, match=r"DeviceTensor .*cuda:0.*X\.detach\(\)\.cpu\(\)"):
+        NearestNeighbors().fit(DeviceTensor())
