@@ -149,6 +149,8 @@ def _read_header(path: Path) -> _Header:
                 f"{path} has more than 8 bits a channel (Pillow's mode {image.mode}), which would "
                 "be clipped; convert it to 8 bits"
             )
+        if image.format == "TIFF":
+            image.load()  # Pillow turns these upright itself, but not before it decodes them
         width, height = image.size
         swapped = image.getexif().get(_ORIENTATION) in (5, 6, 7, 8)
         size = (width, height) if swapped else (height, width)
@@ -217,7 +219,12 @@ def _opened(path: Path) -> Iterator[Image.Image]:
             f"{path} is no image by its name; images end in {', '.join(_FORMATS)}; move it away"
         )
     try:
-        with Image.open(path, formats=sorted(set(_FORMATS.values()))) as image:
+        # a stream, because Pillow maps files given by path into memory, and then reads
+        # uncompressed TIFFs that lie on their side with the rows cut wrongly
+        with (
+            path.open("rb") as stream,
+            Image.open(stream, formats=sorted(set(_FORMATS.values()))) as image,
+        ):
             if image.width * image.height > MAX_PIXELS:
                 raise DatasetError(
                     f"{path}: its header promises {image.width} × {image.height} pixels but the "
