@@ -88,11 +88,14 @@ needs_emulate = $(call needs,echo "#include <simde/x86/avx512.h>" | $(CXX) -E -x
 needs_aarch64 = $(call needs,aarch64-linux-gnu-g++ --version && qemu-aarch64-static --version,the ARM cross compiler and QEMU,g++-aarch64-linux-gnu qemu-user-static)
 comma := ,
 
-# The type stub of the native module, after a change of bindings.cpp.
+# The types of the native module, after a change of bindings.cpp.
+stub := src/lookalike/_core.pyi
 stub: $(tools)
-	$(bin)/python -m nanobind.stubgen -m lookalike._core -o src/lookalike/_core.pyi
-	$(bin)/ruff check --quiet --fix src/lookalike/_core.pyi
-	$(bin)/ruff format --quiet src/lookalike/_core.pyi
+	$(bin)/python -m nanobind.stubgen --quiet --module lookalike._core --output-file $(VENV)/_core.pyi
+	printf '# %s\n' 'Generated from src/core/bindings.cpp by `make stub`.' \
+		'ruff: noqa: C408' 'mypy: disable-error-code="type-arg"' | cat - $(VENV)/_core.pyi > $(stub)
+	$(bin)/ruff check --quiet --select I --fix $(stub)
+	$(bin)/ruff format --quiet $(stub)
 
 clean:
 	rm -rf build dist $(VENV)

@@ -1,0 +1,89 @@
+# Generated from src/core/bindings.cpp by `make stub`.
+# ruff: noqa: C408
+# mypy: disable-error-code="type-arg"
+"""Native core of lookalike: plain arrays in, plain arrays out."""
+
+from typing import Annotated
+
+import numpy
+from numpy.typing import NDArray
+
+def available_cpu_paths() -> list[str]:
+    """CPU paths that this machine can run, fastest first."""
+
+class Projection:
+    """How an index bounds distances; see src/core/index.hpp."""
+
+    def __init__(
+        self,
+        mean: Annotated[
+            NDArray[numpy.float32], dict(shape=(None,), order="C", device="cpu", writable=False)
+        ],
+        basis: Annotated[
+            NDArray[numpy.float32],
+            dict(shape=(None, None), order="C", device="cpu", writable=False),
+        ]
+        | None,
+        residual: Annotated[
+            NDArray[numpy.float32], dict(shape=(None,), order="C", device="cpu", writable=False)
+        ]
+        | None,
+        *,
+        fine: int,
+        columns: int,
+        fine_scale: float,
+        coarse_scale0: float = 1.0,
+        coarse_scale1: float = 1.0,
+    ) -> None: ...
+
+class Index:
+    """Exact nearest rows of one array."""
+
+    def __init__(
+        self,
+        rows: Annotated[NDArray, dict(shape=(None, None), order="C", device="cpu", writable=False)],
+        *,
+        metric: str,
+        cpu: str,
+        projection: Projection | None = None,
+        order: Annotated[
+            NDArray[numpy.int32], dict(shape=(None,), order="C", device="cpu", writable=False)
+        ]
+        | None = None,
+        n_threads: int = 1,
+    ) -> None: ...
+    def append(
+        self,
+        rows: Annotated[NDArray, dict(shape=(None, None), order="C", device="cpu", writable=False)],
+        *,
+        n_threads: int = 1,
+    ) -> None:
+        """Take the old rows followed by new ones in place of the old rows."""
+
+    def query(
+        self,
+        queries: Annotated[
+            NDArray, dict(shape=(None, None), order="C", device="cpu", writable=False)
+        ],
+        k: int,
+        *,
+        query_groups: Annotated[
+            NDArray[numpy.int64], dict(shape=(None,), order="C", device="cpu", writable=False)
+        ]
+        | None = None,
+        row_groups: Annotated[
+            NDArray[numpy.int64], dict(shape=(None,), order="C", device="cpu", writable=False)
+        ]
+        | None = None,
+        n_threads: int = 1,
+        working_memory: int = 268435456,
+        progress: object | None = None,
+    ) -> tuple:
+        """
+        Rows (int64), distances (float64; squared for sqeuclidean) and how many exact
+        distances were computed.
+        """
+
+    @property
+    def nbytes(self) -> int:
+        """Memory beyond the rows themselves, in bytes."""
