@@ -1,14 +1,14 @@
 """scikit-learn's own tests of its classifier and regressor, run against ours."""
 
 import pytest
-
-from lookalike import KNeighborsClassifier, KNeighborsRegressor
-from lookalike.estimators.base import KNeighborsPredictor
 from tests.sklearn_suite import (
     global_dtype,  # noqa: F401  (fixtures of scikit-learn's tests)
     global_random_seed,  # noqa: F401
     neighbour_tests,
 )
+
+from lookalike import KNeighborsClassifier, KNeighborsRegressor
+from lookalike.estimators.base import KNeighborsPredictor
 
 LEFT_OUT = {
     "test_unsupervised_inputs": (

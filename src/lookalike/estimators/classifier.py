@@ -221,11 +221,17 @@ class KNeighborsClassifier(ClassifierMixin, KNeighborsPredictor):  # type: ignor
         return shares if self.outputs_2d_ else shares[0]
 
     def _check_targets(self, y: Any) -> NDArray[Any]:
-        y = check_target_array(y, dtype=None)
-        if y.ndim == 2 and y.shape[1] == 1:
-            return column_or_1d(y, warn=True)
-        check_classification_targets(y)
-        return y
+        labels = check_target_array(y, dtype=None)
+        if labels.ndim == 2 and labels.shape[1] == 1:
+            labels = column_or_1d(labels, warn=True)
+        try:
+            check_classification_targets(labels)
+        except TypeError as error:
+            raise ValueError(
+                f"labels like {labels.flat[0]!r} cannot be sorted among one another ({error}); "
+                "give labels of one type, all numbers or all strings"
+            ) from error
+        return labels
 
     def _learn(self, y: NDArray[Any], sample_weight: FloatArray, declared: Any) -> dict[str, Any]:
         check_reject(self.reject)

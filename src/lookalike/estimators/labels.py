@@ -31,7 +31,7 @@ def encode_labels(
     Raises
     ------
     ValueError
-        If a label is not among the declared classes, or labels cannot be sorted.
+        If a label is not among the declared classes.
 
     Examples
     --------
@@ -39,13 +39,7 @@ def encode_labels(
     >>> classes.tolist(), codes.tolist()
     (['ant', 'cat'], [1, 0, 1])
     """
-    try:
-        classes, codes = np.unique(labels, return_inverse=True)
-    except TypeError as error:
-        raise ValueError(
-            f"labels like {labels[0]!r} cannot be sorted among one another ({error}); "
-            "give labels of one type, all numbers or all strings"
-        ) from error
+    classes, codes = np.unique(labels, return_inverse=True)
     if declared is not None:
         every_class = np.unique(np.asarray(declared))
         unknown = ~np.isin(classes, every_class)

@@ -34,10 +34,11 @@ def rejection_label(classes: NDArray[Any], reject_label: Any) -> NDArray[Any]:
         it is a string among numbers or a number among strings.
     """
     kind = classes.dtype.kind
+    example = classes.tolist()[0]
     if reject_label is None:
         if kind not in "iu":
             raise ValueError(
-                f"reject is set but reject_label=None and the classes, like {classes[0]!r}, are "
+                f"reject is set but reject_label=None and the classes, like {example!r}, are "
                 "not integers; give a reject_label that is no class, such as 'unknown' among "
                 "strings or -1.0 among numbers"
             )
@@ -49,7 +50,7 @@ def rejection_label(classes: NDArray[Any], reject_label: Any) -> NDArray[Any]:
         if not _fits(label, classes):
             raise ValueError(
                 f"reject_label={reject_label!r} does not fit classes of dtype {classes.dtype} "
-                f"like {classes[0]!r}; give a label of the same kind, and labels of a signed "
+                f"like {example!r}; give a label of the same kind, and labels of a signed "
                 "dtype where it is negative"
             )
     if reject_label in classes.tolist():

@@ -1,0 +1,109 @@
+"""Votes and averages of a neighbour table, against a loop over queries and neighbours."""
+
+import tracemalloc
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as npst
+from tests.reference import votes as reference
+
+from lookalike.estimators.votes import (
+    class_probabilities,
+    class_votes,
+    target_averages,
+    winning_classes,
+)
+
+TINY = 1e-5  # MiB: batches of one query
+
+
+@st.composite
+def tables(draw):
+    """A neighbour table: indices, weights of which one a query is positive, number of rows."""
+    n_rows = draw(st.integers(1, 12))
+    k = draw(st.integers(1, n_rows))
+    indices = np.array(
+        draw(st.lists(st.permutations(range(n_rows)).map(lambda p: p[:k]), min_size=1, max_size=9))
+    )
+    weights = draw(
+        npst.arrays(np.float64, indices.shape, elements=st.sampled_from([0, 0.1, 0.25, 1, 3, 1e6]))
+    )
+    weights[~weights.any(axis=1), 0] = 1.0
+    return indices, weights, n_rows
+
+
+@given(tables(), st.data())
+def test_votes_equal_the_reference(table, data):
+    indices, weights, n_rows = table
+    n_classes = data.draw(st.integers(1, 5))
+    codes = data.draw(npst.arrays(np.uint8, n_rows, elements=st.integers(0, n_classes - 1)))
+    expected = [
+        reference.class_votes(neighbors, w, codes, n_classes)
+        for neighbors, w in zip(indices, weights, strict=True)
+    ]
+
+    votes = class_votes(indices, weights, codes, n_classes)
+    np.testing.assert_array_equal(votes, expected)
+
+    for memory in (TINY, 256):
+        winners = winning_classes(indices, weights, codes, n_classes, working_memory=memory)
+        np.testing.assert_array_equal(winners.codes, [*map(reference.winning_class, expected)])
+        shares = class_probabilities(indices, weights, codes, n_classes, working_memory=memory)
+        np.testing.assert_array_equal(shares.max(axis=1), winners.probabilities)
+        np.testing.assert_allclose(shares.sum(axis=1), 1, rtol=1e-15)
+        np.testing.assert_allclose(shares, np.array(expected) / np.sum(expected, 1)[:, None])
+
+
+@given(tables(), st.sampled_from([np.uint8, np.int32, np.float16, np.float32, np.float64, bool]))
+def test_averages_equal_the_reference(table, dtype):
+    indices, weights, n_rows = table
+    targets = np.random.default_rng(0).integers(0, 200, (n_rows, 3)).astype(dtype)
+    expected = [
+        reference.target_average(neighbors, w, targets)
+        for neighbors, w in zip(indices, weights, strict=True)
+    ]
+    for memory in (TINY, 256):
+        averages = target_averages(indices, weights, targets, working_memory=memory)
+        assert averages.dtype == np.float64
+        np.testing.assert_allclose(averages, expected, rtol=1e-13)
+
+
+def test_equal_votes_go_to_the_lowest_class():
+    indices, weights = np.array([[0, 1, 2, 3]]), np.array([[0.3, 0.2, 0.2, 0.3]])
+    assert winning_classes(indices, weights, np.array([2, 1, 2, 1]), 3).codes == [1]
+
+
+def test_two_classes_with_the_same_weights_tie_whatever_the_others_are():
+    # 0.1 + 0.2 + 0.3 depends on the order of addition; both classes get it nearest first.
+    indices = np.arange(6)[np.newaxis]
+    weights = np.array([[0.3, 0.3, 0.2, 0.2, 0.1, 0.1]])
+    votes = class_votes(indices, weights, np.array([1, 0, 0, 1, 1, 0]), 2)
+    assert votes[0, 0] == votes[0, 1]
+
+
+def test_the_average_of_equal_targets_is_that_target():
+    targets = np.full((7, 1), 3.0)
+    assert (target_averages(np.array([[1, 3, 5]]), np.ones((1, 3)), targets) == 3.0).all()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("reader", ["classes", "averages"])
+def test_memory_stays_within_working_memory(reader):
+    rng = np.random.default_rng(0)
+    indices = rng.integers(0, 3000, (10_000, 5))
+    weights = rng.random((10_000, 5))
+    tracemalloc.start()
+    try:
+        if reader == "classes":
+            winning_classes(indices, weights, np.arange(3000), 3000, working_memory=8)
+            answer = 10_000 * 16
+        else:
+            targets = rng.integers(0, 256, (3000, 784), dtype=np.uint8)
+            tracemalloc.reset_peak()
+            answer = target_averages(indices, weights, targets, working_memory=8).nbytes
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < answer + (8 + 4) * 2**20  # beside the readers' own batches, the table's copy
