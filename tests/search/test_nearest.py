@@ -1,8 +1,11 @@
 """What `NearestNeighbors` promises beside exact answers: its methods, state and threads."""
 
+import _thread
 import copy
 import multiprocessing
 import pickle
+import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -310,6 +313,25 @@ class TestStateInThreadsAndProcesses:
             for found in results.get(60):
                 assert_same(found, expected)
             assert_same(fresh.get(60), expected)
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_a_long_search_within_a_second() -> None:
+    # Noise without structure, which no bound can skip: the whole search takes far longer.
+    rows = np.random.default_rng(0).integers(0, 255, (60_000, 256), dtype=np.uint8)
+    search = NearestNeighbors(n_neighbors=50).fit(rows)
+    pressed: list[float] = []
+
+    def press() -> None:
+        pressed.append(time.monotonic())
+        _thread.interrupt_main()
+
+    timer = threading.Timer(0.5, press)
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        search.kneighbors()
+    assert time.monotonic() - pressed[0] < 1
+    assert search.kneighbors(rows[7:8], 1)[1] == [[7]]
 
 
 def _fit_and_search(images: Any) -> Any:

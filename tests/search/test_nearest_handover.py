@@ -33,6 +33,22 @@ OTHER_METRICS: list[dict[str, Any]] = [
 ]
 
 
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda search: search.set_params(metric="chebyshev").fit(ROWS),
+        lambda search: search.kneighbors(sparse.csr_array(QUERIES)),
+        lambda search: search.radius_neighbors(QUERIES),
+        lambda search: search.radius_neighbors_graph(QUERIES),
+    ],
+)
+def test_the_warning_points_at_the_line_that_asked(call: Any) -> None:
+    search = NearestNeighbors().fit(ROWS)
+    with pytest.warns(HandOverWarning) as warned:
+        call(search)
+    assert [warning.filename for warning in warned] == [__file__]
+
+
 def fit(rows: Any, **params: Any) -> NearestNeighbors:
     with pytest.warns(HandOverWarning, match="handed over to scikit-learn"):
         return NearestNeighbors(n_neighbors=4, **params).fit(rows)

@@ -37,14 +37,14 @@ class HandOverWarning(UserWarning):
     """A search is done by scikit-learn, at its speed, and not by the native index."""
 
 
-def announce(what: str) -> None:
-    """Warn that scikit-learn does the work."""
+def announce(what: str, stacklevel: int = 3) -> None:
+    """Warn that scikit-learn does the work, at the line that asked for it."""
     warnings.warn(
         f"{what}: the work is handed over to scikit-learn, at its speed. The native index "
         f"searches dense rows with metric in {sorted(NATIVE_METRICS)} or minkowski with p=1 "
         "or 2, without metric_params",
         HandOverWarning,
-        stacklevel=3,
+        stacklevel=stacklevel,
     )
 
 

@@ -303,7 +303,7 @@ class NearestNeighbors(BaseEstimator):  # type: ignore[misc]
         k = check_count(self.n_neighbors if n_neighbors is None else n_neighbors, "n_neighbors")
         searcher: Any = self._searcher
         queries = searcher.rows if X is None else self._validate_like_fitted(X)
-        if sparse.issparse(queries) and isinstance(searcher, IndexedRows):
+        if sparse.issparse(queries):
             searcher = self._hand_over("sparse queries")
         n_queries, n_rows = queries.shape[0], self.n_samples_fit_
         query_groups = row_groups = excluded = None
@@ -394,7 +394,7 @@ class NearestNeighbors(BaseEstimator):  # type: ignore[misc]
         """
         check_is_fitted(self)
         queries = None if X is None else self._validate_like_fitted(X)
-        return self._scikit_learn("radius_neighbors").radius_neighbors(
+        return self._hand_over("radius_neighbors").searcher.radius_neighbors(
             queries, radius, return_distance, sort_results
         )
 
@@ -424,7 +424,7 @@ class NearestNeighbors(BaseEstimator):  # type: ignore[misc]
         """
         check_is_fitted(self)
         queries = None if X is None else self._validate_like_fitted(X)
-        return self._scikit_learn("radius_neighbors_graph").radius_neighbors_graph(
+        return self._hand_over("radius_neighbors_graph").searcher.radius_neighbors_graph(
             queries, radius, mode, sort_results
         )
 
@@ -460,14 +460,11 @@ class NearestNeighbors(BaseEstimator):  # type: ignore[misc]
         return params
 
     def _hand_over(self, what: str) -> HandedOver:
-        announce(what)
+        """The fitted rows in scikit-learn's hands, announced unless `fit` did so."""
+        if isinstance(self._searcher, HandedOver):
+            return self._searcher
+        announce(what, stacklevel=4)
         params = self._handed_over_params()
         if self.algorithm == "auto":  # no tree is worth building for one call
             params["algorithm"] = "brute"
         return HandedOver(self._searcher.rows, params)
-
-    def _scikit_learn(self, method: str) -> Any:
-        searcher = self._searcher
-        if isinstance(searcher, IndexedRows):
-            searcher = self._hand_over(method)
-        return searcher.searcher
