@@ -82,6 +82,14 @@ def test_partial_fit_and_remove(Estimator):
         knn.remove(range(10))
 
 
+@pytest.mark.parametrize("strings", [np.array(["a"]), np.array(["a"], dtype=object)])
+def test_numbers_and_strings_are_not_joined(strings):
+    with refused("y is of dtype .* give numbers after numbers and strings after strings"):
+        KNeighborsClassifier().fit(X, Y).partial_fit(X[:1], strings)
+    with refused("y is of dtype int64 but earlier targets are of dtype "):
+        KNeighborsClassifier().fit(X[:1], strings).partial_fit(X, Y)
+
+
 def test_regressor_targets_are_numbers():
     with refused("dtype='numeric' is not compatible with arrays of bytes/strings"):
         KNeighborsRegressor().fit(X, ["a"] * 10)

@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
@@ -44,6 +45,22 @@ def test_copies_predict_alike(estimator, copy_of):
     np.testing.assert_array_equal(copied.predict(IMAGES[400:]), knn.predict(IMAGES[400:]))
     knn.remove(range(100))
     assert copied.n_samples_fit_ == 400
+
+
+@both
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda knn: knn.remove(range(100)),
+        lambda knn: knn.partial_fit(IMAGES[400:], LABELS[400:]),
+        lambda knn: knn.set_params(n_neighbors=1).predict(IMAGES),
+    ],
+)
+def test_a_shallow_copy_can_change_on_its_own(estimator, change):
+    knn = clone(estimator).fit(IMAGES[:400], LABELS[:400])
+    expected = knn.predict(IMAGES)
+    change(copy.copy(knn))
+    np.testing.assert_array_equal(knn.predict(IMAGES), expected)
 
 
 @both
@@ -117,6 +134,15 @@ def test_inside_other_estimators():
     knn = KNeighborsClassifier(3).fit(digits.data[:100], LABELS[:100])
     importance = permutation_importance(knn, digits.data[:100], LABELS[:100], n_repeats=1)
     assert importance.importances_mean[0] == 0  # the corner is blank in every image
+
+
+@both
+def test_several_threads_predict_at_once(estimator):
+    knn = clone(estimator).fit(IMAGES[:400], LABELS[:400])
+    expected = knn.predict(IMAGES)
+    with ThreadPoolExecutor(4) as pool:
+        for labels in pool.map(knn.predict, [IMAGES] * 8):
+            np.testing.assert_array_equal(labels, expected)
 
 
 @both

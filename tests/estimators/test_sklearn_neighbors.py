@@ -28,8 +28,12 @@ LEFT_OUT = {
     ),
 }
 
-# Other metrics than the native ones are announced.
-pytestmark = pytest.mark.filterwarnings("ignore::lookalike.search.handover.HandOverWarning")
+# Other metrics than the native ones are announced. The tests also run scikit-learn's own radius
+# estimators, of which the regressor warns of a cast.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::lookalike.search.handover.HandOverWarning"),
+    pytest.mark.filterwarnings("ignore:invalid value encountered in cast:RuntimeWarning"),
+]
 
 OURS = {
     "KNeighborsClassifier": KNeighborsClassifier,

@@ -7,6 +7,7 @@ targets and reading the table differ, and are left to the subclass (`_learn`, `_
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from typing import Any, Self
 
@@ -28,6 +29,9 @@ from lookalike.search.table import Neighbors
 from lookalike.search.validation import rows_to_keep
 
 Progress = Callable[[int, int], None]
+
+# dtype kinds of string labels; NumPy would turn numbers joined to them into strings.
+_STRINGS = "OUS"
 
 
 class KNeighborsPredictor(BaseEstimator):  # type: ignore[misc]
@@ -171,8 +175,8 @@ class KNeighborsPredictor(BaseEstimator):  # type: ignore[misc]
         learned = self._learn(y, sample_weight, self._declared)
         return self._become(search.remove(ids), y, sample_weight, self._declared, learned)
 
-    # A step that fails changes nothing: fit, partial_fit and remove check and learn targets
-    # first, then let the search change (which is as careful), and only then keep all of it.
+    # A step that fails changes nothing, and neither does one on a shallow copy: fit, partial_fit
+    # and remove make new targets and a new search beside the old, and `_become` takes both.
 
     def _fit(self, X: Any, y: Any, sample_weight: ArrayLike | None, declared: Any = None) -> Self:
         check_weights(self.weights)
@@ -200,6 +204,11 @@ class KNeighborsPredictor(BaseEstimator):  # type: ignore[misc]
             raise ValueError(
                 f"y has shape {y.shape} but earlier targets had shape {self._y.shape}; "
                 "give as many outputs as before"
+            )
+        if (y.dtype.kind in _STRINGS) != (self._y.dtype.kind in _STRINGS):
+            raise ValueError(
+                f"y is of dtype {y.dtype} but earlier targets are of dtype {self._y.dtype}; "
+                "give numbers after numbers and strings after strings"
             )
         y = np.concatenate([self._y, y])
         sample_weight = np.concatenate([self._sample_weight, sample_weight])
@@ -240,9 +249,12 @@ class KNeighborsPredictor(BaseEstimator):  # type: ignore[misc]
         return y, check_sample_weight(sample_weight, len(y))
 
     def _fitted_search(self) -> NearestNeighbors:
-        """Return the search, told what ``set_params`` may change without a new fit."""
+        """Return a handle on the search, told what ``set_params`` may change without a new fit.
+
+        It shares rows and index with ``_search``; what is done to the handle is not done to it.
+        """
         check_is_fitted(self)
-        return self._search.set_params(  # type: ignore[no-any-return]
+        return copy.copy(self._search).set_params(  # type: ignore[no-any-return]
             n_neighbors=self.n_neighbors, n_jobs=self.n_jobs, working_memory=self.working_memory
         )
 
