@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.sparse import csc_matrix, csr_matrix, dok_matrix
 from sklearn import neighbors
 from sklearn.datasets import load_digits
 from sklearn.metrics import pairwise_distances
@@ -138,6 +139,16 @@ def test_graph_is_scikit_learns():
         a = ours.kneighbors_graph(QUERIES, mode=mode)
         b = theirs.kneighbors_graph(QUERIES, mode=mode)
         np.testing.assert_allclose(a.toarray(), b.toarray(), atol=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore::lookalike.search.handover.HandOverWarning")
+@pytest.mark.parametrize("rows", [csr_matrix, csc_matrix, dok_matrix, np.asarray])
+@pytest.mark.parametrize("queries", [csr_matrix, csc_matrix, dok_matrix, np.asarray])
+def test_sparse_rows(rows, queries):
+    y = rng.normal(size=300)
+    expected = KNeighborsRegressor().fit(X, y).predict(QUERIES)
+    knn = KNeighborsRegressor().fit(rows(X), y)
+    np.testing.assert_allclose(knn.predict(queries(QUERIES)), expected)
 
 
 @pytest.mark.filterwarnings("ignore::lookalike.search.handover.HandOverWarning")
