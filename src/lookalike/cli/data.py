@@ -1,0 +1,82 @@
+"""``lookalike data``: the data sets that have names."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from lookalike.cli.jobs import Debug, Json, help_if_alone, job
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+data_app = typer.Typer(rich_markup_mode=None)
+
+
+@data_app.callback(invoke_without_command=True)
+def _data(context: typer.Context) -> None:
+    """List data sets and download them."""
+    help_if_alone(context)
+
+
+@data_app.command("list")
+def list_(as_json: Json = False, debug: Debug = False) -> None:
+    """List the data sets that can be loaded by name, and where they lie.
+
+    They are looked for in the folder that LOOKALIKE_DATA names, then in the cache folder.
+
+    Example: lookalike data list
+    """
+    with job(debug):
+        from lookalike.cli.screen import Screen
+
+        screen = Screen(as_json=as_json)
+        datasets = list_datasets()
+        screen.result({"datasets": datasets})
+        screen.out.print(datasets_table(datasets))
+
+
+@data_app.command()
+def fetch(
+    name: Annotated[str, typer.Argument(help="mnist, fashion-mnist or kmnist", metavar="NAME")],
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Download a data set, unless it lies here already, and print its folder.
+
+    Example: lookalike data fetch fashion-mnist
+    """
+    with job(debug):
+        from lookalike.cli.screen import Screen
+        from lookalike.images.store import fetch_dataset, find_folder
+
+        screen = Screen(as_json=as_json)
+        lay_here = find_folder(name) is not None
+        folder = fetch_dataset(name)
+        screen.result({"name": name, "folder": str(folder), "downloaded": not lay_here})
+        screen.out.print(str(folder), soft_wrap=True)
+
+
+def list_datasets() -> list[dict[str, Any]]:
+    """Return the data sets that have names, as ``--json`` prints them."""
+    from lookalike.images.store import find_datasets
+
+    return [
+        {"name": found.name, "source": found.source, "folder": found.where and str(found.where)}
+        for found in find_datasets()
+    ]
+
+
+def datasets_table(datasets: list[dict[str, Any]]) -> Table:
+    """Lay out the data sets that have names."""
+    from rich.table import Table
+
+    table = Table.grid(padding=(0, 2))
+    for dataset in datasets:
+        where = dataset["folder"] or {
+            "download": f"to be downloaded: lookalike data fetch {dataset['name']}"
+        }.get(dataset["source"], dataset["source"])
+        style = "dim" if dataset["source"] == "download" else ""
+        table.add_row(dataset["name"], where, style=style)
+    return table

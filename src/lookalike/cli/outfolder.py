@@ -1,0 +1,36 @@
+"""A folder of results that a failed run leaves as it was."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def filled_at_the_end(folder: Path) -> Iterator[Path]:
+    """Give an empty folder to write files into; at the end they move to ``folder`` at once.
+
+    The folder to write into is made beside ``folder``, on the same disk, so that moving is
+    renaming; and it is made at the start, so that a place that cannot be written to is known
+    before the work is done. If the work fails it goes away with all that is in it.
+
+    Raises
+    ------
+    OSError
+        If the folder cannot be made or written to.
+    """
+    place = next(path for path in (folder.resolve(), *folder.resolve().parents) if path.exists())
+    try:
+        scratch = tempfile.TemporaryDirectory(prefix=".lookalike-", dir=place)
+    except OSError as error:
+        raise OSError(
+            f"{folder} cannot be written to: {error.strerror}; name another folder by --out"
+        ) from error
+    with scratch as path:
+        yield Path(path)
+        folder.mkdir(parents=True, exist_ok=True)
+        for file in sorted(Path(path).iterdir()):
+            os.replace(file, folder / file.name)

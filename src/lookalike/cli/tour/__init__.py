@@ -1,0 +1,1 @@
+"""``lookalike tour``: image classification by nearest neighbours, step by step."""

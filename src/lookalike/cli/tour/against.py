@@ -1,0 +1,77 @@
+"""The same work by scikit-learn, measured beside ours."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.table import Table
+
+from lookalike.cli.screen import Bar, Screen
+from lookalike.cli.tour.step import Step, Tour
+from lookalike.evaluation.peer import find_differences, run_sklearn
+from lookalike.search.validation import count_threads
+
+
+class AgainstSklearn(Step):
+    """Fit and predict with scikit-learn, and compare times and predictions."""
+
+    name = "against_sklearn"
+    title = "Beside scikit-learn"
+
+    def run(self, tour: Tour, bar: Bar) -> None:
+        self.n_threads = count_threads(tour.n_jobs)
+        self.n_test = len(tour.data.test)
+        bar.start("scikit-learn does the same")
+        self.peer = run_sklearn(tour.model, tour.data, n_threads=self.n_threads, progress=bar)
+        self.differences = find_differences(
+            tour.model, tour.explanation, tour.data.test.images, self.peer.prediction
+        )
+        self.fit_seconds, self.predict_seconds = tour.fit_seconds, tour.predict_seconds
+        peer_seconds = self.peer.fit_seconds + self.peer.predict_seconds
+        self.times_faster = peer_seconds / (self.fit_seconds + self.predict_seconds)
+
+    def report(self) -> dict[str, Any]:
+        return {
+            "sklearn": self.peer.version,
+            "measured": "whole",
+            "dtype": "float64",
+            "algorithm": "brute",
+            "fit_seconds": round(self.peer.fit_seconds, 4),
+            "predict_seconds": round(self.peer.predict_seconds, 4),
+            "times_faster": round(self.times_faster, 2),
+            "n_different": self.differences.n,
+            "n_different_at_ties": self.differences.n_ties,
+        }
+
+    def show(self, screen: Screen) -> None:
+        table = Table(box=None, padding=(0, 3, 0, 0), show_edge=False, header_style="bold")
+        table.add_column("")
+        for column in ("fit", "predict", "both"):
+            table.add_column(column, justify="right")
+        rows = {
+            "lookalike": (self.fit_seconds, self.predict_seconds),
+            f"scikit-learn {self.peer.version}": (self.peer.fit_seconds, self.peer.predict_seconds),
+        }
+        for name, (fit, predict) in rows.items():
+            table.add_row(name, f"{fit:.2f} s", f"{predict:.2f} s", f"{fit + predict:.2f} s")
+        screen.say(table)
+        screen.say()
+        threads = "1 thread" if self.n_threads == 1 else f"{self.n_threads} threads"
+        names, times = ("lookalike", "scikit-learn"), self.times_faster
+        faster, slower = names if times >= 1 else names[::-1]
+        screen.say(
+            f"{faster} is [bold]{max(times, 1 / times):.1f} times[/] as fast as {slower}. Both "
+            f"measured whole, nothing extrapolated: {self.n_test:,} test images on {threads}; "
+            "scikit-learn by brute force in float64, its fastest dtype."
+        )
+        screen.say(self._agreement())
+
+    def _agreement(self) -> str:
+        n, n_ties = self.differences.n, self.differences.n_ties
+        if n == 0:
+            return f"All {self.n_test:,} predictions are equal."
+        same = f"{self.n_test - n:,} of {self.n_test:,} predictions are equal; of the {n} others "
+        ties = f"{n_ties} are ties, where training images are at exactly the same distance"
+        if n_ties == n:
+            return f"{same}all {ties}."
+        return f"{same}{ties}, and [bold red]{n - n_ties} are not[/]."

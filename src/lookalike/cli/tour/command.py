@@ -1,0 +1,67 @@
+"""The command ``lookalike tour``."""
+
+from __future__ import annotations
+
+from enum import Enum
+from pathlib import Path
+from time import perf_counter
+from typing import Annotated
+
+import typer
+
+from lookalike.cli.jobs import Debug, Json, job
+
+
+class Peer(Enum):
+    """Whom the tour can measure itself against."""
+
+    SKLEARN = "sklearn"
+
+
+def tour(
+    data: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME|PATH",
+            help="A data set by name (see lookalike data list), a folder of images or IDX files, "
+            "or an .npz file. Without it: mnist, or where that cannot be had the bundled digits.",
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            file_okay=False,
+            help="Also write report.json and the pictures (PNG) into this folder.",
+        ),
+    ] = None,
+    against: Annotated[
+        Peer | None,
+        typer.Option(help="Also do the same work with scikit-learn; takes half a minute on mnist."),
+    ] = None,
+    n_jobs: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Threads to use; all CPUs if not given or -1."),
+    ] = None,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Walk through image classification by nearest neighbours, step by step.
+
+    Loads the data, classifies the test images by their 4 nearest training images, and shows
+    the accuracy, the confusion matrix and wrong predictions beside the images behind them.
+
+    Example: lookalike tour --data mnist --out report --against sklearn
+    """
+    started = perf_counter()
+    with job(debug):
+        from lookalike.cli.tour.walk import walk
+
+        walk(
+            data_name=data,
+            out=out,
+            against_sklearn=against is Peer.SKLEARN,
+            n_jobs=n_jobs,
+            as_json=as_json,
+            started=started,
+        )

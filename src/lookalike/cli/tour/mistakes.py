@@ -1,0 +1,101 @@
+"""A handful of wrong predictions, each beside the images that decided it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+from lookalike.cli.drawing import draw, shows_greys
+from lookalike.cli.screen import INDENT, Bar, Screen
+from lookalike.cli.tour.step import Step, Tour
+from lookalike.evaluation.mistakes import surest_mistakes, winning_shares
+from lookalike.evaluation.pictures import save_neighbors_png
+
+_N_SHOWN = 3
+_N_SAVED = 8
+_GAP = 2
+
+
+class Mistakes(Step):
+    """Find the wrong predictions that were surest."""
+
+    name = "mistakes"
+    title = "Wrong predictions, and the images behind them"
+
+    def run(self, tour: Tour, bar: Bar) -> None:
+        self.data, self.explanation = tour.data, tour.explanation
+        self.rows = surest_mistakes(self.explanation, self.data.test.labels)
+        self.shares = winning_shares(self.explanation)
+
+    def report(self) -> dict[str, Any]:
+        names = self.data.class_names
+        return {
+            "n_wrong": len(self.rows),
+            "surest": [
+                {
+                    "test_row": row,
+                    "true": names[self.data.test.labels[row]],
+                    "predicted": names[self.explanation.prediction[row]],
+                    "share": float(self.shares[row]),
+                    "neighbors": self.explanation.indices[row].tolist(),
+                    "neighbor_labels": [names[i] for i in self.explanation.labels[row]],
+                    "distances": self.explanation.distances[row].tolist(),
+                    "shares": self.explanation.shares[row].tolist(),
+                }
+                for row in self.rows[:_N_SAVED].tolist()
+            ],
+        }
+
+    def show(self, screen: Screen) -> None:
+        shown = self.rows[:_N_SHOWN].tolist()
+        if not shown:
+            screen.say("None.")
+            return
+        screen.say(f"{len(shown)} of {len(self.rows):,}, the surest ones of different confusions")
+        for row in shown:
+            self._show_one(row, screen)
+
+    def save(self, folder: Path) -> list[str]:
+        if len(self.rows) == 0:
+            return []
+        save_neighbors_png(
+            folder / "mistakes.png", self.data, self.explanation, self.rows[:_N_SAVED]
+        )
+        return ["mistakes.png"]
+
+    def _show_one(self, row: int, screen: Screen) -> None:
+        names = self.data.class_names
+        true, predicted = int(self.data.test.labels[row]), int(self.explanation.prediction[row])
+        neighbors = self.explanation.indices[row].tolist()
+        columns = (screen.out.width - INDENT) // (len(neighbors) + 1) - _GAP
+        brightest = max(1, int(self.data.train.images.max()))
+        greys = shows_greys(screen.out)
+        images = [self.data.test.images[row], *self.data.train.images[neighbors]]
+        captions = [
+            Text.assemble(
+                (f"{names[true]}, not {names[predicted]}", "bold"), (f"\ntest {row}", "dim")
+            )
+        ]
+        for label, share, distance in zip(
+            self.explanation.labels[row].tolist(),
+            self.explanation.shares[row].tolist(),
+            self.explanation.distances[row].tolist(),
+            strict=True,
+        ):
+            captions.append(
+                Text.assemble(
+                    (names[label], "bold green" if label == true else "bold red"),
+                    f" has {share:.0%}\n",
+                    (f"distance {distance:,.4g}", "dim"),
+                )
+            )
+        table = Table.grid(padding=(0, _GAP, 0, 0))
+        for _ in images:
+            table.add_column(max_width=columns, overflow="ellipsis", no_wrap=True)
+        table.add_row(*(draw(image, columns, brightest=brightest, greys=greys) for image in images))
+        table.add_row(*captions)
+        screen.say()
+        screen.say(table)

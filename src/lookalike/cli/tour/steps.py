@@ -1,0 +1,18 @@
+"""The steps of the tour, in order. A new one is a file here and a line in this list."""
+
+from __future__ import annotations
+
+from lookalike.cli.tour.against import AgainstSklearn
+from lookalike.cli.tour.baseline import Baseline
+from lookalike.cli.tour.confusion import Confusion
+from lookalike.cli.tour.load import Load
+from lookalike.cli.tour.mistakes import Mistakes
+from lookalike.cli.tour.step import Step
+
+
+def choose_steps(*, against_sklearn: bool) -> list[Step]:
+    """Return the steps to walk."""
+    steps: list[Step] = [Load(), Baseline(), Confusion(), Mistakes()]
+    if against_sklearn:
+        steps.append(AgainstSklearn())
+    return steps

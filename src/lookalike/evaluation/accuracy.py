@@ -1,0 +1,57 @@
+"""The share of right predictions, and how far it may be off by the choice of test images."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Accuracy(NamedTuple):
+    """The share of right predictions.
+
+    Attributes
+    ----------
+    value : float
+        ``n_right / n``, from 0 to 1.
+    standard_error : float
+        Of ``value``, as an estimate of the accuracy on all images like these: the standard
+        deviation of a binomial share, ``sqrt(value * (1 - value) / n)``.
+    n_right, n : int
+        Images predicted rightly, and all images.
+    """
+
+    value: float
+    standard_error: float
+    n_right: int
+    n: int
+
+
+def accuracy(labels: NDArray[Any], predicted: NDArray[Any]) -> Accuracy:
+    """Return the share of right predictions with its standard error.
+
+    Parameters
+    ----------
+    labels, predicted : ndarray of shape (n,), n at least 1
+        The true label and the predicted one of each image.
+
+    Raises
+    ------
+    ValueError
+        If the two differ in length or are empty.
+
+    Examples
+    --------
+    >>> accuracy(np.array([1, 2, 3, 3]), np.array([1, 2, 3, 1]))
+    Accuracy(value=0.75, standard_error=0.21650635094610965, n_right=3, n=4)
+    """
+    n = len(labels)
+    if n == 0 or len(predicted) != n:
+        raise ValueError(
+            f"{n} labels and {len(predicted)} predictions; give one prediction for each label, "
+            "and at least one"
+        )
+    n_right = int(np.count_nonzero(labels == predicted))
+    value = n_right / n
+    return Accuracy(value, float(np.sqrt(value * (1 - value) / n)), n_right, n)

@@ -1,0 +1,53 @@
+"""Wrong predictions, the surest first: these most often point at a hard image or a wrong label."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lookalike.estimators.explanation import Explanation
+
+
+def winning_shares(explanation: Explanation) -> NDArray[np.float64]:
+    """Return what part of the vote each prediction had, shape (n_queries,)."""
+    agreeing = explanation.labels == explanation.prediction[:, None]
+    shares: NDArray[np.float64] = np.sum(explanation.shares, axis=1, where=agreeing)
+    return shares
+
+
+def surest_mistakes(explanation: Explanation, labels: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the rows predicted wrongly: of each confusion the surest, then the second, ...
+
+    So a handful of them shows different confusions (a class taken for another), not one many
+    times. Surer is what had the larger part of the vote, among equal parts what has the nearer
+    nearest neighbour, then the lower row.
+
+    Parameters
+    ----------
+    explanation : Explanation of n queries, of one label each
+    labels : ndarray of shape (n,), int64
+        The true labels.
+
+    Returns
+    -------
+    ndarray of shape (n_wrong,), int64
+
+    Examples
+    --------
+    >>> from lookalike import KNeighborsClassifier
+    >>> knn = KNeighborsClassifier(2, weights="distance").fit([[0.0], [4.0], [9.0]], [0, 1, 1])
+    >>> surest_mistakes(knn.explain([[7.0], [8.0], [1.0]]), np.array([0, 0, 1]))
+    array([1, 2, 0])
+    """
+    wrong = np.flatnonzero(explanation.prediction != labels)
+    # Rounded, since votes that are equal by rights may differ in the last bit.
+    shares = winning_shares(explanation)[wrong].round(9)
+    surest = wrong[np.lexsort((explanation.distances[wrong, 0], -shares))]
+    seen: Counter[tuple[int, int]] = Counter()
+    turns = []
+    for confusion in zip(labels[surest], explanation.prediction[surest], strict=True):
+        turns.append(seen[confusion])
+        seen[confusion] += 1
+    return surest[np.argsort(turns, kind="stable")]

@@ -1,0 +1,184 @@
+"""What all commands have in common: help, usage, errors, exit codes, Ctrl-C."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import lookalike as package
+
+Run = Callable[..., Any]
+
+COMMANDS = [["tour"], ["info"], ["data", "list"], ["data", "fetch"]]
+
+
+@pytest.mark.parametrize("arguments", [[], *COMMANDS])
+def test_help_loads_nothing_heavy(arguments: list[str]) -> None:
+    program = (
+        "import atexit, sys; from lookalike.cli.app import main\n"
+        "atexit.register(lambda: print('MODULES', *sys.modules))\n"
+        "main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, *arguments, "--help"],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    help_text, _, modules = done.stdout.partition("MODULES")
+    assert "Usage:" in help_text
+    heavy = {"numpy", "scipy", "sklearn", "matplotlib", "PIL", "pooch", "rich", "lookalike._core"}
+    assert heavy.isdisjoint(modules.split())
+
+
+@pytest.mark.parametrize("arguments", COMMANDS)
+def test_help_of_each_command_has_an_example(arguments: list[str], invoke: Run) -> None:
+    result = invoke(*arguments, "--help")
+    assert result.exit_code == 0
+    assert f"Example: lookalike {' '.join(arguments)}" in result.stdout or (
+        arguments == ["info"] and "lookalike info" in result.stdout
+    )
+    assert "--json" in result.stdout
+    assert "--debug" in result.stdout
+
+
+def test_no_command_shows_the_help(lookalike: Run) -> None:
+    done = lookalike()
+    assert done.returncode == 0
+    assert "Commands:" in done.stdout
+    assert done.stderr == ""
+
+
+def test_version(lookalike: Run) -> None:
+    assert lookalike("--version").stdout == f"{package.__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["tuor"], "No such command 'tuor'"),
+        (["tour", "--dota", "mnist"], "No such option"),
+        (["tour", "--against", "faiss"], "'faiss' is not"),
+        (["tour", "--n-jobs", "two"], "Invalid value for '--n-jobs'"),
+        (["data", "fetch"], "Missing argument 'NAME'"),
+        (["data", "drop"], "No such command 'drop'"),
+    ],
+)
+def test_wrong_usage_is_one_line_and_exit_code_2(
+    arguments: list[str], said: str, lookalike: Run
+) -> None:
+    done = lookalike(*arguments)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.count("\n") == 1
+    assert done.stderr.startswith("error: ")
+    assert said in done.stderr
+    assert "--help" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "said"),
+    [
+        (["tour", "--data", "mnits"], {}, "did you mean 'mnist'?"),
+        (["tour", "--data", "digits", "--n-jobs", "0"], {}, "n_jobs=0"),
+        (["data", "fetch", "mnits"], {}, "no data set 'mnits'"),
+        (["info"], {"LOOKALIKE_CPU": "z80"}, "LOOKALIKE_CPU='z80'"),
+        (["tour", "--data", "digits"], {"LOOKALIKE_CPU": "z80"}, "LOOKALIKE_CPU='z80'"),
+    ],
+)
+@pytest.mark.parametrize("as_json", [False, True])
+def test_failure_is_one_line_and_exit_code_1(
+    arguments: list[str],
+    environment: dict[str, str],
+    said: str,
+    as_json: bool,
+    invoke: Run,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    result = invoke(*arguments, *(["--json"] if as_json else []))
+    assert result.exit_code == 1
+    assert result.stderr.count("\n") == 1
+    assert result.stderr.startswith("error: ")
+    assert said in result.stderr
+    if as_json:
+        assert result.stdout == ""
+
+
+def test_unreadable_data_set_is_one_line(tmp_path: Path, lookalike: Run) -> None:
+    path = tmp_path / "broken.npz"
+    path.write_bytes(b"no zip")
+    done = lookalike("tour", "--data", path)
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert str(path) in done.stderr
+
+
+def test_debug_shows_the_traceback(lookalike: Run) -> None:
+    done = lookalike("tour", "--data", "mnits", "--debug")
+    assert done.returncode == 1
+    assert "Traceback (most recent call last)" in done.stderr
+    assert "DatasetNotFoundError" in done.stderr
+    assert done.stderr.splitlines()[-1].startswith("error: ")
+
+
+def test_unexpected_error_names_its_kind(monkeypatch: pytest.MonkeyPatch, invoke: Run) -> None:
+    def fail() -> None:
+        raise ZeroDivisionError("division by zero")
+
+    monkeypatch.setattr("lookalike.images.store.find_datasets", fail)
+    result = invoke("data", "list")
+    assert result.exit_code == 1
+    assert result.stderr == "error: ZeroDivisionError: division by zero (--debug shows where)\n"
+
+
+def test_warnings_are_notes_of_one_line(monkeypatch: pytest.MonkeyPatch, invoke: Run) -> None:
+    import warnings
+
+    def warn() -> list[object]:
+        warnings.warn("images were\nresized", stacklevel=1)
+        return []
+
+    monkeypatch.setattr("lookalike.images.store.find_datasets", warn)
+    result = invoke("data", "list", "--json")
+    assert result.stderr == "note: images were resized\n"
+    assert json.loads(result.stdout) == {"datasets": []}
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends SIGINT")
+def test_ctrl_c_is_one_line_and_exit_code_130(tmp_path: Path) -> None:
+    # A server that takes connections and never answers keeps the command waiting.
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        program = WITH_MIRROR.format(url=f"http://127.0.0.1:{server.getsockname()[1]}/")
+        process = subprocess.Popen(
+            [sys.executable, "-c", program, "tour"],
+            env={**os.environ, "LOOKALIKE_DATA": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        server.accept()
+        process.send_signal(signal.SIGINT)
+        stdout, stderr = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert stdout == ""
+    assert stderr.splitlines()[1:] == ["error: interrupted"]  # the first says what is waited for
+
+
+WITH_MIRROR = """
+import dataclasses
+from lookalike.cli.app import main
+from lookalike.images.catalogue import CATALOGUE
+CATALOGUE["mnist"] = dataclasses.replace(CATALOGUE["mnist"], mirrors=({url!r},))
+main()
+"""
