@@ -30,7 +30,8 @@ bench: $(peers)
 check: lint types warnings $(native_tests) test
 
 # The package in a virtual environment of its own. Python sources are used where they lie; a
-# change of the native ones, or of what is required, installs again.
+# change of the native ones, or of what is required, installs again. (nanobind itself is for the
+# test that compares the stub with the module.)
 $(installed): pyproject.toml CMakeLists.txt $(wildcard src/core/*)
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit( \
 		"lookalike needs Python 3.11 or newer; name one: make PYTHON=python3.12 ...")'
@@ -38,7 +39,7 @@ $(installed): pyproject.toml CMakeLists.txt $(wildcard src/core/*)
 		pathlib.Path(sysconfig.get_path("include"), "Python.h").exists() or sys.exit( \
 		"this Python has no C headers (Debian: apt-get install python3-dev)")'
 	$(PYTHON) -m venv $(VENV)
-	$(pip_install) --editable '.[test,lint]'
+	$(pip_install) --editable '.[test,lint]' nanobind
 	@touch $@
 
 # The peers that the benchmarks measure beside ours.
@@ -48,7 +49,7 @@ $(peers): $(installed)
 
 # What builds native code outside of pip.
 $(tools): $(installed)
-	$(pip_install) 'cmake>=3.25' ninja nanobind
+	$(pip_install) 'cmake>=3.25' ninja
 	@touch $@
 
 lint: $(installed)
