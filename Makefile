@@ -6,7 +6,8 @@ VENV ?= .venv
 CXX ?= c++
 
 bin := $(abspath $(VENV))/bin
-pip_install := $(bin)/pip install --quiet --disable-pip-version-check
+# Python compiles what it imports; all else that is installed need not wait for that.
+pip_install := $(bin)/pip install --quiet --no-compile --disable-pip-version-check
 export PATH := $(bin):$(PATH)
 
 installed := $(VENV)/installed
