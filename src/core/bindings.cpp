@@ -20,7 +20,6 @@ namespace {
 using RowArray = nb::ndarray<nb::ro, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 using FloatVector = nb::ndarray<const float, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using FloatMatrix = nb::ndarray<const float, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
-using Order = nb::ndarray<const std::int32_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using Groups = nb::ndarray<const std::int64_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 
 DType dtype_of(const RowArray& array) {
@@ -57,15 +56,12 @@ template <class T> nb::ndarray<nb::numpy, T, nb::ndim<2>> new_matrix(std::size_t
 class PyIndex {
 public:
     PyIndex(RowArray rows, const std::string& metric, const std::string& cpu, std::unique_ptr<Projection> projection,
-            std::optional<Order> order, int n_threads)
+            int n_threads)
         : rows_(std::move(rows)) {
-        std::vector<std::int32_t> positions;
-        if (order) positions.assign(order->data(), order->data() + order->shape(0));
-        require(!projection || positions.size() == rows_.shape(0), "order must name every row");
         const Rows view = rows_of(rows_);
         const nb::gil_scoped_release release;
         index_ = std::make_unique<Index>(kernels_named(cpu), metric_named(metric), view, std::move(projection),
-                                         std::move(positions), n_threads);
+                                         n_threads);
     }
 
     void append(RowArray rows, int n_threads) {
@@ -171,13 +167,13 @@ NB_MODULE(_core, m) {
     nb::class_<PyIndex>(m, "Index", "Exact nearest rows of one array.")
         .def("__init__",
              [](PyIndex* self, RowArray rows, const std::string& metric, const std::string& cpu,
-                const std::optional<Projection>& projection, std::optional<Order> order, int n_threads) {
+                const std::optional<Projection>& projection, int n_threads) {
                  new (self) PyIndex(std::move(rows), metric, cpu,
                                     projection ? std::make_unique<Projection>(*projection) : nullptr,
-                                    std::move(order), n_threads);
+                                    n_threads);
              },
              "rows"_a, nb::kw_only(), "metric"_a, "cpu"_a, "projection"_a.none() = nb::none(),
-             "order"_a.none() = nb::none(), "n_threads"_a = 1)
+             "n_threads"_a = 1)
         .def("append", &PyIndex::append, "rows"_a, nb::kw_only(), "n_threads"_a = 1,
              "Take the old rows followed by new ones in place of the old rows.")
         .def("query", &PyIndex::query, "queries"_a, "k"_a, nb::kw_only(), "query_groups"_a.none() = nb::none(),

@@ -16,6 +16,9 @@ constexpr int kPanelStep = 4;
 // Kernels take this many panels at once, so the number of panels is padded to a multiple of it.
 constexpr int kPanelGroup = 4;
 
+// Rows of the coarse bound are padded to whole steps: loops over them need no tail.
+constexpr int kCoarseStep = 16;
+
 // A (query, row) pair that the filter could not reject.
 struct Survivor {
     std::int32_t query;
@@ -29,6 +32,18 @@ struct Filter {
     int width;                        // coordinates, a multiple of kPanelStep
     const std::int8_t* panels;        // n_panels x (width / 4) x 16 x 4
     const std::int32_t* penalties;    // one a row: score = dot - penalty
+};
+
+struct CoarseFilter {
+    const std::int8_t* queries;    // n_queries x width
+    const float* query_radii;      // one a query: its radius and its own error
+    const std::int8_t* rows;       // n_rows x width
+    const float* row_errors;       // one a row
+    std::int64_t n_rows;
+    int head_steps, tail_steps;    // width = (head_steps + tail_steps) * kCoarseStep
+    float head_square, tail_square;  // squared size of one step of either part
+
+    int width() const { return (head_steps + tail_steps) * kCoarseStep; }
 };
 
 // Exact distances between two rows of d values; integers are summed exactly, floats in double
@@ -52,8 +67,14 @@ struct Kernels {
     // Appends the survivors among panels [begin, end) to `out`; returns how many. Both ends
     // are multiples of kPanelGroup; `out` has room for every pair.
     std::size_t (*filter)(const Filter& filter, std::int64_t begin, std::int64_t end, Survivor* out);
-    // Sum of squared differences of int8 coordinates.
-    std::int32_t (*coarse)(const std::int8_t* a, const std::int8_t* b, int n);
+    // Keeps, in their order, the pairs that the coarse bound cannot reject and whose row is not
+    // padding; returns how many.
+    std::size_t (*coarse_filter)(const CoarseFilter& filter, Survivor* pairs, std::size_t count);
+    // Squared coarse distances of one query to rows [begin, end).
+    void (*coarse_distances)(const CoarseFilter& filter, int query, std::int64_t begin, std::int64_t end,
+                             float* out);
+    // Sum of squared differences of steps * kCoarseStep coordinates.
+    std::int32_t (*coarse)(const std::int8_t* a, const std::int8_t* b, int steps);
     // out[i][j] = sum over k of rows[i][k] * basis[k][j] for n_rows rows of d values;
     // n_columns is a multiple of 16. Sums run over blocks of kProjectionBlock values of k.
     void (*project)(const float* rows, int n_rows, std::int64_t d, const float* basis,

@@ -116,13 +116,50 @@ double manhattan_floats(const Float* a, const Float* b, std::int64_t d, double l
     return lanes.total();
 }
 
-std::int32_t coarse_squared(const std::int8_t* a, const std::int8_t* b, int n) {
+inline std::int32_t coarse_squared(const std::int8_t* a, const std::int8_t* b, int steps) {
     std::int32_t sum = 0;
-    for (int i = 0; i < n; ++i) {
+    for (int i = 0; i < steps * kCoarseStep; ++i) {
         const std::int16_t difference = static_cast<std::int16_t>(a[i] - b[i]);
         sum += static_cast<std::int32_t>(difference) * difference;
     }
     return sum;
+}
+
+inline float coarse_distance(const CoarseFilter& f, const std::int8_t* query, const std::int8_t* row) {
+    const int head = f.head_steps * kCoarseStep;
+    return f.head_square * static_cast<float>(coarse_squared(query, row, f.head_steps)) +
+           f.tail_square * static_cast<float>(coarse_squared(query + head, row + head, f.tail_steps));
+}
+
+// Covers the rounding of the few operations in float between the bound and its limit.
+constexpr float kCoarseSlack = 1.00001f;
+
+std::size_t coarse_filter(const CoarseFilter& f, Survivor* pairs, std::size_t count) {
+    constexpr std::size_t kAhead = 8;
+    const std::int64_t width = f.width();
+    std::size_t kept = 0;
+    for (std::size_t i = 0; i < count; ++i) {
+#ifdef __GNUC__
+        if (i + kAhead < count) {
+            const std::int8_t* next = f.rows + pairs[i + kAhead].row * width;
+            for (std::int64_t byte = 0; byte < width; byte += 64) __builtin_prefetch(next + byte);
+        }
+#endif
+        const Survivor pair = pairs[i];
+        if (pair.row >= f.n_rows) continue;
+        const float limit = (f.query_radii[pair.query] + f.row_errors[pair.row]) * kCoarseSlack;
+        // Written without a branch: which pairs stay is hard to predict. NaN stays.
+        const bool far = coarse_distance(f, f.queries + pair.query * width, f.rows + pair.row * width) > limit * limit;
+        pairs[kept] = pair;
+        kept += !far;
+    }
+    return kept;
+}
+
+void coarse_distances(const CoarseFilter& f, int query, std::int64_t begin, std::int64_t end, float* out) {
+    const std::int64_t width = f.width();
+    for (std::int64_t row = begin; row < end; ++row)
+        *out++ = coarse_distance(f, f.queries + query * width, f.rows + row * width);
 }
 
 // V holds V::width floats. A tile of Rows x 2 vectors stays in registers along k; sums of one
@@ -170,6 +207,8 @@ void project(const float* rows, int n_rows, std::int64_t d, const float* basis, 
 // What all tables have in common; the including file fills in the rest.
 template <class V, int Rows> Kernels common_kernels() {
     Kernels kernels{};
+    kernels.coarse_filter = coarse_filter;
+    kernels.coarse_distances = coarse_distances;
     kernels.coarse = coarse_squared;
     kernels.project = project<V, Rows>;
     kernels.u8 = {squared_bytes<std::uint8_t>, dot_bytes<std::uint8_t>, manhattan_bytes<std::uint8_t>};

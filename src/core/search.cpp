@@ -1,12 +1,10 @@
 // The search visits blocks of rows with a block of queries:
 //
-//   1. filter   dot products of bytes; a pair whose lower bound exceeds the query's k-th distance
-//               so far is dropped while still in registers (kernels_*.cpp)
+//   0. seed     the k-th distance among the rows of the leaf nearest to the query: a first radius
+//   1. filter   dot products of bytes; a pair whose lower bound exceeds the query's radius is
+//               dropped while still in registers (kernels_*.cpp)
 //   2. coarse   a finer lower bound for each survivor
-//   3. exact    the distance itself; the query's k-th distance, hence its threshold, tightens
-//
-// Blocks of rows start small and double: thresholds are useless before the first rows were
-// seen, and rows are shuffled, so each block halves what the next can get past them.
+//   3. exact    the distance itself; the query's k-th distance so far is its new radius
 #include "search.hpp"
 
 #include <algorithm>
@@ -20,7 +18,10 @@ namespace lookalike {
 namespace {
 
 constexpr std::int64_t kQueryBlock = 96;  // at most; a multiple of every kernel's tile
-constexpr std::int64_t kFirstRows = 64, kMostRows = 2048;
+constexpr std::int64_t kBlockRows = 512;  // with their panels, about a first-level cache
+// A query looks for its first radius among this many rows for each neighbour it wants, and
+// computes the exact distances of the k + kSpareSeeds most likely ones.
+constexpr std::int64_t kSeedRows = 16, kSpareSeeds = 12;
 // Covers the rounding of exact distances in double and the inexact orthogonality of residuals.
 constexpr double kSlack = 1 + 1e-5;
 
@@ -66,9 +67,14 @@ template <class T> struct Cosine {
 
     double operator()(std::int64_t query, std::int64_t row, double) const {
         const double dot = static_cast<double>(kernel(queries + query * d, rows + row * d, d));
-        const double product = square_of(index.kernels(), all_queries, query) * index.square_of_row(row);
-        if (!(product > 0)) return 1;
-        const double distance = 1 - dot / std::sqrt(product);
+        const double query_square = square_of(index.kernels(), all_queries, query);
+        const double row_square = index.square_of_row(row), product = query_square * row_square;
+        // The product of two squares leaves the range of double long before the squares do.
+        const double length = product > 1e-280 && product < 1e280
+                                  ? std::sqrt(product)
+                                  : std::sqrt(query_square) * std::sqrt(row_square);
+        if (!(length > 0)) return 1;
+        const double distance = 1 - dot / length;
         return distance < 0 ? 0 : distance;
     }
     static double radius(double worst) { return std::sqrt(2 * worst + 1e-12); }
@@ -170,25 +176,37 @@ public:
 
     Filtered(const Index& index, const Request& request, std::int64_t block, Job& job)
         : index_(index), filter_(index.filter()), request_(request), job_(job), pair_(index, request.queries),
-          best_(block, request.k), thresholds_(block), radii_(block), survivors_(block * kMostRows),
-          step_product_(2 * index.query_scale() * index.projection()->fine_scale) {}
+          best_(block, request.k), thresholds_(block), radii_(block),
+          coarse_radii_(block), survivors_(block * kBlockRows),
+          step_product_(2 * index.query_scale() * index.projection()->fine_scale) {
+        const double* scale = index.projection()->coarse_scale;
+        coarse_ = {nullptr,
+                   coarse_radii_.data(),
+                   filter_.coarse.data(),
+                   filter_.coarse_errors.data(),
+                   index.rows().n,
+                   filter_.coarse_steps[0],
+                   filter_.coarse_steps[1],
+                   static_cast<float>(scale[0] * scale[0]),
+                   static_cast<float>(scale[1] * scale[1])};
+    }
 
     void run(std::int64_t first, int n, Answer& answer) {
         index_.prepare(request_.queries, first, n, projected_, queries_);
         best_.clear(n);
         std::fill(radii_.begin(), radii_.end(), std::numeric_limits<double>::infinity());
+        std::fill(coarse_radii_.begin(), coarse_radii_.end(), std::numeric_limits<float>::infinity());
+        coarse_.queries = queries_.coarse.data();
         std::fill(thresholds_.begin(), thresholds_.end(), std::numeric_limits<std::int32_t>::min());
+        seed(first, n);
         const std::int64_t n_panels = static_cast<std::int64_t>(filter_.penalties.size()) / kPanelRows;
         const Filter filter{queries_.fine.data(), thresholds_.data(), n, filter_.width, filter_.panels.data(),
                             filter_.penalties.data()};
-        std::int64_t block = kFirstRows / kPanelRows;
-        for (std::int64_t begin = 0; begin < n_panels && !job_.is_stopped();) {
-            const std::int64_t end = std::min(n_panels, begin + block);
+        constexpr std::int64_t kBlock = kBlockRows / kPanelRows;
+        for (std::int64_t begin = 0; begin < n_panels && !job_.is_stopped(); begin += kBlock) {
+            const std::int64_t end = std::min(n_panels, begin + kBlock);
             const std::size_t kept = index_.kernels().filter(filter, begin, end, survivors_.data());
-            const std::size_t close = filter_.coarse_width ? keep_close(first, kept) : keep_eligible(first, kept);
-            refine(first, close);
-            if (begin > 0) block = std::min(2 * block, kMostRows / kPanelRows);
-            begin = end;
+            refine(first, keep_close(first, kept));
         }
         best_.store(first, n, answer);
     }
@@ -196,37 +214,58 @@ public:
     std::int64_t computed = 0;
 
 private:
-    // Drops padding and excluded rows. Like keep_close, turns positions into rows.
-    std::size_t keep_eligible(std::int64_t first, std::size_t count) {
-        std::size_t kept = 0;
-        for (std::size_t i = 0; i < count; ++i) {
-            const Survivor s = survivors_[i];
-            if (s.row >= index_.rows().n) continue;
-            const std::int32_t row = filter_.order[s.row];
-            if (!excluded(request_, first + s.query, row)) survivors_[kept++] = {s.query, row};
+    // Gives each query a radius: the k-th distance among likely rows of its nearest leaves. They
+    // are met, and kept, once more in their turn.
+    void seed(std::int64_t first, int n) {
+        const Leaves& leaves = filter_.leaves;
+        const std::int64_t k = request_.k;
+        if (k * kSeedRows > leaves.n) return;
+        leaf_scores_.resize(static_cast<std::size_t>(n) * leaves.stride);
+        index_.kernels().project(projected_.fine.data(), n, index_.projection()->fine, leaves.centroids.data(),
+                                 leaves.stride, leaf_scores_.data());
+        const std::int64_t wanted = (k * kSeedRows + kLeafRows - 1) / kLeafRows;
+        // |q - c|^2 / 2 up to a constant, in units of the rows' steps.
+        const float unit = static_cast<float>(1 / index_.projection()->fine_scale);
+        for (int i = 0; i < n; ++i) {
+            nearest_leaves_.clear();
+            const float* scores = leaf_scores_.data() + static_cast<std::int64_t>(i) * leaves.stride;
+            for (std::int64_t leaf = 0; leaf < leaves.count(); ++leaf)
+                nearest_leaves_.emplace_back(leaves.half_squares[leaf] - scores[leaf] * unit, leaf);
+            std::partial_sort(nearest_leaves_.begin(), nearest_leaves_.begin() + wanted, nearest_leaves_.end());
+            likely_.clear();
+            for (std::int64_t j = 0; j < wanted; ++j) add_likely(first, i, nearest_leaves_[j].second);
+            const std::size_t most = static_cast<std::size_t>(k + kSpareSeeds);
+            if (likely_.size() > most) {
+                std::nth_element(likely_.begin(), likely_.begin() + most, likely_.end());
+                likely_.resize(most);
+            }
+            TopK<Distance> best = best_.of(i);
+            for (const auto& [bound, row] : likely_) best.push(pair_(first + i, row, best.worst()), row);
+            computed += static_cast<std::int64_t>(likely_.size());
+            if (best.full()) tighten(i, best.worst());
+            best.clear();
         }
-        return kept;
     }
 
-    // Drops in addition what the coarse bound rejects.
+    // The eligible rows of a leaf, with their coarse distances.
+    void add_likely(std::int64_t first, int query, std::int64_t leaf) {
+        const std::int64_t begin = leaf * kLeafRows, end = std::min(filter_.leaves.n, begin + kLeafRows);
+        float distances[kLeafRows] = {};
+        if (filter_.coarse_width) index_.kernels().coarse_distances(coarse_, query, begin, end, distances);
+        for (std::int64_t position = begin; position < end; ++position) {
+            const std::int32_t row = filter_.order[position];
+            if (!excluded(request_, first + query, row)) likely_.emplace_back(distances[position - begin], row);
+        }
+    }
+
+    // Drops padding, excluded rows and, with a coarse bound, what it rejects; turns positions
+    // into rows.
     std::size_t keep_close(std::int64_t first, std::size_t count) {
-        constexpr std::size_t kAhead = 8;
-        const int width = filter_.coarse_width, fine = index_.projection()->fine;
-        const double* scale = index_.projection()->coarse_scale;
-        const double square0 = scale[0] * scale[0], square1 = scale[1] * scale[1];
-        const auto coarse = index_.kernels().coarse;
+        if (filter_.coarse_width) count = index_.kernels().coarse_filter(coarse_, survivors_.data(), count);
         std::size_t kept = 0;
         for (std::size_t i = 0; i < count; ++i) {
-            if (i + kAhead < count)
-                prefetch(filter_.coarse.data() + static_cast<std::int64_t>(survivors_[i + kAhead].row) * width, width);
             const Survivor s = survivors_[i];
             if (s.row >= index_.rows().n) continue;
-            const std::int8_t* q = queries_.coarse.data() + static_cast<std::int64_t>(s.query) * width;
-            const std::int8_t* x = filter_.coarse.data() + static_cast<std::int64_t>(s.row) * width;
-            const double limit = (radii_[s.query] + queries_.coarse_errors[s.query] +
-                                  static_cast<double>(filter_.coarse_errors[s.row])) * kSlack;
-            const double bound = square0 * coarse(q, x, fine) + square1 * coarse(q + fine, x + fine, width - fine);
-            if (bound > limit * limit) continue;
             const std::int32_t row = filter_.order[s.row];
             if (!excluded(request_, first + s.query, row)) survivors_[kept++] = {s.query, row};
         }
@@ -251,6 +290,7 @@ private:
         const double radius = Pair::radius(worst);
         if (!(radius < radii_[query])) return;
         radii_[query] = radius;
+        if (filter_.coarse_width) coarse_radii_[query] = static_cast<float>((radius + queries_.coarse_errors[query]) * kSlack);
         const double limit = (radius + queries_.fine_errors[query] + filter_.fine_error) * kSlack;
         const double score = (queries_.fine_squares[query] - limit * limit) / step_product_;
         // Scores of rows that may be rejected stay well within +-2^29.
@@ -268,7 +308,12 @@ private:
     Projected projected_;
     std::vector<std::int32_t> thresholds_;
     std::vector<double> radii_;
+    std::vector<float> coarse_radii_;
+    CoarseFilter coarse_;
     std::vector<Survivor> survivors_;
+    std::vector<float> leaf_scores_;
+    std::vector<std::pair<float, std::int64_t>> nearest_leaves_;
+    std::vector<std::pair<float, std::int32_t>> likely_;
     double step_product_;
 };
 
@@ -277,7 +322,7 @@ std::int64_t bytes_per_query(const Index& index, const Request& request) {
     const std::int64_t best = request.k * 16;
     if (!index.projection()) return best;
     const std::int64_t floats = request.queries.d + 4 * index.projection()->stride;
-    return best + floats * 4 + kMostRows * static_cast<std::int64_t>(sizeof(Survivor));
+    return best + floats * 4 + kBlockRows * static_cast<std::int64_t>(sizeof(Survivor));
 }
 
 template <class Searcher>

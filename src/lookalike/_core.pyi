@@ -46,10 +46,6 @@ class Index:
         metric: str,
         cpu: str,
         projection: Projection | None = None,
-        order: Annotated[
-            NDArray[numpy.int32], dict(shape=(None,), order="C", device="cpu", writable=False)
-        ]
-        | None = None,
         n_threads: int = 1,
     ) -> None: ...
     def append(

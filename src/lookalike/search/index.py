@@ -40,7 +40,9 @@ class ExactIndex:
     Neighbors(indices=array([[0, 1]]), distances=array([[0., 3.]]))
     """
 
-    def __init__(self, rows: NDArray[Any], metric: str = "euclidean", *, n_threads: int = 1) -> None:
+    def __init__(
+        self, rows: NDArray[Any], metric: str = "euclidean", *, n_threads: int = 1
+    ) -> None:
         if len(rows) > MOST_ROWS:
             raise ValueError(f"{len(rows)} rows but an index holds at most {MOST_ROWS}; split them")
         self.rows = rows
@@ -48,16 +50,11 @@ class ExactIndex:
         native_metric = "sqeuclidean" if metric == "euclidean" else metric
         self.cpu_path = cpu_path()
         projection = choose_projection(rows, native_metric)
-        order = None
-        if projection is not None:
-            # A fixed shuffle: the first rows a query meets are a fair sample of all.
-            order = np.random.default_rng(0).permutation(len(rows)).astype(np.int32)
         self._native = _core.Index(
             rows,
             metric=native_metric,
             cpu=self.cpu_path,
             projection=projection,
-            order=order,
             n_threads=n_threads,
         )
 
@@ -70,7 +67,9 @@ class ExactIndex:
         """Add rows, of the dtype and width of the others, behind them."""
         grown = np.concatenate([self.rows, rows])
         if len(grown) > MOST_ROWS:
-            raise ValueError(f"{len(grown)} rows but an index holds at most {MOST_ROWS}; split them")
+            raise ValueError(
+                f"{len(grown)} rows but an index holds at most {MOST_ROWS}; split them"
+            )
         self._native.append(grown, n_threads=n_threads)
         self.rows = grown
 
@@ -115,4 +114,5 @@ class ExactIndex:
         )
         if self.metric == "euclidean":
             np.sqrt(distances, out=distances)
-        return Neighbors(indices, distances)
+        # The native module's int64 is NumPy's long long, equal in all but name.
+        return Neighbors(indices.view(np.int64), distances)

@@ -11,9 +11,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import qr
+from threadpoolctl import threadpool_limits
 
 from lookalike import _core
+
+Floats = NDArray[np.float32]
 
 # Below this many rows an exhaustive search costs less than the choice of a projection.
 SMALLEST = 256
@@ -62,12 +64,15 @@ def choose_projection(
         size = float(np.abs(centred).max())
     if not 1e-15 < size < 1e15:  # squares leave the range of float32, or all rows are alike
         return None
-    axes = principal_axes(centred, rng)
-    fine, coarse = choose_widths(centred, axes, d * rows.itemsize)
-    return make_projection(centred, mean, axes, fine, coarse, rng)
+    # A sample is too small to share among threads: on a busy machine they would wait for each
+    # other far longer than the work takes.
+    with threadpool_limits(1, user_api="blas"):
+        axes = principal_axes(centred, rng)
+        fine, coarse = choose_widths(centred, axes, d * rows.itemsize)
+        return make_projection(centred, mean, axes, fine, coarse, rng)
 
 
-def principal_axes(centred: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
+def principal_axes(centred: Floats, rng: np.random.Generator) -> Floats:
     """Leading principal axes of centred rows, most important first, by subspace iteration.
 
     The axes need not be accurate, only orthonormal; a few rounds (Halko, Martinsson & Tropp, SIAM
@@ -78,19 +83,18 @@ def principal_axes(centred: NDArray[np.float32], rng: np.random.Generator) -> ND
     ndarray of shape (d, n_axes), n_axes <= MOST_AXES
     """
     n, d = centred.shape
-    axes = rng.standard_normal((d, min(MOST_AXES, n, d)), dtype=np.float32)
+    axes: Floats = rng.standard_normal((d, min(MOST_AXES, n, d)), dtype=np.float32)
     covariance = centred.T @ centred if d <= n else None
     for _ in range(3):
-        axes = covariance @ axes if covariance is not None else centred.T @ (centred @ axes)
-        axes = qr(axes, mode="economic", overwrite_a=True, check_finite=False)[0]
+        spread = covariance @ axes if covariance is not None else centred.T @ (centred @ axes)
+        axes = np.linalg.qr(spread)[0]
     projected = centred @ axes
     _, rotation = np.linalg.eigh(projected.T @ projected)
-    return axes @ rotation[:, ::-1]
+    principal: Floats = axes @ rotation[:, ::-1]
+    return principal
 
 
-def choose_widths(
-    centred: NDArray[np.float32], axes: NDArray[np.float32], row_bytes: int
-) -> tuple[int, int]:
+def choose_widths(centred: Floats, axes: Floats, row_bytes: int) -> tuple[int, int]:
     """Choose how many coordinates the fine and the coarse bound have.
 
     A few rows of the sample play the queries. The distance to their nearest neighbour in the
@@ -123,7 +127,8 @@ def choose_widths(
         exact = EXACT_FETCH + EXACT_BYTE * row_bytes
         if fine == coarse:
             return fine + shares[fine] * exact
-        return fine + shares[fine] * (COARSE_FETCH + COARSE_COORDINATE * coarse) + shares[coarse] * exact
+        bound = COARSE_FETCH + COARSE_COORDINATE * coarse
+        return fine + shares[fine] * bound + shares[coarse] * exact
 
     pairs = [(fine, fine) for fine in shares]
     pairs += [(f, c) for f in shares for c in shares if f < c < d]
@@ -131,34 +136,36 @@ def choose_widths(
 
 
 def squared_distances(
-    a: NDArray[np.float32],
-    b: NDArray[np.float32],
-    a_squares: NDArray[np.float32],
-    b_squares: NDArray[np.float32],
-) -> NDArray[np.float32]:
+    a: Floats,
+    b: Floats,
+    a_squares: Floats,
+    b_squares: Floats,
+) -> Floats:
     """Squared Euclidean distances from norms and products, never negative."""
-    return np.maximum(a_squares[:, None] + b_squares - 2 * (a @ b.T), 0)
+    squares: Floats = np.maximum(a_squares[:, None] + b_squares - 2 * (a @ b.T), 0)
+    return squares
 
 
 def residual_bounds(
-    a: NDArray[np.float32],
-    b: NDArray[np.float32],
-    a_squares: NDArray[np.float32],
-    b_squares: NDArray[np.float32],
+    a: Floats,
+    b: Floats,
+    a_squares: Floats,
+    b_squares: Floats,
     width: int,
-) -> NDArray[np.float32]:
+) -> Floats:
     """Lower bounds of squared distances from `width` coordinates and the residual norm."""
     a, b = a[:, :width], b[:, :width]
     a_kept, b_kept = np.einsum("ij,ij->i", a, a), np.einsum("ij,ij->i", b, b)
     a_rest = np.sqrt(np.maximum(a_squares - a_kept, 0))
     b_rest = np.sqrt(np.maximum(b_squares - b_kept, 0))
-    return squared_distances(a, b, a_kept, b_kept) + (a_rest[:, None] - b_rest) ** 2
+    bounds: Floats = squared_distances(a, b, a_kept, b_kept) + (a_rest[:, None] - b_rest) ** 2
+    return bounds
 
 
 def make_projection(
-    centred: NDArray[np.float32],
-    mean: NDArray[np.float32],
-    axes: NDArray[np.float32],
+    centred: Floats,
+    mean: Floats,
+    axes: Floats,
     fine: int,
     coarse: int,
     rng: np.random.Generator,
@@ -180,8 +187,11 @@ def make_projection(
         first = start - (start > 0)  # the fine block took one axis fewer than it has coordinates
         blocks.append(axes[:, first : first + size - 1] @ rotation[:-1])
         residual[start:stop] = rotation[-1]
-    # The bound needs a spectral norm of at most 1 in spite of rounding.
-    basis = np.concatenate(blocks, axis=1) * np.float32(1 - 4e-6)
+    basis = np.concatenate(blocks, axis=1)
+    # The bound needs a spectral norm of at most 1, in spite of all rounding so far.
+    exact = basis.astype(np.float64)
+    largest = np.linalg.eigvalsh(exact.T @ exact)[-1]
+    basis = (exact / np.sqrt(max(1.0, largest)) * (1 - 1e-6)).astype(np.float32)
 
     projected = centred @ basis
     squares = np.einsum("ij,ij->i", centred, centred)
@@ -201,14 +211,13 @@ def make_projection(
     )
 
 
-def residual_norms(
-    projected: NDArray[np.float32], squares: NDArray[np.float32]
-) -> NDArray[np.float32]:
+def residual_norms(projected: Floats, squares: Floats) -> Floats:
     """Residual norms, of shape (n, 1), of rows with these coordinates and squared norms."""
     kept = np.einsum("ij,ij->i", projected, projected)
-    return np.sqrt(np.maximum(squares - kept, 0))[:, None]
+    norms: Floats = np.sqrt(np.maximum(squares - kept, 0))[:, None]
+    return norms
 
 
-def step_of(coordinates: NDArray[np.float32]) -> float:
+def step_of(coordinates: Floats) -> float:
     """One step of an int8 coordinate."""
     return max(float(np.abs(coordinates).max()), 1e-30) * HEADROOM / 127

@@ -1,0 +1,70 @@
+// Cheap lower bounds of Euclidean distances, and how rows are quantised for them.
+//
+// A row x is centred and projected: u = W'x with spectral norm |W| <= 1. Then
+// r(x)^2 = |x|^2 - |W'x|^2 is the square of a seminorm, and for every pair
+//
+//     |W'q - W'x|^2 + (r(q) - r(x))^2  <=  |q - x|^2,
+//
+// because r(q - x) >= |r(q) - r(x)|. Two bounds are read off one projection:
+//
+//     fine     z = u[0:a] + r_a v        a coordinates, for every pair
+//     coarse   u[0:a] | u[a:c] + r_c w   c coordinates, for the pairs that survive
+//
+// where v and w are unit vectors orthogonal to the range of the columns they are added to: the
+// residual norm costs no coordinate of its own.
+//
+// Quantised, z = s z^ + error: s |z^q - z^x| <= d + e_q + e_x by the triangle inequality, where
+// e holds the measured quantisation error and a bound of all rounding before it.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "kernels.hpp"
+
+namespace lookalike {
+
+enum class Metric { squared_euclidean, cosine, manhattan };
+enum class DType { u8, i8, f32, f64 };
+
+struct Rows {
+    const void* data;
+    std::int64_t n;
+    std::int64_t d;
+    DType dtype;
+};
+
+// Chosen in Python from a sample of the rows.
+struct Projection {
+    std::vector<float> mean;      // d
+    std::vector<float> basis;     // d x stride, or empty: W is the identity
+    std::vector<float> residual;  // columns: v in the first `fine`, w in the others; zeros: no residual
+    int fine = 0;                 // a
+    int columns = 0;              // c
+    int stride = 0;               // columns rounded up to 16
+    double fine_scale = 1;        // one step of z
+    double coarse_scale[2] = {1, 1};  // one step of u[0:a], of u[a:c] + r_c w
+};
+
+// One thread's projections of a few rows, before they are quantised.
+struct Projected {
+    std::vector<float> centred;         // n x d
+    std::vector<float> columns;         // n x stride: W'x
+    std::vector<float> fine;            // n x a: z of the fine bound
+    std::vector<float> coarse;          // n x c: z of the coarse bound
+    std::vector<double> fine_rounding;  // n: bound of all rounding in z, in distance
+    std::vector<double> coarse_rounding;
+};
+
+// Projects n rows, those that which[0 … n - 1] name. Rows of cosine are scaled to unit length.
+void project(const Kernels& kernels, const Projection& projection, Metric metric, const Rows& rows,
+             const std::int64_t* which, int n, Projected& out);
+
+// Rounds coordinates to whole steps within +-levels (NaN to 0); returns the sum of the squared
+// errors, which is NaN or infinite where a coordinate is.
+double quantise(const float* values, int n, double step, int levels, std::int8_t* out);
+
+// |x|^2 of row i, exact for integers.
+double square_of(const Kernels& kernels, const Rows& rows, std::int64_t i);
+
+}  // namespace lookalike

@@ -1,0 +1,90 @@
+#include "leaves.hpp"
+
+#include <algorithm>
+#include <limits>
+#include <numeric>
+
+namespace lookalike {
+
+namespace {
+
+// Far rows are looked for among this many.
+constexpr std::int64_t kCandidates = 256;
+
+struct Tree {
+    const Kernels& kernels;
+    const std::int8_t* rows;
+    int steps;
+    std::vector<std::pair<std::int32_t, std::int32_t>> keyed;  // (key, row) of the part being halved
+
+    const std::int8_t* row(std::int32_t i) const {
+        return rows + static_cast<std::int64_t>(i) * steps * kCoarseStep;
+    }
+
+    std::int32_t distance(std::int32_t a, std::int32_t b) const { return kernels.coarse(row(a), row(b), steps); }
+
+    std::int32_t farthest(std::int32_t from, const std::int32_t* part, std::int64_t n) const {
+        const std::int64_t stride = std::max<std::int64_t>(1, n / kCandidates);
+        std::int32_t best = part[0], best_distance = -1;
+        for (std::int64_t i = 0; i < n; i += stride) {
+            const std::int32_t d = distance(from, part[i]);
+            if (d > best_distance) {
+                best_distance = d;
+                best = part[i];
+            }
+        }
+        return best;
+    }
+
+    void halve(std::int32_t* part, std::int64_t n) {
+        if (n <= kLeafRows) return;
+        const std::int32_t left = farthest(part[n / 2], part, n), right = farthest(left, part, n);
+        for (std::int64_t i = 0; i < n; ++i)
+            keyed[i] = {distance(part[i], left) - distance(part[i], right), part[i]};
+        const std::int64_t leaves = (n + kLeafRows - 1) / kLeafRows, middle = leaves / 2 * kLeafRows;
+        std::nth_element(keyed.begin(), keyed.begin() + middle, keyed.begin() + n);
+        for (std::int64_t i = 0; i < n; ++i) part[i] = keyed[i].second;
+        halve(part, middle);
+        halve(part + middle, n - middle);
+    }
+};
+
+}  // namespace
+
+std::vector<std::int32_t> similar_together(const Kernels& kernels, const std::int8_t* rows, std::int64_t n,
+                                           int steps) {
+    std::vector<std::int32_t> order(static_cast<std::size_t>(n));
+    std::iota(order.begin(), order.end(), 0);
+    Tree tree{kernels, rows, steps, {}};
+    tree.keyed.resize(order.size());
+    tree.halve(order.data(), n);
+    return order;
+}
+
+Leaves make_leaves(const std::int8_t* rows, const std::vector<std::int32_t>& order, int steps, int width) {
+    Leaves leaves;
+    leaves.n = static_cast<std::int64_t>(order.size());
+    const int count = static_cast<int>(leaves.count());
+    leaves.stride = (count + 15) / 16 * 16;
+    leaves.centroids.assign(static_cast<std::size_t>(width) * leaves.stride, 0.0f);
+    leaves.half_squares.assign(static_cast<std::size_t>(leaves.stride), std::numeric_limits<float>::infinity());
+    std::vector<std::int32_t> sum(static_cast<std::size_t>(width));
+    for (int leaf = 0; leaf < count; ++leaf) {
+        const std::int64_t begin = leaf * kLeafRows, end = std::min(leaves.n, begin + kLeafRows);
+        std::fill(sum.begin(), sum.end(), 0);
+        for (std::int64_t i = begin; i < end; ++i) {
+            const std::int8_t* row = rows + static_cast<std::int64_t>(order[i]) * steps * kCoarseStep;
+            for (int j = 0; j < width; ++j) sum[j] += row[j];
+        }
+        float square = 0;
+        for (int j = 0; j < width; ++j) {
+            const float mean = static_cast<float>(sum[j]) / static_cast<float>(end - begin);
+            leaves.centroids[static_cast<std::size_t>(j) * leaves.stride + leaf] = mean;
+            square += mean * mean;
+        }
+        leaves.half_squares[leaf] = square / 2;
+    }
+    return leaves;
+}
+
+}  // namespace lookalike

@@ -1,0 +1,33 @@
+// Rows in an order in which similar ones stand together, cut into leaves of equal size.
+//
+// A query that looks at one well-chosen leaf first has a good radius before it meets the other
+// rows. Any order gives exact answers; this one comes from halving the rows again and again
+// between two far ones (a principal direction tree, as McCartin-Lim, McGregor & Wang, 2012).
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "kernels.hpp"
+
+namespace lookalike {
+
+constexpr std::int64_t kLeafRows = 128;
+
+struct Leaves {
+    std::int64_t n = 0;                // rows that stand in leaves; the last leaf may be short
+    int stride = 0;                    // leaves rounded up to 16
+    std::vector<float> centroids;      // width x stride, in steps of the quantised rows
+    std::vector<float> half_squares;   // stride; infinite beyond the last leaf
+
+    std::int64_t count() const { return (n + kLeafRows - 1) / kLeafRows; }
+};
+
+// Orders n rows of `steps` * kCoarseStep quantised coordinates: position -> row.
+std::vector<std::int32_t> similar_together(const Kernels& kernels, const std::int8_t* rows, std::int64_t n,
+                                           int steps);
+
+// Centroids of the leaves of `order`, over the first `width` coordinates.
+Leaves make_leaves(const std::int8_t* rows, const std::vector<std::int32_t>& order, int steps, int width);
+
+}  // namespace lookalike
