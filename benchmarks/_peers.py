@@ -1,0 +1,137 @@
+"""Who searches: ours and the peers, each fitted and queried the way its own users do it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from _harness import Reading, reading
+
+WARM_UP = 300
+"""Rows of a small search before the clock starts, so that libraries are loaded and threads up."""
+
+
+@dataclass(frozen=True)
+class Peer:
+    """A way to search.
+
+    Attributes
+    ----------
+    name : str
+    module, distribution : str
+        What is imported, and what pip installs.
+    fit : callable
+        ``fit(rows, n_threads)`` returns ``query(queries, k)``, which returns indices of shape
+        (n_queries, k), having computed the distances too.
+    dtype : str or None
+        What rows and queries are converted to before the clock starts; None is as they are.
+    slow : bool
+        So slow that few rounds are enough.
+    """
+
+    name: str
+    module: str
+    distribution: str
+    fit: Callable[[NDArray[Any], int], Callable[[NDArray[Any], int], NDArray[Any]]]
+    dtype: str | None
+    slow: bool = False
+
+    @property
+    def is_installed(self) -> bool:
+        return find_spec(self.module) is not None
+
+
+def _fit_ours(rows: NDArray[Any], n_threads: int) -> Any:
+    from lookalike import NearestNeighbors
+
+    model = NearestNeighbors(n_jobs=n_threads).fit(rows)
+    return lambda queries, k: model.kneighbors(queries, k)[1]
+
+
+def _fit_faiss(rows: NDArray[Any], n_threads: int) -> Any:
+    import faiss
+
+    faiss.omp_set_num_threads(n_threads)
+    index = faiss.IndexFlatL2(rows.shape[1])
+    index.add(rows)
+    return lambda queries, k: index.search(queries, k)[1]
+
+
+def _fit_sklearn(rows: NDArray[Any], n_threads: int) -> Any:
+    from sklearn.neighbors import NearestNeighbors
+
+    model = NearestNeighbors(algorithm="brute", n_jobs=n_threads).fit(rows)
+    return lambda queries, k: model.kneighbors(queries, k)[1]
+
+
+def _fit_intelex(rows: NDArray[Any], n_threads: int) -> Any:
+    from sklearnex.neighbors import NearestNeighbors
+
+    model = NearestNeighbors(algorithm="brute", n_jobs=n_threads).fit(rows)
+    return lambda queries, k: model.kneighbors(queries, k)[1]
+
+
+_SKLEARN = ("sklearn", "scikit-learn", _fit_sklearn)
+_INTELEX = ("sklearnex", "scikit-learn-intelex", _fit_intelex)
+
+OURS = Peer("lookalike", "lookalike", "lookalike", _fit_ours, None)
+PEERS = {
+    "faiss": Peer("FAISS IndexFlatL2", "faiss", "faiss-cpu", _fit_faiss, "float32"),
+    "sklearn-uint8": Peer("scikit-learn uint8", *_SKLEARN, "uint8", slow=True),
+    "sklearn-float32": Peer("scikit-learn float32", *_SKLEARN, "float32", slow=True),
+    "sklearn-float64": Peer("scikit-learn float64", *_SKLEARN, "float64", slow=True),
+    "intelex": Peer("scikit-learn-intelex", *_INTELEX, "float32", slow=True),
+}
+
+
+def choose_peers(names: Sequence[str], dtype: np.dtype[Any]) -> tuple[list[Peer], list[str]]:
+    """The peers to measure on data of some dtype, and why any of them is left out."""
+    chosen, left_out = [], []
+    for name, peer in PEERS.items():
+        if not any(name == wanted or name.startswith(wanted + "-") for wanted in names):
+            continue
+        if not peer.is_installed:
+            left_out.append(f"{peer.name}: not installed (pip install {peer.distribution})")
+        elif peer.dtype == "uint8" and dtype != np.uint8:
+            left_out.append(f"{peer.name}: not for {dtype} data")
+        else:
+            chosen.append(peer)
+    return chosen, left_out
+
+
+def search_once(
+    peer: Peer, rows_file: str, queries_file: str, n_rows: int, k: int, n_threads: int
+) -> Reading:
+    """Fit and query once, in the process this is called in.
+
+    Returns
+    -------
+    Reading
+        Stages "fit" and "query"; the answer is the indices.
+    """
+    rows = _load(rows_file, n_rows, peer.dtype)
+    queries = _load(queries_file, None, peer.dtype)
+    peer.fit(rows[:WARM_UP].copy(), n_threads)(queries[:WARM_UP], min(k, WARM_UP))
+    with reading() as result:
+        with result.stage("fit"):
+            query = peer.fit(rows, n_threads)
+        with result.stage("query"):
+            result.answer = query(queries, k)
+    return result
+
+
+def cpu_path_in_use() -> str:
+    """Which native path ours takes in this environment."""
+    from lookalike.search.cpu import cpu_path
+
+    return cpu_path()
+
+
+def _load(file: str, n_rows: int | None, dtype: str | None) -> NDArray[Any]:
+    # Copied from the map in one go, so that the array is all the memory that it takes.
+    return np.array(np.load(file, mmap_mode="r")[:n_rows], dtype=dtype, order="C")

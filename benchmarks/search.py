@@ -1,0 +1,213 @@
+"""The exact search beside FAISS, scikit-learn and scikit-learn-intelex, in one run.
+
+    python benchmarks/search.py                        MNIST, all peers
+    python benchmarks/search.py --cpu avx2             the same on one native path
+    python benchmarks/search.py --data gaussian --peers faiss
+    python benchmarks/search.py --scaling --peers      time against n and d, ours alone
+
+README.md beside this file says how to read what it prints. Exits with 1 if neighbours are wrong.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.progress import Progress
+
+from _agreement import Agreement, compare
+from _bars import choose_bars, memory_row, ratio_rows, ratio_table
+from _data import DEFAULT_SIZES, SearchData, make_data
+from _harness import (
+    MIB,
+    Contender,
+    Reading,
+    alternate,
+    describe_run,
+    figures,
+    in_fresh_process,
+    peak_bytes,
+    print_head,
+    progress_on_stderr,
+    table,
+    total_seconds,
+    write_json,
+)
+from _peers import OURS, PEERS, Peer, choose_peers, cpu_path_in_use, search_once
+from _scaling import run_scaling
+
+CPU_VARIABLE = "LOOKALIKE_CPU"
+BARS_THREADS, BARS_K = 2, 4
+QUICK_SIZES = (1_000, 100)
+
+
+def main() -> int:
+    args = parse_arguments()
+    # One name of a distribution may stand behind several peers.
+    distributions = dict.fromkeys(peer.distribution for peer in (OURS, *PEERS.values()))
+    run = describe_run([*distributions, "numpy"])
+    path = in_fresh_process(cpu_path_in_use, environment=args.environment)
+    run["CPU paths"] = f"{path} ({'forced' if args.cpu else 'chosen'}) of {run['CPU paths']}"
+    print_head("Search, time against size" if args.scaling else "Search", run)
+    with progress_on_stderr() as progress:
+        report = run_scaling(args, progress) if args.scaling else run_comparison(args, progress)
+    write_json(args.json, {"run": run, **report})
+    return 1 if report.get("wrong") else 0
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add("--data", choices=list(DEFAULT_SIZES), default="mnist", help="what is searched")
+    add("--rows", type=int, help="how many rows; with --scaling, the most")
+    add("--queries", type=int, help="how many queries")
+    add("--k", type=int, default=BARS_K, help="neighbours of each query (%(default)s)")
+    add("--threads", type=int, default=BARS_THREADS, help="threads of each (%(default)s)")
+    kinds = sorted({name.split("-")[0] for name in PEERS} | set(PEERS))
+    add("--peers", nargs="*", choices=kinds, help="whom to compare with (all); none: ours alone")
+    add("--cpu", help=f"force a native path of ours, as {CPU_VARIABLE} does")
+    add("--scaling", action="store_true", help="tables of time against n and d (FAISS alone)")
+    add("--repeat", type=int, help="rounds of ours and of FAISS (5; with --scaling 3)")
+    add("--repeat-slow", type=int, default=1, help="rounds of the slow peers (%(default)s)")
+    add("--json", type=Path, metavar="FILE", help="write all figures there too")
+    add("--quick", action="store_true", help="tiny sizes and one round: does it run at all?")
+    args = parser.parse_args()
+    for name in ("rows", "queries", "k", "threads", "repeat", "repeat_slow"):
+        value = getattr(args, name)
+        if value is not None and value < 1:
+            parser.error(f"--{name.replace('_', '-')} {value}: give at least 1")
+    if args.peers is None:
+        args.peers = ["faiss"] if args.scaling else list(PEERS)
+    if args.repeat is None:
+        args.repeat = 1 if args.quick else 3 if args.scaling else 5
+    cpu = args.cpu or os.environ.get(CPU_VARIABLE)
+    args.cpu, args.environment = cpu, {CPU_VARIABLE: cpu} if cpu else {}
+    return args
+
+
+def run_comparison(args: argparse.Namespace, progress: Progress) -> dict[str, Any]:
+    """Measure ours and the peers on one data set, print the tables, return the figures."""
+    default = DEFAULT_SIZES[args.data]
+    sizes = QUICK_SIZES if args.quick else default
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        made = make_data(args.data, args.rows or sizes[0], args.queries or sizes[1])
+        data = made.stored(folder)
+        del made
+        peers, left_out = choose_peers(args.peers, data.rows.dtype)
+        readings = alternate(
+            [_contender(peer, folder, len(data.rows), args) for peer in (OURS, *peers)],
+            n_threads=args.threads,
+            environment=args.environment,
+            progress=progress,
+            what=args.data,
+        )
+        agreements = _compare_all(data, readings, peers)
+
+    print(f"\n### {data}, k={args.k}, {args.threads} threads\n")
+    print(_times_table(data, readings, agreements, [OURS, *peers]))
+    for reason in left_out:
+        print(f"\n{reason}")
+    print(
+        "\nSeconds are medians (least–most) of fresh processes that took turns." + _rounds(readings)
+    )
+    print("Memory is the peak beyond the arrays that each was given, the largest of all rounds;")
+    print(
+        f"× train is its multiple of the {data.rows.nbytes / MIB:.1f} MiB of rows in {data.rows.dtype}.\n"
+    )
+    as_asked = (args.k, args.threads) == (BARS_K, BARS_THREADS)
+    full_size = as_asked and (len(data.rows), len(data.queries)) == default
+    ratios = ratio_rows(readings, OURS.name, choose_bars(args.data, args.cpu, full_size))
+    peak = peak_bytes(readings[OURS.name])
+    if peak is not None:
+        ratios.append(memory_row(peak / data.rows.nbytes, full_size))
+    print(ratio_table(ratios))
+    print("\nNeighbours found by ours, compared row for row with those of")
+    for name_, agreement in agreements.items():
+        print(f"- {name_}: {agreement}")
+    if not agreements:
+        print("- nobody: no peer was measured, so they are unchecked")
+    return {
+        "data": str(data),
+        "readings": figures(readings),
+        "left_out": left_out,
+        "ratios": ratios,
+        "agreement": {name: vars(agreement) for name, agreement in agreements.items()},
+        "wrong": sum(agreement.wrong for agreement in agreements.values()),
+    }
+
+
+def _contender(peer: Peer, folder: Path, n_rows: int, args: argparse.Namespace) -> Contender:
+    files = (str(folder / "rows.npy"), str(folder / "queries.npy"))
+    rounds = args.repeat_slow if peer.slow else args.repeat
+    return Contender(peer.name, search_once, (peer, *files, n_rows, args.k, args.threads), rounds)
+
+
+def _compare_all(
+    data: SearchData, readings: Mapping[str, Sequence[Reading]], peers: Sequence[Peer]
+) -> dict[str, Agreement]:
+    ours = readings[OURS.name][0].answer
+    return {
+        peer.name: compare(
+            data.rows, data.queries, ours, readings[peer.name][0].answer, peer.dtype or "float32"
+        )
+        for peer in peers
+    }
+
+
+def _times_table(
+    data: SearchData,
+    readings: Mapping[str, Sequence[Reading]],
+    agreements: Mapping[str, Agreement],
+    peers: Sequence[Peer],
+) -> str:
+    lines = []
+    for peer in peers:
+        taken = readings[peer.name]
+        peak = peak_bytes(taken)
+        agreement = agreements.get(peer.name)
+        lines.append(
+            (
+                peer.name,
+                peer.dtype or data.rows.dtype,
+                total_seconds(taken, "fit"),
+                total_seconds(taken, "query"),
+                total_seconds(taken, "fit", "query"),
+                "–" if peak is None else f"{peak / MIB:.0f}",
+                "–" if peak is None else f"{peak / data.rows.nbytes:.2f}",
+                "–" if agreement is None else f"{agreement.equal:,} of {agreement.n:,}",
+                len(taken),
+            )
+        )
+    return table(
+        [
+            "",
+            "input",
+            "fit s",
+            "query s",
+            "fit + query s",
+            "MiB",
+            "× train",
+            "rows as ours",
+            "rounds",
+        ],
+        lines,
+    )
+
+
+def _rounds(readings: Mapping[str, Sequence[Reading]]) -> str:
+    """Say who was measured in fewer rounds than the others."""
+    most = max(len(taken) for taken in readings.values())
+    fewer = [name for name, taken in readings.items() if len(taken) < most]
+    return f"\nMeasured in fewer rounds, being slow: {', '.join(fewer)}." if fewer else ""
+
+
+if __name__ == "__main__":
+    sys.exit(main())
