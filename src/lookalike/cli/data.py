@@ -74,9 +74,9 @@ def datasets_table(datasets: list[dict[str, Any]]) -> Table:
 
     table = Table.grid(padding=(0, 2))
     for dataset in datasets:
-        where = dataset["folder"] or {
-            "download": f"to be downloaded: lookalike data fetch {dataset['name']}"
-        }.get(dataset["source"], dataset["source"])
-        style = "dim" if dataset["source"] == "download" else ""
-        table.add_row(dataset["name"], where, style=style)
+        if dataset["source"] == "download":
+            how = f"not here; lookalike data fetch {dataset['name']}"
+            table.add_row(dataset["name"], how, style="dim")
+        else:
+            table.add_row(dataset["name"], dataset["folder"] or dataset["source"])
     return table

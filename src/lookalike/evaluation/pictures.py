@@ -61,7 +61,7 @@ def save_neighbors_png(
         ):
             axes.imshow(data.train.images[neighbor], cmap="gray", vmin=0, vmax=brightest)
             axes.set_title(
-                f"{names[label]}, {share:.0%} of the vote\ndistance {distance:,.4g}",
+                f"{names[label]}, {share:.0%} of the vote\ndistance {distance:,.1f}",
                 fontsize=7,
                 color=_RIGHT if label == true else _WRONG,
             )

@@ -59,5 +59,5 @@ class Baseline(Step):
         screen.say(
             f"index built in {self.fit_seconds:.2f} s, neighbours found in "
             f"{self.predict_seconds:.2f} s: {rate:,.0f} images a second\n"
-            f"[dim]exact search on {threads}, CPU path {cpu_path()}[/]"
+            f"[dim](exact search on {threads}, CPU path {cpu_path()})[/]"
         )

@@ -53,6 +53,7 @@ class Confusion(Step):
                 f"The matrix of {len(self.matrix.class_names)} classes is wider than the "
                 f"{screen.out.width} columns here; --out saves it as a picture."
             )
+        screen.say("A line is a true class, a column what it was taken for.", style="dim")
         screen.say()
         names = self.matrix.class_names
         largest = ", ".join(
@@ -70,10 +71,10 @@ class Confusion(Step):
         names = [_shortened(name) for name in matrix.class_names]
         table = Table(box=None, padding=(0, 1, 0, 0), show_edge=False, header_style="bold")
         table.add_column(Text("true"), style="bold", no_wrap=True)
+        width = max(map(len, [*names, f"{matrix.counts.max():,}"]))
         for name in names:
-            table.add_column(Text(name), justify="right", no_wrap=True)
-        table.add_column("│")
-        table.add_column("wrong", justify="right", no_wrap=True)
+            table.add_column(Text(name), justify="right", no_wrap=True, width=width)
+        table.add_column("wrong", justify="right", no_wrap=True, width=8)
         table.add_column("error", justify="right", no_wrap=True)
         worst = max((c.n for c in matrix.largest(1)), default=1)
         greys = shows_greys(screen.out)
@@ -83,7 +84,7 @@ class Confusion(Step):
                 for j, count in enumerate(matrix.counts[i])
             ]
             rate = "" if math.isnan(matrix.error_rates[i]) else f"{matrix.error_rates[i]:.1%}"
-            table.add_row(Text(name), *cells, "│", f"{matrix.n_wrong[i]:,}", rate)
+            table.add_row(Text(name), *cells, f"{matrix.n_wrong[i]:,}", rate)
         return table
 
 

@@ -16,7 +16,7 @@ from lookalike.evaluation.pictures import save_neighbors_png
 
 _N_SHOWN = 3
 _N_SAVED = 8
-_GAP = 2
+_GAP = 1
 
 
 class Mistakes(Step):
@@ -54,9 +54,13 @@ class Mistakes(Step):
         if not shown:
             screen.say("None.")
             return
-        screen.say(f"{len(shown)} of {len(self.rows):,}, the surest ones of different confusions")
+        screen.say(
+            f"{len(shown)} of {len(self.rows):,}: the surest of different confusions, each beside "
+            "its nearest training images."
+        )
         for row in shown:
             self._show_one(row, screen)
+        screen.say("Below each: its class, its part of the vote, its distance.", style="dim")
 
     def save(self, folder: Path) -> list[str]:
         if len(self.rows) == 0:
@@ -70,7 +74,7 @@ class Mistakes(Step):
         names = self.data.class_names
         true, predicted = int(self.data.test.labels[row]), int(self.explanation.prediction[row])
         neighbors = self.explanation.indices[row].tolist()
-        columns = (screen.out.width - INDENT) // (len(neighbors) + 1) - _GAP
+        columns = max(1, (screen.out.width - INDENT + _GAP) // (len(neighbors) + 1) - _GAP)
         brightest = max(1, int(self.data.train.images.max()))
         greys = shows_greys(screen.out)
         images = [self.data.test.images[row], *self.data.train.images[neighbors]]
@@ -89,7 +93,7 @@ class Mistakes(Step):
                 Text.assemble(
                     (names[label], "bold green" if label == true else "bold red"),
                     f" has {share:.0%}\n",
-                    (f"distance {distance:,.4g}", "dim"),
+                    (f"at {distance:,.1f}", "dim"),
                 )
             )
         table = Table.grid(padding=(0, _GAP, 0, 0))

@@ -14,8 +14,6 @@ import lookalike
 from lookalike.cli.outfolder import filled_at_the_end
 from lookalike.cli.screen import Screen
 from lookalike.cli.tour.step import Step, Tour
-from lookalike.cli.tour.steps import choose_steps
-from lookalike.search.validation import count_threads
 
 
 def walk(
@@ -29,6 +27,10 @@ def walk(
 ) -> None:
     """Walk the tour; parameters as in ``lookalike tour``, ``started`` by `perf_counter`."""
     screen = Screen(as_json=as_json)
+    with screen.bar() as bar:
+        bar.start("importing libraries")
+        from lookalike.cli.tour.steps import choose_steps
+        from lookalike.search.validation import count_threads
     n_threads = count_threads(n_jobs)
     report: dict[str, Any] = {
         "lookalike": lookalike.__version__,
@@ -45,7 +47,9 @@ def walk(
             report["steps"][step.name] = {"seconds": round(seconds, 3), **step.report()}
             _show(number, step, seconds, screen)
             if folder is not None:
-                files += step.save(folder)
+                with screen.bar() as bar:
+                    bar.start("drawing pictures")
+                    files += step.save(folder)
         report["seconds"] = round(perf_counter() - started, 3)
         if folder is not None:
             (folder / "report.json").write_text(json.dumps(report, indent=2) + "\n")
@@ -55,7 +59,7 @@ def walk(
         "to import libraries."
     )
     if out is not None:
-        screen.out.print(Text(f"In {out}: {', '.join(files)}"))
+        screen.out.print(Text(f"Wrote {', '.join(files)} into {out}"), soft_wrap=True)
 
 
 def _run(step: Step, tour: Tour, screen: Screen) -> float:
