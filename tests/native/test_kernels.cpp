@@ -1,0 +1,190 @@
+// Every table of kernels against loops that are obviously right, at sizes around the lanes.
+#include <cmath>
+#include <cstring>
+#include <random>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "check.hpp"
+#include "dispatch.hpp"
+#include "index.hpp"
+#include "topk.hpp"
+
+using namespace lookalike;
+
+namespace {
+
+std::mt19937_64 random_bits(0);
+const std::int64_t kSizes[] = {1, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 127, 128, 129, 784, 16385};
+
+template <class T> std::vector<T> values(std::int64_t n, int kind) {
+    std::vector<T> out(static_cast<std::size_t>(n));
+    for (T& value : out) {
+        if constexpr (std::is_integral_v<T>) {
+            const int low = std::numeric_limits<T>::min(), high = std::numeric_limits<T>::max();
+            const int any = low + static_cast<int>(random_bits() % static_cast<unsigned>(high - low + 1));
+            value = static_cast<T>(kind == 0 ? any : kind == 1 ? (random_bits() & 1 ? low : high) : high);
+        } else {
+            value = static_cast<T>(std::normal_distribution<double>(kind, kind + 1)(random_bits));
+        }
+    }
+    return out;
+}
+
+template <class T, class Sum> void check_distances(const Distances<T, Sum>& kernels, bool exact) {
+    for (const std::int64_t d : kSizes)
+        for (int kind = 0; kind < 3; ++kind) {
+            const auto a = values<T>(d, kind), b = kind == 2 ? values<T>(d, 1) : values<T>(d, kind);
+            Sum squared = 0, dot = 0, manhattan = 0, size = 0;
+            for (std::int64_t i = 0; i < d; ++i) {
+                const Sum x = static_cast<Sum>(a[i]), y = static_cast<Sum>(b[i]);
+                squared += (x - y) * (x - y);
+                dot += x * y;
+                size += x * y < 0 ? -x * y : x * y;
+                manhattan += x > y ? x - y : y - x;
+            }
+            const auto equal = [exact](Sum found, Sum wanted, Sum scale) {
+                return exact ? found == wanted
+                             : std::abs(static_cast<double>(found - wanted)) <= 1e-12 * static_cast<double>(scale);
+            };
+            CHECK(equal(kernels.squared(a.data(), b.data(), d), squared, squared));
+            CHECK(equal(kernels.dot(a.data(), b.data(), d), dot, size));
+            const Sum none = unknown_distance<Sum>();
+            CHECK(equal(kernels.manhattan(a.data(), b.data(), d, none), manhattan, manhattan));
+            if (manhattan > 2) CHECK(kernels.manhattan(a.data(), b.data(), d, manhattan / 2) > manhattan / 2);
+            CHECK(equal(kernels.manhattan(a.data(), b.data(), d, manhattan), manhattan, manhattan));
+        }
+}
+
+// The bits of every float result are those of the portable table.
+template <class T> void check_same_bits(const Distances<T, double>& kernels, const Distances<T, double>& portable) {
+    for (const std::int64_t d : kSizes) {
+        const auto a = values<T>(d, 0), b = values<T>(d, 1);
+        CHECK_EQUAL(kernels.squared(a.data(), b.data(), d), portable.squared(a.data(), b.data(), d));
+        CHECK_EQUAL(kernels.dot(a.data(), b.data(), d), portable.dot(a.data(), b.data(), d));
+        CHECK_EQUAL(kernels.manhattan(a.data(), b.data(), d, 1e300), portable.manhattan(a.data(), b.data(), d, 1e300));
+    }
+}
+
+void check_filter(const Kernels& kernels) {
+    for (const int width : {4, 8, 12, 16, 40, 64, 512})
+        for (const int n_queries : {1, 2, 3, 4, 5, 6, 7, 13})
+            for (const int extreme : {0, 1}) {
+                constexpr int kRows = 2 * kPanelRows * kPanelGroup;
+                Aligned<std::int8_t> panels(static_cast<std::size_t>(kRows * width));
+                Aligned<std::int32_t> penalties(kRows), thresholds(static_cast<std::size_t>(n_queries));
+                std::vector<std::uint8_t> queries(static_cast<std::size_t>(n_queries * width));
+                std::vector<int> level(queries.size());
+                for (auto& byte : panels)
+                    byte = static_cast<std::int8_t>(extreme ? (random_bits() & 1 ? 127 : -127)
+                                                            : static_cast<int>(random_bits() % 255) - 127);
+                for (std::size_t i = 0; i < queries.size(); ++i) {
+                    const int most = kernels.query_levels;
+                    level[i] = extreme ? (random_bits() & 1 ? most : -most)
+                                       : static_cast<int>(random_bits() % static_cast<unsigned>(2 * most + 1)) - most;
+                    queries[i] = static_cast<std::uint8_t>(level[i] + kernels.query_offset);
+                }
+                const auto coordinate = [&](int row, int j) {
+                    return panels[static_cast<std::size_t>(row / kPanelRows * (kPanelRows * width) +
+                                                           j / kPanelStep * (kPanelRows * kPanelStep) +
+                                                           row % kPanelRows * kPanelStep + j % kPanelStep)];
+                };
+                std::vector<std::int32_t> own(kRows);
+                for (int row = 0; row < kRows; ++row) {
+                    own[row] = static_cast<std::int32_t>(random_bits() % 5000);
+                    penalties[row] = own[row];
+                    for (int j = 0; j < width; ++j) penalties[row] += kernels.query_offset * coordinate(row, j);
+                }
+                for (auto& t : thresholds) t = static_cast<std::int32_t>(random_bits() % 20000) - 10000;
+                thresholds[0] = std::numeric_limits<std::int32_t>::min();
+
+                const Filter filter{queries.data(), thresholds.data(), n_queries, width, panels.data(), penalties.data()};
+                std::vector<Survivor> found(static_cast<std::size_t>(n_queries * kRows));
+                found.resize(kernels.filter(filter, 0, kRows / kPanelRows, found.data()));
+                std::vector<char> kept(static_cast<std::size_t>(n_queries * kRows), 0);
+                for (const Survivor s : found) ++kept[static_cast<std::size_t>(s.query * kRows + s.row)];
+                bool right = true;
+                for (int q = 0; q < n_queries; ++q)
+                    for (int row = 0; row < kRows; ++row) {
+                        std::int32_t score = -own[row];
+                        for (int j = 0; j < width; ++j) score += level[q * width + j] * coordinate(row, j);
+                        right &= kept[q * kRows + row] == (score >= thresholds[q]);
+                    }
+                CHECK(right);
+            }
+}
+
+void check_coarse(const Kernels& kernels) {
+    for (const int head : {1, 2, 3})
+        for (const int tail : {1, 6}) {
+            const int width = (head + tail) * kCoarseStep;
+            constexpr int kRows = 21;
+            const auto queries = values<std::int8_t>(3 * width, 0), rows = values<std::int8_t>(kRows * width, 0);
+            const float radii[] = {0.0f, 900.0f, std::numeric_limits<float>::infinity()};
+            std::vector<float> errors(kRows, 1.0f);
+            const CoarseFilter filter{queries.data(), radii, rows.data(), errors.data(), kRows, head, tail, 1.0f, 0.25f};
+            std::vector<Survivor> pairs;
+            for (int q = 0; q < 3; ++q)
+                for (int row = 0; row < kRows + 2; ++row) pairs.push_back({q, row});  // two of padding
+            const auto all = pairs;
+            pairs.resize(kernels.coarse_filter(filter, pairs.data(), pairs.size()));
+            std::size_t next = 0;
+            for (const Survivor pair : all) {
+                if (pair.row >= kRows) continue;
+                double square = 0;
+                for (int j = 0; j < width; ++j) {
+                    const double difference = queries[pair.query * width + j] - rows[pair.row * width + j];
+                    square += (j < head * kCoarseStep ? 1.0 : 0.25) * difference * difference;
+                }
+                float found = 0;
+                kernels.coarse_distances(filter, pair.query, pair.row, pair.row + 1, &found);
+                CHECK(std::abs(found - square) <= 1e-5 * square);
+                if (std::sqrt(square) > radii[pair.query] + 1.001) continue;
+                CHECK(next < pairs.size() && pairs[next].query == pair.query && pairs[next].row == pair.row);
+                ++next;
+            }
+            CHECK_EQUAL(next, pairs.size());
+        }
+}
+
+void check_project(const Kernels& kernels) {
+    for (const std::int64_t d : {1, 15, 256, 257, 700})
+        for (const int n_rows : {1, 3, 4, 6, 13})
+            for (const int columns : {16, 48}) {
+                const auto rows = values<float>(n_rows * d, 0), basis = values<float>(d * columns, 0);
+                std::vector<float> out(static_cast<std::size_t>(n_rows * columns));
+                kernels.project(rows.data(), n_rows, d, basis.data(), columns, out.data());
+                bool right = true;
+                for (int i = 0; i < n_rows; ++i)
+                    for (int j = 0; j < columns; ++j) {
+                        double sum = 0, size = 0;
+                        for (std::int64_t k = 0; k < d; ++k) {
+                            const double term = static_cast<double>(rows[i * d + k]) * static_cast<double>(basis[k * columns + j]);
+                            sum += term;
+                            size += std::abs(term);
+                        }
+                        right &= std::abs(out[i * columns + j] - sum) <= 300 * 6e-8 * size;
+                    }
+                CHECK(right);
+            }
+}
+
+}  // namespace
+
+int main() {
+    const Kernels& portable = *available_kernels().back();
+    for (const Kernels* kernels : available_kernels()) {
+        std::cout << kernels->name << '\n';
+        check_distances(kernels->u8, true);
+        check_distances(kernels->i8, true);
+        check_distances(kernels->f32, false);
+        check_distances(kernels->f64, false);
+        check_same_bits(kernels->f32, portable.f32);
+        check_same_bits(kernels->f64, portable.f64);
+        check_filter(*kernels);
+        check_coarse(*kernels);
+        check_project(*kernels);
+    }
+    return report();
+}

@@ -1,0 +1,191 @@
+// The whole search on every table of kernels, against sorting all distances.
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <memory>
+#include <random>
+#include <stdexcept>
+#include <vector>
+
+#include "check.hpp"
+#include "dispatch.hpp"
+#include "search.hpp"
+
+using namespace lookalike;
+
+namespace {
+
+std::mt19937_64 random_bits(1);
+
+template <class T> constexpr DType dtype();
+template <> constexpr DType dtype<std::uint8_t>() { return DType::u8; }
+template <> constexpr DType dtype<std::int8_t>() { return DType::i8; }
+template <> constexpr DType dtype<float>() { return DType::f32; }
+template <> constexpr DType dtype<double>() { return DType::f64; }
+
+template <class T> struct Table {
+    std::vector<T> values;
+    std::int64_t n, d;
+
+    Table(std::int64_t n_, std::int64_t d_, int spread) : n(n_), d(d_) {
+        for (std::int64_t i = 0; i < n * d; ++i)
+            if constexpr (std::is_integral_v<T>)
+                values.push_back(static_cast<T>(static_cast<int>(random_bits() % static_cast<unsigned>(spread)) +
+                                                (std::numeric_limits<T>::min() < 0 ? -spread / 2 : 0)));
+            else
+                values.push_back(static_cast<T>(std::normal_distribution<double>(0, spread)(random_bits)));
+        for (std::int64_t i = 0; i + 7 < n; i += 7)  // duplicates: ties
+            std::copy_n(values.begin() + i * d, d, values.begin() + (i + 3) * d);
+    }
+    Rows rows(std::int64_t count = -1) const { return {values.data(), count < 0 ? n : count, d, dtype<T>()}; }
+};
+
+// Columns of unit vectors: W = (e_0 … e_{c-1}) without the last of each part, whose coordinate
+// carries the residual.
+std::unique_ptr<Projection> axes(std::int64_t d, int fine, int columns, double scale) {
+    auto p = std::make_unique<Projection>();
+    p->mean.assign(static_cast<std::size_t>(d), 0.5f);
+    p->fine = fine;
+    p->columns = columns;
+    p->fine_scale = p->coarse_scale[0] = p->coarse_scale[1] = scale;
+    if (fine == d) {
+        p->stride = columns;
+        return p;
+    }
+    p->stride = (columns + 15) / 16 * 16;
+    p->basis.assign(static_cast<std::size_t>(d * p->stride), 0.0f);
+    p->residual.assign(static_cast<std::size_t>(columns), 0.0f);
+    for (int j = 0, axis = 0; j < columns; ++j) {
+        if (j == fine - 1 || j == columns - 1)
+            p->residual[j] = 1.0f;
+        else
+            p->basis[static_cast<std::size_t>(axis++ * p->stride + j)] = 1.0f;
+    }
+    return p;
+}
+
+double distance(Metric metric, const double* a, const double* b, std::int64_t d) {
+    double squared = 0, manhattan = 0, dot = 0, aa = 0, bb = 0;
+    for (std::int64_t i = 0; i < d; ++i) {
+        squared += (a[i] - b[i]) * (a[i] - b[i]);
+        manhattan += std::abs(a[i] - b[i]);
+        dot += a[i] * b[i];
+        aa += a[i] * a[i];
+        bb += b[i] * b[i];
+    }
+    if (metric == Metric::squared_euclidean) return squared;
+    if (metric == Metric::manhattan) return manhattan;
+    return aa > 0 && bb > 0 ? std::max(0.0, 1 - dot / std::sqrt(aa * bb)) : 1;
+}
+
+struct Found {
+    std::vector<double> distances;
+    std::vector<std::int64_t> rows;
+};
+
+Found run(const Index& index, Request request) {
+    const std::size_t size = static_cast<std::size_t>(request.queries.n * request.k);
+    Found found{std::vector<double>(size), std::vector<std::int64_t>(size)};
+    Answer answer{found.distances.data(), found.rows.data()};
+    Job job;
+    search(index, request, answer, job, {});
+    return found;
+}
+
+template <class T>
+void check_search(const Kernels& kernels, Metric metric, std::int64_t n, std::int64_t d, int fine, int columns,
+                  int spread, double scale) {
+    const Table<T> rows(n, d, spread), queries(23, d, spread);
+    const std::int64_t first = n * 2 / 3, k = std::min<std::int64_t>(5, n / 4);
+    Index index(kernels, metric, rows.rows(first), fine ? axes(d, fine, columns, scale) : nullptr, 2);
+    index.append(rows.rows(), 2);
+
+    std::vector<std::int64_t> row_groups, query_groups;
+    for (std::int64_t i = 0; i < n; ++i) row_groups.push_back(i % 4);
+    for (std::int64_t i = 0; i < queries.n; ++i) query_groups.push_back(i % 5);
+    const std::vector<double> x(rows.values.begin(), rows.values.end()), q(queries.values.begin(), queries.values.end());
+    for (const bool grouped : {false, true}) {
+        Request request{queries.rows(), k};
+        if (grouped) {
+            request.query_groups = query_groups.data();
+            request.row_groups = row_groups.data();
+        }
+        const Found found = run(index, request);
+        for (std::int64_t i = 0; i < queries.n; ++i) {
+            std::vector<std::pair<double, std::int64_t>> all;
+            for (std::int64_t row = 0; row < n; ++row)
+                if (!grouped || query_groups[i] != row_groups[row])
+                    all.emplace_back(distance(metric, q.data() + i * d, x.data() + row * d, d), row);
+            std::sort(all.begin(), all.end());
+            for (std::int64_t j = 0; j < k; ++j) {
+                const double wanted = all[j].first, got = found.distances[i * k + j];
+                if (std::is_integral_v<T> && metric != Metric::cosine) {
+                    CHECK_EQUAL(got, wanted);
+                    CHECK_EQUAL(found.rows[i * k + j], all[j].second);
+                } else {
+                    CHECK(std::abs(got - wanted) <= 1e-12 + 1e-12 * wanted);
+                }
+            }
+        }
+        // Threads, blocks and memory change nothing, not even the last bit of a float.
+        request.n_threads = 3;
+        request.working_memory = 1;
+        const Found again = run(index, request);
+        CHECK(again.distances == found.distances && again.rows == found.rows);
+    }
+}
+
+template <class T> void check_dtype(const Kernels& kernels) {
+    const int spread = std::is_integral_v<T> ? 200 : 3;
+    const double scale = std::is_integral_v<T> ? 2.0 : 0.2;
+    for (const Metric metric : {Metric::squared_euclidean, Metric::cosine, Metric::manhattan}) {
+        const double step = metric == Metric::cosine ? 0.02 : scale;
+        const bool projected = metric != Metric::manhattan;
+        for (const std::int64_t n : {20, 129, 700}) {
+            check_search<T>(kernels, metric, n, 33, 0, 0, spread, step);
+            if (!projected) continue;
+            check_search<T>(kernels, metric, n, 33, 17, 17, spread, step);
+            check_search<T>(kernels, metric, n, 33, 9, 26, spread, step);
+            check_search<T>(kernels, metric, n, 21, 21, 21, spread, step);
+            check_search<T>(kernels, metric, n, 33, 9, 26, spread, step / 50);  // most rows clipped
+        }
+        check_search<T>(kernels, metric, 200, 5, projected ? 3 : 0, 4, 2, step);  // mostly ties
+    }
+}
+
+void check_stop_and_failure() {
+    const Table<std::uint8_t> rows(300, 40, 200);
+    const Index index(*available_kernels().front(), Metric::squared_euclidean, rows.rows(), nullptr, 1);
+    std::vector<double> distances(300);
+    std::vector<std::int64_t> found(300);
+    Answer answer{distances.data(), found.data()};
+    Job stopped;
+    stopped.stopped = true;
+    search(index, Request{rows.rows(), 1}, answer, stopped, {});
+    CHECK_EQUAL(stopped.done.load(), 0);
+
+    Job failing;
+    bool thrown = false;
+    try {
+        run_blocks(failing, 2, 10, [](const NextBlock& next) {
+            while (next() >= 0) throw std::runtime_error("from a worker");
+        }, {});
+    } catch (const std::runtime_error&) {
+        thrown = true;
+    }
+    CHECK(thrown && failing.is_stopped());
+}
+
+}  // namespace
+
+int main() {
+    for (const Kernels* kernels : available_kernels()) {
+        std::cout << kernels->name << '\n';
+        check_dtype<std::uint8_t>(*kernels);
+        check_dtype<std::int8_t>(*kernels);
+        check_dtype<float>(*kernels);
+        check_dtype<double>(*kernels);
+    }
+    check_stop_and_failure();
+    return report();
+}
