@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from lookalike.cli.tour.step import Step, Tour
 from lookalike.evaluation.confusion import ConfusionMatrix
 
 _N_LARGEST = 3
-_LONGEST_NAME = 12
+_LONGEST_NAME = 20
 
 
 class Confusion(Step):
@@ -48,12 +49,13 @@ class Confusion(Step):
         table = self._table(screen)
         if screen.out.measure(table).minimum + INDENT <= screen.out.width:
             screen.say(table)
+            screen.say("A line is a true class, a column what it was taken for.", style="dim")
         else:
             screen.say(
                 f"The matrix of {len(self.matrix.class_names)} classes is wider than the "
-                f"{screen.out.width} columns here; --out saves it as a picture."
+                f"{screen.out.width} columns here; --out saves it as a picture, --json prints it."
             )
-        screen.say("A line is a true class, a column what it was taken for.", style="dim")
+            screen.say(Text(f"Highest error rates: {self._highest_rates()}."))
         screen.say()
         names = self.matrix.class_names
         largest = ", ".join(
@@ -66,14 +68,24 @@ class Confusion(Step):
         self.matrix.save_png(folder / "confusion.png")
         return ["confusion.png"]
 
+    def _highest_rates(self) -> str:
+        names, rates = self.matrix.class_names, self.matrix.error_rates
+        known = [code for code in range(len(names)) if not math.isnan(rates[code])]
+        highest = sorted(known, key=lambda code: -rates[code])[:_N_LARGEST]
+        return ", ".join(f"{names[code]} ({rates[code]:.1%})" for code in highest)
+
     def _table(self, screen: Screen) -> Table:
         matrix = self.matrix
-        names = [_shortened(name) for name in matrix.class_names]
+        cell_width = max(len(f"{matrix.counts.max():,}"), len(str(len(matrix.counts) - 1)))
+        names: Sequence[str] = matrix.class_names
+        heads: Sequence[str] = names
+        if max(map(len, names)) > cell_width:  # long names head no column, numbers do
+            heads = [str(code) for code in range(len(names))]
+            names = [f"{code} {_shortened(name)}" for code, name in enumerate(names)]
         table = Table(box=None, padding=(0, 1, 0, 0), show_edge=False, header_style="bold")
         table.add_column(Text("true"), style="bold", no_wrap=True)
-        width = max(map(len, [*names, f"{matrix.counts.max():,}"]))
-        for name in names:
-            table.add_column(Text(name), justify="right", no_wrap=True, width=width)
+        for head in heads:
+            table.add_column(Text(head), justify="right", no_wrap=True, width=cell_width)
         table.add_column("wrong", justify="right", no_wrap=True, width=8)
         table.add_column("error", justify="right", no_wrap=True)
         worst = max((c.n for c in matrix.largest(1)), default=1)

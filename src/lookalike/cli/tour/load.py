@@ -110,7 +110,7 @@ class Load(Step):
                     (f"\n{train_counts[code]:,} + {test_counts[code]:,}\n", "dim"),
                 )
             )
-            table.add_column(width=_COLUMNS, no_wrap=True, overflow="ellipsis")
+            table.add_column(width=_COLUMNS, overflow="fold")
         table.add_row(*pictures)
         table.add_row(*captions)
         return table

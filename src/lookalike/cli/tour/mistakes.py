@@ -60,7 +60,7 @@ class Mistakes(Step):
         )
         for row in shown:
             self._show_one(row, screen)
-        screen.say("Below each: its class, its part of the vote, its distance.", style="dim")
+        screen.say("Below each: its class; its part of the vote, at its distance.", style="dim")
 
     def save(self, folder: Path) -> list[str]:
         if len(self.rows) == 0:
@@ -92,13 +92,12 @@ class Mistakes(Step):
             captions.append(
                 Text.assemble(
                     (names[label], "bold green" if label == true else "bold red"),
-                    f" has {share:.0%}\n",
-                    (f"at {distance:,.1f}", "dim"),
+                    (f"\n{share:.0%} at {distance:,.{0 if distance >= 1000 else 1}f}", "dim"),
                 )
             )
         table = Table.grid(padding=(0, _GAP, 0, 0))
         for _ in images:
-            table.add_column(max_width=columns, overflow="ellipsis", no_wrap=True)
+            table.add_column(max_width=columns, overflow="fold")
         table.add_row(*(draw(image, columns, brightest=brightest, greys=greys) for image in images))
         table.add_row(*captions)
         screen.say()

@@ -39,26 +39,25 @@ def walk(
         "steps": {},
     }
     tour = Tour(data_name, n_jobs, watched=screen.is_watched)
-    with contextlib.ExitStack() as stack:
-        folder = None if out is None else stack.enter_context(filled_at_the_end(out))
-        files = ["report.json"]
-        for number, step in enumerate(choose_steps(against_sklearn=against_sklearn), start=1):
+    steps = choose_steps(against_sklearn=against_sklearn)
+    with contextlib.nullcontext() if out is None else filled_at_the_end(out) as folder:
+        for number, step in enumerate(steps, start=1):
             seconds = _run(step, tour, screen)
             report["steps"][step.name] = {"seconds": round(seconds, 3), **step.report()}
             _show(number, step, seconds, screen)
-            if folder is not None:
-                with screen.bar() as bar:
-                    bar.start("drawing pictures")
-                    files += step.save(folder)
+        drawing = perf_counter()
+        files = [] if folder is None else _draw_pictures(steps, folder, screen)
+        report["pictures_seconds"] = round(perf_counter() - drawing, 3)
         report["seconds"] = round(perf_counter() - started, 3)
         if folder is not None:
             (folder / "report.json").write_text(json.dumps(report, indent=2) + "\n")
     screen.result(report)
     screen.out.print(
-        f"\n[bold]Done[/] in {report['seconds']:.2f} s, {report['start_seconds']:.2f} s of it "
-        "to import libraries."
+        f"\n[bold]Done[/] in {report['seconds']:.2f} s, of which {report['start_seconds']:.2f} s "
+        f"to import libraries and {report['pictures_seconds']:.2f} s to draw pictures."
     )
     if out is not None:
+        files = ["report.json", *files]
         screen.out.print(Text(f"Wrote {', '.join(files)} into {out}"), soft_wrap=True)
 
 
@@ -67,6 +66,12 @@ def _run(step: Step, tour: Tour, screen: Screen) -> float:
     with screen.bar() as bar:
         step.run(tour, bar)
     return perf_counter() - start
+
+
+def _draw_pictures(steps: list[Step], folder: Path, screen: Screen) -> list[str]:
+    with screen.bar() as bar:
+        bar.start("drawing pictures")
+        return [name for step in steps for name in step.save(folder)]
 
 
 def _show(number: int, step: Step, seconds: float, screen: Screen) -> None:
