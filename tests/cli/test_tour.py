@@ -51,7 +51,7 @@ def check_report(report: dict[str, Any], steps: list[str]) -> None:
         assert won == pytest.approx(mistake["share"])
     in_steps = sum(step["seconds"] for step in report["steps"].values())
     told = report["start_seconds"] + in_steps + report["pictures_seconds"]
-    assert told == pytest.approx(report["seconds"], abs=0.5, rel=0.1)
+    assert report["seconds"] / 2 < told < report["seconds"] + 0.01
 
 
 def test_json_is_all_there_is_on_stdout(lookalike: Run) -> None:
@@ -148,7 +148,7 @@ def test_against_sklearn_compares_times_and_predictions(invoke: Run) -> None:
     times = report["steps"]["baseline"]
     ours = times["fit_seconds"] + times["predict_seconds"]
     theirs = against["fit_seconds"] + against["predict_seconds"]
-    assert against["times_faster"] == pytest.approx(theirs / ours, rel=0.05)
+    assert against["times_faster"] == pytest.approx(theirs / ours, abs=0.01, rel=0.05)
 
 
 def test_colour_images_named_classes_and_no_mistake(tmp_path: Path, invoke: Run) -> None:

@@ -37,7 +37,7 @@ def test_counts_and_errors_are_those_of_a_loop(pairs: list[tuple[int, int]]) -> 
     assert matrix.largest(1) == largest[:1]
 
 
-@pytest.mark.parametrize("names", [("0", "1"), ("T-shirt/top", "a class of $1$ & more")])
+@pytest.mark.parametrize("names", [("0", "1"), ("T-shirt/top", r"$\nonsense{$ & more")])
 def test_picture_of_the_matrix(names: tuple[str, ...], tmp_path: Path) -> None:
     path = tmp_path / "matrix.png"
     ConfusionMatrix(np.array([[1200, 0], [7, 11]]), names).save_png(path)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from lookalike import KNeighborsClassifier, load_dataset
 from lookalike.evaluation.peer import Differences, find_differences, run_sklearn
 
 
-def test_scikit_learn_answers_alike_and_reports_progress(monkeypatch) -> None:  # type: ignore[no-untyped-def]
+def test_scikit_learn_answers_alike_and_reports_progress(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("lookalike.evaluation.peer._BATCH", 100)
     digits = load_dataset("digits")
     knn = KNeighborsClassifier(4, weights="distance").fit(digits.train.images, digits.train.labels)

@@ -91,7 +91,8 @@ class ConfusionMatrix:
         side = max(4.0, 1.5 + 0.5 * n_classes)
         figure = Figure(figsize=(side + 0.8, side), layout="constrained")
         axes = figure.subplots()
-        display = ConfusionMatrixDisplay(self.counts, display_labels=self.class_names)
+        labels = [name.replace("$", r"\$") for name in self.class_names]  # no formulae
+        display = ConfusionMatrixDisplay(self.counts, display_labels=labels)
         longest = max(map(len, self.class_names))
         display.plot(
             ax=axes,

@@ -50,6 +50,7 @@ def save_neighbors_png(
             f"test {row:,}\n{names[true]}, taken for {names[predicted]}",
             fontsize=7,
             fontweight="bold",
+            parse_math=False,
         )
         for axes, neighbor, label, distance, share in zip(
             line[2:],
@@ -64,5 +65,6 @@ def save_neighbors_png(
                 f"{names[label]}, {share:.0%} of the vote\ndistance {distance:,.1f}",
                 fontsize=7,
                 color=_RIGHT if label == true else _WRONG,
+                parse_math=False,
             )
     figure.savefig(path, dpi=150)

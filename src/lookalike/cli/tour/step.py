@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -26,7 +26,7 @@ class Tour:
     watched : bool
         Whether progress is seen.
     data : Dataset
-        From the step "load" on, as the next ones from "baseline" on.
+        Set by the step "load"; the attributes below by "baseline".
     model : KNeighborsClassifier
     explanation : Explanation
         Of all test images, by ``model``.
@@ -37,13 +37,11 @@ class Tour:
     data_name: str | None
     n_jobs: int | None
     watched: bool
-
-    def __post_init__(self) -> None:
-        self.data: Dataset
-        self.model: KNeighborsClassifier
-        self.explanation: Explanation
-        self.fit_seconds: float
-        self.predict_seconds: float
+    data: Dataset = field(init=False)
+    model: KNeighborsClassifier = field(init=False)
+    explanation: Explanation = field(init=False)
+    fit_seconds: float = field(init=False)
+    predict_seconds: float = field(init=False)
 
 
 class Step(ABC):
