@@ -130,8 +130,8 @@ Projection make_projection(FloatVector mean, std::optional<FloatMatrix> basis,
     p.columns = columns;
     if (basis) {
         p.stride = static_cast<int>(basis->shape(1));
-        require(basis->shape(0) == d && p.stride % 16 == 0 && p.stride >= columns,
-                "basis must be d x columns, columns padded to a multiple of 16");
+        require(basis->shape(0) == d && p.stride % kColumnStep == 0 && p.stride >= columns,
+                "basis must be d x columns, columns padded to a multiple of 32");
         p.basis.assign(basis->data(), basis->data() + basis->size());
     } else {
         require(static_cast<std::size_t>(columns) == d, "without a basis there are d columns");

@@ -41,7 +41,7 @@ struct Projection {
     std::vector<float> residual;  // columns: v in the first `fine`, w in the others; zeros: no residual
     int fine = 0;                 // a
     int columns = 0;              // c
-    int stride = 0;               // columns rounded up to 16
+    int stride = 0;               // columns rounded up to kColumnStep
     double fine_scale = 1;        // one step of z
     double coarse_scale[2] = {1, 1};  // one step of u[0:a], of u[a:c] + r_c w
 };

@@ -76,7 +76,7 @@ struct Kernels {
     // Sum of squared differences of steps * kCoarseStep coordinates.
     std::int32_t (*coarse)(const std::int8_t* a, const std::int8_t* b, int steps);
     // out[i][j] = sum over k of rows[i][k] * basis[k][j] for n_rows rows of d values;
-    // n_columns is a multiple of 16. Sums run over blocks of kProjectionBlock values of k.
+    // n_columns is a multiple of kColumnStep. Sums run over blocks of kProjectionBlock values of k.
     void (*project)(const float* rows, int n_rows, std::int64_t d, const float* basis,
                     int n_columns, float* out);
 
@@ -87,6 +87,7 @@ struct Kernels {
 };
 
 constexpr std::int64_t kProjectionBlock = 256;
+constexpr int kColumnStep = 32;  // two of the widest vectors
 
 template <class T> const auto& distances_of(const Kernels& kernels);
 template <> inline const auto& distances_of<std::uint8_t>(const Kernels& k) { return k.u8; }

@@ -65,7 +65,7 @@ Leaves make_leaves(const std::int8_t* rows, const std::vector<std::int32_t>& ord
     Leaves leaves;
     leaves.n = static_cast<std::int64_t>(order.size());
     const int count = static_cast<int>(leaves.count());
-    leaves.stride = (count + 15) / 16 * 16;
+    leaves.stride = (count + kColumnStep - 1) / kColumnStep * kColumnStep;
     leaves.centroids.assign(static_cast<std::size_t>(width) * leaves.stride, 0.0f);
     leaves.half_squares.assign(static_cast<std::size_t>(leaves.stride), std::numeric_limits<float>::infinity());
     std::vector<std::int32_t> sum(static_cast<std::size_t>(width));

@@ -16,7 +16,7 @@ constexpr std::int64_t kLeafRows = 128;
 
 struct Leaves {
     std::int64_t n = 0;                // rows that stand in leaves; the last leaf may be short
-    int stride = 0;                    // leaves rounded up to 16
+    int stride = 0;                    // leaves rounded up to kColumnStep
     std::vector<float> centroids;      // width x stride, in steps of the quantised rows
     std::vector<float> half_squares;   // stride; infinite beyond the last leaf
 

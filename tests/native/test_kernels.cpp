@@ -151,7 +151,7 @@ void check_coarse(const Kernels& kernels) {
 void check_project(const Kernels& kernels) {
     for (const std::int64_t d : {1, 15, 256, 257, 700})
         for (const int n_rows : {1, 3, 4, 6, 13})
-            for (const int columns : {16, 48}) {
+            for (const int columns : {kColumnStep, 3 * kColumnStep}) {
                 const auto rows = values<float>(n_rows * d, 0), basis = values<float>(d * columns, 0);
                 std::vector<float> out(static_cast<std::size_t>(n_rows * columns));
                 kernels.project(rows.data(), n_rows, d, basis.data(), columns, out.data());

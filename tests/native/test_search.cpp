@@ -52,7 +52,7 @@ std::unique_ptr<Projection> axes(std::int64_t d, int fine, int columns, double s
         p->stride = columns;
         return p;
     }
-    p->stride = (columns + 15) / 16 * 16;
+    p->stride = (columns + kColumnStep - 1) / kColumnStep * kColumnStep;
     p->basis.assign(static_cast<std::size_t>(d * p->stride), 0.0f);
     p->residual.assign(static_cast<std::size_t>(columns), 0.0f);
     for (int j = 0, axis = 0; j < columns; ++j) {

@@ -30,6 +30,8 @@ COARSE_FETCH, COARSE_COORDINATE = 600.0, 1.5
 EXACT_FETCH, EXACT_BYTE = 1500.0, 4.0
 # Room for rows that lie farther out than any of the sample, before they are clipped.
 HEADROOM = 1.15
+# The native projection takes whole groups of this many columns.
+COLUMN_STEP = 32
 # What quantisation adds to the radius, roughly.
 LOOSENESS = 0.05
 
@@ -197,7 +199,7 @@ def make_projection(
     squares = np.einsum("ij,ij->i", centred, centred)
     whole, head = projected + residual_norms(projected, squares) * residual, projected[:, :fine]
     fine_z = head + residual_norms(head, squares) * residual[:fine]
-    padded = np.zeros((d, -(-coarse // 16) * 16), dtype=np.float32)
+    padded = np.zeros((d, -(-coarse // COLUMN_STEP) * COLUMN_STEP), dtype=np.float32)
     padded[:, :coarse] = basis
     return _core.Projection(
         mean,
