@@ -13,7 +13,10 @@ digits        scikit-learn's digits, which need no network   1,437 × 64      36
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -53,12 +56,33 @@ class SearchData:
         n, d = self.rows.shape
         return f"{self.title}: {n:,} × {d} {self.rows.dtype}, {len(self.queries):,} queries"
 
-    def stored(self, folder: Path) -> SearchData:
-        """The same data in files, which fresh processes load, and no longer in memory."""
-        files = {"rows": folder / "rows.npy", "queries": folder / "queries.npy"}
-        for name, file in files.items():
-            np.save(file, getattr(self, name))
-        return replace(self, **{name: np.load(file, mmap_mode="r") for name, file in files.items()})
+
+@dataclass(frozen=True)
+class StoredData(SearchData):
+    """The same in files, which fresh processes load, and no longer in memory.
+
+    Attributes
+    ----------
+    files : tuple of Path
+        The rows and the queries.
+    """
+
+    files: tuple[Path, Path]
+
+
+@contextmanager
+def stored_data(
+    name: str, n_rows: int, n_queries: int, n_features: int = N_FEATURES
+) -> Iterator[StoredData]:
+    """Make data as `make_data` does and give it stored, until the block ends."""
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        files = Path(folder) / "rows.npy", Path(folder) / "queries.npy"
+        made = make_data(name, n_rows, n_queries, n_features)
+        title = made.title
+        np.save(files[0], made.rows)
+        np.save(files[1], made.queries)
+        del made
+        yield StoredData(title, *(np.load(file, mmap_mode="r") for file in files), files)
 
 
 def make_data(name: str, n_rows: int, n_queries: int, n_features: int = N_FEATURES) -> SearchData:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from rich.progress import Progress
 
-from _harness import Reading, reading
+from _agreement import Agreement, compare
+from _data import StoredData
+from _harness import Contender, Reading, alternate, reading
 
 WARM_UP = 300
 """Rows of a small search before the clock starts, so that libraries are loaded and threads up."""
@@ -104,18 +109,53 @@ def choose_peers(names: Sequence[str], dtype: np.dtype[Any]) -> tuple[list[Peer]
     return chosen, left_out
 
 
-def search_once(
-    peer: Peer, rows_file: str, queries_file: str, n_rows: int, k: int, n_threads: int
-) -> Reading:
-    """Fit and query once, in the process this is called in.
+def measure(
+    args: argparse.Namespace,
+    data: StoredData,
+    peers: Sequence[Peer],
+    n_rows: int,
+    what: str,
+    progress: Progress,
+) -> tuple[dict[str, list[Reading]], dict[str, Agreement]]:
+    """Measure ours and some peers in turns on the first rows of the data.
 
     Returns
     -------
-    Reading
-        Stages "fit" and "query"; the answer is the indices.
+    readings : dict of str to list of Reading
+        By name, ours first; stages "fit" and "query".
+    agreements : dict of str to Agreement
+        Of each peer's neighbours with ours.
     """
-    rows = _load(rows_file, n_rows, peer.dtype)
-    queries = _load(queries_file, None, peer.dtype)
+    contenders = [
+        Contender(
+            peer.name,
+            search_once,
+            (peer, data.files, n_rows, args.k, args.threads),
+            args.repeat_slow if peer.slow else args.repeat,
+        )
+        for peer in (OURS, *peers)
+    ]
+    readings = alternate(
+        contenders,
+        n_threads=args.threads,
+        environment=args.environment,
+        progress=progress,
+        what=what,
+    )
+    ours, *theirs = (taken[0].answer for taken in readings.values())
+    agreements = {
+        peer.name: compare(data.rows[:n_rows], data.queries, ours, answer, peer.dtype or "float32")
+        for peer, answer in zip(peers, theirs, strict=True)
+    }
+    return readings, agreements
+
+
+def search_once(
+    peer: Peer, files: tuple[Path, Path], n_rows: int, k: int, n_threads: int
+) -> Reading:
+    """Fit and query once, in the process this is called in; the answer is the indices."""
+    rows = _load(files[0], n_rows, peer.dtype)
+    queries = _load(files[1], None, peer.dtype)
     peer.fit(rows[:WARM_UP].copy(), n_threads)(queries[:WARM_UP], min(k, WARM_UP))
     with reading() as result:
         with result.stage("fit"):
@@ -132,6 +172,6 @@ def cpu_path_in_use() -> str:
     return cpu_path()
 
 
-def _load(file: str, n_rows: int | None, dtype: str | None) -> NDArray[Any]:
+def _load(file: Path, n_rows: int | None, dtype: str | None) -> NDArray[Any]:
     # Copied from the map in one go, so that the array is all the memory that it takes.
     return np.array(np.load(file, mmap_mode="r")[:n_rows], dtype=dtype, order="C")

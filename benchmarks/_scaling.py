@@ -3,32 +3,62 @@
 from __future__ import annotations
 
 import argparse
-import tempfile
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from rich.progress import Progress
 
-from _data import SearchData, make_data
-from _harness import (
-    MIB,
-    Contender,
-    Reading,
-    alternate,
-    figures,
-    fit_exponent,
-    peak_bytes,
-    table,
-    total_seconds,
-)
-from _peers import OURS, Peer, choose_peers, search_once
+from _agreement import Agreement
+from _data import StoredData, stored_data
+from _harness import Reading, figures, fit_exponent, peak_bytes, table, total_seconds
+from _peers import choose_peers, measure
 
 N_ROWS = (1_000, 3_000, 10_000, 30_000, 100_000, 300_000, 1_000_000)
 N_FEATURES = (16, 32, 64, 128, 256, 512, 1024)
 ROWS_FOR_FEATURES = 50_000
 N_QUERIES = 1_000
-QUICK = {"n_rows": (500, 1_000, 2_000), "n_features": (8, 16, 32), "rows_for_features": 1_000}
+
+QUICK_N_ROWS = (500, 1_000)
+QUICK_N_FEATURES = (8, 16)
+QUICK_ROWS_FOR_FEATURES = 1_000
+QUICK_N_QUERIES = 50
+
+STAGES = (("fit",), ("query",), ("fit", "query"))
+
+
+class Series:
+    """Searches of growing size: what they took and whether all agreed."""
+
+    def __init__(self) -> None:
+        self.readings: dict[int, dict[str, list[Reading]]] = {}
+        self.agreements: dict[int, dict[str, Agreement]] = {}
+        self.row_bytes: dict[int, int] = {}
+
+    def add(
+        self, size: int, args: argparse.Namespace, data: StoredData, n_rows: int, progress: Progress
+    ) -> None:
+        """Measure one size."""
+        peers, _ = choose_peers(args.peers, data.rows.dtype)
+        what = f"{n_rows:,} × {data.rows.shape[1]}"
+        self.readings[size], self.agreements[size] = measure(
+            args, data, peers, n_rows, what, progress
+        )
+        self.row_bytes[size] = n_rows * data.rows[0].nbytes
+
+    @property
+    def wrong(self) -> int:
+        """Rows of neighbours on which somebody is wrong."""
+        return sum(one.wrong for by_name in self.agreements.values() for one in by_name.values())
+
+    def print(self, what: str) -> None:
+        """Print the table and what came of comparing neighbours."""
+        print(_table(what, self.readings, self.row_bytes))
+        for size, by_name in self.agreements.items():
+            for name, agreement in by_name.items():
+                if agreement.equal < agreement.n:
+                    print(f"\nAt {size:,} {what}, {name}: {agreement}.", end="")
+        n_compared = sum(one.n for by_name in self.agreements.values() for one in by_name.values())
+        print(f"\nNeighbours compared in {n_compared:,} rows, {self.wrong:,} of them WRONG.")
 
 
 def run_scaling(args: argparse.Namespace, progress: Progress) -> dict[str, Any]:
@@ -39,90 +69,61 @@ def run_scaling(args: argparse.Namespace, progress: Progress) -> dict[str, Any]:
     dict
         The figures, for programs.
     """
-    n_queries = args.queries or (50 if args.quick else N_QUERIES)
-    n_rows = QUICK["n_rows"] if args.quick else N_ROWS
-    if args.rows is not None:
-        n_rows = [n for n in n_rows if n <= args.rows]
-    n_features = QUICK["n_features"] if args.quick else N_FEATURES
-    wide_rows = QUICK["rows_for_features"] if args.quick else ROWS_FOR_FEATURES
-    family = args.data if args.data in ("gaussian", "isotropic") else "gaussian"
-
-    with tempfile.TemporaryDirectory() as folder:
-        data = make_data(args.data, max(n_rows), n_queries).stored(Path(folder))
-        n_rows = sorted({min(n, len(data.rows)) for n in n_rows})
-        by_rows = {
-            n: _measure(args, data, Path(folder), n, f"{n:,} rows", progress) for n in n_rows
-        }
+    quick = args.quick
+    n_queries = args.queries or (QUICK_N_QUERIES if quick else N_QUERIES)
+    sizes = [n for n in (QUICK_N_ROWS if quick else N_ROWS) if n <= (args.rows or n)]
+    by_rows, by_features = Series(), Series()
+    with stored_data(args.data, max(sizes), n_queries) as data:
+        _, left_out = choose_peers(args.peers, data.rows.dtype)
+        for n in sorted({min(n, len(data.rows)) for n in sizes}):
+            by_rows.add(n, args, data, n, progress)
     print(f"\n### Time against the number of rows\n\n{data}, k={args.k}, {args.threads} threads\n")
-    row_bytes = data.rows[:1].nbytes
-    _print_table("rows", by_rows, {n: n * row_bytes for n in n_rows})
+    by_rows.print("rows")
 
-    by_features = {}
-    for d in n_features:
-        with tempfile.TemporaryDirectory() as folder:
-            data = make_data(family, wide_rows, n_queries, d).stored(Path(folder))
-            what = f"{d} features"
-            by_features[d] = _measure(args, data, Path(folder), wide_rows, what, progress)
+    family = args.data if args.data in ("gaussian", "isotropic") else "gaussian"
+    n_rows = QUICK_ROWS_FOR_FEATURES if quick else ROWS_FOR_FEATURES
+    for d in QUICK_N_FEATURES if quick else N_FEATURES:
+        with stored_data(family, n_rows, n_queries, d) as data:
+            by_features.add(d, args, data, n_rows, progress)
     print(
-        f"\n### Time against the number of features\n\n{data.title}: {wide_rows:,} × d float32, "
+        f"\n### Time against the number of features\n\n{data.title}: {n_rows:,} × d float32, "
         f"{n_queries:,} queries, k={args.k}, {args.threads} threads\n"
     )
-    _print_table("features", by_features, {d: 4 * wide_rows * d for d in n_features})
+    by_features.print("features")
+    for reason in left_out:
+        print(f"\n{reason}")
     return {
-        name: {str(size): figures(readings) for size, readings in measured.items()}
-        for name, measured in (("by_rows", by_rows), ("by_features", by_features))
+        "by_rows": {str(n): figures(readings) for n, readings in by_rows.readings.items()},
+        "by_features": {str(d): figures(readings) for d, readings in by_features.readings.items()},
+        "left_out": left_out,
+        "wrong": by_rows.wrong + by_features.wrong,
     }
 
 
-def _measure(
-    args: argparse.Namespace,
-    data: SearchData,
-    folder: Path,
-    n_rows: int,
+def _table(
     what: str,
-    progress: Progress,
-) -> dict[str, list[Reading]]:
-    def contender(peer: Peer) -> Contender:
-        files = (str(folder / "rows.npy"), str(folder / "queries.npy"))
-        rounds = args.repeat_slow if peer.slow else args.repeat
-        return Contender(
-            peer.name, search_once, (peer, *files, n_rows, args.k, args.threads), rounds
-        )
-
-    peers, _ = choose_peers(args.peers, data.rows.dtype)
-    return alternate(
-        [contender(peer) for peer in (OURS, *peers)],
-        n_threads=args.threads,
-        environment=args.environment,
-        progress=progress,
-        what=what,
-    )
-
-
-def _print_table(
-    what: str, measured: Mapping[int, Mapping[str, Sequence[Reading]]], nbytes: Mapping[int, int]
-) -> None:
+    measured: Mapping[int, Mapping[str, Sequence[Reading]]],
+    row_bytes: Mapping[int, int],
+) -> str:
     names = list(next(iter(measured.values())))
     header = [what]
     for name in names:
-        header += [f"{name} fit s", "query s", "peak MiB", "× rows"]
-    lines: list[list[object]] = []
+        header += [f"{name}: fit s", "query s", "fit + query s", "memory × rows"]
+    lines = []
     for size, readings in measured.items():
-        line: list[object] = [f"{size:,}"]
+        line = [f"{size:,}"]
         for name in names:
             peak = peak_bytes(readings[name])
-            line += [total_seconds(readings[name], stage) for stage in ("fit", "query")]
-            line += (
-                ["–", "–"] if peak is None else [f"{peak / MIB:.0f}", f"{peak / nbytes[size]:.2f}"]
-            )
+            line += [str(total_seconds(readings[name], *stages)) for stages in STAGES]
+            line.append("–" if peak is None else f"{peak / row_bytes[size]:.2f}")
         lines.append(line)
     sizes = list(measured)
-    for title, chosen in (("all", sizes), ("largest half", sizes[len(sizes) // 2 :])):
+    for title, chosen in (("all", sizes), ("larger half", sizes[len(sizes) // 2 :])):
         line = [f"exponent, {title}"]
         for name in names:
-            for stage in ("fit", "query"):
-                times = [total_seconds(measured[size][name], stage).median for size in chosen]
+            for stages in STAGES:
+                times = [total_seconds(measured[n][name], *stages).median for n in chosen]
                 line.append(f"{fit_exponent(chosen, times):.2f}" if len(chosen) > 1 else "–")
-            line += ["", ""]
+            line.append("")
         lines.append(line)
-    print(table(header, lines))
+    return table(header, lines)

@@ -13,21 +13,18 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from rich.progress import Progress
 
-from _agreement import Agreement, compare
+from _agreement import Agreement
 from _bars import choose_bars, memory_row, ratio_rows, ratio_table
-from _data import DEFAULT_SIZES, SearchData, make_data
+from _data import DEFAULT_SIZES, SearchData, stored_data
 from _harness import (
     MIB,
-    Contender,
     Reading,
-    alternate,
     describe_run,
     figures,
     in_fresh_process,
@@ -38,8 +35,9 @@ from _harness import (
     total_seconds,
     write_json,
 )
-from _peers import OURS, PEERS, Peer, choose_peers, cpu_path_in_use, search_once
+from _peers import OURS, PEERS, Peer, choose_peers, cpu_path_in_use, measure
 from _scaling import run_scaling
+from lookalike import _core
 
 CPU_VARIABLE = "LOOKALIKE_CPU"
 BARS_THREADS, BARS_K = 2, 4
@@ -72,7 +70,8 @@ def parse_arguments() -> argparse.Namespace:
     add("--threads", type=int, default=BARS_THREADS, help="threads of each (%(default)s)")
     kinds = sorted({name.split("-")[0] for name in PEERS} | set(PEERS))
     add("--peers", nargs="*", choices=kinds, help="whom to compare with (all); none: ours alone")
-    add("--cpu", help=f"force a native path of ours, as {CPU_VARIABLE} does")
+    paths = _core.available_cpu_paths()
+    add("--cpu", choices=paths, help=f"force a native path of ours, as {CPU_VARIABLE} does")
     add("--scaling", action="store_true", help="tables of time against n and d (FAISS alone)")
     add("--repeat", type=int, help="rounds of ours and of FAISS (5; with --scaling 3)")
     add("--repeat-slow", type=int, default=1, help="rounds of the slow peers (%(default)s)")
@@ -96,20 +95,9 @@ def run_comparison(args: argparse.Namespace, progress: Progress) -> dict[str, An
     """Measure ours and the peers on one data set, print the tables, return the figures."""
     default = DEFAULT_SIZES[args.data]
     sizes = QUICK_SIZES if args.quick else default
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        made = make_data(args.data, args.rows or sizes[0], args.queries or sizes[1])
-        data = made.stored(folder)
-        del made
+    with stored_data(args.data, args.rows or sizes[0], args.queries or sizes[1]) as data:
         peers, left_out = choose_peers(args.peers, data.rows.dtype)
-        readings = alternate(
-            [_contender(peer, folder, len(data.rows), args) for peer in (OURS, *peers)],
-            n_threads=args.threads,
-            environment=args.environment,
-            progress=progress,
-            what=args.data,
-        )
-        agreements = _compare_all(data, readings, peers)
+        readings, agreements = measure(args, data, peers, len(data.rows), args.data, progress)
 
     print(f"\n### {data}, k={args.k}, {args.threads} threads\n")
     print(_times_table(data, readings, agreements, [OURS, *peers]))
@@ -119,9 +107,8 @@ def run_comparison(args: argparse.Namespace, progress: Progress) -> dict[str, An
         "\nSeconds are medians (least–most) of fresh processes that took turns." + _rounds(readings)
     )
     print("Memory is the peak beyond the arrays that each was given, the largest of all rounds;")
-    print(
-        f"× train is its multiple of the {data.rows.nbytes / MIB:.1f} MiB of rows in {data.rows.dtype}.\n"
-    )
+    train = f"{data.rows.nbytes / MIB:.1f} MiB of rows in {data.rows.dtype}"
+    print(f"× train is its multiple of the {train}.\n")
     as_asked = (args.k, args.threads) == (BARS_K, BARS_THREADS)
     full_size = as_asked and (len(data.rows), len(data.queries)) == default
     ratios = ratio_rows(readings, OURS.name, choose_bars(args.data, args.cpu, full_size))
@@ -129,9 +116,9 @@ def run_comparison(args: argparse.Namespace, progress: Progress) -> dict[str, An
     if peak is not None:
         ratios.append(memory_row(peak / data.rows.nbytes, full_size))
     print(ratio_table(ratios))
-    print("\nNeighbours found by ours, compared row for row with those of")
-    for name_, agreement in agreements.items():
-        print(f"- {name_}: {agreement}")
+    print("\nNeighbours found by ours, compared row for row with those of\n")
+    for name, agreement in agreements.items():
+        print(f"- {name}: {agreement}")
     if not agreements:
         print("- nobody: no peer was measured, so they are unchecked")
     return {
@@ -141,24 +128,6 @@ def run_comparison(args: argparse.Namespace, progress: Progress) -> dict[str, An
         "ratios": ratios,
         "agreement": {name: vars(agreement) for name, agreement in agreements.items()},
         "wrong": sum(agreement.wrong for agreement in agreements.values()),
-    }
-
-
-def _contender(peer: Peer, folder: Path, n_rows: int, args: argparse.Namespace) -> Contender:
-    files = (str(folder / "rows.npy"), str(folder / "queries.npy"))
-    rounds = args.repeat_slow if peer.slow else args.repeat
-    return Contender(peer.name, search_once, (peer, *files, n_rows, args.k, args.threads), rounds)
-
-
-def _compare_all(
-    data: SearchData, readings: Mapping[str, Sequence[Reading]], peers: Sequence[Peer]
-) -> dict[str, Agreement]:
-    ours = readings[OURS.name][0].answer
-    return {
-        peer.name: compare(
-            data.rows, data.queries, ours, readings[peer.name][0].answer, peer.dtype or "float32"
-        )
-        for peer in peers
     }
 
 

@@ -1,0 +1,226 @@
+"""The benchmarks run, with and without the peers, and what they conclude is right."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+sys.path.insert(0, str(BENCHMARKS))  # where they find one another
+agreement, bars, data, harness = map(import_module, ("_agreement", "_bars", "_data", "_harness"))
+
+LINUX = Path("/proc/self/status").exists()
+
+
+@pytest.fixture
+def without_peers(tmp_path, monkeypatch):
+    """Processes started from here find no FAISS and no scikit-learn-intelex."""
+    hide = "import sys\nsys.modules['faiss'] = sys.modules['sklearnex'] = None\n"
+    (tmp_path / "sitecustomize.py").write_text(hide)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    return tmp_path
+
+
+def run(script, *arguments):
+    environment = {**os.environ, "PYTHONIOENCODING": "utf-8"}
+    done = subprocess.run(
+        [sys.executable, BENCHMARKS / script, "--quick", *arguments],
+        capture_output=True,
+        encoding="utf-8",
+        env=environment,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def cells(report, first):
+    """The cells of the table's line that begins with some text."""
+    (line,) = re.findall(rf"^\| {re.escape(first)} .*$", report, re.MULTILINE)
+    return [cell.strip() for cell in line.strip("|").split("|")]
+
+
+def test_search_beside_scikit_learn_names_the_peers_that_are_missing(without_peers):
+    file = without_peers / "figures.json"
+    report = run(
+        "search.py", "--data=digits", "--peers", "faiss", "intelex", "sklearn-float64",
+        f"--json={file}",
+    )  # fmt: skip
+    assert "FAISS IndexFlatL2: not installed (pip install faiss-cpu)" in report
+    assert "scikit-learn-intelex: not installed (pip install scikit-learn-intelex)" in report
+    assert cells(report, "lookalike")[-1] == "1"
+    assert "100 rows equal" in report
+    figures = json.loads(file.read_text(encoding="utf-8"))
+    assert list(figures["readings"]) == ["lookalike", "scikit-learn float64"]
+    compared = figures["agreement"]["scikit-learn float64"]
+    assert (compared["n"], compared["rounding"], compared["wrong"]) == (100, 0, 0)
+    for (taken,) in figures["readings"].values():
+        assert taken["seconds"].keys() == {"fit", "query"}
+        assert min(taken["seconds"].values()) > 0
+    ratios = {row["stages"]: row for row in figures["ratios"]}
+    ours, theirs = (sum(taken["seconds"].values()) for (taken,) in figures["readings"].values())
+    assert ratios["fit + query"]["ratio"] == pytest.approx(theirs / ours)
+    assert ratios["fit + query"]["bar"] is None  # none was set for tiny sizes
+
+
+@pytest.mark.parametrize("name", ["fashion-like", "gaussian", "isotropic"])
+def test_search_on_made_data(without_peers, name):
+    report = run("search.py", f"--data={name}", "--peers", "sklearn-uint8", "--cpu=portable")
+    assert "portable (forced)" in report
+    is_float = name != "fashion-like"
+    assert ("scikit-learn uint8: not for float32 data" in report) == is_float
+    assert ("nobody: no peer was measured, so they are unchecked" in report) == is_float
+
+
+@pytest.mark.mnist
+@pytest.mark.skipif("LOOKALIKE_DATA" not in os.environ, reason="LOOKALIKE_DATA is not set")
+def test_search_on_mnist(without_peers):
+    report = run("search.py", "--peers", "sklearn-float32")
+    assert "MNIST: 1,000 × 784 uint8, 100 queries, k=4, 2 threads" in report
+    assert "scikit-learn float32: 100 of 100 rows equal" in report
+
+
+@pytest.mark.slow
+def test_scaling(without_peers):
+    report = run("search.py", "--scaling", "--data=digits")
+    assert "FAISS IndexFlatL2: not installed (pip install faiss-cpu)" in report
+    assert len(re.findall(r"^\| (?:500|1,000) ", report, re.MULTILINE)) == 2
+    assert len(re.findall(r"^\| (?:8|16) ", report, re.MULTILINE)) == 2
+    assert len(re.findall(r"^\| exponent, all +\| +-?\d\.\d\d \|", report, re.MULTILINE)) == 2
+
+
+@pytest.mark.slow
+def test_startup():
+    report = run("startup.py")
+    alone, whole = (float(cells(report, name)[1]) for name in ("python -c pass", "first fit"))
+    assert 0 < alone < whole
+
+
+ROWS = np.array([[0, 0], [3, 4], [5, 0], [100, 0], [0, 6]], dtype=np.uint8)
+QUERY = np.array([[0, 0]], dtype=np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("theirs", "verdict"),
+    [
+        ([0, 1, 2], "equal"),
+        ([0, 2, 1], "ties"),  # 3² + 4² = 5²
+        ([0, 1, 4], "wrong"),  # 25 < 36
+        ([0, 1, 1], "wrong"),
+        ([0, 1, -1], "wrong"),
+        ([0, 1, 5], "wrong"),
+    ],
+)
+def test_verdict_on_integers(theirs, verdict):
+    ours = np.array([[0, 1, 2]])
+    result = vars(agreement.compare(ROWS, QUERY, ours, np.array([theirs]), "float32"))
+    kinds = ("equal", "ties", "rounding", "wrong")
+    assert {kind: result[kind] for kind in kinds} == {kind: kind == verdict for kind in kinds}
+
+
+def test_a_swap_within_float32_is_rounding_only_of_float32_and_only_theirs():
+    rows = np.array([[1.0], [1.0 + 1e-8]])
+    ours, theirs = np.array([[0, 1]]), np.array([[1, 0]])
+    query = np.zeros((1, 1))
+    assert agreement.compare(rows, query, ours, theirs, "float32").rounding == 1
+    assert agreement.compare(rows, query, ours, theirs, "float64").wrong == 1
+    assert agreement.compare(rows, query, theirs, ours, "float32").wrong == 1
+
+
+def test_ratios_take_the_fastest_of_the_peers():
+    def taken(fit, query):
+        return [harness.Reading({"fit": fit, "query": query})]
+
+    readings = {
+        "ours": taken(1, 1),
+        "scikit-learn uint8": taken(0, 60),
+        "scikit-learn float64": taken(0, 50),
+        "scikit-learn-intelex": taken(0, 9),
+        "FAISS IndexFlatL2": taken(4, 16),
+    }
+    rows = bars.ratio_rows(readings, "ours", bars.choose_bars("mnist", None, True))
+    assert [(row["against"], row["ratio"], row["bar"], row["reached"]) for row in rows] == [
+        ("scikit-learn float64", 25, 25, True),
+        ("scikit-learn float64", 50, 40, True),
+        ("FAISS IndexFlatL2", 10, 12, False),
+        ("FAISS IndexFlatL2", 16, 20, False),
+    ]
+    assert "MISSED" in bars.ratio_table(rows)
+    (forced,) = bars.choose_bars("mnist", "avx2", True)
+    assert (forced.against, forced.factor) == ("scikit-learn ", 6)
+    assert bars.choose_bars("mnist", None, False) == []
+
+
+@pytest.mark.skipif(not LINUX, reason="elsewhere only the peak since the start can be told")
+def test_peak_memory_is_that_of_the_block_alone():
+    np.ones(200 * harness.MIB, dtype=np.uint8)  # a peak before it
+    with harness.reading() as result:
+        np.ones(64 * harness.MIB, dtype=np.uint8)
+    # Linux counts pages in batches, so that a little may be missing.
+    assert 62 * harness.MIB <= result.peak_bytes < 72 * harness.MIB
+
+
+def test_a_fresh_process_has_its_environment_and_ours_keeps_its_own(monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
+    found = harness.in_fresh_process(
+        os.getenv, "OMP_NUM_THREADS", environment={"OMP_NUM_THREADS": "3"}
+    )
+    assert (found, os.environ["OMP_NUM_THREADS"]) == ("3", "7")
+
+
+def test_contenders_take_turns_and_slow_ones_fewer(monkeypatch):
+    order = []
+    monkeypatch.setattr(
+        harness, "in_fresh_process", lambda work, *args, environment: work(*args, environment)
+    )
+
+    def work(name, environment):
+        order.append((name, environment["OMP_NUM_THREADS"]))
+        return harness.Reading()
+
+    contenders = [
+        harness.Contender(name, work, (name,), rounds) for name, rounds in (("a", 3), ("b", 1))
+    ]
+    with harness.progress_on_stderr() as progress:
+        readings = harness.alternate(contenders, n_threads=2, progress=progress)
+    assert order == [("a", "2"), ("b", "2"), ("a", "2"), ("a", "2")]
+    assert [len(taken) for taken in readings.values()] == [3, 1]
+
+
+@pytest.mark.parametrize("exponent", [0.5, 1, 2])
+def test_fitted_exponent(exponent):
+    sizes = np.array([10, 100, 3000])
+    assert harness.fit_exponent(sizes, 7 * sizes**exponent) == pytest.approx(exponent)
+
+
+def test_spread_and_table():
+    spread = harness.Spread.of([1.0, 3.0, 2.0])
+    assert str(spread) == "2.00 (1.00–3.00)"
+    assert harness.table(["", "s"], [["ours", spread]]).splitlines() == [
+        "|      |                s |",
+        "| ---- | ---------------: |",
+        "| ours | 2.00 (1.00–3.00) |",
+    ]
+
+
+def test_perturbed_copies_are_shifted_images_with_little_noise():
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (6, 28, 28), dtype=np.uint8)
+    grown = data._with_perturbed_copies(images, 16, rng)
+    assert grown.shape == (16, 28, 28)
+    np.testing.assert_array_equal(grown[:6], images)
+    padded = np.pad(images, ((0, 0), (2, 2), (2, 2))).astype(int)
+    for i in range(6, 16):
+        off = {
+            (y, x): np.abs(grown[i] - padded[i % 6, y : y + 28, x : x + 28]).max()
+            for y in range(5)
+            for x in range(5)
+        }
+        shift = min(off, key=off.get)
+        assert shift != (2, 2)
+        assert 0 < off[shift] <= 8
