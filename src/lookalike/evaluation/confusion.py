@@ -87,13 +87,12 @@ class ConfusionMatrix:
         from matplotlib.figure import Figure
         from sklearn.metrics import ConfusionMatrixDisplay
 
-        n_classes = len(self.class_names)
-        side = max(4.0, 1.5 + 0.5 * n_classes)
+        longest = max(map(len, self.class_names))
+        side = max(4.0, 1.5 + 0.5 * len(self.class_names)) + 0.09 * longest  # inches
         figure = Figure(figsize=(side + 0.8, side), layout="constrained")
         axes = figure.subplots()
         labels = [name.replace("$", r"\$") for name in self.class_names]  # no formulae
         display = ConfusionMatrixDisplay(self.counts, display_labels=labels)
-        longest = max(map(len, self.class_names))
         display.plot(
             ax=axes,
             cmap="Blues",
