@@ -98,7 +98,8 @@ def squared_distances(query: NDArray[Any], rows: NDArray[Any]) -> NDArray[Any]:
     """Of integers exactly, in int64; of floats in float64."""
     wide = np.int64 if query.dtype.kind in "iu" else np.float64
     differences = rows.astype(wide) - query.astype(wide)
-    return np.einsum("ij,ij->i", differences, differences)
+    squared: NDArray[Any] = np.einsum("ij,ij->i", differences, differences)
+    return squared
 
 
 def _are_distinct_rows(found: NDArray[Any], n: int) -> bool:

@@ -82,7 +82,8 @@ def stored_data(
         np.save(files[0], made.rows)
         np.save(files[1], made.queries)
         del made
-        yield StoredData(title, *(np.load(file, mmap_mode="r") for file in files), files)
+        rows, queries = (np.load(file, mmap_mode="r") for file in files)
+        yield StoredData(title, rows, queries, files)
 
 
 def make_data(name: str, n_rows: int, n_queries: int, n_features: int = N_FEATURES) -> SearchData:
@@ -176,7 +177,7 @@ def _blobs(n: int, rng: np.random.Generator) -> NDArray[np.uint8]:
     """
     upsample = _interpolation(7, 28)
 
-    def smooth(n_fields: int) -> NDArray[np.float32]:
+    def smooth(n_fields: int) -> NDArray[Any]:
         return upsample @ rng.standard_normal((n_fields, 7, 7), dtype=np.float32) @ upsample.T
 
     kinds = smooth(10)
@@ -190,8 +191,9 @@ def _blobs(n: int, rng: np.random.Generator) -> NDArray[np.uint8]:
     return images
 
 
-def _interpolation(coarse: int, fine: int) -> NDArray[np.float32]:
+def _interpolation(coarse: int, fine: int) -> NDArray[Any]:
     """Matrix of shape (fine, coarse) whose rows are Gaussian weights of unit length."""
     positions = (np.arange(fine) + 0.5) * coarse / fine - 0.5
     weights = np.exp(-((positions[:, None] - np.arange(coarse)) ** 2))
-    return (weights / np.linalg.norm(weights, axis=1, keepdims=True)).astype(np.float32)
+    weights /= np.linalg.norm(weights, axis=1, keepdims=True)
+    return weights.astype(np.float32)
