@@ -178,7 +178,10 @@ def _blobs(n: int, rng: np.random.Generator) -> NDArray[np.uint8]:
     upsample = _interpolation(7, 28)
 
     def smooth(n_fields: int) -> NDArray[Any]:
-        return upsample @ rng.standard_normal((n_fields, 7, 7), dtype=np.float32) @ upsample.T
+        fields: NDArray[Any] = (
+            upsample @ rng.standard_normal((n_fields, 7, 7), dtype=np.float32) @ upsample.T
+        )
+        return fields
 
     kinds = smooth(10)
     images = np.empty((n, 28, 28), dtype=np.uint8)
