@@ -169,6 +169,15 @@ def test_radius_queries_are_announced() -> None:
     np.testing.assert_allclose(graph.toarray(), expected.toarray())
 
 
+def test_precomputed_distances_in_a_format_that_loses_zeros() -> None:
+    distances = pairwise_distances(QUERIES, ROWS)
+    search = fit(pairwise_distances(ROWS), metric="precomputed")
+    assert_same(search.kneighbors(sparse.coo_array(distances)), search.kneighbors(distances))
+    for lossy in (sparse.dok_array, sparse.bsr_array):
+        with pytest.raises(TypeError, match=r"'(dok|bsr)' are not supported .*csr.*X\.tocsr\(\)"):
+            search.kneighbors(lossy(distances))
+
+
 @pytest.mark.parametrize(
     ("params", "message"),
     [

@@ -23,6 +23,7 @@ from lookalike.search.rows import IndexedRows
 from lookalike.search.validation import (
     check_count,
     check_enough_rows,
+    check_graph_format,
     check_parameters,
     count_threads,
     rows_to_keep,
@@ -445,6 +446,8 @@ class NearestNeighbors(BaseEstimator):  # type: ignore[misc]
         return self
 
     def _validate_like_fitted(self, X: Any) -> Any:
+        if self.metric == "precomputed":
+            check_graph_format(X)
         rows, _ = validate_rows(self, X, reset=False, allow_nan=self._allows_nan())
         if isinstance(self._searcher, IndexedRows) and not sparse.issparse(rows):
             rows = to_native(rows)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scipy.sparse import issparse
 from sklearn.utils.validation import validate_data
 
+GRAPH_FORMATS = ("csr", "csc", "coo", "lil")
 ALGORITHMS = ("auto", "ball_tree", "kd_tree", "brute")
 
 
@@ -130,6 +131,15 @@ def check_parameters(params: dict[str, Any]) -> None:
     _check_real("p", params["p"], allow_zero=False)
     _check_real("working_memory", params["working_memory"], allow_zero=False)
     count_threads(params["n_jobs"])
+
+
+def check_graph_format(X: Any) -> None:
+    """Refuse sparse precomputed distances in formats that may not keep a stored distance of 0."""
+    if issparse(X) and X.format not in GRAPH_FORMATS:
+        raise TypeError(
+            f"precomputed distances in the sparse format {X.format!r} are not supported due to "
+            f"its handling of explicit zeros, only {', '.join(GRAPH_FORMATS)} are; pass X.tocsr()"
+        )
 
 
 def check_count(value: Any, name: str) -> int:
