@@ -193,6 +193,12 @@ class TestExclude:
             ([[0]], [0, 1, 2], TypeError, "pair"),
             ([[0]], ([0, 1], [0, 1, 2]), ValueError, "2 group labels for 1 queries"),
             ([[0]], ([0], [0]), ValueError, "1 group labels for 3 rows"),
+            (None, [1.0, np.nan, np.nan], ValueError, "nan as a group label.*fill missing groups"),
+            (None, np.array([1, np.nan, np.nan]), ValueError, "fill missing"),
+            (None, pd.Series(["a", None, None], dtype="string"), ValueError, "<NA>"),
+            (None, pd.to_datetime(["2020", None, None]), ValueError, "NaT"),
+            (None, [("a", 1), ("a", np.nan), ("a", np.nan)], ValueError, "nan"),
+            ([[0]], ([np.nan], [0, 1, 2]), ValueError, "nan"),
         ],
     )
     def test_bad_groups(self, X: Any, exclude: Any, error: type, message: str) -> None:

@@ -32,12 +32,16 @@ def encode_groups(exclude: Any, n_queries: int | None, n_rows: int) -> tuple[Cod
     Raises
     ------
     ValueError
-        If a number of labels is not the number of queries or rows.
+        If a number of labels is not the number of queries or rows, or if a label is missing:
+        NaN, NaT or pandas.NA, which equal not even themselves.
     TypeError
         If `exclude` has the wrong form or a label is not hashable.
     """
     if n_queries is None:
-        groups = np.arange(n_rows) if exclude is None else _encode(exclude, n_rows, "rows")
+        if exclude is None:
+            groups = np.arange(n_rows, dtype=np.int64)
+        else:
+            groups = _encode(exclude, n_rows, "rows")
         return groups, groups
     if not isinstance(exclude, tuple | list) or len(exclude) != 2:
         raise TypeError(
@@ -55,7 +59,24 @@ def _encode(labels: Any, n_expected: int, of_what: str) -> Codes:
     labels = list(_labels(labels))
     _check_length(labels, n_expected, of_what)
     seen: dict[Any, int] = {}
-    return np.fromiter((seen.setdefault(label, len(seen)) for label in labels), np.int64)
+    codes = np.fromiter((seen.setdefault(label, len(seen)) for label in labels), np.int64)
+    for label in seen:
+        if _is_missing(label):
+            raise ValueError(
+                f"exclude holds {label!r} as a group label, which is equal to no label and would "
+                "keep nothing apart; fill missing groups, each with a label of its own or one for "
+                "all"
+            )
+    return codes
+
+
+def _is_missing(label: Any) -> bool:
+    if isinstance(label, tuple):
+        return any(map(_is_missing, label))
+    try:
+        return bool(label != label)
+    except TypeError:  # pandas.NA != pandas.NA is neither true nor false
+        return True
 
 
 def _labels(labels: Any) -> Iterable[Any]:
@@ -64,7 +85,8 @@ def _labels(labels: Any) -> Iterable[Any]:
         labels = np.asarray(labels)
         if labels.ndim != 1:
             raise ValueError(f"exclude holds groups of shape {labels.shape}; give one label a row")
-        return labels.tolist()  # type: ignore[no-any-return]
+        # Of dates it would make plain numbers, and of the missing one a number like any other.
+        return list(labels) if labels.dtype.kind in "mM" else labels.tolist()
     if isinstance(labels, str) or not isinstance(labels, Iterable):
         raise TypeError(f"exclude must hold one group label a row, got {labels!r}")
     return labels
