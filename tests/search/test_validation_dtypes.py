@@ -104,3 +104,13 @@ def test_a_view_is_laid_out_in_rows() -> None:
         search = NearestNeighbors(n_neighbors=1).fit(view)
         assert search._searcher.rows.flags.c_contiguous
         assert search.kneighbors(view)[1].ravel().tolist() == list(range(len(view)))
+
+
+def test_numbers_at_odd_addresses_are_moved() -> None:
+    odd = np.frombuffer(b"." + np.arange(6.0).tobytes(), offset=1).reshape(3, 2)
+    assert not odd.flags.aligned
+    search = NearestNeighbors(n_neighbors=1).fit(odd)
+    assert search._searcher.rows.flags.aligned
+    assert search.kneighbors(odd)[1].ravel().tolist() == [0, 1, 2]
+    memory = np.arange(6.0).reshape(3, 2)
+    assert to_native(memory) is memory
