@@ -1,6 +1,8 @@
 """Which dtype numbers are searched in: the documented table, and that no value changes."""
 
+import tracemalloc
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import pandas as pd
@@ -12,6 +14,7 @@ from hypothesis.extra import numpy as nps
 from lookalike import NearestNeighbors
 from lookalike.search.dtypes import NATIVE, common_dtype, exactly, to_native
 
+MIB = 2**20
 INTEGER_DTYPES = ["int16", "uint16", "int32", "uint32", "int64", "uint64", ">i2", ">i8"]
 
 
@@ -86,6 +89,27 @@ def test_exactly_converts_all_or_nothing(array: Any, target: np.dtype[Any]) -> N
     if converted is not None:
         assert converted.dtype == target
         np.testing.assert_array_equal(converted.astype(np.float64), wide)
+
+
+def test_conversion_needs_little_memory_and_ends_at_the_first_misfit() -> None:
+    array = np.ones((4096, 1024))  # 32 MiB
+    whole, late = _peak_memory(array), array.copy()
+    assert 4 * MIB <= whole[1] < 8 * MIB  # the answer itself has 4 MiB
+    assert whole[0] is not None
+    late[-1, -1] = 0.5
+    assert _peak_memory(late)[0] is None
+    array[5, 5] = 0.5
+    with patch.object(np, "array_equal", wraps=np.array_equal) as compared:
+        assert exactly(array, np.uint8) is None
+    assert compared.call_count == 1
+
+
+def _peak_memory(array: Any) -> tuple[Any, int]:
+    tracemalloc.start()
+    try:
+        return exactly(array, np.uint8), tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
 
 
 def test_common_dtype_holds_both() -> None:

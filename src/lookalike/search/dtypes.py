@@ -33,6 +33,9 @@ FLOAT32_INTEGERS = 2**24
 FLOAT64_INTEGERS = 2**53
 """Every integer up to this magnitude is a float64."""
 
+VALUES_AT_ONCE = 2**18
+"""How many values are converted before they are compared."""
+
 
 def to_native(array: NDArray[Any], name: str = "X") -> NDArray[Any]:
     """Convert an array of numbers by the table above.
@@ -107,6 +110,8 @@ def _symmetric(limit: int) -> tuple[int, int]:
 def exactly(array: NDArray[Any], dtype: DTypeLike) -> NDArray[Any] | None:
     """The array in another dtype, or None if a value would change.
 
+    It ends at the first part that does not fit, and needs no memory beyond its answer's.
+
     Examples
     --------
     >>> import numpy as np
@@ -117,9 +122,15 @@ def exactly(array: NDArray[Any], dtype: DTypeLike) -> NDArray[Any] | None:
     """
     if np.can_cast(array.dtype, dtype, "safe"):
         return np.ascontiguousarray(array, dtype=dtype)
-    with np.errstate(invalid="ignore", over="ignore"):
-        converted = np.ascontiguousarray(array, dtype=dtype)
-    return converted if np.array_equal(converted, array) else None
+    converted = np.empty(array.shape, dtype)
+    rows_at_once = max(1, VALUES_AT_ONCE * len(array) // array.size)
+    for start in range(0, len(array), rows_at_once):
+        part = slice(start, start + rows_at_once)
+        with np.errstate(invalid="ignore", over="ignore"):
+            converted[part] = array[part]
+        if not np.array_equal(converted[part], array[part]):
+            return None
+    return converted
 
 
 def check_magnitude(array: NDArray[Any], metric: str, name: str = "X") -> None:
