@@ -65,6 +65,21 @@ def test_ragged_and_nan_are_found_in_queries_and_added_rows(search: NearestNeigh
             call([[1, 2], [3]])
 
 
+def test_rows_too_short_for_cosine() -> None:
+    rows = np.array([[1.0, 2.0], [0.0, 0.0], [-2e-170, 1e-170], [1e-170, 2e-170]])
+    message = r"row 2 of X .* 2e-170, but below 1e-146 squares underflow .* scale such rows up"
+    with pytest.raises(ValueError, match=message):
+        NearestNeighbors(metric="cosine").fit(rows)
+    search = NearestNeighbors(n_neighbors=3, metric="cosine").fit(rows[:2])
+    with pytest.raises(ValueError, match=message.replace("row 2", "row 0")):
+        search.kneighbors(rows[2:])
+    found = search.partial_fit(rows[2:] * 1e24).kneighbors(rows[3:] * 1e24)
+    np.testing.assert_array_equal(found[1], [[0, 3, 1]])
+    np.testing.assert_allclose(found[0], [[0, 0, 1]], atol=1e-15)
+    for metric in ("euclidean", "manhattan"):
+        assert NearestNeighbors(metric=metric).fit(rows).n_samples_fit_ == 4
+
+
 @pytest.mark.skipif(
     np.finfo(np.longdouble).max == np.finfo(np.float64).max, reason="longdouble is float64 here"
 )

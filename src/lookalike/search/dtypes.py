@@ -33,6 +33,9 @@ FLOAT32_INTEGERS = 2**24
 FLOAT64_INTEGERS = 2**53
 """Every integer up to this magnitude is a float64."""
 
+SMALLEST_FOR_COSINE = float((np.finfo(np.float64).tiny / np.finfo(np.float64).eps) ** 0.5)
+"""Squares of smaller float64 values are less precise than they are, or zero."""
+
 VALUES_AT_ONCE = 2**18
 """How many values are converted before they are compared."""
 
@@ -134,7 +137,7 @@ def exactly(array: NDArray[Any], dtype: DTypeLike) -> NDArray[Any] | None:
 
 
 def check_magnitude(array: NDArray[Any], metric: str, name: str = "X") -> None:
-    """Check that no distance can overflow float64.
+    """Check that no distance can overflow float64, and no cosine underflow it.
 
     Parameters
     ----------
@@ -142,22 +145,33 @@ def check_magnitude(array: NDArray[Any], metric: str, name: str = "X") -> None:
     metric : str
         A native one. Manhattan sums differences, the others squares.
     name : str, default="X"
-        What the error message calls it.
+        What the error messages call it.
 
     Raises
     ------
     ValueError
-        If a magnitude is so large that a sum over d features might overflow.
+        If a magnitude is so large that a sum over d features might overflow, or if with cosine
+        a row that is not zero is so small that its squares lose their precision.
     """
     if array.dtype != np.float64:
         return
+    magnitudes = np.maximum(array.max(axis=1), -array.min(axis=1))
     power = 1.0 if metric == "manhattan" else 0.5
     limit = (np.finfo(np.float64).max / array.shape[1]) ** power / 2
-    largest = max(abs(array.min()), abs(array.max()))
+    largest = magnitudes.max()
     if largest > limit:
         raise ValueError(
             f"{name} holds a value of magnitude {largest:.3g}, but beyond {limit:.3g} a {metric} "
             f"distance over {array.shape[1]} features overflows float64; scale all data down"
+        )
+    if metric != "cosine":
+        return
+    tiny = np.flatnonzero((magnitudes > 0) & (magnitudes < SMALLEST_FOR_COSINE))
+    if tiny.size:
+        raise ValueError(
+            f"row {tiny[0]} of {name} holds no value beyond magnitude {magnitudes[tiny[0]]:.3g}, "
+            f"but below {SMALLEST_FOR_COSINE:.3g} squares underflow float64 and a row has no "
+            "length for cosine; scale such rows up, or set them to zero"
         )
 
 
