@@ -179,3 +179,33 @@ class DeviceTensor:
 def test_a_tensor_on_a_device() -> None:
     with pytest.raises(TypeError, match=r"DeviceTensor .*cuda:0.*X\.detach\(\)\.cpu\(\)"):
         NearestNeighbors().fit(DeviceTensor())
+
+
+class HalfTensor:
+    """A tensor of a dtype that NumPy lacks."""
+
+    shape, ndim, dtype = (2, 2), 2, "torch.bfloat16"
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        raise TypeError("Got unsupported ScalarType BFloat16")
+
+
+def test_a_tensor_of_a_dtype_that_numpy_lacks() -> None:
+    with pytest.raises(TypeError, match=r"HalfTensor .*NumPy has no bfloat16: pass X\.float\(\)"):
+        NearestNeighbors().fit(HalfTensor())
+
+
+def test_tensors_of_torch() -> None:
+    torch = pytest.importorskip("torch")
+    rows = torch.arange(12, dtype=torch.float32).reshape(6, 2)
+    search = NearestNeighbors(n_neighbors=1).fit(rows)
+    assert search.kneighbors(rows)[1].ravel().tolist() == list(range(6))
+    assert search.kneighbors(rows.bfloat16().float())[1].ravel().tolist() == list(range(6))
+    for tensor, cure in (
+        (rows.bfloat16(), r"NumPy has no bfloat16: pass X\.float\(\)"),
+        (rows.clone().requires_grad_(), r"X\.detach\(\)\.cpu\(\)"),
+        (rows.to("meta"), r"X\.detach\(\)\.cpu\(\)"),
+        (rows.to_sparse(), "must be dense"),
+    ):
+        with pytest.raises(TypeError, match=cure):
+            search.kneighbors(tensor)

@@ -84,9 +84,18 @@ def _read_array(X: Any) -> NDArray[Any]:
         raise
     except (TypeError, RuntimeError) as error:
         raise TypeError(
-            f"X of type {type(X).__name__} can not be read as an array ({error}); a tensor must "
-            "lie in CPU memory without gradient: X.detach().cpu()"
+            f"X of type {type(X).__name__} can not be read as an array ({error}); "
+            f"{_cure_of_tensor(X)}"
         ) from error
+
+
+def _cure_of_tensor(X: Any) -> str:
+    dtype = str(getattr(X, "dtype", "float32")).removeprefix("torch.")
+    try:
+        np.dtype(dtype)
+    except TypeError:
+        return f"NumPy has no {dtype}: pass X.float()"
+    return "a tensor must be dense and lie in CPU memory without gradient: X.detach().cpu()"
 
 
 def _check_image_shape(estimator: Any, X: NDArray[Any]) -> None:
