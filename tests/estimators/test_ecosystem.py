@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pandas as pd
 import pytest
+from joblib import cpu_count
 from sklearn import neighbors
 from sklearn.base import clone, is_classifier, is_regressor
 from sklearn.datasets import load_digits
@@ -19,6 +20,7 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.utils import get_tags
 
 from lookalike import KNeighborsClassifier, KNeighborsRegressor, Softmax
+from lookalike.search.validation import count_threads
 
 digits = load_digits()
 IMAGES, LABELS = digits.images[:600], digits.target[:600]
@@ -91,6 +93,16 @@ def test_grid_search_takes_images():
     search = GridSearchCV(KNeighborsClassifier(metric="cosine"), grid, cv=3).fit(IMAGES, LABELS)
     assert search.best_score_ > 0.9
     assert search.predict(IMAGES[:5]).shape == (5,)
+
+
+def test_processes_of_a_grid_search_share_the_cpus():
+    def threads(knn, X, y):
+        return count_threads(knn.n_jobs)
+
+    grid = {"n_jobs": [None, 1]}
+    search = GridSearchCV(KNeighborsClassifier(), grid, scoring=threads, cv=2, n_jobs=2)
+    share = max(1, cpu_count() // 2)
+    assert list(search.fit(IMAGES[:100], LABELS[:100]).cv_results_["mean_test_score"]) == [share, 1]
 
 
 def test_grid_search_splits_precomputed_distances_both_ways():

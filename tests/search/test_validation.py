@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from lookalike import NearestNeighbors
+from lookalike.search.validation import count_threads
 
 
 @pytest.fixture
@@ -160,11 +161,57 @@ def test_n_neighbors_in_leave_one_out(search: NearestNeighbors) -> None:
         ({"n_jobs": 1.5}, TypeError, "n_jobs=1.5"),
         ({"working_memory": 0}, ValueError, "working_memory=0"),
         ({"working_memory": None}, TypeError, "working_memory=None"),
+        ({"working_memory": "1"}, TypeError, "working_memory='1' is not a number"),
+        ({"working_memory": np.nan}, ValueError, "working_memory=nan"),
+        ({"working_memory": np.inf}, ValueError, "working_memory=inf .* <= 1099511627776"),
+        (
+            {"working_memory": 1e15},
+            ValueError,
+            r"working_memory=1000000000000000.0 .* MiB > 0 and <=",
+        ),
     ],
 )
 def test_parameters(params: dict[str, Any], error: type, message: str) -> None:
     with pytest.raises(error, match=message):
         NearestNeighbors(**params).fit([[0], [1]])
+
+
+@pytest.mark.parametrize("working_memory", [np.inf, 1e15, 0, np.nan])
+@pytest.mark.filterwarnings("ignore::lookalike.search.handover.HandOverWarning")
+def test_working_memory_set_after_fit(search: NearestNeighbors, working_memory: float) -> None:
+    handed_over = NearestNeighbors(n_neighbors=1, metric="chebyshev").fit(np.eye(12))
+    for fitted in (search, handed_over):
+        with pytest.raises(ValueError, match=r"working_memory=.* give a number of MiB > 0 and <="):
+            fitted.set_params(working_memory=working_memory).kneighbors(np.eye(12))
+        for allowed in (2**40, 1e-9):
+            found = fitted.set_params(working_memory=allowed).kneighbors(np.eye(12))
+            assert found[1].shape[0] == 12
+
+
+@pytest.mark.parametrize(
+    ("omp_num_threads", "n_jobs", "expected"),
+    [
+        (None, None, 8),
+        ("3", None, 3),
+        (" 3 , 2", None, 3),
+        ("16", None, 8),
+        ("0", None, 8),
+        ("many", None, 8),
+        ("3", -1, 8),
+        ("3", -2, 7),
+        ("3", 5, 5),
+    ],
+)
+def test_threads(
+    monkeypatch: pytest.MonkeyPatch, omp_num_threads: str | None, n_jobs: int | None, expected: int
+) -> None:
+    monkeypatch.setattr("joblib.parallel.cpu_count", lambda *args, **kwargs: 8)
+    monkeypatch.setattr("joblib._parallel_backends.cpu_count", lambda *args, **kwargs: 8)
+    if omp_num_threads is None:
+        monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    else:
+        monkeypatch.setenv("OMP_NUM_THREADS", omp_num_threads)
+    assert count_threads(n_jobs) == expected
 
 
 class DeviceTensor:

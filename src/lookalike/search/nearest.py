@@ -25,14 +25,13 @@ from lookalike.search.validation import (
     check_enough_rows,
     check_graph_format,
     check_parameters,
+    count_bytes,
     count_threads,
     rows_to_keep,
     validate_rows,
 )
 
 Progress = Callable[[int, int], None]
-
-MIB = 2**20
 
 
 class NearestNeighbors(BaseEstimator):  # type: ignore[misc]
@@ -63,10 +62,12 @@ class NearestNeighbors(BaseEstimator):  # type: ignore[misc]
     metric_params : dict, default=None
         Further arguments of the metric; if there are any the search is handed over.
     n_jobs : int, default=None
-        Number of threads: None and -1 are all CPUs, -2 all but one. The answer does not
-        depend on it.
+        Number of threads: -1 is all CPUs, -2 all but one, and so on. None is all CPUs too, but
+        at most OMP_NUM_THREADS where the environment sets that, as joblib does in its worker
+        processes. The answer does not depend on it.
     working_memory : float, default=256
-        MiB that a search may use beyond rows, queries and answer, whatever their number.
+        MiB, at most 2**40, that a search may use beyond rows, queries and answer, whatever
+        their number.
 
     Attributes
     ----------
@@ -285,7 +286,8 @@ class NearestNeighbors(BaseEstimator):  # type: ignore[misc]
             Before `fit`.
         ValueError
             If X does not match the fitted rows, or is not finite; if fewer than `n_neighbors`
-            rows remain for a query; if labels are too many or too few.
+            rows remain for a query; if labels are missing, too many or too few; if a parameter
+            set since `fit` is out of range.
         TypeError
             If n_neighbors is not an integer, or `exclude` has the wrong form.
 
@@ -320,7 +322,7 @@ class NearestNeighbors(BaseEstimator):  # type: ignore[misc]
             query_groups=query_groups,
             row_groups=row_groups,
             n_threads=count_threads(self.n_jobs),
-            working_memory=int(self.working_memory * MIB),
+            working_memory=count_bytes(self.working_memory),
             progress=progress,
         )
         return (distances, indices) if return_distance else indices

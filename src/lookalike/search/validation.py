@@ -5,6 +5,7 @@ Every error has scikit-learn's exception type and names the value, the limit and
 
 from __future__ import annotations
 
+import os
 from math import prod
 from numbers import Integral, Real
 from typing import Any
@@ -16,6 +17,7 @@ from scipy.sparse import issparse
 from sklearn.utils.validation import validate_data
 
 GRAPH_FORMATS = ("csr", "csc", "coo", "lil")
+MOST_WORKING_MEMORY = 2**40  # MiB, whose bytes still are an int64
 ALGORITHMS = ("auto", "ball_tree", "kd_tree", "brute")
 
 
@@ -138,7 +140,7 @@ def check_parameters(params: dict[str, Any]) -> None:
         raise ValueError(f"algorithm={params['algorithm']!r} is none of {ALGORITHMS}")
     _check_real("radius", params["radius"], allow_zero=True)
     _check_real("p", params["p"], allow_zero=False)
-    _check_real("working_memory", params["working_memory"], allow_zero=False)
+    count_bytes(params["working_memory"])
     count_threads(params["n_jobs"])
 
 
@@ -171,7 +173,7 @@ def check_count(value: Any, name: str) -> int:
 
 
 def _check_real(name: str, value: Any, *, allow_zero: bool) -> None:
-    if value is None and name != "working_memory":
+    if value is None:
         return
     limit = ">= 0" if allow_zero else "> 0"
     if not isinstance(value, Real) or isinstance(value, bool):
@@ -180,10 +182,29 @@ def _check_real(name: str, value: Any, *, allow_zero: bool) -> None:
         raise ValueError(f"{name}={value!r} is out of range; give a number {limit}")
 
 
+def count_bytes(working_memory: float) -> int:
+    """The number of bytes in `working_memory` MiB.
+
+    Raises
+    ------
+    TypeError
+        If it is not a number.
+    ValueError
+        If it is not positive, or beyond any memory.
+    """
+    limit = f"give a number of MiB > 0 and <= {MOST_WORKING_MEMORY}"
+    if not isinstance(working_memory, Real) or isinstance(working_memory, bool):
+        raise TypeError(f"working_memory={working_memory!r} is not a number; {limit}")
+    if not 0 < working_memory <= MOST_WORKING_MEMORY:
+        raise ValueError(f"working_memory={working_memory!r} is out of range; {limit}")
+    return max(1, int(float(working_memory) * 2**20))
+
+
 def count_threads(n_jobs: int | None) -> int:
     """The number of threads that `n_jobs` asks for, counted as joblib does.
 
-    None means all CPUs of this process, as -1 does.
+    None means all CPUs of this process, but no more than OMP_NUM_THREADS where that is set: in
+    its worker processes joblib sets it to their share of the CPUs. -1 always means all CPUs.
 
     Raises
     ------
@@ -193,7 +214,10 @@ def count_threads(n_jobs: int | None) -> int:
         If it is 0.
     """
     if n_jobs is None:
-        n_jobs = -1
+        # In nested parallel regions, as in "4,2", the outermost comes first.
+        allowed = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
+        n_cpus = count_threads(-1)
+        return min(n_cpus, int(allowed)) if allowed.isdecimal() and int(allowed) else n_cpus
     if not isinstance(n_jobs, Integral) or isinstance(n_jobs, bool):
         raise TypeError(f"n_jobs={n_jobs!r} is not an integer; use None or -1 for all CPUs")
     if n_jobs == 0:
