@@ -52,6 +52,12 @@ template <class T> nb::ndarray<nb::numpy, T, nb::ndim<2>> new_matrix(std::size_t
     return nb::ndarray<nb::numpy, T, nb::ndim<2>>(data, {rows, columns}, owner);
 }
 
+// Lets Ctrl-C through; watches every job that can be long.
+void check_signals(std::int64_t) {
+    const nb::gil_scoped_acquire acquire;
+    if (PyErr_CheckSignals() != 0) throw nb::python_error();
+}
+
 // Keeps the arrays of the rows alive beside the index that points into them.
 class PyIndex {
 public:
@@ -59,20 +65,20 @@ public:
             int n_threads)
         : rows_(std::move(rows)) {
         const Rows view = rows_of(rows_);
+        require(!projection || projection->mean.size() == rows_.shape(1), "the projection is of rows of another width");
         const nb::gil_scoped_release release;
         index_ = std::make_unique<Index>(kernels_named(cpu), metric_named(metric), view, std::move(projection),
-                                         n_threads);
+                                         n_threads, check_signals);
     }
 
     void append(RowArray rows, int n_threads) {
         const Rows view = rows_of(rows);
         require(view.dtype == index_->rows().dtype && view.d == index_->rows().d && view.n >= index_->rows().n,
                 "append takes the old rows followed by new ones");
-        {
-            const nb::gil_scoped_release release;
-            index_->append(view, n_threads);
-        }
-        rows_ = std::move(rows);
+        const RowArray old = rows_;
+        rows_ = std::move(rows);  // from here on the index points into them, even if it fails
+        const nb::gil_scoped_release release;
+        index_->append(view, n_threads, check_signals);
     }
 
     nb::tuple query(const RowArray& queries, std::int64_t k, const std::optional<Groups>& query_groups,
@@ -97,12 +103,13 @@ public:
         Answer answer{distances.data(), rows.data()};
         Job job;
         const Watch watch = [&](std::int64_t done) {
+            check_signals(done);
             const nb::gil_scoped_acquire acquire;
-            if (PyErr_CheckSignals() != 0) throw nb::python_error();
             if (!progress.is_none()) progress(done, request.queries.n);
         };
         // A short search is not worth a thread to watch it.
-        const bool is_short = progress.is_none() && request.queries.n * index_->rows().n < (1 << 22);
+        const double work = static_cast<double>(queries.size()) * static_cast<double>(index_->rows().n);
+        const bool is_short = progress.is_none() && work < 1e9;
         {
             const nb::gil_scoped_release release;
             search(*index_, request, answer, job, is_short ? Watch{} : watch);
@@ -120,10 +127,10 @@ private:
 
 Projection make_projection(FloatVector mean, std::optional<FloatMatrix> basis,
                                             std::optional<FloatVector> residual, int fine, int columns,
-                                            double fine_scale, double coarse_scale0, double coarse_scale1) {
+                                            float fine_scale, float coarse_scale0, float coarse_scale1) {
     Projection p;
     const std::size_t d = mean.shape(0);
-    require(fine >= 1 && columns >= fine, "1 <= fine <= columns");
+    require(fine >= 1 && fine <= kMostFine && columns >= fine, "1 <= fine <= columns, fine at most 4096");
     require(fine_scale > 0 && coarse_scale0 > 0 && coarse_scale1 > 0, "scales must be positive");
     p.mean.assign(mean.data(), mean.data() + d);
     p.fine = fine;
@@ -160,9 +167,9 @@ NB_MODULE(_core, m) {
         return names;
     }, "CPU paths that this machine can run, fastest first.");
 
-    nb::class_<Projection>(m, "Projection", "How an index bounds distances; see src/core/index.hpp.")
+    nb::class_<Projection>(m, "Projection", "How an index bounds distances; see src/core/bounds.hpp.")
         .def(nb::new_(&make_projection), "mean"_a, "basis"_a.none(), "residual"_a.none(), nb::kw_only(), "fine"_a,
-             "columns"_a, "fine_scale"_a, "coarse_scale0"_a = 1.0, "coarse_scale1"_a = 1.0);
+             "columns"_a, "fine_scale"_a, "coarse_scale0"_a = 1.0f, "coarse_scale1"_a = 1.0f);
 
     nb::class_<PyIndex>(m, "Index", "Exact nearest rows of one array.")
         .def("__init__",

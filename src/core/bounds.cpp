@@ -55,30 +55,13 @@ struct Residual {
 
 }  // namespace
 
-double quantise(const float* values, int n, double step, int levels, std::int8_t* out) {
-    const float inverse = static_cast<float>(1 / step), limit = static_cast<float>(levels);
-    const float scale = static_cast<float>(step);
-    float error[4] = {};
-    for (int i = 0; i < n; ++i) {
-        float q = values[i] * inverse;
-        q = q > limit ? limit : q;
-        q = q < -limit ? -limit : q;
-        q = q == q ? q : 0.0f;
-        const std::int32_t whole = static_cast<std::int32_t>(q + (q < 0 ? -0.5f : 0.5f));
-        out[i] = static_cast<std::int8_t>(whole);
-        const float difference = values[i] - static_cast<float>(whole) * scale;
-        error[i % 4] += difference * difference;
-    }
-    return static_cast<double>(error[0] + error[1]) + static_cast<double>(error[2] + error[3]);
-}
-
 void project(const Kernels& kernels, const Projection& p, Metric metric, const Rows& rows,
-             const std::int64_t* which, int n, Projected& out) {
+             const std::int64_t* which, int n, Bounds bounds, Projected& out) {
     const std::int64_t d = rows.d;
     const std::size_t count = static_cast<std::size_t>(n);
     out.centred.resize(count * d);
     out.fine.resize(count * p.fine);
-    out.coarse.resize(count * p.columns);
+    if (bounds == Bounds::both) out.coarse.resize(count * p.columns);
     out.fine_rounding.resize(count);
     out.coarse_rounding.resize(count);
     for (int i = 0; i < n; ++i) {
@@ -95,22 +78,23 @@ void project(const Kernels& kernels, const Projection& p, Metric metric, const R
         });
     }
 
-    const bool identity = p.basis.empty();
+    const bool identity = p.basis.empty(), both = bounds == Bounds::both && p.columns > p.fine;
+    const int n_columns = both ? p.stride : (p.fine + kColumnStep - 1) / kColumnStep * kColumnStep;
     if (!identity) {
-        out.columns.resize(count * p.stride);
-        kernels.project(out.centred.data(), n, d, p.basis.data(), p.stride, out.columns.data());
+        out.columns.resize(count * n_columns);
+        kernels.project(out.centred.data(), n, d, p.basis.data(), p.stride, n_columns, out.columns.data());
     }
     // A sum over blocks of k is off by at most `gamma` times the sum of its terms' sizes.
     const double gamma = identity ? 0 : static_cast<double>(kProjectionBlock + d / kProjectionBlock + 4) * kUnit;
     for (int i = 0; i < n; ++i) {
         const float* x = out.centred.data() + i * d;
-        const float* u = identity ? x : out.columns.data() + static_cast<std::int64_t>(i) * p.stride;
+        const float* u = identity ? x : out.columns.data() + static_cast<std::int64_t>(i) * n_columns;
         float* fine = out.fine.data() + static_cast<std::int64_t>(i) * p.fine;
-        float* coarse = out.coarse.data() + static_cast<std::int64_t>(i) * p.columns;
         const double whole = sum_of_squares(x, d), length = std::sqrt(whole);
         const double head = sum_of_squares(u, p.fine);
         std::copy(u, u + p.fine, fine);
-        std::copy(u, u + p.columns, coarse);
+        float* const coarse = both ? out.coarse.data() + static_cast<std::int64_t>(i) * p.columns : nullptr;
+        if (both) std::copy(u, u + p.columns, coarse);
         const double own = 8 * kUnit * length;  // of centring and of the sums below
         double fine_rounding = gamma * length * std::sqrt(p.fine);
         double coarse_rounding = gamma * length * std::sqrt(p.columns);
@@ -118,7 +102,7 @@ void project(const Kernels& kernels, const Projection& p, Metric metric, const R
             const Residual after_fine(whole, head, fine_rounding);
             for (int j = 0; j < p.fine; ++j) fine[j] += static_cast<float>(after_fine.norm) * p.residual[j];
             fine_rounding += after_fine.error;
-            if (p.columns > p.fine) {
+            if (both) {
                 const double part = head + sum_of_squares(u + p.fine, p.columns - p.fine);
                 const Residual after_all(whole, part, coarse_rounding);
                 for (int j = p.fine; j < p.columns; ++j)

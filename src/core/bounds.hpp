@@ -42,8 +42,9 @@ struct Projection {
     int fine = 0;                 // a
     int columns = 0;              // c
     int stride = 0;               // columns rounded up to kColumnStep
-    double fine_scale = 1;        // one step of z
-    double coarse_scale[2] = {1, 1};  // one step of u[0:a], of u[a:c] + r_c w
+    // Steps are floats: the very numbers that quantisation multiplies with.
+    float fine_scale = 1;         // one step of z
+    float coarse_scale[2] = {1, 1};  // one step of u[0:a], of u[a:c] + r_c w
 };
 
 // One thread's projections of a few rows, before they are quantised.
@@ -56,13 +57,12 @@ struct Projected {
     std::vector<double> coarse_rounding;
 };
 
-// Projects n rows, those that which[0 … n - 1] name. Rows of cosine are scaled to unit length.
-void project(const Kernels& kernels, const Projection& projection, Metric metric, const Rows& rows,
-             const std::int64_t* which, int n, Projected& out);
+enum class Bounds { fine, both };
 
-// Rounds coordinates to whole steps within +-levels (NaN to 0); returns the sum of the squared
-// errors, which is NaN or infinite where a coordinate is.
-double quantise(const float* values, int n, double step, int levels, std::int8_t* out);
+// Projects n rows, those that which[0 … n - 1] name, for the fine bound or for both. Rows of
+// cosine are scaled to unit length.
+void project(const Kernels& kernels, const Projection& projection, Metric metric, const Rows& rows,
+             const std::int64_t* which, int n, Bounds bounds, Projected& out);
 
 // |x|^2 of row i, exact for integers.
 double square_of(const Kernels& kernels, const Rows& rows, std::int64_t i);

@@ -10,7 +10,7 @@ namespace lookalike {
 namespace {
 
 constexpr std::int64_t kGroupRows = kPanelRows * kPanelGroup;
-constexpr int kChunk = 64;  // rows projected at a time
+constexpr int kChunk = 96;  // rows projected at a time: whole tiles of every kernel
 // A penalty of this size lets a row survive, or not, whatever its dot product.
 constexpr std::int32_t kAlways = -(1 << 30), kNever = 1 << 30;
 
@@ -33,22 +33,26 @@ struct Quantised {
 };
 
 // Quantises the coarse coordinates of row i of `projected`; returns the error in distance.
-double quantise_coarse(const Projection& p, const FilterRows& filter, const Projected& projected, int i,
-                       std::int8_t* out) {
+double quantise_coarse(const Kernels& kernels, const Projection& p, const FilterRows& filter,
+                       const Projected& projected, int i, std::int8_t* out) {
     const float* z = projected.coarse.data() + static_cast<std::int64_t>(i) * p.columns;
     const double error =
-        quantise(z, p.fine, p.coarse_scale[0], 127, out) +
-        quantise(z + p.fine, p.columns - p.fine, p.coarse_scale[1], 127, out + filter.coarse_steps[0] * kCoarseStep);
+        kernels.quantise(z, p.fine, p.coarse_scale[0], 127, out) +
+        kernels.quantise(z + p.fine, p.columns - p.fine, p.coarse_scale[1], 127,
+                         out + filter.coarse_steps[0] * kCoarseStep);
     return std::sqrt(error) * (1 + 1e-5) + projected.coarse_rounding[i];
 }
 
 // Rows first … rows.n - 1.
 Quantised quantise_rows(const Kernels& kernels, const Projection& p, Metric metric, const Rows& rows,
-                        std::int64_t first, const FilterRows& filter, int n_threads) {
+                        std::int64_t first, float query_scale, const FilterRows& filter,
+                        int n_threads, const Watch& watch) {
     const std::int64_t n = rows.n - first;
     Quantised out(filter, n);
     // The worst that rounding to whole steps can do; more than that is a clipped coordinate.
-    const double unclipped = 0.5001 * p.fine_scale * std::sqrt(p.fine) + 1e-30;
+    const double unclipped = 0.5001 * static_cast<double>(p.fine_scale) * std::sqrt(p.fine) + 1e-30;
+    // s |x^|^2 / (2 s_q): what a row's own length takes from its score.
+    const double ratio = static_cast<double>(p.fine_scale) / (2 * static_cast<double>(query_scale));
     Job job;
     std::mutex mutex;
     run_blocks(job, n_threads, (n + kChunk - 1) / kChunk, [&](const NextBlock& next) {
@@ -59,11 +63,11 @@ Quantised quantise_rows(const Kernels& kernels, const Projection& p, Metric metr
             const std::int64_t begin = block * kChunk;
             const int count = static_cast<int>(std::min<std::int64_t>(kChunk, n - begin));
             std::iota(which, which + count, first + begin);
-            project(kernels, p, metric, rows, which, count, projected);
+            project(kernels, p, metric, rows, which, count, Bounds::both, projected);
             for (int i = 0; i < count; ++i) {
                 std::int8_t* const fine = out.fine_row(begin + i);
-                const double error = std::sqrt(quantise(projected.fine.data() + static_cast<std::int64_t>(i) * p.fine,
-                                                        p.fine, p.fine_scale, 127, fine)) * (1 + 1e-5);
+                const double error = std::sqrt(kernels.quantise(projected.fine.data() + static_cast<std::int64_t>(i) * p.fine,
+                                                                p.fine, p.fine_scale, 127, fine)) * (1 + 1e-5);
                 const double rounding = projected.fine_rounding[i];
                 if (error <= unclipped && rounding <= unclipped) {
                     std::int32_t square = 0, sum = 0;
@@ -71,21 +75,21 @@ Quantised quantise_rows(const Kernels& kernels, const Projection& p, Metric metr
                         square += fine[j] * fine[j];
                         sum += fine[j];
                     }
-                    out.penalties[begin + i] = static_cast<std::int32_t>(
-                        static_cast<std::int64_t>(square) * kernels.query_levels / 254 + kernels.query_offset * sum);
+                    out.penalties[begin + i] =
+                        static_cast<std::int32_t>(std::floor(ratio * square)) + kernels.query_offset * sum;
                     largest = std::max(largest, error + rounding);
                 } else {
                     out.penalties[begin + i] = kAlways;
                 }
                 if (filter.coarse_width)
                     out.coarse_errors[begin + i] = static_cast<float>(
-                        quantise_coarse(p, filter, projected, i,
+                        quantise_coarse(kernels, p, filter, projected, i,
                                         out.coarse.data() + (begin + i) * filter.coarse_width) * (1 + 1e-6));
             }
         }
         const std::lock_guard lock(mutex);
         out.fine_error = std::max(out.fine_error, largest);
-    }, {});
+    }, watch);
     return out;
 }
 
@@ -120,7 +124,7 @@ void pack(Quantised& rows, std::int64_t first, FilterRows& filter) {
 }  // namespace
 
 Index::Index(const Kernels& kernels, Metric metric, Rows rows, std::unique_ptr<Projection> projection,
-             int n_threads)
+             int n_threads, const Watch& watch)
     : kernels_(kernels), metric_(metric), rows_(rows), projection_(std::move(projection)) {
     if (projection_) {
         const int rest = projection_->columns - projection_->fine;
@@ -131,24 +135,27 @@ Index::Index(const Kernels& kernels, Metric metric, Rows rows, std::unique_ptr<P
             filter_.coarse_width = (filter_.coarse_steps[0] + filter_.coarse_steps[1]) * kCoarseStep;
         }
     }
-    add_rows(0, n_threads);
+    add_rows(0, n_threads, watch);
 }
 
-void Index::append(Rows rows, int n_threads) {
+void Index::append(Rows rows, int n_threads, const Watch& watch) {
     const std::int64_t first = rows_.n;
     rows_ = rows;
-    add_rows(first, n_threads);
+    add_rows(first, n_threads, watch);
 }
 
-void Index::add_rows(std::int64_t first, int n_threads) {
+void Index::add_rows(std::int64_t first, int n_threads, const Watch& watch) {
     if (metric_ == Metric::cosine) {
         squares_.resize(static_cast<std::size_t>(rows_.n));
         for (std::int64_t i = first; i < rows_.n; ++i) squares_[i] = square_of(kernels_, rows_, i);
     }
     if (!projection_) return;
-    Quantised rows = quantise_rows(kernels_, *projection_, metric_, rows_, first, filter_, n_threads);
+    Quantised rows = quantise_rows(kernels_, *projection_, metric_, rows_, first, query_scale(), filter_, n_threads, watch);
     if (first == 0) {
-        filter_.order = similar_together(kernels_, rows.fine.data(), rows_.n, rows.fine_steps);
+        Job job;
+        run_blocks(job, 1, 1, [&](const NextBlock&) {
+            filter_.order = similar_together(kernels_, rows.fine.data(), rows_.n, rows.fine_steps, job);
+        }, watch);
         filter_.leaves = make_leaves(rows.fine.data(), filter_.order, rows.fine_steps, projection_->fine);
     } else {
         filter_.order.resize(static_cast<std::size_t>(rows_.n));
@@ -157,34 +164,55 @@ void Index::add_rows(std::int64_t first, int n_threads) {
     pack(rows, first, filter_);
 }
 
-void Index::prepare(const Rows& queries, std::int64_t first, int n, Projected& projected,
+void Index::prepare(const Rows& queries, const std::int64_t* ids, int n, Projected& projected,
                     FilterQueries& out) const {
     const Projection& p = *projection_;
     const std::size_t count = static_cast<std::size_t>(n);
-    std::vector<std::int64_t> which(count);
-    std::iota(which.begin(), which.end(), first);
-    project(kernels_, p, metric_, queries, which.data(), n, projected);
+    project(kernels_, p, metric_, queries, ids, n, Bounds::both, projected);
     out.fine.assign(count * filter_.width, static_cast<std::uint8_t>(kernels_.query_offset));
     out.fine_squares.resize(count);
     out.fine_errors.resize(count);
     out.coarse.assign(count * filter_.coarse_width, 0);
     out.coarse_errors.resize(count);
-    const double step = query_scale();
+    const float step = query_scale();
     std::vector<std::int8_t> levels(static_cast<std::size_t>(p.fine));
     for (int i = 0; i < n; ++i) {
         std::uint8_t* const bytes = out.fine.data() + static_cast<std::int64_t>(i) * filter_.width;
-        const double error = quantise(projected.fine.data() + static_cast<std::int64_t>(i) * p.fine, p.fine, step,
-                                      kernels_.query_levels, levels.data());
+        const double error = kernels_.quantise(projected.fine.data() + static_cast<std::int64_t>(i) * p.fine, p.fine,
+                                               step, static_cast<float>(kernels_.query_levels), levels.data());
         std::int64_t square = 0;
         for (int j = 0; j < p.fine; ++j) {
             bytes[j] = static_cast<std::uint8_t>(levels[j] + kernels_.query_offset);
             square += levels[j] * levels[j];
         }
-        out.fine_squares[i] = static_cast<double>(square) * step * step;
+        out.fine_squares[i] = static_cast<double>(square) * static_cast<double>(step) * static_cast<double>(step);
         out.fine_errors[i] = std::sqrt(error) * (1 + 1e-5) + projected.fine_rounding[i];
         if (filter_.coarse_width)
             out.coarse_errors[i] = quantise_coarse(
-                p, filter_, projected, i, out.coarse.data() + static_cast<std::int64_t>(i) * filter_.coarse_width);
+                kernels_, p, filter_, projected, i, out.coarse.data() + static_cast<std::int64_t>(i) * filter_.coarse_width);
+    }
+}
+
+void Index::leaf_distances(const Projected& projected, int n, std::vector<float>& out) const {
+    const Leaves& leaves = filter_.leaves;
+    out.resize(static_cast<std::size_t>(n) * leaves.stride);
+    kernels_.project(projected.fine.data(), n, projection_->fine, leaves.centroids.data(), leaves.stride,
+                     leaves.stride, out.data());
+    const float unit = 1 / projection_->fine_scale;
+    for (int i = 0; i < n; ++i) {
+        float* const row = out.data() + static_cast<std::int64_t>(i) * leaves.stride;
+        for (int leaf = 0; leaf < leaves.stride; ++leaf) row[leaf] = leaves.half_squares[leaf] - row[leaf] * unit;
+    }
+}
+
+void Index::nearest_leaves(const Rows& queries, const std::int64_t* ids, int n, Projected& projected,
+                           std::vector<float>& distances, std::int32_t* out) const {
+    project(kernels_, *projection_, metric_, queries, ids, n, Bounds::fine, projected);
+    leaf_distances(projected, n, distances);
+    const std::int64_t count = filter_.leaves.count();
+    for (int i = 0; i < n; ++i) {
+        const float* const row = distances.data() + static_cast<std::int64_t>(i) * filter_.leaves.stride;
+        out[i] = static_cast<std::int32_t>(std::min_element(row, row + count) - row);
     }
 }
 
@@ -192,8 +220,8 @@ std::size_t Index::bytes() const {
     const auto size = [](const auto& values) { return values.capacity() * sizeof(values[0]); };
     std::size_t total = size(filter_.panels) + size(filter_.penalties) + size(filter_.coarse) +
                         size(filter_.coarse_errors) + size(filter_.order) + size(filter_.leaves.centroids) +
-                        size(squares_);
-    if (projection_) total += size(projection_->basis) + size(projection_->mean);
+                        size(filter_.leaves.half_squares) + size(squares_);
+    if (projection_) total += size(projection_->basis) + size(projection_->mean) + size(projection_->residual);
     return total;
 }
 

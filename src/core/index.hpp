@@ -53,14 +53,20 @@ class Index {
 public:
     // Without a projection every search is exhaustive.
     Index(const Kernels& kernels, Metric metric, Rows rows, std::unique_ptr<Projection> projection,
-          int n_threads);
+          int n_threads, const Watch& watch);
 
     // `rows` holds the old rows, perhaps elsewhere in memory, followed by new ones.
-    void append(Rows rows, int n_threads);
+    void append(Rows rows, int n_threads, const Watch& watch);
 
-    // Queries [first, first + n), quantised; `projected` is room to work in.
-    void prepare(const Rows& queries, std::int64_t first, int n, Projected& projected,
+    // The queries that ids[0 … n - 1] name, quantised; their coordinates stay in `projected`.
+    void prepare(const Rows& queries, const std::int64_t* ids, int n, Projected& projected,
                  FilterQueries& out) const;
+    // Half the squared distances of projected queries to all leaves' centroids, up to a constant
+    // a query: n x leaves.stride.
+    void leaf_distances(const Projected& projected, int n, std::vector<float>& out) const;
+    // The leaf nearest to each query.
+    void nearest_leaves(const Rows& queries, const std::int64_t* ids, int n, Projected& projected,
+                        std::vector<float>& distances, std::int32_t* out) const;
 
     const Kernels& kernels() const { return kernels_; }
     Metric metric() const { return metric_; }
@@ -68,13 +74,15 @@ public:
     const Projection* projection() const { return projection_.get(); }
     const FilterRows& filter() const { return filter_; }
     // One step of a quantised query's fine coordinates.
-    double query_scale() const { return projection_->fine_scale * 127 / kernels_.query_levels; }
+    float query_scale() const {
+        return projection_->fine_scale * 127 / static_cast<float>(kernels_.query_levels);
+    }
     double square_of_row(std::int64_t row) const { return squares_[static_cast<std::size_t>(row)]; }
     // Memory beyond the rows themselves.
     std::size_t bytes() const;
 
 private:
-    void add_rows(std::int64_t first, int n_threads);
+    void add_rows(std::int64_t first, int n_threads, const Watch& watch);
 
     const Kernels& kernels_;
     Metric metric_;

@@ -75,16 +75,23 @@ struct Kernels {
                              float* out);
     // Sum of squared differences of steps * kCoarseStep coordinates.
     std::int32_t (*coarse)(const std::int8_t* a, const std::int8_t* b, int steps);
-    // out[i][j] = sum over k of rows[i][k] * basis[k][j] for n_rows rows of d values;
-    // n_columns is a multiple of kColumnStep. Sums run over blocks of kProjectionBlock values of k.
-    void (*project)(const float* rows, int n_rows, std::int64_t d, const float* basis,
+    // out[i][j] = sum over k of rows[i][k] * basis[k][j] for n_rows rows of d values and the
+    // first n_columns, a multiple of kColumnStep, of the basis' `stride` columns. Sums run over
+    // blocks of kProjectionBlock values of k.
+    void (*project)(const float* rows, int n_rows, std::int64_t d, const float* basis, int stride,
                     int n_columns, float* out);
+    // Rounds to whole steps within +-levels; returns the sum of the squared errors, which is NaN
+    // or infinite where a value is.
+    double (*quantise)(const float* values, int n, float step, float levels, std::int8_t* out);
 
     Distances<std::uint8_t, std::int64_t> u8;
     Distances<std::int8_t, std::int64_t> i8;
     Distances<float, double> f32;
     Distances<double, double> f64;
 };
+
+// At most this many fine coordinates: all sums of products of bytes stay below 2^29.
+constexpr int kMostFine = 4096;
 
 constexpr std::int64_t kProjectionBlock = 256;
 constexpr int kColumnStep = 32;  // two of the widest vectors

@@ -27,6 +27,28 @@ struct Floats {
     }
 };
 
+// Sums of squared differences of 16 coordinates a step, in eight lanes.
+inline __m256 coarse_lanes(const std::int8_t* a, const std::int8_t* b, int steps) {
+    __m256i sum = _mm256_setzero_si256();
+    for (int i = 0; i < steps; ++i) {
+        const __m256i x = _mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(a) + i));
+        const __m256i y = _mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(b) + i));
+        const __m256i difference = _mm256_sub_epi16(x, y);
+        sum = _mm256_add_epi32(sum, _mm256_madd_epi16(difference, difference));
+    }
+    return _mm256_cvtepi32_ps(sum);
+}
+
+inline float coarse_distance(const CoarseFilter& f, const std::int8_t* query, const std::int8_t* row) {
+    const int head = f.head_steps * kCoarseStep;
+    const __m256 tail = coarse_lanes(query + head, row + head, f.tail_steps);
+    const __m256 lanes = _mm256_fmadd_ps(_mm256_set1_ps(f.head_square), coarse_lanes(query, row, f.head_steps),
+                                         _mm256_mul_ps(_mm256_set1_ps(f.tail_square), tail));
+    __m128 sum = _mm_add_ps(_mm256_castps256_ps128(lanes), _mm256_extractf128_ps(lanes, 1));
+    sum = _mm_add_ps(sum, _mm_movehl_ps(sum, sum));
+    return _mm_cvtss_f32(_mm_add_ss(sum, _mm_movehdup_ps(sum)));
+}
+
 constexpr int kTile = 4;  // queries at once: 4 x 2 sums, 2 rows' vectors and the query fit 16 registers
 
 inline std::int32_t four_bytes(const std::uint8_t* p) {
@@ -35,10 +57,10 @@ inline std::int32_t four_bytes(const std::uint8_t* p) {
     return word;
 }
 
-// Bit r of masks[i] is set where row r of the panel survives query i.
-inline std::uint32_t panel_masks(const std::uint8_t* const* queries, int steps, const std::int8_t* panel,
-                                 const std::int32_t* penalties, const __m256i* thresholds,
-                                 std::uint32_t* masks) {
+// One bit for each pair of kTile queries and the panel's rows, set where the pair survives. Packing
+// leaves the bits in the order that query_of and row_of decode.
+inline std::uint64_t survivors_of(const std::uint8_t* const* queries, int steps, const std::int8_t* panel,
+                                  const std::int32_t* penalties, const __m256i* thresholds) {
     const __m256i ones = _mm256_set1_epi16(1);
     __m256i sum[kTile][2];
     for (int i = 0; i < kTile; ++i) sum[i][0] = sum[i][1] = _mm256_setzero_si256();
@@ -55,21 +77,17 @@ inline std::uint32_t panel_masks(const std::uint8_t* const* queries, int steps, 
     }
     const auto* penalty = reinterpret_cast<const __m256i*>(penalties);
     const __m256i p0 = _mm256_load_si256(penalty), p1 = _mm256_load_si256(penalty + 1);
-    __m256i rejected[kTile][2];
-    __m256i all = _mm256_set1_epi32(-1);
-    for (int i = 0; i < kTile; ++i) {
-        rejected[i][0] = _mm256_cmpgt_epi32(thresholds[i], _mm256_sub_epi32(sum[i][0], p0));
-        rejected[i][1] = _mm256_cmpgt_epi32(thresholds[i], _mm256_sub_epi32(sum[i][1], p1));
-        all = _mm256_and_si256(all, _mm256_and_si256(rejected[i][0], rejected[i][1]));
-    }
-    if (_mm256_movemask_epi8(all) == -1) return 0;
-    for (int i = 0; i < kTile; ++i) {
-        const auto a = static_cast<std::uint32_t>(_mm256_movemask_ps(_mm256_castsi256_ps(rejected[i][0])));
-        const auto b = static_cast<std::uint32_t>(_mm256_movemask_ps(_mm256_castsi256_ps(rejected[i][1])));
-        masks[i] = ~(a | b << 8) & 0xffffu;
-    }
-    return 1;
+    __m256i rejected[kTile];  // 16-bit lanes
+    for (int i = 0; i < kTile; ++i)
+        rejected[i] = _mm256_packs_epi32(_mm256_cmpgt_epi32(thresholds[i], _mm256_sub_epi32(sum[i][0], p0)),
+                                         _mm256_cmpgt_epi32(thresholds[i], _mm256_sub_epi32(sum[i][1], p1)));
+    const auto low = static_cast<std::uint32_t>(_mm256_movemask_epi8(_mm256_packs_epi16(rejected[0], rejected[1])));
+    const auto high = static_cast<std::uint32_t>(_mm256_movemask_epi8(_mm256_packs_epi16(rejected[2], rejected[3])));
+    return ~(static_cast<std::uint64_t>(high) << 32 | low);
 }
+
+inline int query_of(int bit) { return (bit >> 4 & 2) | (bit >> 3 & 1); }
+inline int row_of(int bit) { return (bit << 1 & 8) | (bit >> 2 & 4) | (bit & 3); }
 
 std::size_t filter(const Filter& f, std::int64_t begin, std::int64_t end, Survivor* out) {
     Survivor* const first = out;
@@ -84,13 +102,12 @@ std::size_t filter(const Filter& f, std::int64_t begin, std::int64_t end, Surviv
             thresholds[i] = _mm256_set1_epi32(q + i < f.n_queries ? f.thresholds[query] : INT32_MAX);
         }
         for (std::int64_t panel = begin; panel < end; ++panel) {
-            std::uint32_t masks[kTile];
-            if (!panel_masks(queries, steps, f.panels + panel * panel_bytes,
-                             f.penalties + panel * kPanelRows, thresholds, masks))
-                continue;
-            for (int i = 0; i < kTile; ++i)
-                for (std::uint32_t mask = masks[i]; mask; mask &= mask - 1)
-                    *out++ = {q + i, static_cast<std::int32_t>(panel * kPanelRows + lowest_bit(mask))};
+            std::uint64_t mask = survivors_of(queries, steps, f.panels + panel * panel_bytes,
+                                              f.penalties + panel * kPanelRows, thresholds);
+            for (; mask; mask &= mask - 1) {
+                const int bit = lowest_bit(mask);
+                *out++ = {q + query_of(bit), static_cast<std::int32_t>(panel * kPanelRows + row_of(bit))};
+            }
         }
     }
     return static_cast<std::size_t>(out - first);
@@ -100,7 +117,7 @@ std::size_t filter(const Filter& f, std::int64_t begin, std::int64_t end, Surviv
 
 const Kernels& avx2_kernels() {
     static const Kernels kernels = [] {
-        Kernels k = common_kernels<Floats, 4>();
+        Kernels k = common_kernels<Floats, 6, coarse_distance>();
         k.name = "avx2";
         k.query_levels = 63;
         k.query_offset = 64;

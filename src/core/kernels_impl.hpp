@@ -20,7 +20,9 @@ template <class Int> constexpr Int smaller(Int a, Int b) { return a < b ? a : b;
 
 inline int lowest_bit(std::uint64_t mask) {
 #ifdef _MSC_VER
-    return static_cast<int>(_tzcnt_u64(mask));
+    unsigned long bit;
+    _BitScanForward64(&bit, mask);
+    return static_cast<int>(bit);
 #else
     return __builtin_ctzll(mask);
 #endif
@@ -125,21 +127,25 @@ inline std::int32_t coarse_squared(const std::int8_t* a, const std::int8_t* b, i
     return sum;
 }
 
-inline float coarse_distance(const CoarseFilter& f, const std::int8_t* query, const std::int8_t* row) {
+// The coarse distance of one pair in plain C++; an instruction set may have its own.
+inline float plain_coarse_distance(const CoarseFilter& f, const std::int8_t* query, const std::int8_t* row) {
     const int head = f.head_steps * kCoarseStep;
     return f.head_square * static_cast<float>(coarse_squared(query, row, f.head_steps)) +
            f.tail_square * static_cast<float>(coarse_squared(query + head, row + head, f.tail_steps));
 }
 
+using CoarseDistance = float(const CoarseFilter&, const std::int8_t*, const std::int8_t*);
+
 // Covers the rounding of the few operations in float between the bound and its limit.
 constexpr float kCoarseSlack = 1.00001f;
 
+template <CoarseDistance distance>
 std::size_t coarse_filter(const CoarseFilter& f, Survivor* pairs, std::size_t count) {
-    constexpr std::size_t kAhead = 8;
     const std::int64_t width = f.width();
     std::size_t kept = 0;
     for (std::size_t i = 0; i < count; ++i) {
 #ifdef __GNUC__
+        constexpr std::size_t kAhead = 8;
         if (i + kAhead < count) {
             const std::int8_t* next = f.rows + pairs[i + kAhead].row * width;
             for (std::int64_t byte = 0; byte < width; byte += 64) __builtin_prefetch(next + byte);
@@ -149,68 +155,99 @@ std::size_t coarse_filter(const CoarseFilter& f, Survivor* pairs, std::size_t co
         if (pair.row >= f.n_rows) continue;
         const float limit = (f.query_radii[pair.query] + f.row_errors[pair.row]) * kCoarseSlack;
         // Written without a branch: which pairs stay is hard to predict. NaN stays.
-        const bool far = coarse_distance(f, f.queries + pair.query * width, f.rows + pair.row * width) > limit * limit;
+        const bool far = distance(f, f.queries + pair.query * width, f.rows + pair.row * width) > limit * limit;
         pairs[kept] = pair;
         kept += !far;
     }
     return kept;
 }
 
+template <CoarseDistance distance>
 void coarse_distances(const CoarseFilter& f, int query, std::int64_t begin, std::int64_t end, float* out) {
     const std::int64_t width = f.width();
     for (std::int64_t row = begin; row < end; ++row)
-        *out++ = coarse_distance(f, f.queries + query * width, f.rows + row * width);
+        *out++ = distance(f, f.queries + query * width, f.rows + row * width);
 }
 
-// V holds V::width floats. A tile of Rows x 2 vectors stays in registers along k; sums of one
-// block of k go to `out` before the next begins, which keeps the rounding error small.
+// V holds V::width floats. A tile of Rows x 2 vectors stays in registers along one block of k.
 template <class V, int Rows>
-void project_rows(const float* rows, std::int64_t d, const float* basis, int n_columns, float* out) {
-    constexpr int kColumns = 2 * V::width;
+void project_tile(const float* rows, std::int64_t d, std::int64_t first, std::int64_t last,
+                  const float* basis, int stride, float* out, int out_stride) {
+    V sum[Rows][2];
+    for (int r = 0; r < Rows; ++r) sum[r][0] = sum[r][1] = V::broadcast(0.0f);
+    for (std::int64_t k = first; k < last; ++k) {
+        const V low = V::load(basis + k * stride), high = V::load(basis + k * stride + V::width);
+        for (int r = 0; r < Rows; ++r) {
+            const V value = V::broadcast(rows[r * d + k]);
+            sum[r][0] = V::multiply_add(value, low, sum[r][0]);
+            sum[r][1] = V::multiply_add(value, high, sum[r][1]);
+        }
+    }
+    for (int r = 0; r < Rows; ++r) {
+        float* o = out + static_cast<std::int64_t>(r) * out_stride;
+        if (first > 0) {
+            sum[r][0] = V::add(sum[r][0], V::load(o));
+            sum[r][1] = V::add(sum[r][1], V::load(o + V::width));
+        }
+        V::store(o, sum[r][0]);
+        V::store(o + V::width, sum[r][1]);
+    }
+}
+
+// Blocks of k keep the rounding error small, and a block's columns of one tile in the cache
+// while all rows pass over them.
+template <class V, int Rows>
+void project(const float* rows, int n_rows, std::int64_t d, const float* basis, int stride, int n_columns,
+             float* out) {
     for (std::int64_t first = 0; first < d; first += kProjectionBlock) {
         const std::int64_t last = smaller(d, first + kProjectionBlock);
-        for (int column = 0; column < n_columns; column += kColumns) {
-            V sum[Rows][2];
-            for (int r = 0; r < Rows; ++r) sum[r][0] = sum[r][1] = V::broadcast(0.0f);
-            for (std::int64_t k = first; k < last; ++k) {
-                const float* b = basis + k * n_columns + column;
-                const V low = V::load(b), high = V::load(b + V::width);
-                for (int r = 0; r < Rows; ++r) {
-                    const V value = V::broadcast(rows[r * d + k]);
-                    sum[r][0] = V::multiply_add(value, low, sum[r][0]);
-                    sum[r][1] = V::multiply_add(value, high, sum[r][1]);
-                }
-            }
-            for (int r = 0; r < Rows; ++r) {
-                float* o = out + static_cast<std::int64_t>(r) * n_columns + column;
-                if (first > 0) {
-                    sum[r][0] = V::add(sum[r][0], V::load(o));
-                    sum[r][1] = V::add(sum[r][1], V::load(o + V::width));
-                }
-                V::store(o, sum[r][0]);
-                V::store(o + V::width, sum[r][1]);
-            }
+        for (int column = 0; column < n_columns; column += 2 * V::width) {
+            float* o = out + column;
+            int i = 0;
+            for (; i + Rows <= n_rows; i += Rows)
+                project_tile<V, Rows>(rows + i * d, d, first, last, basis + column, stride,
+                                      o + static_cast<std::int64_t>(i) * n_columns, n_columns);
+            for (; i < n_rows; ++i)
+                project_tile<V, 1>(rows + i * d, d, first, last, basis + column, stride,
+                                   o + static_cast<std::int64_t>(i) * n_columns, n_columns);
         }
     }
 }
 
-template <class V, int Rows>
-void project(const float* rows, int n_rows, std::int64_t d, const float* basis, int n_columns,
-             float* out) {
-    int i = 0;
-    for (; i + Rows <= n_rows; i += Rows)
-        project_rows<V, Rows>(rows + i * d, d, basis, n_columns, out + static_cast<std::int64_t>(i) * n_columns);
-    for (; i < n_rows; ++i)
-        project_rows<V, 1>(rows + i * d, d, basis, n_columns, out + static_cast<std::int64_t>(i) * n_columns);
+// Adding and taking away 1.5 * 2^23 rounds a small float to the nearest whole number.
+constexpr float kRounder = 12582912.0f;
+
+double quantise(const float* values, int n, float step, float levels, std::int8_t* out) {
+    constexpr int kWidth = 16;
+    const float inverse = 1 / step;
+    float errors[kWidth] = {};
+    for (int start = 0; start < n; start += kWidth) {
+        float z[kWidth] = {}, whole[kWidth];
+        const int count = smaller(kWidth, n - start);
+        for (int i = 0; i < count; ++i) z[i] = values[start + i];
+        for (int i = 0; i < kWidth; ++i) {
+            float q = z[i] * inverse;
+            q = q < levels ? q : levels;  // NaN becomes `levels`, and its error NaN
+            q = q > -levels ? q : -levels;
+            whole[i] = (q + kRounder) - kRounder;
+            const float error = z[i] - whole[i] * step;
+            errors[i] += error * error;
+        }
+        for (int i = 0; i < count; ++i) out[start + i] = static_cast<std::int8_t>(static_cast<std::int32_t>(whole[i]));
+    }
+    double total = 0;
+    for (const float error : errors) total += static_cast<double>(error);
+    return total;
 }
 
 // What all tables have in common; the including file fills in the rest.
-template <class V, int Rows> Kernels common_kernels() {
+template <class V, int Rows, CoarseDistance distance = plain_coarse_distance> Kernels common_kernels() {
     Kernels kernels{};
-    kernels.coarse_filter = coarse_filter;
-    kernels.coarse_distances = coarse_distances;
+    kernels.coarse_filter = coarse_filter<distance>;
+    kernels.coarse_distances = coarse_distances<distance>;
     kernels.coarse = coarse_squared;
     kernels.project = project<V, Rows>;
+    kernels.quantise = quantise;
     kernels.u8 = {squared_bytes<std::uint8_t>, dot_bytes<std::uint8_t>, manhattan_bytes<std::uint8_t>};
     kernels.i8 = {squared_bytes<std::int8_t>, dot_bytes<std::int8_t>, manhattan_bytes<std::int8_t>};
     kernels.f32 = {squared_floats<float>, dot_floats<float>, manhattan_floats<float>};

@@ -15,6 +15,7 @@ struct Tree {
     const Kernels& kernels;
     const std::int8_t* rows;
     int steps;
+    const Job& job;
     std::vector<std::pair<std::int32_t, std::int32_t>> keyed;  // (key, row) of the part being halved
 
     const std::int8_t* row(std::int32_t i) const {
@@ -37,7 +38,7 @@ struct Tree {
     }
 
     void halve(std::int32_t* part, std::int64_t n) {
-        if (n <= kLeafRows) return;
+        if (n <= kLeafRows || job.is_stopped()) return;
         const std::int32_t left = farthest(part[n / 2], part, n), right = farthest(left, part, n);
         for (std::int64_t i = 0; i < n; ++i)
             keyed[i] = {distance(part[i], left) - distance(part[i], right), part[i]};
@@ -52,10 +53,10 @@ struct Tree {
 }  // namespace
 
 std::vector<std::int32_t> similar_together(const Kernels& kernels, const std::int8_t* rows, std::int64_t n,
-                                           int steps) {
+                                           int steps, const Job& job) {
     std::vector<std::int32_t> order(static_cast<std::size_t>(n));
     std::iota(order.begin(), order.end(), 0);
-    Tree tree{kernels, rows, steps, {}};
+    Tree tree{kernels, rows, steps, job, {}};
     tree.keyed.resize(order.size());
     tree.halve(order.data(), n);
     return order;

@@ -18,6 +18,10 @@ struct Request {
     std::int64_t working_memory = 256 << 20;  // bytes, all threads together
 };
 
+inline bool excluded(const Request& request, std::int64_t query, std::int64_t row) {
+    return request.row_groups && request.query_groups[query] == request.row_groups[row];
+}
+
 struct Answer {
     // n_queries x k, nearest first, ties by row. Squared distances for squared_euclidean. Slots
     // beyond the number of eligible rows hold an infinite distance and the row INT64_MAX.

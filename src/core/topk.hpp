@@ -1,8 +1,11 @@
-// The k best (distance, row) pairs seen so far, sorted; of equal distances the lower row wins.
+// The k best (distance, row) pairs seen so far; of equal distances the lower row is the better.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <limits>
+#include <utility>
+#include <vector>
 
 namespace lookalike {
 
@@ -13,43 +16,44 @@ template <class Distance> constexpr Distance unknown_distance() {
         return std::numeric_limits<Distance>::max();
 }
 
-// A view of one query's slots in the arrays of the answer.
+// A heap with the worst pair on top.
 template <class Distance> class TopK {
 public:
-    TopK(Distance* distances, std::int64_t* rows, std::int64_t k)
-        : distances_(distances), rows_(rows), k_(k) {}
+    explicit TopK(std::int64_t k) : k_(static_cast<std::size_t>(k)) {}
 
-    void clear() {
-        for (std::int64_t i = 0; i < k_; ++i) {
-            distances_[i] = unknown_distance<Distance>();
-            rows_[i] = std::numeric_limits<std::int64_t>::max();
-        }
-    }
-
-    Distance worst() const { return distances_[k_ - 1]; }
-    bool full() const { return rows_[k_ - 1] != std::numeric_limits<std::int64_t>::max(); }
+    void clear() { pairs_.clear(); }
+    bool full() const { return pairs_.size() == k_; }
+    Distance worst() const { return full() ? pairs_.front().first : unknown_distance<Distance>(); }
 
     // True where the pair belongs among the best and was put there.
     bool push(Distance distance, std::int64_t row) {
-        std::int64_t i = k_ - 1;
-        if (!before(distance, row, i)) return false;
-        for (; i > 0 && before(distance, row, i - 1); --i) {
-            distances_[i] = distances_[i - 1];
-            rows_[i] = rows_[i - 1];
+        const std::pair<Distance, std::int64_t> pair(distance, row);
+        if (full()) {
+            if (!(pair < pairs_.front())) return false;
+            std::pop_heap(pairs_.begin(), pairs_.end());
+            pairs_.back() = pair;
+        } else {
+            pairs_.push_back(pair);
         }
-        distances_[i] = distance;
-        rows_[i] = row;
+        std::push_heap(pairs_.begin(), pairs_.end());
         return true;
     }
 
-private:
-    bool before(Distance distance, std::int64_t row, std::int64_t slot) const {
-        return distance < distances_[slot] || (distance == distances_[slot] && row < rows_[slot]);
+    // Writes k distances and rows, best first, and forgets them. Slots that were never filled hold
+    // an infinite distance and the largest row.
+    void take(double* distances, std::int64_t* rows) {
+        std::sort_heap(pairs_.begin(), pairs_.end());
+        for (std::size_t i = 0; i < k_; ++i) {
+            const bool known = i < pairs_.size();
+            distances[i] = known ? static_cast<double>(pairs_[i].first) : std::numeric_limits<double>::infinity();
+            rows[i] = known ? pairs_[i].second : std::numeric_limits<std::int64_t>::max();
+        }
+        clear();
     }
 
-    Distance* distances_;
-    std::int64_t* rows_;
-    std::int64_t k_;
+private:
+    std::size_t k_;
+    std::vector<std::pair<Distance, std::int64_t>> pairs_;
 };
 
 }  // namespace lookalike

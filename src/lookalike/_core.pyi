@@ -12,7 +12,7 @@ def available_cpu_paths() -> list[str]:
     """CPU paths that this machine can run, fastest first."""
 
 class Projection:
-    """How an index bounds distances; see src/core/index.hpp."""
+    """How an index bounds distances; see src/core/bounds.hpp."""
 
     def __init__(
         self,

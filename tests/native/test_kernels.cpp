@@ -154,7 +154,7 @@ void check_project(const Kernels& kernels) {
             for (const int columns : {kColumnStep, 3 * kColumnStep}) {
                 const auto rows = values<float>(n_rows * d, 0), basis = values<float>(d * columns, 0);
                 std::vector<float> out(static_cast<std::size_t>(n_rows * columns));
-                kernels.project(rows.data(), n_rows, d, basis.data(), columns, out.data());
+                kernels.project(rows.data(), n_rows, d, basis.data(), columns, columns, out.data());
                 bool right = true;
                 for (int i = 0; i < n_rows; ++i)
                     for (int j = 0; j < columns; ++j) {

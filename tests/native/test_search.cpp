@@ -47,7 +47,7 @@ std::unique_ptr<Projection> axes(std::int64_t d, int fine, int columns, double s
     p->mean.assign(static_cast<std::size_t>(d), 0.5f);
     p->fine = fine;
     p->columns = columns;
-    p->fine_scale = p->coarse_scale[0] = p->coarse_scale[1] = scale;
+    p->fine_scale = p->coarse_scale[0] = p->coarse_scale[1] = static_cast<float>(scale);
     if (fine == d) {
         p->stride = columns;
         return p;
@@ -97,8 +97,8 @@ void check_search(const Kernels& kernels, Metric metric, std::int64_t n, std::in
                   int spread, double scale) {
     const Table<T> rows(n, d, spread), queries(23, d, spread);
     const std::int64_t first = n * 2 / 3, k = std::min<std::int64_t>(5, n / 4);
-    Index index(kernels, metric, rows.rows(first), fine ? axes(d, fine, columns, scale) : nullptr, 2);
-    index.append(rows.rows(), 2);
+    Index index(kernels, metric, rows.rows(first), fine ? axes(d, fine, columns, scale) : nullptr, 2, {});
+    index.append(rows.rows(), 2, {});
 
     std::vector<std::int64_t> row_groups, query_groups;
     for (std::int64_t i = 0; i < n; ++i) row_groups.push_back(i % 4);
@@ -153,9 +153,43 @@ template <class T> void check_dtype(const Kernels& kernels) {
     }
 }
 
+// The widest filter there may be, all coordinates at their extremes: sums stay in range.
+void check_widest(const Kernels& kernels) {
+    constexpr std::int64_t kRows = 70;
+    Table<std::uint8_t> rows(kRows, kMostFine, 2);
+    for (auto& value : rows.values) value = value ? 255 : 0;
+    auto projection = axes(kMostFine, kMostFine, kMostFine, 1.0);
+    projection->mean.assign(kMostFine, 127.5f);
+    const Index index(kernels, Metric::squared_euclidean, rows.rows(), std::move(projection), 1, {});
+    const Found found = run(index, Request{rows.rows(), 1});
+    for (std::int64_t i = 0; i < kRows; ++i) CHECK_EQUAL(found.distances[i], 0.0);
+}
+
+// Queries far out of the range of float: the filter steps aside, the answer is exact.
+void check_far_queries(const Kernels& kernels) {
+    const Table<double> rows(700, 20, 3);
+    const Index index(kernels, Metric::squared_euclidean, rows.rows(), axes(20, 6, 12, 0.2), 1, {});
+    Table<double> queries(2, 20, 1);
+    for (int i = 0; i < 20; ++i) queries.values[i] = 1e50;
+    const Found found = run(index, Request{queries.rows(), rows.n});  // every row, sorted
+    CHECK(std::is_sorted(found.distances.begin(), found.distances.begin() + rows.n));
+    std::vector<std::int64_t> all(found.rows.begin(), found.rows.begin() + rows.n);
+    std::sort(all.begin(), all.end());
+    for (std::int64_t i = 0; i < rows.n; ++i) CHECK_EQUAL(all[i], i);
+}
+
+// More queries than a block: they are taken in another order than they were given.
+void check_many_queries(const Kernels& kernels) {
+    const Table<std::uint8_t> rows(900, 24, 60), queries(500, 24, 60);
+    const Index filtered(kernels, Metric::squared_euclidean, rows.rows(), axes(24, 8, 14, 0.5), 2, {});
+    const Index exhaustive(kernels, Metric::squared_euclidean, rows.rows(), nullptr, 2, {});
+    const Found found = run(filtered, Request{queries.rows(), 7}), wanted = run(exhaustive, Request{queries.rows(), 7});
+    CHECK(found.distances == wanted.distances && found.rows == wanted.rows);
+}
+
 void check_stop_and_failure() {
     const Table<std::uint8_t> rows(300, 40, 200);
-    const Index index(*available_kernels().front(), Metric::squared_euclidean, rows.rows(), nullptr, 1);
+    const Index index(*available_kernels().front(), Metric::squared_euclidean, rows.rows(), nullptr, 1, {});
     std::vector<double> distances(300);
     std::vector<std::int64_t> found(300);
     Answer answer{distances.data(), found.data()};
@@ -174,6 +208,17 @@ void check_stop_and_failure() {
         thrown = true;
     }
     CHECK(thrown && failing.is_stopped());
+
+    // What the watch throws ends the job in the middle of it.
+    Job watched;
+    thrown = false;
+    try {
+        run_blocks(watched, 2, 1000000000, [](const NextBlock& next) { while (next() >= 0) {} },
+                   [](std::int64_t) { throw std::runtime_error("from the watch"); });
+    } catch (const std::runtime_error&) {
+        thrown = true;
+    }
+    CHECK(thrown && watched.is_stopped());
 }
 
 }  // namespace
@@ -185,6 +230,9 @@ int main() {
         check_dtype<std::int8_t>(*kernels);
         check_dtype<float>(*kernels);
         check_dtype<double>(*kernels);
+        check_widest(*kernels);
+        check_far_queries(*kernels);
+        check_many_queries(*kernels);
     }
     check_stop_and_failure();
     return report();

@@ -1,7 +1,7 @@
 """Exact search in one array of rows: the native index behind every estimator.
 
 The index keeps a reference to the rows, not a copy, and adds one quantised projection of each
-(``projection.py`` chooses it, ``src/core/index.hpp`` explains it). Queries pass a filter of
+(``projection.py`` chooses it, ``src/core/bounds.hpp`` explains it). Queries pass a filter of
 integer lower bounds; distances of the survivors are computed from the original values.
 """
 

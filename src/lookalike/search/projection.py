@@ -1,6 +1,6 @@
 """How an index bounds distances cheaply: which axes, how many, how coarse.
 
-The native index (``src/core/index.hpp`` has the algebra) bounds distances by a few projected
+The native index (``src/core/bounds.hpp`` has the algebra) bounds distances by a few projected
 coordinates. Any projection gives exact answers; a good one lets few rows past the bound. It is
 chosen here from a sample of the rows, deterministically.
 """
@@ -17,23 +17,26 @@ from lookalike import _core
 
 Floats = NDArray[np.float32]
 
-# Below this many rows an exhaustive search costs less than the choice of a projection.
-SMALLEST = 256
-SAMPLE_ROWS = 2048
+# Below this many rows an exhaustive search of them all costs less than the choice.
+SMALLEST = 512
+# The sample: so many rows, fewer where they are wide, but never too few.
+SAMPLE_ROWS, SAMPLE_VALUES, FEWEST_SAMPLE_ROWS = 1024, 2**22, 256
 SAMPLE_QUERIES = 64
-MOST_AXES = 144
+MOST_AXES = 128
+# The native filter takes at most this many fine coordinates.
+MOST_FINE = 4096
 FINE_WIDTHS = (16, 24, 32, 40, 48, 64, 80, 96, 128)
-COARSE_WIDTHS = (64, 96, 128, MOST_AXES)
+COARSE_WIDTHS = (64, 96, MOST_AXES)
 # Costs in units of one coordinate of one pair in the filter, measured on AVX2: a coarse bound
 # or an exact distance fetches its row from far memory (a fixed part), then works through bytes.
-COARSE_FETCH, COARSE_COORDINATE = 600.0, 1.5
-EXACT_FETCH, EXACT_BYTE = 1500.0, 4.0
+COARSE_FETCH, COARSE_COORDINATE = 1500.0, 6.0
+EXACT_FETCH, EXACT_BYTE = 2000.0, 4.0
 # Room for rows that lie farther out than any of the sample, before they are clipped.
 HEADROOM = 1.15
 # The native projection takes whole groups of this many columns.
 COLUMN_STEP = 32
 # What quantisation adds to the radius, roughly.
-LOOSENESS = 0.05
+LOOSENESS = 0.1
 
 
 def choose_projection(
@@ -55,23 +58,25 @@ def choose_projection(
     if metric == "manhattan" or n < SMALLEST:
         return None
     rng = np.random.default_rng(random_state)
-    chosen = np.sort(rng.permutation(n)[:SAMPLE_ROWS])
-    sample = rows[chosen].astype(np.float64 if rows.dtype == np.float64 else np.float32)
-    if metric == "cosine":
-        lengths = np.linalg.norm(sample, axis=1, keepdims=True)
-        sample = np.divide(sample, lengths, out=np.zeros_like(sample), where=lengths > 0)
+    size = min(SAMPLE_ROWS, max(FEWEST_SAMPLE_ROWS, SAMPLE_VALUES // d))
+    sample = rows[np.sort(rng.choice(n, size, replace=False, shuffle=False))]
+    sample = sample.astype(np.float64 if rows.dtype == np.float64 else np.float32, copy=False)
     with np.errstate(over="ignore", invalid="ignore"):
+        if metric == "cosine":
+            lengths = np.linalg.norm(sample, axis=1, keepdims=True)
+            sample /= np.where(lengths > 0, lengths, 1)
         mean = sample.mean(axis=0).astype(np.float32)
-        centred = sample.astype(np.float32) - mean
-        size = float(np.abs(centred).max())
-    if not 1e-15 < size < 1e15:  # squares leave the range of float32, or all rows are alike
+        sample -= mean
+        centred = sample.astype(np.float32, copy=False)
+        largest = max(float(centred.max()), -float(centred.min()))
+    if not 1e-15 < largest < 1e15:  # squares leave the range of float32, or all rows are alike
         return None
     # A sample is too small to share among threads: on a busy machine they would wait for each
     # other far longer than the work takes.
     with threadpool_limits(1, user_api="blas"):
         axes = principal_axes(centred, rng)
-        fine, coarse = choose_widths(centred, axes, d * rows.itemsize)
-        return make_projection(centred, mean, axes, fine, coarse, rng)
+        widths = choose_widths(centred, axes, d * rows.itemsize, n)
+        return make_projection(centred, mean, axes, *widths, rng) if widths else None
 
 
 def principal_axes(centred: Floats, rng: np.random.Generator) -> Floats:
@@ -85,7 +90,7 @@ def principal_axes(centred: Floats, rng: np.random.Generator) -> Floats:
     ndarray of shape (d, n_axes), n_axes <= MOST_AXES
     """
     n, d = centred.shape
-    axes: Floats = rng.standard_normal((d, min(MOST_AXES, n, d)), dtype=np.float32)
+    axes: Floats = rng.standard_normal((d, min(MOST_AXES, n // 4, d)), dtype=np.float32)
     covariance = centred.T @ centred if d <= n else None
     for _ in range(3):
         spread = covariance @ axes if covariance is not None else centred.T @ (centred @ axes)
@@ -96,19 +101,21 @@ def principal_axes(centred: Floats, rng: np.random.Generator) -> Floats:
     return principal
 
 
-def choose_widths(centred: Floats, axes: Floats, row_bytes: int) -> tuple[int, int]:
+def choose_widths(
+    centred: Floats, axes: Floats, row_bytes: int, n_rows: int
+) -> tuple[int, int] | None:
     """Choose how many coordinates the fine and the coarse bound have.
 
-    A few rows of the sample play the queries. The distance to their nearest neighbour in the
-    sample is the radius; what share of the rows each bound lets past it, times what a pair costs
-    at each stage, is the cost. In the whole of the rows the radius is smaller, so the share
-    is overestimated, for all widths alike.
+    A few rows of the sample play the queries. What share of the rows each bound lets past their
+    nearest neighbour's distance, times what a pair costs at each stage, is the cost. In the whole
+    of the rows that distance is smaller than in the sample: how it shrinks from an eighth of the
+    sample to all of it tells by how much.
 
     Returns
     -------
     fine, coarse : int
-        ``coarse`` counts the fine coordinates too; equal: no coarse bound. ``fine == d``: no
-        projection either.
+        ``coarse`` counts the fine coordinates too; equal: no coarse bound. ``fine == d``: the
+        rows themselves are quantised, unprojected. None where no bound pays.
     """
     n, d = centred.shape
     queries = centred[:: max(1, n // SAMPLE_QUERIES)][:SAMPLE_QUERIES]
@@ -117,24 +124,30 @@ def choose_widths(centred: Floats, axes: Floats, row_bytes: int) -> tuple[int, i
     distances = squared_distances(queries, centred, query_squares, squares)
     np.put_along_axis(distances, distances.argmin(axis=1)[:, None], np.inf, axis=1)  # itself
     radii = distances.min(axis=1)
+    shrinks = float(np.median(radii / np.maximum(distances[:, ::8].min(axis=1), 1e-30)))
+    radii *= min(1.0, shrinks) ** (np.log(n_rows / n) / np.log(8))
 
     rows_on, queries_on = centred @ axes, queries @ axes
-    shares: dict[int, float] = {d: float(np.mean(distances <= radii[:, None]))}
+    shares: dict[int, float] = {}
+    if d <= MOST_FINE:
+        shares[d] = float(np.mean(distances <= radii[:, None] * (1 + LOOSENESS) ** 2))
     for width in {*FINE_WIDTHS, *COARSE_WIDTHS}:
         if 4 < width < min(d, axes.shape[1] + 2):
             bounds = residual_bounds(queries_on, rows_on, query_squares, squares, width - 1)
             shares[width] = float(np.mean(bounds <= radii[:, None] * (1 + LOOSENESS) ** 2))
 
+    exact = EXACT_FETCH + EXACT_BYTE * row_bytes
+
     def cost(fine: int, coarse: int) -> float:
-        exact = EXACT_FETCH + EXACT_BYTE * row_bytes
         if fine == coarse:
             return fine + shares[fine] * exact
         bound = COARSE_FETCH + COARSE_COORDINATE * coarse
         return fine + shares[fine] * bound + shares[coarse] * exact
 
-    pairs = [(fine, fine) for fine in shares]
-    pairs += [(f, c) for f in shares for c in shares if f < c < d]
-    return min(pairs, key=lambda pair: cost(*pair))
+    pairs = [(fine, coarse) for fine in shares for coarse in shares if fine <= coarse]
+    pairs = [(fine, coarse) for fine, coarse in pairs if coarse < d or fine == d]
+    best = min(pairs, key=lambda pair: cost(*pair), default=None)
+    return best if best is not None and cost(*best) < exact else None
 
 
 def squared_distances(

@@ -1,0 +1,49 @@
+// The search without a filter: every pair.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include "search.hpp"
+#include "topk.hpp"
+
+namespace lookalike {
+
+// Takes a block of rows that fits the cache at a time.
+template <class Pair> class Exhaustive {
+public:
+    using Distance = typename Pair::Distance;
+
+    Exhaustive(const Index& index, const Request& request, const double* query_squares, std::int64_t block, Job& job)
+        : index_(index), request_(request), job_(job), pair_(index, request.queries, query_squares), best_(block, TopK<Distance>(request.k)),
+          block_rows_(std::max<std::int64_t>(16, (1 << 20) / std::max<std::int64_t>(request.queries.d, 1) / 8)) {}
+
+    void run(const std::int64_t* ids, int n, Answer& answer) {
+        const std::int64_t rows = index_.rows().n;
+        for (std::int64_t start = 0; start < rows && !job_.is_stopped(); start += block_rows_) {
+            const std::int64_t stop = std::min(rows, start + block_rows_);
+            for (int i = 0; i < n; ++i) {
+                TopK<Distance>& best = best_[i];
+                for (std::int64_t row = start; row < stop; ++row)
+                    if (!excluded(request_, ids[i], row)) {
+                        best.push(pair_(ids[i], row, best.worst()), row);
+                        ++computed;
+                    }
+            }
+        }
+        for (int i = 0; i < n; ++i)
+            best_[i].take(answer.distances + ids[i] * request_.k, answer.rows + ids[i] * request_.k);
+    }
+
+    std::int64_t computed = 0;
+
+private:
+    const Index& index_;
+    const Request& request_;
+    Job& job_;
+    Pair pair_;
+    std::vector<TopK<Distance>> best_;
+    std::int64_t block_rows_;
+};
+
+}  // namespace lookalike
