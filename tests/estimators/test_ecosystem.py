@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from joblib import cpu_count
+from scipy.sparse import csr_array
 from sklearn import neighbors
 from sklearn.base import clone, is_classifier, is_regressor
 from sklearn.datasets import load_digits
@@ -20,6 +21,7 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.utils import get_tags
 
 from lookalike import KNeighborsClassifier, KNeighborsRegressor, Softmax
+from lookalike.search.handover import HandOverWarning
 from lookalike.search.validation import count_threads
 
 digits = load_digits()
@@ -146,6 +148,22 @@ def test_inside_other_estimators():
     knn = KNeighborsClassifier(3).fit(digits.data[:100], LABELS[:100])
     importance = permutation_importance(knn, digits.data[:100], LABELS[:100], n_repeats=1)
     assert importance.importances_mean[0] == 0  # the corner is blank in every image
+
+
+@both
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda knn: knn.set_params(metric="chebyshev").fit(IMAGES, LABELS),
+        lambda knn: knn.predict(csr_array(digits.data[:5])),
+        lambda knn: knn.explain(csr_array(digits.data[:5])),
+    ],
+)
+def test_what_is_handed_over_is_announced_at_the_callers_line(estimator, call):
+    knn = clone(estimator).fit(IMAGES, LABELS)
+    with pytest.warns(HandOverWarning) as warned:
+        call(knn)
+    assert [warning.filename for warning in warned] == [__file__]
 
 
 @both

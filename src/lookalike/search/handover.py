@@ -7,7 +7,6 @@ radius queries) is its own work here, under the same face.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from sklearn import neighbors
 
+from lookalike.search.notices import warn_caller
 from lookalike.search.table import Neighbors
 
 NATIVE_METRICS = {
@@ -37,14 +37,13 @@ class HandOverWarning(UserWarning):
     """A search is done by scikit-learn, at its speed, and not by the native index."""
 
 
-def announce(what: str, stacklevel: int = 3) -> None:
+def announce(what: str) -> None:
     """Warn that scikit-learn does the work, at the line that asked for it."""
-    warnings.warn(
+    warn_caller(
         f"{what}: the work is handed over to scikit-learn, at its speed. The native index "
         f"searches dense rows with metric in {sorted(NATIVE_METRICS)} or minkowski with p=1 "
         "or 2, without metric_params",
         HandOverWarning,
-        stacklevel=stacklevel,
     )
 
 

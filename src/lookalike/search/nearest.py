@@ -468,7 +468,7 @@ class NearestNeighbors(BaseEstimator):  # type: ignore[misc]
         """The fitted rows in scikit-learn's hands, announced unless `fit` did so."""
         if isinstance(self._searcher, HandedOver):
             return self._searcher
-        announce(what, stacklevel=4)
+        announce(what)
         params = self._handed_over_params()
         if self.algorithm == "auto":  # no tree is worth building for one call
             params["algorithm"] = "brute"
