@@ -141,6 +141,50 @@ def test_groups_progress_and_memory(working_memory: float) -> None:
     assert (len(calls) > 1) == (working_memory < 1)
 
 
+def test_many_queries_tell_their_progress_and_can_be_stopped() -> None:
+    search = fit(ROWS, metric="chebyshev")
+    queries = np.resize(QUERIES, (2500, 7))
+    calls: list[tuple[int, int]] = []
+    found = search.kneighbors(queries, progress=lambda *call: calls.append(call))
+    assert calls == [(1000, 2500), (2000, 2500), (2500, 2500)]
+    few = search.kneighbors(QUERIES)
+    assert_same([part[:11] for part in found], few)
+    assert_same([part[2497:] for part in found], [part[:3] for part in few])
+
+    def press_ctrl_c(done: int, total: int) -> None:
+        assert done == 1000
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        search.kneighbors(queries, progress=press_ctrl_c)
+
+
+def test_n_jobs_set_after_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+    search = fit(ROWS, metric="chebyshev", n_jobs=1)
+    used: list[Any] = []
+    for method in ("kneighbors", "radius_neighbors"):
+        theirs = getattr(neighbors.NearestNeighbors, method)
+
+        def spy(self: Any, *args: Any, theirs: Any = theirs, **kwargs: Any) -> Any:
+            used.append(self.n_jobs)
+            return theirs(self, *args, **kwargs)
+
+        monkeypatch.setattr(neighbors.NearestNeighbors, method, spy)
+    for n_jobs in (1, 3):
+        search.set_params(n_jobs=n_jobs).kneighbors(QUERIES)
+        search.radius_neighbors(QUERIES)
+    assert used == [1, 1, 3, 3]
+
+
+def test_radius_set_after_fit() -> None:
+    search = fit(ROWS, metric="chebyshev", radius=1.5)
+    before = search.radius_neighbors(QUERIES)[1]
+    after = search.set_params(radius=2.0).radius_neighbors(QUERIES)[1]
+    table = pairwise_distances(QUERIES, ROWS, "chebyshev")
+    assert [len(found) for found in before] == (table <= 1.5).sum(axis=1).tolist()
+    assert [len(found) for found in after] == (table <= 2.0).sum(axis=1).tolist()
+
+
 def test_nan_where_the_metric_allows_it() -> None:
     search = fit([[0, 1], [np.nan, 2], [5, 5], [6, 6]], metric="nan_euclidean")
     assert search.kneighbors([[np.nan, 2]], 1)[1] == [[1]]

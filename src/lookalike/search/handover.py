@@ -7,6 +7,7 @@ radius queries) is its own work here, under the same face.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -31,6 +32,9 @@ NATIVE_METRICS = {
 
 MINKOWSKI = {1: "manhattan", 2: "euclidean"}
 """The Minkowski metrics among them, by p."""
+
+MOST_AT_ONCE = 1000
+"""Queries that scikit-learn gets in one call."""
 
 
 class HandOverWarning(UserWarning):
@@ -89,11 +93,12 @@ class HandedOver:
         if query_groups is not None and row_groups is not None:
             spare = int(excluded_counts(query_groups, row_groups).max())
         n_queries, wanted = queries.shape[0], k + spare
-        step = max(1, working_memory // (64 * wanted))
-        tables = []
+        # Progress is told, and Ctrl-C heard, between two calls of scikit-learn only.
+        step = max(1, min(MOST_AT_ONCE, working_memory // (64 * wanted)))
+        searcher, tables = self.on_threads(n_threads), []
         for start in range(0, n_queries, step):
             chunk = slice(start, start + step)
-            distances, indices = self.searcher.kneighbors(queries[chunk], wanted)
+            distances, indices = searcher.kneighbors(queries[chunk], wanted)
             if query_groups is not None and row_groups is not None:
                 same = row_groups[indices] == query_groups[chunk, None]
                 kept = np.argsort(same, axis=1, kind="stable")[:, :k]
@@ -104,6 +109,10 @@ class HandedOver:
                 progress(min(start + step, n_queries), n_queries)
         indices, distances = (np.concatenate(parts) for parts in zip(*tables, strict=True))
         return Neighbors(indices.astype(np.int64), distances.astype(np.float64))
+
+    def on_threads(self, n_threads: int) -> neighbors.NearestNeighbors:
+        """scikit-learn's search, on as many threads as are wanted now."""
+        return copy.copy(self.searcher).set_params(n_jobs=n_threads)
 
     def appended(self, rows: Any, n_threads: int) -> HandedOver:
         """The same search with more rows."""

@@ -19,6 +19,7 @@ from sklearn.utils.validation import check_is_fitted
 from lookalike.search.dtypes import check_magnitude, to_native
 from lookalike.search.groups import encode_groups
 from lookalike.search.handover import HandedOver, announce, excluded_counts, native_metric
+from lookalike.search.radius import RadiusNeighborsMixin
 from lookalike.search.rows import IndexedRows
 from lookalike.search.validation import (
     check_count,
@@ -34,7 +35,7 @@ from lookalike.search.validation import (
 Progress = Callable[[int, int], None]
 
 
-class NearestNeighbors(BaseEstimator):  # type: ignore[misc]
+class NearestNeighbors(RadiusNeighborsMixin, BaseEstimator):  # type: ignore[misc]
     """Exact nearest neighbours of images or rows, as a drop-in for scikit-learn's.
 
     Every answer is exact: distances of integers are computed in integers, those of floats in
@@ -363,72 +364,6 @@ class NearestNeighbors(BaseEstimator):  # type: ignore[misc]
         return (sparse.csr_array if as_array else sparse.csr_matrix)(
             (data.ravel(), indices.ravel(), np.arange(0, n_queries * k + 1, k)),
             shape=(n_queries, self.n_samples_fit_),
-        )
-
-    def radius_neighbors(
-        self,
-        X: Any = None,
-        radius: float | None = None,
-        return_distance: bool = True,
-        sort_results: bool = False,
-    ) -> Any:
-        """Find the rows within a radius of each query; handed over to scikit-learn.
-
-        Parameters
-        ----------
-        X : array-like as in `fit`, default=None
-            None is leave-one-out.
-        radius : float, default=None
-            None is the estimator's own.
-        return_distance : bool, default=True
-        sort_results : bool, default=False
-            Whether the nearest come first.
-
-        Returns
-        -------
-        distances : ndarray of shape (n_queries,) of float arrays
-            Only if `return_distance`.
-        indices : ndarray of shape (n_queries,) of integer arrays
-
-        Warns
-        -----
-        HandOverWarning
-            Where the metric is a native one.
-        """
-        check_is_fitted(self)
-        queries = None if X is None else self._validate_like_fitted(X)
-        return self._hand_over("radius_neighbors").searcher.radius_neighbors(
-            queries, radius, return_distance, sort_results
-        )
-
-    def radius_neighbors_graph(
-        self,
-        X: Any = None,
-        radius: float | None = None,
-        mode: str = "connectivity",
-        sort_results: bool = False,
-    ) -> Any:
-        """The rows within a radius as a sparse graph; handed over to scikit-learn.
-
-        Parameters
-        ----------
-        X, radius, sort_results
-            As in `radius_neighbors`.
-        mode : {"connectivity", "distance"}, default="connectivity"
-
-        Returns
-        -------
-        graph : CSR matrix of shape (n_queries, n_samples_fit)
-
-        Warns
-        -----
-        HandOverWarning
-            Where the metric is a native one.
-        """
-        check_is_fitted(self)
-        queries = None if X is None else self._validate_like_fitted(X)
-        return self._hand_over("radius_neighbors_graph").searcher.radius_neighbors_graph(
-            queries, radius, mode, sort_results
         )
 
     def __sklearn_tags__(self) -> Any:

@@ -1,0 +1,115 @@
+"""Radius queries: the native index looks for nearest rows only, so scikit-learn answers them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sklearn.utils.validation import check_is_fitted
+
+from lookalike.search.handover import HandedOver
+from lookalike.search.validation import count_threads
+
+
+class RadiusNeighborsMixin:
+    """`radius_neighbors` and its graph, for `NearestNeighbors`."""
+
+    radius: float
+    n_jobs: int | None
+
+    def radius_neighbors(
+        self,
+        X: Any = None,
+        radius: float | None = None,
+        return_distance: bool = True,
+        sort_results: bool = False,
+    ) -> Any:
+        """Find the rows within a radius of each query; handed over to scikit-learn.
+
+        Parameters
+        ----------
+        X : array-like as in `fit`, default=None
+            None is leave-one-out.
+        radius : float, default=None
+            None is the estimator's own.
+        return_distance : bool, default=True
+        sort_results : bool, default=False
+            Whether the nearest come first.
+
+        Returns
+        -------
+        distances : ndarray of shape (n_queries,) of float arrays
+            Only if `return_distance`.
+        indices : ndarray of shape (n_queries,) of integer arrays
+
+        Raises
+        ------
+        ValueError, TypeError, NotFittedError
+            As `kneighbors`, of the queries.
+
+        Warns
+        -----
+        HandOverWarning
+            Where the metric is a native one.
+
+        Examples
+        --------
+        >>> import warnings
+        >>> from lookalike import NearestNeighbors
+        >>> search = NearestNeighbors().fit([[0], [1], [5]])
+        >>> with warnings.catch_warnings(action="ignore"):
+        ...     search.radius_neighbors([[4]], 3, return_distance=False)
+        array([array([1, 2])], dtype=object)
+        """
+        return self._search_radius(
+            "radius_neighbors",
+            X,
+            radius,
+            return_distance=return_distance,
+            sort_results=sort_results,
+        )
+
+    def radius_neighbors_graph(
+        self,
+        X: Any = None,
+        radius: float | None = None,
+        mode: str = "connectivity",
+        sort_results: bool = False,
+    ) -> Any:
+        """The rows within a radius as a sparse graph; handed over to scikit-learn.
+
+        Parameters
+        ----------
+        X, radius, sort_results
+            As in `radius_neighbors`.
+        mode : {"connectivity", "distance"}, default="connectivity"
+
+        Returns
+        -------
+        graph : CSR matrix of shape (n_queries, n_samples_fit)
+
+        Raises
+        ------
+        ValueError, TypeError, NotFittedError
+            As `radius_neighbors`; or if mode is unknown.
+
+        Warns
+        -----
+        HandOverWarning
+            Where the metric is a native one.
+        """
+        return self._search_radius(
+            "radius_neighbors_graph", X, radius, mode=mode, sort_results=sort_results
+        )
+
+    def _search_radius(self, method: str, X: Any, radius: float | None, **options: Any) -> Any:
+        check_is_fitted(self)
+        queries = None if X is None else self._validate_like_fitted(X)
+        searcher = self._hand_over(method).on_threads(count_threads(self.n_jobs))
+        radius = self.radius if radius is None else radius
+        return getattr(searcher, method)(queries, radius, **options)
+
+    def _validate_like_fitted(self, X: Any) -> Any:
+        raise NotImplementedError
+
+    def _hand_over(self, what: str) -> HandedOver:
+        raise NotImplementedError
