@@ -8,6 +8,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import pandas as pd
@@ -20,6 +21,7 @@ from sklearn.exceptions import NotFittedError
 
 from lookalike import NearestNeighbors
 from lookalike.search import rows as rows_module
+from lookalike.search.index import ExactIndex
 
 
 @pytest.fixture(scope="module")
@@ -216,6 +218,25 @@ class TestGrowingAndForgetting:
         distances, indices = search.kneighbors([[0.1], [-100], [200], [7]])
         assert indices.ravel().tolist() == [2, 1, 0, 3]
         assert distances.ravel().tolist() == [0, 0, 0, 0]
+
+    def test_rows_added_bit_by_bit_are_filtered_as_if_fitted_at_once(self, images: Any) -> None:
+        builds: list[int] = []
+
+        def build(rows: Any, *args: Any, **kwargs: Any) -> Any:
+            builds.append(len(rows))
+            return ExactIndex(rows, *args, **kwargs)
+
+        search = NearestNeighbors()
+        with patch.object(rows_module, "ExactIndex", build):
+            for start in range(0, 1600, 50):
+                search.partial_fit(images[start : start + 50])
+        assert builds == [50, 150, 350, 750, 1550]
+        grown, at_once = (
+            each._searcher._indexes[np.dtype(np.uint8)].nbytes
+            for each in (search, NearestNeighbors().fit(images[:1600]))
+        )
+        # The filter takes some bytes a row; the index over the first 50 rows needed none.
+        assert grown > at_once / 2 > 1600 * 4
 
     def test_a_failed_change_leaves_the_old_state_whole(self, images: Any) -> None:
         search = NearestNeighbors().fit(images[:100])

@@ -48,9 +48,13 @@ class IndexedRows:
         self.rows = rows
         self.metric = metric
         self._indexes: dict[np.dtype[Any], ExactIndex] = {}
+        self._n_built = len(rows)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_indexes": {}}
+        return {"rows": self.rows, "metric": self.metric}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(**state)  # type: ignore[misc]
 
     def build(self, n_threads: int) -> IndexedRows:
         """Build the index over the rows now, so that no search has to."""
@@ -81,19 +85,27 @@ class IndexedRows:
         )
 
     def appended(self, rows: NDArray[Any], n_threads: int) -> IndexedRows:
-        """The same search with more rows; the index grows where their values fit its dtype."""
+        """The same search with more rows; the index grows where their values fit its dtype.
+
+        An index keeps the projection that suited its first rows, and may have none if those
+        were few. Built anew whenever the rows have doubled, it suits them, and all builds
+        together take no longer than two of the last.
+        """
         fitting = exactly(rows, self.rows.dtype)
         rows = rows if fitting is None else fitting
         dtype = common_dtype(self.rows.dtype, rows.dtype)
-        # The index moves to the grown rows. Should it fail on its way it is lost, and these
-        # rows, still whole, build theirs again.
-        index = None if fitting is None else self._indexes.pop(dtype, None)
+        index = None
+        if fitting is not None and len(self.rows) + len(rows) <= 2 * self._n_built:
+            # The index moves to the grown rows. Should it fail on its way it is lost, and these
+            # rows, still whole, build theirs again.
+            index = self._indexes.pop(dtype, None)
         if index is None:
             grown = np.concatenate([self.rows, rows], dtype=dtype)
             return IndexedRows(grown, self.metric).build(n_threads)
         index.append(rows, n_threads=n_threads)
         moved = IndexedRows(index.rows, self.metric)
         moved._indexes[dtype] = index
+        moved._n_built = self._n_built
         return moved
 
     def kept(self, keep: NDArray[np.bool_], n_threads: int) -> IndexedRows:
