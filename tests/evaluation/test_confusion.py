@@ -54,3 +54,40 @@ def test_picture_without_an_error(tmp_path: Path) -> None:
     ConfusionMatrix(np.diag([3, 4, 5]), ("a", "b", "c")).save_png(path)
     with Image.open(path) as picture:
         picture.load()
+
+
+def many_classes(n_classes: int, n_confusions: int) -> ConfusionMatrix:
+    """Classes of 5 images, all right but for as many random confusions of 1 to 4 images."""
+    rng = np.random.default_rng(0)
+    counts = np.diag(np.full(n_classes, 5))
+    cells = rng.choice(n_classes * (n_classes - 1), n_confusions, replace=False)
+    rows, columns = np.divmod(cells, n_classes - 1)
+    columns += columns >= rows  # skips the diagonal
+    counts[rows, columns] = rng.integers(1, 5, n_confusions)
+    return ConfusionMatrix(counts, tuple(map(str, range(n_classes))))
+
+
+@pytest.mark.parametrize("n_classes", [41, 1000, 3000])
+def test_picture_of_many_classes_has_one_size_and_shows_every_confusion(
+    n_classes: int, tmp_path: Path
+) -> None:
+    blues = []
+    for n_confusions in (0, 1, 25):
+        path = tmp_path / f"{n_confusions}.png"
+        many_classes(n_classes, n_confusions).save_png(path)
+        with Image.open(path) as picture:
+            assert picture.size == (1320, 1200)
+            # the matrix without title, the left labels and the colour bar
+            pixels = np.asarray(picture.convert("RGB"))[80:-120, 120:1050].astype(int)
+        blues.append(np.count_nonzero(pixels[..., 2] > pixels[..., 0] + 20))
+    assert blues[0] == 0
+    one, few = blues[1:]
+    assert one >= 9  # a dot of 3 pixels a side at the least
+    assert 10 * one < few < 40 * one
+
+
+def test_longest_names_are_shortened_in_the_picture(tmp_path: Path) -> None:
+    path = tmp_path / "matrix.png"
+    ConfusionMatrix(np.eye(2, dtype=np.int64), ("x" * 100_000, "y")).save_png(path)
+    with Image.open(path) as picture:
+        assert max(picture.size) < 2000
