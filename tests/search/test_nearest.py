@@ -325,6 +325,61 @@ class TestStateInThreadsAndProcesses:
             for found in pool.map(shared.kneighbors, [queries] * 32):
                 assert_same(found, expected)
 
+    def test_a_search_under_way_keeps_its_index(
+        self, search: NearestNeighbors, images: Any
+    ) -> None:
+        queries, native_query = images[1000:1100], ExactIndex.query
+        expected = search.kneighbors(queries)
+        searched: list[ExactIndex] = []
+
+        def query(index: ExactIndex, *args: Any, **kwargs: Any) -> Any:
+            """Search only after another thread has added rows and forgotten some."""
+            searched.append(index)
+            if len(searched) == 1:
+                with ThreadPoolExecutor(1) as pool:
+                    pool.submit(search.partial_fit, queries).result(60)
+                    pool.submit(search.remove, range(500)).result(60)
+            assert len(index.rows) == 1000 if len(searched) == 1 else 600
+            return native_query(index, *args, **kwargs)
+
+        with patch.object(ExactIndex, "query", query):
+            assert_same(search.kneighbors(queries), expected)
+            distances, indices = search.kneighbors(queries, 1)
+        assert not distances.any()
+        np.testing.assert_array_equal(indices.ravel(), np.arange(500, 600))
+        assert searched[0] is not searched[1]
+        # Nothing searches any more, so the next rows go into the index that is there.
+        search.partial_fit(images[:10])
+        assert search._searcher._indexes[np.dtype(np.uint8)] is searched[1]
+        assert not rows_module._searches
+
+    def test_rows_are_added_while_threads_search(self, images: Any) -> None:
+        queries = images[1000:1200]
+        fitted = {n: NearestNeighbors().fit(images[:n]) for n in range(600, 1000, 20)}
+        answers = {n: search.kneighbors(queries) for n, search in fitted.items()}
+        shared = NearestNeighbors().fit(images[:600])
+        done = threading.Event()
+
+        def search_on() -> int:
+            found = 0
+            while not done.is_set() or not found:
+                distances, indices = shared.kneighbors(queries)
+                assert any(
+                    np.array_equal(distances, expected[0]) and np.array_equal(indices, expected[1])
+                    for expected in answers.values()
+                )
+                assert shared.kneighbors_graph(queries[:1]).shape[1] in answers
+                found += 1
+            return found
+
+        with ThreadPoolExecutor(3) as pool:
+            searches = [pool.submit(search_on) for _ in range(3)]
+            for n in range(600, 980, 20):
+                shared.partial_fit(images[n : n + 20])
+            done.set()
+            assert all(search.result(60) for search in searches)
+        assert_same(shared.kneighbors(queries), answers[980])
+
     @pytest.mark.skipif(
         "fork" not in multiprocessing.get_all_start_methods(), reason="this system can not fork"
     )

@@ -93,8 +93,10 @@ class NearestNeighbors(RadiusNeighborsMixin, BaseEstimator):  # type: ignore[mis
     rows; where the rows' dtype does not hold them exactly both are compared in float32 or
     float64, which costs a copy of the rows in that dtype, made once.
 
-    Several threads may search one fitted object at once. `fit`, `partial_fit` and `remove`
-    must not run while others search. Should one of them fail, the object stays as it was.
+    Several threads may search one fitted object at once, also while one thread adds rows by
+    `partial_fit` or takes some away by `remove`: a search finds either all of that change or
+    nothing of it. `fit` must not run while others search. Should one of the three fail, the
+    object stays as it was.
 
     Examples
     --------
@@ -185,7 +187,8 @@ class NearestNeighbors(RadiusNeighborsMixin, BaseEstimator):  # type: ignore[mis
     def partial_fit(self, X: Any, y: Any = None) -> Self:
         """Add rows after those fitted so far; the first call is `fit`.
 
-        Every call copies the rows it finds, so many rows are better added in few calls.
+        Every call copies the rows it finds, and builds the index anew if they have doubled or if
+        another thread is searching, so many rows are better added in few calls.
 
         Parameters
         ----------
@@ -309,7 +312,8 @@ class NearestNeighbors(RadiusNeighborsMixin, BaseEstimator):  # type: ignore[mis
         queries = searcher.rows if X is None else self._validate_like_fitted(X)
         if sparse.issparse(queries):
             searcher = self._hand_over("sparse queries")
-        n_queries, n_rows = queries.shape[0], self.n_samples_fit_
+        # Not n_samples_fit_: another thread may add rows meanwhile.
+        n_queries, n_rows = queries.shape[0], searcher.rows.shape[0]
         query_groups = row_groups = excluded = None
         if X is None or exclude is not None:
             query_groups, row_groups = encode_groups(
@@ -356,14 +360,15 @@ class NearestNeighbors(RadiusNeighborsMixin, BaseEstimator):  # type: ignore[mis
                 'Unsupported mode, must be one of "connectivity", or "distance" but got '
                 f'"{mode}" instead'
             )
-        distances, indices = self.kneighbors(X, n_neighbors)
+        fitted = copy.copy(self)  # whose rows stay, whatever another thread does
+        distances, indices = fitted.kneighbors(X, n_neighbors)
         data = distances if mode == "distance" else np.ones_like(distances)
         n_queries, k = indices.shape
         # scikit-learn's releases differ in which of SciPy's two interfaces they return.
         as_array = get_config().get("sparse_interface") == "sparray"
         return (sparse.csr_array if as_array else sparse.csr_matrix)(
             (data.ravel(), indices.ravel(), np.arange(0, n_queries * k + 1, k)),
-            shape=(n_queries, self.n_samples_fit_),
+            shape=(n_queries, fitted.n_samples_fit_),
         )
 
     def __sklearn_tags__(self) -> Any:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -19,18 +21,22 @@ from lookalike.search.index import ExactIndex
 from lookalike.search.table import Neighbors
 
 # One lock for all builds keeps the objects themselves free of locks, which can not be
-# pickled; a build uses all its threads anyway. A child process starts with a fresh one, as
-# the thread that held it in the parent does not live there.
+# pickled; a build uses all its threads anyway. So does one count of the searches under way in
+# each `IndexedRows`, by its id: `appended` takes its index only while there are none. A child
+# process starts with fresh ones, as the threads of the parent do not live there.
 _building = threading.Lock()
+_counting = threading.Lock()
+_searches: Counter[int] = Counter()
 
 
-def _renew_lock() -> None:
-    global _building
-    _building = threading.Lock()
+def _start_afresh() -> None:
+    global _building, _counting
+    _building, _counting = threading.Lock(), threading.Lock()
+    _searches.clear()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_renew_lock)
+    os.register_at_fork(after_in_child=_start_afresh)
 
 
 class IndexedRows:
@@ -74,22 +80,24 @@ class IndexedRows:
     ) -> Neighbors:
         """Find the k nearest rows of each query, which may have any native dtype."""
         queries = self._comparable(queries)
-        return self._index(queries.dtype, n_threads).query(
-            queries,
-            k,
-            query_groups=query_groups,
-            row_groups=row_groups,
-            n_threads=n_threads,
-            working_memory=working_memory,
-            progress=progress,
-        )
+        with self._searching():
+            return self._index(queries.dtype, n_threads).query(
+                queries,
+                k,
+                query_groups=query_groups,
+                row_groups=row_groups,
+                n_threads=n_threads,
+                working_memory=working_memory,
+                progress=progress,
+            )
 
     def appended(self, rows: NDArray[Any], n_threads: int) -> IndexedRows:
         """The same search with more rows; the index grows where their values fit its dtype.
 
         An index keeps the projection that suited its first rows, and may have none if those
         were few. Built anew whenever the rows have doubled, it suits them, and all builds
-        together take no longer than two of the last.
+        together take no longer than two of the last. It is also built anew where a search goes
+        on in these rows, which keeps its index as it is.
         """
         fitting = exactly(rows, self.rows.dtype)
         rows = rows if fitting is None else fitting
@@ -98,7 +106,8 @@ class IndexedRows:
         if fitting is not None and len(self.rows) + len(rows) <= 2 * self._n_built:
             # The index moves to the grown rows. Should it fail on its way it is lost, and these
             # rows, still whole, build theirs again.
-            index = self._indexes.pop(dtype, None)
+            with _counting:
+                index = None if _searches[id(self)] else self._indexes.pop(dtype, None)
         if index is None:
             grown = np.concatenate([self.rows, rows], dtype=dtype)
             return IndexedRows(grown, self.metric).build(n_threads)
@@ -120,6 +129,19 @@ class IndexedRows:
             if converted is not None:
                 return converted
         return queries.astype(np.float64)
+
+    @contextmanager
+    def _searching(self) -> Iterator[None]:
+        """Meanwhile no index that was here before is changed or taken away."""
+        with _counting:
+            _searches[id(self)] += 1
+        try:
+            yield
+        finally:
+            with _counting:
+                _searches[id(self)] -= 1
+                if not _searches[id(self)]:
+                    del _searches[id(self)]
 
     def _index(self, dtype: np.dtype[Any], n_threads: int) -> ExactIndex:
         if dtype not in self._indexes:
