@@ -12,8 +12,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
+from lookalike.cli.screen import INDENT, Screen
+from lookalike.cli.tour.confusion import Confusion, _Layout
+from lookalike.evaluation.confusion import ConfusionMatrix
 from lookalike.images import store
 from lookalike.images.catalogue import CATALOGUE
 
@@ -168,15 +173,63 @@ def test_colour_images_named_classes_and_no_mistake(tmp_path: Path, invoke: Run)
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["confusion.png", "report.json"]
 
 
+def save_many_classes(path: Path, n_classes: int) -> None:
+    """Write 5 images of each class: 4 equal ones and one that is like the next class."""
+    labels = np.repeat(np.arange(n_classes), 5)
+    shown = labels + (np.arange(len(labels)) % 5 == 4)
+    images = np.stack([shown // 100, shown % 100], axis=1).astype(np.uint8)
+    np.savez(path, images=images.reshape(-1, 1, 2), labels=labels)
+
+
 def test_matrix_too_wide_says_so(tmp_path: Path, invoke: Run) -> None:
-    labels = np.repeat(np.arange(40), 5)
-    path = tmp_path / "many.npz"
-    np.savez(path, images=np.tile(labels.astype(np.uint8)[:, None, None], (1, 4, 4)), labels=labels)
-    result = invoke("tour", "--data", path)
+    save_many_classes(tmp_path / "many.npz", 40)
+    result = invoke("tour", "--data", tmp_path / "many.npz")
     assert result.exit_code == 0, result.stderr
     assert "The matrix of 40 classes is wider than the 80 columns" in result.stdout
-    assert "Highest error rates: 0 (0.0%), 1 (0.0%), 2 (0.0%)." in result.stdout
+    assert re.search(r"Highest error rates: \d+ \(100\.0%\), ", result.stdout)
     assert "30 more classes are not shown" in " ".join(result.stdout.split())
+
+
+def test_thousand_classes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, invoke: Run) -> None:
+    def fail(*_: object) -> None:
+        raise AssertionError("a million cells are made for a table that does not fit")
+
+    monkeypatch.setattr("lookalike.cli.tour.confusion._cell", fail)
+    save_many_classes(tmp_path / "many.npz", 1000)
+    result = invoke("tour", "--data", tmp_path / "many.npz", "--out", tmp_path / "out")
+    assert result.exit_code == 0, result.stderr
+    assert "The matrix of 1,000 classes is wider than the 80 columns" in result.stdout
+    assert "990 more classes are not shown" in " ".join(result.stdout.split())
+    names = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert names == ["confusion.png", "mistakes.png", "report.json"]
+    check_report(json.loads((tmp_path / "out" / "report.json").read_text()), STEPS)
+    with Image.open(tmp_path / "out" / "confusion.png") as picture:
+        assert max(picture.size) < 1500
+
+
+@given(
+    st.lists(st.text("ab狐$[ ", min_size=1, max_size=25), min_size=1, max_size=12),
+    st.integers(0, 2_000_000),
+)
+def test_matrix_is_shown_where_it_just_fits(names: list[str], most: int) -> None:
+    counts = np.zeros((len(names), len(names)), dtype=np.int64)
+    counts[0, -1] = most
+    step = Confusion()
+    step.matrix = ConfusionMatrix(counts, tuple(names))
+    layout = _Layout.of(step.matrix)
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        for columns in (layout.width + INDENT, layout.width + INDENT - 1):
+            monkeypatch.setenv("COLUMNS", str(columns))
+            screen = Screen(as_json=False)
+            with screen.out.capture() as capture:
+                step.show(screen)
+            fits = columns == layout.width + INDENT
+            assert ("is wider than" not in " ".join(capture.get().split())) == fits
+    table = step._table(layout, greys=False)
+    assert screen.out.measure(table, options=screen.out.options.update(width=500)) == (
+        layout.width,
+        layout.width,
+    )
 
 
 @pytest.mark.mnist

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from rich.cells import cell_len
 from rich.style import Style
 from rich.table import Table
 from rich.text import Text
@@ -14,10 +15,11 @@ from rich.text import Text
 from lookalike.cli.drawing import shows_greys
 from lookalike.cli.screen import INDENT, Bar, Screen
 from lookalike.cli.tour.step import Step, Tour
-from lookalike.evaluation.confusion import ConfusionMatrix
+from lookalike.evaluation.confusion import ConfusionMatrix, shorten
 
 _N_LARGEST = 3
 _LONGEST_NAME = 20
+_WRONG_WIDTH, _RATE_WIDTH = 8, 6
 
 
 class Confusion(Step):
@@ -46,13 +48,13 @@ class Confusion(Step):
         }
 
     def show(self, screen: Screen) -> None:
-        table = self._table(screen)
-        if screen.out.measure(table).minimum + INDENT <= screen.out.width:
-            screen.say(table)
+        layout = _Layout.of(self.matrix)
+        if layout.width + INDENT <= screen.out.width:
+            screen.say(self._table(layout, greys=shows_greys(screen.out)))
             screen.say("A line is a true class, a column what it was taken for.", style="dim")
         else:
             screen.say(
-                f"The matrix of {len(self.matrix.class_names)} classes is wider than the "
+                f"The matrix of {len(self.matrix.class_names):,} classes is wider than the "
                 f"{screen.out.width} columns here; --out saves it as a picture, --json prints it."
             )
             screen.say(Text(f"Highest error rates: {self._highest_rates()}."))
@@ -74,34 +76,50 @@ class Confusion(Step):
         highest = sorted(known, key=lambda code: -rates[code])[:_N_LARGEST]
         return ", ".join(f"{names[code]} ({rates[code]:.1%})" for code in highest)
 
-    def _table(self, screen: Screen) -> Table:
-        matrix = self.matrix
-        cell_width = max(len(f"{matrix.counts.max():,}"), len(str(len(matrix.counts) - 1)))
-        names: Sequence[str] = matrix.class_names
-        heads: Sequence[str] = names
-        if max(map(len, names)) > cell_width:  # long names head no column, numbers do
-            heads = [str(code) for code in range(len(names))]
-            names = [f"{code} {_shortened(name)}" for code, name in enumerate(names)]
+    def _table(self, layout: _Layout, *, greys: bool) -> Table:
+        matrix, rates = self.matrix, self.matrix.error_rates.tolist()
         table = Table(box=None, padding=(0, 1, 0, 0), show_edge=False, header_style="bold")
-        table.add_column(Text("true"), style="bold", no_wrap=True)
-        for head in heads:
-            table.add_column(Text(head), justify="right", no_wrap=True, width=cell_width)
-        table.add_column("wrong", justify="right", no_wrap=True, width=8)
-        table.add_column("error", justify="right", no_wrap=True)
+        table.add_column("true", style="bold", no_wrap=True, width=layout.name_width)
+        for head in layout.heads:
+            table.add_column(Text(head), justify="right", no_wrap=True, width=layout.cell_width)
+        table.add_column("wrong", justify="right", no_wrap=True, width=_WRONG_WIDTH)
+        table.add_column("error", justify="right", no_wrap=True, width=_RATE_WIDTH)
         worst = max((c.n for c in matrix.largest(1)), default=1)
-        greys = shows_greys(screen.out)
-        for i, name in enumerate(names):
+        for i, (name, rate, n_wrong) in enumerate(
+            zip(layout.names, rates, matrix.n_wrong.tolist(), strict=True)
+        ):
             cells = [
-                _cell(int(count), i == j, int(count) / worst, greys)
-                for j, count in enumerate(matrix.counts[i])
+                _cell(count, i == j, count / worst, greys)
+                for j, count in enumerate(matrix.counts[i].tolist())
             ]
-            rate = "" if math.isnan(matrix.error_rates[i]) else f"{matrix.error_rates[i]:.1%}"
-            table.add_row(Text(name), *cells, f"{matrix.n_wrong[i]:,}", rate)
+            rate_text = "" if math.isnan(rate) else f"{rate:.1%}"
+            table.add_row(Text(name), *cells, f"{n_wrong:,}", rate_text)
         return table
 
 
-def _shortened(name: str) -> str:
-    return name if len(name) <= _LONGEST_NAME else name[: _LONGEST_NAME - 1] + "…"
+class _Layout(NamedTuple):
+    """How wide the table is; known before its cells are made, of which there may be millions."""
+
+    names: Sequence[str]
+    heads: Sequence[str]
+    name_width: int
+    cell_width: int
+
+    @classmethod
+    def of(cls, matrix: ConfusionMatrix) -> _Layout:
+        names: Sequence[str] = matrix.class_names
+        heads: Sequence[str] = names
+        cell_width = max(len(f"{matrix.counts.max():,}"), len(str(len(names) - 1)))
+        if max(map(cell_len, names)) > cell_width:  # long names head no column, numbers do
+            heads = [str(code) for code in range(len(names))]
+            names = [f"{code} {shorten(name, _LONGEST_NAME)}" for code, name in enumerate(names)]
+        return cls(names, heads, max(map(cell_len, ["true", *names])), cell_width)
+
+    @property
+    def width(self) -> int:
+        """Columns of the terminal; each of the table's has one more, between it and the next."""
+        widths = [self.name_width, *[self.cell_width] * len(self.heads), _WRONG_WIDTH, _RATE_WIDTH]
+        return sum(widths) + len(widths)
 
 
 def _cell(count: int, is_right: bool, share: float, greys: bool) -> Text:
