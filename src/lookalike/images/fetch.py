@@ -7,7 +7,6 @@ download, and however many run at once, a file that is in its place is right.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import queue
 import tempfile
@@ -207,12 +206,11 @@ def _progress_bar(progress: bool) -> Iterator[Progress | None]:
         yield bar
 
 
-def _reason(error: Exception) -> str:
-    """Say in few words why a request failed: the innermost cause that has any."""
-    with contextlib.suppress(AttributeError, IndexError):
-        # requests wraps urllib3's error, and that the socket's
-        error = error.args[0].reason
-    return f"{type(error).__name__}: {error}"
+def _reason(error: BaseException) -> str:
+    """Say in few words why a request failed: the innermost cause, which two libraries wrapped."""
+    while inner := error.__cause__ or error.__context__:
+        error = inner
+    return getattr(error, "strerror", None) or f"{type(error).__name__}: {error}"
 
 
 def _not_downloadable(name: str, filename: str, failures: dict[str, str]) -> DatasetNotFoundError:
