@@ -10,9 +10,10 @@ bin := $(abspath $(VENV))/bin
 pip_install := $(bin)/pip install --quiet --no-compile --disable-pip-version-check
 export PATH := $(bin):$(PATH)
 
+# What the virtual environment holds; an empty file there says that it holds it.
 installed := $(VENV)/installed
 tools := $(VENV)/tools
-peers := $(VENV)/peers
+extra = $(VENV)/$(1).extra
 native_tests := native clang sanitize threads emulate aarch64
 
 .PHONY: tour test bench check lint types warnings $(native_tests) stub clean
@@ -21,18 +22,17 @@ native_tests := native clang sanitize threads emulate aarch64
 tour: $(installed)
 	$(bin)/lookalike tour $(ARGS)
 
-test: $(installed)
+test: $(call extra,test)
 	$(bin)/pytest $(ARGS)
 
-bench: $(peers)
+bench: $(call extra,bench)
 	$(bin)/python benchmarks/search.py $(ARGS)
 
 # The tests come last, so that their count is the last line.
 check: lint types warnings $(native_tests) test
 
 # The package in a virtual environment of its own. Python sources are used where they lie; a
-# change of the native ones, or of what is required, installs again. (nanobind itself is for the
-# test that compares the stub with the module.)
+# change of the native ones, or of what is required, installs again.
 $(installed): pyproject.toml CMakeLists.txt $(wildcard src/core/*)
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit( \
 		"lookalike needs Python 3.11 or newer; name one: make PYTHON=python3.12 ...")'
@@ -40,25 +40,29 @@ $(installed): pyproject.toml CMakeLists.txt $(wildcard src/core/*)
 		pathlib.Path(sysconfig.get_path("include"), "Python.h").exists() or sys.exit( \
 		"this Python has no C headers (Debian: apt-get install python3-dev)")'
 	$(PYTHON) -m venv $(VENV)
-	$(pip_install) --editable '.[test,lint]' nanobind
+	$(pip_install) --editable .
 	@touch $@
 
-# The peers that the benchmarks measure beside ours.
-$(peers): $(installed)
-	$(pip_install) --editable '.[bench]'
+# What an extra of pyproject.toml asks for. It is read from there, for installing the package with
+# the extra would build the package again.
+$(VENV)/%.extra: $(installed)
+	$(bin)/python -c 'import tomllib; project = tomllib.load(open("pyproject.toml", "rb"))["project"]; \
+		print(*project["optional-dependencies"]["$*"], sep="\n")' > $@.txt
+	$(pip_install) --requirement $@.txt
 	@touch $@
 
 # What builds native code outside of pip.
 $(tools): $(installed)
-	$(pip_install) 'cmake>=3.25' ninja
+	$(pip_install) 'cmake>=3.25' ninja nanobind
 	@touch $@
 
-lint: $(installed)
+lint: $(call extra,lint)
 	$(bin)/ruff check .
 	$(bin)/ruff format --check .
 
-types: $(installed)
+types: $(call extra,lint)
 	$(bin)/mypy
+	cd benchmarks && $(bin)/mypy --strict --ignore-missing-imports search.py startup.py
 
 # The whole extension with warnings as errors. Not so where it is installed: a newcomer's newer
 # compiler knows newer warnings, and must not fail.
@@ -92,7 +96,7 @@ comma := ,
 
 # The types of the native module, after a change of bindings.cpp.
 stub := src/lookalike/_core.pyi
-stub: $(tools)
+stub: $(tools) $(call extra,lint)
 	$(bin)/python -m nanobind.stubgen --quiet --module lookalike._core --output-file $(VENV)/_core.pyi
 	printf '# %s\n' 'Generated from src/core/bindings.cpp by `make stub`.' \
 		'ruff: noqa: C408' 'mypy: disable-error-code="type-arg"' | cat - $(VENV)/_core.pyi > $(stub)

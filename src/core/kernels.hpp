@@ -93,7 +93,7 @@ struct Kernels {
 // At most this many fine coordinates: all sums of products of bytes stay below 2^29.
 constexpr int kMostFine = 4096;
 
-constexpr std::int64_t kProjectionBlock = 256;
+constexpr std::int64_t kProjectionBlock = 128;
 constexpr int kColumnStep = 32;  // two of the widest vectors
 
 template <class T> const auto& distances_of(const Kernels& kernels);

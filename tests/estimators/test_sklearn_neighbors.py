@@ -22,10 +22,6 @@ LEFT_OUT = {
     "test_neighbors_minkowski_semimetric_algo_warn": (
         "reads the private attribute _fit_method; the warning is in test_bad_input.py"
     ),
-    "test_kneighbors_regressor_sparse": (
-        "wants precomputed distances in DOK and BSR matrices refused by the search; the rest "
-        "of it is in test_against_sklearn.py"
-    ),
 }
 
 # Other metrics than the native ones are announced. The tests also run scikit-learn's own radius

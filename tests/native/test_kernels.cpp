@@ -149,7 +149,7 @@ void check_coarse(const Kernels& kernels) {
 }
 
 void check_project(const Kernels& kernels) {
-    for (const std::int64_t d : {1, 15, 256, 257, 700})
+    for (const std::int64_t d : {1, 15, 128, 129, 700})
         for (const int n_rows : {1, 3, 4, 6, 13})
             for (const int columns : {kColumnStep, 3 * kColumnStep}) {
                 const auto rows = values<float>(n_rows * d, 0), basis = values<float>(d * columns, 0);
