@@ -1,6 +1,7 @@
 """Which dtype numbers are searched in: the documented table, and that no value changes."""
 
 import tracemalloc
+import warnings
 from typing import Any
 from unittest.mock import patch
 
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as nps
+from sklearn.exceptions import DataConversionWarning
 
 from lookalike import NearestNeighbors
 from lookalike.search.dtypes import NATIVE, common_dtype, exactly, to_native
@@ -110,6 +112,36 @@ def _peak_memory(array: Any) -> tuple[Any, int]:
         return exactly(array, np.uint8), tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
+
+
+@pytest.mark.parametrize(
+    ("rows", "queries", "common", "mib"),
+    [
+        ("float32", "float64", "float64", 2),
+        ("uint8", "float32", "float32", 1),
+        ("uint8", "float64", "float64", 2),
+        ("int8", "float64", "float64", 2),
+    ],
+)
+def test_a_second_index_is_announced_once(rows: str, queries: str, common: str, mib: int) -> None:
+    search = NearestNeighbors(n_neighbors=1).fit(np.zeros((4096, 64), rows))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        search.kneighbors(np.ones((2, 64), queries))  # exact in the dtype of the rows
+    X = np.full((2, 64), 0.1, queries)
+    message = (
+        rf"X \({queries}\) .* not exact in {rows}, .* compared in {common}, .* {mib} MiB\. "
+        rf"Fit rows of dtype {common} .* pass X\.astype\('{rows}'\)"
+    )
+    with pytest.warns(DataConversionWarning, match=message) as warned:
+        first = search.kneighbors(X)
+    assert [warning.filename for warning in warned] == [__file__]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        np.testing.assert_array_equal(search.kneighbors(X), first)
+        search.kneighbors(X.astype(rows))
+        NearestNeighbors(n_neighbors=1).fit(np.zeros((9, 64), rows)).kneighbors(X)  # nearly free
+        NearestNeighbors(n_neighbors=1).fit(np.zeros((9, 64), common)).kneighbors(X)
 
 
 def test_common_dtype_holds_both() -> None:

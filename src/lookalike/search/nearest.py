@@ -90,8 +90,9 @@ class NearestNeighbors(RadiusNeighborsMixin, BaseEstimator):  # type: ignore[mis
     Rows of uint8, int8, float32 and float64 are searched as they are and kept by reference:
     do not change the array afterwards. Other dtypes convert by the table in
     `lookalike.search.dtypes`, which changes no value. Queries may have another dtype than the
-    rows; where the rows' dtype does not hold them exactly both are compared in float32 or
-    float64, which costs a copy of the rows in that dtype, made once.
+    rows, and are then copied into theirs; where that does not hold them exactly both are
+    compared in float32 or float64. That costs a copy of the rows in that dtype with an index of
+    its own, made once and, from 1 MiB on, announced by a `DataConversionWarning`.
 
     Several threads may search one fitted object at once, also while one thread adds rows by
     `partial_fit` or takes some away by `remove`: a search finds either all of that change or
@@ -294,6 +295,14 @@ class NearestNeighbors(RadiusNeighborsMixin, BaseEstimator):  # type: ignore[mis
             set since `fit` is out of range.
         TypeError
             If n_neighbors is not an integer, or `exclude` has the wrong form.
+
+        Warns
+        -----
+        DataConversionWarning
+            If the dtype of the rows does not hold the queries exactly, and another takes 1 MiB
+            or more.
+        HandOverWarning
+            If the queries are sparse and the rows are not.
 
         Examples
         --------

@@ -15,10 +15,15 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.exceptions import DataConversionWarning
 
 from lookalike.search.dtypes import common_dtype, exactly
 from lookalike.search.index import ExactIndex
+from lookalike.search.notices import warn_caller
 from lookalike.search.table import Neighbors
+
+SECOND_INDEX_MIB = 1.0
+"""From this size on a second index is announced; a smaller one costs next to nothing."""
 
 # One lock for all builds keeps the objects themselves free of locks, which can not be
 # pickled; a build uses all its threads anyway. So does one count of the searches under way in
@@ -79,7 +84,9 @@ class IndexedRows:
         progress: Callable[[int, int], None] | None = None,
     ) -> Neighbors:
         """Find the k nearest rows of each query, which may have any native dtype."""
-        queries = self._comparable(queries)
+        given, queries = queries.dtype, self._comparable(queries)
+        if queries.dtype not in {self.rows.dtype, *self._indexes}:
+            self._announce_second_index(given, queries.dtype)
         with self._searching():
             return self._index(queries.dtype, n_threads).query(
                 queries,
@@ -129,6 +136,19 @@ class IndexedRows:
             if converted is not None:
                 return converted
         return queries.astype(np.float64)
+
+    def _announce_second_index(self, given: np.dtype[Any], common: np.dtype[Any]) -> None:
+        rows = self.rows
+        mib = rows.size * common.itemsize / 2**20
+        if mib < SECOND_INDEX_MIB:
+            return
+        warn_caller(
+            f"X ({given}) holds values that are not exact in {rows.dtype}, the dtype of the fitted "
+            f"rows: they are compared in {common}, for which the rows are copied and indexed a "
+            f"second time, in more than {mib:.3g} MiB. Fit rows of dtype {common} to have one "
+            f"index, or pass X.astype('{rows.dtype}') if that is precise enough",
+            DataConversionWarning,
+        )
 
     @contextmanager
     def _searching(self) -> Iterator[None]:
