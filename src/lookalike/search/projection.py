@@ -56,7 +56,7 @@ def choose_projection(
     if metric == "manhattan" or n < SMALLEST:
         return None
     rng = np.random.default_rng(random_state)
-    size = min(SAMPLE_ROWS, max(FEWEST_SAMPLE_ROWS, SAMPLE_VALUES // d))
+    size = min(n, SAMPLE_ROWS, max(FEWEST_SAMPLE_ROWS, SAMPLE_VALUES // d))
     sample = rows[np.sort(rng.choice(n, size, replace=False, shuffle=False))]
     sample = sample.astype(np.float64 if rows.dtype == np.float64 else np.float32, copy=False)
     with np.errstate(over="ignore", invalid="ignore"):

@@ -1,0 +1,126 @@
+"""The index with enough rows for its filter, against the reference, on every native path.
+
+`test_nearest_exact.py` draws small tables, which are searched exhaustively; here every table has
+a projection, unless none pays.
+"""
+
+from typing import Any
+from unittest.mock import patch
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from tests.reference.neighbors import assert_nearest, distances
+
+from lookalike import _core
+from lookalike.search import projection
+from lookalike.search.index import ExactIndex
+
+CPU_PATHS = _core.available_cpu_paths()
+ROWS = (projection.SMALLEST, 700, 1023, 1025)
+METRICS = ("euclidean", "sqeuclidean", "cosine")
+
+
+def table(rng: np.random.Generator, kind: str, dtype: str, n: int, d: int) -> NDArray[Any]:
+    """Rows that are hard for the filter in one way."""
+    rank = max(1, d // 3)
+    made = {
+        "noise": lambda: rng.normal(size=(n, d)),
+        "low rank": lambda: rng.normal(size=(n, rank)) @ rng.normal(size=(rank, d)),
+        "clusters": lambda: (
+            rng.normal(size=(5, d))[rng.integers(0, 5, n)] * 9 + rng.normal(size=(n, d))
+        ),
+        "duplicates": lambda: rng.normal(size=(7, d))[rng.integers(0, 7, n)],
+        "outliers": lambda: rng.normal(size=(n, d)) * np.where(rng.random((n, 1)) < 0.01, 300, 1),
+        "offset": lambda: rng.normal(size=(n, d)) + 1e4,
+        "constant columns": lambda: rng.normal(size=(n, d)) * (rng.random(d) < 0.3),
+        "few values": lambda: rng.integers(0, 2, (n, d)).astype(float),
+    }[kind]()
+    if dtype in ("float32", "float64"):
+        return made.astype(dtype)
+    info = np.iinfo(dtype)
+    low, high = made.min(), made.max()
+    scaled = info.min + (made - low) / max(high - low, 1e-9) * (info.max - info.min)
+    return np.rint(scaled).astype(dtype)
+
+
+KINDS = (
+    "noise",
+    "low rank",
+    "clusters",
+    "duplicates",
+    "outliers",
+    "offset",
+    "constant columns",
+    "few values",
+)
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> tuple[NDArray[Any], NDArray[Any], int, str, str, int]:
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    dtype = draw(st.sampled_from(["uint8", "int8", "float32", "float64"]))
+    n, d = draw(st.sampled_from(ROWS)), draw(st.sampled_from([1, 3, 16, 17, 48, 64, 131]))
+    both = table(rng, draw(st.sampled_from(KINDS)), dtype, n + 9, d)
+    k = draw(st.sampled_from([1, 4, 5, 70, n]))
+    n_threads = draw(st.integers(1, 3))
+    return both[9:], both[:9], k, draw(st.sampled_from(METRICS)), dtype, n_threads
+
+
+@pytest.mark.parametrize("cpu_path", CPU_PATHS)
+@settings(deadline=None, max_examples=60)
+@given(case=cases())
+def test_filter_equals_reference(cpu_path: str, case: Any) -> None:
+    rows, queries, k, metric, dtype, n_threads = case
+    rows, queries = np.ascontiguousarray(rows), np.ascontiguousarray(queries)
+    with patch.dict("os.environ", LOOKALIKE_CPU=cpu_path):
+        index = ExactIndex(rows, metric, n_threads=n_threads)
+    found = index.query(queries, k, n_threads=n_threads)
+    exact = dtype in ("uint8", "int8") and metric != "cosine"
+    atol = 1e-12 if metric == "cosine" else 0.0
+    table = distances(queries, rows, metric)
+    assert_nearest((found.distances, found.indices), table, k, exact=exact, atol=atol)
+
+
+@pytest.mark.parametrize("cpu_path", CPU_PATHS)
+def test_wide_rows_stay_in_range(cpu_path: str) -> None:
+    rng = np.random.default_rng(0)
+    rows = (rng.integers(0, 2, (600, 40_000)) * 255).astype(np.uint8)
+    with patch.dict("os.environ", LOOKALIKE_CPU=cpu_path):
+        index = ExactIndex(rows, n_threads=2)
+    found = index.query(rows[:5], 2, n_threads=2)
+    np.testing.assert_array_equal(found.indices[:, 0], np.arange(5))
+    table = np.array([((rows[:5, None, i::8] ^ rows[None, :, i::8]) > 0).sum(2) for i in range(8)])
+    expected = np.sort(table.sum(0), axis=1)[:, :2] * 255.0**2
+    np.testing.assert_array_equal(found.distances, np.sqrt(expected))
+
+
+@pytest.mark.parametrize("scale", [1e-18, 1e-12, 1.0, 1e12, 1e18])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_filter_near_the_range_of_floats(scale: float, dtype: str) -> None:
+    rng = np.random.default_rng(1)
+    rows = (rng.normal(size=(900, 30)) * scale).astype(dtype)
+    queries = np.concatenate([rows[:3], (rng.normal(size=(3, 30)) * scale).astype(dtype)])
+    found = ExactIndex(rows).query(queries, 6)
+    table = distances(queries, rows, "euclidean")
+    assert_nearest((found.distances, found.indices), table, 6, exact=False)
+
+
+def test_appended_rows_are_found_like_the_others() -> None:
+    rng = np.random.default_rng(2)
+    rows = rng.integers(0, 256, (1500, 50), dtype=np.uint8)
+    grown = ExactIndex(rows[:900])
+    grown.append(rows[900:1000])
+    grown.append(rows[1000:])
+    found, whole = grown.query(rows, 5, n_threads=2), ExactIndex(rows).query(rows, 5)
+    np.testing.assert_array_equal(found.indices, whole.indices)
+    np.testing.assert_array_equal(found.distances, whole.distances)
+
+
+def test_filter_spares_most_distances() -> None:
+    rng = np.random.default_rng(3)
+    rows = (rng.normal(size=(4000, 6)) @ rng.normal(size=(6, 100))).astype(np.float32)
+    computed = ExactIndex(rows)._native.query(rows[:50], 3)[2]
+    assert computed < 50 * 400
