@@ -85,7 +85,7 @@ class IndexedRows:
     ) -> Neighbors:
         """Find the k nearest rows of each query, which may have any native dtype."""
         given, queries = queries.dtype, self._comparable(queries)
-        if queries.dtype not in {self.rows.dtype, *self._indexes}:
+        if queries.dtype != self.rows.dtype and queries.dtype not in self._indexes:
             self._announce_second_index(given, queries.dtype)
         with self._searching():
             return self._index(queries.dtype, n_threads).query(
