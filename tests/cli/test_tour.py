@@ -233,6 +233,16 @@ def test_matrix_is_shown_where_it_just_fits(names: list[str], most: int) -> None
     )
 
 
+def test_matrix_of_ten_digits_fits_80_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    step = Confusion()
+    step.matrix = ConfusionMatrix(np.diag(np.full(10, 1135)), tuple("0123456789"))
+    screen = Screen(as_json=False)
+    with screen.out.capture() as capture:
+        step.show(screen)
+    assert re.search(r"\n +9( +·){9} +1135 +0 +0\.0%", capture.get())
+
+
 @pytest.mark.mnist
 def test_mnist_accuracy(invoke: Run) -> None:
     if store.find_folder("mnist") is None:

@@ -109,7 +109,8 @@ class _Layout(NamedTuple):
     def of(cls, matrix: ConfusionMatrix) -> _Layout:
         names: Sequence[str] = matrix.class_names
         heads: Sequence[str] = names
-        cell_width = max(len(f"{matrix.counts.max():,}"), len(str(len(names) - 1)))
+        # No comma for the thousands: ten classes of some thousand images are to fit 80 columns.
+        cell_width = max(len(str(matrix.counts.max())), len(str(len(names) - 1)))
         if max(map(cell_len, names)) > cell_width:  # long names head no column, numbers do
             heads = [str(code) for code in range(len(names))]
             names = [f"{code} {shorten(name, _LONGEST_NAME)}" for code, name in enumerate(names)]
@@ -124,10 +125,10 @@ class _Layout(NamedTuple):
 
 def _cell(count: int, is_right: bool, share: float, greys: bool) -> Text:
     if is_right:
-        return Text(f"{count:,}", style="bold green")
+        return Text(str(count), style="bold green")
     if count == 0:
         return Text("·", style="dim")
     if not greys:
-        return Text(f"{count:,}")
+        return Text(str(count))
     red, other = round(70 + 150 * share), round(40 + 20 * (1 - share))
-    return Text(f"{count:,}", Style(color="white", bgcolor=f"rgb({red},{other},{other})"))
+    return Text(str(count), Style(color="white", bgcolor=f"rgb({red},{other},{other})"))
