@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from lookalike import NearestNeighbors
-from lookalike.search.validation import count_threads
+from lookalike.search.threads import count_threads
 
 
 @pytest.fixture

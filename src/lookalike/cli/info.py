@@ -52,7 +52,7 @@ def collect_facts() -> dict[str, Any]:
     from lookalike.cli.data import list_datasets
     from lookalike.images.store import cache_folder
     from lookalike.search.cpu import VARIABLE, cpu_path
-    from lookalike.search.validation import count_threads
+    from lookalike.search.threads import count_threads
 
     return {
         "lookalike": lookalike.__version__,

@@ -21,13 +21,13 @@ from lookalike.search.groups import encode_groups
 from lookalike.search.handover import HandedOver, announce, excluded_counts, native_metric
 from lookalike.search.radius import RadiusNeighborsMixin
 from lookalike.search.rows import IndexedRows
+from lookalike.search.threads import count_threads
 from lookalike.search.validation import (
     check_count,
     check_enough_rows,
     check_graph_format,
     check_parameters,
     count_bytes,
-    count_threads,
     rows_to_keep,
     validate_rows,
 )

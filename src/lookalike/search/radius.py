@@ -7,7 +7,7 @@ from typing import Any
 from sklearn.utils.validation import check_is_fitted
 
 from lookalike.search.handover import HandedOver
-from lookalike.search.validation import count_threads
+from lookalike.search.threads import count_threads
 
 
 class RadiusNeighborsMixin:

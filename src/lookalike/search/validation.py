@@ -5,16 +5,16 @@ Every error has scikit-learn's exception type and names the value, the limit and
 
 from __future__ import annotations
 
-import os
 from math import prod
 from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
-from joblib import effective_n_jobs
 from numpy.typing import NDArray
 from scipy.sparse import issparse
 from sklearn.utils.validation import validate_data
+
+from lookalike.search.threads import count_threads
 
 GRAPH_FORMATS = ("csr", "csc", "coo", "lil")
 MOST_WORKING_MEMORY = 2**40  # MiB, whose bytes still are an int64
@@ -198,31 +198,6 @@ def count_bytes(working_memory: float) -> int:
     if not 0 < working_memory <= MOST_WORKING_MEMORY:
         raise ValueError(f"working_memory={working_memory!r} is out of range; {limit}")
     return max(1, int(float(working_memory) * 2**20))
-
-
-def count_threads(n_jobs: int | None) -> int:
-    """The number of threads that `n_jobs` asks for, counted as joblib does.
-
-    None means all CPUs of this process, but no more than OMP_NUM_THREADS where that is set: in
-    its worker processes joblib sets it to their share of the CPUs. -1 always means all CPUs.
-
-    Raises
-    ------
-    TypeError
-        If it is not an integer.
-    ValueError
-        If it is 0.
-    """
-    if n_jobs is None:
-        # In nested parallel regions, as in "4,2", the outermost comes first.
-        allowed = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
-        n_cpus = count_threads(-1)
-        return min(n_cpus, int(allowed)) if allowed.isdecimal() and int(allowed) else n_cpus
-    if not isinstance(n_jobs, Integral) or isinstance(n_jobs, bool):
-        raise TypeError(f"n_jobs={n_jobs!r} is not an integer; use None or -1 for all CPUs")
-    if n_jobs == 0:
-        raise ValueError("n_jobs=0 asks for no thread at all; use None or -1 for all CPUs")
-    return int(effective_n_jobs(int(n_jobs)))
 
 
 def check_enough_rows(

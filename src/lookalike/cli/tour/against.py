@@ -9,7 +9,7 @@ from rich.table import Table
 from lookalike.cli.screen import Bar, Screen
 from lookalike.cli.tour.step import Step, Tour
 from lookalike.evaluation.peer import find_differences, run_sklearn
-from lookalike.search.validation import count_threads
+from lookalike.search.threads import count_threads
 
 
 class AgainstSklearn(Step):

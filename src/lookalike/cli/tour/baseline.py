@@ -10,7 +10,7 @@ from lookalike.cli.tour.step import Step, Tour
 from lookalike.estimators.classifier import KNeighborsClassifier
 from lookalike.evaluation.accuracy import accuracy
 from lookalike.search.cpu import cpu_path
-from lookalike.search.validation import count_threads
+from lookalike.search.threads import count_threads
 
 
 class Baseline(Step):

@@ -30,7 +30,7 @@ def walk(
     with screen.bar() as bar:
         bar.start("importing libraries")
         from lookalike.cli.tour.steps import choose_steps
-        from lookalike.search.validation import count_threads
+        from lookalike.search.threads import count_threads
     n_threads = count_threads(n_jobs)
     report: dict[str, Any] = {
         "lookalike": lookalike.__version__,
