@@ -125,9 +125,9 @@ private:
     std::unique_ptr<Index> index_;
 };
 
-Projection make_projection(FloatVector mean, std::optional<FloatMatrix> basis,
-                                            std::optional<FloatVector> residual, int fine, int columns,
-                                            float fine_scale, float coarse_scale0, float coarse_scale1) {
+Projection make_projection(FloatVector mean, std::optional<FloatMatrix> basis, std::optional<FloatVector> residual,
+                           int fine, int columns, float fine_scale, float coarse_scale0, float coarse_scale1,
+                           float residual_mean0, float residual_mean1) {
     Projection p;
     const std::size_t d = mean.shape(0);
     require(fine >= 1 && fine <= kMostFine && columns >= fine, "1 <= fine <= columns, fine at most 4096");
@@ -148,6 +148,8 @@ Projection make_projection(FloatVector mean, std::optional<FloatMatrix> basis,
         require(residual->shape(0) == static_cast<std::size_t>(columns), "one residual weight a column");
         p.residual.assign(residual->data(), residual->data() + columns);
     }
+    p.residual_mean[0] = residual_mean0;
+    p.residual_mean[1] = residual_mean1;
     p.fine_scale = fine_scale;
     p.coarse_scale[0] = coarse_scale0;
     p.coarse_scale[1] = coarse_scale1;
@@ -169,7 +171,8 @@ NB_MODULE(_core, m) {
 
     nb::class_<Projection>(m, "Projection", "How an index bounds distances; see src/core/bounds.hpp.")
         .def(nb::new_(&make_projection), "mean"_a, "basis"_a.none(), "residual"_a.none(), nb::kw_only(), "fine"_a,
-             "columns"_a, "fine_scale"_a, "coarse_scale0"_a = 1.0f, "coarse_scale1"_a = 1.0f);
+             "columns"_a, "fine_scale"_a, "coarse_scale0"_a = 1.0f, "coarse_scale1"_a = 1.0f,
+             "residual_mean0"_a = 0.0f, "residual_mean1"_a = 0.0f);
 
     nb::class_<PyIndex>(m, "Index", "Exact nearest rows of one array.")
         .def("__init__",

@@ -100,13 +100,13 @@ void project(const Kernels& kernels, const Projection& p, Metric metric, const R
         double coarse_rounding = gamma * length * std::sqrt(p.columns);
         if (!p.residual.empty()) {
             const Residual after_fine(whole, head, fine_rounding);
-            for (int j = 0; j < p.fine; ++j) fine[j] += static_cast<float>(after_fine.norm) * p.residual[j];
+            for (int j = 0; j < p.fine; ++j) fine[j] += (static_cast<float>(after_fine.norm) - p.residual_mean[0]) * p.residual[j];
             fine_rounding += after_fine.error;
             if (both) {
                 const double part = head + sum_of_squares(u + p.fine, p.columns - p.fine);
                 const Residual after_all(whole, part, coarse_rounding);
                 for (int j = p.fine; j < p.columns; ++j)
-                    coarse[j] += static_cast<float>(after_all.norm) * p.residual[j];
+                    coarse[j] += (static_cast<float>(after_all.norm) - p.residual_mean[1]) * p.residual[j];
                 coarse_rounding += after_all.error;
             }
         }

@@ -11,7 +11,7 @@
 //     coarse   u[0:a] | u[a:c] + r_c w   c coordinates, for the pairs that survive
 //
 // where v and w are unit vectors orthogonal to the range of the columns they are added to: the
-// residual norm costs no coordinate of its own.
+// residual norm costs no coordinate of its own. (r enters less its mean, a translation.)
 //
 // Quantised, z = s z^ + error: s |z^q - z^x| <= d + e_q + e_x by the triangle inequality, where
 // e holds the measured quantisation error and a bound of all rounding before it.
@@ -39,6 +39,8 @@ struct Projection {
     std::vector<float> mean;      // d
     std::vector<float> basis;     // d x stride, or empty: W is the identity
     std::vector<float> residual;  // columns: v in the first `fine`, w in the others; zeros: no residual
+    // Taken from residual norms r_a and r_c: distances stay, coordinates get smaller.
+    float residual_mean[2] = {0, 0};
     int fine = 0;                 // a
     int columns = 0;              // c
     int stride = 0;               // columns rounded up to kColumnStep

@@ -34,6 +34,8 @@ class Projection:
         fine_scale: float,
         coarse_scale0: float = 1.0,
         coarse_scale1: float = 1.0,
+        residual_mean0: float = 0.0,
+        residual_mean1: float = 0.0,
     ) -> None: ...
 
 class Index:

@@ -208,8 +208,12 @@ def make_projection(
 
     projected = centred @ basis
     squares = np.einsum("ij,ij->i", centred, centred)
-    whole, head = projected + residual_norms(projected, squares) * residual, projected[:, :fine]
-    fine_z = head + residual_norms(head, squares) * residual[:fine]
+    head, tail = projected[:, :fine], projected[:, fine:]
+    after_fine, after_all = residual_norms(head, squares), residual_norms(projected, squares)
+    # Less its mean, a residual norm takes less of the range that a step has to cover.
+    fine_mean, all_mean = after_fine.mean(), after_all.mean()
+    fine_z = head + (after_fine - fine_mean) * residual[:fine]
+    tail_z = tail + (after_all - all_mean) * residual[fine:]
     padded = np.zeros((d, -(-coarse // COLUMN_STEP) * COLUMN_STEP), dtype=np.float32)
     padded[:, :coarse] = basis
     return _core.Projection(
@@ -220,7 +224,9 @@ def make_projection(
         columns=coarse,
         fine_scale=step_of(fine_z),
         coarse_scale0=step_of(head),
-        coarse_scale1=step_of(whole[:, fine:]) if coarse > fine else 1.0,
+        coarse_scale1=step_of(tail_z) if coarse > fine else 1.0,
+        residual_mean0=float(fine_mean),
+        residual_mean1=float(all_mean),
     )
 
 
