@@ -22,15 +22,15 @@ SMALLEST = 512
 # The sample: so many rows, fewer where they are wide, but never too few.
 SAMPLE_ROWS, SAMPLE_VALUES, FEWEST_SAMPLE_ROWS = 1024, 2**22, 256
 SAMPLE_QUERIES = 64
-MOST_AXES = 128
+MOST_AXES = 96
 # The native filter takes at most this many fine coordinates.
 MOST_FINE = 4096
-FINE_WIDTHS = (16, 24, 32, 40, 48, 64, 80, 96, 128)
-COARSE_WIDTHS = (64, 96, MOST_AXES)
+FINE_WIDTHS = (16, 24, 32, 40, 48, 64, 80)
+COARSE_WIDTHS = (64, MOST_AXES)
 # Costs in units of one coordinate of one pair in the filter, measured on AVX2: a coarse bound
 # or an exact distance fetches its row from far memory (a fixed part), then works through bytes.
-COARSE_FETCH, COARSE_COORDINATE = 1500.0, 6.0
-EXACT_FETCH, EXACT_BYTE = 2000.0, 4.0
+COARSE_FETCH, COARSE_COORDINATE = 4500.0, 6.0
+EXACT_FETCH, EXACT_BYTE = 8000.0, 6.0
 # The native projection takes whole groups of this many columns.
 COLUMN_STEP = 32
 # What quantisation adds to the radius, roughly.
