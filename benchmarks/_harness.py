@@ -122,12 +122,15 @@ class Contender:
     args : tuple
     rounds : int
         How often; slow ones take part in the first rounds only.
+    environment : mapping
+        Further variables of its own processes.
     """
 
     name: str
     work: Callable[..., Reading]
     args: tuple[Any, ...]
     rounds: int
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 def alternate(
@@ -167,7 +170,8 @@ def alternate(
     task = progress.add_task(what, total=len(turns))
     for turn, contender in turns:
         progress.update(task, description=f"{what}: {contender.name}, round {turn + 1}")
-        taken = in_fresh_process(contender.work, *contender.args, environment=variables)
+        own = variables | dict(contender.environment)
+        taken = in_fresh_process(contender.work, *contender.args, environment=own)
         readings[contender.name].append(taken)
         stages = ", ".join(f"{name} {s:.2f} s" for name, s in taken.seconds.items())
         progress.console.print(f"{what}: {contender.name}, round {turn + 1}: {stages}")

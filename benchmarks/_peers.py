@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from rich.progress import Progress
+from threadpoolctl import threadpool_info
 
 from _agreement import Agreement, compare
 from _data import StoredData
-from _harness import Contender, Reading, alternate, reading
+from _harness import Contender, Reading, alternate, in_fresh_process, reading
+from lookalike import _core
 
 WARM_UP = 300
 """Rows of a small search before the clock starts, so that libraries are loaded and threads up."""
@@ -132,6 +135,7 @@ def measure(
             search_once,
             (peer, data.files, n_rows, args.k, args.threads),
             args.repeat_slow if peer.slow else args.repeat,
+            blas_environment(peer.module),
         )
         for peer in (OURS, *peers)
     ]
@@ -148,6 +152,29 @@ def measure(
         for peer, answer in zip(peers, theirs, strict=True)
     }
     return readings, agreements
+
+
+def blas_environment(module: str) -> dict[str, str]:
+    """What a peer has to be told so that its BLAS takes the best kernel for this CPU.
+
+    An OpenBLAS older than the CPU (FAISS's wheels bring 0.3.15) takes it for the first of its
+    family and multiplies four times slower than it can.
+    """
+    kernel = in_fresh_process(_blas_kernel, module)
+    if kernel not in ("Prescott", "Core2", "Nehalem", "Generic"):
+        return {}
+    paths = _core.available_cpu_paths()
+    better = "SkylakeX" if "avx512vnni" in paths else "Haswell" if "avx2" in paths else None
+    return {"OPENBLAS_CORETYPE": better} if better else {}
+
+
+def _blas_kernel(module: str) -> str | None:
+    import_module(module)
+    own = Path(find_spec(module).origin or "").parent  # type: ignore[union-attr]
+    for library in threadpool_info():
+        if library["internal_api"] == "openblas" and own.name in library["filepath"]:
+            return str(library["architecture"])
+    return None
 
 
 def search_once(

@@ -139,7 +139,10 @@ Projection make_projection(FloatVector mean, std::optional<FloatMatrix> basis, s
         p.stride = static_cast<int>(basis->shape(1));
         require(basis->shape(0) == d && p.stride % kColumnStep == 0 && p.stride >= columns,
                 "basis must be d x columns, columns padded to a multiple of 32");
-        p.basis.assign(basis->data(), basis->data() + basis->size());
+        p.basis.resize(basis->size());
+        for (std::size_t k = 0; k < d; ++k)
+            for (int j = 0; j < p.stride; ++j)
+                p.basis[basis_place(static_cast<std::int64_t>(k), j, static_cast<std::int64_t>(d))] = basis->data()[k * p.stride + j];
     } else {
         require(static_cast<std::size_t>(columns) == d, "without a basis there are d columns");
         p.stride = columns;

@@ -10,15 +10,6 @@ namespace {
 
 constexpr double kUnit = 1.0 / (1 << 24);  // rounding unit of float
 
-template <class Visit> decltype(auto) visit(DType dtype, Visit visitor) {
-    switch (dtype) {
-        case DType::u8: return visitor(std::uint8_t{});
-        case DType::i8: return visitor(std::int8_t{});
-        case DType::f32: return visitor(float{});
-        default: return visitor(double{});
-    }
-}
-
 // out = scale * row - mean, rounded once to float.
 template <class T>
 void centre(const T* row, const float* mean, std::int64_t d, const double* scale, float* out) {
@@ -29,16 +20,6 @@ void centre(const T* row, const float* mean, std::int64_t d, const double* scale
     } else {
         for (std::int64_t i = 0; i < d; ++i) out[i] = static_cast<float>(row[i]) - mean[i];
     }
-}
-
-double sum_of_squares(const float* values, std::int64_t n) {
-    double sum[4] = {};
-    std::int64_t i = 0;
-    for (; i + 4 <= n; i += 4)
-        for (int lane = 0; lane < 4; ++lane)
-            sum[lane] += static_cast<double>(values[i + lane]) * static_cast<double>(values[i + lane]);
-    for (; i < n; ++i) sum[0] += static_cast<double>(values[i]) * static_cast<double>(values[i]);
-    return (sum[0] + sum[1]) + (sum[2] + sum[3]);
 }
 
 // r = sqrt(|x|^2 - |u|^2) and how far it can be from the true one when |u| is off by `rounding`.
@@ -56,12 +37,12 @@ struct Residual {
 }  // namespace
 
 void project(const Kernels& kernels, const Projection& p, Metric metric, const Rows& rows,
-             const std::int64_t* which, int n, Bounds bounds, Projected& out) {
+             const std::int64_t* which, int n, Projected& out) {
     const std::int64_t d = rows.d;
     const std::size_t count = static_cast<std::size_t>(n);
     out.centred.resize(count * d);
     out.fine.resize(count * p.fine);
-    if (bounds == Bounds::both) out.coarse.resize(count * p.columns);
+    out.coarse.resize(count * p.columns);
     out.fine_rounding.resize(count);
     out.coarse_rounding.resize(count);
     for (int i = 0; i < n; ++i) {
@@ -78,11 +59,11 @@ void project(const Kernels& kernels, const Projection& p, Metric metric, const R
         });
     }
 
-    const bool identity = p.basis.empty(), both = bounds == Bounds::both && p.columns > p.fine;
-    const int n_columns = both ? p.stride : (p.fine + kColumnStep - 1) / kColumnStep * kColumnStep;
+    const bool identity = p.basis.empty(), both = p.columns > p.fine;
+    const int n_columns = p.stride;
     if (!identity) {
         out.columns.resize(count * n_columns);
-        kernels.project(out.centred.data(), n, d, p.basis.data(), p.stride, n_columns, out.columns.data());
+        kernels.project(out.centred.data(), n, d, p.basis.data(), n_columns, out.columns.data());
     }
     // A sum over blocks of k is off by at most `gamma` times the sum of its terms' sizes.
     const double gamma = identity ? 0 : static_cast<double>(kProjectionBlock + d / kProjectionBlock + 4) * kUnit;
@@ -90,8 +71,8 @@ void project(const Kernels& kernels, const Projection& p, Metric metric, const R
         const float* x = out.centred.data() + i * d;
         const float* u = identity ? x : out.columns.data() + static_cast<std::int64_t>(i) * n_columns;
         float* fine = out.fine.data() + static_cast<std::int64_t>(i) * p.fine;
-        const double whole = sum_of_squares(x, d), length = std::sqrt(whole);
-        const double head = sum_of_squares(u, p.fine);
+        const double whole = kernels.f32.dot(x, x, d), length = std::sqrt(whole);
+        const double head = kernels.f32.dot(u, u, p.fine);
         std::copy(u, u + p.fine, fine);
         float* const coarse = both ? out.coarse.data() + static_cast<std::int64_t>(i) * p.columns : nullptr;
         if (both) std::copy(u, u + p.columns, coarse);
@@ -103,7 +84,7 @@ void project(const Kernels& kernels, const Projection& p, Metric metric, const R
             for (int j = 0; j < p.fine; ++j) fine[j] += (static_cast<float>(after_fine.norm) - p.residual_mean[0]) * p.residual[j];
             fine_rounding += after_fine.error;
             if (both) {
-                const double part = head + sum_of_squares(u + p.fine, p.columns - p.fine);
+                const double part = head + kernels.f32.dot(u + p.fine, u + p.fine, p.columns - p.fine);
                 const Residual after_all(whole, part, coarse_rounding);
                 for (int j = p.fine; j < p.columns; ++j)
                     coarse[j] += (static_cast<float>(after_all.norm) - p.residual_mean[1]) * p.residual[j];

@@ -20,12 +20,23 @@
 #include <cstdint>
 #include <vector>
 
+#include "aligned.hpp"
 #include "kernels.hpp"
 
 namespace lookalike {
 
 enum class Metric { squared_euclidean, cosine, manhattan };
 enum class DType { u8, i8, f32, f64 };
+
+// Calls `visitor` with a value of the type that a dtype names.
+template <class Visit> decltype(auto) visit(DType dtype, Visit visitor) {
+    switch (dtype) {
+        case DType::u8: return visitor(std::uint8_t{});
+        case DType::i8: return visitor(std::int8_t{});
+        case DType::f32: return visitor(float{});
+        default: return visitor(double{});
+    }
+}
 
 struct Rows {
     const void* data;
@@ -37,7 +48,7 @@ struct Rows {
 // Chosen in Python from a sample of the rows.
 struct Projection {
     std::vector<float> mean;      // d
-    std::vector<float> basis;     // d x stride, or empty: W is the identity
+    Aligned<float> basis;     // d x stride at basis_place, or empty: W is the identity
     std::vector<float> residual;  // columns: v in the first `fine`, w in the others; zeros: no residual
     // Taken from residual norms r_a and r_c: distances stay, coordinates get smaller.
     float residual_mean[2] = {0, 0};
@@ -59,12 +70,9 @@ struct Projected {
     std::vector<double> coarse_rounding;
 };
 
-enum class Bounds { fine, both };
-
-// Projects n rows, those that which[0 … n - 1] name, for the fine bound or for both. Rows of
-// cosine are scaled to unit length.
+// Projects n rows, those that which[0 … n - 1] name. Rows of cosine are scaled to unit length.
 void project(const Kernels& kernels, const Projection& projection, Metric metric, const Rows& rows,
-             const std::int64_t* which, int n, Bounds bounds, Projected& out);
+             const std::int64_t* which, int n, Projected& out);
 
 // |x|^2 of row i, exact for integers.
 double square_of(const Kernels& kernels, const Rows& rows, std::int64_t i);

@@ -15,20 +15,24 @@ public:
     using Distance = typename Pair::Distance;
 
     Exhaustive(const Index& index, const Request& request, const double* query_squares, std::int64_t block, Job& job)
-        : index_(index), request_(request), job_(job), pair_(index, request.queries, query_squares), best_(block, TopK<Distance>(request.k)),
+        : index_(index), request_(request), job_(job), pair_(index, request.queries, query_squares),
+          best_(block, TopK<Distance>(request.k)),
           block_rows_(std::max<std::int64_t>(16, (1 << 20) / std::max<std::int64_t>(request.queries.d, 1) / 8)) {}
 
     void run(const std::int64_t* ids, int n, Answer& answer) {
         const std::int64_t rows = index_.rows().n;
+        const int n_shifts = index_.shifts() ? index_.shifts()->count() : 1;
+        pair_.take(ids, n);
         for (std::int64_t start = 0; start < rows && !job_.is_stopped(); start += block_rows_) {
             const std::int64_t stop = std::min(rows, start + block_rows_);
             for (int i = 0; i < n; ++i) {
                 TopK<Distance>& best = best_[i];
-                for (std::int64_t row = start; row < stop; ++row)
-                    if (!excluded(request_, ids[i], row)) {
-                        best.push(pair_(ids[i], row, best.worst()), row);
-                        ++computed;
-                    }
+                for (int shift = 0; shift < n_shifts; ++shift)
+                    for (std::int64_t row = start; row < stop; ++row)
+                        if (!excluded(request_, ids[i], row)) {
+                            best.push(pair_(i, shift, row, best.worst()), shift * rows + row);
+                            ++computed;
+                        }
             }
         }
         for (int i = 0; i < n; ++i)

@@ -1,19 +1,22 @@
 // The filtered search visits blocks of rows with a block of queries:
 //
-//   0. seed     the k-th distance among the rows of the leaf nearest to the query: a first radius
+//   0. seed     the k-th distance among the rows of the leaves nearest to the query: a first radius
 //   1. filter   dot products of bytes; a pair whose lower bound exceeds the query's radius is
 //               dropped while still in registers (kernels_*.cpp)
 //   2. coarse   a finer lower bound for each survivor
 //   3. exact    the distance itself; the query's k-th distance so far is its new radius
+//
+// With shifts (shifts.hpp) steps 1 to 3 run once for each, on the query moved back. A row x passes
+// the bound if |S'q - x|^2 <= A + lost(x), A = r^2 - lost(q): every row has a radius of its own.
 #pragma once
 
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <limits>
-#include <numeric>
 #include <vector>
 
+#include "queries.hpp"
 #include "search.hpp"
 #include "topk.hpp"
 
@@ -22,9 +25,17 @@ namespace lookalike {
 constexpr std::int64_t kBlockRows = 512;  // with their panels, about a first-level cache
 // A query looks for its first radius among this many rows for each neighbour it wants, and
 // computes the exact distances of the k + kSpareSeeds most likely ones.
-constexpr std::int64_t kSeedRows = 16, kSpareSeeds = 12;
+constexpr std::int64_t kSeedRows = 16, kSpareSeeds = 4;
+// Thresholds that every row reaches, that only rows reach which must not be rejected. Scores of
+// others stay well within +-2^28.7, whatever can be lost to shifts added (kMostLost).
+constexpr std::int32_t kAcceptAll = -(1 << 29), kRejectMost = 450'000'000, kMostLost = 900'000'000;
 // Covers the rounding of exact distances in double and the inexact orthogonality of residuals.
 constexpr double kSlack = 1 + 1e-5;
+
+inline int seed_leaves(const Index& index, std::int64_t k) {
+    const std::int64_t wanted = (k * kSeedRows + kLeafRows - 1) / kLeafRows;
+    return static_cast<int>(std::min(wanted, index.filter().leaves.count()));
+}
 
 inline void prefetch(const void* data, std::int64_t bytes) {
 #if defined(__GNUC__)
@@ -40,14 +51,18 @@ template <class Pair> class Filtered {
 public:
     using Distance = typename Pair::Distance;
 
-    Filtered(const Index& index, const Request& request, const double* query_squares, std::int64_t block, Job& job)
-        : index_(index), filter_(index.filter()), request_(request), job_(job), pair_(index, request.queries, query_squares),
-          best_(block, TopK<Distance>(request.k)), thresholds_(block), radii_(block),
-          coarse_radii_(block), survivors_(block * kBlockRows),
+    // Of a search of queries first …, prepared as `queries`, in blocks of at most `block`.
+    Filtered(const Index& index, const Request& request, const double* query_squares, const FilterQueries& queries,
+             std::int64_t first, std::int64_t block, Job& job)
+        : index_(index), filter_(index.filter()), request_(request), queries_(queries), first_(first), job_(job),
+          n_shifts_(queries.n_shifts), pair_(index, request.queries, query_squares),
+          best_(block, TopK<Distance>(request.k)), fine_(block * n_shifts_ * filter_.width),
+          coarse_queries_(block * n_shifts_ * filter_.coarse_width), thresholds_(block * n_shifts_),
+          squares_(block * n_shifts_), reach_(block), survivors_(block * kBlockRows), needed_(block * kBlockRows),
           step_product_(2 * static_cast<double>(index.query_scale()) * static_cast<double>(index.projection()->fine_scale)) {
         const float* scale = index.projection()->coarse_scale;
         coarse_ = {nullptr,
-                   coarse_radii_.data(),
+                   reach_.data(),
                    filter_.coarse.data(),
                    filter_.coarse_errors.data(),
                    index.rows().n,
@@ -55,23 +70,30 @@ public:
                    filter_.coarse_steps[1],
                    scale[0] * scale[0],
                    scale[1] * scale[1]};
+        const double unit = index.edge_ink().unit() * (1 + kLostShare) / step_product_;
+        lost_unit_ = unit < kMostLost ? static_cast<std::int64_t>(std::ceil(unit)) : kMostLost;
+    }
+
+    // Memory of one query of a block.
+    static std::int64_t bytes_of_one(const Index& index, const Request& request, int n_shifts) {
+        const std::int64_t best = 2 * request.k * 16;  // a vector that grew may hold twice its size
+        const std::int64_t pairs = kBlockRows * static_cast<std::int64_t>(sizeof(Survivor) + sizeof(float));
+        const std::int64_t own = index.filter().width + index.filter().coarse_width + 12 +
+                                 (Pair::shifted ? index.rows().d + 8 : 0);
+        return best + pairs + n_shifts * own;
     }
 
     void run(const std::int64_t* ids, int n, Answer& answer) {
-        index_.prepare(request_.queries, ids, n, projected_, queries_);
-        std::fill(radii_.begin(), radii_.end(), std::numeric_limits<double>::infinity());
-        std::fill(coarse_radii_.begin(), coarse_radii_.end(), std::numeric_limits<float>::infinity());
-        coarse_.queries = queries_.coarse.data();
-        std::fill(thresholds_.begin(), thresholds_.end(), std::numeric_limits<std::int32_t>::min());
-        seed(ids, n);
+        ids_ = ids;
+        n_ = n;
+        pair_.take(ids, n);
+        gather();
+        seed();
         const std::int64_t n_panels = static_cast<std::int64_t>(filter_.penalties.size()) / kPanelRows;
-        const Filter filter{queries_.fine.data(), thresholds_.data(), n, filter_.width, filter_.panels.data(),
-                            filter_.penalties.data()};
         constexpr std::int64_t kBlock = kBlockRows / kPanelRows;
         for (std::int64_t begin = 0; begin < n_panels && !job_.is_stopped(); begin += kBlock) {
             const std::int64_t end = std::min(n_panels, begin + kBlock);
-            const std::size_t kept = index_.kernels().filter(filter, begin, end, survivors_.data());
-            refine(ids, keep_close(ids, kept));
+            for (int shift = 0; shift < n_shifts_; ++shift) visit_block(shift, begin, end);
         }
         for (int i = 0; i < n; ++i)
             best_[i].take(answer.distances + ids[i] * request_.k, answer.rows + ids[i] * request_.k);
@@ -80,34 +102,47 @@ public:
     std::int64_t computed = 0;
 
 private:
+    // What is lost of a row counts so much more where the bound is taken squared: (a + e)^2 with
+    // a^2 = A + lost is at most (sqrt(A) + e)^2 + lost (1 + e / sqrt(A)), and A is made so large
+    // that the last quotient is at most this.
+    static constexpr double kLostShare = 0.25;
+
+    // Where query i under a shift stands: in this block, by shift; and among all, by query.
+    int place(int i, int shift) const { return shift * n_ + i; }
+    std::int64_t source(int i, int shift) const { return (ids_[i] - first_) * n_shifts_ + shift; }
+
+    void gather() {
+        const std::size_t width = static_cast<std::size_t>(filter_.width), coarse_width = static_cast<std::size_t>(filter_.coarse_width);
+        for (int shift = 0; shift < n_shifts_; ++shift)
+            for (int i = 0; i < n_; ++i) {
+                const std::size_t to = static_cast<std::size_t>(place(i, shift)), from = static_cast<std::size_t>(source(i, shift));
+                std::copy_n(queries_.fine.data() + from * width, width, fine_.data() + to * width);
+                std::copy_n(queries_.coarse.data() + from * coarse_width, coarse_width, coarse_queries_.data() + to * coarse_width);
+                thresholds_[to] = kAcceptAll;
+                squares_[to] = std::numeric_limits<double>::infinity();
+            }
+    }
+
     // Gives each query a radius: the k-th distance among likely rows of its nearest leaves. They
     // are met, and kept, once more in their turn.
-    void seed(const std::int64_t* ids, int n) {
-        const Leaves& leaves = filter_.leaves;
-        const std::int64_t k = request_.k;
-        if (k * kSeedRows > leaves.n) return;
-        index_.leaf_distances(projected_, n, leaf_distances_);
-        const std::int64_t wanted = (k * kSeedRows + kLeafRows - 1) / kLeafRows;
-        for (int i = 0; i < n; ++i) {
-            if (!std::isfinite(queries_.fine_errors[i])) continue;  // far out of the range of float
-            const float* distances = leaf_distances_.data() + static_cast<std::int64_t>(i) * leaves.stride;
+    void seed() {
+        if (request_.k * kSeedRows > filter_.leaves.n) return;
+        const std::size_t most = static_cast<std::size_t>(request_.k + kSpareSeeds);
+        for (int i = 0; i < n_; ++i) {
             likely_.clear();
-            if (wanted == 1) {
-                add_likely(ids, i, std::min_element(distances, distances + leaves.count()) - distances);
-            } else {
-                nearest_leaves_.resize(static_cast<std::size_t>(leaves.count()));
-                std::iota(nearest_leaves_.begin(), nearest_leaves_.end(), 0);
-                std::nth_element(nearest_leaves_.begin(), nearest_leaves_.begin() + wanted - 1, nearest_leaves_.end(),
-                                 [&](std::int64_t a, std::int64_t b) { return distances[a] < distances[b]; });
-                for (std::int64_t j = 0; j < wanted; ++j) add_likely(ids, i, nearest_leaves_[j]);
+            for (int shift = 0; shift < n_shifts_; ++shift) {
+                const std::int64_t from = source(i, shift);
+                if (!std::isfinite(queries_.fine_errors[from])) continue;  // far out of the range of float
+                for (int leaf = 0; leaf < queries_.n_leaves; ++leaf)
+                    add_likely(i, shift, queries_.leaves[from * queries_.n_leaves + leaf]);
             }
-            const std::size_t most = static_cast<std::size_t>(k + kSpareSeeds);
             if (likely_.size() > most) {
                 std::nth_element(likely_.begin(), likely_.begin() + most, likely_.end());
                 likely_.resize(most);
             }
             TopK<Distance>& best = best_[i];
-            for (const auto& [bound, row] : likely_) best.push(pair_(ids[i], row, best.worst()), row);
+            for (const Likely& likely : likely_)
+                best.push(pair_(i, likely.shift, likely.row, best.worst()), likely.shift * index_.rows().n + likely.row);
             computed += static_cast<std::int64_t>(likely_.size());
             if (best.full()) tighten(i, best.worst());
             best.clear();
@@ -115,74 +150,137 @@ private:
     }
 
     // The eligible rows of a leaf, with their coarse distances.
-    void add_likely(const std::int64_t* ids, int query, std::int64_t leaf) {
+    void add_likely(int i, int shift, std::int64_t leaf) {
         const std::int64_t begin = leaf * kLeafRows, end = std::min(filter_.leaves.n, begin + kLeafRows);
         float distances[kLeafRows] = {};
-        if (filter_.coarse_width) index_.kernels().coarse_distances(coarse_, query, begin, end, distances);
+        if (filter_.coarse_width) {
+            coarse_.queries = coarse_queries_.data();
+            index_.kernels().coarse_distances(coarse_, place(i, shift), begin, end, distances);
+        }
+        const float lost = Pair::shifted ? static_cast<float>(queries_.lost[source(i, shift)]) : 0;
         for (std::int64_t position = begin; position < end; ++position) {
             const std::int32_t row = filter_.order[position];
-            if (!excluded(request_, ids[query], row)) likely_.emplace_back(distances[position - begin], row);
+            if (!excluded(request_, ids_[i], row)) likely_.push_back({distances[position - begin] + lost, shift, row});
         }
     }
 
-    // Drops padding, excluded rows and, with a coarse bound, what it rejects; turns positions
-    // into rows.
-    std::size_t keep_close(const std::int64_t* ids, std::size_t count) {
-        if (filter_.coarse_width) count = index_.kernels().coarse_filter(coarse_, survivors_.data(), count);
-        std::size_t kept = 0;
-        for (std::size_t i = 0; i < count; ++i) {
-            const Survivor s = survivors_[i];
-            if (s.row >= index_.rows().n) continue;
-            const std::int32_t row = filter_.order[s.row];
-            if (!excluded(request_, ids[s.query], row)) survivors_[kept++] = {s.query, row};
+    void visit_block(int shift, std::int64_t begin, std::int64_t end) {
+        const std::int32_t* penalties = filter_.penalties.data();
+        int most_lost = 0;
+        if constexpr (Pair::shifted) penalties = lower_penalties(shift, begin, end, penalties, most_lost);
+        const Filter filter{fine_.data() + place(0, shift) * filter_.width, thresholds_.data() + place(0, shift), n_,
+                            filter_.width, filter_.panels.data(), penalties};
+        std::size_t count = index_.kernels().filter(filter, begin, end, survivors_.data());
+        if (filter_.coarse_width && count) {
+            for (int i = 0; i < n_; ++i) reach_[i] = reach(i, shift, most_lost);
+            coarse_.queries = coarse_queries_.data() + place(0, shift) * filter_.coarse_width;
+            count = index_.kernels().coarse_filter(coarse_, survivors_.data(), count, needed_.data());
         }
-        return kept;
+        refine(shift, count, most_lost);
     }
 
-    void refine(const std::int64_t* ids, std::size_t count) {
+    // The penalties of a block of rows, less what each row can lose; indexed as the given ones.
+    const std::int32_t* lower_penalties(int shift, std::int64_t begin, std::int64_t end, const std::int32_t* penalties,
+                                        int& most_lost) {
+        const std::int64_t first = begin * kPanelRows, n = std::min(end * kPanelRows, index_.rows().n) - first;
+        int lost[kBlockRows];
+        if (shift == 0 || n <= 0 || !index_.edge_ink().bounds(shift, first, n, lost)) return penalties;
+        own_penalties_.assign(penalties + first, penalties + end * kPanelRows);
+        for (std::int64_t i = 0; i < n; ++i) {
+            const std::int64_t less = std::min<std::int64_t>(lost[i] * lost_unit_, kMostLost);
+            own_penalties_[i] = static_cast<std::int32_t>(std::max<std::int64_t>(own_penalties_[i] - less, -1'300'000'000));
+            most_lost = std::max(most_lost, lost[i]);
+        }
+        return own_penalties_.data() - first;
+    }
+
+    // The least radius in the coarse view that keeps everything a query may want, of rows that lose
+    // so many units.
+    float reach(int i, int shift, int lost) const {
+        double square = squares_[place(i, shift)];
+        if (Pair::shifted && lost) {
+            if (lost == EdgeInk::kUnbounded) return std::numeric_limits<float>::infinity();
+            square += lost * index_.edge_ink().unit();
+        }
+        return static_cast<float>((std::sqrt(std::max(square, 0.0)) + queries_.coarse_errors[source(i, shift)]) * kSlack);
+    }
+
+    void refine(int shift, std::size_t count, int most_lost) {
         constexpr std::size_t kAhead = 4;
-        const std::int64_t row_bytes = pair_.d * static_cast<std::int64_t>(sizeof(*pair_.rows));
-        for (std::size_t i = 0; i < std::min(kAhead, count); ++i) prefetch(pair_.row(survivors_[i].row), row_bytes);
+        const std::int64_t n_rows = index_.rows().n, row_bytes = request_.queries.d * static_cast<std::int64_t>(sizeof(*pair_.row(0)));
+        const auto fetch = [&](std::size_t i) {
+            if (survivors_[i].row < n_rows) prefetch(pair_.row(filter_.order[survivors_[i].row]), row_bytes);
+        };
+        for (std::size_t i = 0; i < std::min(kAhead, count); ++i) fetch(i);
         for (std::size_t i = 0; i < count; ++i) {
-            if (i + kAhead < count) prefetch(pair_.row(survivors_[i + kAhead].row), row_bytes);
+            if (i + kAhead < count) fetch(i + kAhead);
             if (i % 4096 == 0 && job_.is_stopped()) return;
             const Survivor s = survivors_[i];
+            if (s.row >= n_rows) continue;  // padding
+            const std::int32_t row = filter_.order[s.row];
+            if (excluded(request_, ids_[s.query], row)) continue;
+            if (filter_.coarse_width) {  // the radius is smaller meanwhile, and this row may lose less
+                const int lost = most_lost ? index_.edge_ink().bound(shift, s.row) : 0;
+                if (needed_[i] > (lost == most_lost ? reach_[s.query] : reach(s.query, shift, lost))) continue;
+            }
+            ++computed;
             TopK<Distance>& best = best_[s.query];
-            if (best.push(pair_(ids[s.query], s.row, best.worst()), s.row) && best.full()) tighten(s.query, best.worst());
+            if (best.push(pair_(s.query, shift, row, best.worst()), shift * n_rows + row) && best.full()) {
+                tighten(s.query, best.worst());
+                reach_[s.query] = reach(s.query, shift, most_lost);
+            }
         }
-        computed += static_cast<std::int64_t>(count);
     }
 
     // d <= r means |z^q - z^x| <= r + e_q + e_x, that is, a score of at least the threshold.
-    void tighten(int query, Distance worst) {
+    void tighten(int i, Distance worst) {
         const double radius = Pair::radius(worst);
-        if (!(radius < radii_[query])) return;
-        radii_[query] = radius;
-        if (filter_.coarse_width) coarse_radii_[query] = static_cast<float>((radius + queries_.coarse_errors[query]) * kSlack);
-        const double limit = (radius + queries_.fine_errors[query] + filter_.fine_error) * kSlack;
-        const double score = (queries_.fine_squares[query] - limit * limit) / step_product_;
-        // Scores of rows that may be rejected stay well within +-2^29.
-        thresholds_[query] = score > -(1 << 29) ? static_cast<std::int32_t>(std::floor(std::min(score, 1.0 * (1 << 29)))) - 1
-                                                : std::numeric_limits<std::int32_t>::min();
+        for (int shift = 0; shift < n_shifts_; ++shift) {
+            const std::size_t to = static_cast<std::size_t>(place(i, shift)), from = static_cast<std::size_t>(source(i, shift));
+            double square = radius * radius;
+            if constexpr (Pair::shifted) square += 1e-9 * (square + queries_.lost[from]) - queries_.lost[from];
+            if (!(square < squares_[to])) continue;
+            squares_[to] = square;
+            const double errors = queries_.fine_errors[from] + filter_.fine_error;
+            double a = radius;
+            if constexpr (Pair::shifted) a = std::max(std::sqrt(std::max(square, 0.0)), errors / kLostShare);
+            const double limit = (a + errors) * kSlack;
+            const double score = (queries_.fine_squares[from] - limit * limit) / step_product_;
+            thresholds_[to] = score > kAcceptAll ? static_cast<std::int32_t>(std::floor(std::min<double>(score, kRejectMost))) - 1
+                                                 : kAcceptAll;
+        }
     }
+
+    struct Likely {
+        float distance;
+        int shift;
+        std::int32_t row;
+        bool operator<(const Likely& other) const { return distance < other.distance; }
+    };
 
     const Index& index_;
     const FilterRows& filter_;
     const Request& request_;
+    const FilterQueries& queries_;
+    std::int64_t first_;
     Job& job_;
+    int n_shifts_;
     Pair pair_;
+    const std::int64_t* ids_ = nullptr;
+    int n_ = 0;
     std::vector<TopK<Distance>> best_;
-    FilterQueries queries_;
-    Projected projected_;
+    std::vector<std::uint8_t> fine_;
+    std::vector<std::int8_t> coarse_queries_;
     std::vector<std::int32_t> thresholds_;
-    std::vector<double> radii_;
-    std::vector<float> coarse_radii_;
+    std::vector<double> squares_;  // of the radius less what the query loses: A
+    std::vector<float> reach_;     // of the block's queries under the shift being visited
     CoarseFilter coarse_;
     std::vector<Survivor> survivors_;
-    std::vector<float> leaf_distances_;
-    std::vector<std::int64_t> nearest_leaves_;
-    std::vector<std::pair<float, std::int32_t>> likely_;
+    std::vector<float> needed_;    // the reach that keeps each survivor
+    std::vector<std::int32_t> own_penalties_;
+    std::vector<Likely> likely_;
     double step_product_;
+    std::int64_t lost_unit_ = 0;
 };
 
 }  // namespace lookalike

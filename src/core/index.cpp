@@ -32,17 +32,6 @@ struct Quantised {
     double fine_error = 0;
 };
 
-// Quantises the coarse coordinates of row i of `projected`; returns the error in distance.
-double quantise_coarse(const Kernels& kernels, const Projection& p, const FilterRows& filter,
-                       const Projected& projected, int i, std::int8_t* out) {
-    const float* z = projected.coarse.data() + static_cast<std::int64_t>(i) * p.columns;
-    const double error =
-        kernels.quantise(z, p.fine, p.coarse_scale[0], 127, out) +
-        kernels.quantise(z + p.fine, p.columns - p.fine, p.coarse_scale[1], 127,
-                         out + filter.coarse_steps[0] * kCoarseStep);
-    return std::sqrt(error) * (1 + 1e-5) + projected.coarse_rounding[i];
-}
-
 // Rows first … rows.n - 1.
 Quantised quantise_rows(const Kernels& kernels, const Projection& p, Metric metric, const Rows& rows,
                         std::int64_t first, float query_scale, const FilterRows& filter,
@@ -63,7 +52,7 @@ Quantised quantise_rows(const Kernels& kernels, const Projection& p, Metric metr
             const std::int64_t begin = block * kChunk;
             const int count = static_cast<int>(std::min<std::int64_t>(kChunk, n - begin));
             std::iota(which, which + count, first + begin);
-            project(kernels, p, metric, rows, which, count, Bounds::both, projected);
+            project(kernels, p, metric, rows, which, count, projected);
             for (int i = 0; i < count; ++i) {
                 std::int8_t* const fine = out.fine_row(begin + i);
                 const double error = std::sqrt(kernels.quantise(projected.fine.data() + static_cast<std::int64_t>(i) * p.fine,
@@ -123,9 +112,20 @@ void pack(Quantised& rows, std::int64_t first, FilterRows& filter) {
 
 }  // namespace
 
+double quantise_coarse(const Kernels& kernels, const Projection& p, const FilterRows& filter,
+                       const Projected& projected, int i, std::int8_t* out) {
+    const float* z = projected.coarse.data() + static_cast<std::int64_t>(i) * p.columns;
+    const double error =
+        kernels.quantise(z, p.fine, p.coarse_scale[0], 127, out) +
+        kernels.quantise(z + p.fine, p.columns - p.fine, p.coarse_scale[1], 127,
+                         out + filter.coarse_steps[0] * kCoarseStep);
+    return std::sqrt(error) * (1 + 1e-5) + projected.coarse_rounding[i];
+}
+
 Index::Index(const Kernels& kernels, Metric metric, Rows rows, std::unique_ptr<Projection> projection,
-             int n_threads, const Watch& watch)
-    : kernels_(kernels), metric_(metric), rows_(rows), projection_(std::move(projection)) {
+             int n_threads, const Watch& watch, std::unique_ptr<Shifts> shifts)
+    : kernels_(kernels), metric_(metric), rows_(rows), projection_(std::move(projection)), shifts_(std::move(shifts)) {
+    if (projection_ && shifts_) edge_ink_ = EdgeInk(*shifts_);
     if (projection_) {
         const int rest = projection_->columns - projection_->fine;
         filter_.width = (projection_->fine + kPanelStep - 1) / kPanelStep * kPanelStep;
@@ -162,65 +162,14 @@ void Index::add_rows(std::int64_t first, int n_threads, const Watch& watch) {
         std::iota(filter_.order.begin() + first, filter_.order.end(), static_cast<std::int32_t>(first));
     }
     pack(rows, first, filter_);
-}
-
-void Index::prepare(const Rows& queries, const std::int64_t* ids, int n, Projected& projected,
-                    FilterQueries& out) const {
-    const Projection& p = *projection_;
-    const std::size_t count = static_cast<std::size_t>(n);
-    project(kernels_, p, metric_, queries, ids, n, Bounds::both, projected);
-    out.fine.assign(count * filter_.width, static_cast<std::uint8_t>(kernels_.query_offset));
-    out.fine_squares.resize(count);
-    out.fine_errors.resize(count);
-    out.coarse.assign(count * filter_.coarse_width, 0);
-    out.coarse_errors.resize(count);
-    const float step = query_scale();
-    std::vector<std::int8_t> levels(static_cast<std::size_t>(p.fine));
-    for (int i = 0; i < n; ++i) {
-        std::uint8_t* const bytes = out.fine.data() + static_cast<std::int64_t>(i) * filter_.width;
-        const double error = kernels_.quantise(projected.fine.data() + static_cast<std::int64_t>(i) * p.fine, p.fine,
-                                               step, static_cast<float>(kernels_.query_levels), levels.data());
-        std::int64_t square = 0;
-        for (int j = 0; j < p.fine; ++j) {
-            bytes[j] = static_cast<std::uint8_t>(levels[j] + kernels_.query_offset);
-            square += levels[j] * levels[j];
-        }
-        out.fine_squares[i] = static_cast<double>(square) * static_cast<double>(step) * static_cast<double>(step);
-        out.fine_errors[i] = std::sqrt(error) * (1 + 1e-5) + projected.fine_rounding[i];
-        if (filter_.coarse_width)
-            out.coarse_errors[i] = quantise_coarse(
-                kernels_, p, filter_, projected, i, out.coarse.data() + static_cast<std::int64_t>(i) * filter_.coarse_width);
-    }
-}
-
-void Index::leaf_distances(const Projected& projected, int n, std::vector<float>& out) const {
-    const Leaves& leaves = filter_.leaves;
-    out.resize(static_cast<std::size_t>(n) * leaves.stride);
-    kernels_.project(projected.fine.data(), n, projection_->fine, leaves.centroids.data(), leaves.stride,
-                     leaves.stride, out.data());
-    const float unit = 1 / projection_->fine_scale;
-    for (int i = 0; i < n; ++i) {
-        float* const row = out.data() + static_cast<std::int64_t>(i) * leaves.stride;
-        for (int leaf = 0; leaf < leaves.stride; ++leaf) row[leaf] = leaves.half_squares[leaf] - row[leaf] * unit;
-    }
-}
-
-void Index::nearest_leaves(const Rows& queries, const std::int64_t* ids, int n, Projected& projected,
-                           std::vector<float>& distances, std::int32_t* out) const {
-    project(kernels_, *projection_, metric_, queries, ids, n, Bounds::fine, projected);
-    leaf_distances(projected, n, distances);
-    const std::int64_t count = filter_.leaves.count();
-    for (int i = 0; i < n; ++i) {
-        const float* const row = distances.data() + static_cast<std::int64_t>(i) * filter_.leaves.stride;
-        out[i] = static_cast<std::int32_t>(std::min_element(row, row + count) - row);
-    }
+    if (shifts_) edge_ink_.add(*shifts_, rows_, filter_.order, first);
 }
 
 std::size_t Index::bytes() const {
     const auto size = [](const auto& values) { return values.capacity() * sizeof(values[0]); };
     std::size_t total = size(filter_.panels) + size(filter_.penalties) + size(filter_.coarse) +
                         size(filter_.coarse_errors) + size(filter_.order) + size(filter_.leaves.centroids) +
-                        size(filter_.leaves.half_squares) + size(squares_);
+                        size(filter_.leaves.half_squares) + size(squares_) + edge_ink_.bytes();
     if (projection_) total += size(projection_->basis) + size(projection_->mean) + size(projection_->residual);
     return total;
 }

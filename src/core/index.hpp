@@ -3,28 +3,16 @@
 
 #include <cstdint>
 #include <memory>
-#include <new>
 #include <vector>
 
+#include "aligned.hpp"
 #include "bounds.hpp"
 #include "kernels.hpp"
 #include "leaves.hpp"
 #include "parallel.hpp"
+#include "shifts.hpp"
 
 namespace lookalike {
-
-template <class T> struct AlignedAllocator {
-    using value_type = T;
-    AlignedAllocator() = default;
-    template <class U> AlignedAllocator(const AlignedAllocator<U>&) {}
-    T* allocate(std::size_t n) {
-        return static_cast<T*>(::operator new(n * sizeof(T), std::align_val_t{64}));
-    }
-    void deallocate(T* p, std::size_t) { ::operator delete(p, std::align_val_t{64}); }
-    template <class U> bool operator==(const AlignedAllocator<U>&) const { return true; }
-    template <class U> bool operator!=(const AlignedAllocator<U>&) const { return false; }
-};
-template <class T> using Aligned = std::vector<T, AlignedAllocator<T>>;
 
 // Quantised rows in the order of the leaves; rows that were appended later stand behind them.
 struct FilterRows {
@@ -40,39 +28,27 @@ struct FilterRows {
     Leaves leaves;
 };
 
-// One block of queries, quantised likewise.
-struct FilterQueries {
-    std::vector<std::uint8_t> fine;     // n x width
-    std::vector<double> fine_squares;   // |s_q z^q|^2
-    std::vector<double> fine_errors;    // e_q; not finite where the filter must not be used
-    std::vector<std::int8_t> coarse;
-    std::vector<double> coarse_errors;
-};
+// Quantises the coarse coordinates of row i of `projected`; returns the error in distance.
+double quantise_coarse(const Kernels& kernels, const Projection& projection, const FilterRows& filter,
+                       const Projected& projected, int i, std::int8_t* out);
 
 class Index {
 public:
-    // Without a projection every search is exhaustive.
+    // Without a projection every search is exhaustive. With shifts (of squared_euclidean only) the
+    // rows are searched as if all their shifted images stood behind them, shift by shift.
     Index(const Kernels& kernels, Metric metric, Rows rows, std::unique_ptr<Projection> projection,
-          int n_threads, const Watch& watch);
+          int n_threads, const Watch& watch, std::unique_ptr<Shifts> shifts = nullptr);
 
     // `rows` holds the old rows, perhaps elsewhere in memory, followed by new ones.
     void append(Rows rows, int n_threads, const Watch& watch);
-
-    // The queries that ids[0 … n - 1] name, quantised; their coordinates stay in `projected`.
-    void prepare(const Rows& queries, const std::int64_t* ids, int n, Projected& projected,
-                 FilterQueries& out) const;
-    // Half the squared distances of projected queries to all leaves' centroids, up to a constant
-    // a query: n x leaves.stride.
-    void leaf_distances(const Projected& projected, int n, std::vector<float>& out) const;
-    // The leaf nearest to each query.
-    void nearest_leaves(const Rows& queries, const std::int64_t* ids, int n, Projected& projected,
-                        std::vector<float>& distances, std::int32_t* out) const;
 
     const Kernels& kernels() const { return kernels_; }
     Metric metric() const { return metric_; }
     const Rows& rows() const { return rows_; }
     const Projection* projection() const { return projection_.get(); }
     const FilterRows& filter() const { return filter_; }
+    const Shifts* shifts() const { return shifts_.get(); }
+    const EdgeInk& edge_ink() const { return edge_ink_; }
     // One step of a quantised query's fine coordinates.
     float query_scale() const {
         return projection_->fine_scale * 127 / static_cast<float>(kernels_.query_levels);
@@ -88,7 +64,9 @@ private:
     Metric metric_;
     Rows rows_;
     std::unique_ptr<Projection> projection_;
+    std::unique_ptr<Shifts> shifts_;
     FilterRows filter_;
+    EdgeInk edge_ink_;             // with shifts and a projection only
     std::vector<double> squares_;  // |x|^2 of each row, for cosine only
 };
 

@@ -68,18 +68,17 @@ struct Kernels {
     // are multiples of kPanelGroup; `out` has room for every pair.
     std::size_t (*filter)(const Filter& filter, std::int64_t begin, std::int64_t end, Survivor* out);
     // Keeps, in their order, the pairs that the coarse bound cannot reject and whose row is not
-    // padding; returns how many.
-    std::size_t (*coarse_filter)(const CoarseFilter& filter, Survivor* pairs, std::size_t count);
+    // padding; returns how many. radii[i] is the least of `query_radii` that keeps pair i.
+    std::size_t (*coarse_filter)(const CoarseFilter& filter, Survivor* pairs, std::size_t count, float* radii);
     // Squared coarse distances of one query to rows [begin, end).
     void (*coarse_distances)(const CoarseFilter& filter, int query, std::int64_t begin, std::int64_t end,
                              float* out);
     // Sum of squared differences of steps * kCoarseStep coordinates.
     std::int32_t (*coarse)(const std::int8_t* a, const std::int8_t* b, int steps);
-    // out[i][j] = sum over k of rows[i][k] * basis[k][j] for n_rows rows of d values and the
-    // first n_columns, a multiple of kColumnStep, of the basis' `stride` columns. Sums run over
+    // out[i][j] = sum over k of rows[i][k] * basis[k][j] for n_rows rows of d values and n_columns
+    // columns, a multiple of kColumnStep; basis[k][j] stands at basis_place(k, j, d). Sums run over
     // blocks of kProjectionBlock values of k.
-    void (*project)(const float* rows, int n_rows, std::int64_t d, const float* basis, int stride,
-                    int n_columns, float* out);
+    void (*project)(const float* rows, int n_rows, std::int64_t d, const float* basis, int n_columns, float* out);
     // Rounds to whole steps within +-levels; returns the sum of the squared errors, which is NaN
     // or infinite where a value is.
     double (*quantise)(const float* values, int n, float step, float levels, std::int8_t* out);
@@ -95,6 +94,12 @@ constexpr int kMostFine = 4096;
 
 constexpr std::int64_t kProjectionBlock = 128;
 constexpr int kColumnStep = 32;  // two of the widest vectors
+
+// Where column j of row k of a basis of d rows stands: kColumnStep columns one after the other. Whole
+// rows beside each other would lie a power of two apart, and few of them fit the cache at once.
+constexpr std::int64_t basis_place(std::int64_t k, int j, std::int64_t d) {
+    return (j / kColumnStep * d + k) * kColumnStep + j % kColumnStep;
+}
 
 template <class T> const auto& distances_of(const Kernels& kernels);
 template <> inline const auto& distances_of<std::uint8_t>(const Kernels& k) { return k.u8; }

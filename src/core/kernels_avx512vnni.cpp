@@ -10,7 +10,16 @@
 #define SIMDE_ENABLE_NATIVE_ALIASES
 #include <simde/x86/avx512.h>
 #else
+#if defined(__GNUC__) && !defined(__clang__)
+// GCC 12 warns of its own header (its bug 105593).
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
 #include <immintrin.h>
+#pragma GCC diagnostic pop
+#else
+#include <immintrin.h>
+#endif
 #endif
 
 #include <cstring>
@@ -32,48 +41,150 @@ struct Floats {
     }
 };
 
-constexpr int kTile = 6;
-
-inline std::int32_t four_bytes(const std::uint8_t* p) {
-    std::int32_t word;
-    std::memcpy(&word, p, sizeof word);
-    return word;
+// Squares of differences of bytes: |x - y| is one of two saturating differences, the other being 0.
+std::int64_t squared_unsigned(const std::uint8_t* a, const std::uint8_t* b, std::int64_t d) {
+    std::int64_t total = 0, i = 0;
+    for (std::int64_t start = 0; start < d; start += kByteChunk) {
+        const std::int64_t stop = smaller(d, start + kByteChunk);
+        __m512i low = _mm512_setzero_si512(), high = low;
+        for (; i < stop; i += 64) {
+            const __mmask64 inside = stop - i >= 64 ? ~__mmask64{0} : (__mmask64{1} << (stop - i)) - 1;
+            const __m512i x = _mm512_maskz_loadu_epi8(inside, a + i), y = _mm512_maskz_loadu_epi8(inside, b + i);
+            const __m512i difference = _mm512_or_si512(_mm512_subs_epu8(x, y), _mm512_subs_epu8(y, x));
+            const __m512i even = _mm512_unpacklo_epi8(difference, _mm512_setzero_si512());
+            const __m512i odd = _mm512_unpackhi_epi8(difference, _mm512_setzero_si512());
+            low = _mm512_dpwssd_epi32(low, even, even);
+            high = _mm512_dpwssd_epi32(high, odd, odd);
+        }
+        total += _mm512_reduce_add_epi32(_mm512_add_epi32(low, high));
+    }
+    return total;
 }
 
-// Bit r of masks[i] is set where row r of the group survives query i.
-inline std::uint64_t group_masks(const std::uint8_t* const* queries, int steps, const std::int8_t* group,
-                                 std::int64_t panel_bytes, const std::int32_t* penalties,
-                                 const std::int32_t* thresholds, std::uint64_t* masks) {
-    __m512i sum[kTile][kPanelGroup];
-    for (auto& sums : sum)
-        for (__m512i& s : sums) s = _mm512_setzero_si512();
-    for (int step = 0; step < steps; ++step) {
-        __m512i rows[kPanelGroup];
-        for (int j = 0; j < kPanelGroup; ++j)
-            rows[j] = _mm512_loadu_si512(group + j * panel_bytes + step * (kPanelRows * kPanelStep));
-        for (int i = 0; i < kTile; ++i) {
-            const __m512i query = _mm512_set1_epi32(four_bytes(queries[i] + step * kPanelStep));
-            for (int j = 0; j < kPanelGroup; ++j) sum[i][j] = _mm512_dpbusd_epi32(sum[i][j], query, rows[j]);
-        }
+// Sums of squared differences of 16 coordinates a step, in sixteen lanes.
+inline __m512i coarse_lanes(const std::int8_t* a, const std::int8_t* b, int steps) {
+    __m512i sum = _mm512_setzero_si512();
+    int i = 0;
+    for (; i + 2 <= steps; i += 2, a += 2 * kCoarseStep, b += 2 * kCoarseStep) {
+        const __m512i x = _mm512_cvtepi8_epi16(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(a)));
+        const __m512i y = _mm512_cvtepi8_epi16(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(b)));
+        const __m512i difference = _mm512_sub_epi16(x, y);
+        sum = _mm512_dpwssd_epi32(sum, difference, difference);
     }
-    __m512i penalty[kPanelGroup];
-    for (int j = 0; j < kPanelGroup; ++j) penalty[j] = _mm512_loadu_si512(penalties + j * kPanelRows);
-    std::uint64_t any = 0;
-    for (int i = 0; i < kTile; ++i) {
-        const __m512i threshold = _mm512_set1_epi32(thresholds[i]);
-        masks[i] = 0;
-        for (int j = 0; j < kPanelGroup; ++j) {
-            const __mmask16 mask = _mm512_cmpge_epi32_mask(_mm512_sub_epi32(sum[i][j], penalty[j]), threshold);
-            masks[i] |= static_cast<std::uint64_t>(mask) << (j * kPanelRows);
-        }
-        any |= masks[i];
+    if (i < steps) {
+        const __m256i x = _mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(a)));
+        const __m256i y = _mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(b)));
+        const __m512i difference = _mm512_zextsi256_si512(_mm256_sub_epi16(x, y));
+        sum = _mm512_dpwssd_epi32(sum, difference, difference);
     }
-    return any;
+    return sum;
+}
+
+std::int32_t coarse(const std::int8_t* a, const std::int8_t* b, int steps) {
+    return _mm512_reduce_add_epi32(coarse_lanes(a, b, steps));
+}
+
+inline float coarse_distance(const CoarseFilter& f, const std::int8_t* query, const std::int8_t* row) {
+    const int head = f.head_steps * kCoarseStep;
+    const __m512 heads = _mm512_cvtepi32_ps(coarse_lanes(query, row, f.head_steps));
+    const __m512 tails = _mm512_cvtepi32_ps(coarse_lanes(query + head, row + head, f.tail_steps));
+    const __m512 lanes = _mm512_fmadd_ps(_mm512_set1_ps(f.head_square), heads,
+                                         _mm512_mul_ps(_mm512_set1_ps(f.tail_square), tails));
+    return _mm512_reduce_add_ps(lanes);
+}
+
+// sum += the products of four bytes in each lane. GCC (12, 13) spills half of the tile's sums if
+// it is told by the intrinsic, which takes three times as long.
+inline void add_products(__m512i& sum, __m512i queries, __m512i rows) {
+#if defined(__GNUC__) && !defined(__clang__) && !defined(LOOKALIKE_EMULATE_AVX512)
+    asm("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(queries), "v"(rows));
+#else
+    sum = _mm512_dpbusd_epi32(sum, queries, rows);
+#endif
+}
+
+// The four panels of a group. Named members, here and in the tile: GCC leaves an array of vectors
+// in memory.
+struct Group {
+    __m512i a, b, c, d;
+
+    static Group load(const void* data, std::int64_t panel_bytes) {
+        const char* p = static_cast<const char*>(data);
+        return {_mm512_loadu_si512(p), _mm512_loadu_si512(p + panel_bytes), _mm512_loadu_si512(p + 2 * panel_bytes),
+                _mm512_loadu_si512(p + 3 * panel_bytes)};
+    }
+};
+
+// Scores of one query and a group's rows, less the query's threshold: a row survives where that
+// is not negative.
+struct Margins {
+    Group sums;
+
+    Margins(std::int32_t threshold, const Group& penalties) {
+        const __m512i start = _mm512_set1_epi32(-threshold);
+        sums = {_mm512_sub_epi32(start, penalties.a), _mm512_sub_epi32(start, penalties.b),
+                _mm512_sub_epi32(start, penalties.c), _mm512_sub_epi32(start, penalties.d)};
+    }
+
+    void add(const std::uint8_t* query, const Group& rows) {
+        std::int32_t word;
+        std::memcpy(&word, query, sizeof word);
+        const __m512i four = _mm512_set1_epi32(word);
+        add_products(sums.a, four, rows.a);
+        add_products(sums.b, four, rows.b);
+        add_products(sums.c, four, rows.c);
+        add_products(sums.d, four, rows.d);
+    }
+
+    // The sign bit of a lane stays set where it is set in all margins.
+    __m512i and_signs(__m512i signs) const {
+        constexpr int all_three = 0x80;  // a & b & c
+        return _mm512_ternarylogic_epi32(_mm512_ternarylogic_epi32(signs, sums.a, sums.b, all_three), sums.c, sums.d,
+                                         all_three);
+    }
+
+    // Bit r is set where row r of the group survives.
+    std::uint64_t survivors() const {
+        return ~(static_cast<std::uint64_t>(_mm512_movepi32_mask(sums.a)) |
+                 static_cast<std::uint64_t>(_mm512_movepi32_mask(sums.b)) << 16 |
+                 static_cast<std::uint64_t>(_mm512_movepi32_mask(sums.c)) << 32 |
+                 static_cast<std::uint64_t>(_mm512_movepi32_mask(sums.d)) << 48);
+    }
+};
+
+constexpr int kTile = 6;
+
+// Bit r of masks[i] is set where row r of the group survives query i; false where none does.
+inline bool group_masks(const std::uint8_t* const* queries, int width, const std::int8_t* group,
+                        std::int64_t panel_bytes, const std::int32_t* penalties, const std::int32_t* thresholds,
+                        std::uint64_t* masks) {
+    const Group penalty = Group::load(penalties, kPanelRows * sizeof(std::int32_t));
+    Margins m0(thresholds[0], penalty), m1(thresholds[1], penalty), m2(thresholds[2], penalty);
+    Margins m3(thresholds[3], penalty), m4(thresholds[4], penalty), m5(thresholds[5], penalty);
+    for (int j = 0; j < width; j += kPanelStep, group += kPanelRows * kPanelStep) {
+        const Group rows = Group::load(group, panel_bytes);
+        m0.add(queries[0] + j, rows);
+        m1.add(queries[1] + j, rows);
+        m2.add(queries[2] + j, rows);
+        m3.add(queries[3] + j, rows);
+        m4.add(queries[4] + j, rows);
+        m5.add(queries[5] + j, rows);
+    }
+    const __m512i all = _mm512_set1_epi32(-1);
+    const __m512i signs = _mm512_and_si512(m2.and_signs(m1.and_signs(m0.and_signs(all))),
+                                           m5.and_signs(m4.and_signs(m3.and_signs(all))));
+    if (_mm512_movepi32_mask(signs) == 0xffff) return false;
+    masks[0] = m0.survivors();
+    masks[1] = m1.survivors();
+    masks[2] = m2.survivors();
+    masks[3] = m3.survivors();
+    masks[4] = m4.survivors();
+    masks[5] = m5.survivors();
+    return true;
 }
 
 std::size_t filter(const Filter& f, std::int64_t begin, std::int64_t end, Survivor* out) {
     Survivor* const first = out;
-    const int steps = f.width / kPanelStep;
     const std::int64_t panel_bytes = static_cast<std::int64_t>(f.width) * kPanelRows;
     for (int q = 0; q < f.n_queries; q += kTile) {
         const std::uint8_t* queries[kTile];
@@ -86,7 +197,7 @@ std::size_t filter(const Filter& f, std::int64_t begin, std::int64_t end, Surviv
         const int n = smaller(kTile, f.n_queries - q);  // past the end: the last query again, ignored
         for (std::int64_t panel = begin; panel < end; panel += kPanelGroup) {
             std::uint64_t masks[kTile];
-            if (!group_masks(queries, steps, f.panels + panel * panel_bytes, panel_bytes,
+            if (!group_masks(queries, f.width, f.panels + panel * panel_bytes, panel_bytes,
                              f.penalties + panel * kPanelRows, thresholds, masks))
                 continue;
             for (int i = 0; i < n; ++i)
@@ -101,11 +212,13 @@ std::size_t filter(const Filter& f, std::int64_t begin, std::int64_t end, Surviv
 
 const Kernels& avx512vnni_kernels() {
     static const Kernels kernels = [] {
-        Kernels k = common_kernels<Floats, 6>();
+        Kernels k = common_kernels<Floats, 12, coarse_distance>();
         k.name = "avx512vnni";
         k.query_levels = 127;
         k.query_offset = 128;
         k.filter = filter;
+        k.coarse = coarse;
+        k.u8.squared = squared_unsigned;
         return k;
     }();
     return kernels;

@@ -127,6 +127,14 @@ inline std::int32_t coarse_squared(const std::int8_t* a, const std::int8_t* b, i
     return sum;
 }
 
+inline float square_root(float x) {
+#ifdef _MSC_VER
+    return _mm_cvtss_f32(_mm_sqrt_ss(_mm_set_ss(x)));
+#else
+    return __builtin_sqrtf(x);
+#endif
+}
+
 // The coarse distance of one pair in plain C++; an instruction set may have its own.
 inline float plain_coarse_distance(const CoarseFilter& f, const std::int8_t* query, const std::int8_t* row) {
     const int head = f.head_steps * kCoarseStep;
@@ -140,7 +148,7 @@ using CoarseDistance = float(const CoarseFilter&, const std::int8_t*, const std:
 constexpr float kCoarseSlack = 1.00001f;
 
 template <CoarseDistance distance>
-std::size_t coarse_filter(const CoarseFilter& f, Survivor* pairs, std::size_t count) {
+std::size_t coarse_filter(const CoarseFilter& f, Survivor* pairs, std::size_t count, float* radii) {
     const std::int64_t width = f.width();
     std::size_t kept = 0;
     for (std::size_t i = 0; i < count; ++i) {
@@ -153,11 +161,12 @@ std::size_t coarse_filter(const CoarseFilter& f, Survivor* pairs, std::size_t co
 #endif
         const Survivor pair = pairs[i];
         if (pair.row >= f.n_rows) continue;
-        const float limit = (f.query_radii[pair.query] + f.row_errors[pair.row]) * kCoarseSlack;
+        const float square = distance(f, f.queries + pair.query * width, f.rows + pair.row * width);
+        const float radius = square_root(square) * (1 / kCoarseSlack) - f.row_errors[pair.row];
         // Written without a branch: which pairs stay is hard to predict. NaN stays.
-        const bool far = distance(f, f.queries + pair.query * width, f.rows + pair.row * width) > limit * limit;
         pairs[kept] = pair;
-        kept += !far;
+        radii[kept] = radius;
+        kept += !(radius > f.query_radii[pair.query]);
     }
     return kept;
 }
@@ -172,11 +181,11 @@ void coarse_distances(const CoarseFilter& f, int query, std::int64_t begin, std:
 // V holds V::width floats. A tile of Rows x 2 vectors stays in registers along one block of k.
 template <class V, int Rows>
 void project_tile(const float* rows, std::int64_t d, std::int64_t first, std::int64_t last,
-                  const float* basis, int stride, float* out, int out_stride) {
+                  const float* basis, float* out, int out_stride) {
     V sum[Rows][2];
     for (int r = 0; r < Rows; ++r) sum[r][0] = sum[r][1] = V::broadcast(0.0f);
     for (std::int64_t k = first; k < last; ++k) {
-        const V low = V::load(basis + k * stride), high = V::load(basis + k * stride + V::width);
+        const V low = V::load(basis + k * kColumnStep), high = V::load(basis + k * kColumnStep + V::width);
         for (int r = 0; r < Rows; ++r) {
             const V value = V::broadcast(rows[r * d + k]);
             sum[r][0] = V::multiply_add(value, low, sum[r][0]);
@@ -197,19 +206,17 @@ void project_tile(const float* rows, std::int64_t d, std::int64_t first, std::in
 // Blocks of k keep the rounding error small, and a block's columns of one tile in the cache
 // while all rows pass over them.
 template <class V, int Rows>
-void project(const float* rows, int n_rows, std::int64_t d, const float* basis, int stride, int n_columns,
-             float* out) {
+void project(const float* rows, int n_rows, std::int64_t d, const float* basis, int n_columns, float* out) {
     for (std::int64_t first = 0; first < d; first += kProjectionBlock) {
         const std::int64_t last = smaller(d, first + kProjectionBlock);
         for (int column = 0; column < n_columns; column += 2 * V::width) {
+            const float* const own = basis + basis_place(0, column, d);
             float* o = out + column;
             int i = 0;
             for (; i + Rows <= n_rows; i += Rows)
-                project_tile<V, Rows>(rows + i * d, d, first, last, basis + column, stride,
-                                      o + static_cast<std::int64_t>(i) * n_columns, n_columns);
+                project_tile<V, Rows>(rows + i * d, d, first, last, own, o + static_cast<std::int64_t>(i) * n_columns, n_columns);
             for (; i < n_rows; ++i)
-                project_tile<V, 1>(rows + i * d, d, first, last, basis + column, stride,
-                                   o + static_cast<std::int64_t>(i) * n_columns, n_columns);
+                project_tile<V, 1>(rows + i * d, d, first, last, own, o + static_cast<std::int64_t>(i) * n_columns, n_columns);
         }
     }
 }

@@ -80,7 +80,7 @@ Leaves make_leaves(const std::int8_t* rows, const std::vector<std::int32_t>& ord
         float square = 0;
         for (int j = 0; j < width; ++j) {
             const float mean = static_cast<float>(sum[j]) / static_cast<float>(end - begin);
-            leaves.centroids[static_cast<std::size_t>(j) * leaves.stride + leaf] = mean;
+            leaves.centroids[basis_place(j, leaf, width)] = mean;
             square += mean * mean;
         }
         leaves.half_squares[leaf] = square / 2;

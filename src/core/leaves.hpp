@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "aligned.hpp"
 #include "kernels.hpp"
 #include "parallel.hpp"
 
@@ -18,7 +19,7 @@ constexpr std::int64_t kLeafRows = 128;
 struct Leaves {
     std::int64_t n = 0;                // rows that stand in leaves; the last leaf may be short
     int stride = 0;                    // leaves rounded up to kColumnStep
-    std::vector<float> centroids;      // width x stride, in steps of the quantised rows
+    Aligned<float> centroids;          // width x stride, as a basis; in steps of the quantised rows
     std::vector<float> half_squares;   // stride; infinite beyond the last leaf
 
     std::int64_t count() const { return (n + kLeafRows - 1) / kLeafRows; }

@@ -4,21 +4,28 @@
 #include <cmath>
 #include <cstdint>
 #include <utility>
+#include <vector>
 
 #include "index.hpp"
 
 namespace lookalike {
 
+// A pair object serves one thread. It takes a block of queries by `take`, then tells the distance of
+// the block's query i to a row under a shift (0 where there are none). What need not be told
+// exactly, because it is above `worst`, may be any greater number.
+
 // radius() is the Euclidean radius, in the filter's view, beyond which no better pair can be.
 template <class T> struct SquaredEuclidean {
-    using Distance = decltype(distances_of<T>(std::declval<const Kernels&>()).squared(nullptr, nullptr, 0));
+    using Distance = SumOf<T>;
+    static constexpr bool shifted = false;
 
     SquaredEuclidean(const Index& index, const Rows& queries_, const double*)
         : kernel(distances_of<T>(index.kernels()).squared), rows(static_cast<const T*>(index.rows().data)),
           queries(static_cast<const T*>(queries_.data)), d(queries_.d) {}
 
-    Distance operator()(std::int64_t query, std::int64_t row, Distance) const {
-        return kernel(queries + query * d, rows + row * d, d);
+    void take(const std::int64_t* ids_, int) { ids = ids_; }
+    Distance operator()(int i, int, std::int64_t row, Distance) const {
+        return kernel(queries + ids[i] * d, rows + row * d, d);
     }
     static double radius(Distance worst) { return std::sqrt(static_cast<double>(worst)); }
     const T* row(std::int64_t i) const { return rows + i * d; }
@@ -27,21 +34,69 @@ template <class T> struct SquaredEuclidean {
     const T* rows;
     const T* queries;
     std::int64_t d;
+    const std::int64_t* ids = nullptr;
+};
+
+// |q - Sx|^2. Integers take the query moved back, as shifts.hpp has it; of floats that sum would be
+// rounded otherwise than the one over the shifted image, so the image is shifted.
+template <class T> struct ShiftedEuclidean {
+    using Distance = SumOf<T>;
+    static constexpr bool shifted = true;
+
+    ShiftedEuclidean(const Index& index, const Rows& queries_, const double*)
+        : plain(index, queries_, nullptr), shifts(*index.shifts()) {}
+
+    void take(const std::int64_t* ids, int n) {
+        plain.take(ids, n);
+        if constexpr (std::is_integral_v<T>) {
+            const std::size_t count = static_cast<std::size_t>(n) * shifts.list.size();
+            buffer.resize(count * plain.d);
+            lost_of_query.resize(count);
+            for (std::size_t place = 0; place < count; ++place) {
+                const Shift back = shifts.list[place % shifts.list.size()].back();
+                const T* query = plain.queries + ids[place / shifts.list.size()] * plain.d;
+                shift_image(shifts, back, query, buffer.data() + place * plain.d);
+                lost_of_query[place] = lost(shifts, back, query);
+            }
+        } else {
+            buffer.resize(static_cast<std::size_t>(plain.d));
+        }
+    }
+
+    Distance operator()(int i, int shift, std::int64_t row, Distance) {
+        if constexpr (std::is_integral_v<T>) {
+            const std::size_t place = static_cast<std::size_t>(i) * shifts.list.size() + shift;
+            return plain.kernel(buffer.data() + place * plain.d, plain.row(row), plain.d) + lost_of_query[place] -
+                   lost(shifts, shifts.list[shift], plain.row(row));
+        } else {
+            shift_image(shifts, shifts.list[shift], plain.row(row), buffer.data());
+            return plain.kernel(plain.queries + plain.ids[i] * plain.d, buffer.data(), plain.d);
+        }
+    }
+    static double radius(Distance worst) { return SquaredEuclidean<T>::radius(worst); }
+    const T* row(std::int64_t i) const { return plain.row(i); }
+
+    SquaredEuclidean<T> plain;
+    const Shifts& shifts;
+    std::vector<T> buffer;
+    std::vector<Distance> lost_of_query;
 };
 
 // 1 - q.x / (|q| |x|); a zero vector is at distance 1 from everything. The filter sees rows of
 // unit length, whose squared Euclidean distance is twice this.
 template <class T> struct Cosine {
     using Distance = double;
+    static constexpr bool shifted = false;
 
     Cosine(const Index& index_, const Rows& queries_, const double* query_squares_)
         : index(index_), query_squares(query_squares_), kernel(distances_of<T>(index_.kernels()).dot),
           rows(static_cast<const T*>(index_.rows().data)), queries(static_cast<const T*>(queries_.data)),
           d(queries_.d) {}
 
-    double operator()(std::int64_t query, std::int64_t row, double) const {
-        const double dot = static_cast<double>(kernel(queries + query * d, rows + row * d, d));
-        const double query_square = query_squares[query];
+    void take(const std::int64_t* ids_, int) { ids = ids_; }
+    double operator()(int i, int, std::int64_t row, double) const {
+        const double dot = static_cast<double>(kernel(queries + ids[i] * d, rows + row * d, d));
+        const double query_square = query_squares[ids[i]];
         const double row_square = index.square_of_row(row), product = query_square * row_square;
         // The product of two squares leaves the range of double long before the squares do.
         const double length = product > 1e-280 && product < 1e280
@@ -60,23 +115,27 @@ template <class T> struct Cosine {
     const T* rows;
     const T* queries;
     std::int64_t d;
+    const std::int64_t* ids = nullptr;
 };
 
 template <class T> struct Manhattan {
-    using Distance = decltype(distances_of<T>(std::declval<const Kernels&>()).squared(nullptr, nullptr, 0));
+    using Distance = SumOf<T>;
+    static constexpr bool shifted = false;
 
     Manhattan(const Index& index, const Rows& queries_, const double*)
         : kernel(distances_of<T>(index.kernels()).manhattan), rows(static_cast<const T*>(index.rows().data)),
           queries(static_cast<const T*>(queries_.data)), d(queries_.d) {}
 
-    Distance operator()(std::int64_t query, std::int64_t row, Distance worst) const {
-        return kernel(queries + query * d, rows + row * d, d, worst);
+    void take(const std::int64_t* ids_, int) { ids = ids_; }
+    Distance operator()(int i, int, std::int64_t row, Distance worst) const {
+        return kernel(queries + ids[i] * d, rows + row * d, d, worst);
     }
 
     LimitedKernel<T, Distance> kernel;
     const T* rows;
     const T* queries;
     std::int64_t d;
+    const std::int64_t* ids = nullptr;
 };
 
 }  // namespace lookalike

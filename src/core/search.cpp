@@ -13,57 +13,36 @@ namespace lookalike {
 
 namespace {
 
-constexpr std::int64_t kQueryBlock = 192;  // at most; a multiple of every kernel's tile
+constexpr std::int64_t kQueryBlock = 192;   // at most; a multiple of every kernel's tile
+constexpr std::int64_t kQueryStep = 12;     // a smaller block is a multiple of that
+constexpr std::int64_t kQueryPart = 1 << 15;  // prepared, and sorted, at once
 
-// Working memory of one thread for one query of its block.
-std::int64_t bytes_per_query(const Index& index, const Request& request) {
-    const std::int64_t best = 2 * request.k * 16;  // a vector that grew may hold twice its size
-    if (!index.projection()) return best;
-    const FilterRows& filter = index.filter();
-    const std::int64_t floats = request.queries.d + 4 * index.projection()->stride + filter.leaves.stride;
-    return best + floats * 4 + filter.width + filter.coarse_width +
-           kBlockRows * static_cast<std::int64_t>(sizeof(Survivor));
-}
-
-// All queries, those of one leaf one after the other: a block of them looks at the same rows.
-std::vector<std::int64_t> in_leaf_order(const Index& index, const Request& request, std::int64_t block, Job& job,
-                                        const Watch& watch) {
-    const std::int64_t n = request.queries.n;
-    std::vector<std::int64_t> ids(static_cast<std::size_t>(n));
-    std::iota(ids.begin(), ids.end(), 0);
-    if (!index.projection() || n <= block) return ids;
-    std::vector<std::int32_t> leaves(ids.size());
-    run_blocks(job, request.n_threads, (n + block - 1) / block, [&](const NextBlock& next) {
-        Projected projected;
-        std::vector<float> distances;
-        for (std::int64_t i; (i = next()) >= 0;) {
-            const std::int64_t first = i * block;
-            const int count = static_cast<int>(std::min(block, n - first));
-            index.nearest_leaves(request.queries, ids.data() + first, count, projected, distances, leaves.data() + first);
-        }
-    }, watch);
-    std::stable_sort(ids.begin(), ids.end(), [&](std::int64_t a, std::int64_t b) { return leaves[a] < leaves[b]; });
-    return ids;
-}
-
-template <class Searcher>
-void search_with(const Index& index, const Request& request, Answer& answer, Job& job, const Watch& watch) {
-    const std::int64_t n = request.queries.n;
-    // Small enough to keep all threads busy, and for the memory that each may use.
-    const std::int64_t fair = (n + request.n_threads - 1) / request.n_threads;
-    const std::int64_t affordable = request.working_memory / request.n_threads / bytes_per_query(index, request);
-    const std::int64_t block = std::max<std::int64_t>(1, std::min({kQueryBlock, fair, affordable}));
-    const std::vector<std::int64_t> ids = in_leaf_order(index, request, block, job, watch);
-    std::vector<double> query_squares;  // |q|^2, for cosine only
+std::vector<double> query_squares(const Index& index, const Rows& queries) {  // |q|^2, for cosine only
+    std::vector<double> squares;
     if (index.metric() == Metric::cosine)
-        for (std::int64_t i = 0; i < n; ++i) query_squares.push_back(square_of(index.kernels(), request.queries, i));
+        for (std::int64_t i = 0; i < queries.n; ++i) squares.push_back(square_of(index.kernels(), queries, i));
+    return squares;
+}
+
+// Blocks small enough to keep all threads busy, and for the memory that each thread may use.
+std::int64_t block_of(std::int64_t n, int n_threads, std::int64_t most, std::int64_t memory, std::int64_t bytes_of_one) {
+    const std::int64_t fair = (n + n_threads - 1) / n_threads, affordable = memory / n_threads / bytes_of_one;
+    return std::max<std::int64_t>(1, std::min({most, fair, affordable}));
+}
+
+template <class Pair>
+void search_all(const Index& index, const Request& request, Answer& answer, Job& job, const Watch& watch) {
+    const std::int64_t n = request.queries.n;
+    const std::int64_t block = block_of(n, request.n_threads, kQueryBlock, request.working_memory, 2 * request.k * 16);
+    const std::vector<double> squares = query_squares(index, request.queries);
     std::atomic<std::int64_t> computed{0};
     run_blocks(job, request.n_threads, (n + block - 1) / block, [&](const NextBlock& next) {
-        Searcher searcher(index, request, query_squares.data(), block, job);
+        Exhaustive<Pair> searcher(index, request, squares.data(), block, job);
+        std::vector<std::int64_t> ids(static_cast<std::size_t>(block));
         for (std::int64_t i; (i = next()) >= 0;) {
-            const std::int64_t first = i * block;
-            const int count = static_cast<int>(std::min(block, n - first));
-            searcher.run(ids.data() + first, count, answer);
+            const int count = static_cast<int>(std::min(block, n - i * block));
+            std::iota(ids.begin(), ids.end(), i * block);
+            searcher.run(ids.data(), count, answer);
             job.done += count;
         }
         computed += searcher.computed;
@@ -71,17 +50,62 @@ void search_with(const Index& index, const Request& request, Answer& answer, Job
     answer.distances_computed = computed;
 }
 
+template <class Pair>
+void search_filtered(const Index& index, const Request& request, Answer& answer, Job& job, const Watch& watch) {
+    const std::int64_t n = request.queries.n;
+    const int n_leaves = seed_leaves(index, request.k), n_shifts = index.shifts() ? index.shifts()->count() : 1;
+    // A quarter of the memory for prepared queries, a quarter for preparing them, the rest to search.
+    const std::int64_t quarter = std::max<std::int64_t>(request.working_memory / 4, 1);
+    const std::int64_t part = std::min({n, kQueryPart, std::max<std::int64_t>(1, quarter / (FilterQueries::bytes_of_one(index, n_leaves) + 16))});
+    const std::int64_t most = std::max<std::int64_t>(kQueryStep, kQueryBlock / n_shifts / kQueryStep * kQueryStep);
+    const std::int64_t chunk = block_of(part, request.n_threads, most, quarter, Preparation::bytes_of_one(index));
+    const std::int64_t block = block_of(part, request.n_threads, most, 2 * quarter, Filtered<Pair>::bytes_of_one(index, request, n_shifts));
+    const std::vector<double> squares = query_squares(index, request.queries);
+    std::atomic<std::int64_t> computed{0};
+    for (std::int64_t first = 0; first < n && !job.is_stopped(); first += part) {
+        const std::int64_t count = std::min(part, n - first);
+        FilterQueries queries(index, count, n_leaves);
+        run_blocks(job, request.n_threads, (count + chunk - 1) / chunk, [&](const NextBlock& next) {
+            Preparation preparation;
+            for (std::int64_t i; (i = next()) >= 0;)
+                prepare(index, request.queries, first, i * chunk, static_cast<int>(std::min(chunk, count - i * chunk)), preparation, queries);
+        }, watch);
+        // Those of one leaf one after the other: a block of them looks at the same rows.
+        std::vector<std::int64_t> ids(static_cast<std::size_t>(count));
+        std::iota(ids.begin(), ids.end(), first);
+        const auto leaf = [&](std::int64_t id) { return queries.leaves[static_cast<std::size_t>(id - first) * n_shifts * n_leaves]; };
+        std::stable_sort(ids.begin(), ids.end(), [&](std::int64_t a, std::int64_t b) { return leaf(a) < leaf(b); });
+        run_blocks(job, request.n_threads, (count + block - 1) / block, [&](const NextBlock& next) {
+            Filtered<Pair> searcher(index, request, squares.data(), queries, first, block, job);
+            for (std::int64_t i; (i = next()) >= 0;) {
+                const int some = static_cast<int>(std::min(block, count - i * block));
+                searcher.run(ids.data() + i * block, some, answer);
+                job.done += some;
+            }
+            computed += searcher.computed;
+        }, watch);
+    }
+    answer.distances_computed = computed;
+}
+
+template <class Pair>
+void search_pairs(const Index& index, const Request& request, Answer& answer, Job& job, const Watch& watch) {
+    if (index.projection())
+        search_filtered<Pair>(index, request, answer, job, watch);
+    else
+        search_all<Pair>(index, request, answer, job, watch);
+}
+
 template <class T>
 void search_rows(const Index& index, const Request& request, Answer& answer, Job& job, const Watch& watch) {
-    const bool filtered = index.projection() != nullptr;
     if (index.metric() == Metric::manhattan)
-        search_with<Exhaustive<Manhattan<T>>>(index, request, answer, job, watch);
+        search_all<Manhattan<T>>(index, request, answer, job, watch);
     else if (index.metric() == Metric::cosine)
-        filtered ? search_with<Filtered<Cosine<T>>>(index, request, answer, job, watch)
-                 : search_with<Exhaustive<Cosine<T>>>(index, request, answer, job, watch);
+        search_pairs<Cosine<T>>(index, request, answer, job, watch);
+    else if (index.shifts())
+        search_pairs<ShiftedEuclidean<T>>(index, request, answer, job, watch);
     else
-        filtered ? search_with<Filtered<SquaredEuclidean<T>>>(index, request, answer, job, watch)
-                 : search_with<Exhaustive<SquaredEuclidean<T>>>(index, request, answer, job, watch);
+        search_pairs<SquaredEuclidean<T>>(index, request, answer, job, watch);
 }
 
 }  // namespace

@@ -23,7 +23,8 @@ inline bool excluded(const Request& request, std::int64_t query, std::int64_t ro
 }
 
 struct Answer {
-    // n_queries x k, nearest first, ties by row. Squared distances for squared_euclidean. Slots
+    // n_queries x k, nearest first, ties by row. Of an index with shifts, row r under shift s has the
+    // number s * n_rows + r. Squared distances for squared_euclidean. Slots
     // beyond the number of eligible rows hold an infinite distance and the row INT64_MAX.
     double* distances;
     std::int64_t* rows;

@@ -97,7 +97,7 @@ void check_filter(const Kernels& kernels) {
                     for (int j = 0; j < width; ++j) penalties[row] += kernels.query_offset * coordinate(row, j);
                 }
                 for (auto& t : thresholds) t = static_cast<std::int32_t>(random_bits() % 20000) - 10000;
-                thresholds[0] = std::numeric_limits<std::int32_t>::min();
+                thresholds[0] = -(1 << 29) - (1 << 28);  // accept all
 
                 const Filter filter{queries.data(), thresholds.data(), n_queries, width, panels.data(), penalties.data()};
                 std::vector<Survivor> found(static_cast<std::size_t>(n_queries * kRows));
@@ -128,7 +128,8 @@ void check_coarse(const Kernels& kernels) {
             for (int q = 0; q < 3; ++q)
                 for (int row = 0; row < kRows + 2; ++row) pairs.push_back({q, row});  // two of padding
             const auto all = pairs;
-            pairs.resize(kernels.coarse_filter(filter, pairs.data(), pairs.size()));
+            std::vector<float> needed(pairs.size());
+            pairs.resize(kernels.coarse_filter(filter, pairs.data(), pairs.size(), needed.data()));
             std::size_t next = 0;
             for (const Survivor pair : all) {
                 if (pair.row >= kRows) continue;
@@ -142,6 +143,8 @@ void check_coarse(const Kernels& kernels) {
                 CHECK(std::abs(found - square) <= 1e-5 * square);
                 if (std::sqrt(square) > radii[pair.query] + 1.001) continue;
                 CHECK(next < pairs.size() && pairs[next].query == pair.query && pairs[next].row == pair.row);
+                CHECK(std::abs(needed[next] - (std::sqrt(square) - 1)) <= 1e-4 * (1 + std::sqrt(square)));
+                CHECK(needed[next] <= std::sqrt(square) - 1);
                 ++next;
             }
             CHECK_EQUAL(next, pairs.size());
@@ -154,13 +157,13 @@ void check_project(const Kernels& kernels) {
             for (const int columns : {kColumnStep, 3 * kColumnStep}) {
                 const auto rows = values<float>(n_rows * d, 0), basis = values<float>(d * columns, 0);
                 std::vector<float> out(static_cast<std::size_t>(n_rows * columns));
-                kernels.project(rows.data(), n_rows, d, basis.data(), columns, columns, out.data());
+                kernels.project(rows.data(), n_rows, d, basis.data(), columns, out.data());
                 bool right = true;
                 for (int i = 0; i < n_rows; ++i)
                     for (int j = 0; j < columns; ++j) {
                         double sum = 0, size = 0;
                         for (std::int64_t k = 0; k < d; ++k) {
-                            const double term = static_cast<double>(rows[i * d + k]) * static_cast<double>(basis[k * columns + j]);
+                            const double term = static_cast<double>(rows[i * d + k]) * static_cast<double>(basis[basis_place(k, j, d)]);
                             sum += term;
                             size += std::abs(term);
                         }

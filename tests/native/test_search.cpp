@@ -59,7 +59,7 @@ std::unique_ptr<Projection> axes(std::int64_t d, int fine, int columns, double s
         if (j == fine - 1 || j == columns - 1)
             p->residual[j] = 1.0f;
         else
-            p->basis[static_cast<std::size_t>(axis++ * p->stride + j)] = 1.0f;
+            p->basis[static_cast<std::size_t>(basis_place(axis++, j, d))] = 1.0f;
     }
     return p;
 }

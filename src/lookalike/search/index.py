@@ -49,7 +49,7 @@ class ExactIndex:
         self.metric = metric
         native_metric = "sqeuclidean" if metric == "euclidean" else metric
         self.cpu_path = cpu_path()
-        projection = choose_projection(rows, native_metric)
+        projection = choose_projection(rows, native_metric, self.cpu_path)
         self._native = _core.Index(
             rows,
             metric=native_metric,

@@ -1,0 +1,122 @@
+#include "queries.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+namespace lookalike {
+
+namespace {
+
+int shifts_of(const Index& index) { return index.shifts() ? index.shifts()->count() : 1; }
+
+// The queries, each under all shifts one after the other.
+Rows move_back(const Shifts& shifts, const Rows& queries, std::int64_t first, int n, Preparation& preparation,
+               double* lost_of) {
+    return visit(queries.dtype, [&](auto type) -> Rows {
+        using T = decltype(type);
+        const std::int64_t d = queries.d, n_shifts = shifts.count();
+        preparation.shifted.resize(static_cast<std::size_t>(n * n_shifts * d) * sizeof(T) / sizeof(std::uint64_t) + 1);
+        T* out = reinterpret_cast<T*>(preparation.shifted.data());
+        for (int i = 0; i < n; ++i) {
+            const T* image = static_cast<const T*>(queries.data) + (first + i) * d;
+            for (const Shift by : shifts.list) {
+                shift_image(shifts, by.back(), image, out);
+                *lost_of++ = static_cast<double>(lost(shifts, by.back(), image));
+                out += d;
+            }
+        }
+        return {preparation.shifted.data(), n * n_shifts, d, queries.dtype};
+    });
+}
+
+// Half the squared distances of projected queries to all leaves' centroids, up to a constant a
+// query: n x leaves.stride.
+void leaf_distances(const Index& index, const Projected& projected, int n, std::vector<float>& out) {
+    const Leaves& leaves = index.filter().leaves;
+    const Projection& p = *index.projection();
+    out.resize(static_cast<std::size_t>(n) * leaves.stride);
+    index.kernels().project(projected.fine.data(), n, p.fine, leaves.centroids.data(), leaves.stride, out.data());
+    const float unit = 1 / p.fine_scale;
+    for (int i = 0; i < n; ++i) {
+        float* const row = out.data() + static_cast<std::int64_t>(i) * leaves.stride;
+        for (int leaf = 0; leaf < leaves.stride; ++leaf) row[leaf] = leaves.half_squares[leaf] - row[leaf] * unit;
+    }
+}
+
+void nearest_leaves(const float* distances, std::int64_t count, int n_leaves, std::vector<std::int32_t>& all,
+                    std::int32_t* out) {
+    if (n_leaves == 1) {
+        *out = static_cast<std::int32_t>(std::min_element(distances, distances + count) - distances);
+        return;
+    }
+    all.resize(static_cast<std::size_t>(count));
+    std::iota(all.begin(), all.end(), 0);
+    std::partial_sort_copy(all.begin(), all.end(), out, out + n_leaves,
+                           [&](std::int32_t a, std::int32_t b) { return distances[a] < distances[b]; });
+}
+
+}  // namespace
+
+FilterQueries::FilterQueries(const Index& index, std::int64_t n, int n_leaves_)
+    : n_shifts(shifts_of(index)), n_leaves(n_leaves_) {
+    const std::size_t count = static_cast<std::size_t>(n * n_shifts);
+    fine.assign(count * index.filter().width, static_cast<std::uint8_t>(index.kernels().query_offset));
+    fine_squares.resize(count);
+    fine_errors.resize(count);
+    coarse.resize(count * index.filter().coarse_width);
+    coarse_errors.resize(count);
+    lost.resize(index.shifts() ? count : 0);
+    leaves.resize(count * n_leaves);
+}
+
+std::int64_t FilterQueries::bytes_of_one(const Index& index, int n_leaves) {
+    const int each = index.filter().width + index.filter().coarse_width + 4 * static_cast<int>(sizeof(double)) +
+                     n_leaves * static_cast<int>(sizeof(std::int32_t));
+    return static_cast<std::int64_t>(shifts_of(index)) * each;
+}
+
+std::int64_t Preparation::bytes_of_one(const Index& index) {
+    const std::int64_t floats = index.rows().d + 3 * index.projection()->stride + index.filter().leaves.stride;
+    const std::int64_t copies = index.shifts() ? index.rows().d * static_cast<std::int64_t>(sizeof(double)) : 0;
+    return shifts_of(index) * (floats * static_cast<std::int64_t>(sizeof(float)) + copies);
+}
+
+void prepare(const Index& index, const Rows& queries, std::int64_t first, std::int64_t begin, int n,
+             Preparation& preparation, FilterQueries& out) {
+    const Projection& p = *index.projection();
+    const Kernels& kernels = index.kernels();
+    const FilterRows& filter = index.filter();
+    const std::int64_t place = begin * out.n_shifts, count = static_cast<std::int64_t>(n) * out.n_shifts;
+    Rows rows = queries;
+    preparation.ids.resize(static_cast<std::size_t>(count));
+    std::iota(preparation.ids.begin(), preparation.ids.end(), index.shifts() ? 0 : first + begin);
+    if (index.shifts()) rows = move_back(*index.shifts(), queries, first + begin, n, preparation, out.lost.data() + place);
+
+    Projected& projected = preparation.projected;
+    project(kernels, p, index.metric(), rows, preparation.ids.data(), static_cast<int>(count), projected);
+    const float step = index.query_scale();
+    std::vector<std::int8_t> levels(static_cast<std::size_t>(p.fine));
+    for (int i = 0; i < count; ++i) {
+        const std::int64_t to = place + i;
+        std::uint8_t* const bytes = out.fine.data() + to * filter.width;
+        const double error = kernels.quantise(projected.fine.data() + static_cast<std::int64_t>(i) * p.fine, p.fine,
+                                              step, static_cast<float>(kernels.query_levels), levels.data());
+        std::int64_t square = 0;
+        for (int j = 0; j < p.fine; ++j) {
+            bytes[j] = static_cast<std::uint8_t>(levels[j] + kernels.query_offset);
+            square += levels[j] * levels[j];
+        }
+        out.fine_squares[to] = static_cast<double>(square) * static_cast<double>(step) * static_cast<double>(step);
+        out.fine_errors[to] = std::sqrt(error) * (1 + 1e-5) + projected.fine_rounding[i];
+        if (filter.coarse_width)
+            out.coarse_errors[to] = quantise_coarse(kernels, p, filter, projected, i, out.coarse.data() + to * filter.coarse_width);
+    }
+    leaf_distances(index, projected, static_cast<int>(count), preparation.leaf_distances);
+    for (int i = 0; i < count; ++i)
+        nearest_leaves(preparation.leaf_distances.data() + static_cast<std::int64_t>(i) * filter.leaves.stride,
+                       filter.leaves.count(), out.n_leaves, preparation.leaves,
+                       out.leaves.data() + (place + i) * out.n_leaves);
+}
+
+}  // namespace lookalike

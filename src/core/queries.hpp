@@ -1,0 +1,45 @@
+// Queries as the filter compares them, for a whole part of a search at once: projected a single
+// time, then sorted by the leaves they fall into and searched in blocks.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "index.hpp"
+
+namespace lookalike {
+
+// A query stands once for each shift of the index, moved back by it: query i under shift v has the
+// place i * n_shifts + v.
+struct FilterQueries {
+    FilterQueries(const Index& index, std::int64_t n, int n_leaves_);
+
+    int n_shifts;
+    int n_leaves;
+    std::vector<std::uint8_t> fine;     // n x width of the filter
+    std::vector<double> fine_squares;   // |s_q z^q|^2
+    std::vector<double> fine_errors;    // e_q; not finite where the filter must not be used
+    std::vector<std::int8_t> coarse;
+    std::vector<double> coarse_errors;
+    std::vector<double> lost;           // with shifts: lost(S', q)
+    std::vector<std::int32_t> leaves;   // n x n_leaves: the nearest, nearest first
+
+    static std::int64_t bytes_of_one(const Index& index, int n_leaves);
+};
+
+// What one thread needs to prepare queries; reused from call to call.
+struct Preparation {
+    Projected projected;
+    std::vector<float> leaf_distances;
+    std::vector<std::int32_t> leaves;
+    std::vector<std::int64_t> ids;
+    std::vector<std::uint64_t> shifted;  // images moved back, of any dtype
+
+    static std::int64_t bytes_of_one(const Index& index);
+};
+
+// Fills in the queries [begin, begin + n) of a part that starts with query `first`.
+void prepare(const Index& index, const Rows& queries, std::int64_t first, std::int64_t begin, int n,
+             Preparation& preparation, FilterQueries& out);
+
+}  // namespace lookalike
