@@ -7,6 +7,8 @@ numbers, True, False, lists of numbers, ``+`` and ``*`` have a meaning here.
 from __future__ import annotations
 
 import ast
+import warnings
+from math import isinf
 from typing import Any
 
 from lookalike.images.augmentation import Augmentation, Flips, Shifts
@@ -71,7 +73,9 @@ class _NotUnderstood(Exception):
 
 def _parse(text: str) -> ast.expr:
     try:
-        return ast.parse(text.strip(), mode="eval").body
+        with warnings.catch_warnings():  # about Python that would not be understood anyway
+            warnings.simplefilter("ignore")
+            return ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
         reason = error.msg if isinstance(error, SyntaxError) else str(error)
         raise _NotUnderstood(reason or "nested too deeply") from error
@@ -123,6 +127,8 @@ def _number(node: ast.expr) -> Any:
         if number is not node:
             raise _NotUnderstood(f"{_shown(node)} is no number")
         return number.value
+    if isinstance(number.value, float) and isinf(number.value):
+        raise _NotUnderstood(f"{_shown(node)} is beyond all floats")
     return sign * number.value
 
 

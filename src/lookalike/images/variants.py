@@ -151,9 +151,9 @@ def _fewest_moves(distances: list[int]) -> list[int]:
     """
     positions = [0, *accumulate(distances)]
     low, high, end = min(positions), max(positions), positions[-1]
-    if end == high:
+    if high in (0, end):
         stations = [0, low, end]
-    elif end == low:
+    elif low in (0, end):
         stations = [0, high, end]
     else:
         stations = [0, high, low, end]
