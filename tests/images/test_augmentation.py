@@ -92,6 +92,7 @@ def test_what_is_the_original_or_there_already_is_left_out() -> None:
     assert names(Scalings([1, 1.1, 1.1])) == ["scaled 1.1"]
     assert names(Shifts(2) + Shifts(1)) == names(Shifts(2))
     assert names(Flips() * Flips()) == names(Flips())
+    assert names(Flips(up_down=True), (5, 1)) == ["flipped up-down"]
 
 
 @pytest.mark.parametrize("augmentation", ALL, ids=repr)

@@ -228,14 +228,16 @@ class Flips(Augmentation):
     ['flipped left-right', 'flipped up-down', 'flipped both ways']
     """
 
-    _cure_of_none = "set left_right or up_down, or leave the augmentation out"
+    _cure_of_none = "set left_right or up_down, of images of more than one column or row"
 
     def __init__(self, left_right: bool = True, up_down: bool = False) -> None:
         self.left_right = left_right
         self.up_down = up_down
 
     def _variants(self, height: int, width: int) -> Sequence[Variant]:
-        left_right, up_down = check_flag(self, "left_right"), check_flag(self, "up_down")
+        # One column or row of pixels is its own mirror image.
+        left_right = check_flag(self, "left_right") and width > 1
+        up_down = check_flag(self, "up_down") and height > 1
         flips = [Flip(True, False)] * left_right + [Flip(False, True)] * up_down
         return [*flips, Flip(True, True)] if left_right and up_down else flips
 
