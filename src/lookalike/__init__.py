@@ -10,28 +10,48 @@ if TYPE_CHECKING:
     from lookalike.estimators.classifier import KNeighborsClassifier
     from lookalike.estimators.regressor import KNeighborsRegressor
     from lookalike.estimators.weights import Softmax
+    from lookalike.images.augmentation import Flips, Shifts
     from lookalike.images.dataset import Dataset, load_dataset
+    from lookalike.images.expand import expand
+    from lookalike.images.shift import shift
+    from lookalike.images.warps import AffineWarps, ElasticWarps, Rotations, Scalings
     from lookalike.search.nearest import NearestNeighbors
 
 __version__ = "0.1.0"
 
 _HOMES = {
+    "AffineWarps": "lookalike.images.warps",
     "Dataset": "lookalike.images.dataset",
+    "ElasticWarps": "lookalike.images.warps",
+    "Flips": "lookalike.images.augmentation",
     "KNeighborsClassifier": "lookalike.estimators.classifier",
     "KNeighborsRegressor": "lookalike.estimators.regressor",
     "NearestNeighbors": "lookalike.search.nearest",
+    "Rotations": "lookalike.images.warps",
+    "Scalings": "lookalike.images.warps",
+    "Shifts": "lookalike.images.augmentation",
     "Softmax": "lookalike.estimators.weights",
+    "expand": "lookalike.images.expand",
     "load_dataset": "lookalike.images.dataset",
+    "shift": "lookalike.images.shift",
 }
 
 __all__ = [
+    "AffineWarps",
     "Dataset",
+    "ElasticWarps",
+    "Flips",
     "KNeighborsClassifier",
     "KNeighborsRegressor",
     "NearestNeighbors",
+    "Rotations",
+    "Scalings",
+    "Shifts",
     "Softmax",
     "__version__",
+    "expand",
     "load_dataset",
+    "shift",
 ]
 
 

@@ -19,7 +19,7 @@ import lookalike as package
 
 Run = Callable[..., Any]
 
-COMMANDS = [["tour"], ["info"], ["data", "list"], ["data", "fetch"]]
+COMMANDS = [["tour"], ["augment"], ["info"], ["data", "list"], ["data", "fetch"]]
 
 
 @pytest.mark.parametrize("arguments", [[], *COMMANDS])
@@ -70,6 +70,9 @@ def test_version(lookalike: Run) -> None:
         (["tour", "--dota", "mnist"], "No such option"),
         (["tour", "--against", "faiss"], "'faiss' is not"),
         (["tour", "--n-jobs", "two"], "Invalid value for '--n-jobs'"),
+        (["augment"], "Missing argument 'DATA'"),
+        (["augment", "digits", "--out", __file__], "Invalid value for '--out'"),
+        (["augment", "digits", "--save", "."], "Invalid value for '--save'"),
         (["data", "fetch"], "Missing argument 'NAME'"),
         (["data", "drop"], "No such command 'drop'"),
     ],
@@ -91,6 +94,11 @@ def test_wrong_usage_is_one_line_and_exit_code_2(
     [
         (["tour", "--data", "mnits"], {}, "did you mean 'mnist'?"),
         (["tour", "--data", "digits", "--n-jobs", "0"], {}, "n_jobs=0"),
+        (["augment", "mnits"], {}, "did you mean 'mnist'?"),
+        (["augment", "digits", "--with", "Shift(1)"], {}, "'Shift' is no name of one; use Shifts"),
+        (["augment", "digits", "--with", "Shifts(8)"], {}, "give a reach of 1 to 7"),
+        (["augment", "digits", "--save", "grown.npy"], {}, "grown.npy does not end in .npz"),
+        (["augment", "digits", "--save", "no/grown.npz"], {}, "a folder that is there"),
         (["data", "fetch", "mnits"], {}, "no data set 'mnits'"),
         (["info"], {"LOOKALIKE_CPU": "z80"}, "LOOKALIKE_CPU='z80'"),
         (["tour", "--data", "digits"], {"LOOKALIKE_CPU": "z80"}, "LOOKALIKE_CPU='z80'"),

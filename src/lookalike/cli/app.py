@@ -17,6 +17,7 @@ from typing import Annotated, Any
 import typer
 
 import lookalike
+from lookalike.cli.augment import augment
 from lookalike.cli.data import data_app
 from lookalike.cli.info import info
 from lookalike.cli.jobs import help_if_alone, one_line, say_error
@@ -30,6 +31,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command()(tour)
+app.command()(augment)
 app.command()(info)
 app.add_typer(data_app, name="data")
 

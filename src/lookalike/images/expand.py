@@ -1,0 +1,134 @@
+"""Grow a training set: the images and their variants as one array."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from math import prod
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from lookalike.images.augmentation import Augmentation
+from lookalike.images.variants import Variant
+
+
+def expand(
+    images: ArrayLike,
+    labels: ArrayLike | None,
+    augmentation: Augmentation,
+    *,
+    image_shape: Sequence[int] | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> tuple[NDArray[Any], NDArray[Any] | None]:
+    """Grow a training set by the variants of every image.
+
+    For those who want arrays: they take ``n_variants + 1`` times the memory of the images. Grow
+    only what is trained on. Who splits the result, or cross-validates on it, has copies of one
+    image on both sides and measures too high an accuracy.
+
+    Parameters
+    ----------
+    images : array-like of shape (n, h, w), (n, h, w, c), or (n, d) with ``image_shape``
+        Bool, integers or floats. Integers are rounded where a variant interpolates.
+    labels : array-like of shape (n,) or (n, n_outputs), or None
+    augmentation : Augmentation
+        Such as ``Shifts(1)``.
+    image_shape : tuple (h, w) or (h, w, c), optional
+        What rows of d pixels are images of; of images it is checked.
+    progress : callable, default=None
+        Called as ``progress(done, total)`` with numbers of images.
+
+    Returns
+    -------
+    images : ndarray of shape ((n_variants + 1) * n, ...), of the dtype given
+        First the images as they are, then all of them changed by the first variant, and so on:
+        image ``i`` of variant ``v`` = 1, 2, ... is at ``v * n + i``. Rows if rows were given.
+    labels : ndarray of shape ((n_variants + 1) * n, ...) or None
+
+    Raises
+    ------
+    ValueError
+        If there are no images, they are rows without an ``image_shape`` or of another, hold NaN
+        or infinity, are as many as no labels, or the augmentation can not be had of them.
+    TypeError
+        If ``augmentation`` is none.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lookalike import Shifts, expand
+    >>> images = np.array([[[1, 2], [3, 4]]])
+    >>> grown, labels = expand(images, ["a"], Shifts(1))
+    >>> [image.tolist() for image in grown]
+    [[[1, 2], [3, 4]], [[0, 1], [0, 3]], [[2, 0], [4, 0]], [[0, 0], [1, 2]], [[3, 4], [0, 0]]]
+    >>> labels.tolist()
+    ['a', 'a', 'a', 'a', 'a']
+    """
+    if not isinstance(augmentation, Augmentation):
+        raise TypeError(
+            f"augmentation={augmentation!r} is no augmentation; give one such as Shifts(1)"
+        )
+    array = np.asarray(images)
+    _check_pixels(array)
+    if labels is not None:
+        labels = np.asarray(labels)
+        if labels.ndim == 0 or len(labels) != len(array):
+            raise ValueError(
+                f"{len(array)} images but labels of shape {labels.shape}; give every image one"
+            )
+    variants = augmentation.variants(array.shape[1:] if array.ndim > 2 else image_shape)
+    shape = _check_shape(array, image_shape)
+    labels = None if labels is None else np.concatenate([labels] * (len(variants) + 1))
+    n_images = len(array)
+    grown = np.empty(((len(variants) + 1) * n_images, *array.shape[1:]), dtype=array.dtype)
+    for v, block in enumerate(blocks(array.reshape(n_images, *shape), variants)):
+        grown[v * n_images : (v + 1) * n_images] = block.reshape(array.shape)
+        if progress is not None:
+            progress((v + 1) * n_images, len(grown))
+    return grown, labels
+
+
+def blocks(images: NDArray[Any], variants: Sequence[Variant]) -> Iterator[NDArray[Any]]:
+    """Yield the images as they are, then changed by each variant."""
+    yield images
+    for variant in variants:
+        yield variant.apply(images)
+
+
+def _check_pixels(images: NDArray[Any]) -> None:
+    if images.ndim not in (2, 3, 4) or images.size == 0:
+        raise ValueError(
+            f"an array of shape {images.shape} holds no images to grow a training set from; give "
+            "(n, h, w), (n, h, w, c), or rows (n, d) with image_shape"
+        )
+    if images.dtype.kind not in "biuf":
+        raise ValueError(
+            f"images of dtype {images.dtype} hold no numbers that pixels could be; convert them to "
+            "integers or floats"
+        )
+    if images.dtype.kind == "f":
+        wrong = ~np.isfinite(images)
+        if wrong.any():
+            first = np.argwhere(wrong)[0]
+            raise ValueError(
+                f"image {first[0]} holds {images[tuple(first)]} (one of {wrong.sum():,} such "
+                "values); pixels must be finite, replace them, as by np.nan_to_num"
+            )
+
+
+def _check_shape(images: NDArray[Any], image_shape: Sequence[int] | None) -> tuple[int, ...]:
+    """Return the shape of one image; raise ValueError if it can not be ``image_shape``."""
+    if image_shape is None:
+        return images.shape[1:]
+    shape = tuple(image_shape)
+    if images.ndim > 2 and images.shape[1:] != shape:
+        raise ValueError(
+            f"image_shape={shape} but the images are {images.shape[1:]}; leave image_shape out"
+        )
+    if prod(shape) != prod(images.shape[1:]):
+        raise ValueError(
+            f"image_shape={shape} has {prod(shape):,} values but the rows have "
+            f"{images.shape[1]:,}; correct it"
+        )
+    return shape

@@ -1,0 +1,119 @@
+"""Write a grown data set into an ``.npz`` file, without holding the grown images in memory."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import zipfile
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.lib import format as npy
+from numpy.typing import NDArray
+
+from lookalike.images.augmentation import Augmentation
+from lookalike.images.dataset import Dataset
+from lookalike.images.variants import Variant
+
+_BLOCK_BYTES = 2**23  # of images that are changed and written at a time
+
+
+def save_expanded(
+    path: Path,
+    data: Dataset,
+    augmentation: Augmentation,
+    *,
+    progress: Callable[[int, int], None] | None = None,
+) -> None:
+    """Write a data set whose train part is grown; `load_dataset` reads it.
+
+    The file appears whole or not at all: it is written beside ``path`` under another name, which
+    is given up for ``path`` at the end.
+
+    Parameters
+    ----------
+    path : Path
+        The ``.npz`` file to write, or to replace.
+    data : Dataset
+        Its train part is grown as by `expand`, its test part stays as it is.
+    augmentation : Augmentation
+    progress : callable, default=None
+        Called as ``progress(done, total)`` with numbers of train images written.
+
+    Raises
+    ------
+    ValueError
+        If ``path`` ends in no ``.npz``, or as `Augmentation.variants`.
+    OSError
+        If the file can not be written.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> from lookalike import Flips, load_dataset
+    >>> from lookalike.images.save import save_expanded
+    >>> with TemporaryDirectory() as folder:
+    ...     save_expanded(Path(folder, "grown.npz"), load_dataset("digits"), Flips())
+    ...     load_dataset(Path(folder, "grown.npz")).train
+    Split(2,874 images of 8 × 8)
+    """
+    if path.suffix != ".npz":
+        raise ValueError(f"{path} does not end in .npz, by which data sets are known; rename it")
+    if path.is_dir():
+        raise OSError(f"{path} is a folder; name a file")
+    train = data.train
+    variants = (None, *augmentation.variants(train.images.shape[1:]))
+    n_images = len(variants) * len(train)
+    unfinished = path.with_name(f".{path.name}-{secrets.token_hex(4)}")
+    try:
+        stream = unfinished.open("xb")
+    except OSError as error:
+        raise OSError(
+            f"{path} cannot be written: {error.strerror}; name a file in a folder that is there"
+        ) from error
+    try:
+        with stream, zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+            grown = _blocks(train.images, variants, progress)
+            _write(archive, "train_images", (n_images, *train.images.shape[1:]), grown)
+            _write(archive, "train_labels", (n_images,), [train.labels] * len(variants))
+            _write(archive, "test_images", data.test.images.shape, [data.test.images])
+            _write(archive, "test_labels", data.test.labels.shape, [data.test.labels])
+            names = np.array(data.class_names, dtype=str)
+            _write(archive, "class_names", names.shape, [names])
+        os.replace(unfinished, path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def _blocks(
+    images: NDArray[np.uint8],
+    variants: tuple[Variant | None, ...],
+    progress: Callable[[int, int], None] | None,
+) -> Iterator[NDArray[np.uint8]]:
+    """Yield the images as they are, for None, and changed by each variant."""
+    step = max(1, _BLOCK_BYTES // images[0].nbytes)
+    done = 0
+    for variant in variants:
+        for start in range(0, len(images), step):
+            block = images[start : start + step]
+            yield block if variant is None else variant.apply(block)
+            done += len(block)
+            if progress is not None:
+                progress(done, len(variants) * len(images))
+
+
+def _write(
+    archive: zipfile.ZipFile, name: str, shape: tuple[int, ...], blocks: Iterable[NDArray[Any]]
+) -> None:
+    """Write an array that comes in blocks along its first axis."""
+    # Without the size beforehand, which zipfile asks for files beyond 2 GiB, they fail at the end.
+    with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+        for number, block in enumerate(blocks):
+            if number == 0:
+                descr = npy.dtype_to_descr(block.dtype)
+                header = {"descr": descr, "fortran_order": False, "shape": shape}
+                npy.write_array_header_1_0(member, header)
+            member.write(np.ascontiguousarray(block).data)

@@ -1,0 +1,226 @@
+"""Augmentations that warp images: rotations, scalings, random affine and elastic warps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import isfinite, remainder
+from numbers import Real
+from typing import Any
+
+from numpy.typing import ArrayLike
+
+from lookalike.images.augmentation import (
+    Augmentation,
+    check_number_of_variants,
+    check_whole,
+    frozen,
+)
+from lookalike.images.geometry import AffineWarp, ElasticWarp, Rotation, Scaling
+from lookalike.images.variants import Variant
+
+_MOST_SEED = 2**32 - 1  # scikit-learn's
+_LEAST_FACTOR, _MOST_FACTOR = 0.5, 2.0
+
+
+class Rotations(Augmentation):
+    """Images rotated about their middle, linearly interpolated; zeros come in.
+
+    Parameters
+    ----------
+    degrees : array-like of float, or float
+        The angles from -360 to 360, counter-clockwise; one variant each. Whole turns are left
+        out, since they are the original, and so is an angle that is an earlier one but for a turn.
+
+    Examples
+    --------
+    >>> from lookalike import Rotations
+    >>> [str(variant) for variant in Rotations([-10, 0, 10]).variants((28, 28))]
+    ['rotated -10°', 'rotated 10°']
+    """
+
+    _cure_of_none = "give at least one angle that is no whole turn"
+
+    def __init__(self, degrees: ArrayLike) -> None:
+        self.degrees = degrees
+
+    def _variants(self, height: int, width: int) -> Sequence[Variant]:
+        angles = [remainder(angle, 360) for angle in _check_numbers(self, "degrees", -360, 360)]
+        return [Rotation(180.0 if angle == -180 else angle) for angle in angles if angle]
+
+
+class Scalings(Augmentation):
+    """Images enlarged or shrunk about their middle, linearly interpolated; zeros come in.
+
+    Parameters
+    ----------
+    factors : array-like of float, or float
+        From 0.5 to 2; one variant each. Beyond these linear interpolation skips pixels, or
+        three quarters of the image are lost. A factor of 1 is left out, since it is the original.
+
+    Examples
+    --------
+    >>> from lookalike import Scalings
+    >>> [str(variant) for variant in Scalings([0.9, 1.1]).variants((28, 28))]
+    ['scaled 0.9', 'scaled 1.1']
+    """
+
+    _cure_of_none = "give at least one factor other than 1"
+
+    def __init__(self, factors: ArrayLike) -> None:
+        self.factors = factors
+
+    def _variants(self, height: int, width: int) -> Sequence[Variant]:
+        factors = _check_numbers(self, "factors", _LEAST_FACTOR, _MOST_FACTOR)
+        return [Scaling(factor) for factor in factors if factor != 1]
+
+
+class AffineWarps(Augmentation):
+    """Images scaled, sheared, rotated and moved, each a little and at random.
+
+    Every variant is one warp, drawn evenly within the limits and applied to all images. The
+    first ones are the same for every ``n``.
+
+    Parameters
+    ----------
+    n : int, default=4
+        Number of variants.
+    rotation : float, default=10.0
+        Largest angle either way, in degrees, up to 180.
+    scale : float, default=0.1
+        Largest part by which images are enlarged or shrunk, up to 0.5.
+    shear : float, default=5.0
+        Largest slant either way of what was upright, in degrees, up to 60.
+    translation : float, default=1.0
+        Largest move along each axis, in pixels, less than the height and the width.
+    random_state : int, default=0
+        Seed; another one draws other warps.
+
+    Examples
+    --------
+    >>> from lookalike import AffineWarps
+    >>> [str(variant) for variant in AffineWarps(2).variants((28, 28))]
+    ['affine 1', 'affine 2']
+    """
+
+    def __init__(
+        self,
+        n: int = 4,
+        *,
+        rotation: float = 10.0,
+        scale: float = 0.1,
+        shear: float = 5.0,
+        translation: float = 1.0,
+        random_state: int = 0,
+    ) -> None:
+        self.n = n
+        self.rotation = rotation
+        self.scale = scale
+        self.shear = shear
+        self.translation = translation
+        self.random_state = random_state
+
+    def _variants(self, height: int, width: int) -> Sequence[Variant]:
+        n = check_whole(self, "n", least=1)
+        check_number_of_variants(n, self)
+        limits = {
+            "rotation": _check_number(self, "rotation", 0, 180),
+            "scale": _check_number(self, "scale", 0, 0.5),
+            "shear": _check_number(self, "shear", 0, 60),
+            "translation": _check_number(self, "translation", 0, min(height, width) - 1),
+        }
+        if not any(limits.values()):
+            raise ValueError(
+                "AffineWarps with rotation, scale, shear and translation of 0 leaves images as "
+                "they are; give at least one above 0"
+            )
+        seed = _check_seed(self)
+        return [AffineWarp(number, **limits, seed=seed) for number in range(1, n + 1)]
+
+
+class ElasticWarps(Augmentation):
+    """Images whose every pixel is moved a little by a smooth random field [1]_.
+
+    Every variant is one field, applied to all images. The first ones are the same for every
+    ``n``.
+
+    Parameters
+    ----------
+    n : int, default=4
+        Number of variants.
+    alpha : float, default=34.0
+        What the smoothed field is multiplied by. Pixels then move by about
+        ``0.16 * alpha / sigma`` along each axis (root mean square, away from the border), which
+        may be no more than the height and the width of the images.
+    sigma : float, default=4.0
+        Standard deviation in pixels of the Gaussian that smoothes the field, up to the height
+        and the width. The defaults are those of [1]_, for handwritten digits of 28 × 28 pixels.
+    random_state : int, default=0
+        Seed; another one draws other fields.
+
+    References
+    ----------
+    .. [1] Simard, Steinkraus, Platt, "Best practices for convolutional neural networks applied
+       to visual document analysis", ICDAR 2003, section 2.
+
+    Examples
+    --------
+    >>> from lookalike import ElasticWarps
+    >>> [str(variant) for variant in ElasticWarps(2).variants((28, 28))]
+    ['elastic 1', 'elastic 2']
+    """
+
+    def __init__(
+        self, n: int = 4, *, alpha: float = 34.0, sigma: float = 4.0, random_state: int = 0
+    ) -> None:
+        self.n = n
+        self.alpha = alpha
+        self.sigma = sigma
+        self.random_state = random_state
+
+    def _variants(self, height: int, width: int) -> Sequence[Variant]:
+        n = check_whole(self, "n", least=1)
+        check_number_of_variants(n, self)
+        size = min(height, width)
+        sigma = _check_number(self, "sigma", 0, size, above=True)
+        alpha = _check_number(self, "alpha", 0, size * max(1.0, sigma / 0.16), above=True)
+        seed = _check_seed(self)
+        return [ElasticWarp(number, alpha, sigma, seed) for number in range(1, n + 1)]
+
+
+def _check_numbers(augmentation: Augmentation, name: str, least: float, most: float) -> list[float]:
+    values = frozen(getattr(augmentation, name))
+    values = values if isinstance(values, tuple) else (values,)
+    check_number_of_variants(len(values), augmentation)
+    return [_check_within(augmentation, name, value, least, most) for value in values]
+
+
+def _check_number(
+    augmentation: Augmentation, name: str, least: float, most: float, *, above: bool = False
+) -> float:
+    value = getattr(augmentation, name)
+    return _check_within(augmentation, name, value, least, most, above=above)
+
+
+def _check_within(
+    augmentation: Augmentation,
+    name: str,
+    value: Any,
+    least: float,
+    most: float,
+    *,
+    above: bool = False,
+) -> float:
+    sound = isinstance(value, Real) and not isinstance(value, bool) and isfinite(value)
+    if not sound or not least <= value <= most or (above and value == least):
+        raise ValueError(
+            f"{name}={getattr(augmentation, name)!r} of {type(augmentation).__name__} holds "
+            f"{value!r}; give numbers {'above' if above else 'from'} {least:g} to {most:g}"
+        )
+    return float(value)
+
+
+def _check_seed(augmentation: Augmentation) -> int:
+    seed = check_whole(augmentation, "random_state", least=0)
+    if seed > _MOST_SEED:
+        raise ValueError(f"random_state={seed} but seeds go up to {_MOST_SEED}; give a lower one")
+    return seed
