@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from lookalike.estimators.classifier import KNeighborsClassifier
     from lookalike.estimators.regressor import KNeighborsRegressor
+    from lookalike.estimators.search_cv import KNeighborsSearchCV
     from lookalike.estimators.weights import Softmax
     from lookalike.images.dataset import Dataset, load_dataset
     from lookalike.search.nearest import NearestNeighbors
@@ -19,6 +20,7 @@ _HOMES = {
     "Dataset": "lookalike.images.dataset",
     "KNeighborsClassifier": "lookalike.estimators.classifier",
     "KNeighborsRegressor": "lookalike.estimators.regressor",
+    "KNeighborsSearchCV": "lookalike.estimators.search_cv",
     "NearestNeighbors": "lookalike.search.nearest",
     "Softmax": "lookalike.estimators.weights",
     "load_dataset": "lookalike.images.dataset",
@@ -28,6 +30,7 @@ __all__ = [
     "Dataset",
     "KNeighborsClassifier",
     "KNeighborsRegressor",
+    "KNeighborsSearchCV",
     "NearestNeighbors",
     "Softmax",
     "__version__",
