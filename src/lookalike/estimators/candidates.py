@@ -20,7 +20,7 @@ from sklearn.pipeline import Pipeline
 
 from lookalike.estimators.base import KNeighborsPredictor
 from lookalike.estimators.weights import check_weights
-from lookalike.search.validation import check_count
+from lookalike.search.validation import check_count, check_parameters
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,14 +90,19 @@ def last_step(estimator: Any) -> KNeighborsPredictor:
     predictor = estimator.steps[-1][1] if type(estimator) is Pipeline else estimator
     if isinstance(predictor, KNeighborsPredictor):
         return predictor
-    what = type(estimator).__name__
+    what = _whose(estimator)
     if predictor is not estimator:
-        what += f" that ends with {type(predictor).__name__}"
+        what += f" that ends with {_whose(predictor)}"
     raise TypeError(
-        f"estimator is a {what}, of which no neighbour table can be read; give lookalike's "
+        f"estimator is {what}, of which no neighbour table can be read; give lookalike's "
         "KNeighborsClassifier or KNeighborsRegressor, or a scikit-learn Pipeline that ends with "
         "one, or use sklearn.model_selection.GridSearchCV"
     )
+
+
+def _whose(estimator: Any) -> str:
+    kind = type(estimator)
+    return f"{kind.__module__.partition('.')[0]}'s {kind.__name__}"
 
 
 def list_candidates(
@@ -108,9 +113,9 @@ def list_candidates(
     Raises
     ------
     ValueError
-        If there is none, a name is no parameter, n_neighbors is less than 1 or weights unknown.
+        If there is none, a name is no parameter, or a value is out of its range.
     TypeError
-        If the grid has the wrong form, n_neighbors is not an integer, or a candidate puts a
+        If the grid has the wrong form, a value is of the wrong type, or a candidate puts a
         predictor of another kind in place of ours.
     """
     if n_iter is None:
@@ -131,6 +136,7 @@ def list_candidates(
     for candidate in candidates:
         check_count(candidate.predictor.n_neighbors, "n_neighbors")
         check_weights(candidate.predictor.weights)
+        check_parameters(candidate.predictor._new_search().get_params(deep=False))
     return candidates
 
 

@@ -74,10 +74,19 @@ class Fold(NamedTuple):
 
 
 class _Images(NamedTuple):
-    """The two sides of a split, as given and as transformed, and what transformed them."""
+    """A split's training images, transformed, and what is to be predicted.
 
-    given: tuple[Any, Any]
-    transformed: tuple[Any, Any]
+    Attributes
+    ----------
+    train : training images that the search is fitted to
+    given : list of test images and training images, as scorers get them
+    queries : list of test images and, if wanted, training images, as the search gets them
+    transformers : list of (name, fitted transformer)
+    """
+
+    train: Any
+    given: list[Any]
+    queries: list[Any]
     transformers: list[tuple[str, Any]]
 
 
@@ -163,10 +172,10 @@ class FoldMaker:
         start = perf_counter()
         search = self.search_of_all = self._new_search(shared).fit(self.X)
         rows, k = self.splits[0].test, shared.n_neighbors
-        parts = [Part(rows, self._query(search, None, k), lambda: self.X)]
+        parts = [Part(rows, self._query(search, None, k), partial(_itself, self.X))]
         if self.with_train:
             copies = _safe_indexing(self.X, rows)  # told from the test images by being others
-            parts.append(Part(rows, self._query(search, copies, k), lambda: copies))
+            parts.append(Part(rows, self._query(search, copies, k), partial(_itself, copies)))
         known = KnownNeighbors.of(search, parts)
         return Fold(0, shared, perf_counter() - start, known, parts)
 
@@ -213,7 +222,7 @@ class FoldMaker:
             groups = (np.full(len(train), label), labels)
             own = self._query(search, images, own.indices.shape[1], groups)
             table = Neighbors(within[own.indices], own.distances)
-            parts.append(Part(train, table, lambda: images))
+            parts.append(Part(train, table, partial(_itself, images)))
         return parts
 
     def _apart(
@@ -251,27 +260,26 @@ class FoldMaker:
     ) -> _Images:
         X_train, y_train = _safe_split(estimator, self.X, self.y, split.train)
         X_test, _ = _safe_split(estimator, self.X, None, split.test, split.train)
-        train, test, fitted = X_train, X_test, []
+        fitted: list[tuple[str, Any]] = []
+        train, queries = X_train, [X_test, X_train][: 1 + self.with_train]
         for name, transformer in transformers:
             step, params = clone(transformer), self.fit_params.of_step(name, split.train)
             if hasattr(step, "fit_transform"):
                 train = step.fit_transform(train, y_train, **params)
             else:
                 train = step.fit(train, y_train, **params).transform(train)
-            test = step.transform(test)
+            # Queries are never fitted, and what fit_transform returns may differ in rounding.
+            queries = list(map(step.transform, queries))
             fitted.append((name, step))
-        return _Images((X_test, X_train), (test, train), fitted)
+        return _Images(train, [X_test, X_train], queries, fitted)
 
     def _fit_apart(self, split: Split, shared: SharedSearch, images: _Images) -> KnownNeighbors:
-        search = self._new_search(shared).fit(images.transformed[1])
-
-        def part(rows: Rows, given: Any, queries: Any) -> Part:
+        search = self._new_search(shared).fit(images.train)
+        parts = []
+        # As many as there are queries.
+        for rows, given, queries in zip(split[::-1], images.given, images.queries, strict=False):
             table = self._query(search, queries, shared.n_neighbors)
-            return Part(rows, table, lambda: given, queries)
-
-        parts = [part(split.test, images.given[0], images.transformed[0])]
-        if self.with_train:
-            parts.append(part(split.train, images.given[1], images.transformed[1]))
+            parts.append(Part(rows, table, partial(_itself, given), queries))
         return KnownNeighbors.of(search, parts)
 
     def _new_search(self, shared: SharedSearch) -> NearestNeighbors:
@@ -331,6 +339,10 @@ def as_splits(splits: Iterable[tuple[Any, Any]]) -> list[Split]:
 def _row_numbers(rows: Any) -> Rows:
     rows = np.asarray(rows)
     return np.flatnonzero(rows) if rows.dtype == bool else rows.astype(np.int64)
+
+
+def _itself(value: Any) -> Any:
+    return value
 
 
 def _is_native(predictor: KNeighborsPredictor) -> bool:

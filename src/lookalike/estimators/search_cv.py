@@ -26,7 +26,7 @@ from sklearn.model_selection._validation import (
     _warn_or_raise_about_fit_failures,
 )
 from sklearn.pipeline import Pipeline
-from sklearn.utils import indexable
+from sklearn.utils import get_tags, indexable
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_method_params, _num_samples
 
@@ -46,6 +46,7 @@ from lookalike.estimators.meter import metered
 from lookalike.estimators.readings import Reader, Result, Scoring
 from lookalike.estimators.weights import check_sample_weight
 from lookalike.search.nearest import NearestNeighbors
+from lookalike.search.threads import count_threads
 from lookalike.search.validation import validate_rows
 
 Progress = Callable[[int, int], None]
@@ -201,6 +202,7 @@ class KNeighborsSearchCV(BaseSearchCV):  # type: ignore[misc]
             If the estimator is none of ours.
         """
         self._validate_params()
+        count_threads(self.n_jobs)
         predictor = last_step(self.estimator)
         scorer, refit_metric = self._get_scorers()
         labels, _ = predictor._check_rows(X, y, None)
@@ -255,6 +257,12 @@ class KNeighborsSearchCV(BaseSearchCV):  # type: ignore[misc]
             return super().get_metadata_routing()
         # As a splitter "loo" asks for nothing, like this one.
         return clone(self).set_params(cv=KFold()).get_metadata_routing()
+
+    def __sklearn_tags__(self) -> Any:
+        tags, own = super().__sklearn_tags__(), get_tags(self.estimator)
+        tags.input_tags.three_d_array = own.input_tags.three_d_array
+        tags.target_tags.multi_output = own.target_tags.multi_output
+        return tags
 
     def _run_search(self, evaluate_candidates: Any) -> None:
         """Not called: `fit` evaluates all candidates together."""
