@@ -19,7 +19,7 @@ import lookalike as package
 
 Run = Callable[..., Any]
 
-COMMANDS = [["tour"], ["info"], ["data", "list"], ["data", "fetch"]]
+COMMANDS = [["tour"], ["tune"], ["info"], ["data", "list"], ["data", "fetch"]]
 
 
 @pytest.mark.parametrize("arguments", [[], *COMMANDS])
@@ -70,6 +70,8 @@ def test_version(lookalike: Run) -> None:
         (["tour", "--dota", "mnist"], "No such option"),
         (["tour", "--against", "faiss"], "'faiss' is not"),
         (["tour", "--n-jobs", "two"], "Invalid value for '--n-jobs'"),
+        (["tune"], "Missing argument 'DATA'"),
+        (["tune", "digits", "--k", "0-3"], "Invalid value for '--k': '0-3'"),
         (["data", "fetch"], "Missing argument 'NAME'"),
         (["data", "drop"], "No such command 'drop'"),
     ],
@@ -91,6 +93,13 @@ def test_wrong_usage_is_one_line_and_exit_code_2(
     [
         (["tour", "--data", "mnits"], {}, "did you mean 'mnist'?"),
         (["tour", "--data", "digits", "--n-jobs", "0"], {}, "n_jobs=0"),
+        (["tune", "mnits"], {}, "did you mean 'mnist'?"),
+        (
+            ["tune", "digits", "--k", "1-2000"],
+            {},
+            "n_neighbors=1150 but the smallest training fold",
+        ),
+        (["tune", "digits", "--n-jobs", "0"], {}, "n_jobs=0"),
         (["data", "fetch", "mnits"], {}, "no data set 'mnits'"),
         (["info"], {"LOOKALIKE_CPU": "z80"}, "LOOKALIKE_CPU='z80'"),
         (["tour", "--data", "digits"], {"LOOKALIKE_CPU": "z80"}, "LOOKALIKE_CPU='z80'"),

@@ -21,6 +21,7 @@ from lookalike.cli.data import data_app
 from lookalike.cli.info import info
 from lookalike.cli.jobs import help_if_alone, one_line, say_error
 from lookalike.cli.tour.command import tour
+from lookalike.cli.tune import tune
 
 # Help and usage errors are typer's plain ones: its rich ones cost as much time as all the rest.
 app = typer.Typer(
@@ -30,6 +31,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command()(tour)
+app.command()(tune)
 app.command()(info)
 app.add_typer(data_app, name="data")
 

@@ -208,7 +208,7 @@ def save_tuning_png(path: Path, tuning: Tuning, *, score: str = "score") -> None
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axes.grid(alpha=0.25)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(fontsize=8, frameon=False)
+    axes.legend(fontsize=8, frameon=False, markerscale=0.7, labelspacing=0.8)
     figure.savefig(path, dpi=150)
 
 
