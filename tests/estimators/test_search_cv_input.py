@@ -259,6 +259,14 @@ def test_verbose_shows_a_bar_on_stderr(monkeypatch, capsys):
     assert capsys.readouterr().out == ""
 
 
+def test_callbacks_are_told_not_to_be_called():
+    callback = pytest.importorskip("sklearn.callback")
+    search = KNeighborsSearchCV(KNN, GRID, cv=3).set_callbacks(callback.ProgressBar())
+    with pytest.warns(UserWarning, match="callbacks are not called.* use fit") as warned:
+        search.fit(X, Y)
+    assert warned[0].filename == __file__
+
+
 SEARCHES = [
     KNeighborsSearchCV(KNeighborsClassifier(), {"n_neighbors": [1, 2]}, cv=2, error_score="raise"),
     KNeighborsSearchCV(KNeighborsRegressor(), {"n_neighbors": [1, 2]}, cv=2, error_score="raise"),

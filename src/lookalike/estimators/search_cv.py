@@ -46,6 +46,7 @@ from lookalike.estimators.meter import metered
 from lookalike.estimators.readings import Reader, Result, Scoring
 from lookalike.estimators.weights import check_sample_weight
 from lookalike.search.nearest import NearestNeighbors
+from lookalike.search.notices import warn_caller
 from lookalike.search.threads import count_threads
 from lookalike.search.validation import validate_rows
 
@@ -203,6 +204,12 @@ class KNeighborsSearchCV(BaseSearchCV):  # type: ignore[misc]
         """
         self._validate_params()
         count_threads(self.n_jobs)
+        if getattr(self, "_skl_callbacks", None):  # of scikit-learn 1.9 and later
+            warn_caller(
+                "callbacks are not called, since no candidate is fitted on its own; use "
+                "fit(..., progress=) or verbose=1",
+                UserWarning,
+            )
         predictor = last_step(self.estimator)
         scorer, refit_metric = self._get_scorers()
         labels, _ = predictor._check_rows(X, y, None)
