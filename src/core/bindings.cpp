@@ -5,11 +5,13 @@
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
+#include <algorithm>
 #include <memory>
 #include <stdexcept>
 
 #include "dispatch.hpp"
 #include "search.hpp"
+#include "votes.hpp"
 
 namespace nb = nanobind;
 using namespace nb::literals;
@@ -159,6 +161,29 @@ Projection make_projection(FloatVector mean, std::optional<FloatMatrix> basis, s
     return p;
 }
 
+using CodeMatrix = nb::ndarray<const std::int32_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+using WeightMatrix = nb::ndarray<const double, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+
+nb::ndarray<nb::numpy, std::int32_t, nb::ndim<2>> count_winners(const CodeMatrix& codes, const WeightMatrix& weights,
+                                                                std::int32_t n_classes,
+                                                                const std::vector<std::int64_t>& ks) {
+    const auto n = static_cast<std::int64_t>(codes.shape(0)), k = static_cast<std::int64_t>(codes.shape(1));
+    require(weights.shape(0) == codes.shape(0) && weights.shape(1) == codes.shape(1), "one weight a neighbour");
+    std::int64_t last = 1;
+    for (const std::int64_t wanted : ks) {
+        require(last <= wanted && wanted <= k, "ks must ascend from 1 to k");
+        last = wanted;
+    }
+    const bool known = std::all_of(codes.data(), codes.data() + codes.size(),
+                                   [=](std::int32_t code) { return 0 <= code && code < n_classes; });
+    require(known, "codes must be in range(n_classes)");
+    auto winners = new_matrix<std::int32_t>(codes.shape(0), ks.size());
+    const nb::gil_scoped_release release;
+    winners_at(codes.data(), weights.data(), n, k, n_classes, ks.data(), static_cast<std::int64_t>(ks.size()),
+               winners.data());
+    return winners;
+}
+
 }  // namespace
 }  // namespace lookalike
 
@@ -171,6 +196,9 @@ NB_MODULE(_core, m) {
         for (const Kernels* kernels : available_kernels()) names.emplace_back(kernels->name);
         return names;
     }, "CPU paths that this machine can run, fastest first.");
+
+    m.def("winners_at", &count_winners, "codes"_a, "weights"_a, "n_classes"_a, "ks"_a,
+          "The class with most votes among the first k neighbours of each query, for each k in ks.");
 
     nb::class_<Projection>(m, "Projection", "How an index bounds distances; see src/core/bounds.hpp.")
         .def(nb::new_(&make_projection), "mean"_a, "basis"_a.none(), "residual"_a.none(), nb::kw_only(), "fine"_a,

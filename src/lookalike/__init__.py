@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from lookalike.estimators.classifier import KNeighborsClassifier
     from lookalike.estimators.regressor import KNeighborsRegressor
+    from lookalike.estimators.search_cv import KNeighborsSearchCV
     from lookalike.estimators.weights import Softmax
     from lookalike.images.augmentation import Flips, Shifts
     from lookalike.images.dataset import Dataset, load_dataset
@@ -26,6 +27,7 @@ _HOMES = {
     "Flips": "lookalike.images.augmentation",
     "KNeighborsClassifier": "lookalike.estimators.classifier",
     "KNeighborsRegressor": "lookalike.estimators.regressor",
+    "KNeighborsSearchCV": "lookalike.estimators.search_cv",
     "NearestNeighbors": "lookalike.search.nearest",
     "Rotations": "lookalike.images.warps",
     "Scalings": "lookalike.images.warps",
@@ -43,6 +45,7 @@ __all__ = [
     "Flips",
     "KNeighborsClassifier",
     "KNeighborsRegressor",
+    "KNeighborsSearchCV",
     "NearestNeighbors",
     "Rotations",
     "Scalings",

@@ -3,6 +3,7 @@
 # mypy: disable-error-code="type-arg"
 """Native core of lookalike: plain arrays in, plain arrays out."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import numpy
@@ -10,6 +11,20 @@ from numpy.typing import NDArray
 
 def available_cpu_paths() -> list[str]:
     """CPU paths that this machine can run, fastest first."""
+
+def winners_at(
+    codes: Annotated[
+        NDArray[numpy.int32], dict(shape=(None, None), order="C", device="cpu", writable=False)
+    ],
+    weights: Annotated[
+        NDArray[numpy.float64], dict(shape=(None, None), order="C", device="cpu", writable=False)
+    ],
+    n_classes: int,
+    ks: Sequence[int],
+) -> Annotated[NDArray[numpy.int32], dict(shape=(None, None))]:
+    """
+    The class with most votes among the first k neighbours of each query, for each k in ks.
+    """
 
 class Projection:
     """How an index bounds distances; see src/core/bounds.hpp."""

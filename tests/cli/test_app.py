@@ -19,7 +19,7 @@ import lookalike as package
 
 Run = Callable[..., Any]
 
-COMMANDS = [["tour"], ["augment"], ["info"], ["data", "list"], ["data", "fetch"]]
+COMMANDS = [["tour"], ["tune"], ["augment"], ["info"], ["data", "list"], ["data", "fetch"]]
 
 
 @pytest.mark.parametrize("arguments", [[], *COMMANDS])
@@ -73,6 +73,8 @@ def test_version(lookalike: Run) -> None:
         (["augment"], "Missing argument 'DATA'"),
         (["augment", "digits", "--out", __file__], "Invalid value for '--out'"),
         (["augment", "digits", "--save", "."], "Invalid value for '--save'"),
+        (["tune"], "Missing argument 'DATA'"),
+        (["tune", "digits", "--k", "0-3"], "Invalid value for '--k': '0-3'"),
         (["data", "fetch"], "Missing argument 'NAME'"),
         (["data", "drop"], "No such command 'drop'"),
     ],
@@ -99,6 +101,13 @@ def test_wrong_usage_is_one_line_and_exit_code_2(
         (["augment", "digits", "--with", "Shifts(8)"], {}, "give a reach of 1 to 7"),
         (["augment", "digits", "--save", "grown.npy"], {}, "grown.npy does not end in .npz"),
         (["augment", "digits", "--save", "no/grown.npz"], {}, "a folder that is there"),
+        (["tune", "mnits"], {}, "did you mean 'mnist'?"),
+        (
+            ["tune", "digits", "--k", "1-2000"],
+            {},
+            "n_neighbors=1150 but the smallest training fold",
+        ),
+        (["tune", "digits", "--n-jobs", "0"], {}, "n_jobs=0"),
         (["data", "fetch", "mnits"], {}, "no data set 'mnits'"),
         (["info"], {"LOOKALIKE_CPU": "z80"}, "LOOKALIKE_CPU='z80'"),
         (["tour", "--data", "digits"], {"LOOKALIKE_CPU": "z80"}, "LOOKALIKE_CPU='z80'"),

@@ -14,6 +14,7 @@ from lookalike.estimators.votes import (
     class_votes,
     target_averages,
     winning_classes,
+    winning_classes_at,
 )
 
 TINY = 1e-5  # MiB: batches of one query
@@ -54,6 +55,31 @@ def test_votes_equal_the_reference(table, data):
         np.testing.assert_array_equal(shares.max(axis=1), winners.probabilities)
         np.testing.assert_allclose(shares.sum(axis=1), 1, rtol=1e-15)
         np.testing.assert_allclose(shares, np.array(expected) / np.sum(expected, 1)[:, None])
+
+
+@given(tables(), st.data())
+def test_winners_at_several_k_equal_the_reference(table, data):
+    indices, weights, n_rows = table
+    weights[:, : data.draw(st.integers(0, 2))] = 0.0  # as of muted images
+    n_classes = data.draw(st.integers(1, 5))
+    codes = data.draw(npst.arrays(np.uint8, n_rows, elements=st.integers(0, n_classes - 1)))
+    ks = sorted(data.draw(st.sets(st.integers(1, indices.shape[1]), min_size=1)))
+    winners = winning_classes_at(indices, weights, codes, n_classes, ks)
+    assert winners.dtype == np.int32
+    expected = [
+        reference.winning_classes_at(neighbors, w, codes, n_classes, ks)
+        for neighbors, w in zip(indices, weights, strict=True)
+    ]
+    np.testing.assert_array_equal(winners, expected)
+
+
+@pytest.mark.parametrize("ks", [[0], [3], [2, 1], [-1]])
+def test_winners_at_refuses_other_numbers_of_neighbours(ks):
+    indices = np.zeros((1, 2), dtype=np.int64)
+    with pytest.raises(ValueError, match="ks must ascend from 1 to k"):
+        winning_classes_at(indices, np.ones((1, 2)), np.array([0]), 1, ks)
+    with pytest.raises(ValueError, match=r"codes must be in range\(n_classes\)"):
+        winning_classes_at(indices, np.ones((1, 2)), np.array([1]), 1, [1])
 
 
 @given(tables(), st.sampled_from([np.uint8, np.int32, np.float16, np.float32, np.float64, bool]))

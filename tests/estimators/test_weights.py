@@ -15,6 +15,7 @@ from lookalike.estimators.weights import (
     check_sample_weight,
     class_weights,
     distance_weights,
+    prefix_weights,
     vote_weights,
 )
 
@@ -116,3 +117,33 @@ def test_class_weights_of_several_outputs_are_multiplied():
 
 def test_balanced_class_weights_make_classes_count_alike():
     np.testing.assert_allclose(class_weights("balanced", np.array(list("aaab"))), [2 / 3] * 3 + [2])
+
+
+# 1 / 1e-308 is finite and 2 / 1e-308 is not.
+near_zero = st.sampled_from([0.0, 5e-309, 1e-308, 3e-308, 1e-307, 0.5, 1.0])
+
+
+@given(
+    npst.arrays(
+        np.float64, npst.array_shapes(min_dims=2, max_dims=2, max_side=30), elements=near_zero
+    ),
+    st.sampled_from([None, "uniform", "distance"]),
+    st.data(),
+)
+def test_prefix_weights_are_those_of_the_nearest_alone(d, weights, data):
+    d.sort(axis=1)
+    ks = sorted(data.draw(st.sets(st.integers(1, d.shape[1]), min_size=1)))
+    found = prefix_weights(d, weights, ks)
+    if found is None:
+        assert weights == "distance"
+        assert ks[0] < ks[-1]
+        assert ((d > 0) & (d < 1e-306)).any()
+        return
+    for k in ks:
+        np.testing.assert_array_equal(found[:, :k], distance_weights(d[:, :k], weights))
+
+
+def test_there_are_no_prefix_weights_of_callables_and_of_what_is_no_distance():
+    assert prefix_weights(np.ones((1, 2)), Softmax(1.0), [1, 2]) is None
+    assert prefix_weights(np.array([[1.0, 0.0]]), "distance", [1, 2]) is None
+    assert prefix_weights(np.array([[1.0, np.nan]]), "distance", [1, 2]) is None

@@ -28,6 +28,10 @@ def winning_class(votes):
     return best
 
 
+def winning_classes_at(neighbors, weights, labels, n_classes, ks):
+    return [winning_class(class_votes(neighbors[:k], weights[:k], labels, n_classes)) for k in ks]
+
+
 def target_average(neighbors, weights, targets):
     total = 0.0
     for row, weight in zip(neighbors, weights, strict=True):

@@ -22,6 +22,7 @@ from lookalike.cli.data import data_app
 from lookalike.cli.info import info
 from lookalike.cli.jobs import help_if_alone, one_line, say_error
 from lookalike.cli.tour.command import tour
+from lookalike.cli.tune import tune
 
 # Help and usage errors are typer's plain ones: its rich ones cost as much time as all the rest.
 app = typer.Typer(
@@ -32,6 +33,7 @@ app = typer.Typer(
 )
 app.command()(tour)
 app.command()(augment)
+app.command()(tune)
 app.command()(info)
 app.add_typer(data_app, name="data")
 

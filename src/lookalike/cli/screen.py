@@ -16,6 +16,7 @@ from rich.progress import (
     TaskProgressColumn,
     TextColumn,
     TimeElapsedColumn,
+    TimeRemainingColumn,
 )
 from rich.text import Text
 
@@ -57,14 +58,17 @@ class Screen:
         self.out.print(Padding(content, (0, 0, 0, INDENT), expand=False), style=style)
 
     @contextmanager
-    def bar(self) -> Iterator[Bar]:
-        """Give a progress bar that appears when first used and goes away at the end."""
+    def bar(self, *, time_left: bool = False) -> Iterator[Bar]:
+        """Give a progress bar that appears when first used and goes away at the end.
+
+        Beside it stands the time that has gone, or that is left.
+        """
         columns = (
             SpinnerColumn(),
             TextColumn("{task.description}"),
             BarColumn(),
             TaskProgressColumn(),
-            TimeElapsedColumn(),
+            TimeRemainingColumn() if time_left else TimeElapsedColumn(),
         )
         progress = Progress(
             *columns, console=self._err, transient=True, disable=not self._err.is_terminal

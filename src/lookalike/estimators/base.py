@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -37,8 +37,16 @@ _STRINGS = "OUS"
 class KNeighborsPredictor(BaseEstimator):  # type: ignore[misc]
     """Nearest neighbours that predict; the base of classifier and regressor.
 
-    Subclasses implement `_check_targets`, `_learn` and `_read`.
+    Subclasses implement `_check_targets`, `_learn` and `_read`, and add to `_learning_params`.
     """
+
+    # Which parameters leave the search as it is, so that a search over hyperparameters can read
+    # all their values off one neighbour table: those that a fitted predictor takes from
+    # `set_params`, and those that it learns its targets by.
+    _reading_params: ClassVar[frozenset[str]] = frozenset(
+        {"n_neighbors", "weights", "n_jobs", "working_memory"}
+    )
+    _learning_params: ClassVar[frozenset[str]] = frozenset()
 
     _search: NearestNeighbors
     _y: NDArray[Any]  # (n_rows,) or (n_rows, n_outputs), as given to fit
@@ -182,7 +190,19 @@ class KNeighborsPredictor(BaseEstimator):  # type: ignore[misc]
         check_weights(self.weights)
         y, sample_weight = self._check_rows(X, y, sample_weight)
         learned = self._learn(y, sample_weight, declared)
-        search = NearestNeighbors(
+        return self._become(self._new_search().fit(X), y, sample_weight, declared, learned)
+
+    def _fit_on(self, search: NearestNeighbors, y: Any, sample_weight: ArrayLike | None) -> Self:
+        """Fit on the rows of a search that is fitted already, as `fit` does on X."""
+        check_weights(self.weights)
+        y = self._check_targets(y)
+        sample_weight = check_sample_weight(sample_weight, len(y))
+        learned = self._learn(y, sample_weight, None)
+        return self._become(search, y, sample_weight, None, learned)
+
+    def _new_search(self) -> NearestNeighbors:
+        """Return an unfitted search with the parameters of this predictor."""
+        return NearestNeighbors(
             n_neighbors=self.n_neighbors,
             algorithm=self.algorithm,
             leaf_size=self.leaf_size,
@@ -192,7 +212,6 @@ class KNeighborsPredictor(BaseEstimator):  # type: ignore[misc]
             n_jobs=self.n_jobs,
             working_memory=self.working_memory,
         )
-        return self._become(search.fit(X), y, sample_weight, declared, learned)
 
     def _append(
         self, X: Any, y: Any, sample_weight: ArrayLike | None, declared: Any = None

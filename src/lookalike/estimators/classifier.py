@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -82,6 +82,10 @@ class KNeighborsClassifier(ClassifierMixin, KNeighborsPredictor):  # type: ignor
     >>> round(knn.score(digits.images[1500:], digits.target[1500:]), 3)
     0.96
     """
+
+    _learning_params: ClassVar[frozenset[str]] = frozenset(
+        {"class_weight", "reject", "reject_label"}
+    )
 
     classes_: Any
     outputs_2d_: bool

@@ -10,12 +10,15 @@ Work is cut into batches of queries or of outputs, so that memory beyond the ans
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from sklearn.utils import gen_batches
+
+from lookalike import _core
 
 FloatArray = NDArray[np.float64]
 Indices = NDArray[np.int64]
@@ -119,6 +122,38 @@ def winning_classes(
         winners[batch] = votes.argmax(axis=1)
         shares[batch] = votes.max(axis=1) / votes.sum(axis=1)
     return Winners(winners, shares)
+
+
+def winning_classes_at(
+    indices: Indices, weights: FloatArray, codes: Codes, n_classes: int, ks: Sequence[int]
+) -> NDArray[np.int32]:
+    """Return the class with most votes among the first k neighbours, for several k at once.
+
+    Parameters
+    ----------
+    indices, weights, codes, n_classes
+        As in `class_votes`, weights finite and at least 0.
+    ks : sequence of int
+        Ascending, each from 1 to n_neighbors.
+
+    Returns
+    -------
+    ndarray of shape (n_queries, len(ks)), int32
+        What `winning_classes` gives for the first k columns; of no votes at all class 0.
+
+    Raises
+    ------
+    ValueError
+        If ``ks`` do not ascend from 1 to n_neighbors.
+
+    Examples
+    --------
+    >>> weights = np.array([[1.0, 0.5, 0.75]])
+    >>> winning_classes_at(np.array([[0, 1, 2]]), weights, np.array([0, 1, 1]), 2, [1, 2, 3])
+    array([[0, 0, 1]], dtype=int32)
+    """
+    weights = np.ascontiguousarray(weights)
+    return _core.winners_at(codes[indices].astype(np.int32), weights, n_classes, list(ks))
 
 
 def target_averages(

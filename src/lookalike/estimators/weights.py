@@ -8,7 +8,7 @@ and ``class_weight`` (numbers that belong to training rows). Their product is th
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -124,6 +124,42 @@ def distance_weights(distances: FloatArray, weights: Weights) -> FloatArray:
         # Zero, or so near zero that k such weights have no finite sum.
         coincident = np.isinf(inverse * distances.shape[1])
     return np.where(coincident.any(axis=1, keepdims=True), coincident, inverse)
+
+
+def prefix_weights(distances: FloatArray, weights: Weights, ks: Sequence[int]) -> FloatArray | None:
+    """Return weights whose first k columns are those of the k nearest neighbours alone, for all k.
+
+    Parameters
+    ----------
+    distances : ndarray of shape (n_queries, n_neighbors), float64, nearest first
+    weights : {"uniform", "distance"}, callable or None
+    ks : sequence of int
+        Ascending, the last at most n_neighbors.
+
+    Returns
+    -------
+    ndarray of shape (n_queries, n_neighbors), float64, or None
+        None where there are no such weights: of a callable, and of distances so near zero that
+        few of their inverses have a finite sum and more have not.
+
+    Examples
+    --------
+    >>> prefix_weights(np.array([[0.5, 2.0]]), "distance", [1, 2])
+    array([[2. , 0.5]])
+    """
+    check_weights(weights)
+    if callable(weights):
+        return None
+    if weights == "distance":
+        with np.errstate(divide="ignore", over="ignore"):
+            inverse = 1.0 / distances
+            coincident = np.isinf(inverse * ks[-1])
+            if not np.array_equal(coincident, np.isinf(inverse * ks[0])):
+                return None
+        # Also what is no distance, from a metric of the user's own.
+        if not (np.diff(distances, axis=1) >= 0).all():
+            return None
+    return distance_weights(distances[:, : ks[-1]], weights)
 
 
 def vote_weights(

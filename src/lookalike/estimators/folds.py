@@ -1,0 +1,353 @@
+"""From the splits of a cross-validation to neighbour tables.
+
+Where splits train on all images but those they test, and no two test the same image, one index
+over all images serves every fold: each image is searched among all, but images of its own fold
+are never its neighbours. So it is for k-fold splits, stratified and grouped ones, and for each
+repeat of repeated ones. For any other splits, for transformers that are fitted to each training
+fold, and where scikit-learn has to search, each fold gets an index of its own.
+
+Either way the tables are those of a search fitted to the training fold alone: rows are numbered
+within the fold, and of equally distant ones the lower comes first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from time import perf_counter
+from traceback import format_exc
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import issparse
+from sklearn.base import clone
+from sklearn.utils import _safe_indexing, get_tags
+from sklearn.utils.metaestimators import _safe_split
+from sklearn.utils.validation import _num_samples
+
+from lookalike.estimators.base import KNeighborsPredictor
+from lookalike.estimators.candidates import SharedImages, SharedSearch
+from lookalike.estimators.fit_params import FitParams
+from lookalike.estimators.known import KnownNeighbors, Part
+from lookalike.search.handover import native_metric
+from lookalike.search.nearest import NearestNeighbors
+from lookalike.search.table import Neighbors
+
+Rows = NDArray[np.int64]
+
+
+class Split(NamedTuple):
+    """Rows to train on and rows to test, in the order the splitter gave them."""
+
+    train: Rows
+    test: Rows
+
+
+class Fold(NamedTuple):
+    """One split in one search.
+
+    Attributes
+    ----------
+    number : int
+        Of the split.
+    shared : SharedSearch
+    seconds : float
+        What fitting and searching took; what serves several folds or searches is shared out.
+    search : KnownNeighbors or None
+        Fitted to the training fold; None if that failed.
+    parts : sequence of Part
+        The test images, then the training images if their scores are wanted; none if fitting
+        failed.
+    transformers : sequence of (name, fitted transformer)
+    error : str or None
+        The traceback, if fitting failed.
+    """
+
+    number: int
+    shared: SharedSearch
+    seconds: float
+    search: KnownNeighbors | None = None
+    parts: Sequence[Part] = ()
+    transformers: Sequence[tuple[str, Any]] = ()
+    error: str | None = None
+
+
+class _Images(NamedTuple):
+    """A split's training images, transformed, and what is to be predicted.
+
+    Attributes
+    ----------
+    train : training images that the search is fitted to
+    given : list of test images and training images, as scorers get them
+    queries : list of test images and, if wanted, training images, as the search gets them
+    transformers : list of (name, fitted transformer)
+    """
+
+    train: Any
+    given: list[Any]
+    queries: list[Any]
+    transformers: list[tuple[str, Any]]
+
+
+class FoldMaker:
+    """Makes the folds of searches among images.
+
+    Parameters
+    ----------
+    X, y : as given to fit
+    splits : list of Split
+    leave_one_out : bool
+        Each image is tested on all others; the one split names all images on both sides.
+    with_train : bool
+        Also find the neighbours of the training images, among which is each itself.
+    fit_params : FitParams
+    n_jobs : int or None
+        Threads; None leaves it to the predictor.
+    raises : bool
+        Raise what goes wrong in a fold, instead of telling it by `Fold.error`.
+
+    Attributes
+    ----------
+    progress : callable or None
+        Given to every search; None at first.
+    search_of_all : NearestNeighbors or None
+        The last one fitted to all images, for who wants to use it again.
+    """
+
+    def __init__(
+        self,
+        X: Any,
+        y: Any,
+        splits: list[Split],
+        *,
+        leave_one_out: bool,
+        with_train: bool,
+        fit_params: FitParams,
+        n_jobs: int | None,
+        raises: bool,
+    ) -> None:
+        self.X = X
+        self.y = y
+        self.splits = splits
+        self.leave_one_out = leave_one_out
+        self.with_train = with_train
+        self.fit_params = fit_params
+        self.n_jobs = n_jobs
+        self.raises = raises
+        self.n = _num_samples(X)
+        self.progress: Callable[[int, int], None] | None = None
+        self.search_of_all: NearestNeighbors | None = None
+
+    @property
+    def n_queries(self) -> int:
+        """How many queries one search over all splits has."""
+        n_train = sum(len(split.train) for split in self.splits) if self.with_train else 0
+        return n_train + sum(len(split.test) for split in self.splits)
+
+    def folds(self, images: SharedImages) -> Iterator[Fold]:
+        """Yield the folds of all searches among the same images."""
+        if self.leave_one_out:
+            yield from map(self._leave_one_out, images.searches)
+            return
+        rounds: list[list[int]] = []
+        if not images.transformers and not issparse(self.X):
+            rounds = complementary_rounds(self.splits, self.n)
+        in_rounds = {number for numbers in rounds for number in numbers}
+        for shared in images.searches:
+            if in_rounds and _is_native(shared.predictor):
+                yield from self._in_rounds(shared, rounds)
+        for number in range(len(self.splits)):
+            for pairwise in (False, True):
+                apart = [
+                    shared
+                    for shared in images.searches
+                    if _is_pairwise(shared) == pairwise
+                    and not (number in in_rounds and _is_native(shared.predictor))
+                ]
+                if apart:
+                    yield from self._apart(number, apart, images.transformers)
+
+    def _leave_one_out(self, shared: SharedSearch) -> Fold:
+        start = perf_counter()
+        search = self.search_of_all = self._new_search(shared).fit(self.X)
+        rows, k = self.splits[0].test, shared.n_neighbors
+        parts = [Part(rows, self._query(search, None, k), partial(_itself, self.X))]
+        if self.with_train:
+            copies = _safe_indexing(self.X, rows)  # told from the test images by being others
+            parts.append(Part(rows, self._query(search, copies, k), partial(_itself, copies)))
+        known = KnownNeighbors.of(search, parts)
+        return Fold(0, shared, perf_counter() - start, known, parts)
+
+    def _in_rounds(self, shared: SharedSearch, rounds: list[list[int]]) -> Iterator[Fold]:
+        start = perf_counter()
+        search = self.search_of_all = self._new_search(shared).fit(self.X)
+        fitting = (perf_counter() - start) / sum(map(len, rounds))
+        for numbers in rounds:
+            start = perf_counter()
+            tested, labels, table = self._search_round(search, numbers, shared.n_neighbors)
+            at = np.empty(self.n, dtype=np.int64)  # where the table has each row
+            at[tested] = np.arange(len(tested))
+            seconds = fitting + (perf_counter() - start) / len(numbers)
+            for label, number in enumerate(numbers):
+                start = perf_counter()
+                rows = at[self.splits[number].test]
+                own = Neighbors(table.indices[rows], table.distances[rows])
+                parts = self._parts_in_round(search, number, label, labels, own)
+                known = KnownNeighbors.of(search, parts, labels != label)
+                yield Fold(number, shared, seconds + perf_counter() - start, known, parts)
+
+    def _search_round(
+        self, search: NearestNeighbors, numbers: list[int], k: int
+    ) -> tuple[Rows, Rows, Neighbors]:
+        """Search all test images of a round; return them, every image's fold, and the table."""
+        labels = np.full(self.n, -1, dtype=np.int64)
+        for label, number in enumerate(numbers):
+            labels[self.splits[number].test] = label
+        tested = np.flatnonzero(labels >= 0)
+        if len(tested) == self.n:
+            return tested, labels, self._query(search, None, k, labels)
+        queries = _safe_indexing(self.X, tested)
+        return tested, labels, self._query(search, queries, k, (labels[tested], labels))
+
+    def _parts_in_round(
+        self, search: NearestNeighbors, number: int, label: int, labels: Rows, own: Neighbors
+    ) -> list[Part]:
+        train, test = self.splits[number]
+        within = np.cumsum(labels != label) - 1  # where the training fold has each row
+        table = Neighbors(within[own.indices], own.distances)
+        parts = [Part(test, table, partial(_safe_indexing, self.X, test))]
+        if self.with_train:
+            images = _safe_indexing(self.X, train)
+            groups = (np.full(len(train), label), labels)
+            own = self._query(search, images, own.indices.shape[1], groups)
+            table = Neighbors(within[own.indices], own.distances)
+            parts.append(Part(train, table, partial(_itself, images)))
+        return parts
+
+    def _apart(
+        self, number: int, searches: list[SharedSearch], transformers: list[tuple[str, Any]]
+    ) -> Iterator[Fold]:
+        """Yield one split in each of several searches, with an index fitted to it."""
+        estimator = searches[0].candidates[0].estimator
+        images, error, seconds = self._attempt(
+            self._transform, self.splits[number], estimator, transformers
+        )
+        for shared in searches:
+            share = seconds / len(searches)
+            if error is not None:
+                yield Fold(number, shared, share, error=error)
+                continue
+            known, failed, own = self._attempt(self._fit_apart, self.splits[number], shared, images)
+            if failed is not None:
+                yield Fold(number, shared, share + own, error=failed)
+                continue
+            yield Fold(number, shared, share + own, known, known.parts, images.transformers)
+
+    def _attempt(self, work: Callable[..., Any], *args: Any) -> tuple[Any, str | None, float]:
+        """Return what a piece of work returns, or else its traceback, and what it took."""
+        start = perf_counter()
+        try:
+            done, error = work(*args), None
+        except Exception:
+            if self.raises:
+                raise
+            done, error = None, format_exc()
+        return done, error, perf_counter() - start
+
+    def _transform(
+        self, split: Split, estimator: Any, transformers: list[tuple[str, Any]]
+    ) -> _Images:
+        X_train, y_train = _safe_split(estimator, self.X, self.y, split.train)
+        X_test, _ = _safe_split(estimator, self.X, None, split.test, split.train)
+        fitted: list[tuple[str, Any]] = []
+        train, queries = X_train, [X_test, X_train][: 1 + self.with_train]
+        for name, transformer in transformers:
+            step, params = clone(transformer), self.fit_params.of_step(name, split.train)
+            if hasattr(step, "fit_transform"):
+                train = step.fit_transform(train, y_train, **params)
+            else:
+                train = step.fit(train, y_train, **params).transform(train)
+            # Queries are never fitted, and what fit_transform returns may differ in rounding.
+            queries = list(map(step.transform, queries))
+            fitted.append((name, step))
+        return _Images(train, [X_test, X_train], queries, fitted)
+
+    def _fit_apart(self, split: Split, shared: SharedSearch, images: _Images) -> KnownNeighbors:
+        search = self._new_search(shared).fit(images.train)
+        parts = []
+        # As many as there are queries.
+        for rows, given, queries in zip(split[::-1], images.given, images.queries, strict=False):
+            table = self._query(search, queries, shared.n_neighbors)
+            parts.append(Part(rows, table, partial(_itself, given), queries))
+        return KnownNeighbors.of(search, parts)
+
+    def _new_search(self, shared: SharedSearch) -> NearestNeighbors:
+        search = shared.predictor._new_search().set_params(n_neighbors=shared.n_neighbors)
+        if self.n_jobs is not None:
+            search.set_params(n_jobs=self.n_jobs)
+        return search  # type: ignore[no-any-return]
+
+    def _query(self, search: NearestNeighbors, X: Any, k: int, exclude: Any = None) -> Neighbors:
+        distances, indices = search.kneighbors(X, k, exclude=exclude, progress=self.progress)
+        return Neighbors(indices, distances)
+
+
+def complementary_rounds(splits: Sequence[Split], n: int) -> list[list[int]]:
+    """Find the splits that train on all other rows, in rounds that test no row twice.
+
+    Training rows must ascend, so that of equally distant ones the lower in the fold is the lower
+    in all.
+
+    Parameters
+    ----------
+    splits : sequence of Split
+    n : int
+        Number of rows.
+
+    Returns
+    -------
+    list of list of int
+        Numbers of splits.
+
+    Examples
+    --------
+    >>> halves = [Split(np.array([0, 1]), np.array([2])), Split(np.array([2]), np.array([0, 1]))]
+    >>> complementary_rounds([*halves, Split(np.array([1, 0]), np.array([2])), *halves], 3)
+    [[0, 1], [3, 4]]
+    """
+    rounds: list[list[int]] = []
+    tested = np.zeros(n, dtype=bool)  # in the last round
+    for number, (train, test) in enumerate(splits):
+        others = np.ones(n, dtype=bool)
+        others[test] = False
+        if len(train) + len(test) != n or not np.array_equal(train, np.flatnonzero(others)):
+            continue
+        if not rounds or tested[test].any():
+            rounds.append([])
+            tested[:] = False
+        rounds[-1].append(number)
+        tested[test] = True
+    return rounds
+
+
+def as_splits(splits: Iterable[tuple[Any, Any]]) -> list[Split]:
+    """Return splits, given by row numbers or masks, as arrays of row numbers."""
+    return [Split(_row_numbers(train), _row_numbers(test)) for train, test in splits]
+
+
+def _row_numbers(rows: Any) -> Rows:
+    rows = np.asarray(rows)
+    return np.flatnonzero(rows) if rows.dtype == bool else rows.astype(np.int64)
+
+
+def _itself(value: Any) -> Any:
+    return value
+
+
+def _is_native(predictor: KNeighborsPredictor) -> bool:
+    return native_metric(predictor.metric, predictor.p, predictor.metric_params) is not None
+
+
+def _is_pairwise(shared: SharedSearch) -> bool:
+    return bool(get_tags(shared.candidates[0].estimator).input_tags.pairwise)

@@ -1,0 +1,107 @@
+"""A fitted search that knows the answers for some queries already.
+
+With it a predictor is fitted, to all that look at it, to the training fold of a split, and yet
+predicts the fold's test images without a search.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lookalike.search.nearest import NearestNeighbors
+from lookalike.search.table import Neighbors
+from lookalike.search.threads import count_threads
+
+
+class Part:
+    """Images that are to be predicted, with their neighbours.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (n,), int64
+        Which of all images they are.
+    table : Neighbors
+        Their neighbours, as rows of the training fold.
+    take : callable
+        Returns the images as scorers get them; called when they are first wanted.
+    queries : object, optional
+        The images as the predictor gets them, where these were transformed.
+    """
+
+    def __init__(
+        self,
+        rows: NDArray[np.int64],
+        table: Neighbors,
+        take: Callable[[], Any],
+        queries: Any = None,
+    ) -> None:
+        self.rows = rows
+        self.table = table
+        self._take = take
+        self._queries = queries
+
+    @cached_property
+    def images(self) -> Any:
+        """The images as scorers get them."""
+        return self._take()
+
+    @property
+    def queries(self) -> Any:
+        """The images as the predictor gets them."""
+        return self.images if self._queries is None else self._queries
+
+
+class KnownNeighbors(NearestNeighbors):
+    """The search fitted to one training fold, with the neighbours of some parts.
+
+    Queries are known by being the very object that `Part.queries` is. Any others are searched
+    as `NearestNeighbors` does; where the index is one over all images, one over the training
+    fold is made first.
+    """
+
+    parts: Sequence[Part]
+    _of_all: tuple[Any, NDArray[np.bool_]]
+
+    @classmethod
+    def of(
+        cls,
+        search: NearestNeighbors,
+        parts: Sequence[Part],
+        keep: NDArray[np.bool_] | None = None,
+    ) -> KnownNeighbors:
+        """Make one of a fitted search and of those of its rows that are marked True, or all."""
+        known = cls(**search.get_params(deep=False))
+        fitted = dict(search.__dict__)
+        if keep is not None:
+            known._of_all = fitted.pop("_searcher"), keep
+            fitted["n_samples_fit_"] = int(np.count_nonzero(keep))
+        known.__dict__.update(fitted, parts=parts)
+        return known
+
+    # Looked for only where the instance has no _searcher of its own, so until it is first used.
+    @cached_property
+    def _searcher(self) -> Any:
+        searcher, keep = self._of_all
+        return searcher.kept(keep, count_threads(self.n_jobs))
+
+    def kneighbors(
+        self,
+        X: Any = None,
+        n_neighbors: int | None = None,
+        return_distance: bool = True,
+        **how: Any,
+    ) -> Any:
+        """As `NearestNeighbors.kneighbors`."""
+        k = self.n_neighbors if n_neighbors is None else n_neighbors
+        for part in self.parts:
+            known = X is part.queries and k <= part.table.indices.shape[1]
+            if known and all(value is None for value in how.values()):
+                indices, distances = part.table.indices[:, :k], part.table.distances[:, :k]
+                indices, distances = indices.copy(), distances.copy()  # whatever is done to them
+                return (distances, indices) if return_distance else indices
+        return super().kneighbors(X, n_neighbors, return_distance, **how)

@@ -1,0 +1,63 @@
+"""Progress over several searches, told to a callable and shown as a bar with the time left."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+Progress = Callable[[int, int], None]
+
+
+class Meter:
+    """Adds up the progress of searches that run one after the other.
+
+    Parameters
+    ----------
+    total : int
+        Queries of all searches together.
+    tell : callable
+        Called as ``tell(done, total)``.
+    """
+
+    def __init__(self, total: int, tell: Progress) -> None:
+        self.total = total
+        self._tell = tell
+        self._before = 0
+
+    def __call__(self, done: int, n_queries: int) -> None:
+        """Tell how far the search at work is; done == n_queries ends it."""
+        self._tell(self._before + done, self.total)
+        if done == n_queries:
+            self._before += n_queries
+
+
+@contextmanager
+def metered(total: int, progress: Progress | None, *, show: bool) -> Iterator[Meter | None]:
+    """Give a meter that tells ``progress`` and, if wanted, shows a bar on stderr; or None."""
+    if not show:
+        yield None if progress is None else Meter(total, progress)
+        return
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        Progress,
+        TaskProgressColumn,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeRemainingColumn(elapsed_when_finished=True),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task("searching neighbours", total=total)
+
+        def tell(done: int, total: int) -> None:
+            bar.update(task, completed=done)
+            if progress is not None:
+                progress(done, total)
+
+        yield Meter(total, tell)

@@ -1,0 +1,261 @@
+"""The curve of a score against the number of neighbours, and what to choose from it.
+
+The best mean score is an estimate with an error of its own, so that other settings may be as
+good. The one-standard-error rule takes the simplest of those within one standard error of the
+best [1]_ [2]_. For nearest neighbours the simplest is the one of most neighbours: its decision
+boundary is the smoothest.
+
+References
+----------
+.. [1] Breiman, Friedman, Olshen, Stone, "Classification and Regression Trees", 1984, section 3.4.
+.. [2] Hastie, Tibshirani, Friedman, "The Elements of Statistical Learning", 2nd edition, 2009,
+   section 7.10.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.pipeline import Pipeline
+
+FloatArray = NDArray[np.float64]
+
+
+class Choice(NamedTuple):
+    """One point of a curve.
+
+    Attributes
+    ----------
+    weights : str
+    n_neighbors : int
+    mean, standard_error : float
+        Of its score.
+    """
+
+    weights: str
+    n_neighbors: int
+    mean: float
+    standard_error: float
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """The scores of one weighting.
+
+    Attributes
+    ----------
+    weights : str
+        The weighting, as it prints.
+    n_neighbors : ndarray of shape (n,), int64, ascending
+    mean : ndarray of shape (n,), float64
+        Over the splits.
+    standard_error : ndarray of shape (n,), float64
+        Of the mean: the standard deviation of a split's score, estimated from the splits, by the
+        square root of their number. NaN where nothing is known of it, as of a single split.
+    """
+
+    weights: str
+    n_neighbors: NDArray[np.int64]
+    mean: FloatArray
+    standard_error: FloatArray
+
+    def point(self, i: int | np.integer[Any]) -> Choice:
+        """Return one point of it."""
+        return Choice(
+            self.weights,
+            int(self.n_neighbors[i]),
+            float(self.mean[i]),
+            float(self.standard_error[i]),
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Tuning:
+    """The curves of a search over ``n_neighbors`` and ``weights``, and the choices from them.
+
+    Attributes
+    ----------
+    curves : list of Curve
+        One a weighting, in the order of the candidates.
+    best : Choice
+        Of the highest mean score; of equal ones the first candidate, as scikit-learn chooses.
+    one_standard_error : Choice
+        The most neighbours whose mean is within one standard error of the best, of either
+        weighting; of equally many the higher mean, then the earlier curve. The best itself where
+        its standard error is not known.
+    """
+
+    curves: list[Curve]
+    best: Choice
+    one_standard_error: Choice
+
+
+def read_tuning(search: Any, *, metric: str = "score", n_images: int | None = None) -> Tuning:
+    """Read the curves of a search over hyperparameters.
+
+    Parameters
+    ----------
+    search : KNeighborsSearchCV or GridSearchCV, fitted
+        Over ``n_neighbors``, ``weights`` or both, of a predictor or of the last step of a
+        pipeline, and over nothing else. What it does not vary is the estimator's own.
+    metric : str, default="score"
+        Which of several scores.
+    n_images : int, optional
+        Of a single split, such as leave-one-out, whose score is an accuracy: how many images it
+        is of. The standard error is then that of a share, ``sqrt(mean * (1 - mean) / n_images)``.
+
+    Returns
+    -------
+    Tuning
+
+    Raises
+    ------
+    ValueError
+        If the search varies other parameters, there is no such score, or all scores are NaN.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from lookalike import KNeighborsClassifier, KNeighborsSearchCV
+    >>> X, y = load_digits(return_X_y=True)
+    >>> search = KNeighborsSearchCV(KNeighborsClassifier(), {"n_neighbors": range(1, 9)}, cv=5)
+    >>> tuning = read_tuning(search.fit(X, y))
+    >>> tuning.best.n_neighbors, tuning.one_standard_error.n_neighbors
+    (2, 3)
+    """
+    results = search.cv_results_
+    if f"mean_test_{metric}" not in results:
+        known = [key.removeprefix("mean_test_") for key in results if key.startswith("mean_test_")]
+        raise ValueError(f"metric={metric!r} is no score of this search; use one of {known}")
+    mean = np.asarray(results[f"mean_test_{metric}"], dtype=np.float64)
+    if np.isnan(mean).all():
+        raise ValueError(f"all {len(mean)} candidates score NaN; mend what failed and fit again")
+    if search.n_splits_ > 1:
+        # scikit-learn's is the standard deviation of the splits there are, that of a sample of
+        # splits is larger by sqrt(n / (n - 1)).
+        error = results[f"std_test_{metric}"] / np.sqrt(search.n_splits_ - 1)
+    elif n_images is not None:
+        error = np.sqrt(mean * (1 - mean) / n_images)
+    else:
+        error = np.full(len(mean), np.nan)
+
+    settings = _list_settings(search.estimator, results["params"])
+    curves = []
+    for weights in dict.fromkeys(weights for weights, _ in settings):
+        of_it = [i for i, setting in enumerate(settings) if setting[0] == weights]
+        order = np.array(sorted(of_it, key=lambda i: settings[i][1]))
+        k = np.array([settings[i][1] for i in order], dtype=np.int64)
+        curves.append(Curve(weights, k, mean[order], error[order]))
+    i = int(np.nanargmax(mean))
+    best = Choice(*settings[i], float(mean[i]), float(error[i]))
+    return Tuning(curves, best, _one_standard_error(curves, best))
+
+
+def save_tuning_png(path: Path, tuning: Tuning, *, score: str = "score") -> None:
+    """Draw the score against the number of neighbours.
+
+    Each weighting is a line, with a band of one standard error to either side; the best point,
+    and that of the one-standard-error rule, are marked.
+
+    Parameters
+    ----------
+    path : Path
+        The PNG file to write.
+    tuning : Tuning
+    score : str, default="score"
+        What the axis of scores is called.
+    """
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
+
+    figure = Figure(figsize=(8, 5), layout="constrained")
+    axes = figure.subplots()
+    for curve, colour in zip(tuning.curves, _colours(len(tuning.curves)), strict=True):
+        k, mean, error = curve.n_neighbors, curve.mean, np.nan_to_num(curve.standard_error)
+        axes.fill_between(k, mean - error, mean + error, color=colour, alpha=0.18, linewidth=0)
+        axes.plot(
+            k, mean, color=colour, marker="o", markersize=3.5, label=f"weights: {curve.weights}"
+        )
+    best, chosen = tuning.best, tuning.one_standard_error
+    axes.plot(
+        best.n_neighbors,
+        best.mean,
+        "*",
+        markersize=17,
+        color="#d9a400",
+        markeredgecolor="black",
+        label=f"best: k = {best.n_neighbors}, {best.weights}, {best.mean:.4f}",
+    )
+    if not np.isnan(best.standard_error):
+        axes.axhline(best.mean - best.standard_error, color="#808080", linestyle=":", linewidth=1)
+        axes.plot(
+            chosen.n_neighbors,
+            chosen.mean,
+            "D",
+            markersize=11,
+            color="none",
+            markeredgecolor="black",
+            markeredgewidth=1.5,
+            label="simplest within one standard error: "
+            f"k = {chosen.n_neighbors}, {chosen.weights}, {chosen.mean:.4f}",
+        )
+    axes.set_xlabel("number of neighbours k")
+    axes.set_ylabel(score)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    axes.grid(alpha=0.25)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(fontsize=8, frameon=False, markerscale=0.7, labelspacing=0.8)
+    figure.savefig(path, dpi=150)
+
+
+def _list_settings(estimator: Any, params: list[dict[str, Any]]) -> list[tuple[str, int]]:
+    """Return the weighting, as it prints, and the number of neighbours of each candidate."""
+    last = f"{estimator.steps[-1][0]}__" if isinstance(estimator, Pipeline) else ""
+    names = (f"{last}weights", f"{last}n_neighbors")
+    others = {
+        name: {repr(candidate.get(name)) for candidate in params}
+        for candidate in params
+        for name in candidate
+        if name not in names
+    }
+    varied = sorted(name for name, values in others.items() if len(values) > 1)
+    if varied:
+        raise ValueError(
+            f"the search varies {', '.join(varied)} too, so there is no one curve a weighting; "
+            f"search over {names[1]} and {names[0]} alone, the others at one value each"
+        )
+    own = estimator.get_params()
+    return [
+        (
+            _name_weights(candidate.get(names[0], own[names[0]])),
+            int(candidate.get(names[1], own[names[1]])),
+        )
+        for candidate in params
+    ]
+
+
+def _name_weights(weights: Any) -> str:
+    if weights is None:
+        return "uniform"
+    return weights if isinstance(weights, str) else getattr(weights, "__name__", repr(weights))
+
+
+def _one_standard_error(curves: list[Curve], best: Choice) -> Choice:
+    if np.isnan(best.standard_error):
+        return best
+    within = [
+        curve.point(i)
+        for curve in curves
+        for i in np.flatnonzero(curve.mean >= best.mean - best.standard_error)
+    ]
+    return max(within, key=lambda point: (point.n_neighbors, point.mean))
+
+
+def _colours(n: int) -> list[Any]:
+    from matplotlib import colormaps
+
+    return [colormaps["tab10"](i % 10) for i in range(n)]
