@@ -60,7 +60,7 @@ def test_parameters_and_their_defaults_are_scikit_learns() -> None:
     theirs = neighbors.NearestNeighbors().get_params()
     ours = NearestNeighbors().get_params()
     assert ours.items() >= theirs.items()
-    assert set(ours) - set(theirs) == {"working_memory"}
+    assert set(ours) - set(theirs) == {"working_memory", "augmentation", "image_shape"}
 
 
 @pytest.mark.parametrize(

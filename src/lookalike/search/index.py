@@ -42,7 +42,7 @@ class ExactIndex:
     --------
     >>> rows = np.array([[0, 0], [0, 3], [4, 0]], dtype=np.uint8)
     >>> ExactIndex(rows).query(np.array([[0, 0]], dtype=np.uint8), 2)
-    Neighbors(indices=array([[0, 1]]), distances=array([[0., 3.]]))
+    Neighbors(indices=array([[0, 1]]), distances=array([[0., 3.]]), variants=None)
     """
 
     def __init__(
