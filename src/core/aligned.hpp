@@ -1,9 +1,14 @@
-// Vectors that start where a cache line does: the widest loads then never straddle two lines.
+// Vectors that start where a cache line does: the widest loads then never straddle two lines. Large
+// ones ask for huge pages: rows far apart are fetched without a walk through the page tables first.
 #pragma once
 
 #include <cstddef>
 #include <new>
 #include <vector>
+
+#ifdef __linux__
+#include <sys/mman.h>
+#endif
 
 namespace lookalike {
 
@@ -12,11 +17,20 @@ template <class T> struct AlignedAllocator {
     AlignedAllocator() = default;
     template <class U> AlignedAllocator(const AlignedAllocator<U>&) {}
     T* allocate(std::size_t n) {
-        return static_cast<T*>(::operator new(n * sizeof(T), std::align_val_t{64}));
+        const std::size_t bytes = n * sizeof(T);
+        void* p = ::operator new(bytes, alignment(bytes));
+#ifdef __linux__
+        if (bytes >= kHugePage) madvise(p, bytes / kHugePage * kHugePage, MADV_HUGEPAGE);  // or else as it is
+#endif
+        return static_cast<T*>(p);
     }
-    void deallocate(T* p, std::size_t) { ::operator delete(p, std::align_val_t{64}); }
+    void deallocate(T* p, std::size_t n) { ::operator delete(p, alignment(n * sizeof(T))); }
     template <class U> bool operator==(const AlignedAllocator<U>&) const { return true; }
     template <class U> bool operator!=(const AlignedAllocator<U>&) const { return false; }
+
+private:
+    static constexpr std::size_t kHugePage = std::size_t{1} << 21;
+    static std::align_val_t alignment(std::size_t bytes) { return std::align_val_t{bytes >= kHugePage ? kHugePage : 64}; }
 };
 template <class T> using Aligned = std::vector<T, AlignedAllocator<T>>;
 

@@ -25,7 +25,7 @@ namespace lookalike {
 constexpr std::int64_t kBlockRows = 512;  // with their panels, about a first-level cache
 // A query looks for its first radius among this many rows for each neighbour it wants, and
 // computes the exact distances of the k + kSpareSeeds most likely ones.
-constexpr std::int64_t kSeedRows = 16, kSpareSeeds = 4;
+constexpr std::int64_t kSeedRows = 8, kSpareSeeds = 4;
 // Thresholds that every row reaches, that only rows reach which must not be rejected. Scores of
 // others stay well within +-2^28.7, whatever can be lost to shifts added (kMostLost).
 constexpr std::int32_t kAcceptAll = -(1 << 29), kRejectMost = 450'000'000, kMostLost = 900'000'000;

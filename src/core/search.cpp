@@ -13,7 +13,7 @@ namespace lookalike {
 
 namespace {
 
-constexpr std::int64_t kQueryBlock = 192;   // at most; a multiple of every kernel's tile
+constexpr std::int64_t kQueryBlock = 960;   // at most; many of them find the same rows in the cache
 constexpr std::int64_t kQueryStep = 12;     // a smaller block is a multiple of that
 constexpr std::int64_t kQueryPart = 1 << 15;  // prepared, and sorted, at once
 
@@ -24,10 +24,11 @@ std::vector<double> query_squares(const Index& index, const Rows& queries) {  //
     return squares;
 }
 
-// Blocks small enough to keep all threads busy, and for the memory that each thread may use.
+// Blocks of like size that keep all threads busy to the end, within the memory that each may use.
 std::int64_t block_of(std::int64_t n, int n_threads, std::int64_t most, std::int64_t memory, std::int64_t bytes_of_one) {
-    const std::int64_t fair = (n + n_threads - 1) / n_threads, affordable = memory / n_threads / bytes_of_one;
-    return std::max<std::int64_t>(1, std::min({most, fair, affordable}));
+    most = std::max<std::int64_t>(1, std::min(most, memory / n_threads / bytes_of_one));
+    const std::int64_t rounds = (n + n_threads * most - 1) / (n_threads * most), blocks = std::max<std::int64_t>(1, rounds * n_threads);
+    return std::max<std::int64_t>(1, (n + blocks - 1) / blocks);
 }
 
 template <class Pair>

@@ -110,7 +110,9 @@ def _read_array(
         array = np.frombuffer(content, dtype).reshape(shape)
     except ValueError as error:  # more dimensions than NumPy has
         raise DatasetError(f"{where}: {n_dims} dimensions cannot be read: {error}") from error
-    return array.astype(array.dtype.newbyteorder("="), copy=False)
+    # A copy even where it need not be: NumPy asks for huge pages for its own large arrays, on which
+    # a search among the images is a tenth quicker than on the bytes that were read.
+    return array.astype(array.dtype.newbyteorder("="))
 
 
 def content_sha256(array: NDArray[np.uint8]) -> str:
