@@ -70,7 +70,8 @@ def error_drop(
     """Return how far the error rate drops, with a paired confidence interval.
 
     The interval is that of the percentile bootstrap over test images, each drawn with both its
-    predictions.
+    predictions. Where no image changes from right to wrong or back it is a single point: what no
+    image shows, no drawing of them can.
 
     Parameters
     ----------

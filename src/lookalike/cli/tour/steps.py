@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lookalike.cli.tour.against import AgainstSklearn
+from lookalike.cli.tour.augmented import Augmented
 from lookalike.cli.tour.baseline import Baseline
 from lookalike.cli.tour.confusion import Confusion
 from lookalike.cli.tour.load import Load
@@ -23,6 +24,7 @@ def choose_steps(*, against_sklearn: bool) -> list[Step]:
         TuningStep(),
         Tuned(),
         OnePixelShifts(),
+        Augmented(),
     ]
     if against_sklearn:
         steps.append(AgainstSklearn())

@@ -122,14 +122,12 @@ class TuningStep(Step):
         folds, n_train = self.folds, len(self.data.train)
         name = self.data.class_names[folds.smallest_class]
         if folds.cv == "loo":
-            how = f"{n_train:,} images, each predicted from all others, for of class {name} there "
-            how += "is but one."
+            how = f"{n_train:,} images, each predicted from all others: no folds, for class {name} "
+            how += "has a single image."
         else:
-            how = f"{n_train:,} images in {folds.cv} folds, each predicted from the others."
-            if folds.cv != _N_FOLDS:
-                how += (
-                    f" More folds there are not, for of class {name} there are {folds.cv} images."
-                )
+            how = f"{n_train:,} images in {folds.cv} folds, each predicted from the others"
+            few = f"; no more folds, for class {name} has {folds.cv} images"
+            how += "." if folds.cv == _N_FOLDS else f"{few}."
         k = self.n_neighbors[-1]
         if k < _MOST_NEIGHBORS:
             how += f" k ends at {k}, the images that the smallest training fold has."
