@@ -152,7 +152,7 @@ def test_json_tells_of_the_saved_file(tmp_path: Path, invoke: Run) -> None:
     [
         ("lookalike.images.save._write", ["--save"]),
         ("lookalike.images.save.os.replace", ["--save", "--out"]),
-        ("lookalike.evaluation.augmented.save_augmentation_png", ["--save", "--out"]),
+        ("lookalike.cli.variants.save_augmentation_png", ["--save", "--out"]),
     ],
 )
 def test_failed_run_leaves_everything_as_it_was(

@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from lookalike import load_dataset
 from lookalike.cli.screen import INDENT, Screen
 from lookalike.cli.tour.confusion import Confusion, _Layout
 from lookalike.evaluation.confusion import ConfusionMatrix
@@ -24,7 +25,11 @@ from lookalike.images.catalogue import CATALOGUE
 
 Run = Callable[..., Any]
 
-STEPS = ["load", "baseline", "confusion", "mistakes"]
+STEPS = [
+    *("load", "baseline", "confusion", "mistakes"),
+    *("tuning", "tuned", "shifts", "augmented"),
+]
+PICTURES = ["confusion.png", "made.png", "mended.png", "mistakes.png", "shifts.png", "tuning.png"]
 
 
 @pytest.fixture
@@ -39,7 +44,7 @@ def no_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def check_report(report: dict[str, Any], steps: list[str]) -> None:
     assert list(report["steps"]) == steps
-    load, baseline, confusion, mistakes = (report["steps"][name] for name in STEPS)
+    load, baseline, confusion, mistakes = (report["steps"][name] for name in STEPS[:4])
     matrix = np.array(confusion["matrix"])
     n_classes = len(load["class_names"])
     assert matrix.shape == (n_classes, n_classes)
@@ -54,9 +59,62 @@ def check_report(report: dict[str, Any], steps: list[str]) -> None:
         votes = zip(mistake["neighbor_labels"], mistake["shares"], strict=True)
         won = sum(share for label, share in votes if label == mistake["predicted"])
         assert won == pytest.approx(mistake["share"])
+    check_tuning(report["steps"]["tuning"], load)
+    check_tuned(report["steps"])
     in_steps = sum(step["seconds"] for step in report["steps"].values())
     told = report["start_seconds"] + in_steps + report["pictures_seconds"]
     assert report["seconds"] / 2 < told < report["seconds"] + 0.01
+
+
+def check_tuning(tuning: dict[str, Any], load: dict[str, Any]) -> None:
+    candidates = tuning["candidates"]
+    assert len(candidates) == tuning["n_candidates"]
+    assert tuning["best"]["accuracy"] == max(c["accuracy"] for c in candidates)
+    least = tuning["best"]["accuracy"] - tuning["best"]["standard_error"]
+    assert tuning["one_standard_error"]["n_neighbors"] == max(
+        c["n_neighbors"] for c in candidates if c["accuracy"] >= least
+    )
+    fewest = min(count for count in load["train_counts"] if count)
+    assert tuning["cv"] == (min(5, fewest) if fewest > 1 else "loo")
+    peer = tuning["grid_search_cv"]
+    if tuning["cv"] != "loo":
+        pairs = load["n_train"] ** 2 * (1 - 1 / tuning["n_splits"])
+        scale = tuning["n_candidates"] * pairs / (peer["n_queries"] * peer["n_rows"])
+        assert peer["extrapolated_seconds"] == pytest.approx(
+            scale * peer["measured_seconds"], rel=0.05, abs=0.006 + scale * 5e-5
+        )
+
+
+def check_tuned(steps: dict[str, Any]) -> None:
+    baseline, tuned, shifts, augmented = (
+        steps[name] for name in ("baseline", "tuned", "shifts", "augmented")
+    )
+    assert (tuned["n_neighbors"], tuned["weights"]) == tuple(
+        steps["tuning"]["best"][key] for key in ("n_neighbors", "weights")
+    )
+    assert tuned["n_right"] - baseline["n_right"] == tuned["n_mended"] - tuned["n_made"]
+    assert tuned["is_baseline"] == ((tuned["n_neighbors"], tuned["weights"]) == (4, "distance"))
+    if "skipped" in shifts:
+        assert augmented["skipped"] == shifts["skipped"]
+        return
+    assert shifts["variants"] == ["right 1", "left 1", "down 1", "up 1"]
+    assert augmented["n_expanded"] == shifts["n_expanded"] == 5 * steps["load"]["n_train"]
+    assert augmented["accuracy_before"] == tuned["accuracy"]
+    assert augmented["n_right"] - tuned["n_right"] == augmented["n_mended"] - augmented["n_made"]
+    drop = augmented["error_drop"]
+    n_wrong = tuned["n_test"] - tuned["n_right"]
+    if n_wrong:
+        assert drop["value"] == pytest.approx((augmented["n_right"] - tuned["n_right"]) / n_wrong)
+        assert drop["low"] is None or drop["low"] <= drop["value"] <= drop["high"]
+    else:
+        assert drop["value"] is None
+    for kind, was_right in (("mended", False), ("made", True)):
+        assert len(augmented[kind]) == min(augmented[f"n_{kind}"], 8 if kind == "mended" else 4)
+        for change in augmented[kind]:
+            assert (change["before"]["predicted"] == change["true"]) == was_right
+            assert (change["after"]["predicted"] == change["true"]) != was_right
+            assert change["before"]["variant"] == "original"
+            assert change["after"]["variant"] in ["original", *shifts["variants"]]
 
 
 def test_json_is_all_there_is_on_stdout(lookalike: Run) -> None:
@@ -79,8 +137,19 @@ def test_piped_output_is_plain_text(lookalike: Run) -> None:
     assert "\r" not in done.stdout
     assert max(map(len, done.stdout.splitlines())) <= 80
     assert re.search(r"accuracy 0\.98\d\d ± 0\.00\d\d", done.stdout)
-    for title in ("The data", "Confusion matrix", "Wrong predictions"):
+    for title in (
+        *("The data", "Confusion matrix", "Wrong predictions", "Tune k and the weights"),
+        *("The tuned classifier", "moved by one pixel", "The training images with their shifts"),
+    ):
         assert title in done.stdout
+    text = " ".join(done.stdout.split())
+    assert "1,437 images in 5 folds, each predicted from the others." in text
+    assert re.search(r"scikit-learn's GridSearchCV would take about [\d.]+ (s|min)", text)
+    assert "(Extrapolated, by pairs of images, from 0." in text
+    assert "to predict 287 from 1,150 of the 1,437 images.)" in text
+    assert re.search(r"drop of the error rate -?\d+\.\d%, from 1\.67% to", text)
+    assert re.search(r"\d errors mended, \d made \(McNemar's exact test: p = ", text)
+    assert re.search(r"train \d+, (right|left|down|up) 1\b", text)
 
 
 def test_out_holds_the_report_and_pictures(tmp_path: Path, invoke: Run) -> None:
@@ -88,12 +157,12 @@ def test_out_holds_the_report_and_pictures(tmp_path: Path, invoke: Run) -> None:
     result = invoke("tour", "--data", "digits", "--out", out)
     assert result.exit_code == 0, result.stderr
     names = sorted(path.name for path in out.iterdir())
-    assert names == ["confusion.png", "mistakes.png", "report.json"]
+    assert names == sorted([*PICTURES, "report.json"])
     check_report(json.loads((out / "report.json").read_text()), STEPS)
-    for name in names[:2]:
+    for name in PICTURES:
         with Image.open(out / name) as picture:
             picture.load()
-            assert min(picture.size) > 300
+            assert min(picture.size) > 250
             assert len(picture.convert("L").getcolors() or []) > 20
         assert name in result.stdout
     assert sorted(path.name for path in (tmp_path / "deep").iterdir()) == ["report"]
@@ -170,7 +239,12 @@ def test_colour_images_named_classes_and_no_mistake(tmp_path: Path, invoke: Run)
     assert "1 red [fox]" in result.stdout  # long names head no columns, numbers do
     assert re.search(r"true +0 +1 +wrong +error", result.stdout)
     assert "None." in result.stdout
-    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["confusion.png", "report.json"]
+    assert "Without shifts there is no error that could be mended." in result.stdout
+    names = sorted(p.name for p in (tmp_path / "out").iterdir())
+    assert names == ["confusion.png", "report.json", "shifts.png", "tuning.png"]
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    check_report(report, STEPS)
+    assert report["steps"]["augmented"]["error_drop"]["low"] is None
 
 
 def save_many_classes(path: Path, n_classes: int) -> None:
@@ -201,10 +275,59 @@ def test_thousand_classes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, invok
     assert "The matrix of 1,000 classes is wider than the 80 columns" in result.stdout
     assert "990 more classes are not shown" in " ".join(result.stdout.split())
     names = sorted(path.name for path in (tmp_path / "out").iterdir())
-    assert names == ["confusion.png", "mistakes.png", "report.json"]
-    check_report(json.loads((tmp_path / "out" / "report.json").read_text()), STEPS)
+    assert names == ["confusion.png", "mistakes.png", "report.json", "tuning.png"]
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    check_report(report, STEPS)
+    # images of 1 × 2 pixels
+    assert report["steps"]["shifts"]["skipped"].endswith("they are too small to shift")
+    assert "Skipped: Shifts(1) moves images of 1 × 2 pixels by 1" in result.stdout
+    assert "; no more folds, for class 0 has 4 images." in " ".join(result.stdout.split())
     with Image.open(tmp_path / "out" / "confusion.png") as picture:
         assert max(picture.size) < 1500
+
+
+def test_few_images_are_tuned_by_the_folds_there_are(tmp_path: Path, invoke: Run) -> None:
+    rng = np.random.default_rng(0)
+    path, labels = tmp_path / "few.npz", np.array([0, 0, 1, 1, 1, 2])
+    images = rng.integers(0, 256, (6, 5, 5), dtype=np.uint8)
+    np.savez(path, train_images=images, train_labels=labels, test_images=images, test_labels=labels)
+    result = invoke("tour", "--data", path, "--out", tmp_path / "out")
+    assert result.exit_code == 0, result.stderr
+    text = " ".join(result.stdout.split())
+    assert "each predicted from all others: no folds, for class 2 has a single image." in text
+    assert "k ends at 5, the images that the smallest training fold has" in text
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    check_report(report, STEPS)
+    assert report["steps"]["tuning"]["n_candidates"] == 10
+
+
+def test_book_s_grid_without_its_numbers_of_neighbours(tmp_path: Path, invoke: Run) -> None:
+    path, labels = tmp_path / "few.npz", np.array([0, 0, 1, 1])
+    images = np.random.default_rng(0).integers(0, 256, (4, 3, 3), dtype=np.uint8)
+    np.savez(path, train_images=images, train_labels=labels, test_images=images, test_labels=labels)
+    result = invoke("tour", "--data", path)
+    assert result.exit_code == 0, result.stderr
+    text = " ".join(result.stdout.split())
+    assert "4 images in 2 folds, each predicted from the others; no more folds, for" in text
+    assert "for the 4 of the table" in text  # k = 1 and 2, which is all there is
+
+
+def test_tuning_does_not_look_at_the_test_images(tmp_path: Path, invoke: Run) -> None:
+    digits = load_dataset("digits")
+    found = []
+    for test in (digits.test.images, digits.test.images[::-1] // 3):
+        path = tmp_path / "digits.npz"
+        np.savez(
+            path,
+            train_images=digits.train.images,
+            train_labels=digits.train.labels,
+            test_images=test,
+            test_labels=digits.test.labels,
+        )
+        steps = json.loads(invoke("tour", "--data", path, "--json").stdout)["steps"]
+        candidates = steps["tuning"]["candidates"]
+        found.append((candidates, *(steps["augmented"][k] for k in ("n_neighbors", "cv_accuracy"))))
+    assert found[0] == found[1]
 
 
 @settings(deadline=None)  # the first example imports
@@ -251,4 +374,18 @@ def test_mnist_accuracy(invoke: Run) -> None:
     assert result.exit_code == 0, result.stderr
     report = json.loads(result.stdout)
     check_report(report, STEPS)
-    assert report["steps"]["baseline"]["accuracy"] == 0.9714
+    steps = report["steps"]
+    assert steps["baseline"]["accuracy"] == steps["tuned"]["accuracy"] == 0.9714
+    scores = {
+        (c["n_neighbors"], c["weights"]): round(c["accuracy"], 10)
+        for c in steps["tuning"]["candidates"]
+    }
+    # scikit-learn's GridSearchCV
+    assert [scores[k, "uniform"] for k in (3, 4, 5)] == [0.9700666667, 0.9685, 0.9692833333]
+    assert [scores[k, "distance"] for k in (3, 4, 5)] == [0.9711166667, 0.9716166667, 0.9704166667]
+    assert (steps["tuning"]["best"]["n_neighbors"], len(scores)) == (4, 60)
+    augmented = steps["augmented"]
+    assert augmented["n_expanded"] == 300_000
+    # 0.9763 by 4 neighbours and 0.9766 by 5 among the 300,000 images themselves
+    assert augmented["accuracy"] == {4: 0.9763, 5: 0.9766}[augmented["n_neighbors"]]
+    assert 0 < augmented["error_drop"]["low"] < 0.17 < augmented["error_drop"]["high"]

@@ -139,7 +139,7 @@ def straight(n: int, error: float = 0.01) -> Tuning:
 def test_curve_fits_and_marks_the_choices(n: int, columns: int) -> None:
     lines = draw_curves(straight(n), columns).plain.split("\n")
     assert len(lines) == 13 + 2
-    assert max(map(len, lines)) <= max(columns, 40) + 8
+    assert max(map(len, lines)) <= max(columns, 40)
     plot = "\n".join(line.partition("|")[2] for line in lines[:13])
     assert plot.count("*") == 1
     assert plot.count("#") == (n in (2, 30))  # else it lies where the best does

@@ -18,10 +18,6 @@ if TYPE_CHECKING:
     from lookalike.images.variants import Variant
 
 _MOST_NAMED = 24  # variants told by name
-_N_SHOWN = 3  # images drawn in the terminal
-_N_SAVED = 10  # images drawn into the PNG file
-_COLUMNS = 14  # of a picture in the terminal
-_GAP = 1
 
 
 def augment(
@@ -90,7 +86,9 @@ def augment(
         screen.out.print(_table(report))
         if show and not as_json:
             screen.out.print()
-            _draw(dataset, variants, screen)
+            from lookalike.cli.variants import draw_variants
+
+            draw_variants(dataset, variants, screen)
         with contextlib.nullcontext() if out is None else filled_at_the_end(out) as folder:
             if folder is not None:
                 _save_picture(folder / "augmentation.png", dataset, augmentation, screen)
@@ -162,50 +160,12 @@ def _mebibytes(n_bytes: int) -> str:
     return f"{n_bytes / 2**20:,.1f} MiB"
 
 
-def _draw(data: Dataset, variants: tuple[Variant, ...], screen: Screen) -> None:
-    """Draw the first images of a few classes, each in a line with the variants that fit."""
-    from rich.table import Table
-    from rich.text import Text
-
-    from lookalike.cli.drawing import draw, shows_greys
-    from lookalike.cli.screen import INDENT
-
-    rows = _first_of_each_class(data, _N_SHOWN)
-    images = data.train.images[rows]
-    room = screen.out.width - INDENT + _GAP
-    shown = variants[: max(1, room // (_COLUMNS + _GAP) - 1)]
-    columns = max(1, min(_COLUMNS, room // (len(shown) + 1) - _GAP))
-    brightest = max(1, int(data.train.images.max()))
-    greys = shows_greys(screen.out)
-    table = Table.grid(padding=(0, _GAP, 0, 0))
-    for _ in range(len(shown) + 1):
-        table.add_column(max_width=columns, overflow="fold")
-    table.add_row(*(Text(str(caption), style="bold") for caption in ("original", *shown)))
-    for line in zip(images, *(variant.apply(images) for variant in shown), strict=True):
-        table.add_row()
-        table.add_row(*(draw(image, columns, brightest=brightest, greys=greys) for image in line))
-    screen.say(table)
-    screen.say()
-    if len(shown) < len(variants):
-        screen.say(f"… and {len(variants) - len(shown):,} more variants", style="dim")
-
-
-def _first_of_each_class(data: Dataset, most: int) -> list[int]:
-    import numpy as np
-
-    _, rows = np.unique(data.train.labels, return_index=True)
-    first: list[int] = rows[:most].tolist()
-    return first
-
-
 def _save_picture(path: Path, data: Dataset, augmentation: Augmentation, screen: Screen) -> None:
     with screen.bar() as bar:
         bar.start("drawing the picture")
-        from lookalike.evaluation.augmented import save_augmentation_png
+        from lookalike.cli.variants import save_variants
 
-        rows = _first_of_each_class(data, _N_SAVED)
-        names = [data.class_names[label] for label in data.train.labels[rows]]
-        save_augmentation_png(path, data.train.images[rows], augmentation, names=names)
+        save_variants(path, data, augmentation)
 
 
 def _save_data(path: Path, data: Dataset, augmentation: Augmentation, screen: Screen) -> None:

@@ -14,6 +14,7 @@ BEST, SIMPLEST = "*", "#"
 _BAND = "."
 _STYLES = {BEST: "bold yellow", SIMPLEST: "bold green", _BAND: "dim"}
 _SMALLEST_WIDTH = 20
+_AXIS_NAME = "  k"
 _MOST_COLUMNS_PER_K = 4
 
 
@@ -38,7 +39,8 @@ def draw_curves(tuning: Tuning, columns: int, *, lines: int = 13) -> Text:
     margin = max(map(len, names)) + 2
     first = min(int(curve.n_neighbors[0]) for curve in tuning.curves)
     last = max(int(curve.n_neighbors[-1]) for curve in tuning.curves)
-    width = min(max(_SMALLEST_WIDTH, columns - margin), _MOST_COLUMNS_PER_K * (last - first) + 1)
+    room = columns - margin - len(f"{last}{_AXIS_NAME}") + 1  # the last number begins at the last k
+    width = min(max(_SMALLEST_WIDTH, room), _MOST_COLUMNS_PER_K * (last - first) + 1)
 
     def column(k: int) -> int:
         return round((k - first) / max(1, last - first) * (width - 1))
@@ -124,4 +126,4 @@ def _ticks(first: int, last: int, width: int) -> str:
         room = ticks[max(0, at - 1) : at + len(name) + 1]
         if all(cell == " " for cell in room):
             ticks[at : at + len(name)] = name
-    return "".join(ticks).rstrip() + "  k"
+    return "".join(ticks).rstrip() + _AXIS_NAME

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,10 +10,14 @@ from numpy.typing import NDArray
 from PIL import Image
 from rich.console import Console
 from rich.style import Style
+from rich.table import Table
 from rich.text import Text
+
+from lookalike.cli.screen import INDENT
 
 _DENSITIES = " .:-=+*#%@"
 _SMALLEST = 14  # columns; images of fewer pixels are enlarged to it
+_GAP = 1  # columns between images
 
 
 def shows_greys(console: Console) -> bool:
@@ -43,6 +47,33 @@ def draw(image: NDArray[np.uint8], columns: int, *, brightest: int, greys: bool)
         return Text("\n".join(_characters(np.asarray(shades))), no_wrap=True)
     picture = picture.convert("RGB").resize((width, 2 * lines), Image.Resampling.BICUBIC)
     return _half_blocks(np.asarray(picture))
+
+
+def draw_line(
+    images: Sequence[NDArray[np.uint8]],
+    captions: Sequence[Text],
+    console: Console,
+    *,
+    brightest: int,
+) -> Table:
+    """Draw images side by side, each above its caption, as wide as a step of the console allows.
+
+    Parameters
+    ----------
+    images : sequence of ndarray of shape (h, w) or (h, w, c), uint8
+    captions : sequence of Text, one for each image
+    console : Console
+    brightest : int
+        The value drawn white.
+    """
+    columns = max(1, (console.width - INDENT + _GAP) // len(images) - _GAP)
+    greys = shows_greys(console)
+    table = Table.grid(padding=(0, _GAP, 0, 0))
+    for _ in images:
+        table.add_column(max_width=columns, overflow="fold")
+    table.add_row(*(draw(image, columns, brightest=brightest, greys=greys) for image in images))
+    table.add_row(*captions)
+    return table
 
 
 def _characters(shades: NDArray[np.uint8]) -> Iterator[str]:

@@ -11,11 +11,9 @@ import typer
 from lookalike.cli.jobs import Debug, Json, job
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from lookalike.cli.screen import Screen
     from lookalike.estimators.search_cv import KNeighborsSearchCV
-    from lookalike.evaluation.tuning import Choice, Tuning
+    from lookalike.evaluation.tuning import Tuning
     from lookalike.images.dataset import Dataset
 
 WEIGHTS = ("uniform", "distance")
@@ -216,6 +214,7 @@ def _report(
     seconds: float,
 ) -> dict[str, Any]:
     import lookalike
+    from lookalike.cli.scores import choice_entry
 
     points = [curve.point(i) for curve in tuning.curves for i in range(len(curve.n_neighbors))]
     return {
@@ -228,18 +227,9 @@ def _report(
         "cv": parse_cv(cv),
         "n_splits": search.n_splits_,
         "seconds": round(seconds, 3),
-        "best": _entry(tuning.best),
-        "one_standard_error": _entry(tuning.one_standard_error),
-        "candidates": [_entry(point) for point in points],
-    }
-
-
-def _entry(point: Choice) -> dict[str, Any]:
-    return {
-        "n_neighbors": point.n_neighbors,
-        "weights": point.weights,
-        "accuracy": point.mean,
-        "standard_error": point.standard_error,
+        "best": choice_entry(tuning.best),
+        "one_standard_error": choice_entry(tuning.one_standard_error),
+        "candidates": [choice_entry(point) for point in points],
     }
 
 
@@ -247,6 +237,7 @@ def _show(report: dict[str, Any], tuning: Tuning, screen: Screen) -> None:
     from rich.markup import escape
 
     from lookalike.cli.curves import draw_curves, legend
+    from lookalike.cli.scores import choice_lines, score_table
     from lookalike.cli.screen import INDENT
 
     name, n_candidates = escape(report["data"]), len(report["candidates"])
@@ -256,37 +247,10 @@ def _show(report: dict[str, Any], tuning: Tuning, screen: Screen) -> None:
         f"{report['n_test_not_looked_at']:,} test images were not looked at."
     )
     screen.say()
-    screen.say(_table(tuning))
+    screen.say(score_table(tuning))
     screen.say()
     screen.say(draw_curves(tuning, screen.out.width - INDENT))
     screen.say(legend(tuning))
     screen.say()
-    best, simplest = tuning.best, tuning.one_standard_error
-    screen.say(f"best: [bold]k = {best.n_neighbors}, {best.weights}[/], {_score(best)}")
-    screen.say(
-        f"most neighbours within one standard error of it: [bold]k = {simplest.n_neighbors}, "
-        f"{simplest.weights}[/], {_score(simplest)}"
-    )
-
-
-def _table(tuning: Tuning) -> Table:
-    from rich.table import Table
-
-    from lookalike.cli.curves import mark_of
-
-    table = Table(box=None, padding=(0, 3, 0, 0), show_edge=False, header_style="bold")
-    table.add_column("k", justify="right")
-    by_k: dict[int, dict[str, str]] = {}
-    for curve in tuning.curves:
-        table.add_column(curve.weights)
-        for i in range(len(curve.n_neighbors)):
-            point = curve.point(i)
-            text = f"{_score(point)} {mark_of(point, tuning)}"
-            by_k.setdefault(point.n_neighbors, {})[curve.weights] = text
-    for number, scores in sorted(by_k.items()):
-        table.add_row(str(number), *(scores.get(curve.weights, "") for curve in tuning.curves))
-    return table
-
-
-def _score(point: Choice) -> str:
-    return f"{point.mean:.4f} ± {point.standard_error:.4f}"
+    for line in choice_lines(tuning):
+        screen.say(line)

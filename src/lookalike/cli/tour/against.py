@@ -13,10 +13,10 @@ from lookalike.search.threads import count_threads
 
 
 class AgainstSklearn(Step):
-    """Fit and predict with scikit-learn, and compare times and predictions."""
+    """Fit and predict the baseline with scikit-learn, and compare times and predictions."""
 
     name = "against_sklearn"
-    title = "Beside scikit-learn"
+    title = "The baseline beside scikit-learn"
 
     def run(self, tour: Tour, bar: Bar) -> None:
         self.n_threads = count_threads(tour.n_jobs)

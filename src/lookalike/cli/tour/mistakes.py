@@ -5,18 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from rich.table import Table
 from rich.text import Text
 
-from lookalike.cli.drawing import draw, shows_greys
-from lookalike.cli.screen import INDENT, Bar, Screen
+from lookalike.cli.drawing import draw_line
+from lookalike.cli.screen import Bar, Screen
 from lookalike.cli.tour.step import Step, Tour
 from lookalike.evaluation.mistakes import surest_mistakes, winning_shares
 from lookalike.evaluation.pictures import save_neighbors_png
 
 _N_SHOWN = 3
 _N_SAVED = 8
-_GAP = 1
 
 
 class Mistakes(Step):
@@ -74,9 +72,6 @@ class Mistakes(Step):
         names = self.data.class_names
         true, predicted = int(self.data.test.labels[row]), int(self.explanation.prediction[row])
         neighbors = self.explanation.indices[row].tolist()
-        columns = max(1, (screen.out.width - INDENT + _GAP) // (len(neighbors) + 1) - _GAP)
-        brightest = max(1, int(self.data.train.images.max()))
-        greys = shows_greys(screen.out)
         images = [self.data.test.images[row], *self.data.train.images[neighbors]]
         captions = [
             Text.assemble(
@@ -95,10 +90,6 @@ class Mistakes(Step):
                     (f"\n{share:.0%} at {distance:,.{0 if distance >= 1000 else 1}f}", "dim"),
                 )
             )
-        table = Table.grid(padding=(0, _GAP, 0, 0))
-        for _ in images:
-            table.add_column(max_width=columns, overflow="fold")
-        table.add_row(*(draw(image, columns, brightest=brightest, greys=greys) for image in images))
-        table.add_row(*captions)
+        brightest = max(1, int(self.data.train.images.max()))
         screen.say()
-        screen.say(table)
+        screen.say(draw_line(images, captions, screen.out, brightest=brightest))

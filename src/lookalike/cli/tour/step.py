@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from lookalike.cli.screen import Bar, Screen
     from lookalike.estimators.classifier import KNeighborsClassifier
     from lookalike.estimators.explanation import Explanation
+    from lookalike.evaluation.folds import Folds
+    from lookalike.evaluation.tuning import Tuning
+    from lookalike.images.augmentation import Augmentation
     from lookalike.images.dataset import Dataset
 
 
@@ -26,12 +29,23 @@ class Tour:
     watched : bool
         Whether progress is seen.
     data : Dataset
-        Set by the step "load"; the attributes below by "baseline".
+        Set by the step "load".
     model : KNeighborsClassifier
+        Set by "baseline", as the next three.
     explanation : Explanation
         Of all test images, by ``model``.
     fit_seconds, predict_seconds : float
         What ``model`` and ``explanation`` took.
+    folds : Folds
+        Of the training images; set by "tuning".
+    tuning : Tuning
+        The scores on these folds; set by "tuning".
+    tuned_explanation : Explanation
+        Of all test images, by the best of ``tuning``; set by "tuned".
+    augmentation : Augmentation or None
+        Set by "shifts", to None if the images can not be shifted.
+    no_augmentation : str
+        Set by "shifts": why they can not be.
     """
 
     data_name: str | None
@@ -42,6 +56,11 @@ class Tour:
     explanation: Explanation = field(init=False)
     fit_seconds: float = field(init=False)
     predict_seconds: float = field(init=False)
+    folds: Folds = field(init=False)
+    tuning: Tuning = field(init=False)
+    tuned_explanation: Explanation = field(init=False)
+    augmentation: Augmentation | None = field(init=False)
+    no_augmentation: str = field(init=False)
 
 
 class Step(ABC):

@@ -3,16 +3,29 @@
 from __future__ import annotations
 
 from lookalike.cli.tour.against import AgainstSklearn
+from lookalike.cli.tour.augmented import Augmented
 from lookalike.cli.tour.baseline import Baseline
 from lookalike.cli.tour.confusion import Confusion
 from lookalike.cli.tour.load import Load
 from lookalike.cli.tour.mistakes import Mistakes
+from lookalike.cli.tour.shifts import OnePixelShifts
 from lookalike.cli.tour.step import Step
+from lookalike.cli.tour.tuned import Tuned
+from lookalike.cli.tour.tuning import TuningStep
 
 
 def choose_steps(*, against_sklearn: bool) -> list[Step]:
     """Return the steps to walk."""
-    steps: list[Step] = [Load(), Baseline(), Confusion(), Mistakes()]
+    steps: list[Step] = [
+        Load(),
+        Baseline(),
+        Confusion(),
+        Mistakes(),
+        TuningStep(),
+        Tuned(),
+        OnePixelShifts(),
+        Augmented(),
+    ]
     if against_sklearn:
         steps.append(AgainstSklearn())
     return steps

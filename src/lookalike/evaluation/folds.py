@@ -1,0 +1,67 @@
+"""Folds for a cross-validation that any labelled images allow."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.model_selection import StratifiedKFold
+
+
+class Folds(NamedTuple):
+    """How to split images, as `KNeighborsSearchCV` takes it.
+
+    Attributes
+    ----------
+    cv : int or str
+        The number of stratified folds, or "loo", each image predicted from all others.
+    n_splits : int
+        Folds; the number of images of "loo".
+    most_neighbors : int
+        Images of the smallest training fold, more than which there are no neighbours.
+    smallest_class : int
+        The label of fewest images, of equal ones the lowest.
+    """
+
+    cv: int | str
+    n_splits: int
+    most_neighbors: int
+    smallest_class: int
+
+
+def choose_folds(labels: NDArray[np.int64], *, most: int = 5) -> Folds:
+    """Return as many stratified folds as each class has images, or leave one out.
+
+    Every fold is then tested on images of each class. A class of a single image allows no two
+    folds, so that each image is left out in turn.
+
+    Parameters
+    ----------
+    labels : ndarray of shape (n,), int64, n at least 2
+        Not negative.
+    most : int, default=5
+        Folds, where all classes have so many images, at least 2.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than 2 labels.
+
+    Examples
+    --------
+    >>> choose_folds(np.array([0, 0, 0, 0, 1, 1, 1]))
+    Folds(cv=3, n_splits=3, most_neighbors=4, smallest_class=1)
+    >>> choose_folds(np.array([0, 0, 1]))
+    Folds(cv='loo', n_splits=3, most_neighbors=2, smallest_class=1)
+    """
+    n = len(labels)
+    if n < 2:
+        raise ValueError(f"{n} labels can not be split into images to train and to test; add some")
+    classes, counts = np.unique(labels, return_counts=True)
+    smallest = int(classes[np.argmin(counts)])
+    n_folds = min(most, int(counts.min()))
+    if n_folds < 2:
+        return Folds("loo", n, n - 1, smallest)
+    splits: Any = StratifiedKFold(n_folds).split(np.zeros(n), labels)
+    return Folds(n_folds, n_folds, min(len(train) for train, _ in splits), smallest)
