@@ -2,7 +2,9 @@
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/optional.h>
+#include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
+#include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
 #include <algorithm>
@@ -64,13 +66,16 @@ void check_signals(std::int64_t) {
 class PyIndex {
 public:
     PyIndex(RowArray rows, const std::string& metric, const std::string& cpu, std::unique_ptr<Projection> projection,
-            int n_threads)
+            int n_threads, std::unique_ptr<Shifts> shifts)
         : rows_(std::move(rows)) {
         const Rows view = rows_of(rows_);
+        require(!shifts || metric == "sqeuclidean", "shifts are of sqeuclidean");
+        require(!shifts || shifts->height * shifts->width * shifts->channels == static_cast<std::int64_t>(view.d),
+                "rows must be images of the frame");
         require(!projection || projection->mean.size() == rows_.shape(1), "the projection is of rows of another width");
         const nb::gil_scoped_release release;
         index_ = std::make_unique<Index>(kernels_named(cpu), metric_named(metric), view, std::move(projection),
-                                         n_threads, check_signals);
+                                         n_threads, check_signals, std::move(shifts));
     }
 
     void append(RowArray rows, int n_threads) {
@@ -110,7 +115,8 @@ public:
             if (!progress.is_none()) progress(done, request.queries.n);
         };
         // A short search is not worth a thread to watch it.
-        const double work = static_cast<double>(queries.size()) * static_cast<double>(index_->rows().n);
+        const double n_shifts = index_->shifts() ? index_->shifts()->count() : 1;
+        const double work = static_cast<double>(queries.size()) * static_cast<double>(index_->rows().n) * n_shifts;
         const bool is_short = progress.is_none() && work < 1e9;
         {
             const nb::gil_scoped_release release;
@@ -126,6 +132,19 @@ private:
     RowArray rows_;
     std::unique_ptr<Index> index_;
 };
+
+// Null where there is none.
+std::unique_ptr<Shifts> make_shifts(const std::vector<std::pair<int, int>>& list, const std::tuple<int, int, int>& frame) {
+    if (list.empty()) return nullptr;
+    const auto [height, width, channels] = frame;
+    require(height >= 1 && width >= 1 && channels >= 1, "a frame has at least one value");
+    auto shifts = std::make_unique<Shifts>(Shifts{height, width, channels, {Shift{}}});
+    for (const auto& [dy, dx] : list) {
+        require(dy > -height && dy < height && dx > -width && dx < width, "a shift must leave part of the image");
+        shifts->list.push_back({dy, dx});
+    }
+    return shifts;
+}
 
 Projection make_projection(FloatVector mean, std::optional<FloatMatrix> basis, std::optional<FloatVector> residual,
                            int fine, int columns, float fine_scale, float coarse_scale0, float coarse_scale1,
@@ -208,20 +227,23 @@ NB_MODULE(_core, m) {
     nb::class_<PyIndex>(m, "Index", "Exact nearest rows of one array.")
         .def("__init__",
              [](PyIndex* self, RowArray rows, const std::string& metric, const std::string& cpu,
-                const std::optional<Projection>& projection, int n_threads) {
+                const std::optional<Projection>& projection, int n_threads, const std::vector<std::pair<int, int>>& shifts,
+                const std::tuple<int, int, int>& frame) {
                  new (self) PyIndex(std::move(rows), metric, cpu,
                                     projection ? std::make_unique<Projection>(*projection) : nullptr,
-                                    n_threads);
+                                    n_threads, make_shifts(shifts, frame));
              },
              "rows"_a, nb::kw_only(), "metric"_a, "cpu"_a, "projection"_a.none() = nb::none(),
-             "n_threads"_a = 1)
+             "n_threads"_a = 1, "shifts"_a = std::vector<std::pair<int, int>>(), "frame"_a = std::make_tuple(0, 0, 1),
+             "With shifts, pairs (down, right), the rows are images of (height, width, channels) = frame\n"
+             "and are searched as if all of them, moved by each shift, stood behind them.")
         .def("append", &PyIndex::append, "rows"_a, nb::kw_only(), "n_threads"_a = 1,
              "Take the old rows followed by new ones in place of the old rows.")
         .def("query", &PyIndex::query, "queries"_a, "k"_a, nb::kw_only(), "query_groups"_a.none() = nb::none(),
              "row_groups"_a.none() = nb::none(), "n_threads"_a = 1,
              "working_memory"_a = 256 << 20, "progress"_a.none() = nb::none(),
              "Rows (int64), distances (float64; squared for sqeuclidean) and how many exact\n"
-             "distances were computed.")
+             "distances were computed. Row r under shift s, from 1 on, has the number s * n + r.")
         .def_prop_ro("nbytes", [](const PyIndex& self) { return self.index().bytes(); },
                      "Memory beyond the rows themselves, in bytes.");
 }

@@ -165,7 +165,7 @@ private:
     }
 
     void visit_block(int shift, std::int64_t begin, std::int64_t end) {
-        const std::int32_t* penalties = filter_.penalties.data();
+        const std::int32_t* penalties = filter_.penalties.data() + begin * kPanelRows;
         int most_lost = 0;
         if constexpr (Pair::shifted) penalties = lower_penalties(shift, begin, end, penalties, most_lost);
         const Filter filter{fine_.data() + place(0, shift) * filter_.width, thresholds_.data() + place(0, shift), n_,
@@ -179,19 +179,19 @@ private:
         refine(shift, count, most_lost);
     }
 
-    // The penalties of a block of rows, less what each row can lose; indexed as the given ones.
+    // The penalties of a block of rows, less what each row can lose.
     const std::int32_t* lower_penalties(int shift, std::int64_t begin, std::int64_t end, const std::int32_t* penalties,
                                         int& most_lost) {
         const std::int64_t first = begin * kPanelRows, n = std::min(end * kPanelRows, index_.rows().n) - first;
         int lost[kBlockRows];
         if (shift == 0 || n <= 0 || !index_.edge_ink().bounds(shift, first, n, lost)) return penalties;
-        own_penalties_.assign(penalties + first, penalties + end * kPanelRows);
+        own_penalties_.assign(penalties, penalties + (end - begin) * kPanelRows);
         for (std::int64_t i = 0; i < n; ++i) {
             const std::int64_t less = std::min<std::int64_t>(lost[i] * lost_unit_, kMostLost);
             own_penalties_[i] = static_cast<std::int32_t>(std::max<std::int64_t>(own_penalties_[i] - less, -1'300'000'000));
             most_lost = std::max(most_lost, lost[i]);
         }
-        return own_penalties_.data() - first;
+        return own_penalties_.data();
     }
 
     // The least radius in the coarse view that keeps everything a query may want, of rows that lose
@@ -277,7 +277,7 @@ private:
     CoarseFilter coarse_;
     std::vector<Survivor> survivors_;
     std::vector<float> needed_;    // the reach that keeps each survivor
-    std::vector<std::int32_t> own_penalties_;
+    Aligned<std::int32_t> own_penalties_;
     std::vector<Likely> likely_;
     double step_product_;
     std::int64_t lost_unit_ = 0;

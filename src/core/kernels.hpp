@@ -31,7 +31,7 @@ struct Filter {
     int n_queries;
     int width;                        // coordinates, a multiple of kPanelStep
     const std::int8_t* panels;        // n_panels x (width / 4) x 16 x 4
-    const std::int32_t* penalties;    // one a row: score = dot - penalty
+    const std::int32_t* penalties;    // one a row, from the first row visited on: score = dot - penalty
 };
 
 struct CoarseFilter {

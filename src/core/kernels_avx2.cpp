@@ -103,7 +103,7 @@ std::size_t filter(const Filter& f, std::int64_t begin, std::int64_t end, Surviv
         }
         for (std::int64_t panel = begin; panel < end; ++panel) {
             std::uint64_t mask = survivors_of(queries, steps, f.panels + panel * panel_bytes,
-                                              f.penalties + panel * kPanelRows, thresholds);
+                                              f.penalties + (panel - begin) * kPanelRows, thresholds);
             for (; mask; mask &= mask - 1) {
                 const int bit = lowest_bit(mask);
                 *out++ = {q + query_of(bit), static_cast<std::int32_t>(panel * kPanelRows + row_of(bit))};

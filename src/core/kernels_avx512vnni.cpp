@@ -198,7 +198,7 @@ std::size_t filter(const Filter& f, std::int64_t begin, std::int64_t end, Surviv
         for (std::int64_t panel = begin; panel < end; panel += kPanelGroup) {
             std::uint64_t masks[kTile];
             if (!group_masks(queries, f.width, f.panels + panel * panel_bytes, panel_bytes,
-                             f.penalties + panel * kPanelRows, thresholds, masks))
+                             f.penalties + (panel - begin) * kPanelRows, thresholds, masks))
                 continue;
             for (int i = 0; i < n; ++i)
                 for (std::uint64_t mask = masks[i]; mask; mask &= mask - 1)

@@ -60,7 +60,7 @@ std::size_t filter(const Filter& f, std::int64_t begin, std::int64_t end, Surviv
                 const int32x4_t threshold = vdupq_n_s32(f.thresholds[q + i]);
                 for (int j = 0; j < kVectors; ++j) {
                     const std::int64_t position = panel * kPanelRows + 4 * j;
-                    const int32x4_t score = vsubq_s32(sum[i][j], vld1q_s32(f.penalties + position));
+                    const int32x4_t score = vsubq_s32(sum[i][j], vld1q_s32(f.penalties + position - begin * kPanelRows));
                     const uint32x4_t kept = vcgeq_s32(score, threshold);
                     if (vmaxvq_u32(kept) == 0) continue;
                     std::uint32_t lanes[4];

@@ -46,7 +46,7 @@ std::size_t filter(const Filter& f, std::int64_t begin, std::int64_t end, Surviv
                     for (int i = 0; i < kPanelStep; ++i) dot[row] += query[k + i] * *p++;
             for (int row = 0; row < kPanelRows; ++row) {
                 const std::int64_t position = panel * kPanelRows + row;
-                if (dot[row] - f.penalties[position] >= f.thresholds[q])
+                if (dot[row] - f.penalties[position - begin * kPanelRows] >= f.thresholds[q])
                     *out++ = {q, static_cast<std::int32_t>(position)};
             }
         }

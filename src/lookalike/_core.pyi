@@ -64,7 +64,14 @@ class Index:
         cpu: str,
         projection: Projection | None = None,
         n_threads: int = 1,
-    ) -> None: ...
+        shifts: Sequence[tuple[int, int]] = [],
+        frame: tuple[int, int, int] = (0, 0, 1),
+    ) -> None:
+        """
+        With shifts, pairs (down, right), the rows are images of (height, width, channels) = frame
+        and are searched as if all of them, moved by each shift, stood behind them.
+        """
+
     def append(
         self,
         rows: Annotated[NDArray, dict(shape=(None, None), order="C", device="cpu", writable=False)],
@@ -94,7 +101,7 @@ class Index:
     ) -> tuple:
         """
         Rows (int64), distances (float64; squared for sqeuclidean) and how many exact
-        distances were computed.
+        distances were computed. Row r under shift s, from 1 on, has the number s * n + r.
         """
 
     @property

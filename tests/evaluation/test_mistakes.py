@@ -26,6 +26,7 @@ def explain(
         labels=label_array,
         shares=share_array,
         prediction=label_array[np.arange(len(labels)), share_array.argmax(axis=1)],
+        variants=np.zeros_like(label_array),
     )
 
 

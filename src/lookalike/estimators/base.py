@@ -8,7 +8,7 @@ targets and reading the table differ, and are left to the subclass (`_learn`, `_
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -24,6 +24,7 @@ from lookalike.estimators.weights import (
     check_weights,
     vote_weights,
 )
+from lookalike.images.augmentation import Augmentation
 from lookalike.search.nearest import NearestNeighbors
 from lookalike.search.table import Neighbors
 from lookalike.search.validation import rows_to_keep
@@ -65,6 +66,8 @@ class KNeighborsPredictor(BaseEstimator):  # type: ignore[misc]
         metric_params: dict[str, Any] | None,
         n_jobs: int | None,
         working_memory: float,
+        augmentation: Augmentation | None,
+        image_shape: Sequence[int] | None,
     ) -> None:
         self.n_neighbors = n_neighbors
         self.weights = weights
@@ -75,6 +78,8 @@ class KNeighborsPredictor(BaseEstimator):  # type: ignore[misc]
         self.metric_params = metric_params
         self.n_jobs = n_jobs
         self.working_memory = working_memory
+        self.augmentation = augmentation
+        self.image_shape = image_shape
 
     @property
     def n_features_in_(self) -> int:
@@ -114,10 +119,16 @@ class KNeighborsPredictor(BaseEstimator):  # type: ignore[misc]
         *,
         exclude: Any = None,
         progress: Progress | None = None,
+        return_variant: bool = False,
     ) -> Any:
         """Find the training images nearest to each query: `NearestNeighbors.kneighbors`."""
         return self._fitted_search().kneighbors(
-            X, n_neighbors, return_distance, exclude=exclude, progress=progress
+            X,
+            n_neighbors,
+            return_distance,
+            exclude=exclude,
+            progress=progress,
+            return_variant=return_variant,
         )
 
     def kneighbors_graph(
@@ -140,21 +151,26 @@ class KNeighborsPredictor(BaseEstimator):  # type: ignore[misc]
         Returns
         -------
         Explanation
-            ``indices``, ``distances``, ``labels``, ``shares`` (summing to 1 for each query)
-            and ``prediction``.
+            ``indices``, ``distances``, ``labels``, ``shares`` (summing to 1 for each query),
+            ``prediction``, and with `augmentation` the ``variants`` that matched.
 
         Raises
         ------
         ValueError
             As ``predict`` does.
         """
-        table, weights = self._neighbors(X, progress)
+        search = self._fitted_search()
+        distances, indices, variants = search.kneighbors(X, progress=progress, return_variant=True)
+        table = Neighbors(indices, distances, variants)
+        weights = vote_weights(distances, indices, self.weights, self._row_weights())
         return Explanation(
             indices=table.indices,
             distances=table.distances,
             labels=self._y[table.indices],
             shares=weights / weights.sum(axis=1, keepdims=True),
             prediction=self._read(table, weights),
+            variants=variants,
+            variant_names=search.variant_names_,
         )
 
     def remove(self, ids: ArrayLike) -> Self:
@@ -211,6 +227,8 @@ class KNeighborsPredictor(BaseEstimator):  # type: ignore[misc]
             metric_params=self.metric_params,
             n_jobs=self.n_jobs,
             working_memory=self.working_memory,
+            augmentation=self.augmentation,
+            image_shape=self.image_shape,
         )
 
     def _append(

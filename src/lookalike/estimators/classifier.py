@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -16,6 +16,7 @@ from lookalike.estimators.labels import encode_labels
 from lookalike.estimators.rejection import check_reject, reject_unsure, rejection_label
 from lookalike.estimators.votes import Codes, class_probabilities, winning_classes
 from lookalike.estimators.weights import FloatArray, Weights, class_weights
+from lookalike.images.augmentation import Augmentation
 from lookalike.search.table import Neighbors
 
 
@@ -50,6 +51,12 @@ class KNeighborsClassifier(ClassifierMixin, KNeighborsPredictor):  # type: ignor
         integers; other classes need one, say "unknown".
     working_memory : float, default=256
         MiB that a search and the counting of votes may use beyond data and answer.
+    augmentation : Augmentation or None, default=None
+        Such as ``Shifts(1)``: predict as if the variants of all training images had been fitted
+        too, without copies of shifted ones. No variant of an image ever predicts that image
+        itself, in leave-one-out as in cross-validation.
+    image_shape : tuple (h, w) or (h, w, c), default=None
+        What flat rows are images of, for `augmentation`.
 
     Attributes
     ----------
@@ -107,6 +114,8 @@ class KNeighborsClassifier(ClassifierMixin, KNeighborsPredictor):  # type: ignor
         reject: float | None = None,
         reject_label: Any = None,
         working_memory: float = 256,
+        augmentation: Augmentation | None = None,
+        image_shape: Sequence[int] | None = None,
     ) -> None:
         super().__init__(
             n_neighbors,
@@ -118,6 +127,8 @@ class KNeighborsClassifier(ClassifierMixin, KNeighborsPredictor):  # type: ignor
             metric_params=metric_params,
             n_jobs=n_jobs,
             working_memory=working_memory,
+            augmentation=augmentation,
+            image_shape=image_shape,
         )
         self.class_weight = class_weight
         self.reject = reject

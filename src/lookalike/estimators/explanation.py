@@ -33,6 +33,10 @@ class Explanation:
         same share in every output.
     prediction : ndarray of shape (n_queries,) or (n_queries, n_outputs)
         What ``predict`` returns, rejections included.
+    variants : ndarray of shape (n_queries, n_neighbors), int64
+        Under which variant of `augmentation` each neighbour is one: 0 as it is.
+    variant_names : tuple of str
+        What ``variants`` stand for, "original" first.
 
     Examples
     --------
@@ -53,6 +57,8 @@ class Explanation:
     labels: NDArray[Any]
     shares: NDArray[np.float64]
     prediction: NDArray[Any]
+    variants: NDArray[np.int64]
+    variant_names: tuple[str, ...] = ("original",)
 
     def __len__(self) -> int:
         return len(self.indices)
@@ -66,6 +72,8 @@ class Explanation:
             self.labels[rows],
             self.shares[rows],
             self.prediction[rows],
+            self.variants[rows],
+            self.variant_names,
         )
 
     def __repr__(self) -> str:
@@ -81,19 +89,25 @@ class Explanation:
 
     def _query_lines(self, i: int) -> list[str]:
         shown = range(min(self.indices.shape[1], _SHOWN_NEIGHBORS))
+        variants = [self.variant_names[self.variants[i, j]] for j in shown]
         columns = [
             ["share", *(f"{self.shares[i, j]:.1%}" for j in shown)],
             ["label", *(_label(self.labels[i, j]) for j in shown)],
             ["distance", *(f"{self.distances[i, j]:.6g}" for j in shown)],
             ["row", *(str(self.indices[i, j]) for j in shown)],
+            ["variant", *variants],
         ]
+        if len(self.variant_names) == 1:
+            columns.pop()
         widths = [max(map(len, column)) for column in columns]
+        aligned = (">", "<", ">", ">", "<")
         lines = [f"query {i}: {_label(self.prediction[i])}"]
-        for share, label, distance, row in zip(*columns, strict=True):
-            lines.append(
-                f"  {share:>{widths[0]}}  {label:<{widths[1]}}"
-                f"  {distance:>{widths[2]}}  {row:>{widths[3]}}"
+        for cells in zip(*columns, strict=True):
+            padded = (
+                f"{cell:{side}{width}}"
+                for cell, side, width in zip(cells, aligned, widths, strict=False)
             )
+            lines.append(("  " + "  ".join(padded)).rstrip())
         if self.indices.shape[1] > _SHOWN_NEIGHBORS:
             rest = self.shares[i, _SHOWN_NEIGHBORS:]
             lines.append(f"  {rest.sum():.1%} in {len(rest)} more neighbors")

@@ -100,7 +100,7 @@ class KnownNeighbors(NearestNeighbors):
         k = self.n_neighbors if n_neighbors is None else n_neighbors
         for part in self.parts:
             known = X is part.queries and k <= part.table.indices.shape[1]
-            if known and all(value is None for value in how.values()):
+            if known and all(value is None or value is False for value in how.values()):
                 indices, distances = part.table.indices[:, :k], part.table.distances[:, :k]
                 indices, distances = indices.copy(), distances.copy()  # whatever is done to them
                 return (distances, indices) if return_distance else indices

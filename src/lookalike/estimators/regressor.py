@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Self
 
 from numpy.typing import ArrayLike, NDArray
@@ -10,6 +11,7 @@ from sklearn.base import RegressorMixin
 from lookalike.estimators.base import KNeighborsPredictor, check_target_array
 from lookalike.estimators.votes import target_averages
 from lookalike.estimators.weights import FloatArray, Weights
+from lookalike.images.augmentation import Augmentation
 from lookalike.search.table import Neighbors
 
 
@@ -33,6 +35,12 @@ class KNeighborsRegressor(RegressorMixin, KNeighborsPredictor):  # type: ignore[
         How neighbours are searched: see `NearestNeighbors`.
     working_memory : float, default=256
         MiB that a search and the averaging may use beyond data and answer.
+    augmentation : Augmentation or None, default=None
+        Such as ``Shifts(1)``: predict as if the variants of all training images had been fitted
+        too, without copies of shifted ones. No variant of an image ever predicts that image
+        itself, in leave-one-out as in cross-validation.
+    image_shape : tuple (h, w) or (h, w, c), default=None
+        What flat rows are images of, for `augmentation`.
 
     Attributes
     ----------
@@ -72,6 +80,8 @@ class KNeighborsRegressor(RegressorMixin, KNeighborsPredictor):  # type: ignore[
         metric_params: dict[str, Any] | None = None,
         n_jobs: int | None = None,
         working_memory: float = 256,
+        augmentation: Augmentation | None = None,
+        image_shape: Sequence[int] | None = None,
     ) -> None:
         super().__init__(
             n_neighbors,
@@ -83,6 +93,8 @@ class KNeighborsRegressor(RegressorMixin, KNeighborsPredictor):  # type: ignore[
             metric_params=metric_params,
             n_jobs=n_jobs,
             working_memory=working_memory,
+            augmentation=augmentation,
+            image_shape=image_shape,
         )
 
     def fit(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:

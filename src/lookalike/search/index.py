@@ -7,7 +7,7 @@ integer lower bounds; distances of the survivors are computed from the original 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -32,6 +32,11 @@ class ExactIndex:
         Kept by reference; must not change while the index lives.
     metric : {"euclidean", "sqeuclidean", "cosine", "manhattan"}, default="euclidean"
     n_threads : int, default=1
+    shifts : sequence of (down, right), default=()
+        Whole pixels by which the rows, as images, are moved: they are searched as if the moved
+        images stood behind them, shift by shift, and are not copied. Euclidean metrics only.
+    frame : tuple (h, w, c)
+        Shape of an image, for shifts.
 
     Examples
     --------
@@ -41,12 +46,19 @@ class ExactIndex:
     """
 
     def __init__(
-        self, rows: NDArray[Any], metric: str = "euclidean", *, n_threads: int = 1
+        self,
+        rows: NDArray[Any],
+        metric: str = "euclidean",
+        *,
+        n_threads: int = 1,
+        shifts: Sequence[tuple[int, int]] = (),
+        frame: tuple[int, int, int] = (0, 0, 1),
     ) -> None:
         if len(rows) > MOST_ROWS:
             raise ValueError(f"{len(rows)} rows but an index holds at most {MOST_ROWS}; split them")
         self.rows = rows
         self.metric = metric
+        self.n_shifts = len(shifts)
         native_metric = "sqeuclidean" if metric == "euclidean" else metric
         self.cpu_path = cpu_path()
         projection = choose_projection(rows, native_metric, self.cpu_path)
@@ -56,6 +68,8 @@ class ExactIndex:
             cpu=self.cpu_path,
             projection=projection,
             n_threads=n_threads,
+            shifts=list(shifts),
+            frame=frame,
         )
 
     @property
@@ -115,4 +129,8 @@ class ExactIndex:
         if self.metric == "euclidean":
             np.sqrt(distances, out=distances)
         # The native module's int64 is NumPy's long long, equal in all but name.
-        return Neighbors(indices.view(np.int64), distances)
+        indices = indices.view(np.int64)
+        if not self.n_shifts:
+            return Neighbors(indices, distances)
+        variants, indices = np.divmod(indices, len(self.rows))
+        return Neighbors(indices, distances, variants)

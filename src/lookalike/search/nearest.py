@@ -7,16 +7,18 @@ that does not know the metric or the kind of data, by scikit-learn (`HandedOver`
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Self
 
 import numpy as np
 from scipy import sparse
-from sklearn import get_config
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
+from lookalike.images.augmentation import Augmentation
+from lookalike.search.augmented import AugmentedRows
 from lookalike.search.dtypes import check_magnitude, to_native
+from lookalike.search.graph import NeighborsGraphMixin
 from lookalike.search.groups import encode_groups
 from lookalike.search.handover import HandedOver, announce, excluded_counts, native_metric
 from lookalike.search.radius import RadiusNeighborsMixin
@@ -27,6 +29,7 @@ from lookalike.search.validation import (
     check_enough_rows,
     check_graph_format,
     check_parameters,
+    check_shape_of_images,
     count_bytes,
     rows_to_keep,
     validate_rows,
@@ -35,7 +38,7 @@ from lookalike.search.validation import (
 Progress = Callable[[int, int], None]
 
 
-class NearestNeighbors(RadiusNeighborsMixin, BaseEstimator):  # type: ignore[misc]
+class NearestNeighbors(NeighborsGraphMixin, RadiusNeighborsMixin, BaseEstimator):  # type: ignore[misc]
     """Exact nearest neighbours of images or rows, as a drop-in for scikit-learn's.
 
     Every answer is exact: distances of integers are computed in integers, those of floats in
@@ -69,6 +72,13 @@ class NearestNeighbors(RadiusNeighborsMixin, BaseEstimator):  # type: ignore[mis
     working_memory : float, default=256
         MiB, at most 2**40, that a search may use beyond rows, queries and answer, whatever
         their number.
+    augmentation : Augmentation or None, default=None
+        Such as ``Shifts(1)``: images are searched as if their variants stood among them, with
+        the very neighbours and distances that a search of what `expand` makes finds. Whole-pixel
+        shifts are not copied, other variants made anew in parts at every search (which is
+        announced from 1 MiB on). Native metrics and dense images only.
+    image_shape : tuple (h, w) or (h, w, c), default=None
+        What flat rows are images of, for `augmentation`.
 
     Attributes
     ----------
@@ -80,6 +90,8 @@ class NearestNeighbors(RadiusNeighborsMixin, BaseEstimator):  # type: ignore[mis
         ``(h, w)`` or ``(h, w, c)`` if X held images.
     n_samples_fit_ : int
         Number of rows.
+    variant_names_ : tuple of str
+        What each number of a variant stands for: "original", then such as "right 1".
     effective_metric_ : str or callable
         Metric the distances are in, such as "euclidean" for "minkowski" with p=2.
     effective_metric_params_ : dict
@@ -126,6 +138,8 @@ class NearestNeighbors(RadiusNeighborsMixin, BaseEstimator):  # type: ignore[mis
         metric_params: dict[str, Any] | None = None,
         n_jobs: int | None = None,
         working_memory: float = 256,
+        augmentation: Augmentation | None = None,
+        image_shape: Sequence[int] | None = None,
     ) -> None:
         self.n_neighbors = n_neighbors
         self.radius = radius
@@ -136,6 +150,8 @@ class NearestNeighbors(RadiusNeighborsMixin, BaseEstimator):  # type: ignore[mis
         self.metric_params = metric_params
         self.n_jobs = n_jobs
         self.working_memory = working_memory
+        self.augmentation = augmentation
+        self.image_shape = image_shape
 
     def fit(self, X: Any, y: Any = None) -> Self:
         """Take the rows to search and build the index over them.
@@ -165,6 +181,10 @@ class NearestNeighbors(RadiusNeighborsMixin, BaseEstimator):  # type: ignore[mis
             If the search is handed over to scikit-learn.
         """
         check_parameters(self.get_params(deep=False))
+        if not isinstance(self.augmentation, Augmentation | None):
+            raise TypeError(
+                f"augmentation={self.augmentation!r} is none; give one such as Shifts(1), or None"
+            )
         fitted = copy.copy(self)
         rows, fitted.image_shape_ = validate_rows(
             fitted, X, reset=True, allow_nan=self._allows_nan()
@@ -175,15 +195,27 @@ class NearestNeighbors(RadiusNeighborsMixin, BaseEstimator):  # type: ignore[mis
         elif sparse.issparse(rows):
             announce("sparse rows")
         if metric is None or sparse.issparse(rows):
+            if self.augmentation is not None:
+                raise ValueError(
+                    f"augmentation={self.augmentation!r} but scikit-learn does this search, which "
+                    "knows no variants; use a native metric and dense images, or fit what expand() "
+                    "makes"
+                )
             handed_over = HandedOver(rows, self._handed_over_params())
             fitted.effective_metric_ = handed_over.searcher.effective_metric_
             fitted.effective_metric_params_ = handed_over.searcher.effective_metric_params_
             return self._become(fitted, handed_over)
         fitted.effective_metric_, fitted.effective_metric_params_ = metric, {}
+        whole = rows.dtype.kind in "biu"
         rows = to_native(rows)
         check_magnitude(rows, metric)
-        indexed = IndexedRows(rows, metric).build(count_threads(self.n_jobs))
-        return self._become(fitted, indexed)
+        searcher: IndexedRows | AugmentedRows = IndexedRows(rows, metric)
+        if self.augmentation is not None:
+            shape = check_shape_of_images(self.image_shape, fitted.image_shape_, rows.shape[1])
+            variants = self.augmentation.variants(shape)
+            assert shape is not None
+            searcher = AugmentedRows(rows, metric, variants, shape, whole)
+        return self._become(fitted, searcher.build(count_threads(self.n_jobs)))
 
     def partial_fit(self, X: Any, y: Any = None) -> Self:
         """Add rows after those fitted so far; the first call is `fit`.
@@ -208,7 +240,7 @@ class NearestNeighbors(RadiusNeighborsMixin, BaseEstimator):  # type: ignore[mis
         if not hasattr(self, "_searcher"):
             return self.fit(X)
         rows = self._validate_like_fitted(X)
-        if isinstance(self._searcher, IndexedRows) and sparse.issparse(rows):
+        if not isinstance(self._searcher, HandedOver) and sparse.issparse(rows):
             raise ValueError(
                 "sparse rows can not be added to dense ones; pass X.toarray(), or fit all of "
                 "them as one sparse matrix"
@@ -259,6 +291,7 @@ class NearestNeighbors(RadiusNeighborsMixin, BaseEstimator):  # type: ignore[mis
         *,
         exclude: Any = None,
         progress: Progress | None = None,
+        return_variant: bool = False,
     ) -> Any:
         """Find the nearest rows of each query.
 
@@ -277,13 +310,20 @@ class NearestNeighbors(RadiusNeighborsMixin, BaseEstimator):  # type: ignore[mis
         progress : callable, default=None
             Called now and then as ``progress(done, total)`` with numbers of queries, at last
             with ``done == total``. What it raises ends the search.
+        return_variant : bool, default=False
+            Tell under which variant each row is a neighbour.
 
         Returns
         -------
         distances : ndarray of shape (n_queries, n_neighbors), float64
             In the unit of the metric, nearest first; only if `return_distance`.
         indices : ndarray of shape (n_queries, n_neighbors), int64
-            The rows, of equally distant ones the lowest index first.
+            The rows, of equally distant ones the lowest index first. With `augmentation` a row
+            may come several times, in several variants; of equally distant ones the lowest
+            variant comes first, then the lowest index.
+        variants : ndarray of shape (n_queries, n_neighbors), int64
+            0 for a row as it is, v for the v-th of ``augmentation.variants(image_shape)``; only
+            if `return_variant`.
 
         Raises
         ------
@@ -329,8 +369,9 @@ class NearestNeighbors(RadiusNeighborsMixin, BaseEstimator):  # type: ignore[mis
                 exclude, None if X is None else n_queries, n_rows
             )
             excluded = excluded_counts(query_groups, row_groups)
-        check_enough_rows(k, n_rows, n_queries, excluded, leave_one_out=X is None)
-        indices, distances = searcher.query(
+        forms = 1 + len(searcher.variants) if isinstance(searcher, AugmentedRows) else 1
+        check_enough_rows(k, n_rows, n_queries, excluded, forms=forms, leave_one_out=X is None)
+        table = searcher.query(
             queries,
             k,
             query_groups=query_groups,
@@ -339,46 +380,11 @@ class NearestNeighbors(RadiusNeighborsMixin, BaseEstimator):  # type: ignore[mis
             working_memory=count_bytes(self.working_memory),
             progress=progress,
         )
-        return (distances, indices) if return_distance else indices
-
-    def kneighbors_graph(
-        self, X: Any = None, n_neighbors: int | None = None, mode: str = "connectivity"
-    ) -> Any:
-        """The nearest rows of each query as a sparse graph.
-
-        Parameters
-        ----------
-        X, n_neighbors
-            As in `kneighbors`.
-        mode : {"connectivity", "distance"}, default="connectivity"
-            What stands on an edge: 1, or the distance.
-
-        Returns
-        -------
-        graph : CSR matrix of shape (n_queries, n_samples_fit), float64
-            `graph[i, j]` is the edge from query i to row j; distances of 0 are stored.
-
-        Raises
-        ------
-        ValueError, TypeError, NotFittedError
-            As `kneighbors`; or if mode is unknown.
-        """
-        check_is_fitted(self)
-        if mode not in ("connectivity", "distance"):
-            raise ValueError(
-                'Unsupported mode, must be one of "connectivity", or "distance" but got '
-                f'"{mode}" instead'
-            )
-        fitted = copy.copy(self)  # whose rows stay, whatever another thread does
-        distances, indices = fitted.kneighbors(X, n_neighbors)
-        data = distances if mode == "distance" else np.ones_like(distances)
-        n_queries, k = indices.shape
-        # scikit-learn's releases differ in which of SciPy's two interfaces they return.
-        as_array = get_config().get("sparse_interface") == "sparray"
-        return (sparse.csr_array if as_array else sparse.csr_matrix)(
-            (data.ravel(), indices.ravel(), np.arange(0, n_queries * k + 1, k)),
-            shape=(n_queries, fitted.n_samples_fit_),
-        )
+        answer = [table.distances, table.indices] if return_distance else [table.indices]
+        if return_variant:
+            variants = table.variants
+            answer.append(np.zeros_like(table.indices) if variants is None else variants)
+        return tuple(answer) if len(answer) > 1 else answer[0]
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -389,9 +395,11 @@ class NearestNeighbors(RadiusNeighborsMixin, BaseEstimator):  # type: ignore[mis
         tags.input_tags.allow_nan = self._allows_nan()
         return tags
 
-    def _become(self, fitted: Self, searcher: IndexedRows | HandedOver) -> Self:
+    def _become(self, fitted: Self, searcher: IndexedRows | AugmentedRows | HandedOver) -> Self:
         """Take over a new state in one step, so that what failed before it changed nothing."""
         fitted._searcher = searcher
+        made = searcher.variants if isinstance(searcher, AugmentedRows) else ()
+        fitted.variant_names_ = ("original", *map(str, made))
         fitted.n_samples_fit_ = searcher.rows.shape[0]
         self.__dict__ = fitted.__dict__
         return self
@@ -400,7 +408,7 @@ class NearestNeighbors(RadiusNeighborsMixin, BaseEstimator):  # type: ignore[mis
         if self.metric == "precomputed":
             check_graph_format(X)
         rows, _ = validate_rows(self, X, reset=False, allow_nan=self._allows_nan())
-        if isinstance(self._searcher, IndexedRows) and not sparse.issparse(rows):
+        if not isinstance(self._searcher, HandedOver) and not sparse.issparse(rows):
             rows = to_native(rows)
             check_magnitude(rows, self._searcher.metric)
         return rows
@@ -410,13 +418,19 @@ class NearestNeighbors(RadiusNeighborsMixin, BaseEstimator):  # type: ignore[mis
 
     def _handed_over_params(self) -> dict[str, Any]:
         params: dict[str, Any] = self.get_params(deep=False)
-        del params["working_memory"]
+        for name in ("working_memory", "augmentation", "image_shape"):
+            del params[name]
         return params
 
     def _hand_over(self, what: str) -> HandedOver:
         """The fitted rows in scikit-learn's hands, announced unless `fit` did so."""
         if isinstance(self._searcher, HandedOver):
             return self._searcher
+        if self.augmentation is not None:
+            raise ValueError(
+                f"augmentation={self.augmentation!r} but scikit-learn, which knows no variants, "
+                f"does the work of {what}; fit what expand() makes"
+            )
         announce(what)
         params = self._handed_over_params()
         if self.algorithm == "auto":  # no tree is worth building for one call

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -52,17 +52,26 @@ class IndexedRows:
     rows : ndarray of shape (n, d), C-contiguous, uint8, int8, float32 or float64
         Kept by reference.
     metric : str
-        One of `ExactIndex`'s.
+    shifts, frame
+        As of `ExactIndex`.
     """
 
-    def __init__(self, rows: NDArray[Any], metric: str) -> None:
+    def __init__(
+        self,
+        rows: NDArray[Any],
+        metric: str,
+        shifts: Sequence[tuple[int, int]] = (),
+        frame: tuple[int, int, int] = (0, 0, 1),
+    ) -> None:
         self.rows = rows
         self.metric = metric
+        self.shifts = shifts
+        self.frame = frame
         self._indexes: dict[np.dtype[Any], ExactIndex] = {}
         self._n_built = len(rows)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"rows": self.rows, "metric": self.metric}
+        return {name: getattr(self, name) for name in ("rows", "metric", "shifts", "frame")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__init__(**state)  # type: ignore[misc]
@@ -117,16 +126,19 @@ class IndexedRows:
                 index = None if _searches[id(self)] else self._indexes.pop(dtype, None)
         if index is None:
             grown = np.concatenate([self.rows, rows], dtype=dtype)
-            return IndexedRows(grown, self.metric).build(n_threads)
+            return self._of(grown).build(n_threads)
         index.append(rows, n_threads=n_threads)
-        moved = IndexedRows(index.rows, self.metric)
+        moved = self._of(index.rows)
         moved._indexes[dtype] = index
         moved._n_built = self._n_built
         return moved
 
     def kept(self, keep: NDArray[np.bool_], n_threads: int) -> IndexedRows:
         """The same search with only the rows marked True, built as if there never were more."""
-        return IndexedRows(self.rows[keep], self.metric).build(n_threads)
+        return self._of(self.rows[keep]).build(n_threads)
+
+    def _of(self, rows: NDArray[Any]) -> IndexedRows:
+        return IndexedRows(rows, self.metric, self.shifts, self.frame)
 
     def _comparable(self, queries: NDArray[Any]) -> NDArray[Any]:
         """The queries in the dtype of the rows, or else in the smallest that holds both."""
@@ -168,5 +180,11 @@ class IndexedRows:
             with _building:
                 if dtype not in self._indexes:
                     rows = np.ascontiguousarray(self.rows, dtype=dtype)
-                    self._indexes[dtype] = ExactIndex(rows, self.metric, n_threads=n_threads)
+                    self._indexes[dtype] = ExactIndex(
+                        rows,
+                        self.metric,
+                        n_threads=n_threads,
+                        shifts=self.shifts,
+                        frame=self.frame,
+                    )
         return self._indexes[dtype]

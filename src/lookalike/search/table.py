@@ -18,7 +18,11 @@ class Neighbors(NamedTuple):
         Training rows.
     distances : ndarray of shape (n_queries, n_neighbors), float64
         Their distances, in the unit of the metric.
+    variants : ndarray of shape (n_queries, n_neighbors), int64, or None
+        Where training rows also stand as variants of themselves: which of them it is, 0 the row
+        as it is. Then rows are ordered by (distance, variant, index).
     """
 
     indices: NDArray[np.int64]
     distances: NDArray[np.float64]
+    variants: NDArray[np.int64] | None = None

@@ -144,6 +144,33 @@ def check_parameters(params: dict[str, Any]) -> None:
     count_threads(params["n_jobs"])
 
 
+def check_shape_of_images(
+    given: Any, fitted: tuple[int, ...] | None, width: int
+) -> tuple[int, ...] | None:
+    """Check the `image_shape` parameter; return the shape of the images, if it is known.
+
+    Raises
+    ------
+    ValueError
+        If it is no shape of rows of so many values, or the images fitted have another.
+    TypeError
+        If it holds other than integers.
+    """
+    if given is None:
+        return fitted
+    shape = tuple(check_count(size, "image_shape") for size in given)
+    if len(shape) not in (2, 3) or prod(shape) != width:
+        raise ValueError(
+            f"image_shape={shape} does not fit rows of {width} values; give (h, w) or (h, w, c) "
+            f"whose product is {width}"
+        )
+    if fitted is not None and shape != fitted:
+        raise ValueError(
+            f"image_shape={shape} but X holds images of shape {fitted}; leave image_shape out"
+        )
+    return shape
+
+
 def check_graph_format(X: Any) -> None:
     """Refuse sparse precomputed distances in formats that may not keep a stored distance of 0."""
     if issparse(X) and X.format not in GRAPH_FORMATS:
@@ -207,6 +234,7 @@ def check_enough_rows(
     excluded: NDArray[np.int64] | None,
     *,
     leave_one_out: bool,
+    forms: int = 1,
 ) -> None:
     """Check that every query has `n_neighbors` rows to choose from.
 
@@ -219,13 +247,15 @@ def check_enough_rows(
         How many rows are kept from each query.
     leave_one_out : bool
         Whether a row is kept from itself at least.
+    forms : int, default=1
+        In how many variants each row stands there.
 
     Raises
     ------
     ValueError
         Naming the first query that has too few.
     """
-    if n_neighbors > n_rows - leave_one_out:
+    if n_neighbors > (n_rows - leave_one_out) * forms:
         raise ValueError(
             f"Expected n_neighbors {'<' if leave_one_out else '<='} n_samples_fit, but "
             f"n_neighbors = {n_neighbors}, n_samples_fit = {n_rows}, n_samples = {n_queries}; "
@@ -233,7 +263,7 @@ def check_enough_rows(
         )
     if excluded is None:
         return
-    short = np.flatnonzero(n_rows - excluded < n_neighbors)
+    short = np.flatnonzero((n_rows - excluded) * forms < n_neighbors)
     if short.size:
         query = int(short[0])
         raise ValueError(
