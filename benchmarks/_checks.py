@@ -17,18 +17,24 @@ class Check:
         How many.
     wrong : int
         How many of them differ.
-    note : str
-        What else there is to say, such as of differences that are no errors.
+    excused : int
+        How many more differ where both are right.
+    by : str
+        What excuses them: "ties" are neighbours at exactly equal distances, or equal votes.
     """
 
     what: str
     n: int
     wrong: int
-    note: str = ""
+    excused: int = 0
+    by: str = "ties"
 
     def __str__(self) -> str:
-        verdict = f"{self.wrong:,} of {self.n:,} WRONG" if self.wrong else f"{self.n:,} equal"
-        return f"{self.what}: {verdict}{self.note}"
+        equal = self.n - self.wrong - self.excused
+        text = f"{self.what}: {equal:,} of {self.n:,} equal"
+        if self.excused:
+            text += f", {self.excused:,} different by {self.by}"
+        return f"{text}, {self.wrong:,} WRONG" if self.wrong else text
 
 
 @dataclass
@@ -37,10 +43,10 @@ class Checks:
 
     done: list[Check] = field(default_factory=list)
 
-    def add(self, what: str, n: int, wrong: int, note: str = "") -> None:
+    def add(self, what: str, n: int, wrong: int, excused: int = 0, by: str = "ties") -> None:
         """Note one; of nothing to compare none is noted."""
         if n:
-            self.done.append(Check(what, n, wrong, note))
+            self.done.append(Check(what, n, wrong, excused, by))
 
     @property
     def wrong(self) -> int:

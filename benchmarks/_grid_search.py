@@ -15,19 +15,24 @@ import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from _harness import Reading, reading
 from _images import StoredImages
 from _peers import WARM_UP
 
+if TYPE_CHECKING:
+    from lookalike.evaluation.peer import Differences
+
 N_SPLITS = 5
+
 Grid = Mapping[str, Sequence[Any]]
 GRID: Grid = {"weights": ["uniform", "distance"], "n_neighbors": [3, 4, 5]}
 LARGE_GRID: Grid = {"weights": ["uniform", "distance"], "n_neighbors": list(range(1, 31))}
-
 Candidate = tuple[str, int]
 """Weights and n_neighbors."""
+Place = tuple[Candidate, int | None]
+"""A candidate and the fold that it is scored in; None is the test set."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +49,8 @@ class Found:
     best_score : float or None
         The mean score of the best; None where only some fits were made.
     test_score : float
-        Of the best, fitted to all training images.
+        Of the best, fitted to all training images; where only some fits were made it is of the
+        candidate that was asked for.
     """
 
     split_scores: dict[Candidate, list[float]]
@@ -52,6 +58,14 @@ class Found:
     best: Candidate
     best_score: float | None
     test_score: float
+
+    def score(self, place: Place) -> float | None:
+        """The accuracy in one place, if it is known."""
+        candidate, fold = place
+        if fold is None:
+            return self.test_score if candidate == self.best else None
+        scores = self.split_scores.get(candidate, [])
+        return scores[fold] if fold < len(scores) else None
 
 
 def candidates(grid: Grid) -> list[Candidate]:
@@ -121,7 +135,8 @@ def fit_sklearn_singly(
 ) -> Reading:
     """Some of scikit-learn's fits, each as its search makes it: one candidate in the first fold.
 
-    Stages are the candidates, "refit" of the best to all training images, and "score".
+    Stages are the candidates, "refit" of what is taken for the best to all training images, and
+    "score".
     """
     from sklearn.model_selection import GridSearchCV, StratifiedKFold
 
@@ -144,6 +159,30 @@ def fit_sklearn_singly(
             test_score = model.score(test_rows, test_labels)
     result.answer = Found(scores, {}, best, None, float(test_score))
     return result
+
+
+def differences(
+    data: StoredImages, places: Sequence[Place], dtype: str, n_threads: int
+) -> list[Differences]:
+    """The images that ours and scikit-learn predict differently in some places, and the ties."""
+    from sklearn.model_selection import StratifiedKFold
+
+    from lookalike import KNeighborsClassifier
+    from lookalike.evaluation.peer import find_differences
+
+    rows, labels = data.training()
+    test_rows, _ = data.test()
+    folds = list(StratifiedKFold(N_SPLITS).split(rows, labels))
+    found = []
+    for (weights, n_neighbors), fold in places:
+        train, test = (rows, test_rows) if fold is None else (rows[part] for part in folds[fold])
+        y = labels if fold is None else labels[folds[fold][0]]
+        model = KNeighborsClassifier(n_neighbors, weights=weights, n_jobs=n_threads).fit(train, y)
+        peer = _sklearn_classifier(n_threads)
+        peer.set_params(weights=weights, n_neighbors=n_neighbors).fit(train.astype(dtype), y)
+        prediction = peer.predict(test.astype(dtype))
+        found.append(find_differences(model, model.explain(test), test, prediction))
+    return found
 
 
 def _sklearn_classifier(n_threads: int) -> Any:

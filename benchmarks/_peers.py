@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
@@ -23,7 +23,7 @@ from lookalike import _core
 WARM_UP = 300
 """Rows of a small search before the clock starts, so that libraries are loaded and threads up."""
 
-FEW_QUERIES = 1_000
+FEW_QUERIES, FEW_ROUNDS = 1_000, 3
 """As many tell which of two dtypes is faster."""
 
 
@@ -181,26 +181,38 @@ def _blas_kernel(module: str) -> str | None:
 
 
 def fastest_sklearn(
-    files: tuple[Path, Path], k: int, n_threads: int, n_rounds: int, progress: Progress
+    args: argparse.Namespace, files: tuple[Path, Path], k: int, progress: Progress
 ) -> tuple[Peer, dict[str, list[Reading]]]:
-    """The float dtype that scikit-learn searches fastest in, by a search with few queries.
+    """The float dtype that scikit-learn searches fastest in, by searches with few queries.
 
     Returns
     -------
     peer : Peer
         Of `PEERS`.
     readings : dict of str to list of Reading
-        Of both; stages "fit" and "query".
+        Of both; stages "fit" and "query". Empty if the run is a quick one, which tries neither.
     """
     peers = PEERS["sklearn-float32"], PEERS["sklearn-float64"]
+    if args.quick:
+        return peers[1], {}
     contenders = [
-        Contender(peer.name, search_once, (peer, files, None, k, n_threads, FEW_QUERIES), n_rounds)
+        Contender(
+            peer.name, search_once, (peer, files, None, k, args.threads, FEW_QUERIES), FEW_ROUNDS
+        )
         for peer in peers
     ]
     readings = alternate(
-        contenders, n_threads=n_threads, progress=progress, what=f"{FEW_QUERIES:,} queries"
+        contenders, n_threads=args.threads, progress=progress, what=f"{FEW_QUERIES:,} queries"
     )
     return min(peers, key=lambda peer: total_seconds(readings[peer.name], "query").median), readings
+
+
+def choice_of_dtype(peer: Peer, readings: Mapping[str, Sequence[Reading]]) -> str:
+    """Say why the peer takes the dtype that it takes."""
+    if not readings:
+        return f"The peer's dtype is {peer.dtype}, untried."
+    taken = [f"{name} {total_seconds(rounds, 'query')} s" for name, rounds in readings.items()]
+    return f"Its dtype was chosen by {FEW_QUERIES:,} queries: {', '.join(taken)}."
 
 
 def search_once(
