@@ -75,6 +75,8 @@ class Examined:
         By n_neighbors.
     differences : Differences
         From the peer's prediction.
+    index_bytes : list of int
+        Memory of indexes beyond the rows: the plain one's, then of those that follow some shifts.
     """
 
     indices: NDArray[np.int64]
@@ -84,6 +86,7 @@ class Examined:
     prediction: NDArray[Any]
     accuracies: dict[int, float]
     differences: Differences
+    index_bytes: list[int]
 
 
 def examine(
@@ -91,9 +94,10 @@ def examine(
     grown: StoredImages,
     augmentation: Augmentation,
     peer_prediction: NDArray[Any],
+    weighed: Sequence[Augmentation],
     n_threads: int,
 ) -> Examined:
-    """Find all that has to be equal or known."""
+    """Find all that has to be equal or known, and what indexes of some shifts weigh."""
     from lookalike import NearestNeighbors
     from lookalike.evaluation.peer import find_differences
 
@@ -116,24 +120,19 @@ def examine(
         prediction=explanation.prediction,
         accuracies={k: float(one.score(test_images, test_labels)) for k, one in models.items()},
         differences=find_differences(model, explanation, test_images, peer_prediction),
+        index_bytes=[_index_bytes(data, rows, one, n_threads) for one in (None, *weighed)],
     )
 
 
-def index_bytes(
-    data: StoredImages, augmentations: Sequence[Augmentation | None], n_threads: int
-) -> list[int]:
-    """Memory of the indexes that follow some shifts, beyond the rows."""
+def _index_bytes(
+    data: StoredImages, rows: NDArray[Any], augmentation: Augmentation | None, n_threads: int
+) -> int:
     from lookalike.search.index import ExactIndex
 
-    rows, _ = data.training()
     height, width = data.image_shape
-    found = []
-    for augmentation in augmentations:
-        variants = augmentation.variants(data.image_shape) if augmentation else ()
-        shifts = [(shift.dy, shift.dx) for shift in variants]  # type: ignore[attr-defined]
-        index = ExactIndex(rows, n_threads=n_threads, shifts=shifts, frame=(height, width, 1))
-        found.append(index.nbytes)
-    return found
+    variants = augmentation.variants(data.image_shape) if augmentation else ()
+    shifts = [(shift.dy, shift.dx) for shift in variants]  # type: ignore[attr-defined]
+    return ExactIndex(rows, n_threads=n_threads, shifts=shifts, frame=(height, width, 1)).nbytes
 
 
 def _ours(n_neighbors: int, augmentation: Augmentation | None, n_threads: int) -> Any:

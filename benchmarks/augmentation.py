@@ -23,7 +23,6 @@ from _augmented import (
     classify_ours,
     classify_sklearn,
     examine,
-    index_bytes,
 )
 from _bars import ratio_row, ratio_table
 from _checks import Checks
@@ -95,11 +94,9 @@ def run_comparison(
     contenders = _contenders(args, data, grown, timed, sklearn, faiss)
     readings = alternate(contenders, n_threads=args.threads, progress=progress, what=args.data)
 
-    found = in_fresh_process(
-        examine, data, grown, book, readings[sklearn.name][0].answer, args.threads
-    )
-    sizes = in_fresh_process(index_bytes, data, [None, *weighed], args.threads)
-    n_bytes = dict(zip([None, *weighed], sizes, strict=True))
+    theirs = readings[sklearn.name][0].answer
+    found = in_fresh_process(examine, data, grown, book, theirs, weighed, args.threads)
+    n_bytes = dict(zip([None, *weighed], found.index_bytes, strict=True))
     full_size = (args.data, args.threads, args.quick) == ("mnist", BARS_THREADS, False)
     known = args.data == "mnist" and not args.quick
     checks = _compare(readings, grown, found, _named(book), sklearn, known)
@@ -123,7 +120,7 @@ def run_comparison(
     print(f"\n{_index_table(n_bytes, data)}\n\n{ratio_table(ratios)}")
     accuracies = ", ".join(f"{one:.4f} with k={k}" for k, one in found.accuracies.items())
     print(f"\nAccuracy on the test images with {book}: {accuracies}.")
-    print(f"\nCompared, distances to the last bit\n\n{checks}")
+    print(f"\nCompared, distances to the last bit:\n\n{checks}")
     return {
         "data": str(data),
         "probes": figures(probes),

@@ -133,7 +133,7 @@ def run_comparison(
         _print_extrapolation(readings[peer.name], jobs[peer.name])
     print(f"\n{ratio_table(ratios)}\n")
     print(_scores_table(jobs, peer.name, known))
-    print(f"\nCompared to the last bit\n\n{checks}")
+    print(f"\nCompared to the last bit:\n\n{checks}")
     return {
         "data": str(data),
         "full": args.full,
