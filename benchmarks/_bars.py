@@ -74,27 +74,27 @@ def ratio_rows(
             factor = next(
                 (bar.factor for bar in bars if (bar.against, bar.stages) == (against, stages)), None
             )
-            rows.append(
-                {
-                    "against": fastest,
-                    "stages": " + ".join(stages),
-                    "ratio": ratio,
-                    "bar": factor,
-                    "reached": None if factor is None else ratio >= factor,
-                }
-            )
+            rows.append(ratio_row(" + ".join(stages), fastest, ratio, factor))
     return rows
 
 
 def memory_row(multiple: float, full_size: bool) -> dict[str, object]:
     """Our peak memory beside its bar."""
     bar = MOST_MEMORY if full_size else None
+    return ratio_row("peak memory", "training array", multiple, bar, at_most=True)
+
+
+def ratio_row(
+    stages: str, against: str, ratio: float, bar: float | None, *, at_most: bool = False
+) -> dict[str, object]:
+    """A ratio beside its bar: times faster than another, or a multiple of it to stay under."""
     return {
-        "against": "training array",
-        "stages": "peak memory",
-        "ratio": multiple,
+        "against": against,
+        "stages": stages,
+        "ratio": ratio,
         "bar": bar,
-        "reached": None if bar is None else multiple < bar,
+        "at_most": at_most,
+        "reached": None if bar is None else ratio < bar if at_most else ratio >= bar,
     }
 
 
@@ -102,14 +102,13 @@ def ratio_table(rows: Sequence[Mapping[str, object]]) -> str:
     """The ratios as a Markdown table."""
     lines = []
     for row in rows:
-        memory = row["stages"] == "peak memory"
-        bar = row["bar"]
+        at_most, bar = row["at_most"], row["bar"]
         lines.append(
             (
-                f"{row['stages']}, {'as a multiple of' if memory else 'times faster than'} "
+                f"{row['stages']}, {'as a multiple of' if at_most else 'times faster than'} "
                 f"{row['against']}",
                 f"{row['ratio']:.3g}×",
-                "–" if bar is None else f"{'under' if memory else 'at least'} {bar:g}×",
+                "–" if bar is None else f"{'under' if at_most else 'at least'} {bar:g}×",
                 {None: "–", True: "reached", False: "MISSED"}[row["reached"]],  # type: ignore[index]
             )
         )

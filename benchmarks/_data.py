@@ -31,6 +31,7 @@ DEFAULT_SIZES = {
     "isotropic": (100_000, 10_000),
     "digits": (1_437, 360),
 }
+QUICK_SIZES = (1_000, 100)
 N_FEATURES = 512
 N_CENTRES = 100
 CLUSTER_SCALE = 0.5
@@ -84,6 +85,12 @@ def stored_data(
         del made
         rows, queries = (np.load(file, mmap_mode="r") for file in files)
         yield StoredData(title, rows, queries, files)
+
+
+def load_rows(file: Path, n: int | None = None, dtype: str | None = None) -> NDArray[Any]:
+    """Load the first n rows of a file, of the dtype asked for."""
+    # Copied from the map in one go, so that the array is all the memory that it takes.
+    return np.array(np.load(file, mmap_mode="r")[:n], dtype=dtype, order="C")
 
 
 def make_data(name: str, n_rows: int, n_queries: int, n_features: int = N_FEATURES) -> SearchData:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
@@ -16,12 +16,15 @@ from rich.progress import Progress
 from threadpoolctl import threadpool_info
 
 from _agreement import Agreement, compare
-from _data import StoredData
-from _harness import Contender, Reading, alternate, in_fresh_process, reading
+from _data import StoredData, load_rows
+from _harness import Contender, Reading, alternate, in_fresh_process, reading, total_seconds
 from lookalike import _core
 
 WARM_UP = 300
 """Rows of a small search before the clock starts, so that libraries are loaded and threads up."""
+
+FEW_QUERIES, FEW_ROUNDS = 1_000, 3
+"""As many tell which of two dtypes is faster."""
 
 
 @dataclass(frozen=True)
@@ -177,12 +180,52 @@ def _blas_kernel(module: str) -> str | None:
     return None
 
 
+def fastest_sklearn(
+    args: argparse.Namespace, files: tuple[Path, Path], k: int, progress: Progress
+) -> tuple[Peer, dict[str, list[Reading]]]:
+    """The float dtype that scikit-learn searches fastest in, by searches with few queries.
+
+    Returns
+    -------
+    peer : Peer
+        Of `PEERS`.
+    readings : dict of str to list of Reading
+        Of both; stages "fit" and "query". Empty if the run is a quick one, which tries neither.
+    """
+    peers = PEERS["sklearn-float32"], PEERS["sklearn-float64"]
+    if args.quick:
+        return peers[1], {}
+    contenders = [
+        Contender(
+            peer.name, search_once, (peer, files, None, k, args.threads, FEW_QUERIES), FEW_ROUNDS
+        )
+        for peer in peers
+    ]
+    readings = alternate(
+        contenders, n_threads=args.threads, progress=progress, what=f"{FEW_QUERIES:,} queries"
+    )
+    return min(peers, key=lambda peer: total_seconds(readings[peer.name], "query").median), readings
+
+
+def choice_of_dtype(peer: Peer, readings: Mapping[str, Sequence[Reading]]) -> str:
+    """Say why the peer takes the dtype that it takes."""
+    if not readings:
+        return f"The peer's dtype is {peer.dtype}, untried."
+    taken = [f"{name} {total_seconds(rounds, 'query')} s" for name, rounds in readings.items()]
+    return f"Its dtype was chosen by {FEW_QUERIES:,} queries: {', '.join(taken)}."
+
+
 def search_once(
-    peer: Peer, files: tuple[Path, Path], n_rows: int, k: int, n_threads: int
+    peer: Peer,
+    files: tuple[Path, Path],
+    n_rows: int | None,
+    k: int,
+    n_threads: int,
+    n_queries: int | None = None,
 ) -> Reading:
     """Fit and query once, in the process this is called in; the answer is the indices."""
-    rows = _load(files[0], n_rows, peer.dtype)
-    queries = _load(files[1], None, peer.dtype)
+    rows = load_rows(files[0], n_rows, peer.dtype)
+    queries = load_rows(files[1], n_queries, peer.dtype)
     peer.fit(rows[:WARM_UP].copy(), n_threads)(queries[:WARM_UP], min(k, WARM_UP))
     with reading() as result:
         with result.stage("fit"):
@@ -197,8 +240,3 @@ def cpu_path_in_use() -> str:
     from lookalike.search.cpu import cpu_path
 
     return cpu_path()
-
-
-def _load(file: Path, n_rows: int | None, dtype: str | None) -> NDArray[Any]:
-    # Copied from the map in one go, so that the array is all the memory that it takes.
-    return np.array(np.load(file, mmap_mode="r")[:n_rows], dtype=dtype, order="C")

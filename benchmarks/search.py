@@ -14,14 +14,13 @@ import argparse
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from rich.progress import Progress
 
 from _agreement import Agreement
 from _bars import choose_bars, memory_row, ratio_rows, ratio_table
-from _data import DEFAULT_SIZES, SearchData, stored_data
+from _data import DEFAULT_SIZES, QUICK_SIZES, SearchData, stored_data
 from _harness import (
     MIB,
     Reading,
@@ -35,13 +34,13 @@ from _harness import (
     total_seconds,
     write_json,
 )
+from _options import BARS_THREADS, add_shared_options, new_parser, parse
 from _peers import OURS, PEERS, Peer, choose_peers, cpu_path_in_use, measure
 from _scaling import run_scaling
 from lookalike import _core
 
 CPU_VARIABLE = "LOOKALIKE_CPU"
-BARS_THREADS, BARS_K = 2, 4
-QUICK_SIZES = (1_000, 100)
+BARS_K = 4
 
 
 def main() -> int:
@@ -59,29 +58,19 @@ def main() -> int:
 
 
 def parse_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = new_parser(__doc__)
     add = parser.add_argument
     add("--data", choices=list(DEFAULT_SIZES), default="mnist", help="what is searched")
     add("--rows", type=int, help="how many rows; with --scaling, the most")
     add("--queries", type=int, help="how many queries")
     add("--k", type=int, default=BARS_K, help="neighbours of each query (%(default)s)")
-    add("--threads", type=int, default=BARS_THREADS, help="threads of each (%(default)s)")
     kinds = sorted({name.split("-")[0] for name in PEERS} | set(PEERS))
     add("--peers", nargs="*", choices=kinds, help="whom to compare with (all); none: ours alone")
     paths = _core.available_cpu_paths()
     add("--cpu", choices=paths, help=f"force a native path of ours, as {CPU_VARIABLE} does")
     add("--scaling", action="store_true", help="tables of time against n and d (FAISS alone)")
-    add("--repeat", type=int, help="rounds of ours and of FAISS (5; with --scaling 3)")
-    add("--repeat-slow", type=int, default=1, help="rounds of the slow peers (%(default)s)")
-    add("--json", type=Path, metavar="FILE", help="write all figures there too")
-    add("--quick", action="store_true", help="tiny sizes and one round: does it run at all?")
-    args = parser.parse_args()
-    for name in ("rows", "queries", "k", "threads", "repeat", "repeat_slow"):
-        value = getattr(args, name)
-        if value is not None and value < 1:
-            parser.error(f"--{name.replace('_', '-')} {value}: give at least 1")
+    add_shared_options(parser, rounds="ours and of FAISS (5; with --scaling 3)")
+    args = parse(parser, ("rows", "queries", "k", "threads", "repeat", "repeat_slow"))
     if args.peers is None:
         args.peers = ["faiss"] if args.scaling else list(PEERS)
     if args.repeat is None:

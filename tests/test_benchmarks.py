@@ -13,7 +13,12 @@ import pytest
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 sys.path.insert(0, str(BENCHMARKS))  # where they find one another
-agreement, bars, data, harness = map(import_module, ("_agreement", "_bars", "_data", "_harness"))
+agreement, bars, checks, data, harness = map(
+    import_module, ("_agreement", "_bars", "_checks", "_data", "_harness")
+)
+augmented, grid_search, images, tuning = map(
+    import_module, ("_augmented", "_grid_search", "_images", "tuning")
+)
 
 LINUX = Path("/proc/self/status").exists()
 
@@ -95,6 +100,48 @@ def test_scaling(without_peers):
 
 
 @pytest.mark.slow
+def test_tuning(tmp_path):
+    file = tmp_path / "figures.json"
+    report = run("tuning.py", "--data=digits", f"--json={file}")
+    assert "digits: 1,000 training images of 8 × 8 uint8, 100 test images" in report
+    assert "EXTRAPOLATED from single fits" in report
+    assert cells(report, "scikit-learn float64, 6 candidates")[1].endswith(", extrapolated")
+    assert "60 candidates and ours: 30 of 30 equal" in report
+    figures = json.loads(file.read_text(encoding="utf-8"))
+    assert (figures["wrong"], figures["full"]) == (0, False)
+    (single,), (job,) = (figures[kind]["scikit-learn float64"] for kind in ("readings", "jobs"))
+    fits = [single["seconds"][f"{w}, k={k}"] for w in ("uniform", "distance") for k in (3, 5)]
+    expected = 30 * np.mean(fits) + single["seconds"]["refit"]
+    assert job["seconds"]["fit"] == pytest.approx(expected)
+    ours = figures["readings"]["lookalike, 6 candidates"][0]["seconds"]["fit"]
+    faster, larger = figures["ratios"]
+    assert faster["ratio"] == pytest.approx(expected / ours)
+    assert faster["bar"] is larger["bar"] is None  # none was set for tiny sizes
+    assert (faster["at_most"], larger["at_most"]) == (False, True)
+
+
+@pytest.mark.slow
+def test_augmentation_without_faiss(without_peers):
+    file = without_peers / "figures.json"
+    report = run("augmentation.py", "--data=digits", f"--json={file}")
+    assert "FAISS IndexFlatL2: not installed (pip install faiss-cpu)" in report
+    assert "100 test images, grown to 5,000, k=4, 2 threads" in report
+    assert "by a search of the copies: 100 of 100 equal" in report
+    figures = json.loads(file.read_text(encoding="utf-8"))
+    assert figures["wrong"] == 0
+    plain, *others = figures["index_bytes"].values()
+    assert all(plain < other for other in others)
+    for (taken,) in figures["readings"].values():
+        assert taken["seconds"].keys() == {"fit", "predict"}
+    (ratio,) = (row for row in figures["ratios"] if row["stages"] == "fit + predict")
+    ours, theirs = (
+        sum(figures["readings"][name][0]["seconds"].values())
+        for name in ("lookalike, Shifts(1)", "scikit-learn float64")
+    )
+    assert ratio["ratio"] == pytest.approx(theirs / ours)
+
+
+@pytest.mark.slow
 def test_startup():
     report = run("startup.py")
     alone, whole = (float(cells(report, name)[1]) for name in ("python -c pass", "first fit"))
@@ -154,6 +201,115 @@ def test_ratios_take_the_fastest_of_the_peers():
     (forced,) = bars.choose_bars("mnist", "avx2", True)
     assert (forced.against, forced.factor) == ("scikit-learn ", 6)
     assert bars.choose_bars("mnist", None, False) == []
+
+
+def test_a_ratio_to_stay_under():
+    (under, at) = (bars.ratio_row("a", "b", ratio, 1.3, at_most=True) for ratio in (1.29, 1.3))
+    assert (under["reached"], at["reached"]) == (True, False)
+    assert cells(bars.ratio_table([at]), "a, as a multiple of b")[1:] == [
+        "1.3×",
+        "under 1.3×",
+        "MISSED",
+    ]
+
+
+def test_checks_count_what_is_wrong():
+    done = checks.Checks()
+    done.add("nothing", 0, 0)
+    done.add("some", 1_000, 2, 3)
+    done.add("all", 7, 0)
+    assert (
+        str(done) == "- some: 995 of 1,000 equal, 3 different by ties, 2 WRONG\n- all: 7 of 7 equal"
+    )
+    assert done.wrong == 2
+
+
+@pytest.fixture(scope="module")
+def digits():
+    with images.stored_images("digits", quick=True) as stored:
+        yield stored
+
+
+def test_whole_and_single_searches_of_scikit_learn_find_what_ours_finds(digits):
+    grid = {"weights": ["uniform", "distance"], "n_neighbors": [1, 3]}
+    ours = grid_search.search_ours(digits, grid, 5, 1).answer
+    whole = grid_search.search_sklearn(digits, grid, "float64", 1).answer
+    assert whole == ours
+    assert len(ours.mean_scores) == 4
+    assert {len(scores) for scores in ours.split_scores.values()} == {5}
+    measured = grid_search.measured_candidates(grid)
+    single = grid_search.fit_sklearn_singly(digits, measured, ours.best, "float64", 1)
+    assert list(single.seconds) == [*map(grid_search.as_text, measured), "refit", "score"]
+    for candidate in measured:
+        assert single.answer.split_scores[candidate] == whole.split_scores[candidate][:1]
+    assert single.answer.test_score == whole.test_score
+    assert single.answer.score((ours.best, 1)) is None  # not searched
+    assert grid_search.extrapolate(single, grid).seconds["fit"] == pytest.approx(
+        5 * sum(single.seconds[grid_search.as_text(one)] for one in measured)
+        + single.seconds["refit"]
+    )
+
+
+@pytest.mark.parametrize("fold", [2, None])
+def test_predictions_differ_from_scikit_learns_by_ties_alone(digits, fold):
+    places = [((weights, 4), fold) for weights in ("uniform", "distance")]
+    for found in grid_search.differences(digits, places, "float64", 1):
+        assert found.n_ties == found.n
+
+
+@pytest.mark.parametrize(
+    ("n", "n_ties", "verdict"),
+    [
+        (0, 0, "1 WRONG"),  # the scores differ, the predictions do not
+        (3, 2, "1 WRONG"),
+        (2, 2, "1 different by ties"),
+    ],
+)
+def test_a_score_unlike_ours_is_wrong_unless_ties_explain_it(monkeypatch, n, n_ties, verdict):
+    from lookalike.evaluation.peer import Differences
+
+    def found():
+        scores = {one: [0.9] * 5 for one in grid_search.candidates(grid_search.GRID)}
+        means = dict.fromkeys(scores, 0.9)
+        return grid_search.Found(scores, means, ("distance", 4), 0.9, 0.95)
+
+    theirs = found()
+    theirs.split_scores["uniform", 3] = [0.9, 0.8, 0.9, 0.9, 0.9]
+    peer = import_module("_peers").PEERS["sklearn-float64"]
+    answers = {tuning.OURS: found(), tuning.OURS_LARGE: found(), peer.name: theirs}
+    jobs = {name: [harness.Reading(answer=answer)] for name, answer in answers.items()}
+    asked = []
+
+    def fresh(work, data, places, dtype, n_threads):
+        asked.extend(places)
+        return [Differences(n, n_ties)]
+
+    monkeypatch.setattr(tuning, "in_fresh_process", fresh)
+    done = tuning._compare(jobs, None, peer, 2, known=False)
+    assert asked == [(("uniform", 3), 1)]
+    assert f"scikit-learn float64 and ours: 30 of 31 equal, {verdict}" in str(done)
+    assert done.wrong == ("WRONG" in verdict)
+
+
+def test_a_search_without_copies_is_examined_beside_one_of_the_copies(digits):
+    from lookalike import Shifts
+
+    grown = digits.grown(Shifts(1))
+    rows, labels = digits.training()
+    np.testing.assert_array_equal(grown.rows[:1000], rows)
+    # Beside the images as they are, those moved right by one pixel.
+    moved = digits.as_images(np.array(grown.rows[1000:2000]))
+    np.testing.assert_array_equal(moved[:, :, 1:], digits.as_images(rows)[:, :, :-1])
+    np.testing.assert_array_equal(grown.training()[1], np.tile(labels, 5))
+    prediction = augmented.classify_ours(grown, None, 1).answer
+    prediction[0] = (prediction[0] + 1) % 10  # of an image whose neighbours agree
+    found = augmented.examine(digits, grown, Shifts(1), prediction, [Shifts(2)], 1)
+    np.testing.assert_array_equal(found.indices, found.copied_indices)
+    np.testing.assert_array_equal(found.distances, found.copied_distances)
+    assert found.indices.max() >= 1000
+    assert (found.differences.n, found.differences.n_ties) == (1, 0)
+    plain, shifted = found.index_bytes
+    assert plain < shifted
 
 
 @pytest.mark.skipif(not LINUX, reason="elsewhere only the peak since the start can be told")
