@@ -20,7 +20,7 @@ from _data import StoredData, load_rows
 from _harness import Contender, Reading, alternate, in_fresh_process, reading, total_seconds
 from lookalike import _core
 
-WARM_UP = 300
+WARM_UP = 1000
 """Rows of a small search before the clock starts, so that libraries are loaded and threads up."""
 
 FEW_QUERIES, FEW_ROUNDS = 1_000, 3

@@ -152,10 +152,7 @@ void Index::add_rows(std::int64_t first, int n_threads, const Watch& watch) {
     if (!projection_) return;
     Quantised rows = quantise_rows(kernels_, *projection_, metric_, rows_, first, query_scale(), filter_, n_threads, watch);
     if (first == 0) {
-        Job job;
-        run_blocks(job, 1, 1, [&](const NextBlock&) {
-            filter_.order = similar_together(kernels_, rows.fine.data(), rows_.n, rows.fine_steps, job);
-        }, watch);
+        filter_.order = similar_together(kernels_, rows.fine.data(), rows_.n, rows.fine_steps, n_threads, watch);
         filter_.leaves = make_leaves(rows.fine.data(), filter_.order, rows.fine_steps, projection_->fine);
     } else {
         filter_.order.resize(static_cast<std::size_t>(rows_.n));

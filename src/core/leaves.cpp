@@ -16,7 +16,8 @@ struct Tree {
     const std::int8_t* rows;
     int steps;
     const Job& job;
-    std::vector<std::pair<std::int32_t, std::int32_t>> keyed;  // (key, row) of the part being halved
+    std::vector<std::int32_t> order;
+    std::vector<std::pair<std::int32_t, std::int32_t>> keyed;  // (key, row) of the parts being halved
 
     const std::int8_t* row(std::int32_t i) const {
         return rows + static_cast<std::int64_t>(i) * steps * kCoarseStep;
@@ -37,29 +38,54 @@ struct Tree {
         return best;
     }
 
-    void halve(std::int32_t* part, std::int64_t n) {
-        if (n <= kLeafRows || job.is_stopped()) return;
+    // Puts the nearer rows to one side; returns where the other side begins, 0 if there is only one.
+    std::int64_t split(std::int64_t begin, std::int64_t n) {
+        if (n <= kLeafRows || job.is_stopped()) return 0;
+        std::int32_t* const part = order.data() + begin;
+        auto* const keys = keyed.data() + begin;
         const std::int32_t left = farthest(part[n / 2], part, n), right = farthest(left, part, n);
         for (std::int64_t i = 0; i < n; ++i)
-            keyed[i] = {distance(part[i], left) - distance(part[i], right), part[i]};
+            keys[i] = {distance(part[i], left) - distance(part[i], right), part[i]};
         const std::int64_t leaves = (n + kLeafRows - 1) / kLeafRows, middle = leaves / 2 * kLeafRows;
-        std::nth_element(keyed.begin(), keyed.begin() + middle, keyed.begin() + n);
-        for (std::int64_t i = 0; i < n; ++i) part[i] = keyed[i].second;
-        halve(part, middle);
-        halve(part + middle, n - middle);
+        std::nth_element(keys, keys + middle, keys + n);
+        for (std::int64_t i = 0; i < n; ++i) part[i] = keys[i].second;
+        return middle;
+    }
+
+    void halve(std::int64_t begin, std::int64_t n) {
+        if (const std::int64_t middle = split(begin, n)) {
+            halve(begin, middle);
+            halve(begin + middle, n - middle);
+        }
     }
 };
 
 }  // namespace
 
 std::vector<std::int32_t> similar_together(const Kernels& kernels, const std::int8_t* rows, std::int64_t n,
-                                           int steps, const Job& job) {
-    std::vector<std::int32_t> order(static_cast<std::size_t>(n));
-    std::iota(order.begin(), order.end(), 0);
-    Tree tree{kernels, rows, steps, job, {}};
-    tree.keyed.resize(order.size());
-    tree.halve(order.data(), n);
-    return order;
+                                           int steps, int n_threads, const Watch& watch) {
+    Job job;
+    Tree tree{kernels, rows, steps, job, {}, {}};
+    tree.order.resize(static_cast<std::size_t>(n));
+    std::iota(tree.order.begin(), tree.order.end(), 0);
+    tree.keyed.resize(tree.order.size());
+    // The parts of the first few levels are halved one by one, then one part a thread.
+    std::vector<std::pair<std::int64_t, std::int64_t>> parts{{0, n}};
+    for (bool more = true; more && parts.size() < static_cast<std::size_t>(n_threads);) {
+        std::vector<std::pair<std::int64_t, std::int64_t>> halves;
+        for (const auto& [begin, size] : parts) {
+            const std::int64_t middle = tree.split(begin, size);
+            if (middle) halves.emplace_back(begin, middle);
+            halves.emplace_back(begin + middle, size - middle);
+        }
+        more = halves.size() > parts.size();
+        parts = std::move(halves);
+    }
+    run_blocks(job, n_threads, static_cast<std::int64_t>(parts.size()), [&](const NextBlock& next) {
+        for (std::int64_t i; (i = next()) >= 0;)
+            tree.halve(parts[static_cast<std::size_t>(i)].first, parts[static_cast<std::size_t>(i)].second);
+    }, watch);
+    return std::move(tree.order);
 }
 
 Leaves make_leaves(const std::int8_t* rows, const std::vector<std::int32_t>& order, int steps, int width) {

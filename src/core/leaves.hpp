@@ -25,10 +25,9 @@ struct Leaves {
     std::int64_t count() const { return (n + kLeafRows - 1) / kLeafRows; }
 };
 
-// Orders n rows of `steps` * kCoarseStep quantised coordinates: position -> row. A stopped job
-// leaves the order half done.
+// Orders n rows of `steps` * kCoarseStep quantised coordinates: position -> row.
 std::vector<std::int32_t> similar_together(const Kernels& kernels, const std::int8_t* rows, std::int64_t n,
-                                           int steps, const Job& job);
+                                           int steps, int n_threads, const Watch& watch);
 
 // Centroids of the leaves of `order`, over the first `width` coordinates.
 Leaves make_leaves(const std::int8_t* rows, const std::vector<std::int32_t>& order, int steps, int width);

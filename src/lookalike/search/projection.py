@@ -7,11 +7,12 @@ chosen here from a sample of the rows, deterministically.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from lookalike import _core
 
@@ -51,6 +52,12 @@ COLUMN_STEP = 32
 LOOSENESS = 0.1
 
 
+@cache
+def _blas() -> ThreadpoolController:
+    """The libraries' thread pools, looked for once: that takes as long as half of a choice."""
+    return ThreadpoolController()
+
+
 def choose_projection(
     rows: NDArray[Any], metric: str, cpu_path: str, random_state: int = 0
 ) -> _core.Projection | None:
@@ -87,7 +94,7 @@ def choose_projection(
         return None
     # A sample is too small to share among threads: on a busy machine they would wait for each
     # other far longer than the work takes.
-    with threadpool_limits(1, user_api="blas"):
+    with _blas().limit(limits=1, user_api="blas"):
         axes = principal_axes(centred, rng)
         costs = COSTS.get(cpu_path, SLOW_FILTER)
         widths = choose_widths(centred, axes, d * rows.itemsize, n, costs)
