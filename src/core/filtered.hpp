@@ -14,6 +14,7 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <memory>
 #include <vector>
 
 #include "queries.hpp"
@@ -58,7 +59,7 @@ public:
           n_shifts_(queries.n_shifts), pair_(index, request.queries, query_squares),
           best_(block, TopK<Distance>(request.k)), fine_(block * n_shifts_ * filter_.width),
           coarse_queries_(block * n_shifts_ * filter_.coarse_width), thresholds_(block * n_shifts_),
-          squares_(block * n_shifts_), reach_(block), survivors_(block * kBlockRows), needed_(block * kBlockRows),
+          squares_(block * n_shifts_), reach_(block), survivors_(new Survivor[static_cast<std::size_t>(block * kBlockRows)]), needed_(new float[static_cast<std::size_t>(block * kBlockRows)]),
           step_product_(2 * static_cast<double>(index.query_scale()) * static_cast<double>(index.projection()->fine_scale)) {
         const float* scale = index.projection()->coarse_scale;
         coarse_ = {nullptr,
@@ -170,11 +171,11 @@ private:
         if constexpr (Pair::shifted) penalties = lower_penalties(shift, begin, end, penalties, most_lost);
         const Filter filter{fine_.data() + place(0, shift) * filter_.width, thresholds_.data() + place(0, shift), n_,
                             filter_.width, filter_.panels.data(), penalties};
-        std::size_t count = index_.kernels().filter(filter, begin, end, survivors_.data());
+        std::size_t count = index_.kernels().filter(filter, begin, end, survivors_.get());
         if (filter_.coarse_width && count) {
             for (int i = 0; i < n_; ++i) reach_[i] = reach(i, shift, most_lost);
             coarse_.queries = coarse_queries_.data() + place(0, shift) * filter_.coarse_width;
-            count = index_.kernels().coarse_filter(coarse_, survivors_.data(), count, needed_.data());
+            count = index_.kernels().coarse_filter(coarse_, survivors_.get(), count, needed_.get());
         }
         refine(shift, count, most_lost);
     }
@@ -275,8 +276,9 @@ private:
     std::vector<double> squares_;  // of the radius less what the query loses: A
     std::vector<float> reach_;     // of the block's queries under the shift being visited
     CoarseFilter coarse_;
-    std::vector<Survivor> survivors_;
-    std::vector<float> needed_;    // the reach that keeps each survivor
+    // Room for every pair of a block, most of it never touched: so not filled with zeros either.
+    std::unique_ptr<Survivor[]> survivors_;
+    std::unique_ptr<float[]> needed_;  // the reach that keeps each survivor
     Aligned<std::int32_t> own_penalties_;
     std::vector<Likely> likely_;
     double step_product_;
