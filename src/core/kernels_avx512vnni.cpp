@@ -41,24 +41,44 @@ struct Floats {
     }
 };
 
+// The sum of all lanes.
+inline std::int32_t total(__m512i lanes) {
+    const __m256i half = _mm256_add_epi32(_mm512_castsi512_si256(lanes), _mm512_extracti64x4_epi64(lanes, 1));
+    __m128i sum = _mm_add_epi32(_mm256_castsi256_si128(half), _mm256_extracti128_si256(half, 1));
+    sum = _mm_hadd_epi32(sum, sum);
+    return _mm_cvtsi128_si32(_mm_hadd_epi32(sum, sum));
+}
+
 // Squares of differences of bytes: |x - y| is one of two saturating differences, the other being 0.
+struct Squares {
+    __m512i low = _mm512_setzero_si512(), high = _mm512_setzero_si512();
+
+    void add(const std::uint8_t* a, const std::uint8_t* b) {
+        const __m512i x = _mm512_loadu_si512(a), y = _mm512_loadu_si512(b);
+        const __m512i difference = _mm512_or_si512(_mm512_subs_epu8(x, y), _mm512_subs_epu8(y, x));
+        const __m512i even = _mm512_unpacklo_epi8(difference, _mm512_setzero_si512());
+        const __m512i odd = _mm512_unpackhi_epi8(difference, _mm512_setzero_si512());
+        low = _mm512_dpwssd_epi32(low, even, even);
+        high = _mm512_dpwssd_epi32(high, odd, odd);
+    }
+};
+
 std::int64_t squared_unsigned(const std::uint8_t* a, const std::uint8_t* b, std::int64_t d) {
-    std::int64_t total = 0, i = 0;
+    std::int64_t squares = 0, i = 0;
     for (std::int64_t start = 0; start < d; start += kByteChunk) {
         const std::int64_t stop = smaller(d, start + kByteChunk);
-        __m512i low = _mm512_setzero_si512(), high = low;
-        for (; i < stop; i += 64) {
-            const __mmask64 inside = stop - i >= 64 ? ~__mmask64{0} : (__mmask64{1} << (stop - i)) - 1;
-            const __m512i x = _mm512_maskz_loadu_epi8(inside, a + i), y = _mm512_maskz_loadu_epi8(inside, b + i);
-            const __m512i difference = _mm512_or_si512(_mm512_subs_epu8(x, y), _mm512_subs_epu8(y, x));
-            const __m512i even = _mm512_unpacklo_epi8(difference, _mm512_setzero_si512());
-            const __m512i odd = _mm512_unpackhi_epi8(difference, _mm512_setzero_si512());
-            low = _mm512_dpwssd_epi32(low, even, even);
-            high = _mm512_dpwssd_epi32(high, odd, odd);
+        Squares sum;
+        for (; i + 64 <= stop; i += 64) sum.add(a + i, b + i);
+        if (i < stop) {
+            std::uint8_t x[64] = {}, y[64] = {};
+            std::memcpy(x, a + i, static_cast<std::size_t>(stop - i));
+            std::memcpy(y, b + i, static_cast<std::size_t>(stop - i));
+            sum.add(x, y);
+            i = stop;
         }
-        total += _mm512_reduce_add_epi32(_mm512_add_epi32(low, high));
+        squares += total(_mm512_add_epi32(sum.low, sum.high));
     }
-    return total;
+    return squares;
 }
 
 // Sums of squared differences of 16 coordinates a step, in sixteen lanes.
@@ -74,23 +94,20 @@ inline __m512i coarse_lanes(const std::int8_t* a, const std::int8_t* b, int step
     if (i < steps) {
         const __m256i x = _mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(a)));
         const __m256i y = _mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(b)));
-        const __m512i difference = _mm512_zextsi256_si512(_mm256_sub_epi16(x, y));
+        const __m512i difference = _mm512_inserti64x4(_mm512_setzero_si512(), _mm256_sub_epi16(x, y), 0);
         sum = _mm512_dpwssd_epi32(sum, difference, difference);
     }
     return sum;
 }
 
 std::int32_t coarse(const std::int8_t* a, const std::int8_t* b, int steps) {
-    return _mm512_reduce_add_epi32(coarse_lanes(a, b, steps));
+    return total(coarse_lanes(a, b, steps));
 }
 
 inline float coarse_distance(const CoarseFilter& f, const std::int8_t* query, const std::int8_t* row) {
     const int head = f.head_steps * kCoarseStep;
-    const __m512 heads = _mm512_cvtepi32_ps(coarse_lanes(query, row, f.head_steps));
-    const __m512 tails = _mm512_cvtepi32_ps(coarse_lanes(query + head, row + head, f.tail_steps));
-    const __m512 lanes = _mm512_fmadd_ps(_mm512_set1_ps(f.head_square), heads,
-                                         _mm512_mul_ps(_mm512_set1_ps(f.tail_square), tails));
-    return _mm512_reduce_add_ps(lanes);
+    return f.head_square * static_cast<float>(coarse(query, row, f.head_steps)) +
+           f.tail_square * static_cast<float>(coarse(query + head, row + head, f.tail_steps));
 }
 
 // sum += the products of four bytes in each lane. GCC (12, 13) spills half of the tile's sums if
