@@ -5,6 +5,7 @@ import os
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
 from sklearn.base import clone
 from sklearn.model_selection import GroupKFold, StratifiedKFold, cross_val_score
 from sklearn.pipeline import make_pipeline
@@ -93,6 +94,23 @@ def test_cross_validation_grows_training_images_only(digits, augmentation) -> No
         assert ours == scores_by_hand(images, labels, augmentation, cv, k)
         plainly = cross_val_score(clone(knn).set_params(n_neighbors=k), images, labels, cv=cv)
         assert ours == plainly.tolist()
+
+
+def test_expanding_before_cross_validating_measures_a_lie() -> None:
+    # Labels by chance: nobody can do better than one in ten. Images so smooth that each is nearest
+    # to itself moved by one pixel.
+    rng = np.random.default_rng(0)
+    noise = np.zeros((300, 24, 24))
+    noise[:, 6:18, 6:18] = rng.standard_normal((300, 12, 12))
+    images, labels = gaussian_filter(noise, (0, 2, 2)), rng.integers(0, 10, 300)
+    everything, all_labels = expand(images, labels, Shifts(1))
+    shuffled = StratifiedKFold(5, shuffle=True, random_state=0)
+    naive = cross_val_score(KNeighborsClassifier(1), everything, all_labels, cv=shuffled).mean()
+    assert naive > 0.6
+    knn = KNeighborsClassifier(1, augmentation=Shifts(1))
+    for cv in (5, "loo"):
+        honest = KNeighborsSearchCV(knn, {"n_neighbors": [1]}, cv=cv).fit(images, labels)
+        assert honest.best_score_ < 0.2
 
 
 def test_leave_one_out_leaves_all_variants_out(digits) -> None:
