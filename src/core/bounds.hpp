@@ -48,7 +48,7 @@ struct Rows {
 // Chosen in Python from a sample of the rows.
 struct Projection {
     std::vector<float> mean;      // d
-    Aligned<float> basis;     // d x stride at basis_place, or empty: W is the identity
+    Aligned<float> basis;         // d x stride at basis_place, or empty: W is the identity
     std::vector<float> residual;  // columns: v in the first `fine`, w in the others; zeros: no residual
     // Taken from residual norms r_a and r_c: distances stay, coordinates get smaller.
     float residual_mean[2] = {0, 0};

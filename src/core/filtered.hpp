@@ -59,7 +59,8 @@ public:
           n_shifts_(queries.n_shifts), pair_(index, request.queries, query_squares),
           best_(block, TopK<Distance>(request.k)), fine_(block * n_shifts_ * filter_.width),
           coarse_queries_(block * n_shifts_ * filter_.coarse_width), thresholds_(block * n_shifts_),
-          squares_(block * n_shifts_), reach_(block), survivors_(new Survivor[static_cast<std::size_t>(block * kBlockRows)]), needed_(new float[static_cast<std::size_t>(block * kBlockRows)]),
+          squares_(block * n_shifts_), reach_(block), survivors_(new Survivor[static_cast<std::size_t>(block * kBlockRows)]),
+          needed_(new float[static_cast<std::size_t>(block * kBlockRows)]),
           step_product_(2 * static_cast<double>(index.query_scale()) * static_cast<double>(index.projection()->fine_scale)) {
         const float* scale = index.projection()->coarse_scale;
         coarse_ = {nullptr,
@@ -188,7 +189,8 @@ private:
         if (shift == 0 || n <= 0 || !index_.edge_ink().bounds(shift, first, n, lost)) return penalties;
         own_penalties_.assign(penalties, penalties + (end - begin) * kPanelRows);
         for (std::int64_t i = 0; i < n; ++i) {
-            const std::int64_t less = std::min<std::int64_t>(lost[i] * lost_unit_, kMostLost);
+            // A row added later may lose more than units can tell: such a one is never rejected here.
+            const std::int64_t less = lost[i] == EdgeInk::kUnbounded ? kMostLost : std::min<std::int64_t>(lost[i] * lost_unit_, kMostLost);
             own_penalties_[i] = static_cast<std::int32_t>(std::max<std::int64_t>(own_penalties_[i] - less, -1'300'000'000));
             most_lost = std::max(most_lost, lost[i]);
         }

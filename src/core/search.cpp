@@ -13,8 +13,8 @@ namespace lookalike {
 
 namespace {
 
-constexpr std::int64_t kQueryBlock = 960;   // at most; many of them find the same rows in the cache
-constexpr std::int64_t kQueryStep = 12;     // a smaller block is a multiple of that
+constexpr std::int64_t kQueryBlock = 960;     // at most; many of them find the same rows in the cache
+constexpr std::int64_t kFewQueries = 12;      // of many shifts, at least: whole tiles of the filter
 constexpr std::int64_t kQueryPart = 1 << 15;  // prepared, and sorted, at once
 
 std::vector<double> query_squares(const Index& index, const Rows& queries) {  // |q|^2, for cosine only
@@ -58,7 +58,7 @@ void search_filtered(const Index& index, const Request& request, Answer& answer,
     // A quarter of the memory for prepared queries, a quarter for preparing them, the rest to search.
     const std::int64_t quarter = std::max<std::int64_t>(request.working_memory / 4, 1);
     const std::int64_t part = std::min({n, kQueryPart, std::max<std::int64_t>(1, quarter / (FilterQueries::bytes_of_one(index, n_leaves) + 16))});
-    const std::int64_t most = std::max<std::int64_t>(kQueryStep, kQueryBlock / n_shifts / kQueryStep * kQueryStep);
+    const std::int64_t most = std::max(kFewQueries, kQueryBlock / n_shifts);
     const std::int64_t chunk = block_of(part, request.n_threads, most, quarter, Preparation::bytes_of_one(index));
     const std::int64_t block = block_of(part, request.n_threads, most, 2 * quarter, Filtered<Pair>::bytes_of_one(index, request, n_shifts));
     const std::vector<double> squares = query_squares(index, request.queries);

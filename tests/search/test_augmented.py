@@ -17,6 +17,7 @@ from lookalike import (
     Shifts,
     expand,
     load_dataset,
+    shift,
 )
 from lookalike.images.augmentation import Augmentation
 from lookalike.search.augmented import AugmentationWarning
@@ -152,6 +153,27 @@ def test_rows_added_and_removed(augmentation: Augmentation) -> None:
     kept = grown.remove(np.arange(100))
     wanted = NearestNeighbors(augmentation=augmentation).fit(images[100:]).kneighbors(queries)
     np.testing.assert_array_equal(kept.kneighbors(queries)[0], wanted[0])
+
+
+@pytest.mark.parametrize("faint", [0, 1])
+def test_rows_added_that_lose_more_than_all_before(faint: int) -> None:
+    # The index is made of images with (almost) nothing at their edges; those added later have much
+    # there, of which a shift loses a column. Each query is an added image, so shifted.
+    rng = np.random.default_rng(8)
+    centres = rng.integers(0, 200, (20, 10, 10))
+    images = centres[rng.integers(0, 20, 1500)] + rng.integers(0, 40, (1500, 10, 10))
+    images = images.astype(np.uint8)
+    images[:, [0, -1]] = 0
+    images[:, :, [0, -1]] = faint
+    added = images[1300:].copy()
+    added[:, :, -1] = 255
+    queries = shift(added, 0, 1)
+    search = NearestNeighbors(augmentation=Shifts(1)).fit(images[:1300]).partial_fit(added)
+    everything, _ = expand(np.concatenate([images[:1300], added]), None, Shifts(1))
+    wanted = NearestNeighbors().fit(everything).kneighbors(queries, 3)
+    distances, indices, variants = search.kneighbors(queries, 3, return_variant=True)
+    np.testing.assert_array_equal(distances, wanted[0])
+    np.testing.assert_array_equal(variants * 1500 + indices, wanted[1])
 
 
 def test_progress_is_of_queries_and_ends_with_all() -> None:
