@@ -160,6 +160,29 @@ def test_searching_over_augmentations(digits) -> None:
     assert len(nested.cv_results_["params"]) == 2
 
 
+@pytest.mark.parametrize(
+    ("augmentation", "flat", "message"),
+    [
+        (Shifts(8), False, "give a reach of 1 to 7"),
+        (Shifts(1), True, "image_shape"),
+        ("Shifts(1)", False, "give one such as"),
+    ],
+)
+def test_what_is_wrong_is_found_before_any_search(digits, augmentation, flat, message) -> None:
+    images, labels = digits[0][:100], digits[1][:100]
+    grid = {"augmentation": [None, augmentation]}
+    told = []
+    search = KNeighborsSearchCV(KNeighborsClassifier(), grid, cv=2)
+    with pytest.raises((ValueError, TypeError), match=message):
+        search.fit(
+            images.reshape(100, -1) if flat else images,
+            labels,
+            progress=lambda *pair: told.append(pair),
+        )
+    assert not told
+    assert not hasattr(search, "cv_results_")
+
+
 def test_in_a_pipeline_of_flat_rows(digits) -> None:
     images, labels, queries, _ = digits
     flat = make_pipeline(

@@ -331,7 +331,10 @@ class KNeighborsSearchCV(BaseSearchCV):  # type: ignore[misc]
                     predictor._learn(labels, sample_weight, None)
                 if not images.transformers:
                     search = shared.predictor._new_search()
-                    validate_rows(search, X, reset=True, allow_nan=search._allows_nan())
+                    rows, shape = validate_rows(
+                        search, X, reset=True, allow_nan=search._allows_nan()
+                    )
+                    search._list_variants(shape, rows.shape[1])
 
     def _summarise(
         self,

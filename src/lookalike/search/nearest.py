@@ -16,6 +16,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from lookalike.images.augmentation import Augmentation
+from lookalike.images.variants import Variant
 from lookalike.search.augmented import AugmentedRows
 from lookalike.search.dtypes import check_magnitude, to_native
 from lookalike.search.graph import NeighborsGraphMixin
@@ -181,14 +182,11 @@ class NearestNeighbors(NeighborsGraphMixin, RadiusNeighborsMixin, BaseEstimator)
             If the search is handed over to scikit-learn.
         """
         check_parameters(self.get_params(deep=False))
-        if not isinstance(self.augmentation, Augmentation | None):
-            raise TypeError(
-                f"augmentation={self.augmentation!r} is none; give one such as Shifts(1), or None"
-            )
         fitted = copy.copy(self)
         rows, fitted.image_shape_ = validate_rows(
             fitted, X, reset=True, allow_nan=self._allows_nan()
         )
+        variants = self._list_variants(fitted.image_shape_, rows.shape[1])
         metric = native_metric(self.metric, self.p, self.metric_params)
         if metric is None:
             announce(f"metric={self.metric!r}, p={self.p}, metric_params={self.metric_params}")
@@ -210,11 +208,9 @@ class NearestNeighbors(NeighborsGraphMixin, RadiusNeighborsMixin, BaseEstimator)
         rows = to_native(rows)
         check_magnitude(rows, metric)
         searcher: IndexedRows | AugmentedRows = IndexedRows(rows, metric)
-        if self.augmentation is not None:
-            shape = check_shape_of_images(self.image_shape, fitted.image_shape_, rows.shape[1])
-            variants = self.augmentation.variants(shape)
-            assert shape is not None
-            searcher = AugmentedRows(rows, metric, variants, shape, whole)
+        if variants:
+            shape = fitted.image_shape_ if self.image_shape is None else self.image_shape
+            searcher = AugmentedRows(rows, metric, variants, tuple(shape), whole)
         return self._become(fitted, searcher.build(count_threads(self.n_jobs)))
 
     def partial_fit(self, X: Any, y: Any = None) -> Self:
@@ -412,6 +408,19 @@ class NearestNeighbors(NeighborsGraphMixin, RadiusNeighborsMixin, BaseEstimator)
             rows = to_native(rows)
             check_magnitude(rows, self._searcher.metric)
         return rows
+
+    def _list_variants(
+        self, image_shape: tuple[int, ...] | None, width: int
+    ) -> tuple[Variant, ...]:
+        """Check `augmentation`; return the variants of images of this shape, none without it."""
+        if self.augmentation is None:
+            return ()
+        if not isinstance(self.augmentation, Augmentation):
+            raise TypeError(
+                f"augmentation={self.augmentation!r} is none; give one such as Shifts(1), or None"
+            )
+        shape = check_shape_of_images(self.image_shape, image_shape, width)
+        return self.augmentation.variants(shape)
 
     def _allows_nan(self) -> bool:
         return isinstance(self.metric, str) and self.metric == "nan_euclidean"
