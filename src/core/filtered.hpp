@@ -1,6 +1,7 @@
 // The filtered search visits blocks of rows with a block of queries:
 //
-//   0. seed     the k-th distance among the rows of the leaves nearest to the query: a first radius
+//   0. seed     exact distances of those rows of the nearest leaves that the filter has nearest: a
+//               first radius, little above the last one
 //   1. filter   dot products of bytes; a pair whose lower bound exceeds the query's radius is
 //               dropped while still in registers (kernels_*.cpp)
 //   2. coarse   a finer lower bound for each survivor
@@ -24,19 +25,30 @@
 namespace lookalike {
 
 constexpr std::int64_t kBlockRows = 512;  // with their panels, about a first-level cache
-// A query looks for its first radius among this many rows for each neighbour it wants, and
-// computes the exact distances of the k + kSpareSeeds most likely ones.
-constexpr std::int64_t kSeedRows = 8, kSpareSeeds = 4;
+// A query looks for its first radius in so many leaves, and one more for so many neighbours wanted.
+// Of their rows it takes the k nearest in the filter's view, and some to spare.
+constexpr std::int64_t kSeedLeaves = 10, kNeighboursOfLeaf = 4, kSpareSeeds = 4;
+// Not if that many rows for each neighbour were more than there are.
+constexpr std::int64_t kSeedRows = 8;
+// Likely rows are many before they are thinned out to the number wanted.
+constexpr std::size_t kLikelyMore = 32;
+
 // Thresholds that every row reaches, that only rows reach which must not be rejected. Scores of
 // others stay well within +-2^28.7, whatever can be lost to shifts added (kMostLost).
 constexpr std::int32_t kAcceptAll = -(1 << 29), kRejectMost = 450'000'000, kMostLost = 900'000'000;
 // Covers the rounding of exact distances in double and the inexact orthogonality of residuals.
 constexpr double kSlack = 1 + 1e-5;
 
-inline int seed_leaves(const Index& index, std::int64_t k) {
-    const std::int64_t wanted = (k * kSeedRows + kLeafRows - 1) / kLeafRows;
-    return static_cast<int>(std::min(wanted, index.filter().leaves.count()));
-}
+struct Seeds {
+    Seeds(const Index& index, std::int64_t k) {
+        if (k * kSeedRows > index.filter().leaves.n) return;
+        leaves = static_cast<int>(std::min(kSeedLeaves + k / kNeighboursOfLeaf, index.filter().leaves.count()));
+        rows = static_cast<std::size_t>(k + k / 2 + kSpareSeeds);
+    }
+
+    int leaves = 1;  // by the first one, queries are sorted
+    std::size_t rows = 0;
+};
 
 inline void prefetch(const void* data, std::int64_t bytes) {
 #if defined(__GNUC__)
@@ -60,7 +72,8 @@ public:
           best_(block, TopK<Distance>(request.k)), fine_(block * n_shifts_ * filter_.width),
           coarse_queries_(block * n_shifts_ * filter_.coarse_width), thresholds_(block * n_shifts_),
           squares_(block * n_shifts_), reach_(block), survivors_(new Survivor[static_cast<std::size_t>(block * kBlockRows)]),
-          needed_(new float[static_cast<std::size_t>(block * kBlockRows)]),
+          coarse_squares_(new float[static_cast<std::size_t>(block * kBlockRows)]), seeds_(index, request.k),
+          known_(static_cast<std::size_t>(block) * (seeds_.rows + 1)), next_known_(block),
           step_product_(2 * static_cast<double>(index.query_scale()) * static_cast<double>(index.projection()->fine_scale)) {
         const float* scale = index.projection()->coarse_scale;
         coarse_ = {nullptr,
@@ -68,6 +81,7 @@ public:
                    filter_.coarse.data(),
                    filter_.coarse_errors.data(),
                    index.rows().n,
+                   filter_.coarse_width,
                    filter_.coarse_steps[0],
                    filter_.coarse_steps[1],
                    scale[0] * scale[0],
@@ -82,7 +96,8 @@ public:
         const std::int64_t pairs = kBlockRows * static_cast<std::int64_t>(sizeof(Survivor) + sizeof(float));
         const std::int64_t own = index.filter().width + index.filter().coarse_width + 12 +
                                  (Pair::shifted ? index.rows().d + 8 : 0);
-        return best + pairs + n_shifts * own;
+        const std::int64_t known = static_cast<std::int64_t>(Seeds(index, request.k).rows + 2) * 8;
+        return best + pairs + known + n_shifts * own;
     }
 
     void run(const std::int64_t* ids, int n, Answer& answer) {
@@ -90,11 +105,14 @@ public:
         n_ = n;
         pair_.take(ids, n);
         gather();
-        seed();
-        const std::int64_t n_panels = static_cast<std::int64_t>(filter_.penalties.size()) / kPanelRows;
+        for (int i = 0; i < n; ++i) {
+            next_known_[i] = i * static_cast<std::int64_t>(seeds_.rows + 1);
+            known_[next_known_[i]] = kNoTurn;
+        }
+        if (seeds_.rows) seed();
         constexpr std::int64_t kBlock = kBlockRows / kPanelRows;
-        for (std::int64_t begin = 0; begin < n_panels && !job_.is_stopped(); begin += kBlock) {
-            const std::int64_t end = std::min(n_panels, begin + kBlock);
+        for (std::int64_t begin = 0; begin < n_panels() && !job_.is_stopped(); begin += kBlock) {
+            const std::int64_t end = std::min(n_panels(), begin + kBlock);
             for (int shift = 0; shift < n_shifts_; ++shift) visit_block(shift, begin, end);
         }
         for (int i = 0; i < n; ++i)
@@ -108,6 +126,8 @@ private:
     // a^2 = A + lost is at most (sqrt(A) + e)^2 + lost (1 + e / sqrt(A)), and A is made so large
     // that the last quotient is at most this.
     static constexpr double kLostShare = 0.25;
+
+    std::int64_t n_panels() const { return static_cast<std::int64_t>(filter_.penalties.size()) / kPanelRows; }
 
     // Where query i under a shift stands: in this block, by shift; and among all, by query.
     int place(int i, int shift) const { return shift * n_ + i; }
@@ -125,44 +145,56 @@ private:
             }
     }
 
-    // Gives each query a radius: the k-th distance among likely rows of its nearest leaves. They
-    // are met, and kept, once more in their turn.
+    // Gives each query a first radius: the k-th distance among the likely rows of its nearest leaves.
     void seed() {
-        if (request_.k * kSeedRows > filter_.leaves.n) return;
-        const std::size_t most = static_cast<std::size_t>(request_.k + kSpareSeeds);
         for (int i = 0; i < n_; ++i) {
-            likely_.clear();
-            for (int shift = 0; shift < n_shifts_; ++shift) {
-                const std::int64_t from = source(i, shift);
-                if (!std::isfinite(queries_.fine_errors[from])) continue;  // far out of the range of float
-                for (int leaf = 0; leaf < queries_.n_leaves; ++leaf)
-                    add_likely(i, shift, queries_.leaves[from * queries_.n_leaves + leaf]);
-            }
-            if (likely_.size() > most) {
-                std::nth_element(likely_.begin(), likely_.begin() + most, likely_.end());
-                likely_.resize(most);
-            }
+            find_likely(i);
+            std::int64_t* const known = known_.data() + static_cast<std::size_t>(next_known_[i]);
             TopK<Distance>& best = best_[i];
-            for (const Likely& likely : likely_)
-                best.push(pair_(i, likely.shift, likely.row, best.worst()), likely.shift * index_.rows().n + likely.row);
+            for (std::size_t j = 0; j < likely_.size(); ++j) {
+                if (j + 1 < likely_.size()) fetch(filter_.order[likely_[j + 1].position]);
+                const std::int32_t row = filter_.order[likely_[j].position];
+                known[j] = turn(likely_[j].shift, likely_[j].position);
+                best.push(pair_(i, likely_[j].shift, row, best.worst()), likely_[j].shift * index_.rows().n + row);
+            }
+            std::sort(known, known + likely_.size());
+            known[likely_.size()] = kNoTurn;
             computed += static_cast<std::int64_t>(likely_.size());
             if (best.full()) tighten(i, best.worst());
-            best.clear();
         }
     }
 
-    // The eligible rows of a leaf, with their coarse distances.
-    void add_likely(int i, int shift, std::int64_t leaf) {
-        const std::int64_t begin = leaf * kLeafRows, end = std::min(filter_.leaves.n, begin + kLeafRows);
-        float distances[kLeafRows] = {};
-        if (filter_.coarse_width) {
-            coarse_.queries = coarse_queries_.data();
-            index_.kernels().coarse_distances(coarse_, place(i, shift), begin, end, distances);
+    // The eligible rows of a query's nearest leaves with the least distances in the filter's view.
+    void find_likely(int i) {
+        likely_.clear();
+        float farthest = std::numeric_limits<float>::infinity();
+        for (int shift = 0; shift < n_shifts_; ++shift) {
+            const std::int64_t from = source(i, shift);
+            if (!std::isfinite(queries_.fine_errors[from])) continue;  // far out of the range of float
+            double origin = queries_.fine_squares[from];
+            if constexpr (Pair::shifted) origin += queries_.lost[from];
+            for (int leaf = 0; leaf < queries_.n_leaves; ++leaf) {
+                const double least = std::ceil((origin - static_cast<double>(farthest)) / step_product_);
+                score_leaf(i, shift, queries_.leaves[from * queries_.n_leaves + leaf],
+                           static_cast<std::int32_t>(std::clamp<double>(least, kAcceptAll, kRejectMost)), origin);
+                if (likely_.size() < seeds_.rows + kLikelyMore && !(leaf + 1 == queries_.n_leaves && likely_.size() > seeds_.rows)) continue;
+                std::nth_element(likely_.begin(), likely_.begin() + static_cast<std::ptrdiff_t>(seeds_.rows), likely_.end());
+                farthest = likely_[seeds_.rows].distance;
+                likely_.resize(seeds_.rows);
+            }
         }
-        const float lost = Pair::shifted ? static_cast<float>(queries_.lost[source(i, shift)]) : 0;
-        for (std::int64_t position = begin; position < end; ++position) {
-            const std::int32_t row = filter_.order[position];
-            if (!excluded(request_, ids_[i], row)) likely_.push_back({distances[position - begin] + lost, shift, row});
+    }
+
+    void score_leaf(int i, int shift, std::int64_t leaf, std::int32_t least, double origin) {
+        constexpr std::int64_t kPanels = kLeafRows / kPanelRows;
+        const std::int64_t begin = leaf * kPanels, end = std::min(begin + kPanels, n_panels());
+        const Filter filter{fine_.data(), nullptr, 0, filter_.width, filter_.panels.data(), filter_.penalties.data() + begin * kPanelRows};
+        Scored scored[kLeafRows];
+        const std::size_t count = index_.kernels().scores(filter, place(i, shift), begin, end, least, scored);
+        for (std::size_t j = 0; j < count; ++j) {
+            const std::int32_t position = scored[j].row;
+            if (position >= filter_.leaves.n || excluded(request_, ids_[i], filter_.order[position])) continue;
+            likely_.push_back({static_cast<float>(origin - step_product_ * scored[j].score), shift, position});
         }
     }
 
@@ -176,7 +208,7 @@ private:
         if (filter_.coarse_width && count) {
             for (int i = 0; i < n_; ++i) reach_[i] = reach(i, shift, most_lost);
             coarse_.queries = coarse_queries_.data() + place(0, shift) * filter_.coarse_width;
-            count = index_.kernels().coarse_filter(coarse_, survivors_.get(), count, needed_.get());
+            count = index_.kernels().coarse_filter(coarse_, survivors_.get(), count, coarse_squares_.get());
         }
         refine(shift, count, most_lost);
     }
@@ -210,13 +242,13 @@ private:
 
     void refine(int shift, std::size_t count, int most_lost) {
         constexpr std::size_t kAhead = 4;
-        const std::int64_t n_rows = index_.rows().n, row_bytes = request_.queries.d * static_cast<std::int64_t>(sizeof(*pair_.row(0)));
-        const auto fetch = [&](std::size_t i) {
-            if (survivors_[i].row < n_rows) prefetch(pair_.row(filter_.order[survivors_[i].row]), row_bytes);
+        const std::int64_t n_rows = index_.rows().n;
+        const auto fetch_of = [&](std::size_t i) {
+            if (survivors_[i].row < n_rows) fetch(filter_.order[survivors_[i].row]);
         };
-        for (std::size_t i = 0; i < std::min(kAhead, count); ++i) fetch(i);
+        for (std::size_t i = 0; i < std::min(kAhead, count); ++i) fetch_of(i);
         for (std::size_t i = 0; i < count; ++i) {
-            if (i + kAhead < count) fetch(i + kAhead);
+            if (i + kAhead < count) fetch_of(i + kAhead);
             if (i % 4096 == 0 && job_.is_stopped()) return;
             const Survivor s = survivors_[i];
             if (s.row >= n_rows) continue;  // padding
@@ -224,15 +256,36 @@ private:
             if (excluded(request_, ids_[s.query], row)) continue;
             if (filter_.coarse_width) {  // the radius is smaller meanwhile, and this row may lose less
                 const int lost = most_lost ? index_.edge_ink().bound(shift, s.row) : 0;
-                if (needed_[i] > (lost == most_lost ? reach_[s.query] : reach(s.query, shift, lost))) continue;
+                const float limit = (lost == most_lost ? reach_[s.query] : reach(s.query, shift, lost)) + filter_.coarse_errors[s.row];
+                if (coarse_squares_[i] > limit * limit * kCoarseSlack) continue;
             }
+            const std::int64_t id = shift * n_rows + row;
+            if (is_known(s.query, turn(shift, s.row))) continue;
             ++computed;
             TopK<Distance>& best = best_[s.query];
-            if (best.push(pair_(s.query, shift, row, best.worst()), shift * n_rows + row) && best.full()) {
+            if (best.push(pair_(s.query, shift, row, best.worst()), id) && best.full()) {
                 tighten(s.query, best.worst());
                 reach_[s.query] = reach(s.query, shift, most_lost);
             }
         }
+    }
+
+    void fetch(std::int32_t row) const {
+        prefetch(pair_.row(row), request_.queries.d * static_cast<std::int64_t>(sizeof(*pair_.row(0))));
+    }
+
+    // In which order the pairs of one query are met.
+    std::int64_t turn(int shift, std::int64_t position) const {
+        return (position / kBlockRows * n_shifts_ + shift) * kBlockRows + position % kBlockRows;
+    }
+
+    // Whether the pair at this turn was a seed. Asked panel by panel, in the order of turns.
+    bool is_known(int i, std::int64_t turn) {
+        std::int64_t& next = next_known_[i];
+        while (known_[next] < turn / kPanelRows * kPanelRows) ++next;
+        std::int64_t at = next;
+        while (known_[at] < turn) ++at;
+        return known_[at] == turn;
     }
 
     // d <= r means |z^q - z^x| <= r + e_q + e_x, that is, a score of at least the threshold.
@@ -254,10 +307,12 @@ private:
         }
     }
 
+    static constexpr std::int64_t kNoTurn = std::numeric_limits<std::int64_t>::max();
+
     struct Likely {
         float distance;
         int shift;
-        std::int32_t row;
+        std::int32_t position;
         bool operator<(const Likely& other) const { return distance < other.distance; }
     };
 
@@ -273,16 +328,19 @@ private:
     int n_ = 0;
     std::vector<TopK<Distance>> best_;
     std::vector<std::uint8_t> fine_;
-    std::vector<std::int8_t> coarse_queries_;
+    Aligned<std::int8_t> coarse_queries_;
     std::vector<std::int32_t> thresholds_;
     std::vector<double> squares_;  // of the radius less what the query loses: A
     std::vector<float> reach_;     // of the block's queries under the shift being visited
     CoarseFilter coarse_;
     // Room for every pair of a block, most of it never touched: so not filled with zeros either.
     std::unique_ptr<Survivor[]> survivors_;
-    std::unique_ptr<float[]> needed_;  // the reach that keeps each survivor
+    std::unique_ptr<float[]> coarse_squares_;  // of each survivor
     Aligned<std::int32_t> own_penalties_;
     std::vector<Likely> likely_;
+    Seeds seeds_;
+    std::vector<std::int64_t> known_;       // the turns of each query's seeds, in order
+    std::vector<std::int64_t> next_known_;  // the first of them that is still to come
     double step_product_;
     std::int64_t lost_unit_ = 0;
 };

@@ -132,7 +132,8 @@ Index::Index(const Kernels& kernels, Metric metric, Rows rows, std::unique_ptr<P
         if (rest > 0) {
             filter_.coarse_steps[0] = steps_of(projection_->fine);
             filter_.coarse_steps[1] = steps_of(rest);
-            filter_.coarse_width = (filter_.coarse_steps[0] + filter_.coarse_steps[1]) * kCoarseStep;
+            const int coordinates = (filter_.coarse_steps[0] + filter_.coarse_steps[1]) * kCoarseStep;
+            filter_.coarse_width = (coordinates + kCoarseLine - 1) / kCoarseLine * kCoarseLine;
         }
     }
     add_rows(0, n_threads, watch);

@@ -18,11 +18,11 @@ namespace lookalike {
 struct FilterRows {
     int width = 0;                      // fine coordinates, rounded up to kPanelStep
     int coarse_steps[2] = {};           // of u[0:a] and of the rest, in steps of kCoarseStep
-    int coarse_width = 0;               // both together in coordinates; 0: no coarse bound
+    int coarse_width = 0;               // both together in bytes, padded; 0: no coarse bound
     Aligned<std::int8_t> panels;        // padded to whole groups of panels
     Aligned<std::int32_t> penalties;    // kernels.filter's, padded
     double fine_error = 0;              // largest e_x of the rows that may be rejected
-    std::vector<std::int8_t> coarse;    // n x coarse_width, padded with zeros
+    Aligned<std::int8_t> coarse;        // n x coarse_width, padded with zeros
     std::vector<float> coarse_errors;   // e_x of the coarse bound
     std::vector<std::int32_t> order;    // position -> row
     Leaves leaves;

@@ -16,12 +16,20 @@ constexpr int kPanelStep = 4;
 // Kernels take this many panels at once, so the number of panels is padded to a multiple of it.
 constexpr int kPanelGroup = 4;
 
-// Rows of the coarse bound are padded to whole steps: loops over them need no tail.
+// The two parts of a row of the coarse bound are padded to whole steps, the row to whole cache
+// lines: loops over them need no tail.
 constexpr int kCoarseStep = 16;
+constexpr int kCoarseLine = 64;
 
 // A (query, row) pair that the filter could not reject.
 struct Survivor {
     std::int32_t query;
+    std::int32_t row;
+};
+
+// A row and its score with one query: of two rows, the nearer one in the filter's view has the higher.
+struct Scored {
+    std::int32_t score;
     std::int32_t row;
 };
 
@@ -34,16 +42,19 @@ struct Filter {
     const std::int32_t* penalties;    // one a row, from the first row visited on: score = dot - penalty
 };
 
+// A pair stays unless its squared coarse distance exceeds (query_radii + row_errors)^2 and this, which
+// covers the rounding of the few operations in float between them.
+constexpr float kCoarseSlack = 1.00002f;
+
 struct CoarseFilter {
     const std::int8_t* queries;    // n_queries x width
     const float* query_radii;      // one a query: its radius and its own error
     const std::int8_t* rows;       // n_rows x width
     const float* row_errors;       // one a row
     std::int64_t n_rows;
-    int head_steps, tail_steps;    // width = (head_steps + tail_steps) * kCoarseStep
+    int width;                     // bytes a row: head, tail, zeros up to a multiple of kCoarseLine
+    int head_steps, tail_steps;    // of kCoarseStep
     float head_square, tail_square;  // squared size of one step of either part
-
-    int width() const { return (head_steps + tail_steps) * kCoarseStep; }
 };
 
 // Exact distances between two rows of d values; integers are summed exactly, floats in double
@@ -64,15 +75,16 @@ struct Kernels {
     int query_levels;  // queries are quantised to [-query_levels, query_levels]
     int query_offset;  // added to each quantised query coordinate before it is stored as a byte
 
-    // Appends the survivors among panels [begin, end) to `out`; returns how many. Both ends
-    // are multiples of kPanelGroup; `out` has room for every pair.
+    // Appends the survivors among panels [begin, end) to `out`, those of a query panel by panel;
+    // returns how many. Both ends are multiples of kPanelGroup; `out` has room for every pair.
     std::size_t (*filter)(const Filter& filter, std::int64_t begin, std::int64_t end, Survivor* out);
+    // Appends the rows of panels [begin, end), as above, whose score with one query is at least `least`;
+    // returns how many.
+    std::size_t (*scores)(const Filter& filter, int query, std::int64_t begin, std::int64_t end, std::int32_t least,
+                          Scored* out);
     // Keeps, in their order, the pairs that the coarse bound cannot reject and whose row is not
-    // padding; returns how many. radii[i] is the least of `query_radii` that keeps pair i.
-    std::size_t (*coarse_filter)(const CoarseFilter& filter, Survivor* pairs, std::size_t count, float* radii);
-    // Squared coarse distances of one query to rows [begin, end).
-    void (*coarse_distances)(const CoarseFilter& filter, int query, std::int64_t begin, std::int64_t end,
-                             float* out);
+    // padding; returns how many, with their squared coarse distances.
+    std::size_t (*coarse_filter)(const CoarseFilter& filter, Survivor* pairs, std::size_t count, float* squares);
     // Sum of squared differences of steps * kCoarseStep coordinates.
     std::int32_t (*coarse)(const std::int8_t* a, const std::int8_t* b, int steps);
     // out[i][j] = sum over k of rows[i][k] * basis[k][j] for n_rows rows of d values and n_columns
@@ -88,6 +100,9 @@ struct Kernels {
     Distances<float, double> f32;
     Distances<double, double> f64;
 };
+
+// A query's dot products with the rows of one panel.
+using PanelDots = void(const std::uint8_t* query, int steps, const std::int8_t* panel, std::int32_t* dots);
 
 // At most this many fine coordinates: all sums of products of bytes stay below 2^29.
 constexpr int kMostFine = 4096;

@@ -59,6 +59,19 @@ inline std::int32_t four_bytes(const std::uint8_t* p) {
 
 // One bit for each pair of kTile queries and the panel's rows, set where the pair survives. Packing
 // leaves the bits in the order that query_of and row_of decode.
+void panel_dots(const std::uint8_t* query, int steps, const std::int8_t* panel, std::int32_t* dots) {
+    const __m256i ones = _mm256_set1_epi16(1);
+    __m256i low = _mm256_setzero_si256(), high = low;
+    for (int step = 0; step < steps; ++step) {
+        const auto* rows = reinterpret_cast<const __m256i*>(panel + step * (kPanelRows * kPanelStep));
+        const __m256i four = _mm256_set1_epi32(four_bytes(query + step * kPanelStep));
+        low = _mm256_add_epi32(low, _mm256_madd_epi16(_mm256_maddubs_epi16(four, _mm256_load_si256(rows)), ones));
+        high = _mm256_add_epi32(high, _mm256_madd_epi16(_mm256_maddubs_epi16(four, _mm256_load_si256(rows + 1)), ones));
+    }
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(dots), low);
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(dots) + 1, high);
+}
+
 inline std::uint64_t survivors_of(const std::uint8_t* const* queries, int steps, const std::int8_t* panel,
                                   const std::int32_t* penalties, const __m256i* thresholds) {
     const __m256i ones = _mm256_set1_epi16(1);
@@ -122,6 +135,7 @@ const Kernels& avx2_kernels() {
         k.query_levels = 63;
         k.query_offset = 64;
         k.filter = filter;
+        k.scores = scores_of_panels<panel_dots>;
         return k;
     }();
     return kernels;

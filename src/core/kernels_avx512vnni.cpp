@@ -104,10 +104,65 @@ std::int32_t coarse(const std::int8_t* a, const std::int8_t* b, int steps) {
     return total(coarse_lanes(a, b, steps));
 }
 
-inline float coarse_distance(const CoarseFilter& f, const std::int8_t* query, const std::int8_t* row) {
-    const int head = f.head_steps * kCoarseStep;
-    return f.head_square * static_cast<float>(coarse(query, row, f.head_steps)) +
-           f.tail_square * static_cast<float>(coarse(query + head, row + head, f.tail_steps));
+// A pair's row and query, and sixteen lanes of its coarse distance.
+struct CoarsePair {
+    const std::int8_t* query;
+    const std::int8_t* row;
+    __m512 sum = _mm512_setzero_ps();
+
+    CoarsePair(const CoarseFilter& f, Survivor pair)
+        : query(f.queries + static_cast<std::int64_t>(pair.query) * f.width),
+          row(f.rows + smaller<std::int64_t>(pair.row, f.n_rows - 1) * f.width) {}  // padding: any
+
+    // Adds the line at i, each lane of it four coordinates of the head or of the tail.
+    void add(int i, __m512 scales) {
+        // With these bits before it, a small integer is a float.
+        const __m512i above = _mm512_set1_epi32(0x4b000000);  // 2^23
+        const __m512i zero = _mm512_setzero_si512();
+        const __m512i x = _mm512_loadu_si512(query + i), y = _mm512_loadu_si512(row + i);
+        const __m512i difference = _mm512_sub_epi8(_mm512_max_epi8(x, y), _mm512_min_epi8(x, y));  // may wrap: unsigned
+        const __m512i even = _mm512_unpacklo_epi8(difference, zero), odd = _mm512_unpackhi_epi8(difference, zero);
+        const __m512i squares = _mm512_dpwssd_epi32(_mm512_dpwssd_epi32(above, even, even), odd, odd);
+        sum = _mm512_fmadd_ps(_mm512_sub_ps(_mm512_castsi512_ps(squares), _mm512_castsi512_ps(above)), scales, sum);
+    }
+};
+
+// The sums of the lanes of each of four.
+inline __m128 totals(__m512 a, __m512 b, __m512 c, __m512 d) {
+    const __m512 ab = _mm512_add_ps(_mm512_unpacklo_ps(a, b), _mm512_unpackhi_ps(a, b));
+    const __m512 cd = _mm512_add_ps(_mm512_unpacklo_ps(c, d), _mm512_unpackhi_ps(c, d));
+    const __m512d low = _mm512_unpacklo_pd(_mm512_castps_pd(ab), _mm512_castps_pd(cd));
+    const __m512d high = _mm512_unpackhi_pd(_mm512_castps_pd(ab), _mm512_castps_pd(cd));
+    const __m512 all = _mm512_add_ps(_mm512_castpd_ps(low), _mm512_castpd_ps(high));
+    const __m256 half = _mm256_add_ps(_mm512_castps512_ps256(all), _mm256_castpd_ps(_mm512_extractf64x4_pd(_mm512_castps_pd(all), 1)));
+    return _mm_add_ps(_mm256_castps256_ps128(half), _mm256_extractf128_ps(half, 1));
+}
+
+// Four pairs at once: their sums are added up together.
+std::size_t coarse_filter(const CoarseFilter& filter, Survivor* pairs, std::size_t count, float* squares) {
+    const CoarseFilter f = filter;  // a copy: what is written below can not change it
+    const __m512 head = _mm512_set1_ps(f.head_square), tail = _mm512_set1_ps(f.tail_square);
+    constexpr std::size_t kBatch = 4;
+    std::size_t kept = 0;
+    for (std::size_t start = 0; start < count; start += kBatch) {
+        prefetch_rows(f, pairs, start + 2 * kBatch, smaller(count, start + 3 * kBatch));
+        Survivor own[kBatch];  // past the end: the last again
+        for (std::size_t i = 0; i < kBatch; ++i) own[i] = pairs[smaller(start + i, count - 1)];
+        CoarsePair a(f, own[0]), b(f, own[1]), c(f, own[2]), d(f, own[3]);
+        int head_lanes = 4 * f.head_steps;
+        for (int i = 0; i < f.width; i += kCoarseLine, head_lanes -= 16) {
+            const unsigned of_head = head_lanes >= 16 ? 0xffffu : head_lanes > 0 ? (1u << head_lanes) - 1 : 0u;
+            const __m512 scales = _mm512_mask_blend_ps(static_cast<__mmask16>(of_head), tail, head);
+            a.add(i, scales);
+            b.add(i, scales);
+            c.add(i, scales);
+            d.add(i, scales);
+        }
+        float found[kBatch];
+        _mm_storeu_ps(found, totals(a.sum, b.sum, c.sum, d.sum));
+        for (std::size_t i = 0; i < smaller(kBatch, count - start); ++i) kept = keep(f, own[i], found[i], pairs, squares, kept);
+    }
+    return kept;
 }
 
 // sum += the products of four bytes in each lane. GCC (12, 13) spills half of the tile's sums if
@@ -160,6 +215,13 @@ struct Margins {
                                          all_three);
     }
 
+    void store(std::int32_t* p) const {
+        _mm512_storeu_si512(p, sums.a);
+        _mm512_storeu_si512(p + kPanelRows, sums.b);
+        _mm512_storeu_si512(p + 2 * kPanelRows, sums.c);
+        _mm512_storeu_si512(p + 3 * kPanelRows, sums.d);
+    }
+
     // Bit r is set where row r of the group survives.
     std::uint64_t survivors() const {
         return ~(static_cast<std::uint64_t>(_mm512_movepi32_mask(sums.a)) |
@@ -168,6 +230,27 @@ struct Margins {
                  static_cast<std::uint64_t>(_mm512_movepi32_mask(sums.d)) << 48);
     }
 };
+
+std::size_t scores(const Filter& f, int query, std::int64_t begin, std::int64_t end, std::int32_t least, Scored* out) {
+    const std::uint8_t* const bytes = f.queries + static_cast<std::int64_t>(query) * f.width;
+    const std::int64_t panel_bytes = static_cast<std::int64_t>(f.width) * kPanelRows;
+    Scored* const first = out;
+    for (std::int64_t panel = begin; panel < end; panel += kPanelGroup) {
+        Margins margins(least, Group::load(f.penalties + (panel - begin) * kPanelRows, kPanelRows * sizeof(std::int32_t)));
+        const std::int8_t* group = f.panels + panel * panel_bytes;
+        for (int j = 0; j < f.width; j += kPanelStep, group += kPanelRows * kPanelStep)
+            margins.add(bytes + j, Group::load(group, panel_bytes));
+        std::uint64_t mask = margins.survivors();
+        if (!mask) continue;
+        std::int32_t above[kPanelGroup * kPanelRows];
+        margins.store(above);
+        for (; mask; mask &= mask - 1) {
+            const int row = lowest_bit(mask);
+            *out++ = {least + above[row], static_cast<std::int32_t>(panel * kPanelRows + row)};
+        }
+    }
+    return static_cast<std::size_t>(out - first);
+}
 
 constexpr int kTile = 6;
 
@@ -229,11 +312,13 @@ std::size_t filter(const Filter& f, std::int64_t begin, std::int64_t end, Surviv
 
 const Kernels& avx512vnni_kernels() {
     static const Kernels kernels = [] {
-        Kernels k = common_kernels<Floats, 12, coarse_distance>();
+        Kernels k = common_kernels<Floats, 12>();
         k.name = "avx512vnni";
         k.query_levels = 127;
         k.query_offset = 128;
         k.filter = filter;
+        k.scores = scores;
+        k.coarse_filter = coarse_filter;
         k.coarse = coarse;
         k.u8.squared = squared_unsigned;
         return k;

@@ -127,15 +127,6 @@ inline std::int32_t coarse_squared(const std::int8_t* a, const std::int8_t* b, i
     return sum;
 }
 
-inline float square_root(float x) {
-#ifdef _MSC_VER
-    return _mm_cvtss_f32(_mm_sqrt_ss(_mm_set_ss(x)));
-#else
-    return __builtin_sqrtf(x);
-#endif
-}
-
-// The coarse distance of one pair in plain C++; an instruction set may have its own.
 inline float plain_coarse_distance(const CoarseFilter& f, const std::int8_t* query, const std::int8_t* row) {
     const int head = f.head_steps * kCoarseStep;
     return f.head_square * static_cast<float>(coarse_squared(query, row, f.head_steps)) +
@@ -144,38 +135,58 @@ inline float plain_coarse_distance(const CoarseFilter& f, const std::int8_t* que
 
 using CoarseDistance = float(const CoarseFilter&, const std::int8_t*, const std::int8_t*);
 
-// Covers the rounding of the few operations in float between the bound and its limit.
-constexpr float kCoarseSlack = 1.00001f;
+inline void prefetch_rows(const CoarseFilter& f, const Survivor* pairs, std::size_t begin, std::size_t end) {
+#ifdef __GNUC__
+    for (std::size_t i = begin; i < end; ++i)
+        for (int byte = 0; byte < f.width; byte += kCoarseLine)
+            __builtin_prefetch(f.rows + static_cast<std::int64_t>(pairs[i].row) * f.width + byte);
+#else
+    (void)f, (void)pairs, (void)begin, (void)end;
+#endif
+}
+
+// Puts a pair behind those kept so far; returns how many there are now. Written without a branch:
+// which pairs stay is hard to predict. NaN stays.
+inline std::size_t keep(const CoarseFilter& f, Survivor pair, float square, Survivor* pairs, float* squares, std::size_t kept) {
+    const float limit = f.query_radii[pair.query] + f.row_errors[smaller<std::int64_t>(pair.row, f.n_rows - 1)];
+    pairs[kept] = pair;
+    squares[kept] = square;
+    return kept + (!(square > limit * limit * kCoarseSlack) & (pair.row < f.n_rows));
+}
 
 template <CoarseDistance distance>
-std::size_t coarse_filter(const CoarseFilter& f, Survivor* pairs, std::size_t count, float* radii) {
-    const std::int64_t width = f.width();
+std::size_t coarse_filter(const CoarseFilter& f, Survivor* pairs, std::size_t count, float* squares) {
+    const std::int64_t width = f.width;
     std::size_t kept = 0;
     for (std::size_t i = 0; i < count; ++i) {
-#ifdef __GNUC__
-        constexpr std::size_t kAhead = 8;
-        if (i + kAhead < count) {
-            const std::int8_t* next = f.rows + pairs[i + kAhead].row * width;
-            for (std::int64_t byte = 0; byte < width; byte += 64) __builtin_prefetch(next + byte);
-        }
-#endif
+        prefetch_rows(f, pairs, i + 8, smaller(count, i + 9));
         const Survivor pair = pairs[i];
         if (pair.row >= f.n_rows) continue;
-        const float square = distance(f, f.queries + pair.query * width, f.rows + pair.row * width);
-        const float radius = square_root(square) * (1 / kCoarseSlack) - f.row_errors[pair.row];
-        // Written without a branch: which pairs stay is hard to predict. NaN stays.
-        pairs[kept] = pair;
-        radii[kept] = radius;
-        kept += !(radius > f.query_radii[pair.query]);
+        kept = keep(f, pair, distance(f, f.queries + pair.query * width, f.rows + pair.row * width), pairs, squares, kept);
     }
     return kept;
 }
 
-template <CoarseDistance distance>
-void coarse_distances(const CoarseFilter& f, int query, std::int64_t begin, std::int64_t end, float* out) {
-    const std::int64_t width = f.width();
-    for (std::int64_t row = begin; row < end; ++row)
-        *out++ = distance(f, f.queries + query * width, f.rows + row * width);
+template <PanelDots dots>
+std::size_t scores_of_panels(const Filter& f, int query, std::int64_t begin, std::int64_t end, std::int32_t least, Scored* out) {
+    const std::uint8_t* const bytes = f.queries + static_cast<std::int64_t>(query) * f.width;
+    const std::int32_t* penalties = f.penalties;
+    std::size_t count = 0;
+    for (std::int64_t panel = begin; panel < end; ++panel, penalties += kPanelRows) {
+        std::int32_t found[kPanelRows];
+        dots(bytes, f.width / kPanelStep, f.panels + panel * f.width * kPanelRows, found);
+        std::int32_t most = found[0] -= penalties[0];
+        for (int row = 1; row < kPanelRows; ++row) {
+            found[row] -= penalties[row];
+            most = found[row] > most ? found[row] : most;
+        }
+        if (most < least) continue;  // of a query's later leaves, most panels
+        for (int row = 0; row < kPanelRows; ++row) {
+            out[count] = {found[row], static_cast<std::int32_t>(panel * kPanelRows + row)};
+            count += found[row] >= least;
+        }
+    }
+    return count;
 }
 
 // V holds V::width floats. A tile of Rows x 2 vectors stays in registers along one block of k.
@@ -251,7 +262,6 @@ double quantise(const float* values, int n, float step, float levels, std::int8_
 template <class V, int Rows, CoarseDistance distance = plain_coarse_distance> Kernels common_kernels() {
     Kernels kernels{};
     kernels.coarse_filter = coarse_filter<distance>;
-    kernels.coarse_distances = coarse_distances<distance>;
     kernels.coarse = coarse_squared;
     kernels.project = project<V, Rows>;
     kernels.quantise = quantise;

@@ -34,6 +34,15 @@ inline int8x16_t four_bytes(const std::uint8_t* p) {
     return vreinterpretq_s8_s32(vdupq_n_s32(word));
 }
 
+void panel_dots(const std::uint8_t* query, int steps, const std::int8_t* panel, std::int32_t* dots) {
+    int32x4_t sum[kVectors] = {vdupq_n_s32(0), vdupq_n_s32(0), vdupq_n_s32(0), vdupq_n_s32(0)};
+    for (int step = 0; step < steps; ++step, panel += kPanelRows * kPanelStep) {
+        const int8x16_t four = four_bytes(query + step * kPanelStep);
+        for (int j = 0; j < kVectors; ++j) sum[j] = vdotq_s32(sum[j], four, vld1q_s8(panel + 16 * j));
+    }
+    for (int j = 0; j < kVectors; ++j) vst1q_s32(dots + 4 * j, sum[j]);
+}
+
 std::size_t filter(const Filter& f, std::int64_t begin, std::int64_t end, Survivor* out) {
     Survivor* const first = out;
     const int steps = f.width / kPanelStep;
@@ -83,6 +92,7 @@ const Kernels& neon_kernels() {
         k.query_levels = 127;
         k.query_offset = 0;
         k.filter = filter;
+        k.scores = scores_of_panels<panel_dots>;
         return k;
     }();
     return kernels;

@@ -33,20 +33,25 @@ struct Floats {
     }
 };
 
+void panel_dots(const std::uint8_t* query_bytes, int steps, const std::int8_t* panel, std::int32_t* dots) {
+    const auto* query = reinterpret_cast<const std::int8_t*>(query_bytes);
+    for (int row = 0; row < kPanelRows; ++row) dots[row] = 0;
+    for (int step = 0; step < steps; ++step, query += kPanelStep)
+        for (int row = 0; row < kPanelRows; ++row)
+            for (int i = 0; i < kPanelStep; ++i) dots[row] += query[i] * *panel++;
+}
+
 std::size_t filter(const Filter& f, std::int64_t begin, std::int64_t end, Survivor* out) {
     Survivor* const first = out;
     const std::int64_t panel_bytes = static_cast<std::int64_t>(f.width) * kPanelRows;
     for (int q = 0; q < f.n_queries; ++q) {
-        const auto* query = reinterpret_cast<const std::int8_t*>(f.queries) + static_cast<std::int64_t>(q) * f.width;
+        const std::uint8_t* query = f.queries + static_cast<std::int64_t>(q) * f.width;
         for (std::int64_t panel = begin; panel < end; ++panel) {
-            std::int32_t dot[kPanelRows] = {};
-            const std::int8_t* p = f.panels + panel * panel_bytes;
-            for (int k = 0; k < f.width; k += kPanelStep)
-                for (int row = 0; row < kPanelRows; ++row)
-                    for (int i = 0; i < kPanelStep; ++i) dot[row] += query[k + i] * *p++;
+            std::int32_t dots[kPanelRows];
+            panel_dots(query, f.width / kPanelStep, f.panels + panel * panel_bytes, dots);
             for (int row = 0; row < kPanelRows; ++row) {
                 const std::int64_t position = panel * kPanelRows + row;
-                if (dot[row] - f.penalties[position - begin * kPanelRows] >= f.thresholds[q])
+                if (dots[row] - f.penalties[position - begin * kPanelRows] >= f.thresholds[q])
                     *out++ = {q, static_cast<std::int32_t>(position)};
             }
         }
@@ -63,6 +68,7 @@ const Kernels& portable_kernels() {
         k.query_levels = 127;
         k.query_offset = 0;
         k.filter = filter;
+        k.scores = scores_of_panels<panel_dots>;
         return k;
     }();
     return kernels;

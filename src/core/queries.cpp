@@ -44,15 +44,24 @@ void leaf_distances(const Index& index, const Projected& projected, int n, std::
     }
 }
 
-void nearest_leaves(const float* distances, std::int64_t count, int n_leaves, std::vector<std::int32_t>& all,
+// The n_leaves nearest of `count` leaves, nearest first.
+void nearest_leaves(const float* distances, int count, int n_leaves, std::vector<float>& least, std::vector<std::int32_t>& near,
                     std::int32_t* out) {
-    if (n_leaves == 1) {
-        *out = static_cast<std::int32_t>(std::min_element(distances, distances + count) - distances);
-        return;
+    // Dealt out in turn to n_leaves hands, no leaf that is wanted is farther than all hands' nearest
+    // ones: a bound that leaves few to be sorted.
+    least.assign(distances, distances + n_leaves);
+    for (int start = n_leaves; start < count; start += n_leaves) {
+        const int dealt = std::min(n_leaves, count - start);
+        for (int i = 0; i < dealt; ++i) least[i] = std::min(least[i], distances[start + i]);
     }
-    all.resize(static_cast<std::size_t>(count));
-    std::iota(all.begin(), all.end(), 0);
-    std::partial_sort_copy(all.begin(), all.end(), out, out + n_leaves,
+    const float bound = *std::max_element(least.begin(), least.end());
+    near.resize(static_cast<std::size_t>(count));
+    int kept = 0;
+    for (int leaf = 0; leaf < count; ++leaf) {
+        near[kept] = leaf;
+        kept += !(distances[leaf] > bound);
+    }
+    std::partial_sort_copy(near.begin(), near.begin() + kept, out, out + n_leaves,
                            [&](std::int32_t a, std::int32_t b) { return distances[a] < distances[b]; });
 }
 
@@ -115,7 +124,7 @@ void prepare(const Index& index, const Rows& queries, std::int64_t first, std::i
     leaf_distances(index, projected, static_cast<int>(count), preparation.leaf_distances);
     for (int i = 0; i < count; ++i)
         nearest_leaves(preparation.leaf_distances.data() + static_cast<std::int64_t>(i) * filter.leaves.stride,
-                       filter.leaves.count(), out.n_leaves, preparation.leaves,
+                       static_cast<int>(filter.leaves.count()), out.n_leaves, preparation.least, preparation.leaves,
                        out.leaves.data() + (place + i) * out.n_leaves);
 }
 

@@ -19,7 +19,7 @@ struct FilterQueries {
     std::vector<std::uint8_t> fine;     // n x width of the filter
     std::vector<double> fine_squares;   // |s_q z^q|^2
     std::vector<double> fine_errors;    // e_q; not finite where the filter must not be used
-    std::vector<std::int8_t> coarse;
+    Aligned<std::int8_t> coarse;
     std::vector<double> coarse_errors;
     std::vector<double> lost;           // with shifts: lost(S', q)
     std::vector<std::int32_t> leaves;   // n x n_leaves: the nearest, nearest first
@@ -30,7 +30,7 @@ struct FilterQueries {
 // What one thread needs to prepare queries; reused from call to call.
 struct Preparation {
     Projected projected;
-    std::vector<float> leaf_distances;
+    std::vector<float> leaf_distances, least;
     std::vector<std::int32_t> leaves;
     std::vector<std::int64_t> ids;
     std::vector<std::uint64_t> shifted;  // images moved back, of any dtype

@@ -54,7 +54,7 @@ void search_all(const Index& index, const Request& request, Answer& answer, Job&
 template <class Pair>
 void search_filtered(const Index& index, const Request& request, Answer& answer, Job& job, const Watch& watch) {
     const std::int64_t n = request.queries.n;
-    const int n_leaves = seed_leaves(index, request.k), n_shifts = index.shifts() ? index.shifts()->count() : 1;
+    const int n_leaves = Seeds(index, request.k).leaves, n_shifts = index.shifts() ? index.shifts()->count() : 1;
     // A quarter of the memory for prepared queries, a quarter for preparing them, the rest to search.
     const std::int64_t quarter = std::max<std::int64_t>(request.working_memory / 4, 1);
     const std::int64_t part = std::min({n, kQueryPart, std::max<std::int64_t>(1, quarter / (FilterQueries::bytes_of_one(index, n_leaves) + 16))});
