@@ -24,6 +24,7 @@ namespace {
 using RowArray = nb::ndarray<nb::ro, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 using FloatVector = nb::ndarray<const float, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using FloatMatrix = nb::ndarray<const float, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+using ShortMatrix = nb::ndarray<const std::int16_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 using Groups = nb::ndarray<const std::int64_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 
 DType dtype_of(const RowArray& array) {
@@ -63,6 +64,12 @@ void check_signals(std::int64_t) {
 }
 
 // Keeps the arrays of the rows alive beside the index that points into them.
+bool is_of_bytes(const Projection& p, DType dtype, const std::string& metric) {
+    const float least = dtype == DType::i8 ? -128.0f : 0.0f, most = dtype == DType::i8 ? 127.0f : 255.0f;
+    return metric == "sqeuclidean" && (dtype == DType::u8 || dtype == DType::i8) &&
+           std::all_of(p.mean.begin(), p.mean.end(), [=](float x) { return least <= x && x <= most; });
+}
+
 class PyIndex {
 public:
     PyIndex(RowArray rows, const std::string& metric, const std::string& cpu, std::unique_ptr<Projection> projection,
@@ -73,6 +80,8 @@ public:
         require(!shifts || shifts->height * shifts->width * shifts->channels == static_cast<std::int64_t>(view.d),
                 "rows must be images of the frame");
         require(!projection || projection->mean.size() == rows_.shape(1), "the projection is of rows of another width");
+        require(!projection || projection->pairs.empty() || is_of_bytes(*projection, view.dtype, metric),
+                "a basis of integers is of bytes and sqeuclidean");
         const nb::gil_scoped_release release;
         index_ = std::make_unique<Index>(kernels_named(cpu), metric_named(metric), view, std::move(projection),
                                          n_threads, check_signals, std::move(shifts));
@@ -146,9 +155,30 @@ std::unique_ptr<Shifts> make_shifts(const std::vector<std::pair<int, int>>& list
     return shifts;
 }
 
+// A basis of integers, of which column j counts in steps[j]. Products with bytes must not leave 32 bits.
+void take_integers(const ShortMatrix& basis, const FloatVector& steps, Projection& p) {
+    const std::int64_t d = static_cast<std::int64_t>(basis.shape(0)), words = (d + 1) / 2;
+    const auto entry = [&](std::int64_t k, int j) -> std::int32_t { return k < d ? basis.data()[k * p.stride + j] : 0; };
+    require(steps.shape(0) == basis.shape(1), "one step a column");
+    p.steps.assign(steps.data(), steps.data() + p.stride);
+    p.pairs.resize(static_cast<std::size_t>(words) * p.stride);
+    p.mean_sums.resize(static_cast<std::size_t>(p.stride));
+    for (int j = 0; j < p.stride; ++j) {
+        std::int64_t size = 0, mean_sum = 0;
+        for (std::int64_t k = 0; k < d; ++k) {
+            size += std::abs(entry(k, j));
+            mean_sum += static_cast<std::int64_t>(p.mean[static_cast<std::size_t>(k)]) * entry(k, j);
+        }
+        require(size * 255 <= std::numeric_limits<std::int32_t>::max(), "products of a column leave 32 bits");
+        p.mean_sums[j] = static_cast<std::int32_t>(mean_sum);
+        for (std::int64_t k = 0; k < words; ++k) p.pairs[basis_place(k, j, words)] = pair_of(entry(2 * k, j), entry(2 * k + 1, j));
+    }
+}
+
 Projection make_projection(FloatVector mean, std::optional<FloatMatrix> basis, std::optional<FloatVector> residual,
                            int fine, int columns, float fine_scale, float coarse_scale0, float coarse_scale1,
-                           float residual_mean0, float residual_mean1) {
+                           float residual_mean0, float residual_mean1, std::optional<ShortMatrix> integer_basis,
+                           std::optional<FloatVector> steps) {
     Projection p;
     const std::size_t d = mean.shape(0);
     require(fine >= 1 && fine <= kMostFine && columns >= fine, "1 <= fine <= columns, fine at most 4096");
@@ -156,10 +186,17 @@ Projection make_projection(FloatVector mean, std::optional<FloatMatrix> basis, s
     p.mean.assign(mean.data(), mean.data() + d);
     p.fine = fine;
     p.columns = columns;
-    if (basis) {
-        p.stride = static_cast<int>(basis->shape(1));
-        require(basis->shape(0) == d && p.stride % kColumnStep == 0 && p.stride >= columns,
+    require(integer_basis.has_value() == steps.has_value() && !(basis && integer_basis), "one basis; steps for one of integers");
+    if (basis || integer_basis) {
+        p.stride = static_cast<int>(basis ? basis->shape(1) : integer_basis->shape(1));
+        require((basis ? basis->shape(0) : integer_basis->shape(0)) == d && p.stride % kColumnStep == 0 && p.stride >= columns,
                 "basis must be d x columns, columns padded to a multiple of 32");
+    }
+    if (integer_basis) {
+        const auto is_byte = [](float x) { return x >= -128 && x <= 255 && x == std::floor(x); };
+        require(std::all_of(p.mean.begin(), p.mean.end(), is_byte), "beside a basis of integers, the mean must be bytes");
+        take_integers(*integer_basis, *steps, p);
+    } else if (basis) {
         p.basis.resize(basis->size());
         for (std::size_t k = 0; k < d; ++k)
             for (int j = 0; j < p.stride; ++j)
@@ -222,7 +259,8 @@ NB_MODULE(_core, m) {
     nb::class_<Projection>(m, "Projection", "How an index bounds distances; see src/core/bounds.hpp.")
         .def(nb::new_(&make_projection), "mean"_a, "basis"_a.none(), "residual"_a.none(), nb::kw_only(), "fine"_a,
              "columns"_a, "fine_scale"_a, "coarse_scale0"_a = 1.0f, "coarse_scale1"_a = 1.0f,
-             "residual_mean0"_a = 0.0f, "residual_mean1"_a = 0.0f);
+             "residual_mean0"_a = 0.0f, "residual_mean1"_a = 0.0f, "integer_basis"_a.none() = nb::none(),
+             "steps"_a.none() = nb::none());
 
     nb::class_<PyIndex>(m, "Index", "Exact nearest rows of one array.")
         .def("__init__",

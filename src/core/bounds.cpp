@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <type_traits>
 
 namespace lookalike {
@@ -34,17 +35,15 @@ struct Residual {
     }
 };
 
-}  // namespace
+// How far a projection is off by rounding, as a multiple of the length of what is projected.
+struct Rounding {
+    double fine, coarse;
+};
 
-void project(const Kernels& kernels, const Projection& p, Metric metric, const Rows& rows,
-             const std::int64_t* which, int n, Projected& out) {
+Rounding project_floats(const Kernels& kernels, const Projection& p, Metric metric, const Rows& rows,
+                        const std::int64_t* which, int n, Projected& out) {
     const std::int64_t d = rows.d;
-    const std::size_t count = static_cast<std::size_t>(n);
-    out.centred.resize(count * d);
-    out.fine.resize(count * p.fine);
-    out.coarse.resize(count * p.columns);
-    out.fine_rounding.resize(count);
-    out.coarse_rounding.resize(count);
+    out.centred.resize(static_cast<std::size_t>(n) * d);
     for (int i = 0; i < n; ++i) {
         const std::int64_t row = which[i];
         double scale = 1;
@@ -52,33 +51,76 @@ void project(const Kernels& kernels, const Projection& p, Metric metric, const R
             const double square = square_of(kernels, rows, row);
             scale = square > 0 ? 1 / std::sqrt(square) : 0;
         }
+        float* const x = out.centred.data() + i * d;
         visit(rows.dtype, [&](auto type) {
             using T = decltype(type);
             centre(static_cast<const T*>(rows.data) + row * d, p.mean.data(), d,
-                   metric == Metric::cosine ? &scale : nullptr, out.centred.data() + i * d);
+                   metric == Metric::cosine ? &scale : nullptr, x);
         });
+        out.squares[i] = kernels.f32.dot(x, x, d);
     }
-
-    const bool identity = p.basis.empty(), both = p.columns > p.fine;
-    const int n_columns = p.stride;
-    if (!identity) {
-        out.columns.resize(count * n_columns);
-        kernels.project(out.centred.data(), n, d, p.basis.data(), n_columns, out.columns.data());
-    }
+    if (p.is_identity()) return {0, 0};
+    kernels.project(out.centred.data(), n, d, p.basis.data(), p.stride, out.columns.data());
     // A sum over blocks of k is off by at most `gamma` times the sum of its terms' sizes.
-    const double gamma = identity ? 0 : static_cast<double>(kProjectionBlock + d / kProjectionBlock + 4) * kUnit;
+    const double gamma = static_cast<double>(kProjectionBlock + d / kProjectionBlock + 4) * kUnit;
+    return {gamma * std::sqrt(p.fine), gamma * std::sqrt(p.columns)};
+}
+
+// All sums are exact.
+template <class T>
+Rounding project_bytes(const Kernels& kernels, const Projection& p, const T* rows, std::int64_t d,
+                       const std::int64_t* which, int n, Projected& out) {
+    const std::int64_t words = (d + 1) / 2;
+    const std::vector<T> mean(p.mean.begin(), p.mean.end());
+    std::vector<std::int16_t> wide(static_cast<std::size_t>(2 * words));  // ends in a 0 where d is odd
+    out.pairs.resize(static_cast<std::size_t>(n) * words);
+    out.sums.resize(static_cast<std::size_t>(n) * p.stride);
     for (int i = 0; i < n; ++i) {
-        const float* x = out.centred.data() + i * d;
-        const float* u = identity ? x : out.columns.data() + static_cast<std::int64_t>(i) * n_columns;
+        const T* const row = rows + which[i] * d;
+        std::copy(row, row + d, wide.begin());
+        std::memcpy(out.pairs.data() + i * words, wide.data(), wide.size() * sizeof wide[0]);
+        out.squares[i] = static_cast<double>(distances_of<T>(kernels).squared(row, mean.data(), d));
+    }
+    kernels.project_pairs(out.pairs.data(), n, words, p.pairs.data(), p.stride, out.sums.data());
+    for (int i = 0; i < n; ++i) {
+        const std::size_t begin = static_cast<std::size_t>(i) * p.stride;
+        for (int j = 0; j < p.stride; ++j)
+            out.columns[begin + j] = static_cast<float>(out.sums[begin + j] - p.mean_sums[j]) * p.steps[j];
+    }
+    return {3 * kUnit, 3 * kUnit};
+}
+
+}  // namespace
+
+void project(const Kernels& kernels, const Projection& p, Metric metric, const Rows& rows,
+             const std::int64_t* which, int n, Projected& out) {
+    const std::int64_t d = rows.d;
+    const std::size_t count = static_cast<std::size_t>(n);
+    const bool both = p.columns > p.fine;
+    out.columns.resize(p.is_identity() ? 0 : count * p.stride);
+    out.squares.resize(count);
+    out.fine.resize(count * p.fine);
+    out.coarse.resize(count * p.columns);
+    out.fine_rounding.resize(count);
+    out.coarse_rounding.resize(count);
+    Rounding rounding{};
+    if (p.pairs.empty())
+        rounding = project_floats(kernels, p, metric, rows, which, n, out);
+    else if (rows.dtype == DType::u8)
+        rounding = project_bytes(kernels, p, static_cast<const std::uint8_t*>(rows.data), d, which, n, out);
+    else
+        rounding = project_bytes(kernels, p, static_cast<const std::int8_t*>(rows.data), d, which, n, out);
+    for (int i = 0; i < n; ++i) {
+        const float* u = p.is_identity() ? out.centred.data() + i * d : out.columns.data() + static_cast<std::int64_t>(i) * p.stride;
         float* fine = out.fine.data() + static_cast<std::int64_t>(i) * p.fine;
-        const double whole = kernels.f32.dot(x, x, d), length = std::sqrt(whole);
+        const double whole = out.squares[i], length = std::sqrt(whole);
         const double head = kernels.f32.dot(u, u, p.fine);
         std::copy(u, u + p.fine, fine);
         float* const coarse = both ? out.coarse.data() + static_cast<std::int64_t>(i) * p.columns : nullptr;
         if (both) std::copy(u, u + p.columns, coarse);
         const double own = 8 * kUnit * length;  // of centring and of the sums below
-        double fine_rounding = gamma * length * std::sqrt(p.fine);
-        double coarse_rounding = gamma * length * std::sqrt(p.columns);
+        double fine_rounding = rounding.fine * length;
+        double coarse_rounding = rounding.coarse * length;
         if (!p.residual.empty()) {
             const Residual after_fine(whole, head, fine_rounding);
             for (int j = 0; j < p.fine; ++j) fine[j] += (static_cast<float>(after_fine.norm) - p.residual_mean[0]) * p.residual[j];

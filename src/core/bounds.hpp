@@ -48,7 +48,11 @@ struct Rows {
 // Chosen in Python from a sample of the rows.
 struct Projection {
     std::vector<float> mean;      // d
-    Aligned<float> basis;         // d x stride at basis_place, or empty: W is the identity
+    Aligned<float> basis;         // d x stride at basis_place, or empty
+    // Of bytes: a basis of 16-bit integers, of which column j counts in steps; then `mean` is whole too.
+    Aligned<std::int32_t> pairs;           // (d + 1) / 2 x stride at basis_place, as pair_of, or empty
+    std::vector<float> steps;              // stride
+    std::vector<std::int32_t> mean_sums;   // stride: the mean's own products with the columns
     std::vector<float> residual;  // columns: v in the first `fine`, w in the others; zeros: no residual
     // Taken from residual norms r_a and r_c: distances stay, coordinates get smaller.
     float residual_mean[2] = {0, 0};
@@ -58,11 +62,16 @@ struct Projection {
     // Steps are floats: the very numbers that quantisation multiplies with.
     float fine_scale = 1;         // one step of z
     float coarse_scale[2] = {1, 1};  // one step of u[0:a], of u[a:c] + r_c w
+
+    bool is_identity() const { return basis.empty() && pairs.empty(); }
 };
 
 // One thread's projections of a few rows, before they are quantised.
 struct Projected {
-    std::vector<float> centred;         // n x d
+    std::vector<float> centred;         // n x d, or
+    std::vector<std::int32_t> pairs;    // n x (d + 1) / 2
+    std::vector<std::int32_t> sums;     // n x stride: of integers
+    std::vector<double> squares;        // n: |x|^2, centred
     std::vector<float> columns;         // n x stride: W'x
     std::vector<float> fine;            // n x a: z of the fine bound
     std::vector<float> coarse;          // n x c: z of the coarse bound

@@ -168,7 +168,9 @@ std::size_t Index::bytes() const {
     std::size_t total = size(filter_.panels) + size(filter_.penalties) + size(filter_.coarse) +
                         size(filter_.coarse_errors) + size(filter_.order) + size(filter_.leaves.centroids) +
                         size(filter_.leaves.half_squares) + size(squares_) + edge_ink_.bytes();
-    if (projection_) total += size(projection_->basis) + size(projection_->mean) + size(projection_->residual);
+    if (projection_)
+        total += size(projection_->basis) + size(projection_->pairs) + size(projection_->steps) + size(projection_->mean_sums) +
+                 size(projection_->mean) + size(projection_->residual);
     return total;
 }
 

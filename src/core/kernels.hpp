@@ -91,6 +91,10 @@ struct Kernels {
     // columns, a multiple of kColumnStep; basis[k][j] stands at basis_place(k, j, d). Sums run over
     // blocks of kProjectionBlock values of k.
     void (*project)(const float* rows, int n_rows, std::int64_t d, const float* basis, int n_columns, float* out);
+    // The same of integers, two values of k in a word as `pair_of` has them; d counts words, and sums
+    // are exact where they stay within 32 bits.
+    void (*project_pairs)(const std::int32_t* rows, int n_rows, std::int64_t d, const std::int32_t* basis, int n_columns,
+                          std::int32_t* out);
     // Rounds to whole steps within +-levels; returns the sum of the squared errors, which is NaN
     // or infinite where a value is.
     double (*quantise)(const float* values, int n, float step, float levels, std::int8_t* out);
@@ -114,6 +118,11 @@ constexpr int kColumnStep = 32;  // two of the widest vectors
 // rows beside each other would lie a power of two apart, and few of them fit the cache at once.
 constexpr std::int64_t basis_place(std::int64_t k, int j, std::int64_t d) {
     return (j / kColumnStep * d + k) * kColumnStep + j % kColumnStep;
+}
+
+// Two 16-bit values, the first in the lower half.
+constexpr std::int32_t pair_of(std::int32_t first, std::int32_t second) {
+    return static_cast<std::int32_t>(static_cast<std::uint32_t>(second) << 16 | (static_cast<std::uint32_t>(first) & 0xffff));
 }
 
 template <class T> const auto& distances_of(const Kernels& kernels);

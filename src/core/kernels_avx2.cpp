@@ -16,6 +16,8 @@ namespace lookalike {
 namespace {
 
 struct Floats {
+    using Word = float;
+    using Sum = float;
     static constexpr int width = 8;
     __m256 value;
     static Floats broadcast(float x) { return {_mm256_set1_ps(x)}; }
@@ -24,6 +26,20 @@ struct Floats {
     static Floats add(Floats a, Floats b) { return {_mm256_add_ps(a.value, b.value)}; }
     static Floats multiply_add(Floats a, Floats b, Floats c) {
         return {_mm256_fmadd_ps(a.value, b.value, c.value)};
+    }
+};
+
+struct Pairs {
+    using Word = std::int32_t;  // two 16-bit values
+    using Sum = std::int32_t;
+    static constexpr int width = 8;
+    __m256i value;
+    static Pairs broadcast(Word x) { return {_mm256_set1_epi32(x)}; }
+    static Pairs load(const Word* p) { return {_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p))}; }
+    static void store(Sum* p, Pairs v) { _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), v.value); }
+    static Pairs add(Pairs a, Pairs b) { return {_mm256_add_epi32(a.value, b.value)}; }
+    static Pairs multiply_add(Pairs a, Pairs b, Pairs c) {
+        return {_mm256_add_epi32(c.value, _mm256_madd_epi16(a.value, b.value))};
     }
 };
 
@@ -130,7 +146,7 @@ std::size_t filter(const Filter& f, std::int64_t begin, std::int64_t end, Surviv
 
 const Kernels& avx2_kernels() {
     static const Kernels kernels = [] {
-        Kernels k = common_kernels<Floats, 6, coarse_distance>();
+        Kernels k = common_kernels<Floats, Pairs, 6, coarse_distance>();
         k.name = "avx2";
         k.query_levels = 63;
         k.query_offset = 64;

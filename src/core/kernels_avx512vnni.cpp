@@ -29,7 +29,23 @@
 namespace lookalike {
 namespace {
 
+// sum += the products of four bytes, or of two words, in each lane. GCC (12, 13) spills half of a
+// tile's sums if it is told by the intrinsics, which takes three times as long.
+#if defined(__GNUC__) && !defined(__clang__) && !defined(LOOKALIKE_EMULATE_AVX512)
+inline void add_products(__m512i& sum, __m512i queries, __m512i rows) {
+    asm("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(queries), "v"(rows));
+}
+inline void add_word_products(__m512i& sum, __m512i a, __m512i b) {
+    asm("vpdpwssd %2, %1, %0" : "+v"(sum) : "v"(a), "v"(b));
+}
+#else
+inline void add_products(__m512i& sum, __m512i queries, __m512i rows) { sum = _mm512_dpbusd_epi32(sum, queries, rows); }
+inline void add_word_products(__m512i& sum, __m512i a, __m512i b) { sum = _mm512_dpwssd_epi32(sum, a, b); }
+#endif
+
 struct Floats {
+    using Word = float;
+    using Sum = float;
     static constexpr int width = 16;
     __m512 value;
     static Floats broadcast(float x) { return {_mm512_set1_ps(x)}; }
@@ -38,6 +54,21 @@ struct Floats {
     static Floats add(Floats a, Floats b) { return {_mm512_add_ps(a.value, b.value)}; }
     static Floats multiply_add(Floats a, Floats b, Floats c) {
         return {_mm512_fmadd_ps(a.value, b.value, c.value)};
+    }
+};
+
+struct Pairs {
+    using Word = std::int32_t;  // two 16-bit values
+    using Sum = std::int32_t;
+    static constexpr int width = 16;
+    __m512i value;
+    static Pairs broadcast(Word x) { return {_mm512_set1_epi32(x)}; }
+    static Pairs load(const Word* p) { return {_mm512_loadu_si512(p)}; }
+    static void store(Sum* p, Pairs v) { _mm512_storeu_si512(p, v.value); }
+    static Pairs add(Pairs a, Pairs b) { return {_mm512_add_epi32(a.value, b.value)}; }
+    static Pairs multiply_add(Pairs a, Pairs b, Pairs c) {
+        add_word_products(c.value, a.value, b.value);
+        return c;
     }
 };
 
@@ -53,55 +84,63 @@ inline std::int32_t total(__m512i lanes) {
 struct Squares {
     __m512i low = _mm512_setzero_si512(), high = _mm512_setzero_si512();
 
-    void add(const std::uint8_t* a, const std::uint8_t* b) {
-        const __m512i x = _mm512_loadu_si512(a), y = _mm512_loadu_si512(b);
+    void add(__m512i x, __m512i y) {
         const __m512i difference = _mm512_or_si512(_mm512_subs_epu8(x, y), _mm512_subs_epu8(y, x));
         const __m512i even = _mm512_unpacklo_epi8(difference, _mm512_setzero_si512());
         const __m512i odd = _mm512_unpackhi_epi8(difference, _mm512_setzero_si512());
-        low = _mm512_dpwssd_epi32(low, even, even);
-        high = _mm512_dpwssd_epi32(high, odd, odd);
+        add_word_products(low, even, even);
+        add_word_products(high, odd, odd);
     }
 };
+
+inline __m512i load(const std::uint8_t* p) { return _mm512_loadu_si512(p); }
+
+// From its byte n on, a mask of the last n of 64 bytes.
+struct LastBytes {
+    std::uint8_t bytes[128] = {};
+    constexpr LastBytes() {
+        for (int i = 64; i < 128; ++i) bytes[i] = 255;
+    }
+};
+constexpr LastBytes kLastBytes;
 
 std::int64_t squared_unsigned(const std::uint8_t* a, const std::uint8_t* b, std::int64_t d) {
     std::int64_t squares = 0, i = 0;
     for (std::int64_t start = 0; start < d; start += kByteChunk) {
         const std::int64_t stop = smaller(d, start + kByteChunk);
         Squares sum;
-        for (; i + 64 <= stop; i += 64) sum.add(a + i, b + i);
-        if (i < stop) {
+        for (; i + 64 <= stop; i += 64) sum.add(load(a + i), load(b + i));
+        if (i < stop && d >= 64) {  // the last 64 again, without those that were added
+            const __m512i unseen = load(kLastBytes.bytes + (stop - i));
+            sum.add(_mm512_and_si512(load(a + stop - 64), unseen), _mm512_and_si512(load(b + stop - 64), unseen));
+        } else if (i < stop) {
             std::uint8_t x[64] = {}, y[64] = {};
             std::memcpy(x, a + i, static_cast<std::size_t>(stop - i));
             std::memcpy(y, b + i, static_cast<std::size_t>(stop - i));
-            sum.add(x, y);
-            i = stop;
+            sum.add(load(x), load(y));
         }
+        i = stop;
         squares += total(_mm512_add_epi32(sum.low, sum.high));
     }
     return squares;
 }
 
-// Sums of squared differences of 16 coordinates a step, in sixteen lanes.
-inline __m512i coarse_lanes(const std::int8_t* a, const std::int8_t* b, int steps) {
+std::int32_t coarse(const std::int8_t* a, const std::int8_t* b, int steps) {
     __m512i sum = _mm512_setzero_si512();
     int i = 0;
     for (; i + 2 <= steps; i += 2, a += 2 * kCoarseStep, b += 2 * kCoarseStep) {
         const __m512i x = _mm512_cvtepi8_epi16(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(a)));
         const __m512i y = _mm512_cvtepi8_epi16(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(b)));
         const __m512i difference = _mm512_sub_epi16(x, y);
-        sum = _mm512_dpwssd_epi32(sum, difference, difference);
+        add_word_products(sum, difference, difference);
     }
     if (i < steps) {
         const __m256i x = _mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(a)));
         const __m256i y = _mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(b)));
         const __m512i difference = _mm512_inserti64x4(_mm512_setzero_si512(), _mm256_sub_epi16(x, y), 0);
-        sum = _mm512_dpwssd_epi32(sum, difference, difference);
+        add_word_products(sum, difference, difference);
     }
-    return sum;
-}
-
-std::int32_t coarse(const std::int8_t* a, const std::int8_t* b, int steps) {
-    return total(coarse_lanes(a, b, steps));
+    return total(sum);
 }
 
 // A pair's row and query, and sixteen lanes of its coarse distance.
@@ -122,7 +161,9 @@ struct CoarsePair {
         const __m512i x = _mm512_loadu_si512(query + i), y = _mm512_loadu_si512(row + i);
         const __m512i difference = _mm512_sub_epi8(_mm512_max_epi8(x, y), _mm512_min_epi8(x, y));  // may wrap: unsigned
         const __m512i even = _mm512_unpacklo_epi8(difference, zero), odd = _mm512_unpackhi_epi8(difference, zero);
-        const __m512i squares = _mm512_dpwssd_epi32(_mm512_dpwssd_epi32(above, even, even), odd, odd);
+        __m512i squares = above;
+        add_word_products(squares, even, even);
+        add_word_products(squares, odd, odd);
         sum = _mm512_fmadd_ps(_mm512_sub_ps(_mm512_castsi512_ps(squares), _mm512_castsi512_ps(above)), scales, sum);
     }
 };
@@ -163,16 +204,6 @@ std::size_t coarse_filter(const CoarseFilter& filter, Survivor* pairs, std::size
         for (std::size_t i = 0; i < smaller(kBatch, count - start); ++i) kept = keep(f, own[i], found[i], pairs, squares, kept);
     }
     return kept;
-}
-
-// sum += the products of four bytes in each lane. GCC (12, 13) spills half of the tile's sums if
-// it is told by the intrinsic, which takes three times as long.
-inline void add_products(__m512i& sum, __m512i queries, __m512i rows) {
-#if defined(__GNUC__) && !defined(__clang__) && !defined(LOOKALIKE_EMULATE_AVX512)
-    asm("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(queries), "v"(rows));
-#else
-    sum = _mm512_dpbusd_epi32(sum, queries, rows);
-#endif
 }
 
 // The four panels of a group. Named members, here and in the tile: GCC leaves an array of vectors
@@ -312,7 +343,7 @@ std::size_t filter(const Filter& f, std::int64_t begin, std::int64_t end, Surviv
 
 const Kernels& avx512vnni_kernels() {
     static const Kernels kernels = [] {
-        Kernels k = common_kernels<Floats, 12>();
+        Kernels k = common_kernels<Floats, Pairs, 12>();
         k.name = "avx512vnni";
         k.query_levels = 127;
         k.query_offset = 128;

@@ -189,12 +189,12 @@ std::size_t scores_of_panels(const Filter& f, int query, std::int64_t begin, std
     return count;
 }
 
-// V holds V::width floats. A tile of Rows x 2 vectors stays in registers along one block of k.
+// V holds V::width words, or sums. A tile of Rows x 2 vectors stays in registers along one block of k.
 template <class V, int Rows>
-void project_tile(const float* rows, std::int64_t d, std::int64_t first, std::int64_t last,
-                  const float* basis, float* out, int out_stride) {
+void project_tile(const typename V::Word* rows, std::int64_t d, std::int64_t first, std::int64_t last,
+                  const typename V::Word* basis, typename V::Sum* out, int out_stride) {
     V sum[Rows][2];
-    for (int r = 0; r < Rows; ++r) sum[r][0] = sum[r][1] = V::broadcast(0.0f);
+    for (int r = 0; r < Rows; ++r) sum[r][0] = sum[r][1] = V::broadcast(0);
     for (std::int64_t k = first; k < last; ++k) {
         const V low = V::load(basis + k * kColumnStep), high = V::load(basis + k * kColumnStep + V::width);
         for (int r = 0; r < Rows; ++r) {
@@ -204,7 +204,7 @@ void project_tile(const float* rows, std::int64_t d, std::int64_t first, std::in
         }
     }
     for (int r = 0; r < Rows; ++r) {
-        float* o = out + static_cast<std::int64_t>(r) * out_stride;
+        auto* o = out + static_cast<std::int64_t>(r) * out_stride;
         if (first > 0) {
             sum[r][0] = V::add(sum[r][0], V::load(o));
             sum[r][1] = V::add(sum[r][1], V::load(o + V::width));
@@ -217,12 +217,13 @@ void project_tile(const float* rows, std::int64_t d, std::int64_t first, std::in
 // Blocks of k keep the rounding error small, and a block's columns of one tile in the cache
 // while all rows pass over them.
 template <class V, int Rows>
-void project(const float* rows, int n_rows, std::int64_t d, const float* basis, int n_columns, float* out) {
+void project(const typename V::Word* rows, int n_rows, std::int64_t d, const typename V::Word* basis, int n_columns,
+             typename V::Sum* out) {
     for (std::int64_t first = 0; first < d; first += kProjectionBlock) {
         const std::int64_t last = smaller(d, first + kProjectionBlock);
         for (int column = 0; column < n_columns; column += 2 * V::width) {
-            const float* const own = basis + basis_place(0, column, d);
-            float* o = out + column;
+            const auto* const own = basis + basis_place(0, column, d);
+            auto* o = out + column;
             int i = 0;
             for (; i + Rows <= n_rows; i += Rows)
                 project_tile<V, Rows>(rows + i * d, d, first, last, own, o + static_cast<std::int64_t>(i) * n_columns, n_columns);
@@ -235,35 +236,39 @@ void project(const float* rows, int n_rows, std::int64_t d, const float* basis, 
 // Adding and taking away 1.5 * 2^23 rounds a small float to the nearest whole number.
 constexpr float kRounder = 12582912.0f;
 
-double quantise(const float* values, int n, float step, float levels, std::int8_t* out) {
-    constexpr int kWidth = 16;
+constexpr int kQuantiseWidth = 16;
+
+// A function of its own, into which a constant count is propagated.
+inline void quantise_some(const float* values, int count, float step, float levels, std::int8_t* out, float* errors) {
     const float inverse = 1 / step;
-    float errors[kWidth] = {};
-    for (int start = 0; start < n; start += kWidth) {
-        float z[kWidth] = {}, whole[kWidth];
-        const int count = smaller(kWidth, n - start);
-        for (int i = 0; i < count; ++i) z[i] = values[start + i];
-        for (int i = 0; i < kWidth; ++i) {
-            float q = z[i] * inverse;
-            q = q < levels ? q : levels;  // NaN becomes `levels`, and its error NaN
-            q = q > -levels ? q : -levels;
-            whole[i] = (q + kRounder) - kRounder;
-            const float error = z[i] - whole[i] * step;
-            errors[i] += error * error;
-        }
-        for (int i = 0; i < count; ++i) out[start + i] = static_cast<std::int8_t>(static_cast<std::int32_t>(whole[i]));
+    for (int i = 0; i < count; ++i) {
+        float q = values[i] * inverse;
+        q = q < levels ? q : levels;  // NaN becomes `levels`, and its error NaN
+        q = q > -levels ? q : -levels;
+        const float whole = (q + kRounder) - kRounder;
+        const float error = values[i] - whole * step;
+        errors[i] += error * error;
+        out[i] = static_cast<std::int8_t>(static_cast<std::int32_t>(whole));
     }
+}
+
+double quantise(const float* values, int n, float step, float levels, std::int8_t* out) {
+    float errors[kQuantiseWidth] = {};
+    int i = 0;
+    for (; i + kQuantiseWidth <= n; i += kQuantiseWidth) quantise_some(values + i, kQuantiseWidth, step, levels, out + i, errors);
+    quantise_some(values + i, n - i, step, levels, out + i, errors);
     double total = 0;
     for (const float error : errors) total += static_cast<double>(error);
     return total;
 }
 
 // What all tables have in common; the including file fills in the rest.
-template <class V, int Rows, CoarseDistance distance = plain_coarse_distance> Kernels common_kernels() {
+template <class Floats, class Pairs, int Rows, CoarseDistance distance = plain_coarse_distance> Kernels common_kernels() {
     Kernels kernels{};
     kernels.coarse_filter = coarse_filter<distance>;
     kernels.coarse = coarse_squared;
-    kernels.project = project<V, Rows>;
+    kernels.project = project<Floats, Rows>;
+    kernels.project_pairs = project<Pairs, Rows>;
     kernels.quantise = quantise;
     kernels.u8 = {squared_bytes<std::uint8_t>, dot_bytes<std::uint8_t>, manhattan_bytes<std::uint8_t>};
     kernels.i8 = {squared_bytes<std::int8_t>, dot_bytes<std::int8_t>, manhattan_bytes<std::int8_t>};

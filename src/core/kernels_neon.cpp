@@ -14,6 +14,8 @@ namespace lookalike {
 namespace {
 
 struct Floats {
+    using Word = float;
+    using Sum = float;
     static constexpr int width = 4;
     float32x4_t value;
     static Floats broadcast(float x) { return {vdupq_n_f32(x)}; }
@@ -22,6 +24,22 @@ struct Floats {
     static Floats add(Floats a, Floats b) { return {vaddq_f32(a.value, b.value)}; }
     static Floats multiply_add(Floats a, Floats b, Floats c) {
         return {vfmaq_f32(c.value, a.value, b.value)};
+    }
+};
+
+struct Pairs {
+    using Word = std::int32_t;  // two 16-bit values
+    using Sum = std::int32_t;
+    static constexpr int width = 4;
+    int32x4_t value;
+    static Pairs broadcast(Word x) { return {vdupq_n_s32(x)}; }
+    static Pairs load(const Word* p) { return {vld1q_s32(p)}; }
+    static void store(Sum* p, Pairs v) { vst1q_s32(p, v.value); }
+    static Pairs add(Pairs a, Pairs b) { return {vaddq_s32(a.value, b.value)}; }
+    static Pairs multiply_add(Pairs a, Pairs b, Pairs c) {
+        const int16x8_t x = vreinterpretq_s16_s32(a.value), y = vreinterpretq_s16_s32(b.value);
+        const int32x4_t low = vmull_s16(vget_low_s16(x), vget_low_s16(y)), high = vmull_high_s16(x, y);
+        return {vaddq_s32(c.value, vpaddq_s32(low, high))};
     }
 };
 
@@ -87,7 +105,7 @@ std::size_t filter(const Filter& f, std::int64_t begin, std::int64_t end, Surviv
 
 const Kernels& neon_kernels() {
     static const Kernels kernels = [] {
-        Kernels k = common_kernels<Floats, 6>();
+        Kernels k = common_kernels<Floats, Pairs, 6>();
         k.name = "neon";
         k.query_levels = 127;
         k.query_offset = 0;

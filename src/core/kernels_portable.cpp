@@ -5,6 +5,8 @@ namespace lookalike {
 namespace {
 
 struct Floats {
+    using Word = float;
+    using Sum = float;
     static constexpr int width = 8;
     float value[width];
 
@@ -29,6 +31,39 @@ struct Floats {
     static Floats multiply_add(const Floats& a, const Floats& b, const Floats& c) {
         Floats v;
         for (int i = 0; i < width; ++i) v.value[i] = a.value[i] * b.value[i] + c.value[i];
+        return v;
+    }
+};
+
+struct Pairs {
+    using Word = std::int32_t;  // two 16-bit values
+    using Sum = std::int32_t;
+    static constexpr int width = 8;
+    std::int32_t value[width];
+
+    static Pairs broadcast(Word x) {
+        Pairs v;
+        for (std::int32_t& value : v.value) value = x;
+        return v;
+    }
+    static Pairs load(const Word* p) {
+        Pairs v;
+        for (int i = 0; i < width; ++i) v.value[i] = p[i];
+        return v;
+    }
+    static void store(Sum* p, const Pairs& v) {
+        for (int i = 0; i < width; ++i) p[i] = v.value[i];
+    }
+    static Pairs add(const Pairs& a, const Pairs& b) {
+        Pairs v;
+        for (int i = 0; i < width; ++i) v.value[i] = a.value[i] + b.value[i];
+        return v;
+    }
+    static std::int32_t first(Word x) { return static_cast<std::int16_t>(x); }
+    static Pairs multiply_add(const Pairs& a, const Pairs& b, const Pairs& c) {
+        Pairs v;
+        for (int i = 0; i < width; ++i)
+            v.value[i] = c.value[i] + first(a.value[i]) * first(b.value[i]) + (a.value[i] >> 16) * (b.value[i] >> 16);
         return v;
     }
 };
@@ -63,7 +98,7 @@ std::size_t filter(const Filter& f, std::int64_t begin, std::int64_t end, Surviv
 
 const Kernels& portable_kernels() {
     static const Kernels kernels = [] {
-        Kernels k = common_kernels<Floats, 2>();
+        Kernels k = common_kernels<Floats, Pairs, 2>();
         k.name = "portable";
         k.query_levels = 127;
         k.query_offset = 0;

@@ -51,6 +51,14 @@ class Projection:
         coarse_scale1: float = 1.0,
         residual_mean0: float = 0.0,
         residual_mean1: float = 0.0,
+        integer_basis: Annotated[
+            NDArray[numpy.int16], dict(shape=(None, None), order="C", device="cpu", writable=False)
+        ]
+        | None = None,
+        steps: Annotated[
+            NDArray[numpy.float32], dict(shape=(None,), order="C", device="cpu", writable=False)
+        ]
+        | None = None,
     ) -> None: ...
 
 class Index:

@@ -196,6 +196,36 @@ void check_project(const Kernels& kernels) {
             }
 }
 
+void check_project_pairs(const Kernels& kernels) {
+    for (const std::int64_t d : {1, 15, 128, 129, 350})
+        for (const int n_rows : {1, 3, 4, 6, 13})
+            for (const int columns : {kColumnStep, 3 * kColumnStep}) {
+                const auto word = [](int most) {
+                    const auto one = [=] { return static_cast<int>(random_bits() % static_cast<unsigned>(2 * most + 1)) - most; };
+                    const int first = one();
+                    return pair_of(first, one());
+                };
+                std::vector<std::int32_t> rows(static_cast<std::size_t>(n_rows * d)), basis(static_cast<std::size_t>(d * columns));
+                for (auto& w : rows) w = word(255);
+                for (auto& w : basis) w = word(32767 / 4);  // so that no sum leaves 32 bits
+                std::vector<std::int32_t> out(static_cast<std::size_t>(n_rows * columns));
+                kernels.project_pairs(rows.data(), n_rows, d, basis.data(), columns, out.data());
+                bool right = true;
+                for (int i = 0; i < n_rows; ++i)
+                    for (int j = 0; j < columns; ++j) {
+                        std::int64_t sum = 0;
+                        for (std::int64_t k = 0; k < d; ++k) {
+                            std::int16_t a[2], b[2];
+                            std::memcpy(a, &rows[i * d + k], sizeof a);
+                            std::memcpy(b, &basis[basis_place(k, j, d)], sizeof b);
+                            sum += a[0] * b[0] + a[1] * b[1];
+                        }
+                        right &= out[i * columns + j] == sum;
+                    }
+                CHECK(right);
+            }
+}
+
 }  // namespace
 
 int main() {
@@ -211,6 +241,7 @@ int main() {
         check_filter(*kernels);
         check_coarse(*kernels);
         check_project(*kernels);
+        check_project_pairs(*kernels);
     }
     return report();
 }

@@ -28,6 +28,8 @@ MOST_AXES = 128
 MOST_FINE = 4096
 FINE_WIDTHS = (16, 24, 32, 40, 48, 56, 64, 80)
 COARSE_WIDTHS = (64, 96, MOST_AXES)
+# Rows of more bytes are projected as floats: sums of their products would leave 32 bits.
+MOST_BYTES = 2**20
 
 
 class Costs(NamedTuple):
@@ -81,12 +83,15 @@ def choose_projection(
     rng = np.random.default_rng(random_state)
     size = min(n, SAMPLE_ROWS, max(FEWEST_SAMPLE_ROWS, SAMPLE_VALUES // d))
     sample = rows[np.sort(rng.choice(n, size, replace=False, shuffle=False))]
+    of_bytes = rows.dtype in (np.uint8, np.int8) and metric == "sqeuclidean" and d < MOST_BYTES
     sample = sample.astype(np.float64 if rows.dtype == np.float64 else np.float32, copy=False)
     with np.errstate(over="ignore", invalid="ignore"):
         if metric == "cosine":
             lengths = np.linalg.norm(sample, axis=1, keepdims=True)
             sample /= np.where(lengths > 0, lengths, 1)
         mean = sample.mean(axis=0).astype(np.float32)
+        if of_bytes:
+            mean = np.rint(mean)
         sample -= mean
         centred = sample.astype(np.float32, copy=False)
         largest = max(float(centred.max()), -float(centred.min()))
@@ -98,7 +103,7 @@ def choose_projection(
         axes = principal_axes(centred, rng)
         costs = COSTS.get(cpu_path, SLOW_FILTER)
         widths = choose_widths(centred, axes, d * rows.itemsize, n, costs)
-        return make_projection(centred, mean, axes, *widths, rng) if widths else None
+        return make_projection(centred, mean, axes, *widths, rng, of_bytes) if widths else None
 
 
 def principal_axes(centred: Floats, rng: np.random.Generator) -> Floats:
@@ -216,6 +221,7 @@ def make_projection(
     fine: int,
     coarse: int,
     rng: np.random.Generator,
+    of_bytes: bool,
 ) -> _core.Projection:
     """Rotate the axes so that one step quantises all coordinates well, and fit the steps.
 
@@ -234,11 +240,13 @@ def make_projection(
         first = start - (start > 0)  # the fine block took one axis fewer than it has coordinates
         blocks.append(axes[:, first : first + size - 1] @ rotation[:-1])
         residual[start:stop] = rotation[-1]
-    basis = np.concatenate(blocks, axis=1)
+    basis = np.concatenate(blocks, axis=1).astype(np.float64)
+    if of_bytes:
+        integers, steps = whole_steps(basis)
+        basis = integers * steps
     # The bound needs a spectral norm of at most 1, in spite of all rounding so far.
-    exact = basis.astype(np.float64)
-    largest = np.linalg.eigvalsh(exact.T @ exact)[-1]
-    basis = (exact / np.sqrt(max(1.0, largest)) * (1 - 1e-6)).astype(np.float32)
+    shrink = (1 - 1e-6) / np.sqrt(max(1.0, np.linalg.eigvalsh(basis.T @ basis)[-1]))
+    basis = (basis * shrink).astype(np.float32)
 
     projected = centred @ basis
     squares = np.einsum("ij,ij->i", centred, centred)
@@ -248,11 +256,10 @@ def make_projection(
     fine_mean, all_mean = after_fine.mean(), after_all.mean()
     fine_z = head + (after_fine - fine_mean) * residual[:fine]
     tail_z = tail + (after_all - all_mean) * residual[fine:]
-    padded = np.zeros((d, -(-coarse // COLUMN_STEP) * COLUMN_STEP), dtype=np.float32)
-    padded[:, :coarse] = basis
+    padding = ((0, 0), (0, -coarse % COLUMN_STEP))
     return _core.Projection(
         mean,
-        padded,
+        None if of_bytes else np.pad(basis, padding),
         residual,
         fine=fine,
         columns=coarse,
@@ -261,7 +268,22 @@ def make_projection(
         coarse_scale1=step_of(tail_z) if coarse > fine else 1.0,
         residual_mean0=float(fine_mean),
         residual_mean1=float(all_mean),
+        integer_basis=np.pad(integers, padding) if of_bytes else None,
+        steps=np.pad((steps * shrink).astype(np.float32), padding[1]) if of_bytes else None,
     )
+
+
+def whole_steps(basis: NDArray[np.float64]) -> tuple[NDArray[np.int16], NDArray[np.float64]]:
+    """Round a basis to 16-bit integers times a step a column, as fine as 32-bit sums allow.
+
+    A sum of products with bytes, also one of a row less the mean, is at most 255 times the sum
+    of a column's sizes.
+    """
+    sizes = np.abs(basis)
+    most = np.iinfo(np.int32).max / 255 - len(basis)  # each entry may be rounded up
+    steps = np.maximum(sizes.max(axis=0) / np.iinfo(np.int16).max, sizes.sum(axis=0) / most)
+    steps = np.maximum(steps, np.finfo(np.float32).tiny)
+    return np.rint(basis / steps).astype(np.int16), steps
 
 
 def residual_norms(projected: Floats, squares: Floats) -> Floats:
