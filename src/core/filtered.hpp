@@ -39,6 +39,7 @@ constexpr std::int32_t kAcceptAll = -(1 << 29), kRejectMost = 450'000'000, kMost
 // Covers the rounding of exact distances in double and the inexact orthogonality of residuals.
 constexpr double kSlack = 1 + 1e-5;
 
+// How many leaves and rows each query starts with.
 struct Seeds {
     Seeds(const Index& index, std::int64_t k) {
         if (k * kSeedRows > index.filter().leaves.n) return;
@@ -66,13 +67,13 @@ public:
 
     // Of a search of queries first …, prepared as `queries`, in blocks of at most `block`.
     Filtered(const Index& index, const Request& request, const double* query_squares, const FilterQueries& queries,
-             std::int64_t first, std::int64_t block, Job& job)
+             std::int64_t first, std::int64_t block, Job& job, const std::vector<std::int64_t>& row_groups)
         : index_(index), filter_(index.filter()), request_(request), queries_(queries), first_(first), job_(job),
           n_shifts_(queries.n_shifts), pair_(index, request.queries, query_squares),
           best_(block, TopK<Distance>(request.k)), fine_(block * n_shifts_ * filter_.width),
           coarse_queries_(block * n_shifts_ * filter_.coarse_width), thresholds_(block * n_shifts_),
           squares_(block * n_shifts_), reach_(block), survivors_(new Survivor[static_cast<std::size_t>(block * kBlockRows)]),
-          coarse_squares_(new float[static_cast<std::size_t>(block * kBlockRows)]), seeds_(index, request.k),
+          coarse_squares_(new float[static_cast<std::size_t>(block * kBlockRows)]), row_groups_(row_groups), seeds_(index, request.k),
           known_(static_cast<std::size_t>(block) * (seeds_.rows + 1)), next_known_(block),
           step_product_(2 * static_cast<double>(index.query_scale()) * static_cast<double>(index.projection()->fine_scale)) {
         const float* scale = index.projection()->coarse_scale;
@@ -177,7 +178,8 @@ private:
                 const double least = std::ceil((origin - static_cast<double>(farthest)) / step_product_);
                 score_leaf(i, shift, queries_.leaves[from * queries_.n_leaves + leaf],
                            static_cast<std::int32_t>(std::clamp<double>(least, kAcceptAll, kRejectMost)), origin);
-                if (likely_.size() < seeds_.rows + kLikelyMore && !(leaf + 1 == queries_.n_leaves && likely_.size() > seeds_.rows)) continue;
+                const std::size_t most = seeds_.rows + (leaf + 1 < queries_.n_leaves ? kLikelyMore : 0);
+                if (likely_.size() <= most) continue;
                 std::nth_element(likely_.begin(), likely_.begin() + static_cast<std::ptrdiff_t>(seeds_.rows), likely_.end());
                 farthest = likely_[seeds_.rows].distance;
                 likely_.resize(seeds_.rows);
@@ -193,9 +195,14 @@ private:
         const std::size_t count = index_.kernels().scores(filter, place(i, shift), begin, end, least, scored);
         for (std::size_t j = 0; j < count; ++j) {
             const std::int32_t position = scored[j].row;
-            if (position >= filter_.leaves.n || excluded(request_, ids_[i], filter_.order[position])) continue;
+            // Rows that are never rejected score above all others, but not since they are near.
+            if (position >= filter_.leaves.n || scored[j].score > kRejectMost || is_excluded(i, position)) continue;
             likely_.push_back({static_cast<float>(origin - step_product_ * scored[j].score), shift, position});
         }
+    }
+
+    bool is_excluded(int i, std::int64_t position) const {
+        return !row_groups_.empty() && request_.query_groups[ids_[i]] == row_groups_[static_cast<std::size_t>(position)];
     }
 
     void visit_block(int shift, std::int64_t begin, std::int64_t end) {
@@ -240,30 +247,42 @@ private:
         return static_cast<float>((std::sqrt(std::max(square, 0.0)) + queries_.coarse_errors[source(i, shift)]) * kSlack);
     }
 
+    // Without padding, seeds and what a query may not have: nothing of them is to be fetched.
+    std::size_t drop_settled(int shift, std::size_t count) {
+        std::size_t kept = 0;
+        for (std::size_t i = 0; i < count; ++i) {
+            const Survivor s = survivors_[i];
+            if (s.row >= index_.rows().n || is_known(s.query, turn(shift, s.row)) || is_excluded(s.query, s.row)) continue;
+            if (filter_.coarse_width) coarse_squares_[kept] = coarse_squares_[i];
+            survivors_[kept++] = s;
+        }
+        return kept;
+    }
+
     void refine(int shift, std::size_t count, int most_lost) {
         constexpr std::size_t kAhead = 4;
-        const std::int64_t n_rows = index_.rows().n;
+        count = drop_settled(shift, count);
+        // The radius may be smaller than when the block was filtered, and a row may lose less than others.
+        const auto may_be_near = [&](std::size_t i) {
+            if (!filter_.coarse_width) return true;
+            const Survivor s = survivors_[i];
+            const int lost = most_lost ? index_.edge_ink().bound(shift, s.row) : 0;
+            const float limit = (lost == most_lost ? reach_[s.query] : reach(s.query, shift, lost)) + filter_.coarse_errors[s.row];
+            return !(coarse_squares_[i] > limit * limit * kCoarseSlack);
+        };
         const auto fetch_of = [&](std::size_t i) {
-            if (survivors_[i].row < n_rows) fetch(filter_.order[survivors_[i].row]);
+            if (may_be_near(i)) fetch(filter_.order[survivors_[i].row]);
         };
         for (std::size_t i = 0; i < std::min(kAhead, count); ++i) fetch_of(i);
         for (std::size_t i = 0; i < count; ++i) {
             if (i + kAhead < count) fetch_of(i + kAhead);
             if (i % 4096 == 0 && job_.is_stopped()) return;
+            if (!may_be_near(i)) continue;
             const Survivor s = survivors_[i];
-            if (s.row >= n_rows) continue;  // padding
             const std::int32_t row = filter_.order[s.row];
-            if (excluded(request_, ids_[s.query], row)) continue;
-            if (filter_.coarse_width) {  // the radius is smaller meanwhile, and this row may lose less
-                const int lost = most_lost ? index_.edge_ink().bound(shift, s.row) : 0;
-                const float limit = (lost == most_lost ? reach_[s.query] : reach(s.query, shift, lost)) + filter_.coarse_errors[s.row];
-                if (coarse_squares_[i] > limit * limit * kCoarseSlack) continue;
-            }
-            const std::int64_t id = shift * n_rows + row;
-            if (is_known(s.query, turn(shift, s.row))) continue;
             ++computed;
             TopK<Distance>& best = best_[s.query];
-            if (best.push(pair_(s.query, shift, row, best.worst()), id) && best.full()) {
+            if (best.push(pair_(s.query, shift, row, best.worst()), shift * index_.rows().n + row) && best.full()) {
                 tighten(s.query, best.worst());
                 reach_[s.query] = reach(s.query, shift, most_lost);
             }
@@ -337,6 +356,7 @@ private:
     std::unique_ptr<Survivor[]> survivors_;
     std::unique_ptr<float[]> coarse_squares_;  // of each survivor
     Aligned<std::int32_t> own_penalties_;
+    const std::vector<std::int64_t>& row_groups_;  // by position; none: no groups
     std::vector<Likely> likely_;
     Seeds seeds_;
     std::vector<std::int64_t> known_;       // the turns of each query's seeds, in order

@@ -62,6 +62,9 @@ void search_filtered(const Index& index, const Request& request, Answer& answer,
     const std::int64_t chunk = block_of(part, request.n_threads, most, quarter, Preparation::bytes_of_one(index));
     const std::int64_t block = block_of(part, request.n_threads, most, 2 * quarter, Filtered<Pair>::bytes_of_one(index, request, n_shifts));
     const std::vector<double> squares = query_squares(index, request.queries);
+    std::vector<std::int64_t> row_groups;  // where the filter meets them, near to one another
+    if (request.row_groups)
+        for (const std::int32_t row : index.filter().order) row_groups.push_back(request.row_groups[row]);
     std::atomic<std::int64_t> computed{0};
     for (std::int64_t first = 0; first < n && !job.is_stopped(); first += part) {
         const std::int64_t count = std::min(part, n - first);
@@ -77,7 +80,7 @@ void search_filtered(const Index& index, const Request& request, Answer& answer,
         const auto leaf = [&](std::int64_t id) { return queries.leaves[static_cast<std::size_t>(id - first) * n_shifts * n_leaves]; };
         std::stable_sort(ids.begin(), ids.end(), [&](std::int64_t a, std::int64_t b) { return leaf(a) < leaf(b); });
         run_blocks(job, request.n_threads, (count + block - 1) / block, [&](const NextBlock& next) {
-            Filtered<Pair> searcher(index, request, squares.data(), queries, first, block, job);
+            Filtered<Pair> searcher(index, request, squares.data(), queries, first, block, job, row_groups);
             for (std::int64_t i; (i = next()) >= 0;) {
                 const int some = static_cast<int>(std::min(block, count - i * block));
                 searcher.run(ids.data() + i * block, some, answer);
