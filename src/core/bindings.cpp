@@ -240,6 +240,25 @@ nb::ndarray<nb::numpy, std::int32_t, nb::ndim<2>> count_winners(const CodeMatrix
     return winners;
 }
 
+using IndexMatrix = nb::ndarray<const std::int64_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+template <class Code> using OutputCodes = nb::ndarray<const Code, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+
+template <class Code>
+nb::ndarray<nb::numpy, Code, nb::ndim<2>> count_winners_of_outputs(const OutputCodes<Code>& codes, const IndexMatrix& rows,
+                                                                   const WeightMatrix& weights, int n_threads) {
+    require(weights.shape(0) == rows.shape(0) && weights.shape(1) == rows.shape(1), "one weight a neighbour");
+    require(n_threads >= 1, "n_threads must be at least 1");
+    const auto n_rows = static_cast<std::int64_t>(codes.shape(0));
+    require(std::all_of(rows.data(), rows.data() + rows.size(), [=](std::int64_t row) { return 0 <= row && row < n_rows; }),
+            "neighbours must be rows of the codes");
+    auto winners = new_matrix<Code>(rows.shape(0), codes.shape(1));
+    const nb::gil_scoped_release release;
+    winners_of_outputs(codes.data(), static_cast<std::int64_t>(codes.shape(1)), rows.data(), weights.data(),
+                       static_cast<std::int64_t>(rows.shape(0)), static_cast<std::int64_t>(rows.shape(1)), n_threads,
+                       winners.data(), check_signals);
+    return winners;
+}
+
 }  // namespace
 }  // namespace lookalike
 
@@ -255,6 +274,12 @@ NB_MODULE(_core, m) {
 
     m.def("winners_at", &count_winners, "codes"_a, "weights"_a, "n_classes"_a, "ks"_a,
           "The class with most votes among the first k neighbours of each query, for each k in ks.");
+
+    constexpr const char* of_outputs = "The class with most votes of each query in each of many outputs.";
+    m.def("winners_of_outputs", &count_winners_of_outputs<std::uint8_t>, "codes"_a, "rows"_a, "weights"_a, "n_threads"_a = 1,
+          of_outputs);
+    m.def("winners_of_outputs", &count_winners_of_outputs<std::uint16_t>, "codes"_a, "rows"_a, "weights"_a, "n_threads"_a = 1,
+          of_outputs);
 
     nb::class_<Projection>(m, "Projection", "How an index bounds distances; see src/core/bounds.hpp.")
         .def(nb::new_(&make_projection), "mean"_a, "basis"_a.none(), "residual"_a.none(), nb::kw_only(), "fine"_a,

@@ -1,18 +1,31 @@
-// Winners of weighted votes, at several numbers of neighbours in one walk along the neighbours.
+// Winners of weighted votes.
+//
+// Votes are added nearest first; of classes with equal votes the lowest wins, of no votes at all
+// class 0. Weights are finite and at least 0.
 #pragma once
 
 #include <cstdint>
 
+#include "parallel.hpp"
+
 namespace lookalike {
 
-// Who has most votes among the first ks[0], ks[1], … neighbours of each query. Votes are added
-// nearest first; of classes with equal votes the lowest wins, of no votes at all class 0.
+// Who has most votes among the first ks[0], ks[1], … neighbours of each query, in one walk along the
+// neighbours.
 //
-// codes, weights: (n, k), the class of each neighbour, in 0 … n_classes - 1, and what it counts,
-//                 at least 0 and finite
+// codes, weights: (n, k), the class of each neighbour, in 0 … n_classes - 1, and what it counts
 // ks:             (n_ks), ascending, each in 1 … k
 // winners:        (n, n_ks)
 void winners_at(const std::int32_t* codes, const double* weights, std::int64_t n, std::int64_t k,
                 std::int32_t n_classes, const std::int64_t* ks, std::int64_t n_ks, std::int32_t* winners);
+
+// Who has most votes in each of many outputs, such as the pixels of an image.
+//
+// codes:         (rows, m), the class of each row in each output, of one or two bytes
+// rows, weights: (n, k), the neighbours of each query and what they count
+// winners:       (n, m)
+template <class Code>
+void winners_of_outputs(const Code* codes, std::int64_t m, const std::int64_t* rows, const double* weights,
+                        std::int64_t n, std::int64_t k, int n_threads, Code* winners, const Watch& watch);
 
 }  // namespace lookalike

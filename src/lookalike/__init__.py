@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from lookalike.images.augmentation import Flips, Shifts
     from lookalike.images.dataset import Dataset, load_dataset
     from lookalike.images.expand import expand
+    from lookalike.images.noise import GaussianNoise, SaltAndPepper, UniformNoise, add_noise
     from lookalike.images.shift import shift
     from lookalike.images.warps import AffineWarps, ElasticWarps, Rotations, Scalings
     from lookalike.search.nearest import NearestNeighbors
@@ -25,14 +26,18 @@ _HOMES = {
     "Dataset": "lookalike.images.dataset",
     "ElasticWarps": "lookalike.images.warps",
     "Flips": "lookalike.images.augmentation",
+    "GaussianNoise": "lookalike.images.noise",
     "KNeighborsClassifier": "lookalike.estimators.classifier",
     "KNeighborsRegressor": "lookalike.estimators.regressor",
     "KNeighborsSearchCV": "lookalike.estimators.search_cv",
     "NearestNeighbors": "lookalike.search.nearest",
     "Rotations": "lookalike.images.warps",
+    "SaltAndPepper": "lookalike.images.noise",
     "Scalings": "lookalike.images.warps",
     "Shifts": "lookalike.images.augmentation",
     "Softmax": "lookalike.estimators.weights",
+    "UniformNoise": "lookalike.images.noise",
+    "add_noise": "lookalike.images.noise",
     "expand": "lookalike.images.expand",
     "load_dataset": "lookalike.images.dataset",
     "shift": "lookalike.images.shift",
@@ -43,15 +48,19 @@ __all__ = [
     "Dataset",
     "ElasticWarps",
     "Flips",
+    "GaussianNoise",
     "KNeighborsClassifier",
     "KNeighborsRegressor",
     "KNeighborsSearchCV",
     "NearestNeighbors",
     "Rotations",
+    "SaltAndPepper",
     "Scalings",
     "Shifts",
     "Softmax",
+    "UniformNoise",
     "__version__",
+    "add_noise",
     "expand",
     "load_dataset",
     "shift",

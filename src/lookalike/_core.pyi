@@ -4,7 +4,7 @@
 """Native core of lookalike: plain arrays in, plain arrays out."""
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, overload
 
 import numpy
 from numpy.typing import NDArray
@@ -25,6 +25,34 @@ def winners_at(
     """
     The class with most votes among the first k neighbours of each query, for each k in ks.
     """
+
+@overload
+def winners_of_outputs(
+    codes: Annotated[
+        NDArray[numpy.uint8], dict(shape=(None, None), order="C", device="cpu", writable=False)
+    ],
+    rows: Annotated[
+        NDArray[numpy.int64], dict(shape=(None, None), order="C", device="cpu", writable=False)
+    ],
+    weights: Annotated[
+        NDArray[numpy.float64], dict(shape=(None, None), order="C", device="cpu", writable=False)
+    ],
+    n_threads: int = 1,
+) -> Annotated[NDArray[numpy.uint8], dict(shape=(None, None))]: ...
+@overload
+def winners_of_outputs(
+    codes: Annotated[
+        NDArray[numpy.uint16], dict(shape=(None, None), order="C", device="cpu", writable=False)
+    ],
+    rows: Annotated[
+        NDArray[numpy.int64], dict(shape=(None, None), order="C", device="cpu", writable=False)
+    ],
+    weights: Annotated[
+        NDArray[numpy.float64], dict(shape=(None, None), order="C", device="cpu", writable=False)
+    ],
+    n_threads: int = 1,
+) -> Annotated[NDArray[numpy.uint16], dict(shape=(None, None))]:
+    """The class with most votes of each query in each of many outputs."""
 
 class Projection:
     """How an index bounds distances; see src/core/bounds.hpp."""

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from hypothesis.extra import numpy as npst
 
 from lookalike.estimators.labels import encode_labels
 
@@ -19,6 +20,19 @@ def test_codes_stand_for_their_labels(labels, as_objects):
     classes, codes = encode_labels(array)
     assert classes[codes].tolist() == array.tolist()
     assert classes.tolist() == sorted(set(array.tolist()))
+
+
+@given(
+    st.sampled_from(["uint8", "int8", "uint16", "int16"]).flatmap(
+        lambda dtype: npst.arrays(dtype, st.integers(1, 300))
+    )
+)
+def test_small_integers_are_numbered_as_by_unique(labels):
+    classes, codes = encode_labels(labels)
+    expected, inverse = np.unique(labels, return_inverse=True)
+    assert classes.dtype == labels.dtype
+    np.testing.assert_array_equal(classes, expected)
+    np.testing.assert_array_equal(codes, inverse)
 
 
 @given(LABELS, st.data())

@@ -15,6 +15,7 @@ from lookalike.estimators.votes import (
     target_averages,
     winning_classes,
     winning_classes_at,
+    winning_classes_of_outputs,
 )
 
 TINY = 1e-5  # MiB: batches of one query
@@ -71,6 +72,33 @@ def test_winners_at_several_k_equal_the_reference(table, data):
         for neighbors, w in zip(indices, weights, strict=True)
     ]
     np.testing.assert_array_equal(winners, expected)
+
+
+@given(tables(), st.sampled_from([np.uint8, np.uint16]), st.integers(0, 7), st.data())
+def test_winners_of_many_outputs_equal_the_reference(table, dtype, n_outputs, data):
+    indices, weights, n_rows = table
+    top = int(np.iinfo(dtype).max)  # the last classes that the dtype can tell
+    codes = data.draw(npst.arrays(dtype, (n_rows, n_outputs), elements=st.integers(top - 3, top)))
+    for n_threads in (1, 3):
+        winners = winning_classes_of_outputs(indices, weights, codes, n_threads=n_threads)
+        assert winners.dtype == dtype
+        expected = [
+            [
+                reference.winning_class(reference.class_votes(rows, w, column - (top - 3), 4))
+                for column in codes.T.astype(np.int64)
+            ]
+            for rows, w in zip(indices, weights, strict=True)
+        ]
+        np.testing.assert_array_equal(
+            winners.astype(np.int64) - (top - 3), np.reshape(expected, winners.shape)
+        )
+
+
+def test_winners_of_many_outputs_refuse_rows_that_are_not_there():
+    codes = np.zeros((3, 2), dtype=np.uint8)
+    for row in (-1, 3):
+        with pytest.raises(ValueError, match="neighbours must be rows of the codes"):
+            winning_classes_of_outputs(np.array([[row]]), np.ones((1, 1)), codes)
 
 
 @pytest.mark.parametrize("ks", [[0], [3], [2, 1], [-1]])

@@ -1,13 +1,42 @@
-// Winners of votes at several numbers of neighbours, beside counting anew for each.
+// Winners of votes at several numbers of neighbours, and in many outputs, beside counting anew for each.
 #include "votes.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <random>
 #include <vector>
 
 #include "check.hpp"
 
+namespace {
+
+template <class Code> void check_outputs(std::int64_t k) {
+    std::mt19937 random(static_cast<unsigned>(k));
+    const std::int64_t n_rows = 40, m = 13, n = 37;
+    const std::vector<double> values{0.0, 0.1, 0.25, 0.5, 1.0};
+    std::vector<Code> codes(n_rows * m), winners(n * m);
+    std::vector<std::int64_t> rows(n * k);
+    std::vector<double> weights(n * k);
+    for (auto& code : codes) code = static_cast<Code>(std::numeric_limits<Code>::max() - random() % 4);
+    for (auto& row : rows) row = static_cast<std::int64_t>(random() % n_rows);
+    for (auto& weight : weights) weight = values[random() % values.size()];
+    lookalike::winners_of_outputs(codes.data(), m, rows.data(), weights.data(), n, k, 2, winners.data(), {});
+    for (std::int64_t i = 0; i < n; ++i)
+        for (std::int64_t j = 0; j < m; ++j) {
+            std::vector<double> votes(std::size_t{std::numeric_limits<Code>::max()} + 1, 0.0);
+            for (std::int64_t b = 0; b < k; ++b) votes[codes[rows[i * k + b] * m + j]] += weights[i * k + b];
+            const auto most = std::max_element(votes.begin(), votes.end());
+            CHECK_EQUAL(winners[i * m + j], static_cast<Code>(most - votes.begin()));
+        }
+}
+
+}  // namespace
+
 int main() {
+    for (const std::int64_t k : {1, 2, 7, 30}) {
+        check_outputs<std::uint8_t>(k);
+        check_outputs<std::uint16_t>(k);
+    }
     std::mt19937 random(7);
     const std::int64_t n = 500, k = 9;
     const std::int32_t n_classes = 4;

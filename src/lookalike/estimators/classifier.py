@@ -14,10 +14,16 @@ from sklearn.utils.multiclass import check_classification_targets
 from lookalike.estimators.base import KNeighborsPredictor, check_target_array
 from lookalike.estimators.labels import encode_labels
 from lookalike.estimators.rejection import check_reject, reject_unsure, rejection_label
-from lookalike.estimators.votes import Codes, class_probabilities, winning_classes
+from lookalike.estimators.votes import (
+    Codes,
+    class_probabilities,
+    winning_classes,
+    winning_classes_of_outputs,
+)
 from lookalike.estimators.weights import FloatArray, Weights, class_weights
 from lookalike.images.augmentation import Augmentation
 from lookalike.search.table import Neighbors
+from lookalike.search.threads import count_threads
 
 
 class KNeighborsClassifier(ClassifierMixin, KNeighborsPredictor):  # type: ignore[misc]
@@ -96,7 +102,7 @@ class KNeighborsClassifier(ClassifierMixin, KNeighborsPredictor):  # type: ignor
 
     classes_: Any
     outputs_2d_: bool
-    _codes: list[Codes]  # of each output
+    _codes: Codes  # (n_rows, n_outputs)
     _vote_weights: FloatArray  # (n_rows,), sample weight times class weight
 
     def __init__(
@@ -251,7 +257,7 @@ class KNeighborsClassifier(ClassifierMixin, KNeighborsPredictor):  # type: ignor
     def _learn(self, y: NDArray[Any], sample_weight: FloatArray, declared: Any) -> dict[str, Any]:
         check_reject(self.reject)
         outputs_2d = y.ndim == 2
-        columns = list(y.T) if outputs_2d else [y]
+        columns = list(np.ascontiguousarray(y.T)) if outputs_2d else [y]
         class_lists = _class_lists(declared, outputs_2d, len(columns))
         encoded = list(map(encode_labels, columns, class_lists))
         classes = [classes for classes, _ in encoded]
@@ -259,7 +265,7 @@ class KNeighborsClassifier(ClassifierMixin, KNeighborsPredictor):  # type: ignor
             for output_classes in classes:
                 rejection_label(output_classes, self.reject_label)
         return {
-            "_codes": [codes for _, codes in encoded],
+            "_codes": np.stack([codes for _, codes in encoded], axis=1),
             "_vote_weights": sample_weight * class_weights(self.class_weight, y),
             "classes_": classes if outputs_2d else classes[0],
             "outputs_2d_": outputs_2d,
@@ -270,19 +276,27 @@ class KNeighborsClassifier(ClassifierMixin, KNeighborsPredictor):  # type: ignor
 
     def _outputs(self) -> Iterator[tuple[Codes, NDArray[Any]]]:
         """Yield the codes of the training rows and the classes of each output."""
-        return zip(self._codes, self.classes_ if self.outputs_2d_ else [self.classes_], strict=True)
+        return zip(
+            self._codes.T, self.classes_ if self.outputs_2d_ else [self.classes_], strict=True
+        )
 
     def _read(self, table: Neighbors, weights: FloatArray) -> NDArray[Any]:
         check_reject(self.reject)
+        if self.outputs_2d_ and self.reject is None and self._codes.dtype.itemsize <= 2:
+            winners = winning_classes_of_outputs(
+                table.indices, weights, self._codes, n_threads=count_threads(self.n_jobs)
+            )
+            pairs = zip(self.classes_, winners.T, strict=True)
+            return np.stack([classes[codes] for classes, codes in pairs], axis=1)
         columns = []
         for codes, classes in self._outputs():
-            winners = winning_classes(
+            won = winning_classes(
                 table.indices, weights, codes, len(classes), working_memory=self.working_memory
             )
-            labels = classes[winners.codes]
+            labels = classes[won.codes]
             if self.reject is not None:
                 label = rejection_label(classes, self.reject_label)
-                labels = reject_unsure(labels, winners.probabilities, self.reject, label)
+                labels = reject_unsure(labels, won.probabilities, self.reject, label)
             columns.append(labels)
         return np.stack(columns, axis=1) if self.outputs_2d_ else columns[0]
 

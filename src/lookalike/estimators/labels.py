@@ -39,7 +39,7 @@ def encode_labels(
     >>> classes.tolist(), codes.tolist()
     (['ant', 'cat'], [1, 0, 1])
     """
-    classes, codes = np.unique(labels, return_inverse=True)
+    classes, codes = _sorted_classes(labels)
     if declared is not None:
         every_class = np.unique(np.asarray(declared))
         unknown = ~np.isin(classes, every_class)
@@ -51,3 +51,15 @@ def encode_labels(
         codes = np.searchsorted(every_class, classes)[codes]
         classes = every_class
     return classes, codes.astype(np.min_scalar_type(len(classes) - 1))
+
+
+def _sorted_classes(labels: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.integer[Any]]]:
+    """Return what ``np.unique(labels, return_inverse=True)`` does."""
+    if labels.dtype in (np.uint8, np.int8, np.uint16, np.int16):
+        # A table of all values there may be: each pixel of images as targets comes here.
+        least = int(labels.min())
+        offsets = labels.astype(np.int32) - least
+        is_class = np.bincount(offsets) > 0
+        classes = np.flatnonzero(is_class) + least
+        return classes.astype(labels.dtype), (np.cumsum(is_class) - 1)[offsets]
+    return np.unique(labels, return_inverse=True)

@@ -203,7 +203,7 @@ def _winners_at(
     if not product[:, : ks[0]].any(axis=1).all():  # an error, which the plain way raises
         return None
     n_classes = len(learned.classes_)
-    return winning_classes_at(indices, product, learned._codes[0], n_classes, ks)
+    return winning_classes_at(indices, product, learned._codes[:, 0], n_classes, ks)
 
 
 def _encode(labels: NDArray[Any], classes: NDArray[Any]) -> NDArray[np.int64]:

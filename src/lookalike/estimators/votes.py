@@ -156,6 +156,34 @@ def winning_classes_at(
     return _core.winners_at(codes[indices].astype(np.int32), weights, n_classes, list(ks))
 
 
+def winning_classes_of_outputs(
+    indices: Indices, weights: FloatArray, codes: NDArray[Any], *, n_threads: int = 1
+) -> NDArray[Any]:
+    """Return the class with most votes in each of many outputs, such as the pixels of an image.
+
+    Parameters
+    ----------
+    indices, weights
+        As in `class_votes`, weights finite and at least 0.
+    codes : ndarray of shape (n_rows, n_outputs), uint8 or uint16, C-contiguous
+        The class of each training row in each output.
+    n_threads : int, default=1
+
+    Returns
+    -------
+    ndarray of shape (n_queries, n_outputs), of the dtype of codes
+        What `winning_classes` gives output by output.
+
+    Examples
+    --------
+    >>> codes = np.array([[0, 1], [2, 1], [2, 0]], dtype=np.uint8)
+    >>> winning_classes_of_outputs(np.array([[0, 1, 2]]), np.array([[1.0, 0.5, 0.75]]), codes)
+    array([[2, 1]], dtype=uint8)
+    """
+    weights = np.ascontiguousarray(weights)
+    return _core.winners_of_outputs(codes, np.ascontiguousarray(indices), weights, n_threads)
+
+
 def target_averages(
     indices: Indices, weights: FloatArray, targets: NDArray[Any], *, working_memory: float = 256
 ) -> FloatArray:
