@@ -1,0 +1,35 @@
+"""The choice of a projection, and its basis in whole steps."""
+
+import numpy as np
+import pytest
+from tests.reference.neighbors import assert_nearest, distances
+
+from lookalike.search.index import ExactIndex
+from lookalike.search.projection import whole_steps
+
+
+@pytest.mark.parametrize("d", [1, 2, 784, 100_001])
+@pytest.mark.parametrize("kind", ["noise", "one column", "equal sizes"])
+def test_whole_steps_are_fine_and_their_sums_stay_within_32_bits(d: int, kind: str) -> None:
+    rng = np.random.default_rng(d)
+    basis = rng.normal(size=(d, 3))
+    if kind == "one column":
+        basis[1:] = 0.0
+    if kind == "equal sizes":
+        basis = np.where(basis > 0, 1.0, -1.0)
+    basis /= np.linalg.norm(basis, axis=0)
+    integers, steps = whole_steps(basis)
+    assert integers.dtype == np.int16
+    assert np.abs(integers.astype(np.int64)).sum(axis=0).max() * 255 <= np.iinfo(np.int32).max
+    assert (np.abs(integers * steps - basis) <= steps * 0.50001).all()
+    assert (steps <= np.maximum(1 / 32767, np.sqrt(d) / 8e6)).all()
+
+
+def test_wide_rows_of_bytes_are_searched_exactly() -> None:
+    rng = np.random.default_rng(0)
+    low_rank = rng.normal(size=(600, 5)) @ rng.normal(size=(5, 4_001)) * 30 + 128
+    rows = np.clip(np.rint(low_rank + rng.normal(size=low_rank.shape)), 0, 255).astype(np.uint8)
+    index = ExactIndex(rows, metric="sqeuclidean")
+    found = index.query(rows[:40], 3)
+    table = distances(rows[:40], rows, "sqeuclidean")
+    assert_nearest((found.distances, found.indices), table, 3, exact=True)
