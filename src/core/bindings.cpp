@@ -63,13 +63,14 @@ void check_signals(std::int64_t) {
     if (PyErr_CheckSignals() != 0) throw nb::python_error();
 }
 
-// Keeps the arrays of the rows alive beside the index that points into them.
+// What a basis of integers is for.
 bool is_of_bytes(const Projection& p, DType dtype, const std::string& metric) {
     const float least = dtype == DType::i8 ? -128.0f : 0.0f, most = dtype == DType::i8 ? 127.0f : 255.0f;
     return metric == "sqeuclidean" && (dtype == DType::u8 || dtype == DType::i8) &&
            std::all_of(p.mean.begin(), p.mean.end(), [=](float x) { return least <= x && x <= most; });
 }
 
+// Keeps the arrays of the rows alive beside the index that points into them.
 class PyIndex {
 public:
     PyIndex(RowArray rows, const std::string& metric, const std::string& cpu, std::unique_ptr<Projection> projection,
