@@ -53,7 +53,7 @@ def assert_same(ours, theirs, **tolerance):
         np.testing.assert_array_equal(ours, theirs, strict=True)
 
 
-@pytest.mark.parametrize("weights", WEIGHTS, ids=str)
+@pytest.mark.parametrize("weights", WEIGHTS)
 @pytest.mark.parametrize("labels", LABELS)
 def test_classifier(labels, weights):
     y = LABELS[labels]
@@ -89,7 +89,7 @@ def test_classifier_with_each_native_metric(metric):
     assert_same(ours.predict_proba(QUERIES), theirs.predict_proba(QUERIES), atol=1e-9)
 
 
-@pytest.mark.parametrize("weights", WEIGHTS, ids=str)
+@pytest.mark.parametrize("weights", WEIGHTS)
 @pytest.mark.parametrize("shape", [(300,), (300, 1), (300, 5)])
 def test_regressor(shape, weights):
     y = rng.normal(size=shape)

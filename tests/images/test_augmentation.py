@@ -279,7 +279,6 @@ def test_no_two_variants_do_the_same(parts: list[Augmentation], plus: bool) -> N
         (Shifts(15) * Shifts(15), "leaves nothing of images of 28 × 20 .* 'right 20'.* move them"),
         (Shifts(10, diagonal=True) * Shifts(10, diagonal=True), "makes 194,480 variants"),
     ],
-    ids=repr,
 )
 def test_parameters_that_make_no_sense(augmentation: Augmentation, message: str) -> None:
     clone(augmentation)  # constructors only store

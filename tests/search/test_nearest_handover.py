@@ -59,7 +59,7 @@ def assert_same(found: Any, expected: Any) -> None:
     np.testing.assert_array_equal(found[1], expected[1])
 
 
-@pytest.mark.parametrize("params", OTHER_METRICS, ids=str)
+@pytest.mark.parametrize("params", OTHER_METRICS)
 def test_other_metrics(params: dict[str, Any]) -> None:
     theirs = neighbors.NearestNeighbors(n_neighbors=4, **params).fit(ROWS)
     ours = fit(ROWS, **params)
