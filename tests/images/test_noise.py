@@ -124,6 +124,7 @@ def test_cloned_and_compared() -> None:
     assert clone(noise) == noise
     assert hash(clone(noise)) == hash(noise)
     assert GaussianNoise(3) != GaussianNoise(4)
+    assert len({GaussianNoise(3, value_range=[0, 1]), GaussianNoise(3, value_range=(0, 1))}) == 1
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,8 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 from sklearn.base import BaseEstimator
 
+from lookalike.images.augmentation import frozen
+
 Range = tuple[float, float]
 
 VALUES_AT_ONCE = 2**22
@@ -37,12 +39,15 @@ class Noise(BaseEstimator, ABC):  # type: ignore[misc]
         return NoiseSequence(self, other) if isinstance(other, Noise) else NotImplemented
 
     def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and self.get_params() == other.get_params()
+        return (
+            isinstance(other, Noise) and type(self) is type(other) and self._key() == other._key()
+        )
 
     def __hash__(self) -> int:
-        return hash(
-            (type(self), tuple(sorted(self.get_params().items(), key=lambda item: item[0])))
-        )
+        return hash((type(self), self._key()))
+
+    def _key(self) -> tuple[Any, ...]:
+        return tuple(sorted((n, frozen(v)) for n, v in self.get_params(deep=False).items()))
 
 
 class NoiseSequence(Noise):
