@@ -98,18 +98,43 @@ def ratio_row(
     }
 
 
+def value_row(
+    what: str, value: float, unit: str, bar: float | None, *, at_most: bool = False
+) -> dict[str, object]:
+    """A measured value beside its bar, to reach or, if `at_most`, to stay under."""
+    reached = None if bar is None else value < bar if at_most else value >= bar
+    return {
+        "what": what,
+        "value": value,
+        "unit": unit,
+        "bar": bar,
+        "at_most": at_most,
+        "reached": reached,
+    }
+
+
 def ratio_table(rows: Sequence[Mapping[str, object]]) -> str:
     """The ratios as a Markdown table."""
     lines = []
     for row in rows:
-        at_most, bar = row["at_most"], row["bar"]
-        lines.append(
-            (
-                f"{row['stages']}, {'as a multiple of' if at_most else 'times faster than'} "
-                f"{row['against']}",
-                f"{row['ratio']:.3g}×",
-                "–" if bar is None else f"{'under' if at_most else 'at least'} {bar:g}×",
-                {None: "–", True: "reached", False: "MISSED"}[row["reached"]],  # type: ignore[index]
-            )
-        )
+        how = "as a multiple of" if row["at_most"] else "times faster than"
+        what = f"{row['stages']}, {how} {row['against']}"
+        lines.append((what, f"{row['ratio']:.3g}×", *_bar_and_verdict(row, "×")))
     return table(["ours", "measured", "bar", ""], lines)
+
+
+def value_table(rows: Sequence[Mapping[str, object]]) -> str:
+    """The values as a Markdown table."""
+    lines = [
+        (row["what"], f"{row['value']:.4g}{row['unit']}", *_bar_and_verdict(row, str(row["unit"])))
+        for row in rows
+    ]
+    return table(["ours", "measured", "bar", ""], lines)
+
+
+def _bar_and_verdict(row: Mapping[str, object], unit: str) -> tuple[str, str]:
+    bar = row["bar"]
+    if bar is None:
+        return "–", "–"
+    limit = f"{'under' if row['at_most'] else 'at least'} {bar:g}{unit}"
+    return limit, "reached" if row["reached"] else "MISSED"

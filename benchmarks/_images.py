@@ -105,11 +105,24 @@ class StoredImages:
 
 
 @contextmanager
-def stored_images(name: str, *, quick: bool) -> Iterator[StoredImages]:
-    """Load a data set and give it stored, until the block ends."""
+def stored_images(
+    name: str, *, quick: bool, most: tuple[int | None, int | None] = (None, None)
+) -> Iterator[StoredImages]:
+    """Load a data set and give it stored, until the block ends.
+
+    Parameters
+    ----------
+    name : str
+        Of `NAMES`.
+    quick : bool
+        Give few images.
+    most : tuple of int or None
+        Training and test images to give instead of all, the first ones.
+    """
     from lookalike import load_dataset
 
-    n_training, n_test = QUICK_SIZES if quick else DEFAULT_SIZES[name]
+    sizes = QUICK_SIZES if quick else DEFAULT_SIZES[name]
+    n_training, n_test = (limit or size for limit, size in zip(most, sizes, strict=True))
     data = load_dataset(name)
     title = {"mnist": "MNIST"}.get(name, name)
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
