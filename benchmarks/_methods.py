@@ -72,12 +72,14 @@ class Scorer:
 
 
 def scores(methods: Sequence[Method], scorer: Scorer) -> list[dict[str, Any]]:
-    """All figures of all methods."""
+    """All figures of all methods: by finish the ratio, the similarity and the accuracy."""
     return [
         {
             "name": method.name,
-            "fidelity": {finish: scorer.fidelity(one) for finish, one in method.images.items()},
-            "accuracy": scorer.accuracy(method.best),
+            "finishes": {
+                finish: (*scorer.fidelity(images), scorer.accuracy(images))
+                for finish, images in method.images.items()
+            },
             "seconds": method.seconds,
             "n_images": len(method.best),
         }
@@ -89,13 +91,13 @@ def scores_table(scored: Sequence[dict[str, Any]], finishes: Sequence[str]) -> s
     """The figures as a Markdown table."""
     header = [""]
     for finish in finishes:
-        header += [f"{HEADERS[finish]}: dB", "SSIM"]
+        header += [f"{HEADERS[finish]}: dB", "SSIM", "accuracy"]
     lines = []
     for one in scored:
         line = [one["name"]]
         for finish in finishes:
-            found = one["fidelity"].get(finish)
-            line += [f"{found[0]:.2f}", f"{found[1]:.4f}"] if found else ["–", "–"]
+            found = one["finishes"].get(finish)
+            line += [f"{found[0]:.2f}", *(f"{x:.4f}" for x in found[1:])] if found else ["–"] * 3
         taken = "–" if one["seconds"] is None else seconds(one["seconds"])
-        lines.append([*line, f"{one['accuracy']:.4f}", taken, f"{one['n_images']:,}"])
-    return table([*header, "accuracy", "s / 1,000", "images"], lines)
+        lines.append([*line, taken, f"{one['n_images']:,}"])
+    return table([*header, "s / 1,000", "images"], lines)

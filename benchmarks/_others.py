@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from rich.progress import Progress
 
-from _cleaning import noisy_training_rows, neighbor_filters
+from _cleaning import neighbor_filters, noisy_training_rows
 from _filter_tuning import Tuned, clean, tune
-from _filters import FILTERS
+from _filters import FILTERS, NO_FILTER
 from _images import StoredImages
 from _methods import Method
 from _noisy import NoisyImages
@@ -53,7 +53,7 @@ def clean_by_others(
     n = len(training) - len(tuning)  # the last ones are tuned on
     filters = neighbor_filters(training.debiased[:n], training.clean[:n], args.threads)
     left_out = []
-    for one in () if args.without_peers else FILTERS:
+    for one in () if args.without_peers else (NO_FILTER, *FILTERS):
         if kind in one.kinds and one.is_installed:
             filters.append(one)
         elif kind in one.kinds:

@@ -134,8 +134,8 @@ def _run_noise(
 
     print(f"\n### {TITLES[kind]}: {noise_of(kind)}, {args.threads} threads\n")
     print(scores_table(scored, finishes(kind)))
-    print("\nThe accuracy is that of the classifier of clean images, on what the last of a line's")
-    print(f"finishes gives; on the clean test images it is {scorer.clean_accuracy:.4f}.")
+    print("\nThe accuracy is that of the classifier of clean images on what a method gives; on the")
+    print(f"clean test images it is {scorer.clean_accuracy:.4f}.")
     for reason in others.left_out:
         print(f"\n{reason}")
     print(f"\n{value_table(bars)}\n\n{levels_table(by_level, kind)}")

@@ -11,6 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import lookalike
+
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 sys.path.insert(0, str(BENCHMARKS))  # where they find one another
 agreement, bars, checks, data, harness = map(
@@ -142,6 +144,36 @@ def test_augmentation_without_faiss(without_peers):
 
 
 @pytest.mark.slow
+@pytest.mark.mnist
+@pytest.mark.skipif("LOOKALIKE_DATA" not in os.environ, reason="LOOKALIKE_DATA is not set")
+@pytest.mark.skipif(not hasattr(lookalike, "KNeighborsDenoiser"), reason="no KNeighborsDenoiser")
+def test_denoising_without_the_filters_of_others(tmp_path):
+    file = tmp_path / "figures.json"
+    report = run(
+        "denoising.py", "--without-peers", "--noise=saltpepper", "--images=50",
+        f"--json={file}", f"--out={tmp_path}",
+    )  # fmt: skip
+    for model in ("KNeighborsClassifier", "KNeighborsRegressor"):
+        assert f"- cleaned images, {model}, scikit-learn's and ours: 50 of 50 equal" in report
+    assert cells(report, "lookalike, best")[-1] == cells(report, "noisy")[-1] == "50"
+    assert cells(report, "best, fit")[2:] == ["–", "–"]  # no bar was set for tiny sizes
+    figures = json.loads(file.read_text(encoding="utf-8"))
+    by_name = {one["name"]: one["finishes"] for one in figures["saltpepper"]["methods"]}
+    assert by_name["noisy"]["alone"][0] < by_name["lookalike, best"]["alone"][0]
+    assert [one["noise"] for one in figures["saltpepper"]["levels"]] == [
+        "SaltAndPepper(share=0.1)", "SaltAndPepper()", "SaltAndPepper(share=0.4)",
+    ]  # fmt: skip
+    assert (tmp_path / "saltpepper.png").exists()
+
+
+def test_denoising_says_what_is_missing(tmp_path, monkeypatch):
+    (tmp_path / "sitecustomize.py").write_text("import sys\nsys.modules['skimage'] = None\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with pytest.raises(AssertionError, match=r"scikit-image.* not installed: pip install"):
+        run("denoising.py")
+
+
+@pytest.mark.slow
 def test_startup():
     report = run("startup.py")
     alone, whole = (float(cells(report, name)[1]) for name in ("python -c pass", "first fit"))
@@ -211,6 +243,16 @@ def test_a_ratio_to_stay_under():
         "under 1.3×",
         "MISSED",
     ]
+
+
+@pytest.mark.parametrize(
+    ("value", "at_most", "verdict"),
+    [(30.3, False, "reached"), (30.29, False, "MISSED"), (30.29, True, "reached")],
+)
+def test_a_value_beside_its_bar(value, at_most, verdict):
+    row = bars.value_row("ratio", value, " dB", 30.3, at_most=at_most)
+    limit = "under 30.3 dB" if at_most else "at least 30.3 dB"
+    assert cells(bars.value_table([row]), "ratio")[1:] == [f"{value:g} dB", limit, verdict]
 
 
 def test_checks_count_what_is_wrong():
