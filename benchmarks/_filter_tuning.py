@@ -14,8 +14,8 @@ Each finish has parameters of its own, those with the highest mean ratio on the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
@@ -24,7 +24,7 @@ from joblib import Parallel, delayed
 from numpy.typing import NDArray
 from rich.progress import Progress
 
-from _filters import DEBIASED, POSTERIOR, SWITCHED, Filter, switching_median
+from _filters import DEBIASED, INPAINTED, POSTERIOR, Filter, biharmonic
 from _noisy import GAUSSIAN, SALT_AND_PEPPER, Floats, NoisyImages, ValueTable
 from lookalike.evaluation.fidelity import peak_signal_noise_ratio
 
@@ -73,34 +73,67 @@ class Tuned:
 
 @dataclass(frozen=True)
 class Cleaned:
-    """What a tuned filter makes of images, by finish.
+    """What a tuned filter makes of images.
 
     Attributes
     ----------
     images : dict of str to ndarray, uint8
+        By finish.
     seconds : float
-        Of filtering them once, at the setting of the last finish.
+        Of filtering them once, at the setting of the last finish, with what makes the view.
     """
 
-    images: dict[str, NDArray[np.uint8]] = field(default_factory=dict)
-    seconds: float = 0.0
+    images: dict[str, NDArray[np.uint8]]
+    seconds: float
+
+
+class Views:
+    """What filters are given of some noisy images; each view is made once.
+
+    Parameters
+    ----------
+    noisy : NoisyImages
+    n_threads : int
+    """
+
+    def __init__(self, noisy: NoisyImages, n_threads: int) -> None:
+        self.noisy = noisy
+        self._n_threads = n_threads
+        self._made: dict[str, tuple[Floats, float]] = {}
+
+    def take(self, name: str, n: int | None = None) -> tuple[Floats, float]:
+        """The view of the first n images, and the seconds that it took."""
+        if name not in self._made:
+            start = perf_counter()
+            made = self._make(name)
+            self._made[name] = made, perf_counter() - start
+        images, seconds = self._made[name]
+        return images[:n], seconds * len(images[:n]) / len(images)
+
+    def _make(self, name: str) -> Floats:
+        if name == POSTERIOR:
+            return self.noisy.table(self.noisy.noisy)
+        if name == INPAINTED:
+            return in_parts(biharmonic, self.noisy.debiased, 0, {}, self._n_threads)
+        return self.noisy.debiased
 
 
 def tune(
-    one: Filter, tuning: NoisyImages, n_threads: int, progress: Progress, most: int | None = None
+    one: Filter, views: Views, n_threads: int, progress: Progress, most: int | None = None
 ) -> dict[str, Tuned]:
     """Try all settings of a filter, or the first few, and return the best for each finish."""
     best: dict[str, Tuned] = {}
-    views = one.views or views_of(tuning.kind)
-    settings = [Setting(view, values) for view in views for values in one.settings()][:most]
-    task = progress.add_task(f"{tuning.kind}: tuning {one.name}", total=len(settings))
+    noisy = views.noisy
+    names = one.views or views_of(noisy.kind)
+    settings = [Setting(name, values) for name in names for values in one.settings()][:most]
+    task = progress.add_task(f"{noisy.kind}: tuning {one.name}", total=len(settings))
     for setting in settings:
-        images = view(tuning, setting.view)
-        sigma = float(np.sqrt(np.mean((images - tuning.clean) ** 2)))
-        output = apply(one, images, sigma, setting, n_threads)
-        for finish in finishes(tuning.kind):
-            table = _fit_table(output, tuning, finish)
-            ratios = peak_signal_noise_ratio(_finish(output, tuning, finish, table), tuning.clean)
+        images, _ = views.take(setting.view)
+        sigma = float(np.sqrt(np.mean((images - noisy.clean) ** 2)))
+        output = _apply(one, images, sigma, setting, n_threads)
+        for finish in finishes(noisy.kind):
+            table = _fit_table(output, noisy, finish)
+            ratios = peak_signal_noise_ratio(_finish(output, noisy, finish, table), noisy.clean)
             ratio = float(ratios.mean())
             if finish not in best or ratio > best[finish].ratio:
                 best[finish] = Tuned(setting, sigma, table, ratio)
@@ -109,47 +142,52 @@ def tune(
     return best
 
 
-def clean(one: Filter, tuned: dict[str, Tuned], noisy: NoisyImages, n_threads: int) -> Cleaned:
-    """Apply a filter as it was tuned; settings that finishes share are filtered by once."""
-    outputs: list[tuple[Setting, Floats, float]] = []
+def clean(
+    one: Filter, tuned: Mapping[str, Tuned], views: Views, n_threads: int, n: int | None = None
+) -> Cleaned:
+    """Clean the first n images as tuned; settings that finishes share are filtered by once."""
+    noisy = views.noisy.first(n)
+    done: list[tuple[Setting, Floats, float]] = []
     cleaned: dict[str, NDArray[np.uint8]] = {}
     seconds = 0.0
     for finish, how in tuned.items():
-        known = [(output, s) for setting, output, s in outputs if setting == how.setting]
-        if known:
-            output, seconds = known[0]
-        else:
+        found = [same for same in done if same[0] == how.setting]
+        if not found:
+            images, seconds_before = views.take(how.setting.view, n)
             start = perf_counter()
-            images = view(noisy, how.setting.view)
-            output = apply(one, images, how.sigma, how.setting, n_threads)
-            seconds = perf_counter() - start
-            outputs.append((how.setting, output, seconds))
+            output = _apply(one, images, how.sigma, how.setting, n_threads)
+            found = [(how.setting, output, seconds_before + perf_counter() - start)]
+            done += found
+        _, output, seconds = found[0]
         cleaned[finish] = _finish(output, noisy, finish, how.table)
     return Cleaned(cleaned, seconds)
 
 
-def apply(one: Filter, images: Floats, sigma: float, setting: Setting, n_threads: int) -> Floats:
-    """Filter images, in parts spread over processes unless the filter knows threads."""
+def _apply(one: Filter, images: Floats, sigma: float, setting: Setting, n_threads: int) -> Floats:
     if one.has_threads:
         return one.apply(images, sigma, **setting.parameters)
+    return in_parts(one.apply, images, sigma, setting.parameters, n_threads)
+
+
+def in_parts(
+    work: Callable[..., Floats],
+    images: Floats,
+    sigma: float,
+    parameters: Mapping[str, Any],
+    n_threads: int,
+) -> Floats:
+    """Filter images in parts, spread over processes: most filters here know no threads."""
     starts = range(0, len(images), IMAGES_AT_ONCE)
     parts = Parallel(n_jobs=min(n_threads, len(starts)))(
-        delayed(one.apply)(images[start : start + IMAGES_AT_ONCE], sigma, **setting.parameters)
+        delayed(work)(images[start : start + IMAGES_AT_ONCE], sigma, **parameters)
         for start in starts
     )
     return np.concatenate(list(parts))
 
 
-def view(noisy: NoisyImages, name: str) -> Floats:
-    """What a filter is given."""
-    if name == POSTERIOR:
-        return noisy.table(noisy.noisy)
-    return switching_median(noisy.debiased, 0) if name == SWITCHED else noisy.debiased
-
-
 def views_of(kind: str) -> Sequence[str]:
     """All views of a noise."""
-    return (DEBIASED, POSTERIOR, SWITCHED) if kind == SALT_AND_PEPPER else (DEBIASED, POSTERIOR)
+    return (DEBIASED, POSTERIOR, INPAINTED) if kind == SALT_AND_PEPPER else (DEBIASED, POSTERIOR)
 
 
 def _fit_table(output: Floats, tuning: NoisyImages, finish: str) -> ValueTable | None:

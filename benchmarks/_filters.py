@@ -33,9 +33,9 @@ from scipy import ndimage
 
 from _noisy import GAUSSIAN, SALT_AND_PEPPER, UNIFORM, Floats
 
-DEBIASED, POSTERIOR, SWITCHED = "debiased", "posterior mean", "switching median"
+DEBIASED, POSTERIOR, INPAINTED = "debiased", "posterior mean", "inpainted"
 """What filters are given: noisy images without the mean of the noise; of each pixel the mean clean
-value behind it; or, of salt and pepper, what the switching median makes of it."""
+value behind it; or, of salt and pepper, what `biharmonic` makes of them."""
 
 ALL_KINDS = (UNIFORM, GAUSSIAN, SALT_AND_PEPPER)
 IMAGES_A_LINE = 10
@@ -191,7 +191,7 @@ def wavelet(images: Floats, sigma: float, method: str, strength: float, basis: s
     return total / np.float32(len(shifts))
 
 
-def biharmonic(images: Floats, sigma: float, threshold: float) -> Floats:
+def biharmonic(images: Floats, sigma: float, threshold: float = 0, n_trusted: int = 4) -> Floats:
     """Fills damaged pixels smoothly from those around [6]_.
 
     Damaged are those of 0 or 255 that differ by more than a threshold from the switching median;
@@ -200,7 +200,7 @@ def biharmonic(images: Floats, sigma: float, threshold: float) -> Floats:
     from skimage.restoration import inpaint_biharmonic
 
     extreme = (images == 0) | (images == 255)
-    damaged = extreme & (np.abs(images - switching_median(images, sigma)) > threshold)
+    damaged = extreme & (np.abs(images - switching_median(images, sigma, n_trusted)) > threshold)
     filled = [
         inpaint_biharmonic(image, mask) if mask.any() else image
         for image, mask in zip(images, damaged, strict=True)
@@ -261,7 +261,7 @@ FILTERS = (
     Filter(
         "biharmonic inpainting",
         biharmonic,
-        {"threshold": (0, 5, 10, 20, 40)},
+        {"threshold": (0, 10, 40), "n_trusted": (3, 4, 5)},
         kinds=(SALT_AND_PEPPER,),
         views=(DEBIASED,),
         slow=True,

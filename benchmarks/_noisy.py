@@ -106,8 +106,8 @@ class NoisyImages:
     def __len__(self) -> int:
         return len(self.clean)
 
-    def first(self, n: int) -> NoisyImages:
-        """The first n of them."""
+    def first(self, n: int | None) -> NoisyImages:
+        """The first n of them; all if None."""
         return NoisyImages(self.kind, self.noisy[:n], self.clean[:n], self.table)
 
     @cached_property

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from rich.progress import Progress
 
 from _cleaning import neighbor_filters, noisy_training_rows
-from _filter_tuning import Tuned, clean, tune
+from _filter_tuning import Tuned, Views, clean, tune
 from _filters import FILTERS, NO_FILTER
 from _images import StoredImages
 from _methods import Method
@@ -59,13 +59,14 @@ def clean_by_others(
         elif kind in one.kinds:
             left_out.append(f"{one.name}: not installed (pip install {one.module})")
     methods, tuned = [], {}
+    tuning_views, test_views = (Views(one, args.threads) for one in (tuning, test))
     for one in filters:
         most = QUICK_SETTINGS if args.quick else None
-        tuned[one.name] = tune(one, tuning, args.threads, progress, most)
-        some = test.first(args.slow_images) if one.slow else test
-        progress.console.print(f"{kind}: {one.name} cleans {len(some):,} images")
-        cleaned = clean(one, tuned[one.name], some, args.threads)
-        methods.append(Method(one.name, cleaned.images, cleaned.seconds * 1000 / len(some)))
+        tuned[one.name] = tune(one, tuning_views, args.threads, progress, most)
+        n = min(len(test), args.slow_images) if one.slow else len(test)
+        progress.console.print(f"{kind}: {one.name} cleans {n:,} images")
+        cleaned = clean(one, tuned[one.name], test_views, args.threads, n)
+        methods.append(Method(one.name, cleaned.images, cleaned.seconds * 1000 / n))
     return Others(methods, tuned, left_out)
 
 

@@ -112,9 +112,10 @@ def test_every_filter_cleans_squares(one):
 
 def test_tuned_is_the_best_of_all_settings_and_cleans_as_it_did(clean):
     images = noisy.NoisyImages.draw(noisy.UNIFORM, clean, 0)
+    views = tuning.Views(images, 1)
     median = next(one for one in filters.FILTERS if one.name == "median")
     with harness.progress_on_stderr() as progress:
-        tuned = tuning.tune(median, images, 1, progress)
+        tuned = tuning.tune(median, views, 1, progress)
     assert list(tuned) == ["alone", "table", "bounds"]
     tried = [
         ratio(median.apply(view, SIGMA, size), clean)
@@ -123,7 +124,7 @@ def test_tuned_is_the_best_of_all_settings_and_cleans_as_it_did(clean):
     ]
     assert tuned["alone"].ratio == pytest.approx(max(tried))
     assert tuned["alone"].ratio < tuned["table"].ratio <= tuned["bounds"].ratio
-    cleaned = tuning.clean(median, tuned, images, 1)
+    cleaned = tuning.clean(median, tuned, views, 1)
     for finish, how in tuned.items():
         assert ratio(cleaned.images[finish], clean) == pytest.approx(how.ratio)
     low, high = images.bounds
