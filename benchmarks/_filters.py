@@ -255,7 +255,7 @@ FILTERS = (
     Filter(
         "non-local means",
         non_local_means,
-        {"strength": (0.4, 0.6, 0.8, 1, 1.3), "patch": (3, 5)},
+        {"strength": (0.4, 0.6, 0.8, 1, 1.3, 1.7), "patch": (3, 5)},
         slow=True,
     ),
     Filter(
@@ -269,7 +269,7 @@ FILTERS = (
     Filter(
         "BM3D",
         bm3d,
-        {"strength": (0.7, 1, 1.5, 2.2), "profile": ("np", "vn")},
+        {"strength": (0.7, 1, 1.5, 2.2, 3), "profile": ("np", "vn")},
         slow=True,
         module="bm3d",
     ),
