@@ -25,7 +25,7 @@ from _harness import (
     total_seconds,
 )
 from _images import StoredImages
-from _noisy import UNIFORM, noise_of
+from _noisy import UNIFORM, noise_text
 from _peers import choice_of_dtype, fastest_sklearn
 
 FASTER = 50
@@ -67,7 +67,7 @@ def run_book(
                 FASTER if full_size else None,
             )
         )
-    print(f"\n### The book's denoiser, {noise_of(UNIFORM)}, {args.threads} threads\n")
+    print(f"\n### The book's denoiser, {noise_text(UNIFORM)}, {args.threads} threads\n")
     print(_times_table(readings))
     print("\nSeconds are medians (least–most) of fresh processes that took turns; MiB is the peak")
     print("of memory beyond the noisy rows, given in our case as int16, and the clean ones.")

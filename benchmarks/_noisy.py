@@ -40,11 +40,24 @@ TITLES = {
 
 def noise_of(kind: str, level: float = 1) -> Noise:
     """The noise of a kind, at half or double strength where the level says so."""
+    noises: dict[str, type[Noise]] = {
+        UNIFORM: UniformNoise,
+        GAUSSIAN: GaussianNoise,
+        SALT_AND_PEPPER: SaltAndPepper,
+    }
+    return noises[kind](*_strength(kind, level))
+
+
+def noise_text(kind: str, level: float = 1) -> str:
+    """The same with its parameters, also where they are the defaults."""
+    strength = ", ".join(f"{value:g}" for value in _strength(kind, level))
+    return f"{type(noise_of(kind)).__name__}({strength})"
+
+
+def _strength(kind: str, level: float) -> tuple[float, ...]:
     if kind == UNIFORM:
-        return UniformNoise(0, round(100 * level))
-    if kind == GAUSSIAN:
-        return GaussianNoise(50 * level)
-    return SaltAndPepper(0.2 * level)
+        return 0, round(100 * level)
+    return (50 * level,) if kind == GAUSSIAN else (0.2 * level,)
 
 
 class ValueTable:

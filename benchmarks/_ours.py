@@ -15,7 +15,7 @@ from _cleaning import clean_by_ours, noisy_test_images
 from _harness import Contender, Reading, alternate, in_fresh_process, table
 from _images import StoredImages
 from _methods import Scorer
-from _noisy import noise_of
+from _noisy import noise_text
 
 BEST, FAST = "best", "fast"
 LEVELS: tuple[float, ...] = (1, 0.5, 2)
@@ -68,7 +68,7 @@ def level_scores(kind: str, ours: Ours, scorer: Scorer) -> list[dict[str, Any]]:
     """Ratio and similarity at each level, of three: noisy, cleaned, and cleaned as fitted there."""
     return [
         {
-            "noise": str(noise_of(kind, level)),
+            "noise": noise_text(kind, level),
             "noisy": scorer.fidelity(noisy_test_images(scorer.data, kind, level)),
             "cleaned": scorer.fidelity(ours.readings[BEST].answer[level]),
             "fitted there": scorer.fidelity(ours.fitted_there[level]),
@@ -80,7 +80,7 @@ def level_scores(kind: str, ours: Ours, scorer: Scorer) -> list[dict[str, Any]]:
 
 def levels_table(scored: list[dict[str, Any]], kind: str) -> str:
     """The figures as a Markdown table."""
-    fitted = f"fitted for {noise_of(kind)}"
+    fitted = f"fitted for {noise_text(kind)}"
     header = ["noise", "noisy: dB", "SSIM", f"{fitted}: dB", "SSIM", "fitted for it: dB", "SSIM"]
     lines = []
     for one in scored:

@@ -31,7 +31,7 @@ from _noisy import (
     TUNING_SEED,
     UNIFORM,
     NoisyImages,
-    noise_of,
+    noise_text,
 )
 from _options import BARS_THREADS, add_shared_options, new_parser, parse
 from _others import clean_by_others, settings_list
@@ -132,7 +132,7 @@ def _run_noise(
     by_level = level_scores(kind, ours, scorer)
     bars = _bars(kind, ours, scorer, full_size)
 
-    print(f"\n### {TITLES[kind]}: {noise_of(kind)}, {args.threads} threads\n")
+    print(f"\n### {TITLES[kind]}: {noise_text(kind)}, {args.threads} threads\n")
     print(scores_table(scored, finishes(kind)))
     print("\nThe accuracy is that of the classifier of clean images on what a method gives; on the")
     print(f"clean test images it is {scorer.clean_accuracy:.4f}.")

@@ -161,7 +161,7 @@ def test_denoising_without_the_filters_of_others(tmp_path):
     by_name = {one["name"]: one["finishes"] for one in figures["saltpepper"]["methods"]}
     assert by_name["noisy"]["alone"][0] < by_name["lookalike, best"]["alone"][0]
     assert [one["noise"] for one in figures["saltpepper"]["levels"]] == [
-        "SaltAndPepper(share=0.1)", "SaltAndPepper()", "SaltAndPepper(share=0.4)",
+        "SaltAndPepper(0.1)", "SaltAndPepper(0.2)", "SaltAndPepper(0.4)",
     ]  # fmt: skip
     assert (tmp_path / "saltpepper.png").exists()
 
