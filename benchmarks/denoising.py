@@ -124,11 +124,9 @@ def _run_noise(
     others = clean_by_others(args, data, tuning, test, progress)
     methods = [Method("noisy", {ALONE: test.noisy}), *others.methods, *_our_methods(ours)]
     n_least = min(len(method.best) for method in methods)
-    if n_least < len(test):
-        # For the methods that clean no more.
-        some = {ALONE: ours.cleaned(BEST)[:n_least]}
-        methods.append(Method(f"{named(BEST)}, first {n_least:,}", some))
-    scored = scores(methods, scorer)
+    alike = [Method(f"{named(BEST)}, first {n_least:,}", {ALONE: ours.cleaned(BEST)[:n_least]})]
+    # Beside the methods that clean no more images.
+    scored = scores(methods + alike if n_least < len(test) else methods, scorer)
     by_level = level_scores(kind, ours, scorer)
     bars = _bars(kind, ours, scorer, full_size)
 
