@@ -24,7 +24,7 @@ from joblib import Parallel, delayed
 from numpy.typing import NDArray
 from rich.progress import Progress
 
-from _filters import DEBIASED, INPAINTED, POSTERIOR, Filter, biharmonic
+from _filters import INPAINTED, PIXELWISE, POSTERIOR, Filter, biharmonic
 from _noisy import GAUSSIAN, SALT_AND_PEPPER, Floats, NoisyImages, ValueTable
 from lookalike.evaluation.fidelity import peak_signal_noise_ratio
 
@@ -187,7 +187,7 @@ def in_parts(
 
 def views_of(kind: str) -> Sequence[str]:
     """All views of a noise."""
-    return (DEBIASED, POSTERIOR, INPAINTED) if kind == SALT_AND_PEPPER else (DEBIASED, POSTERIOR)
+    return (*PIXELWISE, INPAINTED) if kind == SALT_AND_PEPPER else PIXELWISE
 
 
 def _fit_table(output: Floats, tuning: NoisyImages, finish: str) -> ValueTable | None:

@@ -36,6 +36,7 @@ from _noisy import GAUSSIAN, SALT_AND_PEPPER, UNIFORM, Floats
 DEBIASED, POSTERIOR, INPAINTED = "debiased", "posterior mean", "inpainted"
 """What filters are given: noisy images without the mean of the noise; of each pixel the mean clean
 value behind it; or, of salt and pepper, what `biharmonic` makes of them."""
+PIXELWISE = (DEBIASED, POSTERIOR)
 
 ALL_KINDS = (UNIFORM, GAUSSIAN, SALT_AND_PEPPER)
 IMAGES_A_LINE = 10
@@ -228,11 +229,11 @@ def _each(work: Callable[[Any], NDArray[Any]], images: NDArray[Any]) -> Floats:
     return np.stack([work(image) for image in images]).astype(np.float32)
 
 
-NO_FILTER = Filter("each pixel by itself", identity, {}, module="scipy")
+NO_FILTER = Filter("each pixel by itself", identity, {}, views=PIXELWISE, module="scipy")
 """What the views, the table and the bounds give without any filter."""
 
 FILTERS = (
-    Filter("median", median, {"size": (3, 5)}),
+    Filter("median", median, {"size": (3, 5)}, views=PIXELWISE),
     Filter(
         "switching median",
         switching_median,
@@ -264,7 +265,6 @@ FILTERS = (
         {"threshold": (0, 10, 40), "n_trusted": (3, 4, 5)},
         kinds=(SALT_AND_PEPPER,),
         views=(DEBIASED,),
-        slow=True,
     ),
     Filter(
         "BM3D",
