@@ -57,6 +57,49 @@ struct CoarseFilter {
     float head_square, tail_square;  // squared size of one step of either part
 };
 
+// The blending of whole neighbours (blending.hpp).
+constexpr int kClean = 256;          // values that a clean pixel has
+constexpr int kMostCost = 640;       // what is so much dearer than the cheapest candidate has no vote
+constexpr std::int64_t kVote = 1 << 20;  // that of the cheapest
+constexpr int kBlendStep = 32;       // rows of costs are padded to a multiple of it
+
+struct Blending {
+    int height, width, k;
+    int shift, window;               // radii in pixels
+    const std::uint16_t* costs;      // n_values x kClean
+    const float* moments;            // n_values x kClean
+    const float* evidences;          // n_values x kClean
+    const std::uint32_t* weights;    // kMostCost + 1: the vote at each cost above the cheapest, the last one 0
+};
+
+struct BlendingScratch {
+    int padded_width;
+    const int *begins, *ends;        // of each row, the columns where a candidate may hold something
+    std::uint16_t* costs;            // of each candidate 2 window + 2 rows, with `window` zeros on both sides
+    std::uint16_t* sums;             // the same summed along the window, without the sides
+    std::uint16_t* windows;          // of each candidate a row: sums of the whole window
+    std::uint16_t* totals;           // the same without the pixel itself
+    std::uint16_t* least;            // a row: that of the cheapest candidate
+    const std::uint16_t* zeros;      // a row
+    std::uint32_t* votes;            // width x kClean
+};
+
+// One stage of the anchored regression (regression.hpp).
+struct Regression {
+    int height, width;
+    int n_channels, radius;          // of the window that the regression sees
+    int n_outputs, key_radius;       // the key is a window of the first n_outputs channels
+    int n_anchors, padded_anchors;   // padded to a multiple of kRegressionStep
+    int blend;                       // how many of the nearest anchors are averaged
+    const float* anchors;            // key coordinates x padded_anchors
+    const float* anchor_norms;       // padded_anchors: half the squared norm; infinite for padding
+    const float* weights;            // n_anchors x n_outputs x window rows x row_width
+    const float* biases;             // n_anchors x n_outputs
+    int row_width;                   // (2 radius + 1) n_channels, padded with zeros to kRegressionStep
+};
+constexpr int kRegressionStep = 16;
+constexpr int kMostBlended = 8;
+
 // Exact distances between two rows of d values; integers are summed exactly, floats in double
 // over eight fixed lanes, so that the sum does not depend on the instruction set.
 template <class T, class Sum> using PairKernel = Sum (*)(const T* a, const T* b, std::int64_t d);
@@ -98,6 +141,12 @@ struct Kernels {
     // Rounds to whole steps within +-levels; returns the sum of the squared errors, which is NaN
     // or infinite where a value is.
     double (*quantise)(const float* values, int n, float step, float levels, std::int8_t* out);
+
+    // One image each; see blending.hpp and regression.hpp.
+    void (*blend)(const Blending& blending, const std::uint16_t* noisy, const std::uint8_t* frames,
+                  const BlendingScratch& scratch, float* estimate, float* variances, const std::uint8_t* truth,
+                  std::int64_t* joint);
+    void (*regress)(const Regression& regression, const float* channels, float* scores, float* out);
 
     Distances<std::uint8_t, std::int64_t> u8;
     Distances<std::int8_t, std::int64_t> i8;

@@ -11,7 +11,9 @@
 #include <intrin.h>
 #endif
 
+#include "blending_impl.hpp"
 #include "kernels.hpp"
+#include "regression_impl.hpp"
 
 namespace lookalike {
 namespace {
@@ -270,6 +272,8 @@ template <class Floats, class Pairs, int Rows, CoarseDistance distance = plain_c
     kernels.project = project<Floats, Rows>;
     kernels.project_pairs = project<Pairs, Rows>;
     kernels.quantise = quantise;
+    kernels.blend = blend_image;
+    kernels.regress = regress_image;
     kernels.u8 = {squared_bytes<std::uint8_t>, dot_bytes<std::uint8_t>, manhattan_bytes<std::uint8_t>};
     kernels.i8 = {squared_bytes<std::int8_t>, dot_bytes<std::int8_t>, manhattan_bytes<std::int8_t>};
     kernels.f32 = {squared_floats<float>, dot_floats<float>, manhattan_floats<float>};

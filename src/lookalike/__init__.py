@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lookalike.estimators.classifier import KNeighborsClassifier
+    from lookalike.estimators.denoiser import KNeighborsDenoiser
     from lookalike.estimators.regressor import KNeighborsRegressor
     from lookalike.estimators.search_cv import KNeighborsSearchCV
     from lookalike.estimators.weights import Softmax
@@ -28,6 +29,7 @@ _HOMES = {
     "Flips": "lookalike.images.augmentation",
     "GaussianNoise": "lookalike.images.noise",
     "KNeighborsClassifier": "lookalike.estimators.classifier",
+    "KNeighborsDenoiser": "lookalike.estimators.denoiser",
     "KNeighborsRegressor": "lookalike.estimators.regressor",
     "KNeighborsSearchCV": "lookalike.estimators.search_cv",
     "NearestNeighbors": "lookalike.search.nearest",
@@ -50,6 +52,7 @@ __all__ = [
     "Flips",
     "GaussianNoise",
     "KNeighborsClassifier",
+    "KNeighborsDenoiser",
     "KNeighborsRegressor",
     "KNeighborsSearchCV",
     "NearestNeighbors",

@@ -1,0 +1,19 @@
+#include "regression.hpp"
+
+#include "aligned.hpp"
+
+namespace lookalike {
+
+void regress_images(const Kernels& kernels, const Regression& r, const float* channels, std::int64_t n, int n_threads,
+                    float* out, const Watch& watch) {
+    const std::int64_t image = static_cast<std::int64_t>(r.height + 2 * r.radius + 1) * (r.width + 2 * r.radius) * r.n_channels;
+    const std::int64_t answer = static_cast<std::int64_t>(r.height) * r.width * r.n_outputs;
+    Job job;
+    run_blocks(job, n_threads, n, [&](const NextBlock& next) {
+        Aligned<float> scores(static_cast<std::size_t>(r.padded_anchors));
+        for (std::int64_t i; (i = next()) >= 0; ++job.done)
+            kernels.regress(r, channels + i * image, scores.data(), out + i * answer);
+    }, watch);
+}
+
+}  // namespace lookalike

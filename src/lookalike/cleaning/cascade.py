@@ -1,0 +1,186 @@
+"""From noisy to clean in stages, each of which sees what the earlier ones made of the image.
+
+Stage 0 is one regression on what each pixel says by itself; the next ones, anchored regressions, see
+the estimates before them. From the first of them on that is marked so, the stages also see what the
+image's neighbours among the clean training images say. After every stage the estimate is moved into
+the bounds that the noise leaves, and corrected by a table of what such estimates miss on average.
+
+Every stage is fitted on images of its own where there are enough: what earlier stages make of images
+that they were fitted on is better than what they make of new ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lookalike.cleaning.levels import N_LEVELS, Floats
+from lookalike.cleaning.neighbours import WholeNeighbours
+from lookalike.cleaning.noise_table import NoiseTable
+from lookalike.cleaning.pair_table import PairTable
+from lookalike.cleaning.regression import RADIUS, AnchoredRegression
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One stage: its size, and from how many pixels it learns."""
+
+    n_anchors: int
+    n_pixels: int  # of the images that are drawn for it
+    n_samples: int  # of those pixels
+    blend: int = 1
+    neighbours: bool = False
+
+
+PLANS: dict[str, tuple[Plan, ...]] = {
+    "fast": (Plan(1, 2_000_000, 400_000), Plan(384, 6_000_000, 800_000)),
+    "best": (
+        Plan(1, 1_500_000, 400_000),
+        Plan(256, 3_000_000, 600_000),
+        Plan(512, 6_000_000, 800_000, blend=2, neighbours=True),
+        Plan(512, 5_000_000, 800_000, blend=2, neighbours=True),
+    ),
+}
+
+HALO = 2 * RADIUS
+"""By how many pixels around it each further stage widens what an estimate depends on, at least."""
+
+_VALUE_BINS = 120
+_ESTIMATE_STEP = 2.0
+_DOUBT_BINS = 30
+_SPREAD_STEP = 5.0
+_ANGLE_STEP = np.pi / 80
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Images to fit a stage on: noisy ones in levels, the clean ones, and which these are."""
+
+    noisy: Floats
+    clean: NDArray[np.uint8]
+    own: NDArray[np.int64]
+
+
+class Cascade:
+    """The stages of one quality, fitted.
+
+    Parameters
+    ----------
+    quality : {"best", "fast"}
+    noise : NoiseTable
+    neighbours : WholeNeighbours or None
+        None where images have no neighbours as a whole: those of differing sizes, large ones,
+        colour ones.
+    n_threads : int
+    images_at_once : int
+        How many are in work together.
+    """
+
+    def __init__(
+        self,
+        quality: str,
+        noise: NoiseTable,
+        neighbours: WholeNeighbours | None,
+        n_threads: int,
+        images_at_once: int,
+    ) -> None:
+        self.plans = PLANS[quality]
+        self.noise = noise
+        self.neighbours = neighbours
+        self.n_threads = n_threads
+        self.images_at_once = images_at_once
+        self._stages: list[tuple[AnchoredRegression, PairTable]] = []
+        self._variance: PairTable | None = None
+
+    @property
+    def reach(self) -> int:
+        """Pixels on each side that an estimate depends on, neighbours of whole images left out."""
+        return RADIUS * len(self.plans)
+
+    def fit_stage(
+        self,
+        sample: Sample,
+        rng: np.random.Generator,
+        progress: Callable[[float], None] = lambda share: None,
+    ) -> None:
+        """Fit the next stage."""
+        plan = self.plans[len(self._stages)]
+        parts = [self._run(part.noisy, part.own) for part in self._parts(sample)]
+        channels = [np.concatenate(each) for each in zip(*(part[0] for part in parts), strict=True)]
+        regression = AnchoredRegression(
+            plan.n_anchors, plan.n_samples, plan.blend, self.n_threads
+        )
+        regression.fit(channels, sample.clean, rng, progress)
+        rows = self.noise.rows_of(sample.noisy)
+        table = PairTable(_ESTIMATE_STEP, max(1.0, len(self.noise.likelihood) / _VALUE_BINS))
+        estimate = np.concatenate(
+            [
+                self.noise.within_bounds(regression.predict(part[0]), part_rows)
+                for part, part_rows in zip(parts, self._cut(rows), strict=True)
+            ]
+        )
+        table.fit(estimate, rows, sample.clean - estimate)
+        self._stages.append((regression, table))
+
+    def fit_variance(self, sample: Sample) -> None:
+        """Learn how far estimates are off, from images that no stage was fitted on."""
+        table = PairTable(_ANGLE_STEP, self._doubt_step, least_samples=4, to_mean=True)
+        parts = [self._run(part.noisy, part.own) for part in self._parts(sample)]
+        estimate = np.concatenate([part[1] for part in parts])
+        doubt = np.concatenate([part[2] for part in parts])
+        table.fit(_angle(estimate), doubt, (sample.clean - estimate) ** 2)
+        self._variance = table
+
+    def run(self, noisy: Floats) -> tuple[Floats, Floats]:
+        """Return estimates and their standard deviations, of the shape of noisy, in levels."""
+        assert self._variance is not None
+        _, estimate, doubt = self._run(noisy, None)
+        return estimate, np.sqrt(self._variance(_angle(estimate), doubt))
+
+    @property
+    def _doubt_step(self) -> float:
+        if self.neighbours is not None:
+            return _SPREAD_STEP
+        return max(1.0, len(self.noise.likelihood) / _DOUBT_BINS)
+
+    def _parts(self, sample: Sample) -> Iterator[Sample]:
+        cut = zip(*map(self._cut, (sample.noisy, sample.clean, sample.own)), strict=True)
+        return (Sample(*part) for part in cut)
+
+    def _cut(self, stack: NDArray[np.generic]) -> list[NDArray[np.generic]]:
+        return [
+            stack[start : start + self.images_at_once]
+            for start in range(0, len(stack), self.images_at_once)
+        ]
+
+    def _run(
+        self, noisy: Floats, own: NDArray[np.int64] | None
+    ) -> tuple[list[Floats], Floats, NDArray[np.generic]]:
+        """Run the stages that are fitted: the next one's channels, the estimate, what to doubt it by."""
+        rows = self.noise.rows_of(noisy)
+        pixel = [self.noise.expected[rows], noisy]
+        if self.noise.has_bounds:
+            pixel += [self.noise.low[rows], self.noise.high[rows]]
+        estimates: list[Floats] = []
+        said: Sequence[Floats] = ()
+        for at, plan in enumerate(self.plans):
+            if plan.neighbours and self.neighbours is not None and not said:
+                grey = rows[..., 0]
+                found = self.neighbours.find(estimates[-1][..., 0], own)
+                said = [one[..., None] for one in self.neighbours.channels(grey, found)]
+            channels = [*estimates[:-3:-1], *said, *pixel]
+            if at == len(self._stages):
+                break
+            regression, table = self._stages[at]
+            estimate = self.noise.within_bounds(regression.predict(channels), rows)
+            estimate = self.noise.within_bounds(estimate + table(estimate, rows), rows)
+            estimates.append(np.clip(estimate, 0, N_LEVELS - 1))
+        return channels, estimates[-1] if estimates else pixel[0], said[1] if said else rows
+
+
+def _angle(estimate: Floats) -> Floats:
+    """Estimates on a scale that is finest near either end, where errors change quickly."""
+    return np.arcsin(np.sqrt(estimate / np.float32(N_LEVELS - 1)))

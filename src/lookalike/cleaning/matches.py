@@ -1,0 +1,81 @@
+"""What a matched pixel says of the true one: the confusion table, and the tables made of it.
+
+A clean neighbour never is the true image. K[x', x] is the probability that the true level is x where
+a matched neighbour holds x'; it is learned from the matches themselves. With the noise's p(v | x),
+
+    Z[v, x'] = sum over x of K[x', x] p(v | x)        how well x' explains a noisy value
+    M[v, x'] = sum over x of x K[x', x] p(v | x)      and the level it then speaks for
+    A[v, x'] = -log(Z + 1e-9), less its least over x'  the cost of the match
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter, gaussian_filter1d
+
+from lookalike.cleaning.levels import N_LEVELS
+from lookalike.cleaning.noise_table import NoiseTable, Table
+
+COST_STEPS = 64
+"""Of one nat; those of src/core/blending.hpp, as the next two."""
+MOST_COST = 640
+VOTE = 2**20
+
+VOTES = np.rint(VOTE * np.exp(-np.arange(MOST_COST + 1) / COST_STEPS)).astype(np.uint32)
+VOTES[-1] = 0
+
+_LEAST = 1e-9
+
+
+@dataclass(frozen=True)
+class MatchTables:
+    """Evidence and moments as above, in the form that native code takes."""
+
+    costs: NDArray[np.uint16]  # in steps, times the sharpness
+    moments: NDArray[np.float32]
+    evidences: NDArray[np.float32]
+
+
+def match_tables(noise: NoiseTable, confusion: Table, sharpness: float, window: int) -> MatchTables:
+    """Return the tables for a window of a radius; costs are clipped so that 16 bits hold its sum."""
+    evidence = noise.likelihood @ confusion.T
+    moment = (noise.likelihood * np.arange(N_LEVELS)) @ confusion.T
+    cost = -np.log(evidence + _LEAST)
+    cost -= cost.min(axis=1, keepdims=True)
+    most = (2**16 - 1) // (2 * window + 1) ** 2
+    steps = np.minimum(np.rint(cost * (sharpness * COST_STEPS)), most)
+    return MatchTables(
+        steps.astype(np.uint16), moment.astype(np.float32), evidence.astype(np.float32)
+    )
+
+
+def first_confusion(prior: Table) -> Table:
+    """A confusion to begin with: equal or near levels mostly, any level at times."""
+    level = np.arange(N_LEVELS)
+    apart = np.abs(level[:, None] - level)
+    confusion = np.exp(-apart / 12) / 48 + np.exp(-0.5 * (apart / 60) ** 2) / 375
+    confusion += 0.05 * prior + 0.05 / N_LEVELS
+    # Paper: the lowest level is mostly met by itself.
+    paper = np.where(level == 0, 0, confusion[0])
+    confusion[0] = 0.1 * paper / paper.sum()
+    confusion[0, 0] = 0.9
+    return np.asarray(confusion / confusion.sum(axis=1, keepdims=True))
+
+
+def confusion_of(joint: NDArray[np.int64], prior: Table) -> Table:
+    """Return K from the votes for each pair (matched, true), smoothed where levels are alike.
+
+    The lowest level, the paper that images are drawn on, is like no other.
+    """
+    votes = joint / VOTE
+    ink = votes[1:, 1:]
+    votes[1:, 1:] = 0.8 * gaussian_filter(ink, 3, mode="nearest") + 0.2 * gaussian_filter(
+        ink, (3, 0.5), mode="nearest"
+    )
+    votes[1:, 0] = gaussian_filter1d(votes[1:, 0], 3, mode="nearest")
+    votes[0, 1:] = gaussian_filter1d(votes[0, 1:], 3, mode="nearest")
+    votes += 20 * (0.5 * prior + 0.5 / N_LEVELS)
+    return np.asarray(votes / votes.sum(axis=1, keepdims=True))

@@ -1,0 +1,116 @@
+"""Estimate noisy images from their neighbours among clean ones, moved a little, pixel by pixel.
+
+The average of whole neighbours is somebody else's digit. Here every pixel listens to those of its
+image's neighbours that match what is seen around it (src/core/blending.hpp has the formula).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lookalike import _core
+from lookalike.cleaning.levels import N_LEVELS, Floats
+from lookalike.cleaning.matches import VOTES, confusion_of, first_confusion, match_tables
+from lookalike.cleaning.noise_table import NoiseTable
+from lookalike.search.cpu import cpu_path
+from lookalike.search.nearest import NearestNeighbors
+
+SHIFT = 1
+WINDOWS = ((1, 1.4), (2, 1.2))
+"""Radius of each window, and how sharply its matches are told apart (chosen on training images)."""
+
+ROUNDS = 2
+LEARNED_FROM = 400
+"""Rounds of learning the confusion, and images it is learned from."""
+
+
+class WholeNeighbours:
+    """Clean images of one frame, to be neighbours of noisy ones.
+
+    Parameters
+    ----------
+    clean : ndarray of shape (n, h, w), uint8
+    noise : NoiseTable
+    n_neighbors : int
+    n_threads : int
+    working_memory : float
+        MiB that a search may use.
+    """
+
+    def __init__(
+        self,
+        clean: NDArray[np.uint8],
+        noise: NoiseTable,
+        n_neighbors: int,
+        n_threads: int,
+        working_memory: float,
+    ) -> None:
+        self.noise = noise
+        self.n_neighbors = n_neighbors
+        self.n_threads = n_threads
+        self._frame = clean.shape[1:]
+        self._rows = clean.reshape(len(clean), -1)
+        self._search = NearestNeighbors(
+            n_neighbors=n_neighbors, n_jobs=n_threads, working_memory=working_memory
+        ).fit(self._rows)
+        self._take(first_confusion(noise.prior))
+
+    def learn(self, rows: NDArray[np.uint16], truth: NDArray[np.int64]) -> None:
+        """Learn the confusion from noisy versions of images ``truth`` of the clean ones."""
+        found = self.find(self.noise.expected[rows], truth)
+        clean = self._rows[truth].reshape(-1, *self._frame)
+        window, _ = WINDOWS[-1]
+        for _ in range(ROUNDS):
+            joint = np.zeros((N_LEVELS, N_LEVELS), np.int64)
+            self._blend(rows, found, len(WINDOWS) - 1, clean, joint)
+            self._take(confusion_of(joint, self.noise.prior))
+
+    def find(self, estimates: Floats, own: NDArray[np.int64] | None = None) -> NDArray[np.int64]:
+        """The neighbours of estimates, of shape (n, h, w); ``own`` names the image each is of."""
+        queries = np.rint(np.clip(estimates, 0, N_LEVELS - 1)).astype(np.uint8)
+        exclude = None if own is None else (own, np.arange(len(self._rows)))
+        found: NDArray[np.int64] = self._search.kneighbors(
+            queries.reshape(len(queries), -1), return_distance=False, exclude=exclude
+        )
+        return found
+
+    def channels(self, rows: NDArray[np.uint16], found: NDArray[np.int64]) -> Sequence[Floats]:
+        """Estimate and spread of the neighbours for each window, each of shape (n, h, w)."""
+        return [one for at in range(len(WINDOWS)) for one in self._blend(rows, found, at)]
+
+    def _take(self, confusion: NDArray[np.float64]) -> None:
+        self._tables = [
+            match_tables(self.noise, confusion, sharpness, window) for window, sharpness in WINDOWS
+        ]
+
+    def _blend(
+        self,
+        rows: NDArray[np.uint16],
+        found: NDArray[np.int64],
+        at: int,
+        truth: NDArray[np.uint8] | None = None,
+        joint: NDArray[np.int64] | None = None,
+    ) -> tuple[Floats, Floats]:
+        estimate, spread = np.empty(rows.shape, np.float32), np.empty(rows.shape, np.float32)
+        tables = self._tables[at]
+        _core.blend_neighbours(
+            np.ascontiguousarray(rows),
+            self._rows,
+            np.ascontiguousarray(found),
+            costs=tables.costs,
+            moments=tables.moments,
+            evidences=tables.evidences,
+            weights=VOTES,
+            shift=SHIFT,
+            window=WINDOWS[at][0],
+            estimate=estimate,
+            spread=spread,
+            truth=truth,
+            joint=joint,
+            cpu=cpu_path(),
+            n_threads=self.n_threads,
+        )
+        return estimate, spread

@@ -1,0 +1,64 @@
+"""The mean of something over two quantities: a smooth table of the two."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
+
+from lookalike.cleaning.levels import Floats
+
+_NARROW, _WIDE, _WIDE_SHARE = (1.5, 1.2), 4.0, 0.02
+"""Cells with many samples speak for themselves; where there are few, a wider mean takes over."""
+
+
+class PairTable:
+    """E[target | a, b], with a and b in bins.
+
+    Cells of few samples are drawn towards 0, or towards the mean over all where ``to_mean``.
+
+    Parameters
+    ----------
+    step_a, step_b : float
+        Width of a bin.
+    least_samples : float, default=2
+        How many samples the pull counts as.
+    to_mean : bool, default=False
+    """
+
+    def __init__(
+        self, step_a: float, step_b: float, least_samples: float = 2, to_mean: bool = False
+    ) -> None:
+        self.step_a = step_a
+        self.step_b = step_b
+        self.least_samples = least_samples
+        self.to_mean = to_mean
+
+    def fit(self, a: NDArray[np.generic], b: NDArray[np.generic], target: Floats) -> None:
+        """Learn from samples of a and b, at least 0, and of the target."""
+        i, j = _bins(a, self.step_a), _bins(b, self.step_b)
+        self._last = int(i.max()), int(j.max())
+        shape = self._last[0] + 1, self._last[1] + 1
+        cells = (i * shape[1] + j).ravel()
+        size = shape[0] * shape[1]
+        count = np.bincount(cells, minlength=size).reshape(shape).astype(np.float64)
+        total = np.bincount(cells, target.ravel(), size).reshape(shape)
+        pull = self.least_samples * float(total.sum() / count.sum()) if self.to_mean else 0.0
+        mean = (_smooth(total) + pull) / (_smooth(count) + self.least_samples)
+        # The lowest bin of a is paper, unlike its neighbours.
+        mean[0] = (total[0] + pull) / (count[0] + self.least_samples)
+        self._mean = mean.astype(np.float32)
+
+    def __call__(self, a: NDArray[np.generic], b: NDArray[np.generic]) -> Floats:
+        """Return the mean of the target at a and b; beyond the bins, that of the last."""
+        i, j = _bins(a, self.step_a), _bins(b, self.step_b)
+        return self._mean[np.minimum(i, self._last[0]), np.minimum(j, self._last[1])]
+
+
+def _bins(values: NDArray[np.generic], step: float) -> NDArray[np.intp]:
+    return (values / np.float32(step) + np.float32(0.5)).astype(np.intp)
+
+
+def _smooth(cells: NDArray[np.float64]) -> NDArray[np.float64]:
+    narrow = gaussian_filter(cells, _NARROW, mode="constant")
+    return np.asarray(narrow + _WIDE_SHARE * gaussian_filter(cells, _WIDE, mode="constant"))

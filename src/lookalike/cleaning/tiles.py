@@ -1,0 +1,44 @@
+"""Large images in tiles, each with as much around it as its estimates depend on: no seams."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+TILE = 96
+"""Pixels of a side."""
+
+TRAINING_TILE = 48
+
+
+def corners(height: int, width: int, tile: int) -> Iterator[tuple[int, int]]:
+    """Upper left corners of tiles that cover an image."""
+    return ((y, x) for y in range(0, height, tile) for x in range(0, width, tile))
+
+
+def tile_at(image: NDArray[Any], y: int, x: int, tile: int, halo: int = 0) -> NDArray[Any]:
+    """Return the tile with a halo, mirrored where the image (h, w, c) ends."""
+    h, w = image.shape[:2]
+    down = _mirrored(h, np.arange(y - halo, y + tile + halo))
+    right = _mirrored(w, np.arange(x - halo, x + tile + halo))
+    result: NDArray[Any] = image[down[:, None], right]
+    return result
+
+
+def training_tiles(image: NDArray[Any]) -> list[NDArray[Any]]:
+    """Tiles to learn from, of one size whatever the image's; what a last row lacks is taken twice."""
+    h, w = image.shape[:2]
+    side = TRAINING_TILE
+    return [
+        tile_at(image, max(0, min(y, h - side)), max(0, min(x, w - side)), side)
+        for y, x in corners(h, w, side)
+    ]
+
+
+def _mirrored(n: int, at: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Indices within 0 … n - 1, mirrored at both ends with the outermost twice."""
+    at = np.mod(at, 2 * n)
+    return np.minimum(at, 2 * n - 1 - at)

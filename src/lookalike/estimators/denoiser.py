@@ -1,0 +1,375 @@
+"""The denoiser: noisy images in, clean images out, by nearest neighbours and small regressions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from lookalike.cleaning.cascade import PLANS, Cascade, Sample
+from lookalike.cleaning.layout import Images, as_images
+from lookalike.cleaning.levels import Floats, Levels
+from lookalike.cleaning.neighbours import LEARNED_FROM, WholeNeighbours
+from lookalike.cleaning.noise_table import NoiseTable, prior_of, table_of_noise, table_of_pairs
+from lookalike.cleaning.tiles import TILE, corners, tile_at, training_tiles
+from lookalike.images.noise import Noise, add_noise
+from lookalike.search.threads import count_threads
+
+Progress = Callable[[int, int], None]
+
+FRAME_PIXELS = 64 * 64
+"""Larger images are cleaned in tiles, and have no neighbours as a whole."""
+
+BYTES_PER_PIXEL = 250
+"""What one noisy value takes while it is cleaned, about."""
+
+LEAST_IMAGES = 3
+"""How many times n_neighbors images there must be, so that neighbours as a whole are of use."""
+
+STEPS = 100
+"""Of progress, each stage."""
+
+
+class KNeighborsDenoiser(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """Clean noisy images by what clean images look like.
+
+    The mean of a noisy image's nearest clean images is a poor estimate of it: somebody else's digit.
+    This estimates each pixel from its image's neighbours, moved a little, each counting as much as
+    it explains what is seen around the pixel; and from anchored regressions [1]_ on windows of the
+    noisy image, of what its pixels say by themselves, and of earlier estimates. Everything is learned
+    from the training images; the noise is taken to spoil each value by itself.
+
+    Parameters
+    ----------
+    n_neighbors : int, default=60
+        How many neighbours of an image are listened to.
+    quality : {"best", "fast"}, default="best"
+        "fast" does without neighbours of whole images and with fewer regressions.
+    random_state : int, RandomState or None, default=None
+        Seed of the noise that is drawn for training and of the choice of training pixels. With an
+        int every fit gives the same denoiser, on any number of threads.
+    n_jobs : int, default=None
+        Threads; None means all CPUs.
+    working_memory : float, default=256
+        MiB that ``predict`` may use beyond images and result. ``fit`` takes up to 2 GiB more, for
+        what it learns from.
+    image_shape : tuple (h, w) or (h, w, c), optional
+        Of images that are given as rows of pixels.
+
+    Attributes
+    ----------
+    noise_ : Noise or None
+        As given to ``fit``; None where it was learned from pairs.
+    n_stages_ : int
+        Number of regressions one after another.
+    uses_neighbors_ : bool
+        Whether neighbours of whole images are used: for grey images of one size up to 4,096 pixels,
+        where there are at least three times n_neighbors of them.
+
+    References
+    ----------
+    .. [1] Timofte, De Smet, Van Gool, "A+: Adjusted Anchored Neighborhood Regression for Fast
+       Super-Resolution", ACCV 2014.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lookalike import KNeighborsDenoiser, UniformNoise, add_noise, load_dataset
+    >>> data = load_dataset("digits")
+    >>> noise = UniformNoise(0, 6)
+    >>> denoiser = KNeighborsDenoiser(quality="fast", random_state=0)
+    >>> denoiser = denoiser.fit(clean=data.train.images, noise=noise)
+    >>> noisy = add_noise(data.test.images, noise, 0)
+    >>> cleaned = denoiser.predict(noisy)
+    >>> bool(np.abs(cleaned - data.test.images).mean() < np.abs(noisy - 2.5 - data.test.images).mean())
+    True
+    """
+
+    def __init__(
+        self,
+        n_neighbors: int = 60,
+        *,
+        quality: str = "best",
+        random_state: Any = None,
+        n_jobs: int | None = None,
+        working_memory: float = 256,
+        image_shape: Sequence[int] | None = None,
+    ) -> None:
+        self.n_neighbors = n_neighbors
+        self.quality = quality
+        self.random_state = random_state
+        self.n_jobs = n_jobs
+        self.working_memory = working_memory
+        self.image_shape = image_shape
+
+    def fit(
+        self,
+        noisy: Any = None,
+        clean: Any = None,
+        *,
+        noise: Noise | None = None,
+        progress: Progress | None = None,
+    ) -> Self:
+        """Learn from pairs of noisy and clean images, or from clean images and the noise.
+
+        Parameters
+        ----------
+        noisy : images, optional
+            As ``clean``, and of the same shapes; leave out where ``noise`` is given.
+        clean : array-like of shape (n, h, w), (n, h, w, c) or (n, pixels), or list of images
+            Clean images; a list's may differ in size.
+        noise : Noise, optional
+            Such as ``UniformNoise(0, 100)``; training then draws its own noisy images.
+        progress : callable, optional
+            Called as ``progress(done, total)``.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If a parameter is out of its limits, images are missing, empty, not finite or too small,
+            or noisy and clean ones differ in shape.
+        TypeError
+            If ``noise`` is none.
+        """
+        self._check_parameters()
+        images, spoilt = self._check_pairs(noisy, clean, noise)
+        levels = Levels.of(images.arrays)
+        rng = np.random.default_rng(check_random_state(self.random_state).randint(2**31))
+        framed = images.frame is not None and np.prod(images.frame) <= FRAME_PIXELS
+        truth = _training_stack(images, framed)
+        # Values of pairs are cut alike; of a known noise each stage draws its own.
+        seen = None if spoilt is None else levels.of_noisy(_training_stack(spoilt, framed))
+        clean_levels = levels.of_clean(truth)
+        prior = prior_of(clean_levels)
+        if noise is not None:
+            table = table_of_noise(noise, levels, truth.dtype, prior, rng)
+        else:
+            assert seen is not None
+            table = table_of_pairs(seen, clean_levels, prior)
+        n_threads = count_threads(self.n_jobs)
+
+        def sample(chosen: NDArray[np.int64]) -> Sample:
+            if seen is not None:
+                shown = seen[chosen]
+            else:
+                assert noise is not None
+                shown = levels.of_noisy(add_noise(truth[chosen], noise, rng))
+            return Sample(shown, clean_levels[chosen], chosen)
+
+        neighbours = None
+        plans = PLANS[self.quality]
+        wanted = any(plan.neighbours for plan in plans) and framed and images.n_channels == 1
+        if wanted and len(truth) >= LEAST_IMAGES * self.n_neighbors:
+            grey = clean_levels[..., 0]
+            neighbours = WholeNeighbours(
+                grey, table, self.n_neighbors, n_threads, self.working_memory
+            )
+            some = sample(rng.permutation(len(truth))[:LEARNED_FROM])
+            neighbours.learn(table.rows_of(some.noisy)[..., 0], some.own)
+        cascade = Cascade(
+            self.quality, table, neighbours, n_threads, self._images_at_once(truth.shape[1:])
+        )
+        shares = _shares(len(truth), [plan.n_pixels // truth[0, ..., 0].size for plan in plans], rng)
+        total = STEPS * len(shares)
+        for at, share in enumerate(shares[:-1]):
+
+            def tell(part: float, at: int = at) -> None:
+                if progress is not None:
+                    progress(int(STEPS * (at + part)), total)
+
+            tell(0)
+            cascade.fit_stage(sample(share), rng, tell)
+            tell(1)
+        cascade.fit_variance(sample(shares[-1]))
+        if progress is not None:
+            progress(total, total)
+        self.noise_ = noise
+        self.uses_neighbors_ = neighbours is not None
+        self.n_stages_ = len(plans)
+        self._levels = levels
+        self._cascade = cascade
+        self._frame = images.frame if framed else None
+        self._n_channels = images.n_channels
+        return self
+
+    def predict(
+        self, X: Any, *, return_std: bool = False, progress: Progress | None = None
+    ) -> Any:
+        """Return estimates of the clean images.
+
+        Parameters
+        ----------
+        X : images
+            Noisy, as in ``fit``. Where the training images had one size of up to 4,096 pixels,
+            these have it too; else any.
+        return_std : bool, default=False
+            Return the standard deviation of each value as well.
+        progress : callable, optional
+            Called as ``progress(done, total)`` with the number of images, or of tiles of large ones.
+
+        Returns
+        -------
+        ndarray of the shape of X, or a list of as many, float32
+            In the units of the clean images and within their range; not rounded.
+        std : the same
+            Only if ``return_std``: how far estimates like these were off, of training images that
+            were not learned from (root mean square).
+
+        Raises
+        ------
+        ValueError
+            If images are unlike those of ``fit`` in size or channels, not finite, or hold values
+            that the noise cannot have made.
+        """
+        check_is_fitted(self)
+        images = as_images(X, self.image_shape)
+        self._check_like_training(images)
+        run = self._run_frames if self._frame is not None else self._run_tiles
+        estimates, deviations = run(images, progress)
+        values = images.like([self._levels.values(stack) for stack in estimates])
+        if not return_std:
+            return values
+        return values, images.like([stack * np.float32(self._levels.step) for stack in deviations])
+
+    def transform(self, X: Any) -> Any:
+        """Return estimates of the clean images: `predict`, for pipelines."""
+        return self.predict(X)
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "_cascade")
+
+    def _run_frames(
+        self, images: Images, progress: Progress | None
+    ) -> tuple[list[Floats], list[Floats]]:
+        """Clean images of the training images' size, some at once."""
+        noisy = np.concatenate(images.arrays) if len(images.arrays) > 1 else images.arrays[0]
+        estimate, deviation = np.empty(noisy.shape, np.float32), np.empty(noisy.shape, np.float32)
+        at_once = self._images_at_once(noisy.shape[1:])
+        for start in range(0, len(noisy), at_once):
+            part = slice(start, start + at_once)
+            estimate[part], deviation[part] = self._cascade.run(self._levels.of_noisy(noisy[part]))
+            if progress is not None:
+                progress(min(start + at_once, len(noisy)), len(noisy))
+        if len(images.arrays) == 1:
+            return [estimate], [deviation]
+        return [one[None] for one in estimate], [one[None] for one in deviation]
+
+    def _run_tiles(
+        self, images: Images, progress: Progress | None
+    ) -> tuple[list[Floats], list[Floats]]:
+        """Clean images of any size tile by tile."""
+        halo = self._cascade.reach
+        side = TILE + 2 * halo
+        at_once = self._images_at_once((side, side, images.n_channels))
+        n_tiles = sum(len(list(corners(*image.shape[:2], TILE))) for image in images)
+        estimates = [np.empty(stack.shape, np.float32) for stack in images.arrays]
+        deviations = [np.empty(stack.shape, np.float32) for stack in images.arrays]
+        done = 0
+        for stack, *into in zip(images.arrays, estimates, deviations, strict=True):
+            for image, estimate, deviation in zip(stack, *into, strict=True):
+                places = list(corners(*image.shape[:2], TILE))
+                for start in range(0, len(places), at_once):
+                    some = places[start : start + at_once]
+                    noisy = np.stack([tile_at(image, y, x, TILE, halo) for y, x in some])
+                    for whole, tiles in zip(
+                        (estimate, deviation), self._cascade.run(self._levels.of_noisy(noisy)), strict=True
+                    ):
+                        for (y, x), tile in zip(some, tiles, strict=True):
+                            place = whole[y : y + TILE, x : x + TILE]
+                            h, w = place.shape[:2]
+                            place[:] = tile[halo : halo + h, halo : halo + w]
+                    done += len(some)
+                    if progress is not None:
+                        progress(done, n_tiles)
+        return estimates, deviations
+
+    def _images_at_once(self, shape: Sequence[int]) -> int:
+        return max(1, int(self.working_memory * 2**20 / (BYTES_PER_PIXEL * np.prod(shape))))
+
+    def _check_parameters(self) -> None:
+        if self.quality not in PLANS:
+            raise ValueError(f"quality={self.quality!r} is none of {', '.join(map(repr, PLANS))}")
+        if not isinstance(self.n_neighbors, int | np.integer) or not 1 <= self.n_neighbors <= 200:
+            raise ValueError(f"n_neighbors={self.n_neighbors!r} must be a whole number from 1 to 200")
+        if not self.working_memory > 0:
+            raise ValueError(f"working_memory={self.working_memory!r} must be positive")
+
+    def _check_pairs(
+        self, noisy: Any, clean: Any, noise: Noise | None
+    ) -> tuple[Images, Images | None]:
+        if clean is None:
+            raise ValueError(
+                "clean images are missing: fit(noisy, clean), or fit(clean=images, noise=noise)"
+            )
+        if (noisy is None) == (noise is None):
+            raise ValueError("give either noisy images or the noise that makes them")
+        if noise is not None and not isinstance(noise, Noise):
+            raise TypeError(f"noise={noise!r} is no noise; give one such as UniformNoise(0, 100)")
+        images = as_images(clean, self.image_shape, "clean")
+        if noisy is None:
+            return images, None
+        spoilt = as_images(noisy, self.image_shape, "noisy")
+        shapes = [[stack.shape for stack in each.arrays] for each in (spoilt, images)]
+        if shapes[0] != shapes[1]:
+            shown = [np.shape(noisy), np.shape(clean)] if spoilt.given != "list" else shapes
+            raise ValueError(
+                f"noisy images of shape {shown[0]} but clean ones of shape {shown[1]}; give a noisy "
+                "image for each clean one, of its size"
+            )
+        return images, spoilt
+
+    def _check_like_training(self, images: Images) -> None:
+        if images.n_channels != self._n_channels:
+            kinds = {1: "grey", 3: "colour"}
+            given, fitted = (
+                f"{kinds.get(n, 'other')} ones ({n} channel{'s' * (n > 1)})"
+                for n in (images.n_channels, self._n_channels)
+            )
+            raise ValueError(f"X holds {given} but fitted were {fitted}; convert the images, or fit anew")
+        if self._frame is not None and images.frame != self._frame:
+            sizes = sorted({"{} by {}".format(*stack.shape[1:3]) for stack in images.arrays})
+            raise ValueError(
+                f"X holds images of {', '.join(sizes[:3])} pixels but fitted were images of "
+                f"{self._frame[0]} by {self._frame[1]}; resize them, or fit images of this size"
+            )
+        table: NoiseTable = self._cascade.noise
+        slack = 0 if table.has_bounds and self.noise_ is not None else len(table.likelihood) / 10
+        for stack in images.arrays:
+            low, high = (float(self._levels.of_noisy(end)) for end in (stack.min(), stack.max()))
+            if low < table.first - slack - 0.5 or high > table.last + slack + 0.5:
+                first, last = (self._levels.values(np.float32(v)) for v in (table.first, table.last))
+                raise ValueError(
+                    f"X holds values from {stack.min()} to {stack.max()}, but the noise "
+                    f"{'' if self.noise_ is None else repr(self.noise_) + ' '}of the training images makes "
+                    f"values from {first:.4g} to {last:.4g}; is it another noise, or another scale?"
+                )
+
+
+def _training_stack(images: Images, framed: bool) -> NDArray[Any]:
+    """Training images of one size: as they are, or as tiles."""
+    if framed:
+        return np.concatenate(images.arrays) if len(images.arrays) > 1 else images.arrays[0]
+    return np.stack([tile for image in images for tile in training_tiles(image)])
+
+
+def _shares(n: int, wanted: list[int], rng: np.random.Generator) -> list[NDArray[np.int64]]:
+    """Which images each stage learns from, and the last ones that none does.
+
+    No image is in two shares while there are enough; where there are few, stages share all but a
+    tenth of them.
+    """
+    order = rng.permutation(n)
+    n_held = max(1, min(n // 10, 2000))
+    held, rest = order[:n_held], order[n_held:] if n > n_held else order
+    if sum(wanted) <= len(rest):
+        return [*np.split(rest, np.cumsum(wanted))[:-1], held]
+    return [*(rng.permutation(rest)[:share] for share in wanted), held]
