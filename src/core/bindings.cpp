@@ -30,9 +30,10 @@ using Groups = nb::ndarray<const std::int64_t, nb::ndim<1>, nb::c_contig, nb::de
 DType dtype_of(const RowArray& array) {
     if (array.dtype() == nb::dtype<std::uint8_t>()) return DType::u8;
     if (array.dtype() == nb::dtype<std::int8_t>()) return DType::i8;
+    if (array.dtype() == nb::dtype<std::int16_t>()) return DType::i16;
     if (array.dtype() == nb::dtype<float>()) return DType::f32;
     if (array.dtype() == nb::dtype<double>()) return DType::f64;
-    throw std::invalid_argument("rows must be uint8, int8, float32 or float64");
+    throw std::invalid_argument("rows must be uint8, int8, int16, float32 or float64");
 }
 
 Rows rows_of(const RowArray& array) {

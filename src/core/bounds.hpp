@@ -26,13 +26,14 @@
 namespace lookalike {
 
 enum class Metric { squared_euclidean, cosine, manhattan };
-enum class DType { u8, i8, f32, f64 };
+enum class DType { u8, i8, i16, f32, f64 };
 
 // Calls `visitor` with a value of the type that a dtype names.
 template <class Visit> decltype(auto) visit(DType dtype, Visit visitor) {
     switch (dtype) {
         case DType::u8: return visitor(std::uint8_t{});
         case DType::i8: return visitor(std::int8_t{});
+        case DType::i16: return visitor(std::int16_t{});
         case DType::f32: return visitor(float{});
         default: return visitor(double{});
     }

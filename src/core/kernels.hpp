@@ -101,6 +101,7 @@ struct Kernels {
 
     Distances<std::uint8_t, std::int64_t> u8;
     Distances<std::int8_t, std::int64_t> i8;
+    Distances<std::int16_t, std::int64_t> i16;
     Distances<float, double> f32;
     Distances<double, double> f64;
 };
@@ -128,6 +129,7 @@ constexpr std::int32_t pair_of(std::int32_t first, std::int32_t second) {
 template <class T> const auto& distances_of(const Kernels& kernels);
 template <> inline const auto& distances_of<std::uint8_t>(const Kernels& k) { return k.u8; }
 template <> inline const auto& distances_of<std::int8_t>(const Kernels& k) { return k.i8; }
+template <> inline const auto& distances_of<std::int16_t>(const Kernels& k) { return k.i16; }
 template <> inline const auto& distances_of<float>(const Kernels& k) { return k.f32; }
 template <> inline const auto& distances_of<double>(const Kernels& k) { return k.f64; }
 

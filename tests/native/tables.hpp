@@ -19,6 +19,7 @@ std::mt19937_64 random_bits(1);
 template <class T> constexpr DType dtype();
 template <> constexpr DType dtype<std::uint8_t>() { return DType::u8; }
 template <> constexpr DType dtype<std::int8_t>() { return DType::i8; }
+template <> constexpr DType dtype<std::int16_t>() { return DType::i16; }
 template <> constexpr DType dtype<float>() { return DType::f32; }
 template <> constexpr DType dtype<double>() { return DType::f64; }
 

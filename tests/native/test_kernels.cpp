@@ -234,6 +234,7 @@ int main() {
         std::cout << kernels->name << '\n';
         check_distances(kernels->u8, true);
         check_distances(kernels->i8, true);
+        check_distances(kernels->i16, true);
         check_distances(kernels->f32, false);
         check_distances(kernels->f64, false);
         check_same_bits(kernels->f32, portable.f32);

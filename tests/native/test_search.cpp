@@ -165,6 +165,7 @@ int main() {
         std::cout << kernels->name << '\n';
         check_dtype<std::uint8_t>(*kernels);
         check_dtype<std::int8_t>(*kernels);
+        check_dtype<std::int16_t>(*kernels);
         check_dtype<float>(*kernels);
         check_dtype<double>(*kernels);
         check_widest(*kernels);

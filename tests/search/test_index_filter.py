@@ -61,7 +61,7 @@ KINDS = (
 @st.composite
 def cases(draw: st.DrawFn) -> tuple[NDArray[Any], NDArray[Any], int, str, str, int]:
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    dtype = draw(st.sampled_from(["uint8", "int8", "float32", "float64"]))
+    dtype = draw(st.sampled_from(["uint8", "int8", "int16", "float32", "float64"]))
     n, d = draw(st.sampled_from(ROWS)), draw(st.sampled_from([1, 3, 16, 17, 48, 64, 131]))
     both = table(rng, draw(st.sampled_from(KINDS)), dtype, n + 9, d)
     k = draw(st.sampled_from([1, 4, 5, 70, n]))
@@ -78,7 +78,7 @@ def test_filter_equals_reference(cpu_path: str, case: Any) -> None:
     with patch.dict("os.environ", LOOKALIKE_CPU=cpu_path):
         index = ExactIndex(rows, metric, n_threads=n_threads)
     found = index.query(queries, k, n_threads=n_threads)
-    exact = dtype in ("uint8", "int8") and metric != "cosine"
+    exact = dtype in ("uint8", "int8", "int16") and metric != "cosine"
     atol = 1e-12 if metric == "cosine" else 0.0
     table = distances(queries, rows, metric)
     assert_nearest((found.distances, found.indices), table, k, exact=exact, atol=atol)
