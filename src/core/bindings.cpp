@@ -79,6 +79,7 @@ public:
         : rows_(std::move(rows)) {
         const Rows view = rows_of(rows_);
         require(!shifts || metric == "sqeuclidean", "shifts are of sqeuclidean");
+        require(!shifts || !projection || projection->wide_scale == 0, "a wide bound knows no shifts");
         require(!shifts || shifts->height * shifts->width * shifts->channels == static_cast<std::int64_t>(view.d),
                 "rows must be images of the frame");
         require(!projection || projection->mean.size() == rows_.shape(1), "the projection is of rows of another width");
@@ -180,7 +181,7 @@ void take_integers(const ShortMatrix& basis, const FloatVector& steps, Projectio
 Projection make_projection(FloatVector mean, std::optional<FloatMatrix> basis, std::optional<FloatVector> residual,
                            int fine, int columns, float fine_scale, float coarse_scale0, float coarse_scale1,
                            float residual_mean0, float residual_mean1, std::optional<ShortMatrix> integer_basis,
-                           std::optional<FloatVector> steps) {
+                           std::optional<FloatVector> steps, float wide_scale) {
     Projection p;
     const std::size_t d = mean.shape(0);
     require(fine >= 1 && fine <= kMostFine && columns >= fine, "1 <= fine <= columns, fine at most 4096");
@@ -214,6 +215,8 @@ Projection make_projection(FloatVector mean, std::optional<FloatMatrix> basis, s
     p.residual_mean[0] = residual_mean0;
     p.residual_mean[1] = residual_mean1;
     p.fine_scale = fine_scale;
+    require(wide_scale >= 0 && (wide_scale == 0 || d <= static_cast<std::size_t>(kMostFine)), "a wide bound has at most 4096 coordinates");
+    p.wide_scale = wide_scale;
     p.coarse_scale[0] = coarse_scale0;
     p.coarse_scale[1] = coarse_scale1;
     return p;
@@ -287,7 +290,7 @@ NB_MODULE(_core, m) {
         .def(nb::new_(&make_projection), "mean"_a, "basis"_a.none(), "residual"_a.none(), nb::kw_only(), "fine"_a,
              "columns"_a, "fine_scale"_a, "coarse_scale0"_a = 1.0f, "coarse_scale1"_a = 1.0f,
              "residual_mean0"_a = 0.0f, "residual_mean1"_a = 0.0f, "integer_basis"_a.none() = nb::none(),
-             "steps"_a.none() = nb::none());
+             "steps"_a.none() = nb::none(), "wide_scale"_a = 0.0f);
 
     nb::class_<PyIndex>(m, "Index", "Exact nearest rows of one array.")
         .def("__init__",

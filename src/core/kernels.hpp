@@ -40,6 +40,9 @@ struct Filter {
     int width;                        // coordinates, a multiple of kPanelStep
     const std::int8_t* panels;        // n_panels x (width / 4) x 16 x 4
     const std::int32_t* penalties;    // one a row, from the first row visited on: score = dot - penalty
+    const std::int32_t* chosen = nullptr;  // the n_queries of them that count; null: the first ones
+
+    int query(int i) const { return chosen ? chosen[i] : i; }
 };
 
 // A pair stays unless its squared coarse distance exceeds (query_radii + row_errors)^2 and this, which

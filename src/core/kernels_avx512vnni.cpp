@@ -321,7 +321,7 @@ std::size_t filter(const Filter& f, std::int64_t begin, std::int64_t end, Surviv
         const std::uint8_t* queries[kTile];
         std::int32_t thresholds[kTile];
         for (int i = 0; i < kTile; ++i) {
-            const int query = smaller(q + i, f.n_queries - 1);
+            const int query = f.query(smaller(q + i, f.n_queries - 1));
             queries[i] = f.queries + static_cast<std::int64_t>(query) * f.width;
             thresholds[i] = f.thresholds[query];
         }
@@ -333,7 +333,7 @@ std::size_t filter(const Filter& f, std::int64_t begin, std::int64_t end, Surviv
                 continue;
             for (int i = 0; i < n; ++i)
                 for (std::uint64_t mask = masks[i]; mask; mask &= mask - 1)
-                    *out++ = {q + i, static_cast<std::int32_t>(panel * kPanelRows + lowest_bit(mask))};
+                    *out++ = {f.query(q + i), static_cast<std::int32_t>(panel * kPanelRows + lowest_bit(mask))};
         }
     }
     return static_cast<std::size_t>(out - first);

@@ -87,6 +87,7 @@ class Projection:
             NDArray[numpy.float32], dict(shape=(None,), order="C", device="cpu", writable=False)
         ]
         | None = None,
+        wide_scale: float = 0.0,
     ) -> None: ...
 
 class Index:

@@ -42,12 +42,13 @@ template <class T> struct Table {
 
 // Columns of unit vectors: W = (e_0 … e_{c-1}) without the last of each part, whose coordinate
 // carries the residual.
-std::unique_ptr<Projection> axes(std::int64_t d, int fine, int columns, double scale) {
+std::unique_ptr<Projection> axes(std::int64_t d, int fine, int columns, double scale, bool wide = false) {
     auto p = std::make_unique<Projection>();
     p->mean.assign(static_cast<std::size_t>(d), 0.5f);
     p->fine = fine;
     p->columns = columns;
     p->fine_scale = p->coarse_scale[0] = p->coarse_scale[1] = static_cast<float>(scale);
+    if (wide) p->wide_scale = p->fine_scale;
     if (fine == d) {
         p->stride = columns;
         return p;

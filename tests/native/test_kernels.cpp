@@ -1,4 +1,5 @@
 // Every table of kernels against loops that are obviously right, at sizes around the lanes.
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <map>
@@ -109,6 +110,20 @@ void check_filter(const Kernels& kernels) {
                 rest.penalties += kMiddle * kPanelRows;
                 count += kernels.filter(rest, kMiddle, kPanels, found.data() + count);
                 found.resize(count);
+                // Of some queries, the same.
+                std::vector<std::int32_t> chosen;
+                for (int q = n_queries - 1; q >= 0; q -= 2) chosen.push_back(q);
+                Filter some = filter;
+                some.n_queries = static_cast<int>(chosen.size());
+                some.chosen = chosen.data();
+                std::vector<Survivor> of_some(static_cast<std::size_t>(n_queries * kRows));
+                of_some.resize(kernels.filter(some, 0, kPanels, of_some.data()));
+                std::size_t wanted = 0;
+                for (const Survivor s : found) wanted += static_cast<std::size_t>(s.query % 2 == (n_queries - 1) % 2);
+                CHECK_EQUAL(of_some.size(), wanted);
+                for (const Survivor s : of_some)
+                    CHECK(std::any_of(found.begin(), found.end(), [&](Survivor t) { return s.query == t.query && s.row == t.row; }));
+
                 std::vector<char> kept(static_cast<std::size_t>(n_queries * kRows), 0);
                 bool right = true;
                 std::vector<std::int32_t> last_panel(static_cast<std::size_t>(n_queries), 0);
