@@ -54,23 +54,27 @@ class Costs(NamedTuple):
     """What a pair costs, in units of one coordinate of it in the filter.
 
     A coarse bound or an exact distance fetches its row from far memory (a fixed part), then works
-    through its values.
+    through its values. Groups of the wide bound are fetched too, each for many queries.
     """
 
     coarse_fetch: float
     coarse_coordinate: float
     exact_fetch: float
     exact_byte: float
+    wide_coordinate: float
 
 
 # Measured on MNIST. They differ since a unit does: 4 ps with VNNI, 14 ps with AVX2.
-SLOW_FILTER = Costs(4500, 6, 8000, 6)
-COSTS = {"avx512vnni": Costs(9000, 15, 12000, 33)}
+SLOW_FILTER = Costs(4500, 6, 8000, 6, 0.02)
+COSTS = {"avx512vnni": Costs(9000, 15, 12000, 33, 0.05)}
 # The native projection takes whole groups of this many columns.
 COLUMN_STEP = 32
-# The native filter can be followed by one of all coordinates, of those groups of rows in which it
-# leaves any. Survivors stand together: this share of all groups, where their own share is s.
-WIDE_GROUPS = 2.4, 0.72
+# The wide bound takes all rows of a group if the filter leaves one. Survivors stand together, more so
+# where they are many: of MNIST, with noise or without, a share s of all pairs in about this share of
+# groups, times the root of s.
+WIDE_GROUPS = 1.1
+# It also takes a byte of memory for each value: it has to make a search so many times faster.
+WIDE_GAIN = 2
 # Where it pays there is noise, which hides the lesser axes from a small sample: so many times it.
 WIDE_SAMPLES = 4
 # What quantisation adds to the radius, roughly.
@@ -216,8 +220,8 @@ def choose_widths(
     def cost(widths: Widths) -> float:
         fine, coarse, wide = widths
         if wide:
-            factor, power = WIDE_GROUPS
-            return fine + min(1, factor * shares[fine] ** power) * d + shares[d] * exact
+            groups = min(1.0, WIDE_GROUPS * shares[fine] ** 0.5)
+            return WIDE_GAIN * (fine + (groups + costs.wide_coordinate) * d + shares[d] * exact)
         if fine == coarse:
             return fine + shares[fine] * exact
         bound = costs.coarse_fetch + costs.coarse_coordinate * coarse
