@@ -12,6 +12,7 @@
 #include <stdexcept>
 
 #include "dispatch.hpp"
+#include "labels.hpp"
 #include "search.hpp"
 #include "votes.hpp"
 
@@ -264,6 +265,28 @@ nb::ndarray<nb::numpy, Code, nb::ndim<2>> count_winners_of_outputs(const OutputC
     return winners;
 }
 
+using ByteMatrix = nb::ndarray<const std::uint8_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+using Bytes = nb::ndarray<nb::numpy, std::uint8_t, nb::ndim<2>>;
+
+Bytes labels_of_outputs(const ByteMatrix& labels, int n_threads) {
+    require(n_threads >= 1, "n_threads must be at least 1");
+    auto present = new_matrix<std::uint8_t>(labels.shape(1), kByteValues);
+    const nb::gil_scoped_release release;
+    find_labels(labels.data(), static_cast<std::int64_t>(labels.shape(0)), static_cast<std::int64_t>(labels.shape(1)), n_threads,
+                present.data(), check_signals);
+    return present;
+}
+
+Bytes relabelled(const ByteMatrix& labels, const ByteMatrix& table, int n_threads) {
+    require(n_threads >= 1, "n_threads must be at least 1");
+    require(table.shape(0) == labels.shape(1) && table.shape(1) == kByteValues, "the table has 256 values for each output");
+    auto out = new_matrix<std::uint8_t>(labels.shape(0), labels.shape(1));
+    const nb::gil_scoped_release release;
+    replace_labels(labels.data(), static_cast<std::int64_t>(labels.shape(0)), static_cast<std::int64_t>(labels.shape(1)), table.data(),
+                   n_threads, out.data(), check_signals);
+    return out;
+}
+
 }  // namespace
 }  // namespace lookalike
 
@@ -285,6 +308,11 @@ NB_MODULE(_core, m) {
           of_outputs);
     m.def("winners_of_outputs", &count_winners_of_outputs<std::uint16_t>, "codes"_a, "rows"_a, "weights"_a, "n_threads"_a = 1,
           of_outputs);
+
+    m.def("labels_of_outputs", &labels_of_outputs, "labels"_a, "n_threads"_a = 1,
+          "Which of the 256 values of a byte come in each column.");
+    m.def("relabelled", &relabelled, "labels"_a, "table"_a, "n_threads"_a = 1,
+          "The labels replaced as row j of the table says for column j.");
 
     nb::class_<Projection>(m, "Projection", "How an index bounds distances; see src/core/bounds.hpp.")
         .def(nb::new_(&make_projection), "mean"_a, "basis"_a.none(), "residual"_a.none(), nb::kw_only(), "fine"_a,
