@@ -206,7 +206,7 @@ private:
         int most_lost = 0;
         if constexpr (Pair::shifted) penalties = lower_penalties(shift, begin, end, penalties, most_lost);
         const Filter filter{fine_.data() + place(0, shift) * filter_.fine.width, thresholds_.data() + place(0, shift), n_,
-                            filter_.fine.width, filter_.fine.rows.data(), penalties};
+                            filter_.fine.width, filter_.fine.rows.data(), penalties, nullptr, !filter_.wide.coordinates};
         std::size_t count = index_.kernels().filter(filter, begin, end, survivors_.get());
         if (filter_.coarse_width && count) {
             for (int i = 0; i < n_; ++i) reach_[i] = reach(i, shift, most_lost);

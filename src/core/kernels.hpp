@@ -41,6 +41,7 @@ struct Filter {
     const std::int8_t* panels;        // n_panels x (width / 4) x 16 x 4
     const std::int32_t* penalties;    // one a row, from the first row visited on: score = dot - penalty
     const std::int32_t* chosen = nullptr;  // the n_queries of them that count; null: the first ones
+    bool pairs = true;                // false: of a query and a group of panels one survivor is enough
 
     int query(int i) const { return chosen ? chosen[i] : i; }
 };

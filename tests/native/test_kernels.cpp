@@ -4,6 +4,7 @@
 #include <cstring>
 #include <map>
 #include <random>
+#include <set>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -123,6 +124,16 @@ void check_filter(const Kernels& kernels) {
                 CHECK_EQUAL(of_some.size(), wanted);
                 for (const Survivor s : of_some)
                     CHECK(std::any_of(found.begin(), found.end(), [&](Survivor t) { return s.query == t.query && s.row == t.row; }));
+
+                // Without pairs, one at least of each query and group of panels that has any.
+                some.pairs = false;
+                std::vector<Survivor> of_groups(static_cast<std::size_t>(n_queries * kRows));
+                of_groups.resize(kernels.filter(some, 0, kPanels, of_groups.data()));
+                const auto group_of = [](Survivor s) { return std::make_tuple(s.query, s.row / (kPanelRows * kPanelGroup)); };
+                std::set<std::tuple<int, int>> groups, wanted_groups;
+                for (const Survivor s : of_groups) groups.insert(group_of(s));
+                for (const Survivor s : of_some) wanted_groups.insert(group_of(s));
+                CHECK(groups == wanted_groups);
 
                 std::vector<char> kept(static_cast<std::size_t>(n_queries * kRows), 0);
                 bool right = true;

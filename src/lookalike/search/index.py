@@ -61,9 +61,7 @@ class ExactIndex:
         self.n_shifts = len(shifts)
         native_metric = "sqeuclidean" if metric == "euclidean" else metric
         self.cpu_path = cpu_path()
-        projection = choose_projection(
-            rows, native_metric, self.cpu_path, shifted=bool(shifts)
-        )
+        projection = choose_projection(rows, native_metric, self.cpu_path, shifted=bool(shifts))
         self._native = _core.Index(
             rows,
             metric=native_metric,

@@ -69,9 +69,9 @@ SLOW_FILTER = Costs(4500, 6, 8000, 6, 0.02)
 COSTS = {"avx512vnni": Costs(9000, 15, 12000, 33, 0.05)}
 # The native projection takes whole groups of this many columns.
 COLUMN_STEP = 32
-# The wide bound takes all rows of a group if the filter leaves one. Survivors stand together, more so
-# where they are many: of MNIST, with noise or without, a share s of all pairs in about this share of
-# groups, times the root of s.
+# The wide bound takes all rows of a group if the filter leaves one. Survivors stand together, more
+# so where they are many: of MNIST, with noise or without, a share s of all pairs in about this
+# share of the groups, times the root of s.
 WIDE_GROUPS = 1.1
 # It also takes a byte of memory for each value: it has to make a search so many times faster.
 WIDE_GAIN = 2
@@ -132,16 +132,18 @@ def choose_projection(
             return None
         if widths.wide:
             more = draw_rows(rows, min(n, WIDE_SAMPLES * size), metric, rng) - mean
-            axes = principal_axes(more.astype(np.float32, copy=False), axes, rounds=1)
+            # Rows far out must neither leave the range of floats nor bend all axes to themselves.
+            more = np.clip(more, -largest, largest).astype(np.float32, copy=False)
+            axes = principal_axes(more, axes, rounds=1)
         return make_projection(centred, mean, axes, widths, rng, of_bytes)
 
 
-def draw_rows(
-    rows: NDArray[Any], size: int, metric: str, rng: np.random.Generator
-) -> NDArray[np.floating[Any]]:
+def draw_rows(rows: NDArray[Any], size: int, metric: str, rng: np.random.Generator) -> NDArray[Any]:
     """Draw rows as the native projection sees them: floats, those of cosine of unit length."""
     drawn = rows[np.sort(rng.choice(len(rows), size, replace=False, shuffle=False))]
-    sample = drawn.astype(np.float64 if rows.dtype == np.float64 else np.float32, copy=False)
+    sample: NDArray[Any] = drawn.astype(
+        np.float64 if rows.dtype == np.float64 else np.float32, copy=False
+    )
     if metric == "cosine":
         with np.errstate(over="ignore", invalid="ignore"):
             lengths = np.linalg.norm(sample, axis=1, keepdims=True)
@@ -220,8 +222,9 @@ def choose_widths(
     def cost(widths: Widths) -> float:
         fine, coarse, wide = widths
         if wide:
-            groups = min(1.0, WIDE_GROUPS * shares[fine] ** 0.5)
-            return WIDE_GAIN * (fine + (groups + costs.wide_coordinate) * d + shares[d] * exact)
+            groups = min(1.0, WIDE_GROUPS * float(np.sqrt(shares[fine])))
+            bound = (groups + costs.wide_coordinate) * d
+            return float(WIDE_GAIN * (fine + bound + shares[d] * exact))
         if fine == coarse:
             return fine + shares[fine] * exact
         bound = costs.coarse_fetch + costs.coarse_coordinate * coarse
