@@ -35,12 +35,12 @@ struct Panels {
     void resize(std::int64_t n);
     void put(std::int64_t position, const std::int8_t* levels, std::int32_t penalty);
 
-    // Quantises a row's coordinates, each of them off by `rounding` together; returns its penalty. The
+    // Quantises a row, whose coordinates together are off by `rounding`; returns its penalty. The
     // largest error grows with it, unless it lies so far out that it must never be rejected.
     std::int32_t quantise_row(const Kernels& kernels, const float* z, double rounding, std::int8_t* levels,
                               double& largest_error) const;
 
-    // From a score to half a squared distance, and half as much again.
+    // What one unit of a score takes from a squared distance.
     double step_product() const { return 2 * static_cast<double>(query_step) * static_cast<double>(step); }
     // d <= r means |z^q - z^x| <= r + e_q + e_x = limit, that is, a score of at least this.
     std::int32_t threshold(double query_square, double limit) const;
