@@ -11,9 +11,9 @@
 #include <memory>
 #include <stdexcept>
 
-#include "blending.hpp"
+#include "bindings.hpp"
 #include "dispatch.hpp"
-#include "regression.hpp"
+#include "labels.hpp"
 #include "search.hpp"
 #include "votes.hpp"
 
@@ -32,9 +32,10 @@ using Groups = nb::ndarray<const std::int64_t, nb::ndim<1>, nb::c_contig, nb::de
 DType dtype_of(const RowArray& array) {
     if (array.dtype() == nb::dtype<std::uint8_t>()) return DType::u8;
     if (array.dtype() == nb::dtype<std::int8_t>()) return DType::i8;
+    if (array.dtype() == nb::dtype<std::int16_t>()) return DType::i16;
     if (array.dtype() == nb::dtype<float>()) return DType::f32;
     if (array.dtype() == nb::dtype<double>()) return DType::f64;
-    throw std::invalid_argument("rows must be uint8, int8, float32 or float64");
+    throw std::invalid_argument("rows must be uint8, int8, int16, float32 or float64");
 }
 
 Rows rows_of(const RowArray& array) {
@@ -49,20 +50,10 @@ Metric metric_named(const std::string& name) {
     throw std::invalid_argument("metric must be sqeuclidean, cosine or manhattan");
 }
 
-void require(bool condition, const char* message) {
-    if (!condition) throw std::invalid_argument(message);
-}
-
 template <class T> nb::ndarray<nb::numpy, T, nb::ndim<2>> new_matrix(std::size_t rows, std::size_t columns) {
     T* data = new T[rows * columns];
     nb::capsule owner(data, [](void* p) noexcept { delete[] static_cast<T*>(p); });
     return nb::ndarray<nb::numpy, T, nb::ndim<2>>(data, {rows, columns}, owner);
-}
-
-// Lets Ctrl-C through; watches every job that can be long.
-void check_signals(std::int64_t) {
-    const nb::gil_scoped_acquire acquire;
-    if (PyErr_CheckSignals() != 0) throw nb::python_error();
 }
 
 // What a basis of integers is for.
@@ -80,6 +71,7 @@ public:
         : rows_(std::move(rows)) {
         const Rows view = rows_of(rows_);
         require(!shifts || metric == "sqeuclidean", "shifts are of sqeuclidean");
+        require(!shifts || !projection || projection->wide_scale == 0, "a wide bound knows no shifts");
         require(!shifts || shifts->height * shifts->width * shifts->channels == static_cast<std::int64_t>(view.d),
                 "rows must be images of the frame");
         require(!projection || projection->mean.size() == rows_.shape(1), "the projection is of rows of another width");
@@ -181,7 +173,7 @@ void take_integers(const ShortMatrix& basis, const FloatVector& steps, Projectio
 Projection make_projection(FloatVector mean, std::optional<FloatMatrix> basis, std::optional<FloatVector> residual,
                            int fine, int columns, float fine_scale, float coarse_scale0, float coarse_scale1,
                            float residual_mean0, float residual_mean1, std::optional<ShortMatrix> integer_basis,
-                           std::optional<FloatVector> steps) {
+                           std::optional<FloatVector> steps, float wide_scale) {
     Projection p;
     const std::size_t d = mean.shape(0);
     require(fine >= 1 && fine <= kMostFine && columns >= fine, "1 <= fine <= columns, fine at most 4096");
@@ -215,6 +207,8 @@ Projection make_projection(FloatVector mean, std::optional<FloatMatrix> basis, s
     p.residual_mean[0] = residual_mean0;
     p.residual_mean[1] = residual_mean1;
     p.fine_scale = fine_scale;
+    require(wide_scale >= 0 && (wide_scale == 0 || d <= static_cast<std::size_t>(kMostFine)), "a wide bound has at most 4096 coordinates");
+    p.wide_scale = wide_scale;
     p.coarse_scale[0] = coarse_scale0;
     p.coarse_scale[1] = coarse_scale1;
     return p;
@@ -262,70 +256,26 @@ nb::ndarray<nb::numpy, Code, nb::ndim<2>> count_winners_of_outputs(const OutputC
     return winners;
 }
 
-template <class T, int Dimensions>
-using Stack = nb::ndarray<const T, nb::ndim<Dimensions>, nb::c_contig, nb::device::cpu>;
-template <class T, int Dimensions>
-using MutableStack = nb::ndarray<T, nb::ndim<Dimensions>, nb::c_contig, nb::device::cpu>;
+using ByteMatrix = nb::ndarray<const std::uint8_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+using Bytes = nb::ndarray<nb::numpy, std::uint8_t, nb::ndim<2>>;
 
-void blend_into(const Stack<std::uint16_t, 3>& noisy, const Stack<std::uint8_t, 2>& rows, const IndexMatrix& neighbours,
-                const Stack<std::uint16_t, 2>& costs, const FloatMatrix& moments, const FloatMatrix& evidences,
-                const Stack<std::uint32_t, 1>& weights, int shift, int window, const MutableStack<float, 3>& estimate,
-                const MutableStack<float, 3>& spread, const std::optional<Stack<std::uint8_t, 3>>& truth,
-                const std::optional<MutableStack<std::int64_t, 2>>& joint, const std::string& cpu, int n_threads) {
-    const Blending b{static_cast<int>(noisy.shape(1)), static_cast<int>(noisy.shape(2)), static_cast<int>(neighbours.shape(1)),
-                     shift, window, costs.data(), moments.data(), evidences.data(), weights.data()};
-    const std::size_t n = noisy.shape(0), n_values = costs.shape(0);
-    const auto same = [&](const auto& stack) {
-        return stack.shape(0) == n && stack.shape(1) == noisy.shape(1) && stack.shape(2) == noisy.shape(2);
-    };
-    const auto table = [&](const auto& t) { return t.shape(0) == n_values && t.shape(1) == kClean; };
-    require(same(estimate) && same(spread) && (!truth || same(*truth)), "stacks must be of one shape");
-    require(table(costs) && table(moments) && table(evidences), "tables must be n_values x 256");
-    require(weights.shape(0) == kMostCost + 1 && weights.data()[0] == kVote && weights.data()[kMostCost] == 0, "weights must be 641, the first one 2**20, the last one 0");
-    require(std::all_of(weights.data(), weights.data() + kMostCost, [](std::uint32_t w) { return w <= kVote; }) && b.k <= 2047 / ((2 * shift + 1) * (2 * shift + 1)), "votes leave 31 bits");
-    require(truth.has_value() == joint.has_value(), "truth and joint go together");
-    require(!joint || (joint->shape(0) == kClean && joint->shape(1) == kClean), "joint must be 256 x 256");
-    require(shift >= 0 && window >= 0 && n_threads >= 1 && b.k >= 1, "radii at least 0, k and n_threads at least 1");
-    require(rows.shape(1) == noisy.shape(1) * noisy.shape(2) && neighbours.shape(0) == n, "rows must be images, neighbours one row an image");
-    const auto n_rows = static_cast<std::int64_t>(rows.shape(0));
-    require(std::all_of(neighbours.data(), neighbours.data() + neighbours.size(),
-                        [=](std::int64_t row) { return 0 <= row && row < n_rows; }), "neighbours must be rows");
-    require(std::all_of(noisy.data(), noisy.data() + noisy.size(), [=](std::uint16_t v) { return v < n_values; }),
-            "noisy values must be in range(n_values)");
-    const std::int64_t most = *std::max_element(costs.data(), costs.data() + costs.size());
-    require(most * (2 * window + 1) * (2 * window + 1) <= 0xffff, "sums of costs leave 16 bits");
+Bytes labels_of_outputs(const ByteMatrix& labels, int n_threads) {
+    require(n_threads >= 1, "n_threads must be at least 1");
+    auto present = new_matrix<std::uint8_t>(labels.shape(1), kByteValues);
     const nb::gil_scoped_release release;
-    blend_neighbours(kernels_named(cpu), b, noisy.data(), rows.data(), neighbours.data(), static_cast<std::int64_t>(n), n_threads,
-                     estimate.data(), spread.data(), truth ? truth->data() : nullptr, joint ? joint->data() : nullptr, check_signals);
+    find_labels(labels.data(), static_cast<std::int64_t>(labels.shape(0)), static_cast<std::int64_t>(labels.shape(1)), n_threads,
+                present.data(), check_signals);
+    return present;
 }
 
-void regress_into(const Stack<float, 4>& channels, const FloatMatrix& anchors, const FloatVector& norms,
-                  const Stack<float, 4>& weights, const FloatMatrix& biases, int radius, int key_radius, int blend,
-                  const MutableStack<float, 4>& out, const std::string& cpu, int n_threads) {
-    Regression r{};
-    r.height = static_cast<int>(out.shape(1)), r.width = static_cast<int>(out.shape(2));
-    r.n_channels = static_cast<int>(channels.shape(3)), r.radius = radius;
-    r.n_outputs = static_cast<int>(out.shape(3)), r.key_radius = key_radius;
-    r.n_anchors = static_cast<int>(weights.shape(0)), r.padded_anchors = static_cast<int>(anchors.shape(1));
-    r.blend = blend, r.row_width = static_cast<int>(weights.shape(3));
-    r.anchors = anchors.data(), r.anchor_norms = norms.data(), r.weights = weights.data(), r.biases = biases.data();
-    const int side = 2 * radius + 1, key_side = 2 * key_radius + 1;
-    require(0 <= key_radius && key_radius <= radius && n_threads >= 1, "0 <= key_radius <= radius, n_threads at least 1");
-    // The last window's last row reads up to kRegressionStep values past it: one image row of room stands below.
-    require(channels.shape(0) == out.shape(0) && static_cast<int>(channels.shape(1)) == r.height + 2 * radius + 1 &&
-                static_cast<int>(channels.shape(2)) == r.width + 2 * radius && r.n_outputs <= r.n_channels,
-            "channels must be (n, height + 2 radius + 1, width + 2 radius, n_channels)");
-    require(static_cast<int>(anchors.shape(0)) == key_side * key_side * r.n_outputs && r.padded_anchors >= r.n_anchors &&
-                r.padded_anchors % kRegressionStep == 0 && static_cast<int>(norms.shape(0)) == r.padded_anchors,
-            "anchors must be key coordinates x padded anchors");
-    require(static_cast<int>(weights.shape(1)) == r.n_outputs && static_cast<int>(weights.shape(2)) == side &&
-                r.row_width % kRegressionStep == 0 && r.row_width >= side * r.n_channels &&
-                r.row_width <= (r.width + 2 * radius) * r.n_channels + side * r.n_channels,
-            "weights must be anchors x outputs x window rows x padded row");
-    require(biases.shape(0) == weights.shape(0) && static_cast<int>(biases.shape(1)) == r.n_outputs, "one bias an anchor and output");
-    require(1 <= blend && blend <= r.n_anchors, "blend must be in 1 .. anchors");
+Bytes relabelled(const ByteMatrix& labels, const ByteMatrix& table, int n_threads) {
+    require(n_threads >= 1, "n_threads must be at least 1");
+    require(table.shape(0) == labels.shape(1) && table.shape(1) == kByteValues, "the table has 256 values for each output");
+    auto out = new_matrix<std::uint8_t>(labels.shape(0), labels.shape(1));
     const nb::gil_scoped_release release;
-    regress_images(kernels_named(cpu), r, channels.data(), static_cast<std::int64_t>(out.shape(0)), n_threads, out.data(), check_signals);
+    replace_labels(labels.data(), static_cast<std::int64_t>(labels.shape(0)), static_cast<std::int64_t>(labels.shape(1)), table.data(),
+                   n_threads, out.data(), check_signals);
+    return out;
 }
 
 }  // namespace
@@ -350,19 +300,18 @@ NB_MODULE(_core, m) {
     m.def("winners_of_outputs", &count_winners_of_outputs<std::uint16_t>, "codes"_a, "rows"_a, "weights"_a, "n_threads"_a = 1,
           of_outputs);
 
-    m.def("blend_neighbours", &blend_into, "noisy"_a, "rows"_a, "neighbours"_a, nb::kw_only(), "costs"_a, "moments"_a,
-          "evidences"_a, "weights"_a, "shift"_a, "window"_a, "estimate"_a, "spread"_a, "truth"_a.none() = nb::none(),
-          "joint"_a.none() = nb::none(), "cpu"_a, "n_threads"_a = 1,
-          "Estimate noisy images from whole clean neighbours; see src/core/blending.hpp.");
-    m.def("regress_images", &regress_into, "channels"_a, nb::kw_only(), "anchors"_a, "norms"_a, "weights"_a, "biases"_a,
-          "radius"_a, "key_radius"_a, "blend"_a, "out"_a, "cpu"_a, "n_threads"_a = 1,
-          "Predict pixels by the regression of the nearest anchor; see src/core/regression.hpp.");
+    m.def("labels_of_outputs", &labels_of_outputs, "labels"_a, "n_threads"_a = 1,
+          "Which of the 256 values of a byte come in each column.");
+    m.def("relabelled", &relabelled, "labels"_a, "table"_a, "n_threads"_a = 1,
+          "The labels replaced as row j of the table says for column j.");
+
+    bind_cleaning(m);
 
     nb::class_<Projection>(m, "Projection", "How an index bounds distances; see src/core/bounds.hpp.")
         .def(nb::new_(&make_projection), "mean"_a, "basis"_a.none(), "residual"_a.none(), nb::kw_only(), "fine"_a,
              "columns"_a, "fine_scale"_a, "coarse_scale0"_a = 1.0f, "coarse_scale1"_a = 1.0f,
              "residual_mean0"_a = 0.0f, "residual_mean1"_a = 0.0f, "integer_basis"_a.none() = nb::none(),
-             "steps"_a.none() = nb::none());
+             "steps"_a.none() = nb::none(), "wide_scale"_a = 0.0f);
 
     nb::class_<PyIndex>(m, "Index", "Exact nearest rows of one array.")
         .def("__init__",

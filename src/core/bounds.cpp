@@ -13,7 +13,7 @@ constexpr double kUnit = 1.0 / (1 << 24);  // rounding unit of float
 
 // out = scale * row - mean, rounded once to float.
 template <class T>
-void centre(const T* row, const float* mean, std::int64_t d, const double* scale, float* out) {
+void subtract(const T* row, const float* mean, std::int64_t d, const double* scale, float* out) {
     if (scale || std::is_same_v<T, double>) {
         const double s = scale ? *scale : 1.0;
         for (std::int64_t i = 0; i < d; ++i)
@@ -45,18 +45,8 @@ Rounding project_floats(const Kernels& kernels, const Projection& p, Metric metr
     const std::int64_t d = rows.d;
     out.centred.resize(static_cast<std::size_t>(n) * d);
     for (int i = 0; i < n; ++i) {
-        const std::int64_t row = which[i];
-        double scale = 1;
-        if (metric == Metric::cosine) {
-            const double square = square_of(kernels, rows, row);
-            scale = square > 0 ? 1 / std::sqrt(square) : 0;
-        }
         float* const x = out.centred.data() + i * d;
-        visit(rows.dtype, [&](auto type) {
-            using T = decltype(type);
-            centre(static_cast<const T*>(rows.data) + row * d, p.mean.data(), d,
-                   metric == Metric::cosine ? &scale : nullptr, x);
-        });
+        centre(kernels, p, metric, rows, which[i], x);
         out.squares[i] = kernels.f32.dot(x, x, d);
     }
     if (p.is_identity()) return {0, 0};
@@ -92,6 +82,19 @@ Rounding project_bytes(const Kernels& kernels, const Projection& p, const T* row
 
 }  // namespace
 
+void centre(const Kernels& kernels, const Projection& p, Metric metric, const Rows& rows, std::int64_t i, float* out) {
+    double scale = 1;
+    if (metric == Metric::cosine) {
+        const double square = square_of(kernels, rows, i);
+        scale = square > 0 ? 1 / std::sqrt(square) : 0;
+    }
+    visit(rows.dtype, [&](auto type) {
+        using T = decltype(type);
+        subtract(static_cast<const T*>(rows.data) + i * rows.d, p.mean.data(), rows.d,
+                 metric == Metric::cosine ? &scale : nullptr, out);
+    });
+}
+
 void project(const Kernels& kernels, const Projection& p, Metric metric, const Rows& rows,
              const std::int64_t* which, int n, Projected& out) {
     const std::int64_t d = rows.d;
@@ -118,7 +121,7 @@ void project(const Kernels& kernels, const Projection& p, Metric metric, const R
         std::copy(u, u + p.fine, fine);
         float* const coarse = both ? out.coarse.data() + static_cast<std::int64_t>(i) * p.columns : nullptr;
         if (both) std::copy(u, u + p.columns, coarse);
-        const double own = 8 * kUnit * length;  // of centring and of the sums below
+        const double own = kOwnRounding * length;
         double fine_rounding = rounding.fine * length;
         double coarse_rounding = rounding.coarse * length;
         if (!p.residual.empty()) {

@@ -5,10 +5,11 @@
 //
 //     |W'q - W'x|^2 + (r(q) - r(x))^2  <=  |q - x|^2,
 //
-// because r(q - x) >= |r(q) - r(x)|. Two bounds are read off one projection:
+// because r(q - x) >= |r(q) - r(x)|. Of these bounds the first two are read off one projection:
 //
 //     fine     z = u[0:a] + r_a v        a coordinates, for every pair
 //     coarse   u[0:a] | u[a:c] + r_c w   c coordinates, for the pairs that survive
+//     wide     x                         all coordinates, instead of the coarse one (wide.hpp)
 //
 // where v and w are unit vectors orthogonal to the range of the columns they are added to: the
 // residual norm costs no coordinate of its own. (r enters less its mean, a translation.)
@@ -26,13 +27,14 @@
 namespace lookalike {
 
 enum class Metric { squared_euclidean, cosine, manhattan };
-enum class DType { u8, i8, f32, f64 };
+enum class DType { u8, i8, i16, f32, f64 };
 
 // Calls `visitor` with a value of the type that a dtype names.
 template <class Visit> decltype(auto) visit(DType dtype, Visit visitor) {
     switch (dtype) {
         case DType::u8: return visitor(std::uint8_t{});
         case DType::i8: return visitor(std::int8_t{});
+        case DType::i16: return visitor(std::int16_t{});
         case DType::f32: return visitor(float{});
         default: return visitor(double{});
     }
@@ -62,6 +64,7 @@ struct Projection {
     // Steps are floats: the very numbers that quantisation multiplies with.
     float fine_scale = 1;         // one step of z
     float coarse_scale[2] = {1, 1};  // one step of u[0:a], of u[a:c] + r_c w
+    float wide_scale = 0;         // one step of x; 0: no wide bound
 
     bool is_identity() const { return basis.empty() && pairs.empty(); }
 };
@@ -78,6 +81,12 @@ struct Projected {
     std::vector<double> fine_rounding;  // n: bound of all rounding in z, in distance
     std::vector<double> coarse_rounding;
 };
+
+// What centring a row and the few sums of each coordinate may be off by, as a multiple of its length.
+constexpr double kOwnRounding = 8.0 / (1 << 24);
+
+// Row i less the mean, rounded once to float; a row of cosine is scaled to unit length before.
+void centre(const Kernels& kernels, const Projection& projection, Metric metric, const Rows& rows, std::int64_t i, float* out);
 
 // Projects n rows, those that which[0 … n - 1] name. Rows of cosine are scaled to unit length.
 void project(const Kernels& kernels, const Projection& projection, Metric metric, const Rows& rows,

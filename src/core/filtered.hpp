@@ -4,7 +4,7 @@
 //               first radius, little above the last one
 //   1. filter   dot products of bytes; a pair whose lower bound exceeds the query's radius is
 //               dropped while still in registers (kernels_*.cpp)
-//   2. coarse   a finer lower bound for each survivor
+//   2. coarse   a finer lower bound for each survivor; or wide, for all pairs near survivors (wide.hpp)
 //   3. exact    the distance itself; the query's k-th distance so far is its new radius
 //
 // With shifts (shifts.hpp) steps 1 to 3 run once for each, on the query moved back. A row x passes
@@ -21,6 +21,7 @@
 #include "queries.hpp"
 #include "search.hpp"
 #include "topk.hpp"
+#include "wide.hpp"
 
 namespace lookalike {
 
@@ -32,12 +33,6 @@ constexpr std::int64_t kSeedLeaves = 10, kNeighboursOfLeaf = 4, kSpareSeeds = 4;
 constexpr std::int64_t kSeedRows = 8;
 // Likely rows are many before they are thinned out to the number wanted.
 constexpr std::size_t kLikelyMore = 32;
-
-// Thresholds that every row reaches, that only rows reach which must not be rejected. Scores of
-// others stay well within +-2^28.7, whatever can be lost to shifts added (kMostLost).
-constexpr std::int32_t kAcceptAll = -(1 << 29), kRejectMost = 450'000'000, kMostLost = 900'000'000;
-// Covers the rounding of exact distances in double and the inexact orthogonality of residuals.
-constexpr double kSlack = 1 + 1e-5;
 
 // How many leaves and rows each query starts with.
 struct Seeds {
@@ -70,12 +65,12 @@ public:
              std::int64_t first, std::int64_t block, Job& job, const std::vector<std::int64_t>& row_groups)
         : index_(index), filter_(index.filter()), request_(request), queries_(queries), first_(first), job_(job),
           n_shifts_(queries.n_shifts), pair_(index, request.queries, query_squares),
-          best_(block, TopK<Distance>(request.k)), fine_(block * n_shifts_ * filter_.width),
+          best_(block, TopK<Distance>(request.k)), fine_(block * n_shifts_ * filter_.fine.width),
           coarse_queries_(block * n_shifts_ * filter_.coarse_width), thresholds_(block * n_shifts_),
           squares_(block * n_shifts_), reach_(block), survivors_(new Survivor[static_cast<std::size_t>(block * kBlockRows)]),
           coarse_squares_(new float[static_cast<std::size_t>(block * kBlockRows)]), row_groups_(row_groups), seeds_(index, request.k),
           known_(static_cast<std::size_t>(block) * (seeds_.rows + 1)), next_known_(block),
-          step_product_(2 * static_cast<double>(index.query_scale()) * static_cast<double>(index.projection()->fine_scale)) {
+          wide_(index, queries, first, block, kBlockRows), step_product_(filter_.fine.step_product()) {
         const float* scale = index.projection()->coarse_scale;
         coarse_ = {nullptr,
                    reach_.data(),
@@ -95,10 +90,10 @@ public:
     static std::int64_t bytes_of_one(const Index& index, const Request& request, int n_shifts) {
         const std::int64_t best = 2 * request.k * 16;  // a vector that grew may hold twice its size
         const std::int64_t pairs = kBlockRows * static_cast<std::int64_t>(sizeof(Survivor) + sizeof(float));
-        const std::int64_t own = index.filter().width + index.filter().coarse_width + 12 +
+        const std::int64_t own = index.filter().fine.width + index.filter().coarse_width + 12 +
                                  (Pair::shifted ? index.rows().d + 8 : 0);
         const std::int64_t known = static_cast<std::int64_t>(Seeds(index, request.k).rows + 2) * 8;
-        return best + pairs + known + n_shifts * own;
+        return best + pairs + known + WideFilter::bytes_of_one(index, kBlockRows) + n_shifts * own;
     }
 
     void run(const std::int64_t* ids, int n, Answer& answer) {
@@ -106,6 +101,7 @@ public:
         n_ = n;
         pair_.take(ids, n);
         gather();
+        if (filter_.wide.coordinates) wide_.take(ids, n);
         for (int i = 0; i < n; ++i) {
             next_known_[i] = i * static_cast<std::int64_t>(seeds_.rows + 1);
             known_[next_known_[i]] = kNoTurn;
@@ -128,18 +124,18 @@ private:
     // that the last quotient is at most this.
     static constexpr double kLostShare = 0.25;
 
-    std::int64_t n_panels() const { return static_cast<std::int64_t>(filter_.penalties.size()) / kPanelRows; }
+    std::int64_t n_panels() const { return filter_.fine.count(); }
 
     // Where query i under a shift stands: in this block, by shift; and among all, by query.
     int place(int i, int shift) const { return shift * n_ + i; }
     std::int64_t source(int i, int shift) const { return (ids_[i] - first_) * n_shifts_ + shift; }
 
     void gather() {
-        const std::size_t width = static_cast<std::size_t>(filter_.width), coarse_width = static_cast<std::size_t>(filter_.coarse_width);
+        const std::size_t width = static_cast<std::size_t>(filter_.fine.width), coarse_width = static_cast<std::size_t>(filter_.coarse_width);
         for (int shift = 0; shift < n_shifts_; ++shift)
             for (int i = 0; i < n_; ++i) {
                 const std::size_t to = static_cast<std::size_t>(place(i, shift)), from = static_cast<std::size_t>(source(i, shift));
-                std::copy_n(queries_.fine.data() + from * width, width, fine_.data() + to * width);
+                std::copy_n(queries_.fine.bytes.data() + from * width, width, fine_.data() + to * width);
                 std::copy_n(queries_.coarse.data() + from * coarse_width, coarse_width, coarse_queries_.data() + to * coarse_width);
                 thresholds_[to] = kAcceptAll;
                 squares_[to] = std::numeric_limits<double>::infinity();
@@ -171,8 +167,8 @@ private:
         float farthest = std::numeric_limits<float>::infinity();
         for (int shift = 0; shift < n_shifts_; ++shift) {
             const std::int64_t from = source(i, shift);
-            if (!std::isfinite(queries_.fine_errors[from])) continue;  // far out of the range of float
-            double origin = queries_.fine_squares[from];
+            if (!std::isfinite(queries_.fine.errors[from])) continue;  // far out of the range of float
+            double origin = queries_.fine.squares[from];
             if constexpr (Pair::shifted) origin += queries_.lost[from];
             for (int leaf = 0; leaf < queries_.n_leaves; ++leaf) {
                 const double least = std::ceil((origin - static_cast<double>(farthest)) / step_product_);
@@ -190,7 +186,7 @@ private:
     void score_leaf(int i, int shift, std::int64_t leaf, std::int32_t least, double origin) {
         constexpr std::int64_t kPanels = kLeafRows / kPanelRows;
         const std::int64_t begin = leaf * kPanels, end = std::min(begin + kPanels, n_panels());
-        const Filter filter{fine_.data(), nullptr, 0, filter_.width, filter_.panels.data(), filter_.penalties.data() + begin * kPanelRows};
+        const Filter filter{fine_.data(), nullptr, 0, filter_.fine.width, filter_.fine.rows.data(), filter_.fine.penalties.data() + begin * kPanelRows};
         Scored scored[kLeafRows];
         const std::size_t count = index_.kernels().scores(filter, place(i, shift), begin, end, least, scored);
         for (std::size_t j = 0; j < count; ++j) {
@@ -206,17 +202,18 @@ private:
     }
 
     void visit_block(int shift, std::int64_t begin, std::int64_t end) {
-        const std::int32_t* penalties = filter_.penalties.data() + begin * kPanelRows;
+        const std::int32_t* penalties = filter_.fine.penalties.data() + begin * kPanelRows;
         int most_lost = 0;
         if constexpr (Pair::shifted) penalties = lower_penalties(shift, begin, end, penalties, most_lost);
-        const Filter filter{fine_.data() + place(0, shift) * filter_.width, thresholds_.data() + place(0, shift), n_,
-                            filter_.width, filter_.panels.data(), penalties};
+        const Filter filter{fine_.data() + place(0, shift) * filter_.fine.width, thresholds_.data() + place(0, shift), n_,
+                            filter_.fine.width, filter_.fine.rows.data(), penalties, nullptr, !filter_.wide.coordinates};
         std::size_t count = index_.kernels().filter(filter, begin, end, survivors_.get());
         if (filter_.coarse_width && count) {
             for (int i = 0; i < n_; ++i) reach_[i] = reach(i, shift, most_lost);
             coarse_.queries = coarse_queries_.data() + place(0, shift) * filter_.coarse_width;
             count = index_.kernels().coarse_filter(coarse_, survivors_.get(), count, coarse_squares_.get());
         }
+        if (filter_.wide.coordinates) count = wide_.narrow(survivors_.get(), count, begin);
         refine(shift, count, most_lost);
     }
 
@@ -307,22 +304,20 @@ private:
         return known_[at] == turn;
     }
 
-    // d <= r means |z^q - z^x| <= r + e_q + e_x, that is, a score of at least the threshold.
     void tighten(int i, Distance worst) {
         const double radius = Pair::radius(worst);
+        if (filter_.wide.coordinates) wide_.tighten(i, radius);
         for (int shift = 0; shift < n_shifts_; ++shift) {
             const std::size_t to = static_cast<std::size_t>(place(i, shift)), from = static_cast<std::size_t>(source(i, shift));
             double square = radius * radius;
             if constexpr (Pair::shifted) square += 1e-9 * (square + queries_.lost[from]) - queries_.lost[from];
             if (!(square < squares_[to])) continue;
             squares_[to] = square;
-            const double errors = queries_.fine_errors[from] + filter_.fine_error;
+            const double errors = queries_.fine.errors[from] + filter_.fine.error;
             double a = radius;
             if constexpr (Pair::shifted) a = std::max(std::sqrt(std::max(square, 0.0)), errors / kLostShare);
             const double limit = (a + errors) * kSlack;
-            const double score = (queries_.fine_squares[from] - limit * limit) / step_product_;
-            thresholds_[to] = score > kAcceptAll ? static_cast<std::int32_t>(std::floor(std::min<double>(score, kRejectMost))) - 1
-                                                 : kAcceptAll;
+            thresholds_[to] = filter_.fine.threshold(queries_.fine.squares[from], limit);
         }
     }
 
@@ -361,6 +356,7 @@ private:
     Seeds seeds_;
     std::vector<std::int64_t> known_;       // the turns of each query's seeds, in order
     std::vector<std::int64_t> next_known_;  // the first of them that is still to come
+    WideFilter wide_;
     double step_product_;
     std::int64_t lost_unit_ = 0;
 };

@@ -5,21 +5,20 @@
 #include <mutex>
 #include <numeric>
 
+#include "wide.hpp"
+
 namespace lookalike {
 
 namespace {
 
-constexpr std::int64_t kGroupRows = kPanelRows * kPanelGroup;
 constexpr int kChunk = 96;  // rows projected at a time: whole tiles of every kernel
-// A penalty of this size lets a row survive, or not, whatever its dot product.
-constexpr std::int32_t kAlways = -(1 << 30), kNever = 1 << 30;
 
 int steps_of(int coordinates) { return (coordinates + kCoarseStep - 1) / kCoarseStep; }
 
 // Quantised rows in the order they came in, before they are packed.
 struct Quantised {
     Quantised(const FilterRows& filter, std::int64_t n)
-        : fine_steps(steps_of(filter.width)), fine(n * fine_steps * kCoarseStep), penalties(n),
+        : fine_steps(steps_of(filter.fine.width)), fine(n * fine_steps * kCoarseStep), penalties(n),
           coarse(n * filter.coarse_width), coarse_errors(filter.coarse_width ? n : 0) {}
 
     std::int8_t* fine_row(std::int64_t i) { return fine.data() + i * fine_steps * kCoarseStep; }
@@ -34,14 +33,9 @@ struct Quantised {
 
 // Rows first … rows.n - 1.
 Quantised quantise_rows(const Kernels& kernels, const Projection& p, Metric metric, const Rows& rows,
-                        std::int64_t first, float query_scale, const FilterRows& filter,
-                        int n_threads, const Watch& watch) {
+                        std::int64_t first, const FilterRows& filter, int n_threads, const Watch& watch) {
     const std::int64_t n = rows.n - first;
     Quantised out(filter, n);
-    // The worst that rounding to whole steps can do; more than that is a clipped coordinate.
-    const double unclipped = 0.5001 * static_cast<double>(p.fine_scale) * std::sqrt(p.fine) + 1e-30;
-    // s |x^|^2 / (2 s_q): what a row's own length takes from its score.
-    const double ratio = static_cast<double>(p.fine_scale) / (2 * static_cast<double>(query_scale));
     Job job;
     std::mutex mutex;
     run_blocks(job, n_threads, (n + kChunk - 1) / kChunk, [&](const NextBlock& next) {
@@ -54,22 +48,9 @@ Quantised quantise_rows(const Kernels& kernels, const Projection& p, Metric metr
             std::iota(which, which + count, first + begin);
             project(kernels, p, metric, rows, which, count, projected);
             for (int i = 0; i < count; ++i) {
-                std::int8_t* const fine = out.fine_row(begin + i);
-                const double error = std::sqrt(kernels.quantise(projected.fine.data() + static_cast<std::int64_t>(i) * p.fine,
-                                                                p.fine, p.fine_scale, 127, fine)) * (1 + 1e-5);
-                const double rounding = projected.fine_rounding[i];
-                if (error <= unclipped && rounding <= unclipped) {
-                    std::int32_t square = 0, sum = 0;
-                    for (int j = 0; j < p.fine; ++j) {
-                        square += fine[j] * fine[j];
-                        sum += fine[j];
-                    }
-                    out.penalties[begin + i] =
-                        static_cast<std::int32_t>(std::floor(ratio * square)) + kernels.query_offset * sum;
-                    largest = std::max(largest, error + rounding);
-                } else {
-                    out.penalties[begin + i] = kAlways;
-                }
+                out.penalties[begin + i] =
+                    filter.fine.quantise_row(kernels, projected.fine.data() + static_cast<std::int64_t>(i) * p.fine,
+                                             projected.fine_rounding[i], out.fine_row(begin + i), largest);
                 if (filter.coarse_width)
                     out.coarse_errors[begin + i] = static_cast<float>(
                         quantise_coarse(kernels, p, filter, projected, i,
@@ -86,28 +67,20 @@ Quantised quantise_rows(const Kernels& kernels, const Projection& p, Metric metr
 // is row 0 of `rows`.
 void pack(Quantised& rows, std::int64_t first, FilterRows& filter) {
     const std::int64_t n = static_cast<std::int64_t>(filter.order.size());
-    const std::size_t padded = static_cast<std::size_t>((n + kGroupRows - 1) / kGroupRows * kGroupRows);
-    const int width = filter.width, coarse_width = filter.coarse_width;
-    filter.panels.resize(padded * width);
-    filter.penalties.resize(padded);
-    std::fill(filter.penalties.begin() + n, filter.penalties.end(), kNever);
+    const int coarse_width = filter.coarse_width;
+    filter.fine.resize(n);
     filter.coarse.resize(static_cast<std::size_t>(n) * coarse_width);
     filter.coarse_errors.resize(coarse_width ? static_cast<std::size_t>(n) : 0);
     for (std::int64_t position = first; position < n; ++position) {
         const std::int64_t row = filter.order[position] - first;
-        const std::int8_t* const fine = rows.fine_row(row);
-        std::int8_t* panel = filter.panels.data() + position / kPanelRows * (kPanelRows * width) +
-                             position % kPanelRows * kPanelStep;
-        for (int j = 0; j < width; j += kPanelStep, panel += kPanelRows * kPanelStep)
-            std::copy(fine + j, fine + j + kPanelStep, panel);
-        filter.penalties[position] = rows.penalties[row];
+        filter.fine.put(position, rows.fine_row(row), rows.penalties[row]);
         if (coarse_width) {
             std::copy_n(rows.coarse.data() + row * coarse_width, coarse_width,
                         filter.coarse.data() + position * coarse_width);
             filter.coarse_errors[position] = rows.coarse_errors[row];
         }
     }
-    filter.fine_error = std::max(filter.fine_error, rows.fine_error);
+    filter.fine.error = std::max(filter.fine.error, rows.fine_error);
 }
 
 }  // namespace
@@ -128,7 +101,9 @@ Index::Index(const Kernels& kernels, Metric metric, Rows rows, std::unique_ptr<P
     if (projection_ && shifts_) edge_ink_ = EdgeInk(*shifts_);
     if (projection_) {
         const int rest = projection_->columns - projection_->fine;
-        filter_.width = (projection_->fine + kPanelStep - 1) / kPanelStep * kPanelStep;
+        filter_.fine.shape(kernels_, projection_->fine, projection_->fine_scale);
+        if (projection_->wide_scale > 0)
+            filter_.wide.shape(kernels_, static_cast<int>(rows_.d), projection_->wide_scale);
         if (rest > 0) {
             filter_.coarse_steps[0] = steps_of(projection_->fine);
             filter_.coarse_steps[1] = steps_of(rest);
@@ -151,7 +126,7 @@ void Index::add_rows(std::int64_t first, int n_threads, const Watch& watch) {
         for (std::int64_t i = first; i < rows_.n; ++i) squares_[i] = square_of(kernels_, rows_, i);
     }
     if (!projection_) return;
-    Quantised rows = quantise_rows(kernels_, *projection_, metric_, rows_, first, query_scale(), filter_, n_threads, watch);
+    Quantised rows = quantise_rows(kernels_, *projection_, metric_, rows_, first, filter_, n_threads, watch);
     if (first == 0) {
         filter_.order = similar_together(kernels_, rows.fine.data(), rows_.n, rows.fine_steps, n_threads, watch);
         filter_.leaves = make_leaves(rows.fine.data(), filter_.order, rows.fine_steps, projection_->fine);
@@ -160,12 +135,13 @@ void Index::add_rows(std::int64_t first, int n_threads, const Watch& watch) {
         std::iota(filter_.order.begin() + first, filter_.order.end(), static_cast<std::int32_t>(first));
     }
     pack(rows, first, filter_);
+    if (filter_.wide.coordinates) add_wide(kernels_, *projection_, metric_, rows_, first, n_threads, watch, filter_);
     if (shifts_) edge_ink_.add(*shifts_, rows_, filter_.order, first);
 }
 
 std::size_t Index::bytes() const {
     const auto size = [](const auto& values) { return values.capacity() * sizeof(values[0]); };
-    std::size_t total = size(filter_.panels) + size(filter_.penalties) + size(filter_.coarse) +
+    std::size_t total = filter_.fine.bytes() + filter_.wide.bytes() + size(filter_.coarse) +
                         size(filter_.coarse_errors) + size(filter_.order) + size(filter_.leaves.centroids) +
                         size(filter_.leaves.half_squares) + size(squares_) + edge_ink_.bytes();
     if (projection_)

@@ -9,6 +9,7 @@
 #include "bounds.hpp"
 #include "kernels.hpp"
 #include "leaves.hpp"
+#include "panels.hpp"
 #include "parallel.hpp"
 #include "shifts.hpp"
 
@@ -16,12 +17,10 @@ namespace lookalike {
 
 // Quantised rows in the order of the leaves; rows that were appended later stand behind them.
 struct FilterRows {
-    int width = 0;                      // fine coordinates, rounded up to kPanelStep
+    Panels fine;
+    Panels wide;                        // none: no wide bound
     int coarse_steps[2] = {};           // of u[0:a] and of the rest, in steps of kCoarseStep
     int coarse_width = 0;               // both together in bytes, padded; 0: no coarse bound
-    Aligned<std::int8_t> panels;        // padded to whole groups of panels
-    Aligned<std::int32_t> penalties;    // kernels.filter's, padded
-    double fine_error = 0;              // largest e_x of the rows that may be rejected
     Aligned<std::int8_t> coarse;        // n x coarse_width, padded with zeros
     std::vector<float> coarse_errors;   // e_x of the coarse bound
     std::vector<std::int32_t> order;    // position -> row
@@ -49,10 +48,6 @@ public:
     const FilterRows& filter() const { return filter_; }
     const Shifts* shifts() const { return shifts_.get(); }
     const EdgeInk& edge_ink() const { return edge_ink_; }
-    // One step of a quantised query's fine coordinates.
-    float query_scale() const {
-        return projection_->fine_scale * 127 / static_cast<float>(kernels_.query_levels);
-    }
     double square_of_row(std::int64_t row) const { return squares_[static_cast<std::size_t>(row)]; }
     // Memory beyond the rows themselves.
     std::size_t bytes() const;

@@ -40,6 +40,10 @@ struct Filter {
     int width;                        // coordinates, a multiple of kPanelStep
     const std::int8_t* panels;        // n_panels x (width / 4) x 16 x 4
     const std::int32_t* penalties;    // one a row, from the first row visited on: score = dot - penalty
+    const std::int32_t* chosen = nullptr;  // the n_queries of them that count; null: the first ones
+    bool pairs = true;                // false: of a query and a group of panels one survivor is enough
+
+    int query(int i) const { return chosen ? chosen[i] : i; }
 };
 
 // A pair stays unless its squared coarse distance exceeds (query_radii + row_errors)^2 and this, which
@@ -89,7 +93,7 @@ struct Regression {
     int height, width;
     int n_channels, radius;          // of the window that the regression sees
     int n_outputs, key_radius;       // the key is a window of the first n_outputs channels
-    int n_anchors, padded_anchors;   // padded to a multiple of kRegressionStep
+    int n_anchors, padded_anchors;   // padded to a multiple of kAnchorBlock
     int blend;                       // how many of the nearest anchors are averaged
     const float* anchors;            // key coordinates x padded_anchors
     const float* anchor_norms;       // padded_anchors: half the squared norm; infinite for padding
@@ -97,7 +101,14 @@ struct Regression {
     const float* biases;             // n_anchors x n_outputs
     int row_width;                   // (2 radius + 1) n_channels, padded with zeros to kRegressionStep
 };
-constexpr int kRegressionStep = 16;
+
+struct RegressionScratch {
+    float* key;
+    float* scores;                   // padded_anchors
+    float* least;                    // of each block of anchors
+};
+constexpr int kRegressionStep = 16;  // the widest vector
+constexpr int kAnchorBlock = 64;
 constexpr int kMostBlended = 8;
 
 // Exact distances between two rows of d values; integers are summed exactly, floats in double
@@ -146,10 +157,11 @@ struct Kernels {
     void (*blend)(const Blending& blending, const std::uint16_t* noisy, const std::uint8_t* frames,
                   const BlendingScratch& scratch, float* estimate, float* variances, const std::uint8_t* truth,
                   std::int64_t* joint);
-    void (*regress)(const Regression& regression, const float* channels, float* scores, float* out);
+    void (*regress)(const Regression& regression, const float* channels, const RegressionScratch& scratch, float* out);
 
     Distances<std::uint8_t, std::int64_t> u8;
     Distances<std::int8_t, std::int64_t> i8;
+    Distances<std::int16_t, std::int64_t> i16;
     Distances<float, double> f32;
     Distances<double, double> f64;
 };
@@ -177,6 +189,7 @@ constexpr std::int32_t pair_of(std::int32_t first, std::int32_t second) {
 template <class T> const auto& distances_of(const Kernels& kernels);
 template <> inline const auto& distances_of<std::uint8_t>(const Kernels& k) { return k.u8; }
 template <> inline const auto& distances_of<std::int8_t>(const Kernels& k) { return k.i8; }
+template <> inline const auto& distances_of<std::int16_t>(const Kernels& k) { return k.i16; }
 template <> inline const auto& distances_of<float>(const Kernels& k) { return k.f32; }
 template <> inline const auto& distances_of<double>(const Kernels& k) { return k.f64; }
 

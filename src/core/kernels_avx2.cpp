@@ -24,6 +24,7 @@ struct Floats {
     static Floats load(const float* p) { return {_mm256_loadu_ps(p)}; }
     static void store(float* p, Floats v) { _mm256_storeu_ps(p, v.value); }
     static Floats add(Floats a, Floats b) { return {_mm256_add_ps(a.value, b.value)}; }
+    static Floats min(Floats a, Floats b) { return {_mm256_min_ps(a.value, b.value)}; }
     static Floats multiply_add(Floats a, Floats b, Floats c) {
         return {_mm256_fmadd_ps(a.value, b.value, c.value)};
     }
@@ -126,7 +127,7 @@ std::size_t filter(const Filter& f, std::int64_t begin, std::int64_t end, Surviv
         const std::uint8_t* queries[kTile];
         __m256i thresholds[kTile];
         for (int i = 0; i < kTile; ++i) {  // past the end: the last query again, which rejects all
-            const int query = smaller(q + i, f.n_queries - 1);
+            const int query = f.query(smaller(q + i, f.n_queries - 1));
             queries[i] = f.queries + static_cast<std::int64_t>(query) * f.width;
             thresholds[i] = _mm256_set1_epi32(q + i < f.n_queries ? f.thresholds[query] : INT32_MAX);
         }
@@ -135,7 +136,7 @@ std::size_t filter(const Filter& f, std::int64_t begin, std::int64_t end, Surviv
                                               f.penalties + (panel - begin) * kPanelRows, thresholds);
             for (; mask; mask &= mask - 1) {
                 const int bit = lowest_bit(mask);
-                *out++ = {q + query_of(bit), static_cast<std::int32_t>(panel * kPanelRows + row_of(bit))};
+                *out++ = {f.query(q + query_of(bit)), static_cast<std::int32_t>(panel * kPanelRows + row_of(bit))};
             }
         }
     }

@@ -52,6 +52,7 @@ struct Floats {
     static Floats load(const float* p) { return {_mm512_loadu_ps(p)}; }
     static void store(float* p, Floats v) { _mm512_storeu_ps(p, v.value); }
     static Floats add(Floats a, Floats b) { return {_mm512_add_ps(a.value, b.value)}; }
+    static Floats min(Floats a, Floats b) { return {_mm512_min_ps(a.value, b.value)}; }
     static Floats multiply_add(Floats a, Floats b, Floats c) {
         return {_mm512_fmadd_ps(a.value, b.value, c.value)};
     }
@@ -253,8 +254,9 @@ struct Margins {
         _mm512_storeu_si512(p + 3 * kPanelRows, sums.d);
     }
 
-    // Bit r is set where row r of the group survives.
-    std::uint64_t survivors() const {
+    // Bit r is set where row r of the group survives; unless all `pairs` are asked for, one bit if any does.
+    std::uint64_t survivors(bool pairs) const {
+        if (!pairs) return _mm512_movepi32_mask(and_signs(_mm512_set1_epi32(-1))) != 0xffff;
         return ~(static_cast<std::uint64_t>(_mm512_movepi32_mask(sums.a)) |
                  static_cast<std::uint64_t>(_mm512_movepi32_mask(sums.b)) << 16 |
                  static_cast<std::uint64_t>(_mm512_movepi32_mask(sums.c)) << 32 |
@@ -271,7 +273,7 @@ std::size_t scores(const Filter& f, int query, std::int64_t begin, std::int64_t 
         const std::int8_t* group = f.panels + panel * panel_bytes;
         for (int j = 0; j < f.width; j += kPanelStep, group += kPanelRows * kPanelStep)
             margins.add(bytes + j, Group::load(group, panel_bytes));
-        std::uint64_t mask = margins.survivors();
+        std::uint64_t mask = margins.survivors(true);
         if (!mask) continue;
         std::int32_t above[kPanelGroup * kPanelRows];
         margins.store(above);
@@ -288,7 +290,7 @@ constexpr int kTile = 6;
 // Bit r of masks[i] is set where row r of the group survives query i; false where none does.
 inline bool group_masks(const std::uint8_t* const* queries, int width, const std::int8_t* group,
                         std::int64_t panel_bytes, const std::int32_t* penalties, const std::int32_t* thresholds,
-                        std::uint64_t* masks) {
+                        bool pairs, std::uint64_t* masks) {
     const Group penalty = Group::load(penalties, kPanelRows * sizeof(std::int32_t));
     Margins m0(thresholds[0], penalty), m1(thresholds[1], penalty), m2(thresholds[2], penalty);
     Margins m3(thresholds[3], penalty), m4(thresholds[4], penalty), m5(thresholds[5], penalty);
@@ -305,12 +307,12 @@ inline bool group_masks(const std::uint8_t* const* queries, int width, const std
     const __m512i signs = _mm512_and_si512(m2.and_signs(m1.and_signs(m0.and_signs(all))),
                                            m5.and_signs(m4.and_signs(m3.and_signs(all))));
     if (_mm512_movepi32_mask(signs) == 0xffff) return false;
-    masks[0] = m0.survivors();
-    masks[1] = m1.survivors();
-    masks[2] = m2.survivors();
-    masks[3] = m3.survivors();
-    masks[4] = m4.survivors();
-    masks[5] = m5.survivors();
+    masks[0] = m0.survivors(pairs);
+    masks[1] = m1.survivors(pairs);
+    masks[2] = m2.survivors(pairs);
+    masks[3] = m3.survivors(pairs);
+    masks[4] = m4.survivors(pairs);
+    masks[5] = m5.survivors(pairs);
     return true;
 }
 
@@ -321,7 +323,7 @@ std::size_t filter(const Filter& f, std::int64_t begin, std::int64_t end, Surviv
         const std::uint8_t* queries[kTile];
         std::int32_t thresholds[kTile];
         for (int i = 0; i < kTile; ++i) {
-            const int query = smaller(q + i, f.n_queries - 1);
+            const int query = f.query(smaller(q + i, f.n_queries - 1));
             queries[i] = f.queries + static_cast<std::int64_t>(query) * f.width;
             thresholds[i] = f.thresholds[query];
         }
@@ -329,11 +331,11 @@ std::size_t filter(const Filter& f, std::int64_t begin, std::int64_t end, Surviv
         for (std::int64_t panel = begin; panel < end; panel += kPanelGroup) {
             std::uint64_t masks[kTile];
             if (!group_masks(queries, f.width, f.panels + panel * panel_bytes, panel_bytes,
-                             f.penalties + (panel - begin) * kPanelRows, thresholds, masks))
+                             f.penalties + (panel - begin) * kPanelRows, thresholds, f.pairs, masks))
                 continue;
             for (int i = 0; i < n; ++i)
                 for (std::uint64_t mask = masks[i]; mask; mask &= mask - 1)
-                    *out++ = {q + i, static_cast<std::int32_t>(panel * kPanelRows + lowest_bit(mask))};
+                    *out++ = {f.query(q + i), static_cast<std::int32_t>(panel * kPanelRows + lowest_bit(mask))};
         }
     }
     return static_cast<std::size_t>(out - first);

@@ -61,8 +61,8 @@ template <class Byte> std::int64_t dot_bytes(const Byte* a, const Byte* b, std::
 // Values between two looks at the limit.
 constexpr std::int64_t kLimitStride = 128;
 
-template <class Byte>
-std::int64_t manhattan_bytes(const Byte* a, const Byte* b, std::int64_t d, std::int64_t limit) {
+template <class Int>
+std::int64_t manhattan_integers(const Int* a, const Int* b, std::int64_t d, std::int64_t limit) {
     std::int64_t total = 0;
     for (std::int64_t start = 0; start < d && total <= limit; start += kLimitStride) {
         const std::int64_t stop = smaller(d, start + kLimitStride);
@@ -70,6 +70,22 @@ std::int64_t manhattan_bytes(const Byte* a, const Byte* b, std::int64_t d, std::
         for (std::int64_t i = start; i < stop; ++i) sum += a[i] > b[i] ? a[i] - b[i] : b[i] - a[i];
         total += sum;
     }
+    return total;
+}
+
+// Differences of 16-bit values need 17 bits, their squares the 32 of an unsigned word.
+inline std::int64_t squared_words(const std::int16_t* a, const std::int16_t* b, std::int64_t d) {
+    std::uint64_t total = 0;
+    for (std::int64_t i = 0; i < d; ++i) {
+        const std::uint32_t difference = static_cast<std::uint32_t>(a[i] - b[i]);
+        total += difference * difference;
+    }
+    return static_cast<std::int64_t>(total);
+}
+
+inline std::int64_t dot_words(const std::int16_t* a, const std::int16_t* b, std::int64_t d) {
+    std::int64_t total = 0;
+    for (std::int64_t i = 0; i < d; ++i) total += static_cast<std::int32_t>(a[i]) * b[i];
     return total;
 }
 
@@ -273,9 +289,10 @@ template <class Floats, class Pairs, int Rows, CoarseDistance distance = plain_c
     kernels.project_pairs = project<Pairs, Rows>;
     kernels.quantise = quantise;
     kernels.blend = blend_image;
-    kernels.regress = regress_image;
-    kernels.u8 = {squared_bytes<std::uint8_t>, dot_bytes<std::uint8_t>, manhattan_bytes<std::uint8_t>};
-    kernels.i8 = {squared_bytes<std::int8_t>, dot_bytes<std::int8_t>, manhattan_bytes<std::int8_t>};
+    kernels.regress = regress_image<Floats>;
+    kernels.u8 = {squared_bytes<std::uint8_t>, dot_bytes<std::uint8_t>, manhattan_integers<std::uint8_t>};
+    kernels.i8 = {squared_bytes<std::int8_t>, dot_bytes<std::int8_t>, manhattan_integers<std::int8_t>};
+    kernels.i16 = {squared_words, dot_words, manhattan_integers<std::int16_t>};
     kernels.f32 = {squared_floats<float>, dot_floats<float>, manhattan_floats<float>};
     kernels.f64 = {squared_floats<double>, dot_floats<double>, manhattan_floats<double>};
     return kernels;

@@ -22,6 +22,7 @@ struct Floats {
     static Floats load(const float* p) { return {vld1q_f32(p)}; }
     static void store(float* p, Floats v) { vst1q_f32(p, v.value); }
     static Floats add(Floats a, Floats b) { return {vaddq_f32(a.value, b.value)}; }
+    static Floats min(Floats a, Floats b) { return {vminq_f32(a.value, b.value)}; }
     static Floats multiply_add(Floats a, Floats b, Floats c) {
         return {vfmaq_f32(c.value, a.value, b.value)};
     }
@@ -69,7 +70,7 @@ std::size_t filter(const Filter& f, std::int64_t begin, std::int64_t end, Surviv
         const int n = smaller(kTile, f.n_queries - q);
         const std::uint8_t* queries[kTile];
         for (int i = 0; i < kTile; ++i)
-            queries[i] = f.queries + static_cast<std::int64_t>(smaller(q + i, f.n_queries - 1)) * f.width;
+            queries[i] = f.queries + static_cast<std::int64_t>(f.query(smaller(q + i, f.n_queries - 1))) * f.width;
         for (std::int64_t panel = begin; panel < end; ++panel) {
             int32x4_t sum[kTile][kVectors];
             for (auto& sums : sum)
@@ -84,7 +85,7 @@ std::size_t filter(const Filter& f, std::int64_t begin, std::int64_t end, Surviv
                 }
             }
             for (int i = 0; i < n; ++i) {
-                const int32x4_t threshold = vdupq_n_s32(f.thresholds[q + i]);
+                const int32x4_t threshold = vdupq_n_s32(f.thresholds[f.query(q + i)]);
                 for (int j = 0; j < kVectors; ++j) {
                     const std::int64_t position = panel * kPanelRows + 4 * j;
                     const int32x4_t score = vsubq_s32(sum[i][j], vld1q_s32(f.penalties + position - begin * kPanelRows));
@@ -93,7 +94,7 @@ std::size_t filter(const Filter& f, std::int64_t begin, std::int64_t end, Surviv
                     std::uint32_t lanes[4];
                     vst1q_u32(lanes, kept);
                     for (int lane = 0; lane < 4; ++lane)
-                        if (lanes[lane]) *out++ = {q + i, static_cast<std::int32_t>(position + lane)};
+                        if (lanes[lane]) *out++ = {f.query(q + i), static_cast<std::int32_t>(position + lane)};
                 }
             }
         }

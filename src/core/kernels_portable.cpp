@@ -28,6 +28,11 @@ struct Floats {
         for (int i = 0; i < width; ++i) v.value[i] = a.value[i] + b.value[i];
         return v;
     }
+    static Floats min(const Floats& a, const Floats& b) {
+        Floats v;
+        for (int i = 0; i < width; ++i) v.value[i] = a.value[i] < b.value[i] ? a.value[i] : b.value[i];
+        return v;
+    }
     static Floats multiply_add(const Floats& a, const Floats& b, const Floats& c) {
         Floats v;
         for (int i = 0; i < width; ++i) v.value[i] = a.value[i] * b.value[i] + c.value[i];
@@ -79,7 +84,8 @@ void panel_dots(const std::uint8_t* query_bytes, int steps, const std::int8_t* p
 std::size_t filter(const Filter& f, std::int64_t begin, std::int64_t end, Survivor* out) {
     Survivor* const first = out;
     const std::int64_t panel_bytes = static_cast<std::int64_t>(f.width) * kPanelRows;
-    for (int q = 0; q < f.n_queries; ++q) {
+    for (int i = 0; i < f.n_queries; ++i) {
+        const int q = f.query(i);
         const std::uint8_t* query = f.queries + static_cast<std::int64_t>(q) * f.width;
         for (std::int64_t panel = begin; panel < end; ++panel) {
             std::int32_t dots[kPanelRows];

@@ -68,11 +68,9 @@ void nearest_leaves(const float* distances, int count, int n_leaves, std::vector
 }  // namespace
 
 FilterQueries::FilterQueries(const Index& index, std::int64_t n, int n_leaves_)
-    : n_shifts(shifts_of(index)), n_leaves(n_leaves_) {
+    : n_shifts(shifts_of(index)), n_leaves(n_leaves_), fine(index.kernels(), index.filter().fine, n * n_shifts),
+      wide(index.kernels(), index.filter().wide, n * n_shifts) {
     const std::size_t count = static_cast<std::size_t>(n * n_shifts);
-    fine.assign(count * index.filter().width, static_cast<std::uint8_t>(index.kernels().query_offset));
-    fine_squares.resize(count);
-    fine_errors.resize(count);
     coarse.resize(count * index.filter().coarse_width);
     coarse_errors.resize(count);
     lost.resize(index.shifts() ? count : 0);
@@ -80,9 +78,10 @@ FilterQueries::FilterQueries(const Index& index, std::int64_t n, int n_leaves_)
 }
 
 std::int64_t FilterQueries::bytes_of_one(const Index& index, int n_leaves) {
-    const int each = index.filter().width + index.filter().coarse_width + 4 * static_cast<int>(sizeof(double)) +
-                     n_leaves * static_cast<int>(sizeof(std::int32_t));
-    return static_cast<std::int64_t>(shifts_of(index)) * each;
+    const FilterRows& filter = index.filter();
+    const std::int64_t each = QueryLevels::bytes_of_one(filter.fine) + QueryLevels::bytes_of_one(filter.wide) + filter.coarse_width +
+                              2 * static_cast<int>(sizeof(double)) + n_leaves * static_cast<int>(sizeof(std::int32_t));
+    return shifts_of(index) * each;
 }
 
 std::int64_t Preparation::bytes_of_one(const Index& index) {
@@ -104,20 +103,14 @@ void prepare(const Index& index, const Rows& queries, std::int64_t first, std::i
 
     Projected& projected = preparation.projected;
     project(kernels, p, index.metric(), rows, preparation.ids.data(), static_cast<int>(count), projected);
-    const float step = index.query_scale();
-    std::vector<std::int8_t> levels(static_cast<std::size_t>(p.fine));
     for (int i = 0; i < count; ++i) {
         const std::int64_t to = place + i;
-        std::uint8_t* const bytes = out.fine.data() + to * filter.width;
-        const double error = kernels.quantise(projected.fine.data() + static_cast<std::int64_t>(i) * p.fine, p.fine,
-                                              step, static_cast<float>(kernels.query_levels), levels.data());
-        std::int64_t square = 0;
-        for (int j = 0; j < p.fine; ++j) {
-            bytes[j] = static_cast<std::uint8_t>(levels[j] + kernels.query_offset);
-            square += levels[j] * levels[j];
+        out.fine.put(kernels, filter.fine, to, projected.fine.data() + static_cast<std::int64_t>(i) * p.fine, projected.fine_rounding[i]);
+        if (filter.wide.coordinates) {
+            preparation.centred.resize(static_cast<std::size_t>(rows.d));
+            centre(kernels, p, index.metric(), rows, preparation.ids[i], preparation.centred.data());
+            out.wide.put(kernels, filter.wide, to, preparation.centred.data(), kOwnRounding * std::sqrt(projected.squares[i]));
         }
-        out.fine_squares[to] = static_cast<double>(square) * static_cast<double>(step) * static_cast<double>(step);
-        out.fine_errors[to] = std::sqrt(error) * (1 + 1e-5) + projected.fine_rounding[i];
         if (filter.coarse_width)
             out.coarse_errors[to] = quantise_coarse(kernels, p, filter, projected, i, out.coarse.data() + to * filter.coarse_width);
     }

@@ -16,9 +16,7 @@ struct FilterQueries {
 
     int n_shifts;
     int n_leaves;
-    std::vector<std::uint8_t> fine;     // n x width of the filter
-    std::vector<double> fine_squares;   // |s_q z^q|^2
-    std::vector<double> fine_errors;    // e_q; not finite where the filter must not be used
+    QueryLevels fine, wide;
     Aligned<std::int8_t> coarse;
     std::vector<double> coarse_errors;
     std::vector<double> lost;           // with shifts: lost(S', q)
@@ -34,6 +32,7 @@ struct Preparation {
     std::vector<std::int32_t> leaves;
     std::vector<std::int64_t> ids;
     std::vector<std::uint64_t> shifted;  // images moved back, of any dtype
+    std::vector<float> centred;          // one query
 
     static std::int64_t bytes_of_one(const Index& index);
 };

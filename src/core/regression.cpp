@@ -10,9 +10,11 @@ void regress_images(const Kernels& kernels, const Regression& r, const float* ch
     const std::int64_t answer = static_cast<std::int64_t>(r.height) * r.width * r.n_outputs;
     Job job;
     run_blocks(job, n_threads, n, [&](const NextBlock& next) {
-        Aligned<float> scores(static_cast<std::size_t>(r.padded_anchors));
+        const std::size_t side = static_cast<std::size_t>(2 * r.key_radius + 1);
+        Aligned<float> key(side * side * static_cast<std::size_t>(r.n_outputs)), scores(static_cast<std::size_t>(r.padded_anchors));
+        Aligned<float> least(static_cast<std::size_t>(r.padded_anchors / kAnchorBlock));
         for (std::int64_t i; (i = next()) >= 0; ++job.done)
-            kernels.regress(r, channels + i * image, scores.data(), out + i * answer);
+            kernels.regress(r, channels + i * image, {key.data(), scores.data(), least.data()}, out + i * answer);
     }, watch);
 }
 

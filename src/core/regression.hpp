@@ -2,8 +2,7 @@
 // predicted from a window around it by the linear regression of the anchor that its key is nearest to.
 //
 // The key is a window of the first channels, those of an earlier estimate. Anchors lie beside each other
-// in memory, coordinate by coordinate, so that one vector holds as many of them as it has lanes. Sums run
-// in a fixed order over kRegressionStep lanes: every instruction set rounds alike.
+// in memory, coordinate by coordinate, so that one vector holds as many of them as it has lanes.
 #pragma once
 
 #include <cstdint>

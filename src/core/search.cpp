@@ -118,6 +118,7 @@ void search(const Index& index, const Request& request, Answer& answer, Job& job
     switch (index.rows().dtype) {
         case DType::u8: return search_rows<std::uint8_t>(index, request, answer, job, watch);
         case DType::i8: return search_rows<std::int8_t>(index, request, answer, job, watch);
+        case DType::i16: return search_rows<std::int16_t>(index, request, answer, job, watch);
         case DType::f32: return search_rows<float>(index, request, answer, job, watch);
         case DType::f64: return search_rows<double>(index, request, answer, job, watch);
     }

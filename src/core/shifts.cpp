@@ -135,6 +135,7 @@ std::size_t EdgeInk::bytes() const {
     template SumOf<T> lost<T>(const Shifts&, Shift, const T*);
 LOOKALIKE_SHIFTS_OF(std::uint8_t)
 LOOKALIKE_SHIFTS_OF(std::int8_t)
+LOOKALIKE_SHIFTS_OF(std::int16_t)
 LOOKALIKE_SHIFTS_OF(float)
 LOOKALIKE_SHIFTS_OF(double)
 #undef LOOKALIKE_SHIFTS_OF

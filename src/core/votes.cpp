@@ -1,6 +1,7 @@
 #include "votes.hpp"
 
 #include <algorithm>
+#include <cstring>
 #include <limits>
 #include <vector>
 
@@ -25,6 +26,33 @@ struct Poll {
 };
 
 constexpr std::int64_t kQueriesAtOnce = 16;  // between two looks at whether to stop
+
+// As many codes as a word holds.
+template <class Code> constexpr std::int64_t kCodesAtOnce = sizeof(std::uint64_t) / sizeof(Code);
+
+// Whether all neighbours have the same codes in the word of outputs from j on.
+template <class Code> bool agree(const std::vector<const Code*>& neighbours, std::int64_t j) {
+    std::uint64_t differ = 0, first, other;
+    std::memcpy(&first, neighbours[0] + j, sizeof first);
+    for (const Code* codes : neighbours) {
+        std::memcpy(&other, codes + j, sizeof other);
+        differ |= first ^ other;
+    }
+    return differ == 0;
+}
+
+// The winners of one query in the outputs first … last - 1.
+template <class Code>
+void vote(const std::vector<const Code*>& neighbours, const double* weights, std::int64_t first, std::int64_t last, Poll& poll,
+          Code* winners) {
+    const std::int64_t k = static_cast<std::int64_t>(neighbours.size());
+    for (std::int64_t j = first; j < last; ++j) {
+        poll.winner = 0;
+        for (std::int64_t b = 0; b < k; ++b) poll.add(neighbours[b][j], weights[b]);
+        winners[j] = static_cast<Code>(poll.winner);
+        for (std::int64_t b = 0; b < k; ++b) poll.forget(neighbours[b][j]);
+    }
+}
 
 }  // namespace
 
@@ -51,12 +79,15 @@ void winners_of_outputs(const Code* codes, std::int64_t m, const std::int64_t* r
         std::vector<const Code*> neighbours(static_cast<std::size_t>(k));
         for (std::int64_t block; (block = next()) >= 0;)
             for (std::int64_t i = block * kQueriesAtOnce; i < std::min(n, (block + 1) * kQueriesAtOnce); ++i) {
+                const double* const own = weights + i * k;
+                const bool any = std::any_of(own, own + k, [](double weight) { return weight > 0; });
                 for (std::int64_t b = 0; b < k; ++b) neighbours[b] = codes + rows[i * k + b] * m;
-                for (std::int64_t j = 0; j < m; ++j) {
-                    poll.winner = 0;
-                    for (std::int64_t b = 0; b < k; ++b) poll.add(neighbours[b][j], weights[i * k + b]);
-                    winners[i * m + j] = static_cast<Code>(poll.winner);
-                    for (std::int64_t b = 0; b < k; ++b) poll.forget(neighbours[b][j]);
+                for (std::int64_t j = 0; j < m; j += kCodesAtOnce<Code>) {
+                    // Of most pixels all say the same, the background: they need no count.
+                    if (any && j + kCodesAtOnce<Code> <= m && agree(neighbours, j))
+                        std::copy_n(neighbours[0] + j, kCodesAtOnce<Code>, winners + i * m + j);
+                    else
+                        vote(neighbours, own, j, std::min(m, j + kCodesAtOnce<Code>), poll, winners + i * m);
                 }
             }
     }, watch);

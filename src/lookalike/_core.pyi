@@ -54,6 +54,25 @@ def winners_of_outputs(
 ) -> Annotated[NDArray[numpy.uint16], dict(shape=(None, None))]:
     """The class with most votes of each query in each of many outputs."""
 
+def labels_of_outputs(
+    labels: Annotated[
+        NDArray[numpy.uint8], dict(shape=(None, None), order="C", device="cpu", writable=False)
+    ],
+    n_threads: int = 1,
+) -> Annotated[NDArray[numpy.uint8], dict(shape=(None, None))]:
+    """Which of the 256 values of a byte come in each column."""
+
+def relabelled(
+    labels: Annotated[
+        NDArray[numpy.uint8], dict(shape=(None, None), order="C", device="cpu", writable=False)
+    ],
+    table: Annotated[
+        NDArray[numpy.uint8], dict(shape=(None, None), order="C", device="cpu", writable=False)
+    ],
+    n_threads: int = 1,
+) -> Annotated[NDArray[numpy.uint8], dict(shape=(None, None))]:
+    """The labels replaced as row j of the table says for column j."""
+
 class Projection:
     """How an index bounds distances; see src/core/bounds.hpp."""
 
@@ -87,6 +106,7 @@ class Projection:
             NDArray[numpy.float32], dict(shape=(None,), order="C", device="cpu", writable=False)
         ]
         | None = None,
+        wide_scale: float = 0.0,
     ) -> None: ...
 
 class Index:

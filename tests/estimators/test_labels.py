@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from lookalike.estimators.labels import encode_labels
+from lookalike.estimators.labels import MANY_ROWS, encode_labels, encode_outputs
 
 LABELS = st.one_of(
     st.lists(st.integers(-(2**40), 2**40), min_size=1),
@@ -53,3 +53,18 @@ def test_codes_are_as_small_as_they_can_be(n_classes, itemsize):
 def test_a_label_that_was_not_declared_is_refused():
     with pytest.raises(ValueError, match=r"y contains \[3, 7\] but classes=\[1, 2\]; declare"):
         encode_labels(np.array([1, 3, 7]), declared=[1, 2])
+
+
+@pytest.mark.parametrize("n", [1, MANY_ROWS - 1, MANY_ROWS, 3 * MANY_ROWS + 7])
+@pytest.mark.parametrize("dtype", ["uint8", "int8", "uint16", "bool", "float32"])
+def test_outputs_are_numbered_one_by_one(n, dtype):
+    rng = np.random.default_rng(n)
+    labels = (rng.integers(0, 256, (n, 5)) // [1, 2, 16, 128, 256]).astype(dtype)
+    for n_threads in (1, 3):
+        classes, codes = encode_outputs(labels, n_threads=n_threads)
+        assert codes.flags.c_contiguous
+        for column, own, own_codes in zip(labels.T, classes, codes.T, strict=True):
+            expected, expected_codes = encode_labels(column)
+            assert own.dtype == labels.dtype
+            np.testing.assert_array_equal(own, expected)
+            np.testing.assert_array_equal(own_codes, expected_codes)

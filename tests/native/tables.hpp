@@ -19,6 +19,7 @@ std::mt19937_64 random_bits(1);
 template <class T> constexpr DType dtype();
 template <> constexpr DType dtype<std::uint8_t>() { return DType::u8; }
 template <> constexpr DType dtype<std::int8_t>() { return DType::i8; }
+template <> constexpr DType dtype<std::int16_t>() { return DType::i16; }
 template <> constexpr DType dtype<float>() { return DType::f32; }
 template <> constexpr DType dtype<double>() { return DType::f64; }
 
@@ -41,12 +42,13 @@ template <class T> struct Table {
 
 // Columns of unit vectors: W = (e_0 … e_{c-1}) without the last of each part, whose coordinate
 // carries the residual.
-std::unique_ptr<Projection> axes(std::int64_t d, int fine, int columns, double scale) {
+std::unique_ptr<Projection> axes(std::int64_t d, int fine, int columns, double scale, bool wide = false) {
     auto p = std::make_unique<Projection>();
     p->mean.assign(static_cast<std::size_t>(d), 0.5f);
     p->fine = fine;
     p->columns = columns;
     p->fine_scale = p->coarse_scale[0] = p->coarse_scale[1] = static_cast<float>(scale);
+    if (wide) p->wide_scale = p->fine_scale;
     if (fine == d) {
         p->stride = columns;
         return p;

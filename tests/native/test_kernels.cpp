@@ -1,8 +1,10 @@
 // Every table of kernels against loops that are obviously right, at sizes around the lanes.
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <map>
 #include <random>
+#include <set>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -109,6 +111,30 @@ void check_filter(const Kernels& kernels) {
                 rest.penalties += kMiddle * kPanelRows;
                 count += kernels.filter(rest, kMiddle, kPanels, found.data() + count);
                 found.resize(count);
+                // Of some queries, the same.
+                std::vector<std::int32_t> chosen;
+                for (int q = n_queries - 1; q >= 0; q -= 2) chosen.push_back(q);
+                Filter some = filter;
+                some.n_queries = static_cast<int>(chosen.size());
+                some.chosen = chosen.data();
+                std::vector<Survivor> of_some(static_cast<std::size_t>(n_queries * kRows));
+                of_some.resize(kernels.filter(some, 0, kPanels, of_some.data()));
+                std::size_t wanted = 0;
+                for (const Survivor s : found) wanted += static_cast<std::size_t>(s.query % 2 == (n_queries - 1) % 2);
+                CHECK_EQUAL(of_some.size(), wanted);
+                for (const Survivor s : of_some)
+                    CHECK(std::any_of(found.begin(), found.end(), [&](Survivor t) { return s.query == t.query && s.row == t.row; }));
+
+                // Without pairs, one at least of each query and group of panels that has any.
+                some.pairs = false;
+                std::vector<Survivor> of_groups(static_cast<std::size_t>(n_queries * kRows));
+                of_groups.resize(kernels.filter(some, 0, kPanels, of_groups.data()));
+                const auto group_of = [](Survivor s) { return std::make_tuple(s.query, s.row / (kPanelRows * kPanelGroup)); };
+                std::set<std::tuple<int, int>> groups, wanted_groups;
+                for (const Survivor s : of_groups) groups.insert(group_of(s));
+                for (const Survivor s : of_some) wanted_groups.insert(group_of(s));
+                CHECK(groups == wanted_groups);
+
                 std::vector<char> kept(static_cast<std::size_t>(n_queries * kRows), 0);
                 bool right = true;
                 std::vector<std::int32_t> last_panel(static_cast<std::size_t>(n_queries), 0);
@@ -234,6 +260,7 @@ int main() {
         std::cout << kernels->name << '\n';
         check_distances(kernels->u8, true);
         check_distances(kernels->i8, true);
+        check_distances(kernels->i16, true);
         check_distances(kernels->f32, false);
         check_distances(kernels->f64, false);
         check_same_bits(kernels->f32, portable.f32);

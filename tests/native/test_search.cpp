@@ -31,10 +31,10 @@ double distance(Metric metric, const double* a, const double* b, std::int64_t d)
 
 template <class T>
 void check_search(const Kernels& kernels, Metric metric, std::int64_t n, std::int64_t d, int fine, int columns,
-                  int spread, double scale) {
+                  int spread, double scale, bool wide = false) {
     const Table<T> rows(n, d, spread), queries(23, d, spread);
     const std::int64_t first = n * 2 / 3, k = std::min<std::int64_t>(5, n / 4);
-    Index index(kernels, metric, rows.rows(first), fine ? axes(d, fine, columns, scale) : nullptr, 2, {});
+    Index index(kernels, metric, rows.rows(first), fine ? axes(d, fine, columns, scale, wide) : nullptr, 2, {});
     index.append(rows.rows(), 2, {});
 
     std::vector<std::int64_t> row_groups, query_groups;
@@ -84,6 +84,7 @@ template <class T> void check_dtype(const Kernels& kernels) {
             check_search<T>(kernels, metric, n, 33, 17, 17, spread, step);
             check_search<T>(kernels, metric, n, 33, 9, 26, spread, step);
             check_search<T>(kernels, metric, n, 21, 21, 21, spread, step);
+            for (const double wide_step : {step, step / 50}) check_search<T>(kernels, metric, n, 33, 9, 9, spread, wide_step, true);
             check_search<T>(kernels, metric, n, 33, 9, 26, spread, step / 50);  // most rows clipped
         }
         check_search<T>(kernels, metric, 200, 5, projected ? 3 : 0, 4, 2, step);  // mostly ties
@@ -103,9 +104,9 @@ void check_widest(const Kernels& kernels) {
 }
 
 // Queries far out of the range of float: the filter steps aside, the answer is exact.
-void check_far_queries(const Kernels& kernels) {
+void check_far_queries(const Kernels& kernels, bool wide) {
     const Table<double> rows(700, 20, 3);
-    const Index index(kernels, Metric::squared_euclidean, rows.rows(), axes(20, 6, 12, 0.2), 1, {});
+    const Index index(kernels, Metric::squared_euclidean, rows.rows(), axes(20, 6, wide ? 6 : 12, 0.2, wide), 1, {});
     Table<double> queries(2, 20, 1);
     for (int i = 0; i < 20; ++i) queries.values[i] = 1e50;
     const Found found = run(index, Request{queries.rows(), rows.n});  // every row, sorted
@@ -116,9 +117,9 @@ void check_far_queries(const Kernels& kernels) {
 }
 
 // More queries than a block: they are taken in another order than they were given.
-void check_many_queries(const Kernels& kernels) {
+void check_many_queries(const Kernels& kernels, bool wide) {
     const Table<std::uint8_t> rows(900, 24, 60), queries(500, 24, 60);
-    const Index filtered(kernels, Metric::squared_euclidean, rows.rows(), axes(24, 8, 14, 0.5), 2, {});
+    const Index filtered(kernels, Metric::squared_euclidean, rows.rows(), axes(24, 8, wide ? 8 : 14, 0.5, wide), 2, {});
     const Index exhaustive(kernels, Metric::squared_euclidean, rows.rows(), nullptr, 2, {});
     const Found found = run(filtered, Request{queries.rows(), 7}), wanted = run(exhaustive, Request{queries.rows(), 7});
     CHECK(found.distances == wanted.distances && found.rows == wanted.rows);
@@ -165,11 +166,12 @@ int main() {
         std::cout << kernels->name << '\n';
         check_dtype<std::uint8_t>(*kernels);
         check_dtype<std::int8_t>(*kernels);
+        check_dtype<std::int16_t>(*kernels);
         check_dtype<float>(*kernels);
         check_dtype<double>(*kernels);
         check_widest(*kernels);
-        check_far_queries(*kernels);
-        check_many_queries(*kernels);
+        for (const bool wide : {false, true}) check_far_queries(*kernels, wide);
+        for (const bool wide : {false, true}) check_many_queries(*kernels, wide);
     }
     check_stop_and_failure();
     return report();

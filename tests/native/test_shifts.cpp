@@ -121,6 +121,7 @@ int main() {
     for (const Shifts& shifts : {square(5, 6, 1, 2), square(4, 3, 3, 2), square(1, 9, 1, 1), square(7, 1, 2, 3)}) {
         check_lost<std::uint8_t>(shifts);
         check_lost<std::int8_t>(shifts);
+        check_lost<std::int16_t>(shifts);
         check_lost<float>(shifts);
         check_lost<double>(shifts);
     }
@@ -128,6 +129,7 @@ int main() {
         std::cout << kernels->name << '\n';
         check_dtype<std::uint8_t>(*kernels);
         check_dtype<std::int8_t>(*kernels);
+        check_dtype<std::int16_t>(*kernels);
         check_dtype<float>(*kernels);
         check_dtype<double>(*kernels);
     }

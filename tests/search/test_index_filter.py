@@ -61,7 +61,7 @@ KINDS = (
 @st.composite
 def cases(draw: st.DrawFn) -> tuple[NDArray[Any], NDArray[Any], int, str, str, int]:
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    dtype = draw(st.sampled_from(["uint8", "int8", "float32", "float64"]))
+    dtype = draw(st.sampled_from(["uint8", "int8", "int16", "float32", "float64"]))
     n, d = draw(st.sampled_from(ROWS)), draw(st.sampled_from([1, 3, 16, 17, 48, 64, 131]))
     both = table(rng, draw(st.sampled_from(KINDS)), dtype, n + 9, d)
     k = draw(st.sampled_from([1, 4, 5, 70, n]))
@@ -69,16 +69,26 @@ def cases(draw: st.DrawFn) -> tuple[NDArray[Any], NDArray[Any], int, str, str, i
     return both[9:], both[:9], k, draw(st.sampled_from(METRICS)), dtype, n_threads
 
 
+def widths_of_a_wide_bound(centred: NDArray[Any], axes: NDArray[Any], *_: Any) -> Any:
+    fine = min(17, centred.shape[1] - 1, axes.shape[1] + 1)
+    return projection.Widths(fine, fine, True) if fine else None
+
+
+@pytest.mark.parametrize("wide", [False, True])
 @pytest.mark.parametrize("cpu_path", CPU_PATHS)
 @settings(deadline=None, max_examples=60)
 @given(case=cases())
-def test_filter_equals_reference(cpu_path: str, case: Any) -> None:
+def test_filter_equals_reference(cpu_path: str, wide: bool, case: Any) -> None:
     rows, queries, k, metric, dtype, n_threads = case
     rows, queries = np.ascontiguousarray(rows), np.ascontiguousarray(queries)
-    with patch.dict("os.environ", LOOKALIKE_CPU=cpu_path):
+    chosen = widths_of_a_wide_bound if wide else projection.choose_widths
+    with (
+        patch.dict("os.environ", LOOKALIKE_CPU=cpu_path),
+        patch.object(projection, "choose_widths", chosen),
+    ):
         index = ExactIndex(rows, metric, n_threads=n_threads)
     found = index.query(queries, k, n_threads=n_threads)
-    exact = dtype in ("uint8", "int8") and metric != "cosine"
+    exact = dtype in ("uint8", "int8", "int16") and metric != "cosine"
     atol = 1e-12 if metric == "cosine" else 0.0
     table = distances(queries, rows, metric)
     assert_nearest((found.distances, found.indices), table, k, exact=exact, atol=atol)

@@ -19,7 +19,7 @@ from lookalike import NearestNeighbors, _core
 # Around the widths of vector registers and of the index's panels.
 SIZES = (1, 2, 15, 16, 17, 31, 32, 33, 63, 64, 65)
 CPU_PATHS = tuple(_core.available_cpu_paths())
-INTEGERS = ("uint8", "int8")
+INTEGERS = ("uint8", "int8", "int16")
 FLOATS = ("float32", "float64")
 # 1 - cosine loses its relative accuracy near 0.
 COSINE_ATOL = 1e-12

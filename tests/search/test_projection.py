@@ -1,9 +1,12 @@
 """The choice of a projection, and its basis in whole steps."""
 
+from unittest.mock import patch
+
 import numpy as np
 import pytest
 from tests.reference.neighbors import assert_nearest, distances
 
+from lookalike.search import projection
 from lookalike.search.index import ExactIndex
 from lookalike.search.projection import whole_steps
 
@@ -33,3 +36,29 @@ def test_wide_rows_of_bytes_are_searched_exactly() -> None:
     found = index.query(rows[:40], 3)
     table = distances(rows[:40], rows, "sqeuclidean")
     assert_nearest((found.distances, found.indices), table, 3, exact=True)
+
+
+@pytest.mark.parametrize("dtype", ["int16", "float32"])
+@pytest.mark.parametrize("metric", ["sqeuclidean", "cosine"])
+def test_noisy_rows_are_filtered_twice(metric: str, dtype: str) -> None:
+    rng = np.random.default_rng(4)
+    clean = rng.normal(size=(4000, 12)) @ rng.normal(size=(12, 600)) * 30 + 300
+    rows = (clean + rng.integers(0, 100, clean.shape)).astype(dtype)
+    queries = (clean[:30] + rng.integers(0, 100, (30, 600))).astype(dtype)
+    with patch.object(projection, "make_projection", wraps=projection.make_projection) as made:
+        index = ExactIndex(rows, metric, n_threads=2)
+    assert made.call_args.args[3].wide
+    found = index.query(queries, 5, n_threads=2)
+    exact = dtype == "int16" and metric == "sqeuclidean"
+    table = distances(queries, rows, metric)
+    assert_nearest((found.distances, found.indices), table, 5, exact=exact, atol=1e-12)
+    assert index._native.query(queries, 5)[2] < 30 * 100
+
+
+def test_rows_far_out_do_not_spoil_the_axes_of_noisy_ones() -> None:
+    rng = np.random.default_rng(5)
+    rows = (rng.normal(size=(6000, 10)) @ rng.normal(size=(10, 400)) * 3).astype(np.float32)
+    rows += rng.normal(size=rows.shape).astype(np.float32) * 3
+    rows[rng.integers(0, len(rows), 5)] *= np.float32(1e30)
+    found = ExactIndex(rows).query(rows[:20], 2)
+    np.testing.assert_array_equal(found.indices[:, 0], np.arange(20))

@@ -25,14 +25,19 @@ INTEGER_DTYPES = ["int16", "uint16", "int32", "uint32", "int64", "uint64", ">i2"
     [
         (np.uint8([[3]]), "uint8"),
         (np.int8([[3]]), "int8"),
+        (np.int16([[3]]), "int16"),
         (np.float32([[3]]), "float32"),
         (np.float64([[3]]), "float64"),
         (np.array([[True, False]]), "uint8"),
         (np.float16([[0.1]]), "float32"),
         ([[0, 255]], "uint8"),
         ([[-128, 127]], "int8"),
-        ([[-1, 128]], "float32"),
-        ([[0, 256]], "float32"),
+        ([[-1, 128]], "int16"),
+        ([[0, 256]], "int16"),
+        ([[-(2**15), 2**15 - 1]], "int16"),
+        (np.uint16([[2**15 - 1]]), "int16"),
+        (np.uint16([[2**15]]), "float32"),
+        ([[-(2**15) - 1]], "float32"),
         ([[-(2**24), 2**24]], "float32"),
         ([[0, 2**24 + 1]], "float64"),
         ([[-(2**53), 2**53]], "float64"),
@@ -79,7 +84,7 @@ def test_integers_never_change(array: Any) -> None:
 )
 def test_exactly_converts_all_or_nothing(array: Any, target: np.dtype[Any]) -> None:
     converted = exactly(array, target)
-    # Through float64, which holds every value of the four dtypes, and compares them.
+    # Through float64, which holds every value of these dtypes, and compares them.
     wide = array.astype(np.float64)
     if target.kind in "iu":
         info = np.iinfo(target)
@@ -119,6 +124,7 @@ def _peak_memory(array: Any) -> tuple[Any, int]:
     [
         ("float32", "float64", "float64", 2),
         ("uint8", "float32", "float32", 1),
+        ("int16", "float32", "float32", 1),
         ("uint8", "float64", "float64", 2),
         ("int8", "float64", "float64", 2),
     ],

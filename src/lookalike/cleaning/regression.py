@@ -35,7 +35,7 @@ KEY_RADIUS = 2
 RIDGE = 1.0
 """Penalty of the regression for all, per sample, in squared levels."""
 
-SAMPLES_PER_ANCHOR = (4000, 16000)
+SAMPLES_PER_ANCHOR = (2000, 8000)
 ANCHOR_RIDGES = (5.0, 20.0, 100.0, 400.0)
 """How many of the nearest patches an anchor learns from, and the penalty, per sample, on its
 difference from the regression for all: which of them is tried out on some anchors first."""
@@ -52,6 +52,7 @@ _CHUNK = 16384
 _CENTRE_SAMPLES = 100
 _CENTRE_ROUNDS = 6
 _LANES = 16
+_ANCHOR_BLOCK = 64
 _NEVER = np.float32(3e38)  # half the squared norm of anchors that pad the last vector
 
 
@@ -126,7 +127,7 @@ class AnchoredRegression:
         """Lay anchors and weights out as native code reads them."""
         n_anchors, n_features, n_outputs = weights.shape
         side = 2 * RADIUS + 1
-        padding = -n_anchors % _LANES
+        padding = -n_anchors % _ANCHOR_BLOCK
         if not anchors.size:
             anchors = np.zeros((1, (2 * KEY_RADIUS + 1) ** 2 * n_outputs), np.float32)
         self._anchors = np.ascontiguousarray(np.pad(anchors, ((0, padding), (0, 0))).T)

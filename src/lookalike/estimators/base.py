@@ -329,4 +329,4 @@ class KNeighborsPredictor(BaseEstimator):  # type: ignore[misc]
 
 def check_target_array(y: Any, dtype: Any) -> NDArray[Any]:
     """Return y as a finite array of at most two dimensions, never the caller's own."""
-    return np.array(check_array(y, ensure_2d=False, dtype=dtype, input_name="y"))
+    return np.array(check_array(y, ensure_2d=False, dtype=dtype, input_name="y"), order="C")

@@ -12,7 +12,7 @@ from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 
 from lookalike.estimators.base import KNeighborsPredictor, check_target_array
-from lookalike.estimators.labels import encode_labels
+from lookalike.estimators.labels import encode_outputs
 from lookalike.estimators.rejection import check_reject, reject_unsure, rejection_label
 from lookalike.estimators.votes import (
     Codes,
@@ -245,6 +245,8 @@ class KNeighborsClassifier(ClassifierMixin, KNeighborsPredictor):  # type: ignor
         labels = check_target_array(y, dtype=None)
         if labels.ndim == 2 and labels.shape[1] == 1:
             labels = column_or_1d(labels, warn=True)
+        if labels.ndim == 2 and labels.dtype.kind in "biu":
+            return labels  # always classes; to look for them takes long where pixels are the labels
         try:
             check_classification_targets(labels)
         except TypeError as error:
@@ -257,15 +259,14 @@ class KNeighborsClassifier(ClassifierMixin, KNeighborsPredictor):  # type: ignor
     def _learn(self, y: NDArray[Any], sample_weight: FloatArray, declared: Any) -> dict[str, Any]:
         check_reject(self.reject)
         outputs_2d = y.ndim == 2
-        columns = list(np.ascontiguousarray(y.T)) if outputs_2d else [y]
-        class_lists = _class_lists(declared, outputs_2d, len(columns))
-        encoded = list(map(encode_labels, columns, class_lists))
-        classes = [classes for classes, _ in encoded]
+        labels = y if outputs_2d else y[:, np.newaxis]
+        class_lists = _class_lists(declared, outputs_2d, labels.shape[1])
+        classes, codes = encode_outputs(labels, class_lists, n_threads=count_threads(self.n_jobs))
         if self.reject is not None:
             for output_classes in classes:
                 rejection_label(output_classes, self.reject_label)
         return {
-            "_codes": np.stack([codes for _, codes in encoded], axis=1),
+            "_codes": codes,
             "_vote_weights": sample_weight * class_weights(self.class_weight, y),
             "classes_": classes if outputs_2d else classes[0],
             "outputs_2d_": outputs_2d,
@@ -283,9 +284,16 @@ class KNeighborsClassifier(ClassifierMixin, KNeighborsPredictor):  # type: ignor
     def _read(self, table: Neighbors, weights: FloatArray) -> NDArray[Any]:
         check_reject(self.reject)
         if self.outputs_2d_ and self.reject is None and self._codes.dtype.itemsize <= 2:
+            # Labels of the codes' dtype are ordered as the codes are: votes can count them as well.
+            are_codes = all(self._y.dtype == c.dtype == self._codes.dtype for c in self.classes_)
             winners = winning_classes_of_outputs(
-                table.indices, weights, self._codes, n_threads=count_threads(self.n_jobs)
+                table.indices,
+                weights,
+                self._y if are_codes else self._codes,
+                n_threads=count_threads(self.n_jobs),
             )
+            if are_codes:
+                return winners
             pairs = zip(self.classes_, winners.T, strict=True)
             return np.stack([classes[codes] for classes, codes in pairs], axis=1)
         columns = []
@@ -306,9 +314,9 @@ class KNeighborsClassifier(ClassifierMixin, KNeighborsPredictor):  # type: ignor
         return tags
 
 
-def _class_lists(declared: Any, outputs_2d: bool, n_outputs: int) -> list[Any]:
+def _class_lists(declared: Any, outputs_2d: bool, n_outputs: int) -> list[Any] | None:
     if declared is None:
-        return [None] * n_outputs
+        return None
     if not outputs_2d:
         return [declared]
     if len(declared) != n_outputs:

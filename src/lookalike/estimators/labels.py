@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from lookalike import _core
+
+MANY_ROWS = 1024
+"""From so many rows on, a table of all values of each output is small beside their labels."""
 
 
 def encode_labels(
@@ -51,6 +57,44 @@ def encode_labels(
         codes = np.searchsorted(every_class, classes)[codes]
         classes = every_class
     return classes, codes.astype(np.min_scalar_type(len(classes) - 1))
+
+
+def encode_outputs(
+    labels: NDArray[Any], declared: Sequence[ArrayLike] | None = None, *, n_threads: int = 1
+) -> tuple[list[NDArray[Any]], NDArray[np.unsignedinteger[Any]]]:
+    """Number the classes of many outputs, such as the pixels of images as targets.
+
+    Parameters
+    ----------
+    labels : ndarray of shape (n_rows, n_outputs)
+    declared : sequence of n_outputs array-likes, optional
+        As of `encode_labels`, one for each output.
+    n_threads : int, default=1
+
+    Returns
+    -------
+    classes : list of n_outputs ndarrays
+    codes : ndarray of shape (n_rows, n_outputs), unsigned integers
+        Both as `encode_labels` gives them output by output.
+
+    Examples
+    --------
+    >>> classes, codes = encode_outputs(np.array([[5, 7], [3, 7]]))
+    >>> [own.tolist() for own in classes], codes.tolist()
+    ([[3, 5], [7]], [[1, 0], [0, 0]])
+    """
+    if declared is None and labels.dtype == np.uint8 and len(labels) >= MANY_ROWS:
+        labels = np.ascontiguousarray(labels)
+        present = _core.labels_of_outputs(labels, n_threads).view(bool)
+        table = np.maximum(np.cumsum(present, axis=1, dtype=np.int16) - 1, 0).astype(np.uint8)
+        classes = [np.flatnonzero(values).astype(np.uint8) for values in present]
+        return classes, _core.relabelled(labels, table, n_threads)
+    columns = np.ascontiguousarray(labels.T)
+    encoded = [
+        encode_labels(column, None if declared is None else declared[i])
+        for i, column in enumerate(columns)
+    ]
+    return [classes for classes, _ in encoded], np.stack([codes for _, codes in encoded], axis=1)
 
 
 def _sorted_classes(labels: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.integer[Any]]]:

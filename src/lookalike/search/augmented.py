@@ -36,7 +36,7 @@ class AugmentedRows:
 
     Parameters
     ----------
-    rows : ndarray of shape (n, d), C-contiguous, uint8, int8, float32 or float64
+    rows : ndarray of shape (n, d), C-contiguous, uint8, int8, int16, float32 or float64
         Kept by reference.
     metric : {"euclidean", "sqeuclidean", "cosine", "manhattan"}
     variants : sequence of Variant

@@ -3,13 +3,13 @@
 ========================== ============================================================
 input                      searched as
 ========================== ============================================================
-uint8, int8                as they are, without a copy
+uint8, int8, int16         as they are, without a copy
 float32, float64           as they are, without a copy
 bool                       uint8
 float16                    float32
-other integers             uint8 or int8 if every value fits, else float32 if no
-                           magnitude exceeds 2**24, else float64 up to 2**53;
-                           beyond that `ValueError`
+other integers             the first of uint8, int8 and int16 that every value fits,
+                           else float32 if no magnitude exceeds 2**24, else float64
+                           up to 2**53; beyond that `ValueError`
 longdouble                 float64 if every value is a float64, else `ValueError`
 object holding numbers     float64, by scikit-learn's validation
 complex, str, bytes, dates `ValueError`
@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-NATIVE = tuple(np.dtype(name) for name in ("uint8", "int8", "float32", "float64"))
+NATIVE = tuple(np.dtype(name) for name in ("uint8", "int8", "int16", "float32", "float64"))
 
 FLOAT32_INTEGERS = 2**24
 """Every integer up to this magnitude is a float32."""
@@ -51,7 +51,7 @@ def to_native(array: NDArray[Any], name: str = "X") -> NDArray[Any]:
 
     Returns
     -------
-    ndarray of uint8, int8, float32 or float64, C-contiguous and aligned
+    ndarray of uint8, int8, int16, float32 or float64, C-contiguous and aligned
         The array itself where nothing had to change.
 
     Raises
@@ -63,7 +63,7 @@ def to_native(array: NDArray[Any], name: str = "X") -> NDArray[Any]:
     --------
     >>> import numpy as np
     >>> to_native(np.array([[0, 255]])).dtype, to_native(np.array([[-1, 255]])).dtype
-    (dtype('uint8'), dtype('float32'))
+    (dtype('uint8'), dtype('int16'))
     """
     # Native code reads whole numbers: no foreign byte order, none at an odd address, as
     # numpy.frombuffer makes.
@@ -96,7 +96,11 @@ def _native_dtype(array: NDArray[Any], name: str) -> np.dtype[Any]:
 
 def _smallest_holding(low: int, high: int, name: str) -> np.dtype[Any]:
     """The first native dtype that holds every integer in low..high exactly."""
-    limits = (0, 255), (-128, 127), _symmetric(FLOAT32_INTEGERS), _symmetric(FLOAT64_INTEGERS)
+    limits = (
+        *((int(np.iinfo(dtype).min), int(np.iinfo(dtype).max)) for dtype in NATIVE[:3]),
+        _symmetric(FLOAT32_INTEGERS),
+        _symmetric(FLOAT64_INTEGERS),
+    )
     for dtype, (least, most) in zip(NATIVE, limits, strict=True):
         if least <= low and high <= most:
             return dtype
@@ -182,7 +186,7 @@ def common_dtype(a: np.dtype[Any], b: np.dtype[Any]) -> np.dtype[Any]:
     --------
     >>> import numpy as np
     >>> common_dtype(np.dtype(np.uint8), np.dtype(np.int8))
-    dtype('float32')
+    dtype('int16')
     """
     common = np.result_type(a, b)
     return common if common in NATIVE else np.dtype(np.float32)

@@ -19,7 +19,7 @@ from lookalike.search.projection import choose_projection
 from lookalike.search.table import Neighbors
 
 METRICS = ("euclidean", "sqeuclidean", "cosine", "manhattan")
-DTYPES = (np.uint8, np.int8, np.float32, np.float64)
+DTYPES = (np.uint8, np.int8, np.int16, np.float32, np.float64)
 MOST_ROWS = 2**31 - 64
 
 
@@ -28,7 +28,7 @@ class ExactIndex:
 
     Parameters
     ----------
-    rows : ndarray of shape (n, d), C-contiguous, uint8, int8, float32 or float64, finite
+    rows : ndarray of shape (n, d), C-contiguous, uint8, int8, int16, float32 or float64, finite
         Kept by reference; must not change while the index lives.
     metric : {"euclidean", "sqeuclidean", "cosine", "manhattan"}, default="euclidean"
     n_threads : int, default=1
@@ -61,7 +61,7 @@ class ExactIndex:
         self.n_shifts = len(shifts)
         native_metric = "sqeuclidean" if metric == "euclidean" else metric
         self.cpu_path = cpu_path()
-        projection = choose_projection(rows, native_metric, self.cpu_path)
+        projection = choose_projection(rows, native_metric, self.cpu_path, shifted=bool(shifts))
         self._native = _core.Index(
             rows,
             metric=native_metric,

@@ -100,12 +100,12 @@ class NearestNeighbors(NeighborsGraphMixin, RadiusNeighborsMixin, BaseEstimator)
 
     Notes
     -----
-    Rows of uint8, int8, float32 and float64 are searched as they are and kept by reference:
-    do not change the array afterwards. Other dtypes convert by the table in
+    Rows of uint8, int8, int16, float32 and float64 are searched as they are and kept by
+    reference: do not change the array afterwards. Other dtypes convert by the table in
     `lookalike.search.dtypes`, which changes no value. Queries may have another dtype than the
     rows, and are then copied into theirs; where that does not hold them exactly both are
-    compared in float32 or float64. That costs a copy of the rows in that dtype with an index of
-    its own, made once and, from 1 MiB on, announced by a `DataConversionWarning`.
+    compared in int16, float32 or float64. That costs a copy of the rows in that dtype with an
+    index of its own, made once and, from 1 MiB on, announced by a `DataConversionWarning`.
 
     Several threads may search one fitted object at once, also while one thread adds rows by
     `partial_fit` or takes some away by `remove`: a search finds either all of that change or

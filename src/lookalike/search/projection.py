@@ -32,24 +32,51 @@ COARSE_WIDTHS = (64, 96, MOST_AXES)
 MOST_BYTES = 2**20
 
 
+class Widths(NamedTuple):
+    """How many coordinates the bounds have.
+
+    Attributes
+    ----------
+    fine : int
+        Of the filter; those of the rows themselves, unprojected, if they are as many.
+    coarse : int
+        Of the coarse bound, the fine ones among them; equal: there is none.
+    wide : bool
+        Whether a bound of all coordinates follows.
+    """
+
+    fine: int
+    coarse: int
+    wide: bool
+
+
 class Costs(NamedTuple):
     """What a pair costs, in units of one coordinate of it in the filter.
 
     A coarse bound or an exact distance fetches its row from far memory (a fixed part), then works
-    through its values.
+    through its values. Groups of the wide bound are fetched too, each for many queries.
     """
 
     coarse_fetch: float
     coarse_coordinate: float
     exact_fetch: float
     exact_byte: float
+    wide_coordinate: float
 
 
 # Measured on MNIST. They differ since a unit does: 4 ps with VNNI, 14 ps with AVX2.
-SLOW_FILTER = Costs(4500, 6, 8000, 6)
-COSTS = {"avx512vnni": Costs(9000, 15, 12000, 33)}
+SLOW_FILTER = Costs(4500, 6, 8000, 6, 0.02)
+COSTS = {"avx512vnni": Costs(9000, 15, 12000, 33, 0.05)}
 # The native projection takes whole groups of this many columns.
 COLUMN_STEP = 32
+# The wide bound takes all rows of a group if the filter leaves one. Survivors stand together, more
+# so where they are many: of MNIST, with noise or without, a share s of all pairs in about this
+# share of the groups, times the root of s.
+WIDE_GROUPS = 1.1
+# It also takes a byte of memory for each value: it has to make a search so many times faster.
+WIDE_GAIN = 2
+# Where it pays there is noise, which hides the lesser axes from a small sample: so many times it.
+WIDE_SAMPLES = 4
 # What quantisation adds to the radius, roughly.
 LOOSENESS = 0.1
 
@@ -61,7 +88,7 @@ def _blas() -> ThreadpoolController:
 
 
 def choose_projection(
-    rows: NDArray[Any], metric: str, cpu_path: str, random_state: int = 0
+    rows: NDArray[Any], metric: str, cpu_path: str, *, shifted: bool = False, random_state: int = 0
 ) -> _core.Projection | None:
     """Choose a projection for an index of `rows`, or None where none pays.
 
@@ -71,6 +98,8 @@ def choose_projection(
     metric : {"sqeuclidean", "cosine", "manhattan"}
     cpu_path : str
         Of the index: what is cheap there differs.
+    shifted : bool, default=False
+        Whether the index has shifts, and so no wide bound.
     random_state : int
 
     Notes
@@ -82,43 +111,59 @@ def choose_projection(
         return None
     rng = np.random.default_rng(random_state)
     size = min(n, SAMPLE_ROWS, max(FEWEST_SAMPLE_ROWS, SAMPLE_VALUES // d))
-    sample = rows[np.sort(rng.choice(n, size, replace=False, shuffle=False))]
+    sample = draw_rows(rows, size, metric, rng)
     of_bytes = rows.dtype in (np.uint8, np.int8) and metric == "sqeuclidean" and d < MOST_BYTES
-    sample = sample.astype(np.float64 if rows.dtype == np.float64 else np.float32, copy=False)
     with np.errstate(over="ignore", invalid="ignore"):
-        if metric == "cosine":
-            lengths = np.linalg.norm(sample, axis=1, keepdims=True)
-            sample /= np.where(lengths > 0, lengths, 1)
         mean = sample.mean(axis=0).astype(np.float32)
         if of_bytes:
             mean = np.rint(mean)
-        sample -= mean
-        centred = sample.astype(np.float32, copy=False)
+        centred = (sample - mean).astype(np.float32, copy=False)
         largest = max(float(centred.max()), -float(centred.min()))
     if not 1e-15 < largest < 1e15:  # squares leave the range of float32, or all rows are alike
         return None
     # A sample is too small to share among threads: on a busy machine they would wait for each
     # other far longer than the work takes.
     with _blas().limit(limits=1, user_api="blas"):
-        axes = principal_axes(centred, rng)
+        some = rng.standard_normal((d, min(MOST_AXES, len(sample) // 4, d)), dtype=np.float32)
+        axes = principal_axes(centred, some)
         costs = COSTS.get(cpu_path, SLOW_FILTER)
-        widths = choose_widths(centred, axes, d * rows.itemsize, n, costs)
-        return make_projection(centred, mean, axes, *widths, rng, of_bytes) if widths else None
+        widths = choose_widths(centred, axes, d * rows.itemsize, n, costs, shifted)
+        if widths is None:
+            return None
+        if widths.wide:
+            more = draw_rows(rows, min(n, WIDE_SAMPLES * size), metric, rng) - mean
+            # Rows far out must neither leave the range of floats nor bend all axes to themselves.
+            more = np.clip(more, -largest, largest).astype(np.float32, copy=False)
+            axes = principal_axes(more, axes, rounds=1)
+        return make_projection(centred, mean, axes, widths, rng, of_bytes)
 
 
-def principal_axes(centred: Floats, rng: np.random.Generator) -> Floats:
+def draw_rows(rows: NDArray[Any], size: int, metric: str, rng: np.random.Generator) -> NDArray[Any]:
+    """Draw rows as the native projection sees them: floats, those of cosine of unit length."""
+    drawn = rows[np.sort(rng.choice(len(rows), size, replace=False, shuffle=False))]
+    sample: NDArray[Any] = drawn.astype(
+        np.float64 if rows.dtype == np.float64 else np.float32, copy=False
+    )
+    if metric == "cosine":
+        with np.errstate(over="ignore", invalid="ignore"):
+            lengths = np.linalg.norm(sample, axis=1, keepdims=True)
+            sample /= np.where(lengths > 0, lengths, 1)
+    return sample
+
+
+def principal_axes(centred: Floats, axes: Floats, rounds: int = 2) -> Floats:
     """Leading principal axes of centred rows, most important first, by subspace iteration.
+
+    It starts from any axes, of shape (d, n_axes).
 
     The axes need not be accurate, only near to orthonormal; two rounds (Halko, Martinsson & Tropp,
     SIAM Review 2011, algorithm 4.4) come close enough to the exact ones where it matters.
 
     Returns
     -------
-    ndarray of shape (d, n_axes), n_axes <= MOST_AXES
+    ndarray of shape (d, n_axes)
     """
-    n, d = centred.shape
-    axes: Floats = rng.standard_normal((d, min(MOST_AXES, n // 4, d)), dtype=np.float32)
-    for _ in range(2):
+    for _ in range(rounds):
         axes = orthonormal(centred.T @ (centred @ axes))
     projected = centred @ axes
     _, rotation = np.linalg.eigh(projected.T @ projected)
@@ -139,9 +184,9 @@ def orthonormal(columns: Floats) -> Floats:
 
 
 def choose_widths(
-    centred: Floats, axes: Floats, row_bytes: int, n_rows: int, costs: Costs
-) -> tuple[int, int] | None:
-    """Choose how many coordinates the fine and the coarse bound have.
+    centred: Floats, axes: Floats, row_bytes: int, n_rows: int, costs: Costs, shifted: bool
+) -> Widths | None:
+    """Choose which bounds there are and how many coordinates they have.
 
     A few rows of the sample play the queries. What share of the rows each bound lets past their
     nearest neighbour's distance, times what a pair costs at each stage, is the cost. In the whole
@@ -150,9 +195,8 @@ def choose_widths(
 
     Returns
     -------
-    fine, coarse : int
-        ``coarse`` counts the fine coordinates too; equal: no coarse bound. ``fine == d``: the
-        rows themselves are quantised, unprojected. None where no bound pays.
+    Widths or None
+        None where no bound pays.
     """
     n, d = centred.shape
     queries = centred[:: max(1, n // SAMPLE_QUERIES)][:SAMPLE_QUERIES]
@@ -175,16 +219,23 @@ def choose_widths(
 
     exact = costs.exact_fetch + costs.exact_byte * row_bytes
 
-    def cost(fine: int, coarse: int) -> float:
+    def cost(widths: Widths) -> float:
+        fine, coarse, wide = widths
+        if wide:
+            groups = min(1.0, WIDE_GROUPS * float(np.sqrt(shares[fine])))
+            bound = (groups + costs.wide_coordinate) * d
+            return float(WIDE_GAIN * (fine + bound + shares[d] * exact))
         if fine == coarse:
             return fine + shares[fine] * exact
         bound = costs.coarse_fetch + costs.coarse_coordinate * coarse
         return fine + shares[fine] * bound + shares[coarse] * exact
 
     pairs = [(fine, coarse) for fine in shares for coarse in shares if fine <= coarse]
-    pairs = [(fine, coarse) for fine, coarse in pairs if coarse < d or fine == d]
-    best = min(pairs, key=lambda pair: cost(*pair), default=None)
-    return best if best is not None and cost(*best) < exact else None
+    choices = [Widths(fine, coarse, False) for fine, coarse in pairs if coarse < d or fine == d]
+    if d in shares and not shifted:
+        choices += [Widths(fine, fine, True) for fine in shares if fine < d]
+    best = min(choices, key=cost, default=None)
+    return best if best is not None and cost(best) < exact else None
 
 
 def squared_distances(
@@ -218,8 +269,7 @@ def make_projection(
     centred: Floats,
     mean: Floats,
     axes: Floats,
-    fine: int,
-    coarse: int,
+    widths: Widths,
     rng: np.random.Generator,
     of_bytes: bool,
 ) -> _core.Projection:
@@ -229,6 +279,7 @@ def make_projection(
     the residual norm along the remaining dimension, into coordinates of like size.
     """
     d = centred.shape[1]
+    fine, coarse, wide = widths
     if fine == d:
         return _core.Projection(mean, None, None, fine=d, columns=d, fine_scale=step_of(centred))
     blocks, residual = [], np.zeros(coarse, dtype=np.float32)
@@ -270,6 +321,7 @@ def make_projection(
         residual_mean1=float(all_mean),
         integer_basis=np.pad(integers, padding) if of_bytes else None,
         steps=np.pad((steps * shrink).astype(np.float32), padding[1]) if of_bytes else None,
+        wide_scale=step_of(centred) if wide else 0.0,
     )
 
 

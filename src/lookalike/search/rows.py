@@ -49,7 +49,7 @@ class IndexedRows:
 
     Parameters
     ----------
-    rows : ndarray of shape (n, d), C-contiguous, uint8, int8, float32 or float64
+    rows : ndarray of shape (n, d), C-contiguous, uint8, int8, int16, float32 or float64
         Kept by reference.
     metric : str
     shifts, frame
@@ -143,7 +143,8 @@ class IndexedRows:
     def _comparable(self, queries: NDArray[Any]) -> NDArray[Any]:
         """The queries in the dtype of the rows, or else in the smallest that holds both."""
         dtype = self.rows.dtype
-        for candidate in (dtype, common_dtype(dtype, np.dtype(np.float32))):
+        wider = (common_dtype(dtype, np.dtype(other)) for other in (np.int16, np.float32))
+        for candidate in (dtype, *wider):
             converted = exactly(queries, candidate)
             if converted is not None:
                 return converted

@@ -1,0 +1,81 @@
+#include "panels.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace lookalike {
+
+namespace {
+
+constexpr std::int64_t kGroupRows = kPanelRows * kPanelGroup;
+constexpr int kRowLevels = 127;
+// A penalty of this size lets a row survive, or not, whatever its dot product.
+constexpr std::int32_t kAlways = -(1 << 30), kNever = 1 << 30;
+
+}  // namespace
+
+void Panels::shape(const Kernels& kernels, int coordinates_, float step_) {
+    coordinates = coordinates_;
+    width = (coordinates + kPanelStep - 1) / kPanelStep * kPanelStep;
+    step = step_;
+    query_step = step * kRowLevels / static_cast<float>(kernels.query_levels);
+}
+
+void Panels::resize(std::int64_t n) {
+    const std::size_t padded = static_cast<std::size_t>((n + kGroupRows - 1) / kGroupRows * kGroupRows);
+    rows.resize(padded * width);
+    penalties.resize(padded);
+    std::fill(penalties.begin() + n, penalties.end(), kNever);
+}
+
+void Panels::put(std::int64_t position, const std::int8_t* levels, std::int32_t penalty) {
+    std::int8_t* panel = rows.data() + position / kPanelRows * (kPanelRows * width) + position % kPanelRows * kPanelStep;
+    for (int j = 0; j < width; j += kPanelStep, panel += kPanelRows * kPanelStep)
+        std::copy(levels + j, levels + j + kPanelStep, panel);
+    penalties[position] = penalty;
+}
+
+std::int32_t Panels::quantise_row(const Kernels& kernels, const float* z, double rounding, std::int8_t* levels,
+                                  double& largest_error) const {
+    // The worst that rounding to whole steps can do; more than that is a clipped coordinate.
+    const double unclipped = 0.5001 * static_cast<double>(step) * std::sqrt(coordinates) + 1e-30;
+    const double off = std::sqrt(kernels.quantise(z, coordinates, step, kRowLevels, levels)) * (1 + 1e-5);
+    if (!(off <= unclipped && rounding <= unclipped)) return kAlways;
+    largest_error = std::max(largest_error, off + rounding);
+    std::int32_t square = 0, sum = 0;
+    for (int j = 0; j < coordinates; ++j) {
+        square += levels[j] * levels[j];
+        sum += levels[j];
+    }
+    // s |x^|^2 / (2 s_q): what a row's own length takes from its score.
+    const double ratio = static_cast<double>(step) / (2 * static_cast<double>(query_step));
+    return static_cast<std::int32_t>(std::floor(ratio * square)) + kernels.query_offset * sum;
+}
+
+std::int32_t Panels::threshold(double query_square, double limit) const {
+    const double score = (query_square - limit * limit) / step_product();
+    if (!(score > kAcceptAll)) return kAcceptAll;
+    return static_cast<std::int32_t>(std::floor(std::min<double>(score, kRejectMost))) - 1;
+}
+
+QueryLevels::QueryLevels(const Kernels& kernels, const Panels& panels, std::int64_t n) {
+    const std::size_t count = panels.coordinates ? static_cast<std::size_t>(n) : 0;
+    bytes.assign(count * panels.width, static_cast<std::uint8_t>(kernels.query_offset));
+    squares.resize(count);
+    errors.resize(count);
+}
+
+void QueryLevels::put(const Kernels& kernels, const Panels& panels, std::int64_t at, const float* z, double rounding) {
+    std::int8_t levels[kMostFine];
+    const double off = kernels.quantise(z, panels.coordinates, panels.query_step, static_cast<float>(kernels.query_levels), levels);
+    std::uint8_t* const out = bytes.data() + at * panels.width;
+    std::int64_t square = 0;
+    for (int j = 0; j < panels.coordinates; ++j) {
+        out[j] = static_cast<std::uint8_t>(levels[j] + kernels.query_offset);
+        square += levels[j] * levels[j];
+    }
+    squares[at] = static_cast<double>(square) * static_cast<double>(panels.query_step) * static_cast<double>(panels.query_step);
+    errors[at] = std::sqrt(off) * (1 + 1e-5) + rounding;
+}
+
+}  // namespace lookalike
