@@ -103,12 +103,14 @@ struct Regression {
 };
 
 struct RegressionScratch {
-    float* key;
-    float* scores;                   // padded_anchors
+    float* keys;                     // kKeysAtOnce
+    float* scores;                   // kKeysAtOnce x padded_anchors
     float* least;                    // of each block of anchors
+    int* anchors;                    // of each pixel of a row, blend of them
 };
 constexpr int kRegressionStep = 16;  // the widest vector
 constexpr int kAnchorBlock = 64;
+constexpr int kKeysAtOnce = 4;
 constexpr int kMostBlended = 8;
 
 // Exact distances between two rows of d values; integers are summed exactly, floats in double

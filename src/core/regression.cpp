@@ -10,11 +10,12 @@ void regress_images(const Kernels& kernels, const Regression& r, const float* ch
     const std::int64_t answer = static_cast<std::int64_t>(r.height) * r.width * r.n_outputs;
     Job job;
     run_blocks(job, n_threads, n, [&](const NextBlock& next) {
-        const std::size_t side = static_cast<std::size_t>(2 * r.key_radius + 1);
-        Aligned<float> key(side * side * static_cast<std::size_t>(r.n_outputs)), scores(static_cast<std::size_t>(r.padded_anchors));
-        Aligned<float> least(static_cast<std::size_t>(r.padded_anchors / kAnchorBlock));
+        const std::size_t side = static_cast<std::size_t>(2 * r.key_radius + 1), padded = static_cast<std::size_t>(r.padded_anchors);
+        Aligned<float> keys(kKeysAtOnce * side * side * static_cast<std::size_t>(r.n_outputs));
+        Aligned<float> scores(kKeysAtOnce * padded), least(padded / kAnchorBlock);
+        Aligned<int> anchors(static_cast<std::size_t>(r.width * r.blend));
         for (std::int64_t i; (i = next()) >= 0; ++job.done)
-            kernels.regress(r, channels + i * image, {key.data(), scores.data(), least.data()}, out + i * answer);
+            kernels.regress(r, channels + i * image, {keys.data(), scores.data(), least.data(), anchors.data()}, out + i * answer);
     }, watch);
 }
 

@@ -36,12 +36,12 @@ class Plan:
 
 
 PLANS: dict[str, tuple[Plan, ...]] = {
-    "fast": (Plan(1, 2_000_000, 400_000), Plan(320, 6_000_000, 800_000)),
+    "fast": (Plan(1, 2_000_000, 400_000), Plan(320, 5_000_000, 700_000)),
     "best": (
         Plan(1, 1_500_000, 400_000),
-        Plan(256, 3_000_000, 600_000),
-        Plan(320, 6_000_000, 800_000, blend=2, neighbours=True),
-        Plan(320, 5_000_000, 800_000, blend=2, neighbours=True),
+        Plan(256, 3_000_000, 500_000),
+        Plan(320, 5_000_000, 700_000, blend=2, neighbours=True),
+        Plan(320, 4_000_000, 700_000, blend=2, neighbours=True),
     ),
 }
 

@@ -31,8 +31,12 @@ def padded(channels: Sequence[Floats], radius: int) -> Floats:
         into = together[..., at : at + channel.shape[3]]
         into[:, radius : radius + h, radius : radius + w] = channel
         at += channel.shape[3]
-    together[:, radius : radius + h] = together[:, radius : radius + h, radius + right]
-    return np.ascontiguousarray(together[:, radius + down])
+    inner = slice(radius, radius + h)
+    for edge in (slice(0, radius), slice(radius + w, None)):
+        together[:, inner, edge] = together[:, inner, radius + right[edge]]
+    for edge in (slice(0, radius), slice(radius + h, None)):
+        together[:, edge] = together[:, radius + down[edge]]
+    return together
 
 
 def _mirrored(n: int, before: int, after: int) -> NDArray[np.intp]:

@@ -368,7 +368,7 @@ def _shares(n: int, wanted: list[int], rng: np.random.Generator) -> list[NDArray
     tenth of them.
     """
     order = rng.permutation(n)
-    n_held = max(1, min(n // 10, 2000))
+    n_held = max(1, min(n // 10, 1000))
     held, rest = order[:n_held], order[n_held:] if n > n_held else order
     if sum(wanted) <= len(rest):
         return [*np.split(rest, np.cumsum(wanted))[:-1], held]
