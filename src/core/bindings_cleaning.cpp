@@ -5,6 +5,7 @@
 #include <nanobind/stl/string.h>
 
 #include <algorithm>
+#include <numeric>
 
 #include "bindings.hpp"
 #include "blending.hpp"
@@ -24,11 +25,13 @@ using MutableStack = nb::ndarray<T, nb::ndim<Dimensions>, nb::c_contig, nb::devi
 
 void blend_into(const Stack<std::uint16_t, 3>& noisy, const Stack<std::uint8_t, 2>& rows, const Stack<std::int64_t, 2>& neighbours,
                 const Stack<std::uint16_t, 2>& costs, const Stack<float, 2>& moments, const Stack<float, 2>& evidences,
-                const Stack<std::uint32_t, 1>& weights, int shift, int window, const MutableStack<float, 3>& estimate,
+                const Stack<std::uint32_t, 1>& weights, int shift, const Stack<std::uint16_t, 1>& profile, const MutableStack<float, 3>& estimate,
                 const MutableStack<float, 3>& spread, const std::optional<Stack<std::uint8_t, 3>>& truth,
                 const std::optional<MutableStack<std::int64_t, 2>>& joint, const std::string& cpu, int n_threads) {
+    require(profile.shape(0) % 2 == 1 && profile.shape(0) <= 2 * kMostWindow + 1, "a window has 1, 3, 5, 7 or 9 weights a side");
+    const int window = static_cast<int>(profile.shape(0)) / 2;
     const Blending b{static_cast<int>(noisy.shape(1)), static_cast<int>(noisy.shape(2)), static_cast<int>(neighbours.shape(1)),
-                     shift, window, costs.data(), moments.data(), evidences.data(), weights.data()};
+                     shift, window, profile.data(), costs.data(), moments.data(), evidences.data(), weights.data()};
     const std::size_t n = noisy.shape(0), n_values = costs.shape(0);
     const auto same = [&](const auto& stack) {
         return stack.shape(0) == n && stack.shape(1) == noisy.shape(1) && stack.shape(2) == noisy.shape(2);
@@ -40,7 +43,7 @@ void blend_into(const Stack<std::uint16_t, 3>& noisy, const Stack<std::uint8_t, 
     require(std::all_of(weights.data(), weights.data() + kMostCost, [](std::uint32_t w) { return w <= kVote; }) && b.k <= 2047 / ((2 * shift + 1) * (2 * shift + 1)), "votes leave 31 bits");
     require(truth.has_value() == joint.has_value(), "truth and joint go together");
     require(!joint || (joint->shape(0) == kClean && joint->shape(1) == kClean), "joint must be 256 x 256");
-    require(shift >= 0 && window >= 0 && n_threads >= 1 && b.k >= 1, "radii at least 0, k and n_threads at least 1");
+    require(shift >= 0 && n_threads >= 1 && b.k >= 1, "radii at least 0, k and n_threads at least 1");
     require(rows.shape(1) == noisy.shape(1) * noisy.shape(2) && neighbours.shape(0) == n, "rows must be images, neighbours one row an image");
     const auto n_rows = static_cast<std::int64_t>(rows.shape(0));
     require(std::all_of(neighbours.data(), neighbours.data() + neighbours.size(),
@@ -48,7 +51,8 @@ void blend_into(const Stack<std::uint16_t, 3>& noisy, const Stack<std::uint8_t, 
     require(std::all_of(noisy.data(), noisy.data() + noisy.size(), [=](std::uint16_t v) { return v < n_values; }),
             "noisy values must be in range(n_values)");
     const std::int64_t most = *std::max_element(costs.data(), costs.data() + costs.size());
-    require(most * (2 * window + 1) * (2 * window + 1) <= 0xffff, "sums of costs leave 16 bits");
+    const std::int64_t weight = std::accumulate(profile.data(), profile.data() + profile.size(), std::int64_t{0});
+    require(most * weight * weight <= 0xffff, "sums of costs leave 16 bits");
     const nb::gil_scoped_release release;
     blend_neighbours(kernels_named(cpu), b, noisy.data(), rows.data(), neighbours.data(), static_cast<std::int64_t>(n), n_threads,
                      estimate.data(), spread.data(), truth ? truth->data() : nullptr, joint ? joint->data() : nullptr, check_signals);
@@ -87,7 +91,7 @@ void regress_into(const Stack<float, 4>& channels, const Stack<float, 2>& anchor
 
 void bind_cleaning(nb::module_& m) {
     m.def("blend_neighbours", &blend_into, "noisy"_a, "rows"_a, "neighbours"_a, nb::kw_only(), "costs"_a, "moments"_a,
-          "evidences"_a, "weights"_a, "shift"_a, "window"_a, "estimate"_a, "spread"_a, "truth"_a.none() = nb::none(),
+          "evidences"_a, "weights"_a, "shift"_a, "profile"_a, "estimate"_a, "spread"_a, "truth"_a.none() = nb::none(),
           "joint"_a.none() = nb::none(), "cpu"_a, "n_threads"_a = 1,
           "Estimate noisy images from whole clean neighbours; see src/core/blending.hpp.");
     m.def("regress_images", &regress_into, "channels"_a, nb::kw_only(), "anchors"_a, "norms"_a, "weights"_a, "biases"_a,

@@ -14,7 +14,7 @@ namespace {
 // What one thread needs, and the frames of the neighbours of one image.
 struct Workspace {
     explicit Workspace(const Blending& b) {
-        const std::size_t side = static_cast<std::size_t>(2 * b.shift + 1), ring = static_cast<std::size_t>(2 * b.window + 2);
+        const std::size_t side = static_cast<std::size_t>(2 * b.shift + 1), ring = static_cast<std::size_t>(2 * b.window + 1);
         const std::size_t candidates = static_cast<std::size_t>(b.k) * side * side;
         const std::size_t padded = static_cast<std::size_t>((b.width + kBlendStep - 1) / kBlendStep * kBlendStep);
         padded_width = static_cast<int>(padded);
@@ -25,7 +25,6 @@ struct Workspace {
         ends.resize(static_cast<std::size_t>(b.height));
         costs.assign(candidates * ring * (padded + 2 * static_cast<std::size_t>(b.window)), 0);
         sums.resize(candidates * ring * padded);
-        windows.resize(candidates * padded);
         totals.resize(candidates * padded);
         least.resize(padded);
         zeros.assign(padded, 0);
@@ -39,9 +38,8 @@ struct Workspace {
             for (int y = 0; y < b.height; ++y)
                 std::memcpy(frame + (y + b.shift) * frame_width + b.shift, rows + neighbours[j] * pixels + y * b.width,
                             static_cast<std::size_t>(b.width));
-        std::fill(windows.begin(), windows.end(), std::uint16_t{0});
         find_columns(b);
-        return {padded_width, begins.data(), ends.data(), costs.data(), sums.data(), windows.data(), totals.data(), least.data(), zeros.data(), votes.data()};
+        return {padded_width, begins.data(), ends.data(), costs.data(), sums.data(), totals.data(), least.data(), zeros.data(), votes.data()};
     }
 
     void find_columns(const Blending& b) {
@@ -65,7 +63,7 @@ struct Workspace {
     std::vector<int> begins, ends;
     Aligned<std::uint8_t> inked;
     Aligned<std::uint8_t> frames;
-    Aligned<std::uint16_t> costs, sums, windows, totals, least, zeros;
+    Aligned<std::uint16_t> costs, sums, totals, least, zeros;
     Aligned<std::uint32_t> votes;
 };
 

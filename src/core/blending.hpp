@@ -3,7 +3,8 @@
 //
 // With A[v][x] the cost of seeing v where a matched clean pixel is x, a neighbour y moved by s counts at
 // pixel p
-//     w = exp(-sum of A[v(p + q)][y(p + q - s)] over the offsets q of a window, q = 0 left out)
+//     w = exp(-sum of g(q) A[v(p + q)][y(p + q - s)] over the offsets q of a window, q = 0 left out)
+// (g(q) weights the window)
 // so that a pixel's own noise has no say in whom it listens to; the estimate is then
 //     sum of w M[v(p)][y(p - s)] / sum of w Z[v(p)][y(p - s)]
 // with M and Z the mean and the evidence of v given y. Costs and votes w are whole numbers: sums are exact,

@@ -19,28 +19,33 @@ namespace {
 #define LOOKALIKE_RESTRICT __restrict__
 #endif
 
-// out[x] = sum of costs[x … x + 2 window]: rows are padded, so that whole blocks are added.
-inline void sum_along(const std::uint16_t* LOOKALIKE_RESTRICT costs, int window, int width, std::uint16_t* LOOKALIKE_RESTRICT out) {
+// out[x] = the weighted sum of costs[x … x + 2 window]: rows are padded, so that whole blocks are added.
+inline void sum_along(const Blending& b, const std::uint16_t* LOOKALIKE_RESTRICT costs, int width,
+                      std::uint16_t* LOOKALIKE_RESTRICT out) {
     for (int block = 0; block < width; block += kBlendStep) {
-        std::uint16_t sums[kBlendStep];
-        for (int x = 0; x < kBlendStep; ++x) sums[x] = costs[block + x];
-        for (int q = 1; q <= 2 * window; ++q)
-            for (int x = 0; x < kBlendStep; ++x) sums[x] = static_cast<std::uint16_t>(sums[x] + costs[block + x + q]);
+        std::uint16_t sums[kBlendStep] = {};
+        for (int q = 0; q <= 2 * b.window; ++q)
+            for (int x = 0; x < kBlendStep; ++x)
+                sums[x] = static_cast<std::uint16_t>(sums[x] + b.profile[q] * costs[block + x + q]);
         for (int x = 0; x < kBlendStep; ++x) out[block + x] = sums[x];
     }
 }
 
-// Moves the window of one candidate a row down, and writes its cost without the pixel itself.
-inline void slide(const std::uint16_t* LOOKALIKE_RESTRICT entering, const std::uint16_t* LOOKALIKE_RESTRICT leaving,
-                  const std::uint16_t* LOOKALIKE_RESTRICT own, int width, std::uint16_t* LOOKALIKE_RESTRICT window,
-                  std::uint16_t* LOOKALIKE_RESTRICT totals, std::uint16_t* LOOKALIKE_RESTRICT least) {
-    for (int block = 0; block < width; block += kBlendStep)
-        for (int i = 0; i < kBlendStep; ++i) {
-            const int x = block + i;
-            window[x] = static_cast<std::uint16_t>(window[x] + entering[x] - leaving[x]);
-            totals[x] = static_cast<std::uint16_t>(window[x] - own[x]);
-            least[x] = totals[x] < least[x] ? totals[x] : least[x];
+// The weighted sum over the rows of a window, without the pixel itself, and the least of it so far.
+inline void sum_down(const Blending& b, const std::uint16_t* const* rows, const std::uint16_t* LOOKALIKE_RESTRICT own,
+                     int width, std::uint16_t* LOOKALIKE_RESTRICT totals, std::uint16_t* LOOKALIKE_RESTRICT least) {
+    const int centre = b.profile[b.window] * b.profile[b.window];
+    for (int block = 0; block < width; block += kBlendStep) {
+        std::uint16_t sums[kBlendStep];
+        for (int x = 0; x < kBlendStep; ++x) sums[x] = static_cast<std::uint16_t>(-centre * own[block + x]);
+        for (int q = 0; q <= 2 * b.window; ++q)
+            for (int x = 0; x < kBlendStep; ++x)
+                sums[x] = static_cast<std::uint16_t>(sums[x] + b.profile[q] * rows[q][block + x]);
+        for (int x = 0; x < kBlendStep; ++x) {
+            totals[block + x] = sums[x];
+            least[block + x] = sums[x] < least[block + x] ? sums[x] : least[block + x];
         }
+    }
 }
 
 // Adds the votes of one candidate for what it holds at columns [begin, end). Without a branch: who has a
@@ -87,42 +92,44 @@ inline void read_votes(const std::uint32_t* votes, const float* moments, const f
 }
 
 // One image. `frames` holds its k neighbours, each with a border of `shift` zeros. Rows are walked from
-// the top; of each candidate the sums of the window's rows are kept, so a row costs the same whatever the
-// window. Where all candidates hold nothing, outside [begins, ends), they cost alike, and are left out.
+// the top; of each candidate the sums along the window's rows are kept. Where all candidates hold nothing,
+// outside [begins, ends), they cost alike, and are left out.
 void blend_image(const Blending& b, const std::uint16_t* noisy, const std::uint8_t* frames, const BlendingScratch& s,
                  float* estimate, float* variances, const std::uint8_t* truth, std::int64_t* joint) {
-    const int width = b.width, padded = s.padded_width, cost_width = padded + 2 * b.window, ring = 2 * b.window + 2;
+    const int width = b.width, padded = s.padded_width, cost_width = padded + 2 * b.window, ring = 2 * b.window + 1;
     const int side = 2 * b.shift + 1, moves = side * side, n_candidates = b.k * moves;
     const int frame_width = width + 2 * b.shift, frame = frame_width * (b.height + 2 * b.shift);
-    const auto begin = [&](int row) { return row < b.height ? s.begins[row] : width; };
-    const auto end = [&](int row) { return row < b.height ? s.ends[row] : 0; };
+    const auto begin = [&](int row) { return s.begins[row]; };
+    const auto end = [&](int row) { return s.ends[row]; };
+    const auto holds = [&](int row) { return row >= 0 && row < b.height && begin(row) < end(row); };
     for (int row = -b.window; row < b.height; ++row) {
-        const int entering = row + b.window, leaving = row - b.window - 1;
+        const int entering = row + b.window;
         for (int x = 0; x < padded; ++x) s.least[x] = 0xffff;
         for (int c = 0; c < n_candidates; ++c) {
-            std::uint16_t* const rows = s.sums + static_cast<std::int64_t>(c) * ring * padded;
+            std::uint16_t* const sums = s.sums + static_cast<std::int64_t>(c) * ring * padded;
             std::uint16_t* const costs = s.costs + static_cast<std::int64_t>(c) * ring * cost_width;
-            const std::uint16_t* fresh = s.zeros;
-            if (begin(entering) < end(entering)) {
+            if (holds(entering)) {
                 std::uint16_t* const into = costs + entering % ring * cost_width;
-                std::uint16_t* const sum = rows + entering % ring * padded;
                 for (int x = 0; x < cost_width; ++x) into[x] = 0;
                 look_up(noisy + entering * width,
                         frames + c / moves * frame + (entering + c % moves / side) * frame_width + c % moves % side, b.costs,
                         begin(entering), end(entering), into + b.window);
-                sum_along(into, b.window, padded, sum);
-                fresh = sum;
+                sum_along(b, into, padded, sums + entering % ring * padded);
             }
-            const bool took = leaving >= 0 && begin(leaving) < end(leaving), counts = row >= 0 && begin(row) < end(row);
-            slide(fresh, took ? rows + leaving % ring * padded : s.zeros,
-                  counts ? costs + row % ring * cost_width + b.window : s.zeros, padded,
-                  s.windows + static_cast<std::int64_t>(c) * padded, s.totals + static_cast<std::int64_t>(c) * padded, s.least);
+            if (!holds(row)) continue;
+            const std::uint16_t* rows[2 * kMostWindow + 1];
+            for (int q = 0; q < ring; ++q) {
+                const int at = row + q - b.window;
+                rows[q] = holds(at) ? sums + at % ring * padded : s.zeros;
+            }
+            sum_down(b, rows, costs + row % ring * cost_width + b.window, padded,
+                     s.totals + static_cast<std::int64_t>(c) * padded, s.least);
         }
         if (row < 0) continue;
         for (int x = 0; x < width * kClean; ++x) s.votes[x] = 0;
         for (int x = 0; x < width; ++x)
             if (x < begin(row) || x >= end(row)) s.votes[x * kClean] = 1;
-        for (int c = 0; begin(row) < end(row) && c < n_candidates; ++c)
+        for (int c = 0; holds(row) && c < n_candidates; ++c)
             vote(s.totals + static_cast<std::int64_t>(c) * padded, s.least,
                  frames + c / moves * frame + (row + c % moves / side) * frame_width + c % moves % side, b.weights, begin(row),
                  end(row), s.votes);

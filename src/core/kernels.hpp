@@ -65,11 +65,13 @@ struct CoarseFilter {
 constexpr int kClean = 256;          // values that a clean pixel has
 constexpr int kMostCost = 640;       // what is so much dearer than the cheapest candidate has no vote
 constexpr std::int64_t kVote = 1 << 20;  // that of the cheapest
+constexpr int kMostWindow = 4;
 constexpr int kBlendStep = 32;       // rows of costs are padded to a multiple of it
 
 struct Blending {
     int height, width, k;
-    int shift, window;               // radii in pixels
+    int shift, window;               // radii in pixels, the window's at most kMostWindow
+    const std::uint16_t* profile;    // 2 window + 1: the weight of offset (y, x) is profile[y] profile[x]
     const std::uint16_t* costs;      // n_values x kClean
     const float* moments;            // n_values x kClean
     const float* evidences;          // n_values x kClean
@@ -79,10 +81,9 @@ struct Blending {
 struct BlendingScratch {
     int padded_width;
     const int *begins, *ends;        // of each row, the columns where a candidate may hold something
-    std::uint16_t* costs;            // of each candidate 2 window + 2 rows, with `window` zeros on both sides
+    std::uint16_t* costs;            // of each candidate 2 window + 1 rows, with `window` zeros on both sides
     std::uint16_t* sums;             // the same summed along the window, without the sides
-    std::uint16_t* windows;          // of each candidate a row: sums of the whole window
-    std::uint16_t* totals;           // the same without the pixel itself
+    std::uint16_t* totals;           // of each candidate a row: sums of the window without the pixel itself
     std::uint16_t* least;            // a row: that of the cheapest candidate
     const std::uint16_t* zeros;      // a row
     std::uint32_t* votes;            // width x kClean

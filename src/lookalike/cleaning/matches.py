@@ -39,14 +39,19 @@ class MatchTables:
     evidences: NDArray[np.float32]
 
 
-def match_tables(noise: NoiseTable, confusion: Table, sharpness: float, window: int) -> MatchTables:
-    """Return the tables for a window of a radius; costs are clipped so that 16 bits hold its sum."""
+def match_tables(
+    noise: NoiseTable, confusion: Table, sharpness: float, profile: NDArray[np.uint16]
+) -> MatchTables:
+    """Return the tables for a window; costs are clipped so that 16 bits hold their weighted sum.
+
+    Next to the pixel, where the profile is highest, a nat of cost counts ``sharpness`` nats.
+    """
     evidence = noise.likelihood @ confusion.T
     moment = (noise.likelihood * np.arange(N_LEVELS)) @ confusion.T
     cost = -np.log(evidence + _LEAST)
     cost -= cost.min(axis=1, keepdims=True)
-    most = (2**16 - 1) // (2 * window + 1) ** 2
-    steps = np.minimum(np.rint(cost * (sharpness * COST_STEPS)), most)
+    most = (2**16 - 1) // int(profile.sum()) ** 2
+    steps = np.minimum(np.rint(cost * (sharpness * COST_STEPS / int(profile.max()) ** 2)), most)
     return MatchTables(
         steps.astype(np.uint16), moment.astype(np.float32), evidence.astype(np.float32)
     )

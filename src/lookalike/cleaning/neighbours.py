@@ -6,8 +6,6 @@ image's neighbours that match what is seen around it (src/core/blending.hpp has 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,8 +17,10 @@ from lookalike.search.cpu import cpu_path
 from lookalike.search.nearest import NearestNeighbors
 
 SHIFT = 1
-WINDOWS = ((1, 1.4), (2, 1.2))
-"""Radius of each window, and how sharply its matches are told apart (chosen on training images)."""
+PROFILE = np.array([1, 3, 3, 3, 1], dtype=np.uint16)
+"""What the offsets of a window count along either direction: those next to the pixel most."""
+SHARPNESS = 1.8
+"""How sharply matches are told apart. Both were chosen on training images."""
 
 ROUNDS = 2
 LEARNED_FROM = 400
@@ -62,10 +62,9 @@ class WholeNeighbours:
         """Learn the confusion from noisy versions of images ``truth`` of the clean ones."""
         found = self.find(self.noise.expected[rows], truth)
         clean = self._rows[truth].reshape(-1, *self._frame)
-        window, _ = WINDOWS[-1]
         for _ in range(ROUNDS):
             joint = np.zeros((N_LEVELS, N_LEVELS), np.int64)
-            self._blend(rows, found, len(WINDOWS) - 1, clean, joint)
+            self._blend(rows, found, clean, joint)
             self._take(confusion_of(joint, self.noise.prior))
 
     def find(self, estimates: Floats, own: NDArray[np.int64] | None = None) -> NDArray[np.int64]:
@@ -77,25 +76,24 @@ class WholeNeighbours:
         )
         return found
 
-    def channels(self, rows: NDArray[np.uint16], found: NDArray[np.int64]) -> Sequence[Floats]:
-        """Estimate and spread of the neighbours for each window, each of shape (n, h, w)."""
-        return [one for at in range(len(WINDOWS)) for one in self._blend(rows, found, at)]
+    def channels(
+        self, rows: NDArray[np.uint16], found: NDArray[np.int64]
+    ) -> tuple[Floats, Floats]:
+        """Estimate and spread of the neighbours, each of shape (n, h, w)."""
+        return self._blend(rows, found)
 
     def _take(self, confusion: NDArray[np.float64]) -> None:
-        self._tables = [
-            match_tables(self.noise, confusion, sharpness, window) for window, sharpness in WINDOWS
-        ]
+        self._tables = match_tables(self.noise, confusion, SHARPNESS, PROFILE)
 
     def _blend(
         self,
         rows: NDArray[np.uint16],
         found: NDArray[np.int64],
-        at: int,
         truth: NDArray[np.uint8] | None = None,
         joint: NDArray[np.int64] | None = None,
     ) -> tuple[Floats, Floats]:
         estimate, spread = np.empty(rows.shape, np.float32), np.empty(rows.shape, np.float32)
-        tables = self._tables[at]
+        tables = self._tables
         _core.blend_neighbours(
             np.ascontiguousarray(rows),
             self._rows,
@@ -105,7 +103,7 @@ class WholeNeighbours:
             evidences=tables.evidences,
             weights=VOTES,
             shift=SHIFT,
-            window=WINDOWS[at][0],
+            profile=PROFILE,
             estimate=estimate,
             spread=spread,
             truth=truth,
