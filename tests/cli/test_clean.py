@@ -21,7 +21,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 NOISE = UniformNoise(0, 6)
-QUICK = ("--noise", "uniform:6", "--quality", "fast", "--train", 300)
+QUICK = ("--noise", "uniform:6", "--quality", "fast", "--train", 100)
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def test_files_are_cleaned(noisy: Path, tmp_path: Path, invoke: Run) -> None:
     assert result.exit_code == 0, result.stderr
     assert result.stderr == ""
     text = " ".join(result.stdout.split())
-    assert "digits: fast denoiser of uniform:6, fitted on 300 images in" in text
+    assert "digits: fast denoiser of uniform:6, fitted on 100 images in" in text
     assert "3 images cleaned in" in text
     assert "Wrote 7 files into" in text
     assert "dB" not in text  # for nobody knows the truth
@@ -67,7 +67,7 @@ def test_files_are_cleaned(noisy: Path, tmp_path: Path, invoke: Run) -> None:
     assert [entry["name"] for entry in report["images"]] == ["one", "three", "two"]
     assert report["images"][0] == {"name": "one", "file": str(noisy / "one.png")}
     assert report["mean"] is None
-    assert (report["n_train"], report["quality"], report["noise"]) == (300, "fast", "uniform:6")
+    assert (report["n_train"], report["quality"], report["noise"]) == (100, "fast", "uniform:6")
 
 
 def test_a_second_run_replaces_the_first_and_equals_it(

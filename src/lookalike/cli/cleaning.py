@@ -83,7 +83,7 @@ class Cleaning:
                 f"--train {self.n_train:,} but {self.data} has only {len(images):,} train images; "
                 "lower it or leave it out"
             )
-        return images[_some(len(images), self.n_train, np.random.default_rng((self.seed, 0)))]
+        return images[some_rows(len(images), self.n_train, np.random.default_rng((self.seed, 0)))]
 
     def _images(
         self, dataset: Dataset, noise: Noise
@@ -91,7 +91,7 @@ class Cleaning:
         """Return names, noisy images, clean ones where they are known, and files."""
         rng = np.random.default_rng((self.seed, 1))  # other numbers than fit draws
         if not self.paths:
-            rows = _some(len(dataset.test), min(_N_TRIED, len(dataset.test)), rng)
+            rows = some_rows(len(dataset.test), _N_TRIED, rng)
             names = [f"test-{row}" for row in rows.tolist()]
             truth = dataset.test.images[rows]
             return names, add_noise(truth, noise, rng), truth, [None] * len(rows)
@@ -203,9 +203,9 @@ def _pairs(names: Sequence[str]) -> list[tuple[str, str]]:
     return [(f"{name}-clean.png", f"{name}-before-after.png") for name in names]
 
 
-def _some(n: int, n_chosen: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    """Choose rows at random, for the first of a sorted data set are of one class."""
-    return np.sort(rng.choice(n, n_chosen, replace=False))
+def some_rows(n: int, most: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Choose rows by chance, for the first of a sorted data set are of one class; in order."""
+    return np.sort(rng.choice(n, min(n, most), replace=False))
 
 
 def _refuse_to_replace(read: Sequence[Path], written: Sequence[Path]) -> None:

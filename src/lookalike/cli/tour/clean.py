@@ -14,6 +14,7 @@ from rich.text import Text
 
 from lookalike import KNeighborsDenoiser
 from lookalike.cleaning.layout import SMALLEST
+from lookalike.cli.cleaning import some_rows
 from lookalike.cli.drawing import draw_line
 from lookalike.cli.screen import Bar, Screen
 from lookalike.cli.tour.step import Step, Tour
@@ -62,11 +63,11 @@ class Clean(Step):
         self.brightest = max(1, int(tour.data.train.images.max()))
         self.noise = UniformNoise(0, max(2, _HIGH * self.brightest // 255))
         rng = np.random.default_rng(0)
-        self.train_rows = _some(len(tour.data.train), _MOST_TRAIN, rng)
-        self.test_rows = _some(len(tour.data.test), _MOST_TEST, rng)
+        self.train_rows = some_rows(len(tour.data.train), _MOST_TRAIN, rng)
+        self.test_rows = some_rows(len(tour.data.test), _MOST_TEST, rng)
         clean = tour.data.train.images[self.train_rows]
         truth = tour.data.test.images[self.test_rows]
-        self.learned = _some(len(clean), _MOST_LEARNED, rng)
+        self.learned = some_rows(len(clean), _MOST_LEARNED, rng)
         bar.start("learning how to clean")
         denoiser = KNeighborsDenoiser(quality=_QUALITY, random_state=0, n_jobs=tour.n_jobs)
         start = perf_counter()
@@ -223,11 +224,6 @@ def _clean_as_the_book(
     return BookCleaning(
         noisy_train, clean, noisy, model, cleaned, fitted - start, perf_counter() - fitted
     )
-
-
-def _some(n: int, most: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    """Choose rows at random, for the first of a sorted data set are of one class."""
-    return np.sort(rng.choice(n, min(n, most), replace=False))
 
 
 def _mean(values: NDArray[np.float64] | None) -> float | None:
