@@ -22,12 +22,13 @@ def test_estimates_become_whole_pixels_of_the_range() -> None:
     assert to_pixels(estimates, 16).dtype == np.uint8
 
 
-def test_small_images_have_no_similarity() -> None:
-    truth = np.zeros((3, 6, 9), dtype=np.uint8)
-    psnr, ssim = measure_fidelity(truth, truth, 16)
-    assert psnr.round(1).tolist() == [78.1] * 3
-    assert ssim is None
-    assert measure_fidelity(truth.repeat(2, axis=1), truth.repeat(2, axis=1), 16).ssim is not None
+def test_fidelity_is_of_each_image() -> None:
+    truth = np.zeros((3, 7, 9), dtype=np.uint8)
+    pixels = truth.copy()
+    pixels[1, 3, 4] = 16
+    psnr, ssim = measure_fidelity(pixels, truth, 16)
+    assert psnr.round(1).tolist() == [78.1, 18.0, 78.1]
+    assert ssim[0] == ssim[2] == 1 > ssim[1]
 
 
 def test_noisy_values_beyond_white_are_told_apart() -> None:

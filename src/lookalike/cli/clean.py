@@ -11,10 +11,14 @@ import typer
 from lookalike.cli.jobs import Debug, Json, job
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from lookalike.cli.cleaning import Cleaned
     from lookalike.cli.screen import Screen
 
 _TRIED_NOISE = "uniform:100"  # where the images are made noisy here
+_N_DRAWN = 2
+_N_LISTED = 12
 
 
 class Quality(Enum):
@@ -148,10 +152,6 @@ def clean(
                 screen.out.print(Text(f"Wrote {n_files:,} files into {out}"), soft_wrap=True)
 
 
-_N_DRAWN = 2
-_N_LISTED = 12
-
-
 def _show(cleaned: Cleaned, report: dict[str, Any], screen: Screen) -> None:
     from rich.markup import escape
     from rich.text import Text
@@ -180,7 +180,7 @@ def _show(cleaned: Cleaned, report: dict[str, Any], screen: Screen) -> None:
         screen.say(f"{more}Compared with the images before they were made noisy.", style="dim")
 
 
-def _table(report: dict[str, Any]) -> Any:
+def _table(report: dict[str, Any]) -> Table:
     from rich.table import Table
     from rich.text import Text
 
@@ -193,7 +193,7 @@ def _table(report: dict[str, Any]) -> Any:
 
     def cells(entry: dict[str, Any]) -> list[str]:
         return [
-            "–" if entry[f"{when}_{name}"] is None else f"{entry[f'{when}_{name}']:{digits}}"
+            f"{entry[f'{when}_{name}']:{digits}}"
             for name, (_, digits) in measures.items()
             for when in ("noisy", "cleaned")
         ]

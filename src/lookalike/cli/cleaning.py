@@ -163,9 +163,9 @@ class Cleaned:
             "mean": self._fidelity(slice(n)) or None,
         }
 
-    def _fidelity(self, rows: slice) -> dict[str, float | None]:
+    def _fidelity(self, rows: slice) -> dict[str, float]:
         return {
-            f"{when}_{name}": None if values is None else round(float(values[rows].mean()), 4)
+            f"{when}_{name}": round(float(values[rows].mean()), 4)
             for when, fidelity in (("noisy", self.before), ("cleaned", self.after))
             if fidelity is not None
             for name, values in fidelity._asdict().items()

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.evaluation.fidelity import WINDOW, peak_signal_noise_ratio, structural_similarity
+from lookalike.evaluation.fidelity import peak_signal_noise_ratio, structural_similarity
 
 _SMALLEST = 112  # pixels of the longer side of a drawn image; smaller ones are enlarged to it
 _GAP = 8
@@ -23,12 +23,12 @@ class Fidelity(NamedTuple):
     ----------
     psnr : ndarray of shape (n,), float64
         Peak signal-to-noise ratio, in dB.
-    ssim : ndarray of shape (n,), float64, or None
-        Structural similarity; None where images are smaller than its window.
+    ssim : ndarray of shape (n,), float64
+        Structural similarity.
     """
 
     psnr: NDArray[np.float64]
-    ssim: NDArray[np.float64] | None
+    ssim: NDArray[np.float64]
 
 
 def to_pixels(estimates: NDArray[Any], brightest: int) -> NDArray[np.uint8]:
@@ -44,7 +44,7 @@ def measure_fidelity(
 
     Parameters
     ----------
-    pixels, truth : ndarray of shape (n, h, w) or (n, h, w, c), uint8
+    pixels, truth : ndarray of shape (n, h, w) or (n, h, w, c), uint8, h and w at least 7
     brightest : int
         The greatest value that a pixel can have; the least is 0.
 
@@ -55,10 +55,9 @@ def measure_fidelity(
     >>> psnr.round(2)
     array([24.05])
     """
-    large_enough = min(truth.shape[1:3]) >= WINDOW
     return Fidelity(
         peak_signal_noise_ratio(pixels, truth, data_range=brightest),
-        structural_similarity(pixels, truth, data_range=brightest) if large_enough else None,
+        structural_similarity(pixels, truth, data_range=brightest),
     )
 
 

@@ -114,7 +114,7 @@ class Clean(Step):
             "images": {
                 way.name: {
                     "psnr": round(float(way.fidelity.psnr.mean()), 4),
-                    "ssim": _mean(way.fidelity.ssim),
+                    "ssim": round(float(way.fidelity.ssim.mean()), 4),
                     "accuracy": way.accuracy,
                     "seconds": None if way.seconds is None else round(way.seconds, 4),
                 }
@@ -191,12 +191,11 @@ class Clean(Step):
         for column in ("dB", "SSIM", "accuracy", "seconds"):
             table.add_column(column, justify="right")
         for way in self.ways:
-            ssim = _mean(way.fidelity.ssim)
             is_truth = way is self.ways[-1]
             table.add_row(
                 way.name,
                 "" if is_truth else f"{way.fidelity.psnr.mean():.2f}",
-                "" if is_truth else "–" if ssim is None else f"{ssim:.4f}",
+                "" if is_truth else f"{way.fidelity.ssim.mean():.4f}",
                 f"{way.accuracy:.4f}",
                 "" if way.seconds is None else f"{way.seconds:.2f}",
             )
@@ -224,7 +223,3 @@ def _clean_as_the_book(
     return BookCleaning(
         noisy_train, clean, noisy, model, cleaned, fitted - start, perf_counter() - fitted
     )
-
-
-def _mean(values: NDArray[np.float64] | None) -> float | None:
-    return None if values is None else round(float(values.mean()), 4)
