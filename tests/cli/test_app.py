@@ -19,7 +19,15 @@ import lookalike as package
 
 Run = Callable[..., Any]
 
-COMMANDS = [["tour"], ["tune"], ["augment"], ["info"], ["data", "list"], ["data", "fetch"]]
+COMMANDS = [
+    ["tour"],
+    ["tune"],
+    ["clean"],
+    ["augment"],
+    ["info"],
+    ["data", "list"],
+    ["data", "fetch"],
+]
 
 
 @pytest.mark.parametrize("arguments", [[], *COMMANDS])
@@ -75,6 +83,11 @@ def test_version(lookalike: Run) -> None:
         (["augment", "digits", "--save", "."], "Invalid value for '--save'"),
         (["tune"], "Missing argument 'DATA'"),
         (["tune", "digits", "--k", "0-3"], "Invalid value for '--k': '0-3'"),
+        (["clean"], "Missing argument 'DATA'"),
+        (["clean", "digits", "--out", __file__], "Invalid value for '--out'"),
+        (["clean", "digits", "--train", "0"], "Invalid value for '--train'"),
+        (["clean", "digits", "x.png", "--out", "x"], "say which noise the images have"),
+        (["clean", "digits", "x.png", "--noise", "uniform:100"], "name a folder for the cleaned"),
         (["data", "fetch"], "Missing argument 'NAME'"),
         (["data", "drop"], "No such command 'drop'"),
     ],

@@ -62,6 +62,14 @@ def test_tour_draws_with_half_blocks_and_shows_progress() -> None:
         assert what not in stdout
 
 
+def test_clean_draws_and_shows_how_far_it_is() -> None:
+    stdout, stderr = run_in_terminal("clean", "digits", "--quality", "fast", "--train", "100")
+    assert "▀" in stdout
+    for what in ("importing libraries", "learning from 100 images"):
+        assert what in stderr
+        assert what not in stdout
+
+
 def test_json_has_no_escape_codes_even_at_a_terminal() -> None:
     stdout, _ = run_in_terminal("tour", "--data", "digits", "--json")
     assert "\x1b" not in stdout

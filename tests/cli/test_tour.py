@@ -27,9 +27,17 @@ Run = Callable[..., Any]
 
 STEPS = [
     *("load", "baseline", "confusion", "mistakes"),
-    *("tuning", "tuned", "shifts", "augmented"),
+    *("tuning", "tuned", "shifts", "augmented", "clean"),
 ]
-PICTURES = ["confusion.png", "made.png", "mended.png", "mistakes.png", "shifts.png", "tuning.png"]
+PICTURES = [
+    "cleaned.png",
+    "confusion.png",
+    "made.png",
+    "mended.png",
+    "mistakes.png",
+    "shifts.png",
+    "tuning.png",
+]
 
 
 @pytest.fixture
@@ -40,6 +48,12 @@ def no_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # port 9 (discard) of this machine refuses connections
     dead = replace(CATALOGUE["mnist"], mirrors=("http://127.0.0.1:9/",))
     monkeypatch.setitem(CATALOGUE, "mnist", dead)
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Learn how to clean from few images, in tours of this process."""
+    monkeypatch.setattr("lookalike.cli.tour.clean._MOST_LEARNED", 100)
 
 
 def check_report(report: dict[str, Any], steps: list[str]) -> None:
@@ -61,6 +75,7 @@ def check_report(report: dict[str, Any], steps: list[str]) -> None:
         assert won == pytest.approx(mistake["share"])
     check_tuning(report["steps"]["tuning"], load)
     check_tuned(report["steps"])
+    check_clean(report["steps"]["clean"], load)
     in_steps = sum(step["seconds"] for step in report["steps"].values())
     told = report["start_seconds"] + in_steps + report["pictures_seconds"]
     assert report["seconds"] / 2 < told < report["seconds"] + 0.01
@@ -117,6 +132,25 @@ def check_tuned(steps: dict[str, Any]) -> None:
             assert change["after"]["variant"] in ["original", *shifts["variants"]]
 
 
+def check_clean(clean: dict[str, Any], load: dict[str, Any]) -> None:
+    if min(load["image_shape"][:2]) < 7:
+        assert "smaller than the windows of 7 × 7" in clean["skipped"]
+        return
+    assert clean["n_train"] == min(10_000, load["n_train"])
+    assert clean["n_learned"] in (min(100, load["n_train"]), min(1_000, load["n_train"]))
+    assert clean["n_test"] == min(1_000, load["n_test"])
+    ways = clean["images"]
+    assert list(ways) == ["noisy", "the book's k-NN", "lookalike", "truth"]
+    assert [way["seconds"] is None for way in ways.values()] == [True, False, False, True]
+    assert ways["truth"]["psnr"] == 78.1308
+    assert all(0 <= way["accuracy"] <= 1 for way in ways.values())
+    assert ways["truth"]["ssim"] == 1
+    if load["image_shape"] == [8, 8]:
+        for measure in ("psnr", "ssim"):
+            assert ways["lookalike"][measure] > ways["noisy"][measure]
+        assert ways["lookalike"]["psnr"] > ways["the book's k-NN"]["psnr"]
+
+
 def test_json_is_all_there_is_on_stdout(lookalike: Run) -> None:
     done = lookalike("tour", "--data", "digits", "--json", "--n-jobs", "1")
     assert done.returncode == 0
@@ -140,6 +174,7 @@ def test_piped_output_is_plain_text(lookalike: Run) -> None:
     for title in (
         *("The data", "Confusion matrix", "Wrong predictions", "Tune k and the weights"),
         *("The tuned classifier", "moved by one pixel", "The training images with their shifts"),
+        "Noisy images, cleaned by neighbours",
     ):
         assert title in done.stdout
     text = " ".join(done.stdout.split())
@@ -150,6 +185,11 @@ def test_piped_output_is_plain_text(lookalike: Run) -> None:
     assert re.search(r"drop of the error rate -?\d+\.\d%, from 1\.67% to", text)
     assert re.search(r"\d errors mended, \d made \(McNemar's exact test: p = ", text)
     assert re.search(r"train \d+, (right|left|down|up) 1\b", text)
+    assert "A number from 0 to 5 is added to each value." in text
+    assert (
+        "To be quick, 1,437 training images are learned from, 1,000 of them by lookalike, " in text
+    )
+    assert re.search(r"the book's k-NN [\d.]{5} 0\.\d{4} 0\.\d{4} \d\.\d\d lookalike ", text)
 
 
 def test_out_holds_the_report_and_pictures(tmp_path: Path, invoke: Run) -> None:
@@ -215,7 +255,7 @@ def test_against_sklearn_compares_times_and_predictions(invoke: Run) -> None:
     result = invoke("tour", "--data", "digits", "--against", "sklearn", "--json")
     assert result.exit_code == 0, result.stderr
     report = json.loads(result.stdout)
-    check_report(report, [*STEPS, "against_sklearn"])
+    check_report(report, [*STEPS, "against_sklearn", "clean_against_sklearn"])
     against = report["steps"]["against_sklearn"]
     assert against["measured"] == "whole"
     assert against["n_different"] == against["n_different_at_ties"]
@@ -223,6 +263,12 @@ def test_against_sklearn_compares_times_and_predictions(invoke: Run) -> None:
     ours = times["fit_seconds"] + times["predict_seconds"]
     theirs = against["fit_seconds"] + against["predict_seconds"]
     assert against["times_faster"] == pytest.approx(theirs / ours, abs=0.01, rel=0.05)
+    cleaning = report["steps"]["clean_against_sklearn"]
+    assert cleaning["measured"] == "whole"
+    assert cleaning["n_different"] == cleaning["n_different_at_ties"]
+    theirs = cleaning["fit_seconds"] + cleaning["predict_seconds"]
+    ours = report["steps"]["clean"]["images"]["the book's k-NN"]["seconds"]
+    assert cleaning["times_faster"] == pytest.approx(theirs / ours, abs=0.01, rel=0.05)
 
 
 def test_colour_images_named_classes_and_no_mistake(tmp_path: Path, invoke: Run) -> None:
@@ -241,7 +287,7 @@ def test_colour_images_named_classes_and_no_mistake(tmp_path: Path, invoke: Run)
     assert "None." in result.stdout
     assert "Without shifts there is no error that could be mended." in result.stdout
     names = sorted(p.name for p in (tmp_path / "out").iterdir())
-    assert names == ["confusion.png", "report.json", "shifts.png", "tuning.png"]
+    assert names == ["cleaned.png", "confusion.png", "report.json", "shifts.png", "tuning.png"]
     report = json.loads((tmp_path / "out" / "report.json").read_text())
     check_report(report, STEPS)
     assert report["steps"]["augmented"]["error_drop"]["low"] is None
@@ -281,6 +327,7 @@ def test_thousand_classes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, invok
     # images of 1 × 2 pixels
     assert report["steps"]["shifts"]["skipped"].endswith("they are too small to shift")
     assert "Skipped: Shifts(1) moves images of 1 × 2 pixels by 1" in result.stdout
+    assert "Skipped: images of 1 × 2 pixels are smaller" in result.stdout
     assert "; no more folds, for class 0 has 4 images." in " ".join(result.stdout.split())
     with Image.open(tmp_path / "out" / "confusion.png") as picture:
         assert max(picture.size) < 1500

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from lookalike import load_dataset
-from lookalike.images import folder as folder_module
+from lookalike.images import files as files_module
 from lookalike.images.errors import DatasetError
 from lookalike.images.folder import read_image_folder
 
@@ -168,9 +168,9 @@ def test_promise_of_a_bomb_is_not_kept(tmp_path: Path) -> None:
 
 def test_pixel_limit_is_exact(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     save(tmp_path / "a" / "1.png")
-    monkeypatch.setattr(folder_module, "MAX_PIXELS", RAMP.size)
+    monkeypatch.setattr(files_module, "MAX_PIXELS", RAMP.size)
     assert len(read_image_folder(tmp_path).train.images) == 1
-    monkeypatch.setattr(folder_module, "MAX_PIXELS", RAMP.size - 1)
+    monkeypatch.setattr(files_module, "MAX_PIXELS", RAMP.size - 1)
     with pytest.raises(DatasetError, match=r"promises 4 × 6 pixels but the limit is 23; shrink"):
         read_image_folder(tmp_path)
 

@@ -94,6 +94,39 @@ def read_npy(path: Path, *, max_bytes: int = MAX_BYTES) -> RawDataset:
     return _read_layout(readers, str(path))
 
 
+def read_array(path: Path, *, max_bytes: int = MAX_BYTES) -> NDArray[Any]:
+    """Read one array of numbers: an ``.npy`` file, or what an ``.npz`` file has for images.
+
+    Parameters
+    ----------
+    path : Path
+        An ``.npz`` file must hold an array named ``images``, or a single one.
+    max_bytes : int
+        Bytes the array may take; checked before any memory is set aside.
+
+    Raises
+    ------
+    DatasetError
+        As `read_npz`; or if it cannot be told which of several arrays is meant.
+    """
+    if path.suffix.lower() == ".npy":
+        return _file_reader(path, max_bytes)()
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
+            name = next(iter(members)) if len(members) == 1 else "images"
+            if name not in members:
+                raise DatasetError(
+                    f"{path} holds {', '.join(sorted(members)) or 'nothing'}; name the array to "
+                    "read images, or save it alone"
+                )
+            return _member_reader(archive, members[name], path, max_bytes)()
+    except DatasetError:
+        raise
+    except Exception as error:  # zipfile raises whatever damaged bytes lead it to
+        raise DatasetError(f"{path} cannot be read: {error}; get the file again") from error
+
+
 def _read_layout(readers: Mapping[str, _Reader], where: str) -> RawDataset:
     layout = next((names for names in _LAYOUTS if readers.keys() >= set(names[:2])), None)
     if layout is None:

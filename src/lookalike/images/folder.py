@@ -8,43 +8,20 @@ pass reads only headers, to decide both and to refuse too much before any pixel 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.images.errors import DatasetError
+from lookalike.images.files import COLOUR_MODES, GREY_MODES, is_clutter, opened, to_bytes
 from lookalike.images.limits import MAX_BYTES, check_promised_bytes
 from lookalike.images.raw import RawDataset, RawPart
 
-if TYPE_CHECKING:
-    from PIL import Image
-
 _Item = TypeVar("_Item")
 
-MAX_PIXELS = 2**26
-"""Pixels that one image file may hold, 8192 × 8192; more is taken for a decompression bomb."""
-
-# Pillow's other formats are left out: some run programs (EPS), few hold what a camera takes.
-_FORMATS = {
-    ".bmp": "BMP",
-    ".gif": "GIF",
-    ".jpeg": "JPEG",
-    ".jpg": "JPEG",
-    ".pgm": "PPM",
-    ".png": "PNG",
-    ".ppm": "PPM",
-    ".tif": "TIFF",
-    ".tiff": "TIFF",
-    ".webp": "WEBP",
-}
-_CLUTTER = {"thumbs.db", "desktop.ini"}  # left by file managers, as are names with a leading dot
-
-_GREY_MODES = {"1", "L", "LA"}
-_COLOUR_MODES = {"P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "LAB", "HSV"}
 _ORIENTATION = 0x0112  # EXIF tag; its values 5 to 8 swap height and width
 
 
@@ -112,7 +89,7 @@ def read_image_folder(
 
 
 def _class_folders(folder: Path) -> list[Path]:
-    entries = [path for path in sorted(folder.iterdir()) if not _is_clutter(path)]
+    entries = [path for path in sorted(folder.iterdir()) if not is_clutter(path)]
     folders = [path for path in entries if path.is_dir()]
     if not folders:
         raise DatasetError(
@@ -128,14 +105,10 @@ def _class_folders(folder: Path) -> list[Path]:
     return folders
 
 
-def _is_clutter(path: Path) -> bool:
-    return path.name.startswith(".") or path.name.lower() in _CLUTTER
-
-
 def _headers(class_folders: list[Path], progress: bool) -> list[_Header]:
     paths = []
     for folder in class_folders:
-        images = [path for path in sorted(folder.iterdir()) if not _is_clutter(path)]
+        images = [path for path in sorted(folder.iterdir()) if not is_clutter(path)]
         if not images:
             raise DatasetError(f"{folder} is an empty class; add images to it or remove it")
         paths += images
@@ -143,8 +116,10 @@ def _headers(class_folders: list[Path], progress: bool) -> list[_Header]:
 
 
 def _read_header(path: Path) -> _Header:
-    with _opened(path) as image:
-        if image.mode not in _GREY_MODES | _COLOUR_MODES:
+    if path.is_dir():
+        raise DatasetError(f"{path} is a folder within a class; classes hold only images, move it")
+    with opened(path) as image:
+        if image.mode not in GREY_MODES | COLOUR_MODES:
             raise DatasetError(
                 f"{path} has more than 8 bits a channel (Pillow's mode {image.mode}), which would "
                 "be clipped; convert it to 8 bits"
@@ -154,7 +129,7 @@ def _read_header(path: Path) -> _Header:
         width, height = image.size
         swapped = image.getexif().get(_ORIENTATION) in (5, 6, 7, 8)
         size = (width, height) if swapped else (height, width)
-        return _Header(path, size, image.mode in _GREY_MODES)
+        return _Header(path, size, image.mode in GREY_MODES)
 
 
 def _common_shape(
@@ -193,50 +168,14 @@ def _read_part(headers: list[_Header], shape: tuple[int, ...], progress: bool) -
 
 
 def _decode(path: Path, shape: tuple[int, ...]) -> NDArray[np.uint8]:
-    from PIL import Image, ImageOps
-
-    with _opened(path) as image:
-        upright = ImageOps.exif_transpose(image)
-        if upright.has_transparency_data:
-            white = Image.new("RGBA", upright.size, "white")
-            upright = Image.alpha_composite(white, upright.convert("RGBA")).convert("RGB")
-        converted = upright.convert("L" if len(shape) == 2 else "RGB")
-        height, width = shape[:2]
-        if converted.size != (width, height):
-            converted = converted.resize((width, height), Image.Resampling.LANCZOS)
-        return np.asarray(converted)
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[Image.Image]:
-    """Open an image for what the block does with it; turn all that fails into DatasetError."""
     from PIL import Image
 
-    if path.is_dir():
-        raise DatasetError(f"{path} is a folder within a class; classes hold only images, move it")
-    if path.suffix.lower() not in _FORMATS:
-        raise DatasetError(
-            f"{path} is no image by its name; images end in {', '.join(_FORMATS)}; move it away"
-        )
-    try:
-        # a stream, because Pillow maps files given by path into memory, and then reads
-        # uncompressed TIFFs that lie on their side with the rows cut wrongly
-        with (
-            path.open("rb") as stream,
-            Image.open(stream, formats=sorted(set(_FORMATS.values()))) as image,
-        ):
-            if image.width * image.height > MAX_PIXELS:
-                raise DatasetError(
-                    f"{path}: its header promises {image.width} × {image.height} pixels but the "
-                    f"limit is {MAX_PIXELS:,}; shrink the image"
-                )
-            yield image
-    except DatasetError:
-        raise
-    except Exception as error:  # Pillow's decoders raise whatever damaged bytes lead them to
-        raise DatasetError(
-            f"{path} does not decode as an image: {error}; replace or remove it"
-        ) from error
+    with opened(path) as image:
+        decoded = to_bytes(image, grey=len(shape) == 2)
+        height, width = shape[:2]
+        if decoded.size != (width, height):
+            decoded = decoded.resize((width, height), Image.Resampling.LANCZOS)
+        return np.asarray(decoded)
 
 
 def _track(items: list[_Item], description: str, progress: bool) -> Iterable[_Item]:

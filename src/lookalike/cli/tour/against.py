@@ -8,7 +8,7 @@ from rich.table import Table
 
 from lookalike.cli.screen import Bar, Screen
 from lookalike.cli.tour.step import Step, Tour
-from lookalike.evaluation.peer import find_differences, run_sklearn
+from lookalike.evaluation.peer import PeerRun, find_differences, run_sklearn
 from lookalike.search.threads import count_threads
 
 
@@ -44,26 +44,9 @@ class AgainstSklearn(Step):
         }
 
     def show(self, screen: Screen) -> None:
-        table = Table(box=None, padding=(0, 3, 0, 0), show_edge=False, header_style="bold")
-        table.add_column("")
-        for column in ("fit", "predict", "both"):
-            table.add_column(column, justify="right")
-        rows = {
-            "lookalike": (self.fit_seconds, self.predict_seconds),
-            f"scikit-learn {self.peer.version}": (self.peer.fit_seconds, self.peer.predict_seconds),
-        }
-        for name, (fit, predict) in rows.items():
-            table.add_row(name, f"{fit:.2f} s", f"{predict:.2f} s", f"{fit + predict:.2f} s")
-        screen.say(table)
+        screen.say(times_table(self.fit_seconds, self.predict_seconds, self.peer))
         screen.say()
-        threads = "1 thread" if self.n_threads == 1 else f"{self.n_threads} threads"
-        names, times = ("lookalike", "scikit-learn"), self.times_faster
-        faster, slower = names if times >= 1 else names[::-1]
-        screen.say(
-            f"{faster} is [bold]{max(times, 1 / times):.1f} times[/] as fast as {slower}. Both "
-            f"measured whole, nothing extrapolated: {self.n_test:,} test images on {threads}; "
-            "scikit-learn by brute force in float64, its fastest dtype."
-        )
+        screen.say(faster_line(self.times_faster, f"{self.n_test:,} test images", self.n_threads))
         screen.say(self._agreement())
 
     def _agreement(self) -> str:
@@ -75,3 +58,30 @@ class AgainstSklearn(Step):
         if n_ties == n:
             return f"{same}all {ties}."
         return f"{same}{ties}, and [bold red]{n - n_ties} are not[/]."
+
+
+def times_table(fit_seconds: float, predict_seconds: float, peer: PeerRun) -> Table:
+    """Lay out our times above those of scikit-learn."""
+    table = Table(box=None, padding=(0, 3, 0, 0), show_edge=False, header_style="bold")
+    table.add_column("")
+    for column in ("fit", "predict", "both"):
+        table.add_column(column, justify="right")
+    rows = {
+        "lookalike": (fit_seconds, predict_seconds),
+        f"scikit-learn {peer.version}": (peer.fit_seconds, peer.predict_seconds),
+    }
+    for name, (fit, predict) in rows.items():
+        table.add_row(name, f"{fit:.2f} s", f"{predict:.2f} s", f"{fit + predict:.2f} s")
+    return table
+
+
+def faster_line(times_faster: float, what: str, n_threads: int) -> str:
+    """Say who is the faster, by how much and at what, in rich's markup."""
+    threads = "1 thread" if n_threads == 1 else f"{n_threads} threads"
+    names = ("lookalike", "scikit-learn")
+    faster, slower = names if times_faster >= 1 else names[::-1]
+    return (
+        f"{faster} is [bold]{max(times_faster, 1 / times_faster):.1f} times[/] as fast as "
+        f"{slower}. Both measured whole, nothing extrapolated: {what} on {threads}; scikit-learn "
+        "by brute force in float64, its fastest dtype."
+    )

@@ -51,7 +51,8 @@ def tour(
     Loads the data, classifies the test images by their 4 nearest training images, and shows
     the accuracy, the confusion matrix and wrong predictions beside the images behind them.
     Then tunes the number of neighbours and their weights on the training images alone, grows
-    these by shifts of one pixel, and shows how many errors that mends and makes.
+    these by shifts of one pixel, and shows how many errors that mends and makes. At last it adds
+    noise to test images and cleans them.
 
     Example: lookalike tour --data mnist --out report --against sklearn
     """

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from lookalike.estimators.classifier import KNeighborsClassifier
     from lookalike.estimators.explanation import Explanation
     from lookalike.evaluation.folds import Folds
+    from lookalike.evaluation.peer_cleaning import BookCleaning
     from lookalike.evaluation.tuning import Tuning
     from lookalike.images.augmentation import Augmentation
     from lookalike.images.dataset import Dataset
@@ -42,10 +43,16 @@ class Tour:
         The scores on these folds; set by "tuning".
     tuned_explanation : Explanation
         Of all test images, by the best of ``tuning``; set by "tuned".
+    tuned_model : KNeighborsClassifier
+        The best of ``tuning``, fitted; set by "tuned".
     augmentation : Augmentation or None
         Set by "shifts", to None if the images can not be shifted.
     no_augmentation : str
         Set by "shifts": why they can not be.
+    no_cleaning : str or None
+        Set by "clean": why images can not be cleaned, if so.
+    book_cleaning : BookCleaning
+        Set by "clean", unless they can not: noisy test images, cleaned as the book does.
     """
 
     data_name: str | None
@@ -59,8 +66,11 @@ class Tour:
     folds: Folds = field(init=False)
     tuning: Tuning = field(init=False)
     tuned_explanation: Explanation = field(init=False)
+    tuned_model: KNeighborsClassifier = field(init=False)
     augmentation: Augmentation | None = field(init=False)
     no_augmentation: str = field(init=False)
+    no_cleaning: str | None = field(init=False)
+    book_cleaning: BookCleaning = field(init=False)
 
 
 class Step(ABC):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from lookalike.cli.tour.against import AgainstSklearn
+from lookalike.cli.tour.against_clean import CleanAgainstSklearn
 from lookalike.cli.tour.augmented import Augmented
 from lookalike.cli.tour.baseline import Baseline
+from lookalike.cli.tour.clean import Clean
 from lookalike.cli.tour.confusion import Confusion
 from lookalike.cli.tour.load import Load
 from lookalike.cli.tour.mistakes import Mistakes
@@ -25,7 +27,8 @@ def choose_steps(*, against_sklearn: bool) -> list[Step]:
         Tuned(),
         OnePixelShifts(),
         Augmented(),
+        Clean(),
     ]
     if against_sklearn:
-        steps.append(AgainstSklearn())
+        steps += [AgainstSklearn(), CleanAgainstSklearn()]
     return steps

@@ -23,13 +23,14 @@ class Tuned(Step):
         same = (baseline.n_neighbors, baseline.weights)
         self.is_baseline = (self.best.n_neighbors, self.best.weights) == same
         if self.is_baseline:
-            tour.tuned_explanation = tour.explanation
+            tour.tuned_model, tour.tuned_explanation = tour.model, tour.explanation
         else:
             model = KNeighborsClassifier(
                 self.best.n_neighbors, weights=self.best.weights, n_jobs=tour.n_jobs
             )
             bar.start("searching neighbours")
             model.fit(tour.data.train.images, tour.data.train.labels)
+            tour.tuned_model = model
             tour.tuned_explanation = model.explain(tour.data.test.images, progress=bar)
         prediction = tour.tuned_explanation.prediction
         self.accuracy = accuracy(labels, prediction)

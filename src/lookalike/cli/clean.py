@@ -1,0 +1,204 @@
+"""``lookalike clean``: noisy images made clean by what clean ones look like."""
+
+from __future__ import annotations
+
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from lookalike.cli.jobs import Debug, Json, job
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from lookalike.cli.cleaning import Cleaned
+    from lookalike.cli.screen import Screen
+
+_TRIED_NOISE = "uniform:100"  # where the images are made noisy here
+_N_DRAWN = 2
+_N_LISTED = 12
+
+
+class Quality(Enum):
+    """How much time cleaning may take."""
+
+    BEST = "best"
+    FAST = "fast"
+
+
+def clean(
+    data: Annotated[
+        str,
+        typer.Argument(
+            metavar="DATA",
+            help="The clean images to learn from: a data set by name (see lookalike data list), a "
+            "folder of images or IDX files, or an .npz file. Its train part is used.",
+        ),
+    ],
+    images: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="IMAGES",
+            help="The noisy images, of the size of those of DATA: image files of 8 bits, or of 16 "
+            "in grey, .npy and .npz files, and folders of them. Without any, a few test images of "
+            "DATA are made noisy and cleaned.",
+            show_default=False,
+        ),
+    ] = None,
+    noise: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NOISE",
+            help="What spoils the images: uniform:100 (0 to 99 added), uniform:LOW,HIGH, "
+            "gaussian:50, saltpepper:0.2, or several joined by +.",
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            file_okay=False,
+            help="Write NAME-clean.png and NAME-before-after.png of each image, and report.json, "
+            "into this folder.",
+        ),
+    ] = None,
+    add_noise: Annotated[
+        bool,
+        typer.Option(
+            "--add-noise",
+            help="The images are clean: make them noisy first, and tell how near to them the "
+            "cleaned ones come.",
+        ),
+    ] = False,
+    quality: Annotated[
+        Quality, typer.Option(help="best, or fast: a little worse, several times as quick.")
+    ] = Quality.BEST,
+    n_train: Annotated[
+        int | None,
+        typer.Option("--train", metavar="N", min=1, help="Learn from N of the train images only."),
+    ] = None,
+    seed: Annotated[
+        int, typer.Option(metavar="N", min=0, help="Of all that is drawn by chance.")
+    ] = 0,
+    n_jobs: Annotated[
+        int | None,
+        typer.Option(
+            "--threads", "--n-jobs", metavar="N", help="Threads; all CPUs if not given or -1."
+        ),
+    ] = None,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Clean noisy images by what the clean ones of a data set look like.
+
+    What the noise does is learnt by adding it to the train images of DATA; so it should be the
+    noise that the images have.
+
+    Example: lookalike clean mnist noisy/ --noise uniform:100 --out cleaned
+
+    Or, to try it: lookalike clean mnist --noise gaussian:50+saltpepper:0.1
+    """
+    add_noise = add_noise or not images
+    if noise is None and not add_noise:
+        raise typer.BadParameter(
+            f"say which noise the images have, as in --noise {_TRIED_NOISE}; or give --add-noise "
+            "if they are clean",
+            param_hint="'--noise'",
+        )
+    if out is None and not add_noise:
+        raise typer.BadParameter("name a folder for the cleaned images", param_hint="'--out'")
+    with job(debug):
+        import contextlib
+        import json
+
+        from lookalike.cli.outfolder import filled_at_the_end
+        from lookalike.cli.screen import Screen
+
+        screen = Screen(as_json=as_json)
+        with (
+            contextlib.nullcontext() if out is None else filled_at_the_end(out) as folder,
+            screen.bar(time_left=True) as bar,
+        ):
+            bar.start("importing libraries")
+            from lookalike.cli.cleaning import Cleaning
+
+            cleaning = Cleaning(
+                data=data,
+                paths=images or [],
+                noise_text=noise or _TRIED_NOISE,
+                add_noise=add_noise,
+                out=out,
+                quality=quality.value,
+                n_train=n_train,
+                seed=seed,
+                n_jobs=n_jobs,
+            )
+            cleaned = cleaning.run(bar, watched=screen.is_watched)
+            report = cleaned.report()
+            if folder is not None:
+                bar.start("writing images")
+                cleaned.save(folder, progress=bar)
+                (folder / "report.json").write_text(json.dumps(report, indent=2) + "\n")
+        screen.result(report)
+        if not as_json:
+            _show(cleaned, report, screen)
+            if out is not None:
+                from rich.text import Text
+
+                n_files = len(cleaned.files()) + 1
+                screen.out.print()
+                screen.out.print(Text(f"Wrote {n_files:,} files into {out}"), soft_wrap=True)
+
+
+def _show(cleaned: Cleaned, report: dict[str, Any], screen: Screen) -> None:
+    from rich.markup import escape
+    from rich.text import Text
+
+    from lookalike.cli.drawing import draw_line
+
+    n_images = len(cleaned.names)
+    screen.say(
+        f"[bold]{escape(report['data'])}[/]: {report['quality']} denoiser of "
+        f"{escape(report['noise'])}, fitted on {report['n_train']:,} images in "
+        f"{report['fit_seconds']:.2f} s; {n_images:,} image{'s' * (n_images > 1)} cleaned in "
+        f"{report['clean_seconds']:.2f} s"
+    )
+    columns = cleaned.columns()
+    for i in range(min(_N_DRAWN, n_images)):
+        shades = [column.of(i).shades()[0] for column in columns]
+        captions = [Text(column.title, style="bold") for column in columns]
+        captions[0] += Text(f"\n{cleaned.names[i]}", style="dim")
+        screen.say()
+        screen.say(draw_line(shades, captions, screen.out, brightest=255))
+    if cleaned.before is not None:
+        screen.say()
+        screen.say(_table(report))
+        hidden = n_images - _N_LISTED
+        more = f"… and {hidden:,} more; --json lists all. " if hidden > 0 else ""
+        screen.say(f"{more}Compared with the images before they were made noisy.", style="dim")
+
+
+def _table(report: dict[str, Any]) -> Table:
+    from rich.table import Table
+    from rich.text import Text
+
+    measures = {"psnr": ("dB", ".2f"), "ssim": ("SSIM", ".4f")}
+    table = Table(box=None, padding=(0, 3, 0, 0), show_edge=False, header_style="bold")
+    table.add_column("")
+    for title, _ in measures.values():
+        for when in ("noisy", "cleaned"):
+            table.add_column(f"{when}, {title}", justify="right")
+
+    def cells(entry: dict[str, Any]) -> list[str]:
+        return [
+            f"{entry[f'{when}_{name}']:{digits}}"
+            for name, (_, digits) in measures.items()
+            for when in ("noisy", "cleaned")
+        ]
+
+    for entry in report["images"][:_N_LISTED]:
+        table.add_row(Text(entry["name"]), *cells(entry))
+    table.add_row(Text(f"mean of {len(report['images']):,}"), *cells(report["mean"]), style="bold")
+    return table

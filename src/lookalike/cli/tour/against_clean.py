@@ -1,0 +1,68 @@
+"""The book's way to clean images by scikit-learn, measured beside ours."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.text import Text
+
+from lookalike.cli.screen import Bar, Screen
+from lookalike.cli.tour.against import faster_line, times_table
+from lookalike.cli.tour.step import Step, Tour
+from lookalike.evaluation.peer_cleaning import clean_by_sklearn, find_cleaning_differences
+from lookalike.search.threads import count_threads
+
+
+class CleanAgainstSklearn(Step):
+    """Clean the same images with scikit-learn's classifier, and compare times and images."""
+
+    name = "clean_against_sklearn"
+    title = "Cleaning as the book does beside scikit-learn"
+
+    def run(self, tour: Tour, bar: Bar) -> None:
+        self.skipped = tour.no_cleaning
+        if self.skipped is not None:
+            return
+        self.book = tour.book_cleaning
+        self.n_threads = count_threads(tour.n_jobs)
+        bar.start("scikit-learn does the same")
+        self.peer = clean_by_sklearn(self.book, n_threads=self.n_threads)
+        self.differences = find_cleaning_differences(self.book, self.peer)
+        self.peer_seconds = self.peer.fit_seconds + self.peer.predict_seconds
+        self.times_faster = self.peer_seconds / self.book.seconds
+
+    def report(self) -> dict[str, Any]:
+        if self.skipped is not None:
+            return {"skipped": self.skipped}
+        return {
+            "sklearn": self.peer.version,
+            "measured": "whole",
+            "dtype": "float64",
+            "algorithm": "brute",
+            "fit_seconds": round(self.peer.fit_seconds, 4),
+            "predict_seconds": round(self.peer.predict_seconds, 4),
+            "times_faster": round(self.times_faster, 2),
+            "n_different": self.differences.n,
+            "n_different_at_ties": self.differences.n_ties,
+        }
+
+    def show(self, screen: Screen) -> None:
+        if self.skipped is not None:
+            screen.say(Text(f"Skipped: {self.skipped}."))
+            return
+        book, n = self.book, len(self.book.cleaned)
+        screen.say(times_table(book.fit_seconds, book.predict_seconds, self.peer))
+        screen.say()
+        what = (
+            f"{n:,} images cleaned by {len(book.clean):,}, one output for each of "
+            f"{book.clean[0].size:,} values"
+        )
+        screen.say(faster_line(self.times_faster, what, self.n_threads))
+        different, ties = self.differences.n, self.differences.n_ties
+        if different == 0:
+            screen.say(f"All {n:,} cleaned images are equal.")
+        else:
+            screen.say(
+                f"{n - different:,} of {n:,} cleaned images are equal; of the {different} others "
+                f"{ties} have training images at exactly the same distance."
+            )
