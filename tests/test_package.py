@@ -16,7 +16,17 @@ from lookalike import _core
 PACKAGE = Path(lookalike.__file__).parent
 
 # From the data's entrance to the user's doors; a room imports only from those before it.
-ROOMS = ["images", "search", "matching", "estimators", "evaluation", "models", "cli", "web"]
+ROOMS = [
+    "images",
+    "search",
+    "matching",
+    "cleaning",
+    "estimators",
+    "evaluation",
+    "models",
+    "cli",
+    "web",
+]
 
 
 def test_version_is_the_distribution_s() -> None:

@@ -25,22 +25,32 @@ using MutableStack = nb::ndarray<T, nb::ndim<Dimensions>, nb::c_contig, nb::devi
 
 void blend_into(const Stack<std::uint16_t, 3>& noisy, const Stack<std::uint8_t, 2>& rows, const Stack<std::int64_t, 2>& neighbours,
                 const Stack<std::uint16_t, 2>& costs, const Stack<float, 2>& moments, const Stack<float, 2>& evidences,
-                const Stack<std::uint32_t, 1>& weights, int shift, const Stack<std::uint16_t, 1>& profile, const MutableStack<float, 3>& estimate,
-                const MutableStack<float, 3>& spread, const std::optional<Stack<std::uint8_t, 3>>& truth,
+                const Stack<std::uint32_t, 2>& weights, int shift, const Stack<std::uint16_t, 1>& profile, const MutableStack<float, 4>& estimate,
+                const MutableStack<float, 4>& spread, const std::optional<Stack<std::uint8_t, 3>>& truth,
                 const std::optional<MutableStack<std::int64_t, 2>>& joint, const std::string& cpu, int n_threads) {
-    require(profile.shape(0) % 2 == 1 && profile.shape(0) <= 2 * kMostWindow + 1, "a window has 1, 3, 5, 7 or 9 weights a side");
+    require(profile.shape(0) % 2 == 1 && profile.shape(0) <= 2 * kMostWindow + 1, "a window has 1, 3, 5 or 7 weights a side");
     const int window = static_cast<int>(profile.shape(0)) / 2;
     const Blending b{static_cast<int>(noisy.shape(1)), static_cast<int>(noisy.shape(2)), static_cast<int>(neighbours.shape(1)),
-                     shift, window, profile.data(), costs.data(), moments.data(), evidences.data(), weights.data()};
+                     shift, window, profile.data(), costs.data(), moments.data(), evidences.data(), static_cast<int>(weights.shape(0)), weights.data(),
+                     static_cast<std::int64_t>(noisy.size())};
     const std::size_t n = noisy.shape(0), n_values = costs.shape(0);
     const auto same = [&](const auto& stack) {
         return stack.shape(0) == n && stack.shape(1) == noisy.shape(1) && stack.shape(2) == noisy.shape(2);
     };
     const auto table = [&](const auto& t) { return t.shape(0) == n_values && t.shape(1) == kClean; };
-    require(same(estimate) && same(spread) && (!truth || same(*truth)), "stacks must be of one shape");
+    const auto read = [&](const auto& stack) {
+        return stack.shape(0) == weights.shape(0) && stack.shape(1) == n && stack.shape(2) == noisy.shape(1) &&
+               stack.shape(3) == noisy.shape(2);
+    };
+    require(read(estimate) && read(spread) && (!truth || same(*truth)), "stacks must be of one shape, a reading each");
     require(table(costs) && table(moments) && table(evidences), "tables must be n_values x 256");
-    require(weights.shape(0) == kMostCost + 1 && weights.data()[0] == kVote && weights.data()[kMostCost] == 0, "weights must be 641, the first one 2**20, the last one 0");
-    require(std::all_of(weights.data(), weights.data() + kMostCost, [](std::uint32_t w) { return w <= kVote; }) && b.k <= 2047 / ((2 * shift + 1) * (2 * shift + 1)), "votes leave 31 bits");
+    require(weights.shape(0) >= 1 && weights.shape(1) == kMostCost + 1, "weights must be readings x 1281");
+    for (int r = 0; r < b.n_readings; ++r) {
+        const std::uint32_t* const own = weights.data() + r * (kMostCost + 1);
+        require(own[0] == kVote && own[kMostCost] == 0, "the first weight must be 2**20, the last one 0");
+        require(std::all_of(own, own + kMostCost, [](std::uint32_t w) { return w <= kVote; }), "no weight above the first");
+    }
+    require(b.k <= 2047 / ((2 * shift + 1) * (2 * shift + 1)), "votes leave 31 bits");
     require(truth.has_value() == joint.has_value(), "truth and joint go together");
     require(!joint || (joint->shape(0) == kClean && joint->shape(1) == kClean), "joint must be 256 x 256");
     require(shift >= 0 && n_threads >= 1 && b.k >= 1, "radii at least 0, k and n_threads at least 1");

@@ -27,8 +27,10 @@ struct Workspace {
         sums.resize(candidates * ring * padded);
         totals.resize(candidates * padded);
         least.resize(padded);
+        above.resize(padded);
+        starts.resize(padded);
         zeros.assign(padded, 0);
-        votes.resize(static_cast<std::size_t>(b.width * kClean));
+        votes.resize(static_cast<std::size_t>(b.n_readings * b.width * kClean));
     }
 
     BlendingScratch take(const Blending& b, const std::uint8_t* rows, const std::int64_t* neighbours) {
@@ -39,7 +41,7 @@ struct Workspace {
                 std::memcpy(frame + (y + b.shift) * frame_width + b.shift, rows + neighbours[j] * pixels + y * b.width,
                             static_cast<std::size_t>(b.width));
         find_columns(b);
-        return {padded_width, begins.data(), ends.data(), costs.data(), sums.data(), totals.data(), least.data(), zeros.data(), votes.data()};
+        return {padded_width, begins.data(), ends.data(), costs.data(), sums.data(), totals.data(), least.data(), above.data(), zeros.data(), starts.data(), votes.data()};
     }
 
     void find_columns(const Blending& b) {
@@ -63,8 +65,8 @@ struct Workspace {
     std::vector<int> begins, ends;
     Aligned<std::uint8_t> inked;
     Aligned<std::uint8_t> frames;
-    Aligned<std::uint16_t> costs, sums, totals, least, zeros;
-    Aligned<std::uint32_t> votes;
+    Aligned<std::uint16_t> costs, sums, totals, least, above, zeros;
+    Aligned<std::uint32_t> starts, votes;
 };
 
 }  // namespace
@@ -82,7 +84,10 @@ void blend_neighbours(const Kernels& kernels, const Blending& b, const std::uint
             const BlendingScratch scratch = work.take(b, rows, neighbours + i * b.k);
             kernels.blend(b, noisy + i * pixels, work.frames.data(), scratch, estimate + i * pixels, spread + i * pixels,
                           truth ? truth + i * pixels : nullptr, own.data());
-            for (std::int64_t p = i * pixels; p < (i + 1) * pixels; ++p) spread[p] = std::sqrt(spread[p]);
+            for (int r = 0; r < b.n_readings; ++r) {
+                float* const own = spread + r * b.reading_stride + i * pixels;
+                for (std::int64_t p = 0; p < pixels; ++p) own[p] = std::sqrt(own[p]);
+            }
         }
         const std::lock_guard<std::mutex> lock(adding);
         for (std::size_t i = 0; i < own.size(); ++i) joint[i] += own[i];

@@ -8,7 +8,7 @@
 // so that a pixel's own noise has no say in whom it listens to; the estimate is then
 //     sum of w M[v(p)][y(p - s)] / sum of w Z[v(p)][y(p - s)]
 // with M and Z the mean and the evidence of v given y. Costs and votes w are whole numbers: sums are exact,
-// and every instruction set finds the same.
+// and every instruction set finds the same. The costs can be read several times, sharply and less so.
 #pragma once
 
 #include <cstdint>
@@ -20,9 +20,9 @@ namespace lookalike {
 
 // noisy: (n, height, width), each pixel in 0 … n_values - 1
 // rows: clean images, (height x width) bytes each; neighbours: (n, k), rows of each noisy image
-// estimate, spread: (n, height, width), the spread that of the neighbours' pixels
+// estimate, spread: (n_readings, n, height, width), the spread that of the neighbours' pixels
 // truth: null, or (n, height, width) clean images; then joint: (256, 256), to which the weights of each
-//        pair (a matched pixel, the true one) are added, in units of 1 / kVote
+//        pair (a matched pixel, the true one) in the last reading are added, in units of 1 / kVote
 void blend_neighbours(const Kernels& kernels, const Blending& blending, const std::uint16_t* noisy,
                       const std::uint8_t* rows, const std::int64_t* neighbours, std::int64_t n, int n_threads,
                       float* estimate, float* spread, const std::uint8_t* truth, std::int64_t* joint,

@@ -19,28 +19,30 @@ namespace {
 #define LOOKALIKE_RESTRICT __restrict__
 #endif
 
-// out[x] = the weighted sum of costs[x … x + 2 window]: rows are padded, so that whole blocks are added.
-inline void sum_along(const Blending& b, const std::uint16_t* LOOKALIKE_RESTRICT costs, int width,
-                      std::uint16_t* LOOKALIKE_RESTRICT out) {
+// sums[x] += weight * values[x] for a block. Copied first, values are seen to be none of the sums.
+inline void add_block(std::uint16_t* sums, std::uint16_t weight, const std::uint16_t* values) {
+    std::uint16_t own[kBlendStep];
+    for (int x = 0; x < kBlendStep; ++x) own[x] = values[x];
+    for (int x = 0; x < kBlendStep; ++x) sums[x] = static_cast<std::uint16_t>(sums[x] + weight * own[x]);
+}
+
+// out[x] = the weighted sum of costs[x … x + 2 Window]: rows are padded, so that whole blocks are added.
+template <int Window> void sum_along(const Blending& b, const std::uint16_t* costs, int width, std::uint16_t* out) {
     for (int block = 0; block < width; block += kBlendStep) {
         std::uint16_t sums[kBlendStep] = {};
-        for (int q = 0; q <= 2 * b.window; ++q)
-            for (int x = 0; x < kBlendStep; ++x)
-                sums[x] = static_cast<std::uint16_t>(sums[x] + b.profile[q] * costs[block + x + q]);
+        for (int q = 0; q <= 2 * Window; ++q) add_block(sums, b.profile[q], costs + block + q);
         for (int x = 0; x < kBlendStep; ++x) out[block + x] = sums[x];
     }
 }
 
 // The weighted sum over the rows of a window, without the pixel itself, and the least of it so far.
-inline void sum_down(const Blending& b, const std::uint16_t* const* rows, const std::uint16_t* LOOKALIKE_RESTRICT own,
-                     int width, std::uint16_t* LOOKALIKE_RESTRICT totals, std::uint16_t* LOOKALIKE_RESTRICT least) {
-    const int centre = b.profile[b.window] * b.profile[b.window];
+template <int Window> void sum_down(const Blending& b, const std::uint16_t* const* rows, const std::uint16_t* own, int width,
+                     std::uint16_t* LOOKALIKE_RESTRICT totals, std::uint16_t* LOOKALIKE_RESTRICT least) {
+    const auto less_own = static_cast<std::uint16_t>(-b.profile[Window] * b.profile[Window]);
     for (int block = 0; block < width; block += kBlendStep) {
-        std::uint16_t sums[kBlendStep];
-        for (int x = 0; x < kBlendStep; ++x) sums[x] = static_cast<std::uint16_t>(-centre * own[block + x]);
-        for (int q = 0; q <= 2 * b.window; ++q)
-            for (int x = 0; x < kBlendStep; ++x)
-                sums[x] = static_cast<std::uint16_t>(sums[x] + b.profile[q] * rows[q][block + x]);
+        std::uint16_t sums[kBlendStep] = {};
+        add_block(sums, less_own, own + block);
+        for (int q = 0; q <= 2 * Window; ++q) add_block(sums, b.profile[q], rows[q] + block);
         for (int x = 0; x < kBlendStep; ++x) {
             totals[block + x] = sums[x];
             least[block + x] = sums[x] < least[block + x] ? sums[x] : least[block + x];
@@ -48,21 +50,28 @@ inline void sum_down(const Blending& b, const std::uint16_t* const* rows, const 
     }
 }
 
-// Adds the votes of one candidate for what it holds at columns [begin, end). Without a branch: who has a
-// vote is hard to predict.
-inline void vote(const std::uint16_t* LOOKALIKE_RESTRICT totals, const std::uint16_t* LOOKALIKE_RESTRICT least,
-                 const std::uint8_t* LOOKALIKE_RESTRICT matched, const std::uint32_t* LOOKALIKE_RESTRICT weights, int begin,
-                 int end, std::uint32_t* LOOKALIKE_RESTRICT votes) {
-    for (int x = begin; x < end; ++x) {
-        const int above = totals[x] - least[x];
-        votes[x * kClean + matched[x]] += weights[above < kMostCost ? above : kMostCost];
-    }
+// Costs above the least, all that are too dear alike.
+inline void rise(const std::uint16_t* LOOKALIKE_RESTRICT totals, const std::uint16_t* LOOKALIKE_RESTRICT least, int width,
+                 std::uint16_t* LOOKALIKE_RESTRICT above) {
+    for (int block = 0; block < width; block += kBlendStep)
+        for (int i = 0; i < kBlendStep; ++i) {
+            const std::uint16_t difference = static_cast<std::uint16_t>(totals[block + i] - least[block + i]);
+            above[block + i] = difference < kMostCost ? difference : kMostCost;
+        }
 }
 
-// Looks up what each value costs against a matched one.
-inline void look_up(const std::uint16_t* LOOKALIKE_RESTRICT seen, const std::uint8_t* LOOKALIKE_RESTRICT matched,
+// Adds the votes of one candidate for what it holds at columns [begin, end). Without a branch: who has a
+// vote is hard to predict.
+inline void vote(const std::uint16_t* LOOKALIKE_RESTRICT above, const std::uint8_t* LOOKALIKE_RESTRICT matched,
+                 const std::uint32_t* LOOKALIKE_RESTRICT weights, int begin, int end, std::uint32_t* LOOKALIKE_RESTRICT votes) {
+    votes += begin * kClean;
+    for (int x = begin; x < end; ++x, votes += kClean) votes[matched[x]] += weights[above[x]];
+}
+
+// Looks up what each value costs against a matched one; `rows` holds where the costs of each begin.
+inline void look_up(const std::uint32_t* LOOKALIKE_RESTRICT rows, const std::uint8_t* LOOKALIKE_RESTRICT matched,
                     const std::uint16_t* LOOKALIKE_RESTRICT costs, int begin, int end, std::uint16_t* LOOKALIKE_RESTRICT out) {
-    for (int x = begin; x < end; ++x) out[x] = costs[static_cast<std::size_t>(seen[x]) * kClean + matched[x]];
+    for (int x = begin; x < end; ++x) out[x] = costs[rows[x] + matched[x]];
 }
 
 // The sums over the 256 clean values of a pixel, each over kSumLanes lanes.
@@ -94,58 +103,75 @@ inline void read_votes(const std::uint32_t* votes, const float* moments, const f
 // One image. `frames` holds its k neighbours, each with a border of `shift` zeros. Rows are walked from
 // the top; of each candidate the sums along the window's rows are kept. Where all candidates hold nothing,
 // outside [begins, ends), they cost alike, and are left out.
-void blend_image(const Blending& b, const std::uint16_t* noisy, const std::uint8_t* frames, const BlendingScratch& s,
+template <int Window>
+void blend_with(const Blending& b, const std::uint16_t* noisy, const std::uint8_t* frames, const BlendingScratch& s,
                  float* estimate, float* variances, const std::uint8_t* truth, std::int64_t* joint) {
-    const int width = b.width, padded = s.padded_width, cost_width = padded + 2 * b.window, ring = 2 * b.window + 1;
+    const int width = b.width, padded = s.padded_width, cost_width = padded + 2 * Window, ring = 2 * Window + 1;
     const int side = 2 * b.shift + 1, moves = side * side, n_candidates = b.k * moves;
     const int frame_width = width + 2 * b.shift, frame = frame_width * (b.height + 2 * b.shift);
     const auto begin = [&](int row) { return s.begins[row]; };
     const auto end = [&](int row) { return s.ends[row]; };
     const auto holds = [&](int row) { return row >= 0 && row < b.height && begin(row) < end(row); };
-    for (int row = -b.window; row < b.height; ++row) {
-        const int entering = row + b.window;
+    for (int row = -Window; row < b.height; ++row) {
+        const int entering = row + Window;
         for (int x = 0; x < padded; ++x) s.least[x] = 0xffff;
+        for (int x = 0; x < width && entering < b.height; ++x) s.rows[x] = noisy[entering * width + x] * std::uint32_t{kClean};
         for (int c = 0; c < n_candidates; ++c) {
             std::uint16_t* const sums = s.sums + static_cast<std::int64_t>(c) * ring * padded;
             std::uint16_t* const costs = s.costs + static_cast<std::int64_t>(c) * ring * cost_width;
             if (holds(entering)) {
                 std::uint16_t* const into = costs + entering % ring * cost_width;
                 for (int x = 0; x < cost_width; ++x) into[x] = 0;
-                look_up(noisy + entering * width,
+                look_up(s.rows,
                         frames + c / moves * frame + (entering + c % moves / side) * frame_width + c % moves % side, b.costs,
-                        begin(entering), end(entering), into + b.window);
-                sum_along(b, into, padded, sums + entering % ring * padded);
+                        begin(entering), end(entering), into + Window);
+                sum_along<Window>(b, into, padded, sums + entering % ring * padded);
             }
             if (!holds(row)) continue;
-            const std::uint16_t* rows[2 * kMostWindow + 1];
+            const std::uint16_t* rows[2 * Window + 1];
             for (int q = 0; q < ring; ++q) {
-                const int at = row + q - b.window;
+                const int at = row + q - Window;
                 rows[q] = holds(at) ? sums + at % ring * padded : s.zeros;
             }
-            sum_down(b, rows, costs + row % ring * cost_width + b.window, padded,
+            sum_down<Window>(b, rows, costs + row % ring * cost_width + Window, padded,
                      s.totals + static_cast<std::int64_t>(c) * padded, s.least);
         }
         if (row < 0) continue;
-        for (int x = 0; x < width * kClean; ++x) s.votes[x] = 0;
-        for (int x = 0; x < width; ++x)
-            if (x < begin(row) || x >= end(row)) s.votes[x * kClean] = 1;
-        for (int c = 0; holds(row) && c < n_candidates; ++c)
-            vote(s.totals + static_cast<std::int64_t>(c) * padded, s.least,
-                 frames + c / moves * frame + (row + c % moves / side) * frame_width + c % moves % side, b.weights, begin(row),
-                 end(row), s.votes);
-        for (int x = 0; x < width; ++x) {
-            const std::uint16_t seen = noisy[row * width + x];
-            read_votes(s.votes + x * kClean, b.moments + seen * kClean, b.evidences + seen * kClean,
-                       estimate + row * width + x, variances + row * width + x);
+        const int votes = width * kClean;
+        for (int x = 0; x < b.n_readings * votes; ++x) s.votes[x] = 0;
+        for (int r = 0; r < b.n_readings; ++r)
+            for (int x = 0; x < width; ++x)
+                if (x < begin(row) || x >= end(row)) s.votes[r * votes + x * kClean] = 1;
+        for (int c = 0; holds(row) && c < n_candidates; ++c) {
+            const std::uint8_t* const matched =
+                frames + c / moves * frame + (row + c % moves / side) * frame_width + c % moves % side;
+            rise(s.totals + static_cast<std::int64_t>(c) * padded, s.least, padded, s.above);
+            for (int r = 0; r < b.n_readings; ++r)
+                vote(s.above, matched, b.weights + r * (kMostCost + 1), begin(row), end(row), s.votes + r * votes);
         }
+        for (int r = 0; r < b.n_readings; ++r)
+            for (int x = 0; x < width; ++x) {
+                const std::uint16_t seen = noisy[row * width + x];
+                const std::int64_t at = r * b.reading_stride + row * width + x;
+                read_votes(s.votes + r * votes + x * kClean, b.moments + seen * kClean, b.evidences + seen * kClean,
+                           estimate + at, variances + at);
+            }
         if (!truth) continue;
+        const std::uint32_t* const last = s.votes + (b.n_readings - 1) * votes;
         for (int x = 0; x < width; ++x) {
             std::int64_t total = 0;
-            for (int value = 0; value < kClean; ++value) total += s.votes[x * kClean + value];
+            for (int value = 0; value < kClean; ++value) total += last[x * kClean + value];
             for (int value = 0; value < kClean; ++value)
-                joint[value * kClean + truth[row * width + x]] += std::int64_t{s.votes[x * kClean + value]} * kVote / total;
+                joint[value * kClean + truth[row * width + x]] += std::int64_t{last[x * kClean + value]} * kVote / total;
         }
     }
+}
+
+void blend_image(const Blending& b, const std::uint16_t* noisy, const std::uint8_t* frames, const BlendingScratch& s,
+                 float* estimate, float* variances, const std::uint8_t* truth, std::int64_t* joint) {
+    // Loops over a window of known size are unrolled, and their sums stay in registers.
+    constexpr decltype(&blend_image) of_window[kMostWindow + 1] = {blend_with<0>, blend_with<1>, blend_with<2>, blend_with<3>};
+    of_window[b.window](b, noisy, frames, s, estimate, variances, truth, joint);
 }
 
 }  // namespace

@@ -63,9 +63,9 @@ struct CoarseFilter {
 
 // The blending of whole neighbours (blending.hpp).
 constexpr int kClean = 256;          // values that a clean pixel has
-constexpr int kMostCost = 640;       // what is so much dearer than the cheapest candidate has no vote
+constexpr int kMostCost = 1280;      // what is so much dearer than the cheapest candidate has no vote
 constexpr std::int64_t kVote = 1 << 20;  // that of the cheapest
-constexpr int kMostWindow = 4;
+constexpr int kMostWindow = 3;
 constexpr int kBlendStep = 32;       // rows of costs are padded to a multiple of it
 
 struct Blending {
@@ -75,7 +75,10 @@ struct Blending {
     const std::uint16_t* costs;      // n_values x kClean
     const float* moments;            // n_values x kClean
     const float* evidences;          // n_values x kClean
-    const std::uint32_t* weights;    // kMostCost + 1: the vote at each cost above the cheapest, the last one 0
+    int n_readings;                  // of the same costs, each with weights of its own
+    const std::uint32_t* weights;    // n_readings x (kMostCost + 1): the vote at each cost above the
+                                     // cheapest, the last one 0
+    std::int64_t reading_stride;     // between the estimates of one reading and the next
 };
 
 struct BlendingScratch {
@@ -85,8 +88,10 @@ struct BlendingScratch {
     std::uint16_t* sums;             // the same summed along the window, without the sides
     std::uint16_t* totals;           // of each candidate a row: sums of the window without the pixel itself
     std::uint16_t* least;            // a row: that of the cheapest candidate
+    std::uint16_t* above;            // a row: by how much one is dearer
     const std::uint16_t* zeros;      // a row
-    std::uint32_t* votes;            // width x kClean
+    std::uint32_t* rows;             // a row: where the costs of each value begin
+    std::uint32_t* votes;            // n_readings x width x kClean
 };
 
 // One stage of the anchored regression (regression.hpp).

@@ -73,6 +73,86 @@ def relabelled(
 ) -> Annotated[NDArray[numpy.uint8], dict(shape=(None, None))]:
     """The labels replaced as row j of the table says for column j."""
 
+def blend_neighbours(
+    noisy: Annotated[
+        NDArray[numpy.uint16],
+        dict(shape=(None, None, None), order="C", device="cpu", writable=False),
+    ],
+    rows: Annotated[
+        NDArray[numpy.uint8], dict(shape=(None, None), order="C", device="cpu", writable=False)
+    ],
+    neighbours: Annotated[
+        NDArray[numpy.int64], dict(shape=(None, None), order="C", device="cpu", writable=False)
+    ],
+    *,
+    costs: Annotated[
+        NDArray[numpy.uint16], dict(shape=(None, None), order="C", device="cpu", writable=False)
+    ],
+    moments: Annotated[
+        NDArray[numpy.float32], dict(shape=(None, None), order="C", device="cpu", writable=False)
+    ],
+    evidences: Annotated[
+        NDArray[numpy.float32], dict(shape=(None, None), order="C", device="cpu", writable=False)
+    ],
+    weights: Annotated[
+        NDArray[numpy.uint32], dict(shape=(None,), order="C", device="cpu", writable=False)
+    ],
+    shift: int,
+    profile: Annotated[
+        NDArray[numpy.uint16], dict(shape=(None,), order="C", device="cpu", writable=False)
+    ],
+    estimate: Annotated[
+        NDArray[numpy.float32], dict(shape=(None, None, None), order="C", device="cpu")
+    ],
+    spread: Annotated[
+        NDArray[numpy.float32], dict(shape=(None, None, None), order="C", device="cpu")
+    ],
+    truth: Annotated[
+        NDArray[numpy.uint8],
+        dict(shape=(None, None, None), order="C", device="cpu", writable=False),
+    ]
+    | None = None,
+    joint: Annotated[NDArray[numpy.int64], dict(shape=(None, None), order="C", device="cpu")]
+    | None = None,
+    cpu: str,
+    n_threads: int = 1,
+) -> None:
+    """
+    Estimate noisy images from whole clean neighbours; see src/core/blending.hpp.
+    """
+
+def regress_images(
+    channels: Annotated[
+        NDArray[numpy.float32],
+        dict(shape=(None, None, None, None), order="C", device="cpu", writable=False),
+    ],
+    *,
+    anchors: Annotated[
+        NDArray[numpy.float32], dict(shape=(None, None), order="C", device="cpu", writable=False)
+    ],
+    norms: Annotated[
+        NDArray[numpy.float32], dict(shape=(None,), order="C", device="cpu", writable=False)
+    ],
+    weights: Annotated[
+        NDArray[numpy.float32],
+        dict(shape=(None, None, None, None), order="C", device="cpu", writable=False),
+    ],
+    biases: Annotated[
+        NDArray[numpy.float32], dict(shape=(None, None), order="C", device="cpu", writable=False)
+    ],
+    radius: int,
+    key_radius: int,
+    blend: int,
+    out: Annotated[
+        NDArray[numpy.float32], dict(shape=(None, None, None, None), order="C", device="cpu")
+    ],
+    cpu: str,
+    n_threads: int = 1,
+) -> None:
+    """
+    Predict pixels by the regression of the nearest anchor; see src/core/regression.hpp.
+    """
+
 class Projection:
     """How an index bounds distances; see src/core/bounds.hpp."""
 

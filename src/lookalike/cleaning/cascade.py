@@ -1,18 +1,20 @@
 """From noisy to clean in stages, each of which sees what the earlier ones made of the image.
 
-Stage 0 is one regression on what each pixel says by itself; the next ones, anchored regressions, see
-the estimates before them. From the first of them on that is marked so, the stages also see what the
-image's neighbours among the clean training images say. After every stage the estimate is moved into
-the bounds that the noise leaves, and corrected by a table of what such estimates miss on average.
+Stage 0 is one regression on what each pixel says by itself; the next ones, anchored regressions,
+see the estimates before them. From the first of them on that is marked so, the stages also see what
+the image's neighbours among the clean training images say. After every stage the estimate is moved
+into the bounds that the noise leaves, and corrected by a table of what such estimates miss on
+average.
 
-Every stage is fitted on images of its own where there are enough: what earlier stages make of images
-that they were fitted on is better than what they make of new ones.
+Every stage is fitted on images of its own where there are enough: what earlier stages make of
+images that they were fitted on is better than what they make of new ones.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,13 +42,10 @@ PLANS: dict[str, tuple[Plan, ...]] = {
     "best": (
         Plan(1, 1_500_000, 400_000),
         Plan(256, 3_000_000, 500_000),
-        Plan(320, 5_000_000, 700_000, blend=2, neighbours=True),
-        Plan(320, 4_000_000, 700_000, blend=2, neighbours=True),
+        Plan(320, 5_000_000, 700_000, blend=3, neighbours=True),
+        Plan(320, 4_000_000, 700_000, blend=3, neighbours=True),
     ),
 }
-
-HALO = 2 * RADIUS
-"""By how many pixels around it each further stage widens what an estimate depends on, at least."""
 
 _VALUE_BINS = 120
 _ESTIMATE_STEP = 2.0
@@ -110,9 +109,7 @@ class Cascade:
         plan = self.plans[len(self._stages)]
         parts = [self._run(part.noisy, part.own) for part in self._parts(sample)]
         channels = [np.concatenate(each) for each in zip(*(part[0] for part in parts), strict=True)]
-        regression = AnchoredRegression(
-            plan.n_anchors, plan.n_samples, plan.blend, self.n_threads
-        )
+        regression = AnchoredRegression(plan.n_anchors, plan.n_samples, plan.blend, self.n_threads)
         regression.fit(channels, sample.clean, rng, progress)
         rows = self.noise.rows_of(sample.noisy)
         table = PairTable(_ESTIMATE_STEP, max(1.0, len(self.noise.likelihood) / _VALUE_BINS))
@@ -147,10 +144,10 @@ class Cascade:
         return max(1.0, len(self.noise.likelihood) / _DOUBT_BINS)
 
     def _parts(self, sample: Sample) -> Iterator[Sample]:
-        cut = zip(*map(self._cut, (sample.noisy, sample.clean, sample.own)), strict=True)
-        return (Sample(*part) for part in cut)
+        cut = [self._cut(stack) for stack in (sample.noisy, sample.clean, sample.own)]
+        return (Sample(*part) for part in zip(*cut, strict=True))
 
-    def _cut(self, stack: NDArray[np.generic]) -> list[NDArray[np.generic]]:
+    def _cut(self, stack: NDArray[Any]) -> list[NDArray[Any]]:
         return [
             stack[start : start + self.images_at_once]
             for start in range(0, len(stack), self.images_at_once)
@@ -158,8 +155,8 @@ class Cascade:
 
     def _run(
         self, noisy: Floats, own: NDArray[np.int64] | None
-    ) -> tuple[list[Floats], Floats, NDArray[np.generic]]:
-        """Run the stages that are fitted: the next one's channels, the estimate, what to doubt it by."""
+    ) -> tuple[list[Floats], Floats, NDArray[Any]]:
+        """Run what is fitted: the next stage's channels, the estimate, what to doubt it by."""
         rows = self.noise.rows_of(noisy)
         pixel = [self.noise.expected[rows], noisy]
         if self.noise.has_bounds:
@@ -183,4 +180,5 @@ class Cascade:
 
 def _angle(estimate: Floats) -> Floats:
     """Estimates on a scale that is finest near either end, where errors change quickly."""
-    return np.arcsin(np.sqrt(estimate / np.float32(N_LEVELS - 1)))
+    angle: Floats = np.arcsin(np.sqrt(estimate / np.float32(N_LEVELS - 1)))
+    return angle

@@ -1,7 +1,8 @@
 """What a matched pixel says of the true one: the confusion table, and the tables made of it.
 
-A clean neighbour never is the true image. K[x', x] is the probability that the true level is x where
-a matched neighbour holds x'; it is learned from the matches themselves. With the noise's p(v | x),
+A clean neighbour never is the true image. K[x', x] is the probability that the true level is x
+where a matched neighbour holds x'; it is learned from the matches themselves. With p(v | x) of the
+noise,
 
     Z[v, x'] = sum over x of K[x', x] p(v | x)        how well x' explains a noisy value
     M[v, x'] = sum over x of x K[x', x] p(v | x)      and the level it then speaks for
@@ -21,11 +22,15 @@ from lookalike.cleaning.noise_table import NoiseTable, Table
 
 COST_STEPS = 64
 """Of one nat; those of src/core/blending.hpp, as the next two."""
-MOST_COST = 640
+MOST_COST = 1280
 VOTE = 2**20
 
-VOTES = np.rint(VOTE * np.exp(-np.arange(MOST_COST + 1) / COST_STEPS)).astype(np.uint32)
-VOTES[-1] = 0
+SHARPNESS = (2.2, 1.0)
+"""How sharply matches are told apart, by each reading of their costs: nats that a nat of cost
+counts next to the pixel. Chosen on training images, as the profile."""
+
+PROFILE = np.array([1, 3, 3, 3, 1], dtype=np.uint16)
+"""What the offsets of a window count along either direction: those next to the pixel most."""
 
 _LEAST = 1e-9
 
@@ -39,19 +44,22 @@ class MatchTables:
     evidences: NDArray[np.float32]
 
 
-def match_tables(
-    noise: NoiseTable, confusion: Table, sharpness: float, profile: NDArray[np.uint16]
-) -> MatchTables:
-    """Return the tables for a window; costs are clipped so that 16 bits hold their weighted sum.
+def vote_weights() -> NDArray[np.uint32]:
+    """What a candidate counts at each cost above the cheapest, a row each reading."""
+    nats = np.arange(MOST_COST + 1) / (COST_STEPS * SHARPNESS[0])
+    weights = np.rint(VOTE * np.exp(-np.outer(SHARPNESS, nats)))
+    weights[:, -1] = 0
+    return np.asarray(weights, dtype=np.uint32)
 
-    Next to the pixel, where the profile is highest, a nat of cost counts ``sharpness`` nats.
-    """
+
+def match_tables(noise: NoiseTable, confusion: Table) -> MatchTables:
+    """Return the tables; costs are clipped so that 16 bits hold their weighted sum."""
     evidence = noise.likelihood @ confusion.T
     moment = (noise.likelihood * np.arange(N_LEVELS)) @ confusion.T
     cost = -np.log(evidence + _LEAST)
     cost -= cost.min(axis=1, keepdims=True)
-    most = (2**16 - 1) // int(profile.sum()) ** 2
-    steps = np.minimum(np.rint(cost * (sharpness * COST_STEPS / int(profile.max()) ** 2)), most)
+    most = (2**16 - 1) // int(PROFILE.sum()) ** 2
+    steps = np.minimum(np.rint(cost * (SHARPNESS[0] * COST_STEPS / int(PROFILE.max()) ** 2)), most)
     return MatchTables(
         steps.astype(np.uint16), moment.astype(np.float32), evidence.astype(np.float32)
     )

@@ -11,17 +11,19 @@ from numpy.typing import NDArray
 
 from lookalike import _core
 from lookalike.cleaning.levels import N_LEVELS, Floats
-from lookalike.cleaning.matches import VOTES, confusion_of, first_confusion, match_tables
+from lookalike.cleaning.matches import (
+    PROFILE,
+    SHARPNESS,
+    confusion_of,
+    first_confusion,
+    match_tables,
+    vote_weights,
+)
 from lookalike.cleaning.noise_table import NoiseTable
 from lookalike.search.cpu import cpu_path
 from lookalike.search.nearest import NearestNeighbors
 
 SHIFT = 1
-PROFILE = np.array([1, 3, 3, 3, 1], dtype=np.uint16)
-"""What the offsets of a window count along either direction: those next to the pixel most."""
-SHARPNESS = 1.8
-"""How sharply matches are told apart. Both were chosen on training images."""
-
 ROUNDS = 2
 LEARNED_FROM = 400
 """Rounds of learning the confusion, and images it is learned from."""
@@ -76,14 +78,12 @@ class WholeNeighbours:
         )
         return found
 
-    def channels(
-        self, rows: NDArray[np.uint16], found: NDArray[np.int64]
-    ) -> tuple[Floats, Floats]:
-        """Estimate and spread of the neighbours, each of shape (n, h, w)."""
-        return self._blend(rows, found)
+    def channels(self, rows: NDArray[np.uint16], found: NDArray[np.int64]) -> list[Floats]:
+        """Estimate and spread by each reading, each of shape (n, h, w)."""
+        return [one for both in zip(*self._blend(rows, found), strict=True) for one in both]
 
     def _take(self, confusion: NDArray[np.float64]) -> None:
-        self._tables = match_tables(self.noise, confusion, SHARPNESS, PROFILE)
+        self._tables = match_tables(self.noise, confusion)
 
     def _blend(
         self,
@@ -92,7 +92,8 @@ class WholeNeighbours:
         truth: NDArray[np.uint8] | None = None,
         joint: NDArray[np.int64] | None = None,
     ) -> tuple[Floats, Floats]:
-        estimate, spread = np.empty(rows.shape, np.float32), np.empty(rows.shape, np.float32)
+        shape = (len(SHARPNESS), *rows.shape)
+        estimate, spread = np.empty(shape, np.float32), np.empty(shape, np.float32)
         tables = self._tables
         _core.blend_neighbours(
             np.ascontiguousarray(rows),
@@ -101,7 +102,7 @@ class WholeNeighbours:
             costs=tables.costs,
             moments=tables.moments,
             evidences=tables.evidences,
-            weights=VOTES,
+            weights=vote_weights(),
             shift=SHIFT,
             profile=PROFILE,
             estimate=estimate,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
@@ -34,7 +36,7 @@ class PairTable:
         self.least_samples = least_samples
         self.to_mean = to_mean
 
-    def fit(self, a: NDArray[np.generic], b: NDArray[np.generic], target: Floats) -> None:
+    def fit(self, a: NDArray[Any], b: NDArray[Any], target: Floats) -> None:
         """Learn from samples of a and b, at least 0, and of the target."""
         i, j = _bins(a, self.step_a), _bins(b, self.step_b)
         self._last = int(i.max()), int(j.max())
@@ -49,16 +51,18 @@ class PairTable:
         mean[0] = (total[0] + pull) / (count[0] + self.least_samples)
         self._mean = mean.astype(np.float32)
 
-    def __call__(self, a: NDArray[np.generic], b: NDArray[np.generic]) -> Floats:
+    def __call__(self, a: NDArray[Any], b: NDArray[Any]) -> Floats:
         """Return the mean of the target at a and b; beyond the bins, that of the last."""
         i, j = _bins(a, self.step_a), _bins(b, self.step_b)
-        return self._mean[np.minimum(i, self._last[0]), np.minimum(j, self._last[1])]
+        mean: Floats = self._mean[np.minimum(i, self._last[0]), np.minimum(j, self._last[1])]
+        return mean
 
 
-def _bins(values: NDArray[np.generic], step: float) -> NDArray[np.intp]:
-    return (values / np.float32(step) + np.float32(0.5)).astype(np.intp)
+def _bins(values: NDArray[Any], step: float) -> NDArray[np.intp]:
+    bins: NDArray[np.intp] = (values / np.float32(step) + np.float32(0.5)).astype(np.intp)
+    return bins
 
 
-def _smooth(cells: NDArray[np.float64]) -> NDArray[np.float64]:
+def _smooth(cells: NDArray[Any]) -> NDArray[np.float64]:
     narrow = gaussian_filter(cells, _NARROW, mode="constant")
     return np.asarray(narrow + _WIDE_SHARE * gaussian_filter(cells, _WIDE, mode="constant"))

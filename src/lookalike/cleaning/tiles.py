@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from lookalike.cleaning.levels import Floats
 
 TILE = 96
 """Pixels of a side."""
@@ -29,13 +31,37 @@ def tile_at(image: NDArray[Any], y: int, x: int, tile: int, halo: int = 0) -> ND
 
 
 def training_tiles(image: NDArray[Any]) -> list[NDArray[Any]]:
-    """Tiles to learn from, of one size whatever the image's; what a last row lacks is taken twice."""
+    """Tiles to learn from, of one size whatever the image's: the last ones overlap others."""
     h, w = image.shape[:2]
     side = TRAINING_TILE
     return [
         tile_at(image, max(0, min(y, h - side)), max(0, min(x, w - side)), side)
         for y, x in corners(h, w, side)
     ]
+
+
+def clean_in_tiles(
+    image: Floats,
+    clean: Callable[[Floats], tuple[Floats, Floats]],
+    halo: int,
+    tiles_at_once: int,
+    progress: Callable[[int], None],
+) -> tuple[Floats, Floats]:
+    """Return what ``clean`` makes of an image (h, w, c), tile by tile.
+
+    ``clean`` takes a stack of tiles to two of their shape; ``progress`` is told of tiles done.
+    """
+    wholes = np.empty(image.shape, np.float32), np.empty(image.shape, np.float32)
+    places = list(corners(image.shape[0], image.shape[1], TILE))
+    for start in range(0, len(places), tiles_at_once):
+        some = places[start : start + tiles_at_once]
+        stacks = clean(np.stack([tile_at(image, y, x, TILE, halo) for y, x in some]))
+        for whole, tiles in zip(wholes, stacks, strict=True):
+            for (y, x), tile in zip(some, tiles, strict=True):
+                place = whole[y : y + TILE, x : x + TILE]
+                place[:] = tile[halo : halo + place.shape[0], halo : halo + place.shape[1]]
+        progress(len(some))
+    return wholes
 
 
 def _mirrored(n: int, at: NDArray[np.intp]) -> NDArray[np.intp]:

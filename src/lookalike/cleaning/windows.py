@@ -56,4 +56,5 @@ def windows(stack: Floats, radius: int, at: Positions, centre: int | None = None
     corner = (image * height + (y + inset)) * width + (x + inset)
     offsets = (np.arange(side)[:, None] * width + np.arange(side)).ravel()
     pixels = stack.reshape(n * height * width, channels)
-    return pixels[corner[:, None] + offsets].reshape(len(corner), offsets.size * channels)
+    seen: Floats = pixels[corner[:, None] + offsets].reshape(len(corner), offsets.size * channels)
+    return seen

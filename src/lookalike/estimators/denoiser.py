@@ -15,8 +15,8 @@ from lookalike.cleaning.cascade import PLANS, Cascade, Sample
 from lookalike.cleaning.layout import Images, as_images
 from lookalike.cleaning.levels import Floats, Levels
 from lookalike.cleaning.neighbours import LEARNED_FROM, WholeNeighbours
-from lookalike.cleaning.noise_table import NoiseTable, prior_of, table_of_noise, table_of_pairs
-from lookalike.cleaning.tiles import TILE, corners, tile_at, training_tiles
+from lookalike.cleaning.noise_table import prior_of, table_of_noise, table_of_pairs
+from lookalike.cleaning.tiles import TILE, clean_in_tiles, corners, training_tiles
 from lookalike.images.noise import Noise, add_noise
 from lookalike.search.threads import count_threads
 
@@ -38,11 +38,11 @@ STEPS = 100
 class KNeighborsDenoiser(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """Clean noisy images by what clean images look like.
 
-    The mean of a noisy image's nearest clean images is a poor estimate of it: somebody else's digit.
-    This estimates each pixel from its image's neighbours, moved a little, each counting as much as
-    it explains what is seen around the pixel; and from anchored regressions [1]_ on windows of the
-    noisy image, of what its pixels say by themselves, and of earlier estimates. Everything is learned
-    from the training images; the noise is taken to spoil each value by itself.
+    The mean of a noisy image's nearest clean images is a poor estimate of it: somebody else's
+    digit. This estimates each pixel from its image's neighbours, moved a little, each counting as
+    much as it explains what is seen around the pixel; and from anchored regressions [1]_ on windows
+    of the noisy image, of what its pixels say by themselves, and of earlier estimates. Everything
+    is learned from the training images; the noise is taken to spoil each value by itself.
 
     Parameters
     ----------
@@ -85,8 +85,9 @@ class KNeighborsDenoiser(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     >>> denoiser = KNeighborsDenoiser(quality="fast", random_state=0)
     >>> denoiser = denoiser.fit(clean=data.train.images, noise=noise)
     >>> noisy = add_noise(data.test.images, noise, 0)
-    >>> cleaned = denoiser.predict(noisy)
-    >>> bool(np.abs(cleaned - data.test.images).mean() < np.abs(noisy - 2.5 - data.test.images).mean())
+    >>> before, after = noisy - 2.5, denoiser.predict(noisy)
+    >>> errors = [np.abs(images - data.test.images).mean() for images in (before, after)]
+    >>> bool(errors[1] < 0.6 * errors[0])
     True
     """
 
@@ -144,7 +145,7 @@ class KNeighborsDenoiser(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         images, spoilt = self._check_pairs(noisy, clean, noise)
         levels = Levels.of(images.arrays)
         rng = np.random.default_rng(check_random_state(self.random_state).randint(2**31))
-        framed = images.frame is not None and np.prod(images.frame) <= FRAME_PIXELS
+        framed = images.frame is not None and int(np.prod(images.frame)) <= FRAME_PIXELS
         truth = _training_stack(images, framed)
         # Values of pairs are cut alike; of a known noise each stage draws its own.
         seen = None if spoilt is None else levels.of_noisy(_training_stack(spoilt, framed))
@@ -178,7 +179,9 @@ class KNeighborsDenoiser(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         cascade = Cascade(
             self.quality, table, neighbours, n_threads, self._images_at_once(truth.shape[1:])
         )
-        shares = _shares(len(truth), [plan.n_pixels // truth[0, ..., 0].size for plan in plans], rng)
+        shares = _shares(
+            len(truth), [plan.n_pixels // truth[0, ..., 0].size for plan in plans], rng
+        )
         total = STEPS * len(shares)
         for at, share in enumerate(shares[:-1]):
 
@@ -201,9 +204,7 @@ class KNeighborsDenoiser(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self._n_channels = images.n_channels
         return self
 
-    def predict(
-        self, X: Any, *, return_std: bool = False, progress: Progress | None = None
-    ) -> Any:
+    def predict(self, X: Any, *, return_std: bool = False, progress: Progress | None = None) -> Any:
         """Return estimates of the clean images.
 
         Parameters
@@ -214,7 +215,7 @@ class KNeighborsDenoiser(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return_std : bool, default=False
             Return the standard deviation of each value as well.
         progress : callable, optional
-            Called as ``progress(done, total)`` with the number of images, or of tiles of large ones.
+            Called as ``progress(done, total)`` with the number of images, or tiles of large ones.
 
         Returns
         -------
@@ -268,29 +269,24 @@ class KNeighborsDenoiser(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     ) -> tuple[list[Floats], list[Floats]]:
         """Clean images of any size tile by tile."""
         halo = self._cascade.reach
-        side = TILE + 2 * halo
-        at_once = self._images_at_once((side, side, images.n_channels))
-        n_tiles = sum(len(list(corners(*image.shape[:2], TILE))) for image in images)
-        estimates = [np.empty(stack.shape, np.float32) for stack in images.arrays]
-        deviations = [np.empty(stack.shape, np.float32) for stack in images.arrays]
+        at_once = self._images_at_once((TILE + 2 * halo, TILE + 2 * halo, images.n_channels))
+        total = sum(len(list(corners(image.shape[0], image.shape[1], TILE))) for image in images)
         done = 0
-        for stack, *into in zip(images.arrays, estimates, deviations, strict=True):
-            for image, estimate, deviation in zip(stack, *into, strict=True):
-                places = list(corners(*image.shape[:2], TILE))
-                for start in range(0, len(places), at_once):
-                    some = places[start : start + at_once]
-                    noisy = np.stack([tile_at(image, y, x, TILE, halo) for y, x in some])
-                    for whole, tiles in zip(
-                        (estimate, deviation), self._cascade.run(self._levels.of_noisy(noisy)), strict=True
-                    ):
-                        for (y, x), tile in zip(some, tiles, strict=True):
-                            place = whole[y : y + TILE, x : x + TILE]
-                            h, w = place.shape[:2]
-                            place[:] = tile[halo : halo + h, halo : halo + w]
-                    done += len(some)
-                    if progress is not None:
-                        progress(done, n_tiles)
-        return estimates, deviations
+
+        def tell(tiles: int) -> None:
+            nonlocal done
+            done += tiles
+            if progress is not None:
+                progress(done, total)
+
+        def clean(image: NDArray[Any]) -> tuple[Floats, Floats]:
+            return clean_in_tiles(
+                self._levels.of_noisy(image), self._cascade.run, halo, at_once, tell
+            )
+
+        cleaned = [[clean(image) for image in stack] for stack in images.arrays]
+        estimates = [np.stack([estimate for estimate, _ in stack]) for stack in cleaned]
+        return estimates, [np.stack([deviation for _, deviation in stack]) for stack in cleaned]
 
     def _images_at_once(self, shape: Sequence[int]) -> int:
         return max(1, int(self.working_memory * 2**20 / (BYTES_PER_PIXEL * np.prod(shape))))
@@ -299,7 +295,9 @@ class KNeighborsDenoiser(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         if self.quality not in PLANS:
             raise ValueError(f"quality={self.quality!r} is none of {', '.join(map(repr, PLANS))}")
         if not isinstance(self.n_neighbors, int | np.integer) or not 1 <= self.n_neighbors <= 200:
-            raise ValueError(f"n_neighbors={self.n_neighbors!r} must be a whole number from 1 to 200")
+            raise ValueError(
+                f"n_neighbors={self.n_neighbors!r} must be a whole number from 1 to 200"
+            )
         if not self.working_memory > 0:
             raise ValueError(f"working_memory={self.working_memory!r} must be positive")
 
@@ -322,8 +320,8 @@ class KNeighborsDenoiser(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         if shapes[0] != shapes[1]:
             shown = [np.shape(noisy), np.shape(clean)] if spoilt.given != "list" else shapes
             raise ValueError(
-                f"noisy images of shape {shown[0]} but clean ones of shape {shown[1]}; give a noisy "
-                "image for each clean one, of its size"
+                f"noisy images of shape {shown[0]} but clean ones of shape {shown[1]}; give a "
+                "noisy image for each clean one, of its size"
             )
         return images, spoilt
 
@@ -334,23 +332,28 @@ class KNeighborsDenoiser(TransformerMixin, BaseEstimator):  # type: ignore[misc]
                 f"{kinds.get(n, 'other')} ones ({n} channel{'s' * (n > 1)})"
                 for n in (images.n_channels, self._n_channels)
             )
-            raise ValueError(f"X holds {given} but fitted were {fitted}; convert the images, or fit anew")
+            raise ValueError(
+                f"X holds {given} but fitted were {fitted}; convert the images, or fit anew"
+            )
         if self._frame is not None and images.frame != self._frame:
             sizes = sorted({"{} by {}".format(*stack.shape[1:3]) for stack in images.arrays})
             raise ValueError(
                 f"X holds images of {', '.join(sizes[:3])} pixels but fitted were images of "
                 f"{self._frame[0]} by {self._frame[1]}; resize them, or fit images of this size"
             )
-        table: NoiseTable = self._cascade.noise
-        slack = 0 if table.has_bounds and self.noise_ is not None else len(table.likelihood) / 10
+        # Noise without bounds may reach further than what was drawn of it.
+        table = self._cascade.noise
+        sure = table.has_bounds and self.noise_ is not None
+        slack = 0.5 + (0 if sure else len(table.likelihood) / 10)
+        ends = np.array([table.first - slack, table.last + slack], np.float32)
+        least, most = self._levels.values(ends)
         for stack in images.arrays:
-            low, high = (float(self._levels.of_noisy(end)) for end in (stack.min(), stack.max()))
-            if low < table.first - slack - 0.5 or high > table.last + slack + 0.5:
-                first, last = (self._levels.values(np.float32(v)) for v in (table.first, table.last))
+            if stack.min() < least or stack.max() > most:
+                low, high = self._levels.values(np.array([table.first, table.last], np.float32))
+                noise = "that of the training pairs" if self.noise_ is None else repr(self.noise_)
                 raise ValueError(
-                    f"X holds values from {stack.min()} to {stack.max()}, but the noise "
-                    f"{'' if self.noise_ is None else repr(self.noise_) + ' '}of the training images makes "
-                    f"values from {first:.4g} to {last:.4g}; is it another noise, or another scale?"
+                    f"X holds values from {stack.min()} to {stack.max()}, but the noise ({noise}) "
+                    f"makes values from {low:.4g} to {high:.4g}; is it another noise, or scale?"
                 )
 
 
