@@ -128,14 +128,18 @@ class Cascade:
         parts = [self._run(part.noisy, part.own) for part in self._parts(sample)]
         estimate = np.concatenate([part[1] for part in parts])
         doubt = np.concatenate([part[2] for part in parts])
-        table.fit(_angle(estimate), doubt, (sample.clean - estimate) ** 2)
+        free = self.noise.freedom(self.noise.rows_of(sample.noisy)) > 0
+        free |= not free.any()
+        table.fit(_angle(estimate[free]), doubt[free], (sample.clean - estimate)[free] ** 2)
         self._variance = table
 
     def run(self, noisy: Floats) -> tuple[Floats, Floats]:
         """Return estimates and their standard deviations, of the shape of noisy, in levels."""
         assert self._variance is not None
         _, estimate, doubt = self._run(noisy, None)
-        return estimate, np.sqrt(self._variance(_angle(estimate), doubt))
+        deviation = np.sqrt(self._variance(_angle(estimate), doubt))
+        # A value that the noise cannot have come far from leaves no more doubt than that.
+        return estimate, np.minimum(deviation, self.noise.freedom(self.noise.rows_of(noisy)) / 2)
 
     @property
     def _doubt_step(self) -> float:

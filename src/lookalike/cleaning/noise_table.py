@@ -78,6 +78,11 @@ class NoiseTable:
         """The row of each noisy value, in levels; values beyond the table take its ends."""
         return (np.clip(np.rint(noisy), self.first, self.last) - self.first).astype(np.uint16)
 
+    def freedom(self, rows: NDArray[np.uint16]) -> Floats:
+        """By how many levels a pixel may differ, as its own value tells."""
+        width: Floats = (self.high - self.low)[rows]
+        return width
+
     def within_bounds(self, estimates: Floats, rows: NDArray[np.uint16]) -> Floats:
         """Return estimates moved to the nearest level that the pixel's own value allows."""
         if not self.has_bounds:

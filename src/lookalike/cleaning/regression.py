@@ -38,6 +38,9 @@ RIDGE = 1.0
 PAPER_SHARE = 0.15
 """How often a pixel with nothing near it is learned from, compared with others."""
 
+LEAST_SAMPLES = 1000
+"""Training patches for each anchor, at least: with fewer of them there are fewer anchors."""
+
 _INTERCEPT = 100.0  # the constant feature: so large that its weight is hardly penalised
 _CHUNK = 16384
 _LANES = 16
@@ -95,7 +98,7 @@ class AnchoredRegression:
                 gram += one
                 moments += other
             common = np.linalg.solve(gram + RIDGE * n * np.eye(n_features), moments)
-            n_anchors = min(self.n_anchors, n // 64)
+            n_anchors = min(self.n_anchors, n // LEAST_SAMPLES)
             if n_anchors <= 1:
                 self._take(np.zeros((1, 0), np.float32), common[None])
                 return
