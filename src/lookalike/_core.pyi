@@ -95,17 +95,17 @@ def blend_neighbours(
         NDArray[numpy.float32], dict(shape=(None, None), order="C", device="cpu", writable=False)
     ],
     weights: Annotated[
-        NDArray[numpy.uint32], dict(shape=(None,), order="C", device="cpu", writable=False)
+        NDArray[numpy.uint32], dict(shape=(None, None), order="C", device="cpu", writable=False)
     ],
     shift: int,
     profile: Annotated[
         NDArray[numpy.uint16], dict(shape=(None,), order="C", device="cpu", writable=False)
     ],
     estimate: Annotated[
-        NDArray[numpy.float32], dict(shape=(None, None, None), order="C", device="cpu")
+        NDArray[numpy.float32], dict(shape=(None, None, None, None), order="C", device="cpu")
     ],
     spread: Annotated[
-        NDArray[numpy.float32], dict(shape=(None, None, None), order="C", device="cpu")
+        NDArray[numpy.float32], dict(shape=(None, None, None, None), order="C", device="cpu")
     ],
     truth: Annotated[
         NDArray[numpy.uint8],

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import gaussian_filter, gaussian_filter1d
 
 from lookalike.cleaning.levels import Floats
 
@@ -17,7 +17,7 @@ _NARROW, _WIDE, _WIDE_SHARE = (1.5, 1.2), 4.0, 0.02
 class PairTable:
     """E[target | a, b], with a and b in bins.
 
-    Cells of few samples are drawn towards 0, or towards the mean over all where ``to_mean``.
+    Cells of few samples are drawn towards 0, or towards the mean at their b where ``to_mean``.
 
     Parameters
     ----------
@@ -45,7 +45,10 @@ class PairTable:
         size = shape[0] * shape[1]
         count = np.bincount(cells, minlength=size).reshape(shape).astype(np.float64)
         total = np.bincount(cells, target.ravel(), size).reshape(shape)
-        pull = self.least_samples * float(total.sum() / count.sum()) if self.to_mean else 0.0
+        pull: Any = 0.0
+        if self.to_mean:
+            at_b, samples = (gaussian_filter1d(cells.sum(axis=0), 1.0) for cells in (total, count))
+            pull = self.least_samples * (at_b + total.sum() / count.sum()) / (samples + 1)
         mean = (_smooth(total) + pull) / (_smooth(count) + self.least_samples)
         # The lowest bin of a is paper, unlike its neighbours.
         mean[0] = (total[0] + pull) / (count[0] + self.least_samples)
