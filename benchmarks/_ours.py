@@ -72,7 +72,7 @@ def level_scores(kind: str, ours: Ours, scorer: Scorer) -> list[dict[str, Any]]:
             "noisy": scorer.fidelity(noisy_test_images(scorer.data, kind, level)),
             "cleaned": scorer.fidelity(ours.readings[BEST].answer[level]),
             "fitted there": scorer.fidelity(ours.fitted_there[level]),
-            "estimated": _estimated_noise(noisy_test_images(scorer.data, kind, level)),
+            "estimated": _estimated_noise(noisy_test_images(scorer.data, kind, level), scorer),
         }
         for level in sorted(LEVELS)
     ]
@@ -91,9 +91,6 @@ def levels_table(scored: list[dict[str, Any]], kind: str) -> str:
     return table([*header, "estimate_noise"], lines)
 
 
-# --- What estimate_noise says of noisy images: to be filled once there is one --------------------
-
-
-def _estimated_noise(noisy: NDArray[Any]) -> str:
-    estimate = getattr(lookalike, "estimate_noise", None)
-    return "–" if estimate is None else str(estimate(noisy))
+def _estimated_noise(noisy: NDArray[Any], scorer: Scorer) -> str:
+    rows = scorer.data.rows[:2000]
+    return str(lookalike.estimate_noise(noisy, scorer.data.as_images(rows)))

@@ -11,8 +11,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import lookalike
-
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 sys.path.insert(0, str(BENCHMARKS))  # where they find one another
 agreement, bars, checks, data, harness = map(
@@ -146,7 +144,6 @@ def test_augmentation_without_faiss(without_peers):
 @pytest.mark.slow
 @pytest.mark.mnist
 @pytest.mark.skipif("LOOKALIKE_DATA" not in os.environ, reason="LOOKALIKE_DATA is not set")
-@pytest.mark.skipif(not hasattr(lookalike, "KNeighborsDenoiser"), reason="no KNeighborsDenoiser")
 def test_denoising_without_the_filters_of_others(tmp_path):
     file = tmp_path / "figures.json"
     report = run(

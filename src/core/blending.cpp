@@ -85,8 +85,8 @@ void blend_neighbours(const Kernels& kernels, const Blending& b, const std::uint
             kernels.blend(b, noisy + i * pixels, work.frames.data(), scratch, estimate + i * pixels, spread + i * pixels,
                           truth ? truth + i * pixels : nullptr, own.data());
             for (int r = 0; r < b.n_readings; ++r) {
-                float* const own = spread + r * b.reading_stride + i * pixels;
-                for (std::int64_t p = 0; p < pixels; ++p) own[p] = std::sqrt(own[p]);
+                float* const variances = spread + r * b.reading_stride + i * pixels;
+                for (std::int64_t p = 0; p < pixels; ++p) variances[p] = std::sqrt(variances[p]);
             }
         }
         const std::lock_guard<std::mutex> lock(adding);

@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from lookalike.cleaning.level import estimate_noise
     from lookalike.estimators.classifier import KNeighborsClassifier
     from lookalike.estimators.denoiser import KNeighborsDenoiser
     from lookalike.estimators.regressor import KNeighborsRegressor
@@ -40,6 +41,7 @@ _HOMES = {
     "Softmax": "lookalike.estimators.weights",
     "UniformNoise": "lookalike.images.noise",
     "add_noise": "lookalike.images.noise",
+    "estimate_noise": "lookalike.cleaning.level",
     "expand": "lookalike.images.expand",
     "load_dataset": "lookalike.images.dataset",
     "shift": "lookalike.images.shift",
@@ -64,6 +66,7 @@ __all__ = [
     "UniformNoise",
     "__version__",
     "add_noise",
+    "estimate_noise",
     "expand",
     "load_dataset",
     "shift",

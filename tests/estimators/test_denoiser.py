@@ -27,7 +27,7 @@ NOISES = {
 
 @pytest.fixture(scope="module")
 def digits():
-    """Small digits in the full range of bytes: 700 to learn from, 200 others of the same writers."""
+    """Small digits in the full range of bytes: 700 to learn from, 200 others alike."""
     images = np.random.default_rng(0).permutation(load_dataset("digits").train.images)
     scaled = np.rint(images * (255 / images.max())).astype(np.uint8)
     return scaled[:700], scaled[700:900]
