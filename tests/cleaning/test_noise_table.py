@@ -39,6 +39,19 @@ def test_salt_and_pepper_leaves_other_values_alone(clean):
     assert found.high[0] == 255
 
 
+@pytest.mark.parametrize("dtype", ["int8", "bool", "uint16", "float64"])
+def test_no_dtype_wraps_around(dtype, clean):
+    few = (clean // 64).astype(dtype)
+    prior = prior_of(few.astype(np.uint8))
+    rng = np.random.default_rng(0)
+    found = table_of_noise(UniformNoise(0, 4), Levels.of([few]), np.dtype(dtype), prior, rng)
+    noisy = add_noise(few, UniformNoise(0, 4), 1)
+    assert found.first == 0
+    assert np.abs(found.expected[found.rows_of(noisy.astype(np.float32))] - few).mean() < 1.5
+    assert found.low[0] == 0
+    assert found.high[0] <= 1
+
+
 def test_wide_gaussian_noise_has_no_bounds_worth_keeping(clean):
     assert not table(GaussianNoise(50), clean).has_bounds
 

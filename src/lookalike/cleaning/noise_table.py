@@ -99,7 +99,11 @@ def table_of_noise(
     noise: Noise, levels: Levels, dtype: np.dtype[Any], prior: Table, rng: np.random.Generator
 ) -> NoiseTable:
     """Count what a noise makes of each level of images of a dtype."""
-    values = levels.values(np.arange(N_LEVELS, dtype=np.float32)).astype(dtype)
+    values = levels.values(np.arange(N_LEVELS, dtype=np.float32))
+    if dtype.kind != "f":  # levels that the dtype does not hold are those of no image
+        dtype = np.dtype(np.uint8) if dtype.kind == "b" else dtype
+        values = np.clip(np.rint(values), np.iinfo(dtype).min, np.iinfo(dtype).max)
+    values = values.astype(dtype)
     drawn = [
         np.rint(levels.of_noisy(add_noise(np.full(DRAWS_PER_LEVEL, value), noise, rng)))
         for value in values

@@ -129,8 +129,8 @@ class Clean(Step):
         screen.say(
             f"A number from 0 to {self.noise.high - 1} is added to each value. The book's k-NN "
             "(KNeighborsClassifier, k = 1, an output a pixel) puts the nearest training image in "
-            f'its place; lookalike (KNeighborsDenoiser, quality="{_QUALITY}") gives each pixel '
-            "neighbours of its own."
+            f'its place; lookalike (KNeighborsDenoiser, quality="{_QUALITY}") estimates each '
+            "pixel from what surrounds it, by what was learned from patches like it."
         )
         screen.say(self._subset(), style="dim")
         columns = self._columns()
