@@ -54,7 +54,7 @@ class KNeighborsDenoiser(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         Seed of the noise that is drawn for training and of the choice of training pixels. With an
         int every fit gives the same denoiser, on any number of threads.
     n_jobs : int, default=None
-        Threads; None means all CPUs.
+        Threads of ``fit`` and of the predictions after it; None means all CPUs.
     working_memory : float, default=256
         MiB that ``predict`` may use beyond images and result. ``fit`` takes up to 2 GiB more, for
         what it learns from.

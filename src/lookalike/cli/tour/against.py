@@ -8,7 +8,7 @@ from rich.table import Table
 
 from lookalike.cli.screen import Bar, Screen
 from lookalike.cli.tour.step import Step, Tour
-from lookalike.evaluation.peer import PeerRun, find_differences, run_sklearn
+from lookalike.evaluation.peer import Differences, PeerRun, find_differences, run_sklearn
 from lookalike.search.threads import count_threads
 
 
@@ -31,17 +31,7 @@ class AgainstSklearn(Step):
         self.times_faster = peer_seconds / (self.fit_seconds + self.predict_seconds)
 
     def report(self) -> dict[str, Any]:
-        return {
-            "sklearn": self.peer.version,
-            "measured": "whole",
-            "dtype": "float64",
-            "algorithm": "brute",
-            "fit_seconds": round(self.peer.fit_seconds, 4),
-            "predict_seconds": round(self.peer.predict_seconds, 4),
-            "times_faster": round(self.times_faster, 2),
-            "n_different": self.differences.n,
-            "n_different_at_ties": self.differences.n_ties,
-        }
+        return peer_report(self.peer, self.times_faster, self.differences)
 
     def show(self, screen: Screen) -> None:
         screen.say(times_table(self.fit_seconds, self.predict_seconds, self.peer))
@@ -58,6 +48,21 @@ class AgainstSklearn(Step):
         if n_ties == n:
             return f"{same}all {ties}."
         return f"{same}{ties}, and [bold red]{n - n_ties} are not[/]."
+
+
+def peer_report(peer: PeerRun, times_faster: float, differences: Differences) -> dict[str, Any]:
+    """Return what scikit-learn took, and how far its predictions are ours."""
+    return {
+        "sklearn": peer.version,
+        "measured": "whole",
+        "dtype": "float64",
+        "algorithm": "brute",
+        "fit_seconds": round(peer.fit_seconds, 4),
+        "predict_seconds": round(peer.predict_seconds, 4),
+        "times_faster": round(times_faster, 2),
+        "n_different": differences.n,
+        "n_different_at_ties": differences.n_ties,
+    }
 
 
 def times_table(fit_seconds: float, predict_seconds: float, peer: PeerRun) -> Table:

@@ -7,7 +7,7 @@ from typing import Any
 from rich.text import Text
 
 from lookalike.cli.screen import Bar, Screen
-from lookalike.cli.tour.against import faster_line, times_table
+from lookalike.cli.tour.against import faster_line, peer_report, times_table
 from lookalike.cli.tour.step import Step, Tour
 from lookalike.evaluation.peer_cleaning import clean_by_sklearn, find_cleaning_differences
 from lookalike.search.threads import count_threads
@@ -34,17 +34,7 @@ class CleanAgainstSklearn(Step):
     def report(self) -> dict[str, Any]:
         if self.skipped is not None:
             return {"skipped": self.skipped}
-        return {
-            "sklearn": self.peer.version,
-            "measured": "whole",
-            "dtype": "float64",
-            "algorithm": "brute",
-            "fit_seconds": round(self.peer.fit_seconds, 4),
-            "predict_seconds": round(self.peer.predict_seconds, 4),
-            "times_faster": round(self.times_faster, 2),
-            "n_different": self.differences.n,
-            "n_different_at_ties": self.differences.n_ties,
-        }
+        return peer_report(self.peer, self.times_faster, self.differences)
 
     def show(self, screen: Screen) -> None:
         if self.skipped is not None:
