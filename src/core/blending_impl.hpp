@@ -76,6 +76,7 @@ inline void look_up(const std::uint32_t* LOOKALIKE_RESTRICT rows, const std::uin
 
 // The sums over the 256 clean values of a pixel, each over kSumLanes lanes.
 constexpr int kSumLanes = 16;
+constexpr float kLeastEvidence = 1e-30f;
 inline float lane_total(float* lanes) {
     for (int half = kSumLanes / 2; half > 0; half /= 2)
         for (int lane = 0; lane < half; ++lane) lanes[lane] += lanes[lane + half];
@@ -96,7 +97,7 @@ inline void read_votes(const std::uint32_t* votes, const float* moments, const f
         }
     const float total = lane_total(weight), mean = lane_total(first) / total, known = lane_total(evidence);
     const float spread = lane_total(second) / total - mean * mean;
-    *estimate = known > 1e-30f * total ? lane_total(moment) / known : mean;
+    *estimate = known > kLeastEvidence * total ? lane_total(moment) / known : mean;
     *variance = spread > 0 ? spread : 0.0f;
 }
 
@@ -137,32 +138,40 @@ void blend_with(const Blending& b, const std::uint16_t* noisy, const std::uint8_
                      s.totals + static_cast<std::int64_t>(c) * padded, s.least);
         }
         if (row < 0) continue;
-        const int votes = width * kClean;
-        for (int x = 0; x < b.n_readings * votes; ++x) s.votes[x] = 0;
+        const int votes = width * kClean, first = holds(row) ? begin(row) : 0, last = holds(row) ? end(row) : 0;
         for (int r = 0; r < b.n_readings; ++r)
-            for (int x = 0; x < width; ++x)
-                if (x < begin(row) || x >= end(row)) s.votes[r * votes + x * kClean] = 1;
+            for (int at = first * kClean; at < last * kClean; ++at) s.votes[r * votes + at] = 0;
         for (int c = 0; holds(row) && c < n_candidates; ++c) {
             const std::uint8_t* const matched =
                 frames + c / moves * frame + (row + c % moves / side) * frame_width + c % moves % side;
             rise(s.totals + static_cast<std::int64_t>(c) * padded, s.least, padded, s.above);
             for (int r = 0; r < b.n_readings; ++r)
-                vote(s.above, matched, b.weights + r * (kMostCost + 1), begin(row), end(row), s.votes + r * votes);
+                vote(s.above, matched, b.weights + r * (kMostCost + 1), first, last, s.votes + r * votes);
         }
         for (int r = 0; r < b.n_readings; ++r)
             for (int x = 0; x < width; ++x) {
-                const std::uint16_t seen = noisy[row * width + x];
                 const std::int64_t at = r * b.reading_stride + row * width + x;
-                read_votes(s.votes + r * votes + x * kClean, b.moments + seen * kClean, b.evidences + seen * kClean,
-                           estimate + at, variances + at);
+                const float* const moments = b.moments + noisy[row * width + x] * kClean;
+                const float* const evidences = b.evidences + noisy[row * width + x] * kClean;
+                if (first <= x && x < last)
+                    read_votes(s.votes + r * votes + x * kClean, moments, evidences, estimate + at, variances + at);
+                else {  // all candidates hold nothing
+                    estimate[at] = evidences[0] > kLeastEvidence ? moments[0] / evidences[0] : 0.0f;
+                    variances[at] = 0;
+                }
             }
         if (!truth) continue;
-        const std::uint32_t* const last = s.votes + (b.n_readings - 1) * votes;
+        const std::uint32_t* const softest = s.votes + (b.n_readings - 1) * votes;
         for (int x = 0; x < width; ++x) {
+            const std::uint8_t true_value = truth[row * width + x];
+            if (x < first || x >= last) {
+                joint[true_value] += kVote;
+                continue;
+            }
             std::int64_t total = 0;
-            for (int value = 0; value < kClean; ++value) total += last[x * kClean + value];
+            for (int value = 0; value < kClean; ++value) total += softest[x * kClean + value];
             for (int value = 0; value < kClean; ++value)
-                joint[value * kClean + truth[row * width + x]] += std::int64_t{last[x * kClean + value]} * kVote / total;
+                joint[value * kClean + true_value] += std::int64_t{softest[x * kClean + value]} * kVote / total;
         }
     }
 }
