@@ -68,14 +68,14 @@ void blend_into(const Stack<std::uint16_t, 3>& noisy, const Stack<std::uint8_t, 
                      estimate.data(), spread.data(), truth ? truth->data() : nullptr, joint ? joint->data() : nullptr, check_signals);
 }
 
-void regress_into(const Stack<float, 4>& channels, const Stack<float, 2>& anchors, const Stack<float, 1>& norms,
+void regress_into(const Stack<float, 4>& channels, const Stack<float, 3>& anchors, const Stack<float, 1>& norms,
                   const Stack<float, 4>& weights, const Stack<float, 2>& biases, int radius, int key_radius, int blend,
                   const MutableStack<float, 4>& out, const std::string& cpu, int n_threads) {
     Regression r{};
     r.height = static_cast<int>(out.shape(1)), r.width = static_cast<int>(out.shape(2));
     r.n_channels = static_cast<int>(channels.shape(3)), r.radius = radius;
     r.n_outputs = static_cast<int>(out.shape(3)), r.key_radius = key_radius;
-    r.n_anchors = static_cast<int>(weights.shape(0)), r.padded_anchors = static_cast<int>(anchors.shape(1));
+    r.n_anchors = static_cast<int>(weights.shape(0)), r.padded_anchors = static_cast<int>(norms.shape(0));
     r.blend = blend, r.row_width = static_cast<int>(weights.shape(3));
     r.anchors = anchors.data(), r.anchor_norms = norms.data(), r.weights = weights.data(), r.biases = biases.data();
     const int side = 2 * radius + 1, key_side = 2 * key_radius + 1;
@@ -84,9 +84,11 @@ void regress_into(const Stack<float, 4>& channels, const Stack<float, 2>& anchor
     require(channels.shape(0) == out.shape(0) && static_cast<int>(channels.shape(1)) == r.height + 2 * radius + 1 &&
                 static_cast<int>(channels.shape(2)) == r.width + 2 * radius && r.n_outputs <= r.n_channels,
             "channels must be (n, height + 2 radius + 1, width + 2 radius, n_channels)");
-    require(static_cast<int>(anchors.shape(0)) == key_side * key_side * r.n_outputs && r.padded_anchors >= r.n_anchors &&
-                r.padded_anchors % kAnchorBlock == 0 && static_cast<int>(norms.shape(0)) == r.padded_anchors,
-            "anchors must be key coordinates x padded anchors");
+    require(static_cast<int>(anchors.shape(0)) * kAnchorBlock == r.padded_anchors && r.padded_anchors - r.n_anchors < kAnchorBlock &&
+                r.n_anchors <= r.padded_anchors && static_cast<int>(anchors.shape(1)) == key_side * key_side * r.n_outputs &&
+                static_cast<int>(anchors.shape(2)) == kAnchorBlock,
+            "anchors must be blocks x key coordinates x 32");
+    require(std::is_sorted(norms.data(), norms.data() + norms.size()) && norms.data()[0] >= 0, "anchors must stand by norm");
     require(static_cast<int>(weights.shape(1)) == r.n_outputs && static_cast<int>(weights.shape(2)) == side &&
                 r.row_width % kRegressionStep == 0 && r.row_width >= side * r.n_channels &&
                 r.row_width <= (r.width + 2 * radius) * r.n_channels + side * r.n_channels,

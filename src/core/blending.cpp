@@ -30,10 +30,10 @@ struct Workspace {
         above.resize(padded);
         starts.resize(padded);
         zeros.assign(padded, 0);
-        votes.resize(static_cast<std::size_t>(b.n_readings * b.width * kClean));
+        votes.resize(static_cast<std::size_t>((b.n_readings + 1) / 2 * b.width * kClean));
     }
 
-    BlendingScratch take(const Blending& b, const std::uint8_t* rows, const std::int64_t* neighbours) {
+    BlendingScratch take(const Blending& b, const std::uint64_t* weights, const std::uint8_t* rows, const std::int64_t* neighbours) {
         const std::int64_t pixels = static_cast<std::int64_t>(b.height) * b.width;
         std::uint8_t* frame = frames.data();
         for (int j = 0; j < b.k; ++j, frame += frame_width * (b.height + 2 * b.shift))
@@ -41,7 +41,7 @@ struct Workspace {
                 std::memcpy(frame + (y + b.shift) * frame_width + b.shift, rows + neighbours[j] * pixels + y * b.width,
                             static_cast<std::size_t>(b.width));
         find_columns(b);
-        return {padded_width, begins.data(), ends.data(), costs.data(), sums.data(), totals.data(), least.data(), above.data(), zeros.data(), starts.data(), votes.data()};
+        return {padded_width, begins.data(), ends.data(), costs.data(), sums.data(), totals.data(), least.data(), above.data(), zeros.data(), starts.data(), votes.data(), weights};
     }
 
     void find_columns(const Blending& b) {
@@ -66,8 +66,19 @@ struct Workspace {
     Aligned<std::uint8_t> inked;
     Aligned<std::uint8_t> frames;
     Aligned<std::uint16_t> costs, sums, totals, least, above, zeros;
-    Aligned<std::uint32_t> starts, votes;
+    Aligned<std::uint32_t> starts;
+    Aligned<std::uint64_t> votes;
 };
+
+// The weights of two readings in a word: their votes are counted together.
+std::vector<std::uint64_t> paired(const Blending& b) {
+    std::vector<std::uint64_t> pairs(static_cast<std::size_t>((b.n_readings + 1) / 2 * (kMostCost + 1)), 0);
+    for (int r = 0; r < b.n_readings; ++r)
+        for (int cost = 0; cost <= kMostCost; ++cost)
+            pairs[static_cast<std::size_t>(r / 2 * (kMostCost + 1) + cost)] |=
+                std::uint64_t{b.weights[r * (kMostCost + 1) + cost]} << 32 * (r % 2);
+    return pairs;
+}
 
 }  // namespace
 
@@ -75,13 +86,14 @@ void blend_neighbours(const Kernels& kernels, const Blending& b, const std::uint
                       const std::int64_t* neighbours, std::int64_t n, int n_threads, float* estimate, float* spread,
                       const std::uint8_t* truth, std::int64_t* joint, const Watch& watch) {
     const std::int64_t pixels = static_cast<std::int64_t>(b.height) * b.width;
+    const std::vector<std::uint64_t> weights = paired(b);
     Job job;
     std::mutex adding;
     run_blocks(job, n_threads, n, [&](const NextBlock& next) {
         Workspace work(b);
         std::vector<std::int64_t> own(truth ? kClean * kClean : 0, 0);
         for (std::int64_t i; (i = next()) >= 0; ++job.done) {
-            const BlendingScratch scratch = work.take(b, rows, neighbours + i * b.k);
+            const BlendingScratch scratch = work.take(b, weights.data(), rows, neighbours + i * b.k);
             kernels.blend(b, noisy + i * pixels, work.frames.data(), scratch, estimate + i * pixels, spread + i * pixels,
                           truth ? truth + i * pixels : nullptr, own.data());
             for (int r = 0; r < b.n_readings; ++r) {

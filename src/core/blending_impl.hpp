@@ -60,10 +60,10 @@ inline void rise(const std::uint16_t* LOOKALIKE_RESTRICT totals, const std::uint
         }
 }
 
-// Adds the votes of one candidate for what it holds at columns [begin, end). Without a branch: who has a
-// vote is hard to predict.
+// Adds the votes of one candidate, by two readings at once, for what it holds at columns [begin, end).
+// Without a branch: who has a vote is hard to predict.
 inline void vote(const std::uint16_t* LOOKALIKE_RESTRICT above, const std::uint8_t* LOOKALIKE_RESTRICT matched,
-                 const std::uint32_t* LOOKALIKE_RESTRICT weights, int begin, int end, std::uint32_t* LOOKALIKE_RESTRICT votes) {
+                 const std::uint64_t* LOOKALIKE_RESTRICT weights, int begin, int end, std::uint64_t* LOOKALIKE_RESTRICT votes) {
     votes += begin * kClean;
     for (int x = begin; x < end; ++x, votes += kClean) votes[matched[x]] += weights[above[x]];
 }
@@ -83,12 +83,15 @@ inline float lane_total(float* lanes) {
     return lanes[0];
 }
 
-inline void read_votes(const std::uint32_t* votes, const float* moments, const float* evidences, float* estimate,
+// The votes of one reading. Those of each fit 31 bits: none carries into another's.
+inline std::int32_t of_reading(std::uint64_t votes, int reading) { return static_cast<std::int32_t>(votes >> 32 * (reading % 2)); }
+
+inline void read_votes(const std::uint64_t* votes, int reading, const float* moments, const float* evidences, float* estimate,
                        float* variance) {
     float weight[kSumLanes] = {}, first[kSumLanes] = {}, second[kSumLanes] = {}, moment[kSumLanes] = {}, evidence[kSumLanes] = {};
     for (int x = 0; x < kClean; x += kSumLanes)
         for (int lane = 0; lane < kSumLanes; ++lane) {
-            const float w = static_cast<float>(static_cast<std::int32_t>(votes[x + lane])), value = static_cast<float>(x + lane);
+            const float w = static_cast<float>(of_reading(votes[x + lane], reading)), value = static_cast<float>(x + lane);
             weight[lane] += w;
             first[lane] += w * value;
             second[lane] += w * value * value;
@@ -108,7 +111,7 @@ template <int Window>
 void blend_with(const Blending& b, const std::uint16_t* noisy, const std::uint8_t* frames, const BlendingScratch& s,
                  float* estimate, float* variances, const std::uint8_t* truth, std::int64_t* joint) {
     const int width = b.width, padded = s.padded_width, cost_width = padded + 2 * Window, ring = 2 * Window + 1;
-    const int side = 2 * b.shift + 1, moves = side * side, n_candidates = b.k * moves;
+    const int side = 2 * b.shift + 1, moves = side * side, n_candidates = b.k * moves, n_pairs = (b.n_readings + 1) / 2;
     const int frame_width = width + 2 * b.shift, frame = frame_width * (b.height + 2 * b.shift);
     const auto begin = [&](int row) { return s.begins[row]; };
     const auto end = [&](int row) { return s.ends[row]; };
@@ -139,14 +142,14 @@ void blend_with(const Blending& b, const std::uint16_t* noisy, const std::uint8_
         }
         if (row < 0) continue;
         const int votes = width * kClean, first = holds(row) ? begin(row) : 0, last = holds(row) ? end(row) : 0;
-        for (int r = 0; r < b.n_readings; ++r)
-            for (int at = first * kClean; at < last * kClean; ++at) s.votes[r * votes + at] = 0;
+        for (int pair = 0; pair < n_pairs; ++pair)
+            for (int at = first * kClean; at < last * kClean; ++at) s.votes[pair * votes + at] = 0;
         for (int c = 0; holds(row) && c < n_candidates; ++c) {
             const std::uint8_t* const matched =
                 frames + c / moves * frame + (row + c % moves / side) * frame_width + c % moves % side;
             rise(s.totals + static_cast<std::int64_t>(c) * padded, s.least, padded, s.above);
-            for (int r = 0; r < b.n_readings; ++r)
-                vote(s.above, matched, b.weights + r * (kMostCost + 1), first, last, s.votes + r * votes);
+            for (int pair = 0; pair < n_pairs; ++pair)
+                vote(s.above, matched, s.weights + pair * (kMostCost + 1), first, last, s.votes + pair * votes);
         }
         for (int r = 0; r < b.n_readings; ++r)
             for (int x = 0; x < width; ++x) {
@@ -154,14 +157,15 @@ void blend_with(const Blending& b, const std::uint16_t* noisy, const std::uint8_
                 const float* const moments = b.moments + noisy[row * width + x] * kClean;
                 const float* const evidences = b.evidences + noisy[row * width + x] * kClean;
                 if (first <= x && x < last)
-                    read_votes(s.votes + r * votes + x * kClean, moments, evidences, estimate + at, variances + at);
+                    read_votes(s.votes + r / 2 * votes + x * kClean, r, moments, evidences, estimate + at, variances + at);
                 else {  // all candidates hold nothing
                     estimate[at] = evidences[0] > kLeastEvidence ? moments[0] / evidences[0] : 0.0f;
                     variances[at] = 0;
                 }
             }
         if (!truth) continue;
-        const std::uint32_t* const softest = s.votes + (b.n_readings - 1) * votes;
+        const int softest = b.n_readings - 1;
+        const std::uint64_t* const softest_votes = s.votes + softest / 2 * votes;
         for (int x = 0; x < width; ++x) {
             const std::uint8_t true_value = truth[row * width + x];
             if (x < first || x >= last) {
@@ -169,9 +173,10 @@ void blend_with(const Blending& b, const std::uint16_t* noisy, const std::uint8_
                 continue;
             }
             std::int64_t total = 0;
-            for (int value = 0; value < kClean; ++value) total += softest[x * kClean + value];
+            for (int value = 0; value < kClean; ++value) total += of_reading(softest_votes[x * kClean + value], softest);
             for (int value = 0; value < kClean; ++value)
-                joint[value * kClean + true_value] += std::int64_t{softest[x * kClean + value]} * kVote / total;
+                joint[value * kClean + true_value] +=
+                    std::int64_t{of_reading(softest_votes[x * kClean + value], softest)} * kVote / total;
         }
     }
 }

@@ -91,7 +91,8 @@ struct BlendingScratch {
     std::uint16_t* above;            // a row: by how much one is dearer
     const std::uint16_t* zeros;      // a row
     std::uint32_t* rows;             // a row: where the costs of each value begin
-    std::uint32_t* votes;            // n_readings x width x kClean
+    std::uint64_t* votes;            // pairs of readings x width x kClean: two votes a word
+    const std::uint64_t* weights;    // pairs of readings x (kMostCost + 1), alike
 };
 
 // One stage of the anchored regression (regression.hpp).
@@ -101,7 +102,7 @@ struct Regression {
     int n_outputs, key_radius;       // the key is a window of the first n_outputs channels
     int n_anchors, padded_anchors;   // padded to a multiple of kAnchorBlock
     int blend;                       // how many of the nearest anchors are averaged
-    const float* anchors;            // key coordinates x padded_anchors
+    const float* anchors;            // blocks x key coordinates x kAnchorBlock, by increasing norm
     const float* anchor_norms;       // padded_anchors: half the squared norm; infinite for padding
     const float* weights;            // n_anchors x n_outputs x window rows x row_width
     const float* biases;             // n_anchors x n_outputs
@@ -109,14 +110,14 @@ struct Regression {
 };
 
 struct RegressionScratch {
-    float* keys;                     // kKeysAtOnce
-    float* scores;                   // kKeysAtOnce x padded_anchors
-    float* least;                    // of each block of anchors
+    float* key;
+    float* scores;                   // kAnchorBlock
+    float* lowest;                   // blend
+    const float *least_norms, *most_norms;  // of each block of anchors
     int* anchors;                    // of each pixel of a row, blend of them
 };
 constexpr int kRegressionStep = 16;  // the widest vector
-constexpr int kAnchorBlock = 64;
-constexpr int kKeysAtOnce = 4;
+constexpr int kAnchorBlock = 32;
 constexpr int kMostBlended = 8;
 
 // Exact distances between two rows of d values; integers are summed exactly, floats in double

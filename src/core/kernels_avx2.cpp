@@ -25,6 +25,11 @@ struct Floats {
     static void store(float* p, Floats v) { _mm256_storeu_ps(p, v.value); }
     static Floats add(Floats a, Floats b) { return {_mm256_add_ps(a.value, b.value)}; }
     static Floats min(Floats a, Floats b) { return {_mm256_min_ps(a.value, b.value)}; }
+    static float least(Floats v) {
+        __m128 half = _mm_min_ps(_mm256_castps256_ps128(v.value), _mm256_extractf128_ps(v.value, 1));
+        half = _mm_min_ps(half, _mm_movehl_ps(half, half));
+        return _mm_cvtss_f32(_mm_min_ss(half, _mm_shuffle_ps(half, half, 1)));
+    }
     static Floats multiply_add(Floats a, Floats b, Floats c) {
         return {_mm256_fmadd_ps(a.value, b.value, c.value)};
     }

@@ -53,6 +53,7 @@ struct Floats {
     static void store(float* p, Floats v) { _mm512_storeu_ps(p, v.value); }
     static Floats add(Floats a, Floats b) { return {_mm512_add_ps(a.value, b.value)}; }
     static Floats min(Floats a, Floats b) { return {_mm512_min_ps(a.value, b.value)}; }
+    static float least(Floats v) { return _mm512_reduce_min_ps(v.value); }
     static Floats multiply_add(Floats a, Floats b, Floats c) {
         return {_mm512_fmadd_ps(a.value, b.value, c.value)};
     }

@@ -1,8 +1,9 @@
 // Anchored neighbourhood regression (A+; Timofte, De Smet, Van Gool 2014): each pixel of an image is
 // predicted from a window around it by the linear regression of the anchor that its key is nearest to.
 //
-// The key is a window of the first channels, those of an earlier estimate. Anchors lie beside each other
-// in memory, coordinate by coordinate, so that one vector holds as many of them as it has lanes.
+// The key is a window of the first channels, those of an earlier estimate. Anchors stand by increasing norm,
+// in blocks, whose anchors lie beside each other in memory, coordinate by coordinate, so that one vector
+// holds as many of them as it has lanes.
 #pragma once
 
 #include <cstdint>

@@ -2,6 +2,8 @@
 // kernels_impl.hpp for why nothing here has a shared name.
 #pragma once
 
+#include <algorithm>
+#include <cmath>
 #include <cstdint>
 
 #include "kernels.hpp"
@@ -10,56 +12,90 @@ namespace lookalike {
 namespace {
 
 constexpr float kNever = 3e38f;
+constexpr float kRounding = 1e-5f;
 
 template <class V> float least_of(const float* values, int n) {
     V least = V::load(values);
     for (int i = V::width; i < n; i += V::width) least = V::min(least, V::load(values + i));
-    float lanes[V::width];
-    V::store(lanes, least);
-    for (int lane = 1; lane < V::width; ++lane) lanes[0] = lanes[lane] < lanes[0] ? lanes[lane] : lanes[0];
-    return lanes[0];
+    return V::least(least);
 }
 
-// scores[a] = |anchor a|^2 / 2 - key . anchor a, half the squared distance but for what the key adds to all.
-// A tile of keys x two vectors of anchors stays in registers.
-template <class V, int Keys>
-void score_anchors(const Regression& r, const float* keys, int key_size, float* scores) {
-    for (int start = 0; start < r.padded_anchors; start += 2 * V::width) {
-        V sums[Keys][2];
-        for (int i = 0; i < Keys; ++i) {
-            sums[i][0] = V::load(r.anchor_norms + start);
-            sums[i][1] = V::load(r.anchor_norms + start + V::width);
-        }
-        const float* anchors = r.anchors + start;
-        for (int k = 0; k < key_size; ++k, anchors += r.padded_anchors) {
-            const V low = V::load(anchors), high = V::load(anchors + V::width);
-            for (int i = 0; i < Keys; ++i) {
-                const V value = V::broadcast(keys[i * key_size + k]);
-                sums[i][0] = V::multiply_add(value, low, sums[i][0]);
-                sums[i][1] = V::multiply_add(value, high, sums[i][1]);
-            }
-        }
-        for (int i = 0; i < Keys; ++i) {
-            V::store(scores + i * r.padded_anchors + start, sums[i][0]);
-            V::store(scores + i * r.padded_anchors + start + V::width, sums[i][1]);
+// scores[a] = |anchor a|^2 / 2 - key . anchor a, half the squared distance but for what the key adds to all,
+// of one block; `key` has the opposite sign. Sums of few vectors are split, so that one need not wait for the
+// other.
+template <class V> void score_block(const float* anchors, const float* norms, const float* key, int key_size, float* scores) {
+    constexpr int n_vectors = kAnchorBlock / V::width, n_chains = n_vectors >= 4 ? 1 : 2;
+    V sums[n_chains][n_vectors];
+    for (int v = 0; v < n_vectors; ++v) {
+        sums[0][v] = V::load(norms + v * V::width);
+        for (int chain = 1; chain < n_chains; ++chain) sums[chain][v] = V::broadcast(0);
+    }
+    const auto add = [&](int k, int chain) {
+        const V value = V::broadcast(key[k]);
+        for (int v = 0; v < n_vectors; ++v)
+            sums[chain][v] = V::multiply_add(value, V::load(anchors + k * kAnchorBlock + v * V::width), sums[chain][v]);
+    };
+    int k = 0;
+    for (; k + n_chains <= key_size; k += n_chains)
+        for (int chain = 0; chain < n_chains; ++chain) add(k + chain, chain);
+    for (; k < key_size; ++k) add(k, 0);
+    for (int v = 0; v < n_vectors; ++v) V::store(scores + v * V::width, V::add(sums[0][v], sums[n_chains - 1][v]));
+}
+
+// The lowest scores so far, lowest first, of equals the first anchor.
+struct Lowest {
+    int size;
+    float* scores;
+    int* anchors;
+
+    void clear() {
+        for (int i = 0; i < size; ++i) scores[i] = kNever, anchors[i] = 0x7fffffff;
+    }
+    float highest() const { return scores[size - 1]; }
+    bool wants(float score, int anchor) const {
+        return score < highest() || (score == highest() && anchor < anchors[size - 1]);
+    }
+    void take(float score, int anchor) {
+        int at = size - 1;
+        for (; at > 0 && (score < scores[at - 1] || (score == scores[at - 1] && anchor < anchors[at - 1])); --at)
+            scores[at] = scores[at - 1], anchors[at] = anchors[at - 1];
+        scores[at] = score, anchors[at] = anchor;
+    }
+    template <class V> void take_block(float* own, int first) {
+        for (;;) {
+            const float least = least_of<V>(own, kAnchorBlock);
+            if (least > highest() || least == kNever) return;
+            int at = 0;
+            while (own[at] != least && at + 1 < kAnchorBlock) ++at;
+            if (!wants(least, first + at)) return;
+            take(least, first + at);
+            own[at] = kNever;
         }
     }
-}
+};
 
-// The anchors of the lowest scores, lowest first, of equals the first.
-template <class V> void take_lowest(const Regression& r, float* scores, float* least, int* found) {
+// The nearest anchors of a key, r.blend of them. Norms alone keep most anchors away, for |a - k| is at least
+// ||a| - |k||: blocks, which stand by norm, are walked outwards from the key's.
+template <class V> void nearest_anchors(const Regression& r, const float* key, int key_size, const RegressionScratch& s, int* found) {
     const int n_blocks = r.padded_anchors / kAnchorBlock;
-    for (int i = 0; i < n_blocks; ++i) least[i] = least_of<V>(scores + i * kAnchorBlock, kAnchorBlock);
-    for (int b = 0; b < r.blend; ++b) {
-        int block = 0;
-        for (int i = 1; i < n_blocks; ++i) block = least[i] < least[block] ? i : block;
-        float* const own = scores + block * kAnchorBlock;
-        int at = 0;
-        while (own[at] != least[block] && at + 1 < kAnchorBlock) ++at;
-        found[b] = block * kAnchorBlock + at;
-        if (b + 1 == r.blend) break;
-        own[at] = kNever;
-        least[block] = least_of<V>(own, kAnchorBlock);
+    float square = 0;
+    for (int i = 0; i < key_size; ++i) square += key[i] * key[i];
+    const float norm = std::sqrt(square);
+    int up = 0;
+    while (up + 1 < n_blocks && s.most_norms[up] < norm) ++up;
+    int down = up - 1;
+    Lowest lowest{r.blend, s.lowest, found};
+    lowest.clear();
+    while (up < n_blocks || down >= 0) {
+        const float above = up < n_blocks ? std::max(0.0f, s.least_norms[up] - norm) : kNever;
+        const float below = down >= 0 ? std::max(0.0f, norm - s.most_norms[down]) : kNever;
+        const float gap = std::min(above, below), reach = norm + gap;
+        // Scores are rounded, by less than a part of what they are made of.
+        if ((gap * gap - square) / 2 - kRounding * reach * reach > lowest.highest()) return;
+        const int block = above <= below ? up++ : down--;
+        score_block<V>(r.anchors + static_cast<std::int64_t>(block) * key_size * kAnchorBlock, r.anchor_norms + block * kAnchorBlock, key,
+                       key_size, s.scores);
+        lowest.take_block<V>(s.scores, block * kAnchorBlock);
     }
 }
 
@@ -93,33 +129,20 @@ inline bool take_key(const Regression& r, const float* window, int row_stride, f
     return holds;
 }
 
-// The nearest anchors of each pixel of a row, r.blend of them. Much of many images is empty, and empty
-// keys have their anchors from the first one.
+// The nearest anchors of each pixel of a row. Much of many images is empty, and empty keys have their anchors
+// from the first one.
 template <class V>
 void find_anchors(const Regression& r, const float* windows, int row_stride, int key_size, const RegressionScratch& s,
                   int* of_empty) {
-    int waiting[kKeysAtOnce], n_waiting = 0;
-    const auto score = [&] {
-        if (n_waiting == kKeysAtOnce) score_anchors<V, kKeysAtOnce>(r, s.keys, key_size, s.scores);
-        else
-            for (int i = 0; i < n_waiting; ++i)
-                score_anchors<V, 1>(r, s.keys + i * key_size, key_size, s.scores + i * r.padded_anchors);
-        for (int i = 0; i < n_waiting; ++i)
-            take_lowest<V>(r, s.scores + i * r.padded_anchors, s.least, s.anchors + waiting[i] * r.blend);
-        n_waiting = 0;
-    };
     for (int x = 0; x < r.width; ++x) {
-        const bool holds = take_key(r, windows + x * r.n_channels, row_stride, s.keys + n_waiting * key_size);
-        if (!holds && of_empty[0] < 0) {
-            score_anchors<V, 1>(r, s.keys + n_waiting * key_size, key_size, s.scores + n_waiting * r.padded_anchors);
-            take_lowest<V>(r, s.scores + n_waiting * r.padded_anchors, s.least, of_empty);
+        int* const found = s.anchors + x * r.blend;
+        if (take_key(r, windows + x * r.n_channels, row_stride, s.key)) {
+            nearest_anchors<V>(r, s.key, key_size, s, found);
+            continue;
         }
-        if (holds) waiting[n_waiting++] = x;
-        else
-            for (int b = 0; b < r.blend; ++b) s.anchors[x * r.blend + b] = of_empty[b];
-        if (n_waiting == kKeysAtOnce) score();
+        if (of_empty[0] < 0) nearest_anchors<V>(r, s.key, key_size, s, of_empty);
+        for (int b = 0; b < r.blend; ++b) found[b] = of_empty[b];
     }
-    score();
 }
 
 template <class V> void regress_image(const Regression& r, const float* channels, const RegressionScratch& s, float* out) {

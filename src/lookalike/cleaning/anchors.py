@@ -1,14 +1,25 @@
-"""Anchors and the regressions near them: k-means of patches, ridges on what others leave over."""
+"""Anchors and the regressions near them: ridges on what the regression for all leaves over.
+
+Each anchor learns from the patches nearest to it, and a patch is near several anchors. So patches
+are sorted into cells first; each cell's products are summed once, and an anchor's are those of the
+cells nearest to it. That takes a third of the time that summing for each anchor by itself takes,
+and the regressions predict as well.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
+from itertools import chain
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.cleaning.levels import Floats
+from lookalike.cleaning.patches import Patches
+
+Run = Callable[..., Iterable[Any]]
+"""``map``, or a pool's."""
 
 SAMPLES_PER_ANCHOR = (3000, 12000)
 ANCHOR_RIDGES = (5.0, 20.0, 100.0, 400.0)
@@ -19,75 +30,12 @@ TRIAL_ANCHORS = 24
 TRIAL_SHARE = 0.1
 """Of the samples, kept back for the trial."""
 
-_CHUNK = 16384
+SAMPLES_PER_CELL = 500
+
 _CENTRE_SAMPLES = 100
 _CENTRE_ROUNDS = 6
-
-
-class Leftovers:
-    """What the regression for all leaves over, near one anchor or another."""
-
-    def __init__(
-        self,
-        keys: Floats,
-        features: Callable[[NDArray[np.intp]], Floats],
-        target: Floats,
-        common: Floats,
-    ) -> None:
-        self.keys = keys
-        self.norms = np.einsum("ij,ij->i", keys, keys)
-        self.features = features
-        self.target = target
-        self.common = common
-
-    def fit(
-        self, anchor: Floats, sizes: Sequence[int], ridges: Sequence[float], usable: Any = None
-    ) -> list[Floats]:
-        """Return the weights near an anchor for each number of samples and each ridge."""
-        apart = self.norms - 2 * (self.keys @ anchor)
-        if usable is not None:
-            apart[~usable] = np.inf
-        most = min(len(apart), sizes[-1])
-        near = np.argpartition(apart, most - 1)[:most]
-        near = near[np.argsort(apart[near], kind="stable")]
-        fitted = []
-        gram: Any = 0
-        moments: Any = 0
-        done = 0
-        for size in sizes:
-            seen = self.features(near[done:size])
-            over = self.target[near[done:size]] - seen @ self.common
-            gram, moments = gram + seen.T @ seen, moments + seen.T @ over
-            done = min(size, most)
-            for ridge in ridges:
-                penalty = np.float32(ridge * done) * np.eye(len(gram), dtype=np.float32)
-                fitted.append(self.common + np.linalg.solve(gram + penalty, moments))
-        return fitted
-
-    def best_choice(
-        self, anchors: Floats, rng: np.random.Generator, run: Callable[..., Any]
-    ) -> tuple[int, float]:
-        """Which number of samples and ridge do best near some anchors, on samples kept back."""
-        held = rng.permutation(len(self.target))[: int(len(self.target) * TRIAL_SHARE)]
-        order = rng.permutation(len(anchors))
-        usable = np.ones(len(self.target), bool)
-        usable[held] = False
-        half_norms = np.einsum("ij,ij->i", anchors, anchors) / 2
-        nearest = (half_norms - self.keys[held] @ anchors.T).argmin(axis=1)
-
-        def errors(anchor: int) -> NDArray[np.float64]:
-            mine = held[nearest == anchor]
-            if not len(mine):
-                return np.zeros(len(SAMPLES_PER_ANCHOR) * len(ANCHOR_RIDGES))
-            seen = self.features(mine)
-            fitted = self.fit(anchors[anchor], SAMPLES_PER_ANCHOR, ANCHOR_RIDGES, usable)
-            return np.array(
-                [((self.target[mine] - seen @ w) ** 2).sum(dtype=np.float64) for w in fitted]
-            )
-
-        total = sum(run(errors, order[:TRIAL_ANCHORS]))
-        choices = [(size, ridge) for size in SAMPLES_PER_ANCHOR for ridge in ANCHOR_RIDGES]
-        return choices[int(np.argmin(total))]
+_CHUNK = 16384
+_CELLS_AT_ONCE = 64
 
 
 def centres(keys: Floats, n_centres: int, rng: np.random.Generator) -> Floats:
@@ -95,15 +43,133 @@ def centres(keys: Floats, n_centres: int, rng: np.random.Generator) -> Floats:
     sample = keys[rng.permutation(len(keys))[: n_centres * _CENTRE_SAMPLES]]
     centres = sample[:n_centres].copy()
     for _ in range(_CENTRE_ROUNDS):
-        norms = np.einsum("ij,ij->i", centres, centres) / 2
-        label = np.concatenate(
-            [
-                (norms - sample[start : start + _CHUNK] @ centres.T).argmin(axis=1)
-                for start in range(0, len(sample), _CHUNK)
-            ]
-        )
+        label = _nearest(sample, centres)
         count = np.bincount(label, minlength=n_centres)
         for j, column in enumerate(sample.T):
             mean = np.bincount(label, column, n_centres) / np.maximum(count, 1)
             centres[:, j] = np.where(count > 0, mean, centres[:, j])
     return centres
+
+
+def best_choice(
+    patches: Patches, common: Floats, anchors: Floats, rng: np.random.Generator, run: Run
+) -> tuple[int, float]:
+    """Which number of samples and ridge do best near some anchors, on samples kept back."""
+    held = rng.permutation(len(patches))[: int(len(patches) * TRIAL_SHARE)]
+    order = rng.permutation(len(anchors))
+    norms = np.einsum("ij,ij->i", patches.keys, patches.keys)
+    norms[held] = np.inf
+    label = _nearest(patches.keys[held], anchors, run)
+
+    def errors(anchor: int) -> NDArray[np.float64]:
+        mine = held[label == anchor]
+        if not len(mine):
+            return np.zeros(len(SAMPLES_PER_ANCHOR) * len(ANCHOR_RIDGES))
+        apart = norms - 2 * (patches.keys @ anchors[anchor])
+        most = min(len(apart) - len(held), SAMPLES_PER_ANCHOR[-1])
+        near = np.argpartition(apart, most - 1)[:most]
+        near = near[np.argsort(apart[near], kind="stable")]
+        gram: Any = 0
+        moments: Any = 0
+        missed = []
+        for begin, end in zip((0, *SAMPLES_PER_ANCHOR), SAMPLES_PER_ANCHOR, strict=False):
+            more = patches.products(near[begin:end])
+            gram, moments = gram + more[0], moments + more[1]
+            for ridge in ANCHOR_RIDGES:
+                weights = _ridge(gram, moments, common, ridge * min(end, most))
+                off = patches.target[mine] - patches.predict(weights, mine)
+                missed.append((off**2).sum(dtype=np.float64))
+        return np.array(missed)
+
+    total = sum(run(errors, order[:TRIAL_ANCHORS]))
+    choices = [(size, ridge) for size in SAMPLES_PER_ANCHOR for ridge in ANCHOR_RIDGES]
+    return choices[int(np.argmin(total))]
+
+
+def fit_near(
+    patches: Patches,
+    common: Floats,
+    anchors: Floats,
+    choice: tuple[int, float],
+    rng: np.random.Generator,
+    run: Run,
+    progress: Callable[[float], None],
+) -> Floats:
+    """Return the weights near each anchor, of shape (anchors, features, outputs)."""
+    size, ridge = choice
+    cells = _cells(patches.keys, anchors, rng, run)
+    count = np.array([len(cell) for cell in cells])
+    takes = _cells_near(
+        anchors, np.stack([patches.keys[cell].mean(axis=0) for cell in cells]), count, size
+    )
+    n_anchors, n_features = len(anchors), patches.n_features
+    grams = np.zeros((n_anchors, n_features, n_features), np.float32)
+    moments = np.zeros((n_anchors, *common.shape), np.float32)
+    for start in range(0, len(cells), _CELLS_AT_ONCE):
+        taken = np.ascontiguousarray(takes[:, start : start + _CELLS_AT_ONCE])
+        summed = run(patches.products, cells[start : start + _CELLS_AT_ONCE])
+        grams_of, moments_of = (np.stack(each) for each in zip(*summed, strict=True))
+        moments += np.tensordot(taken, moments_of, axes=1)
+
+        def add(row: int, taken: Floats = taken, grams_of: Floats = grams_of) -> None:
+            grams[:, row, row:] += taken @ grams_of[:, row, row:]
+
+        for _ in run(add, range(n_features)):
+            pass
+        progress(min(1.0, (start + _CELLS_AT_ONCE) / len(cells)))
+    n_taken = takes @ count
+
+    def solved(at: int) -> Floats:
+        upper = np.triu(grams[at])
+        return _ridge(upper + np.triu(upper, 1).T, moments[at], common, ridge * float(n_taken[at]))
+
+    return np.stack(list(run(solved, range(n_anchors))))
+
+
+def _ridge(gram: Floats, moments: Floats, common: Floats, penalty: float) -> Floats:
+    """Fit what the regression for all leaves over."""
+    penalties = np.float32(penalty) * np.eye(len(gram), dtype=np.float32)
+    beyond = np.linalg.solve(gram + penalties, moments - gram @ common)
+    return np.asarray(common + beyond, np.float32)
+
+
+def _cells(
+    keys: Floats, anchors: Floats, rng: np.random.Generator, run: Run
+) -> list[NDArray[np.intp]]:
+    """Sort patches into cells: of those with the same nearest anchor, around some of them drawn."""
+    order = rng.permutation(len(keys))
+    label = _nearest(keys[order], anchors, run)
+
+    def cut(patches: NDArray[np.intp]) -> list[NDArray[np.intp]]:
+        n_cells = max(1, len(patches) // SAMPLES_PER_CELL)
+        return _grouped(patches, _nearest(keys[patches], keys[patches[:n_cells]]), n_cells)
+
+    cells = chain.from_iterable(run(cut, _grouped(order, label, len(anchors))))
+    return [cell for cell in cells if len(cell)]
+
+
+def _grouped(values: NDArray[np.intp], label: NDArray[np.intp], n: int) -> list[NDArray[np.intp]]:
+    """Return the values of each label, in their order."""
+    ends = np.cumsum(np.bincount(label, minlength=n))
+    return np.split(values[np.argsort(label, kind="stable")], ends[:-1])
+
+
+def _cells_near(anchors: Floats, means: Floats, count: NDArray[np.intp], size: int) -> Floats:
+    """Return 1 for the cells nearest to each anchor that hold ``size`` patches together, else 0."""
+    apart = np.einsum("ij,ij->i", means, means) - 2 * (anchors @ means.T)
+    near = np.argsort(apart, axis=1, kind="stable")
+    before = np.cumsum(count[near], axis=1) - count[near]
+    takes = np.zeros(apart.shape, np.float32)
+    np.put_along_axis(takes, near, np.where(before < size, np.float32(1), np.float32(0)), axis=1)
+    return takes
+
+
+def _nearest(keys: Floats, centres: Floats, run: Run = map) -> NDArray[np.intp]:
+    """Return which centre is nearest to each key."""
+    half_norms = np.einsum("ij,ij->i", centres, centres) / 2
+
+    def of(start: int) -> NDArray[np.intp]:
+        found: NDArray[np.intp] = (half_norms - keys[start : start + _CHUNK] @ centres.T).argmin(1)
+        return found
+
+    return np.concatenate(list(run(of, range(0, len(keys), _CHUNK))))

@@ -19,11 +19,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lookalike.cleaning.ends import Ends
 from lookalike.cleaning.levels import N_LEVELS, Floats
 from lookalike.cleaning.neighbours import WholeNeighbours
 from lookalike.cleaning.noise_table import NoiseTable
 from lookalike.cleaning.pair_table import PairTable
-from lookalike.cleaning.regression import RADIUS, AnchoredRegression
+from lookalike.cleaning.patches import RADIUS
+from lookalike.cleaning.regression import AnchoredRegression
 
 
 @dataclass(frozen=True)
@@ -41,9 +43,9 @@ PLANS: dict[str, tuple[Plan, ...]] = {
     "fast": (Plan(1, 2_000_000, 400_000), Plan(320, 5_000_000, 700_000)),
     "best": (
         Plan(1, 1_500_000, 400_000),
-        Plan(256, 3_000_000, 500_000),
-        Plan(320, 5_000_000, 700_000, blend=3, neighbours=True),
-        Plan(320, 4_000_000, 700_000, blend=3, neighbours=True),
+        Plan(256, 4_000_000, 800_000),
+        Plan(320, 5_000_000, 1_400_000, blend=3, neighbours=True),
+        Plan(320, 5_000_000, 1_400_000, blend=3, neighbours=True),
     ),
 }
 
@@ -93,6 +95,7 @@ class Cascade:
         self.images_at_once = images_at_once
         self._stages: list[tuple[AnchoredRegression, PairTable]] = []
         self._variance: PairTable | None = None
+        self._ends: Ends | None = None
 
     @property
     def reach(self) -> int:
@@ -122,7 +125,7 @@ class Cascade:
         table.fit(estimate, rows, sample.clean - estimate)
         self._stages.append((regression, table))
 
-    def fit_variance(self, sample: Sample) -> None:
+    def fit_doubt(self, sample: Sample) -> None:
         """Learn how far estimates are off, from images that no stage was fitted on."""
         table = PairTable(_ANGLE_STEP, self._doubt_step, least_samples=4, to_mean=True)
         parts = [self._run(part.noisy, part.own) for part in self._parts(sample)]
@@ -132,14 +135,18 @@ class Cascade:
         free |= not free.any()
         table.fit(_angle(estimate[free]), doubt[free], (sample.clean - estimate)[free] ** 2)
         self._variance = table
+        self._ends = Ends(estimate, sample.clean)
 
     def run(self, noisy: Floats) -> tuple[Floats, Floats]:
         """Return estimates and their standard deviations, of the shape of noisy, in levels."""
         assert self._variance is not None
+        assert self._ends is not None
         _, estimate, doubt = self._run(noisy, None)
         deviation = np.sqrt(self._variance(_angle(estimate), doubt))
         # A value that the noise cannot have come far from leaves no more doubt than that.
-        return estimate, np.minimum(deviation, self.noise.freedom(self.noise.rows_of(noisy)) / 2)
+        rows = self.noise.rows_of(noisy)
+        estimate = self.noise.within_bounds(self._ends(estimate), rows)
+        return estimate, np.minimum(deviation, self.noise.freedom(rows) / 2)
 
     @property
     def _doubt_step(self) -> float:

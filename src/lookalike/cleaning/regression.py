@@ -24,13 +24,11 @@ from scipy.ndimage import maximum_filter
 from threadpoolctl import threadpool_limits
 
 from lookalike import _core
-from lookalike.cleaning.anchors import Leftovers, centres
+from lookalike.cleaning.anchors import best_choice, centres, fit_near
 from lookalike.cleaning.levels import Floats
-from lookalike.cleaning.windows import Positions, padded, windows
+from lookalike.cleaning.patches import INTERCEPT, KEY_RADIUS, RADIUS, Patches
+from lookalike.cleaning.windows import Positions, padded
 from lookalike.search.cpu import cpu_path
-
-RADIUS = 3
-KEY_RADIUS = 2
 
 RIDGE = 1.0
 """Penalty of the regression for all, per sample, in squared levels."""
@@ -38,13 +36,15 @@ RIDGE = 1.0
 PAPER_SHARE = 0.15
 """How often a pixel with nothing near it is learned from, compared with others."""
 
+COMMON_SAMPLES = 200_000
+"""How many the regression for all learns from, where it is only what anchors' differ from."""
+
 LEAST_SAMPLES = 1000
 """Training patches for each anchor, at least: with fewer of them there are fewer anchors."""
 
-_INTERCEPT = 100.0  # the constant feature: so large that its weight is hardly penalised
 _CHUNK = 16384
 _LANES = 16
-_ANCHOR_BLOCK = 64
+_ANCHOR_BLOCK = 32
 _NEVER = np.float32(3e38)  # half the squared norm of anchors that pad the last vector
 
 
@@ -76,59 +76,53 @@ class AnchoredRegression:
         progress: Callable[[float], None] = lambda share: None,
     ) -> None:
         """Learn; the key is taken from the first channel, which has the truth's shape."""
-        stack = padded(channels, RADIUS)
-        at = _positions(truth, self.n_samples, rng)
-        target = truth[at].astype(np.float32)
-        n_features = (2 * RADIUS + 1) ** 2 * stack.shape[3] + 1
-
-        def features(part: NDArray[np.intp] | slice) -> Floats:
-            seen = windows(stack, RADIUS, tuple(axis[part] for axis in at))  # type: ignore[arg-type]
-            return np.append(seen, np.full((len(seen), 1), _INTERCEPT, np.float32), axis=1)
-
-        def products(start: int) -> tuple[Floats, Floats]:
-            seen = features(slice(start, start + _CHUNK))
-            return seen.T @ seen, seen.T @ target[start : start + _CHUNK]
-
+        patches = Patches(channels, truth, _positions(truth, self.n_samples, rng))
+        n_anchors = min(self.n_anchors, len(patches) // LEAST_SAMPLES)
         # BLAS rounds differently with the number of its threads; ours share out whole problems.
         with threadpool_limits(1), ThreadPoolExecutor(self.n_threads) as pool:
-            n = len(target)
-            gram = np.zeros((n_features, n_features))
-            moments = np.zeros((n_features, target.shape[1]))
-            for one, other in pool.map(products, range(0, n, _CHUNK)):
-                gram += one
-                moments += other
-            common = np.linalg.solve(gram + RIDGE * n * np.eye(n_features), moments)
-            n_anchors = min(self.n_anchors, n // LEAST_SAMPLES)
+            common = self._fit_common(
+                patches, COMMON_SAMPLES if n_anchors > 1 else len(patches), pool
+            )
             if n_anchors <= 1:
                 self._take(np.zeros((1, 0), np.float32), common[None])
                 return
-            planes = np.ascontiguousarray(stack[..., : truth.shape[3]])
-            keys = windows(planes, KEY_RADIUS, at, centre=RADIUS)
-            anchors = centres(keys, n_anchors, rng)
-            left = Leftovers(keys, features, target, common.astype(np.float32))
-            size, ridge = left.best_choice(anchors, rng, pool.map)
-            weights = np.empty((n_anchors, *common.shape), np.float32)
-            fits = pool.map(lambda anchor: left.fit(anchor, (size,), (ridge,))[0], anchors)
-            for done, one in enumerate(fits):
-                weights[done] = one
-                progress((done + 1) / n_anchors)
+            anchors = centres(patches.keys, n_anchors, rng)
+            choice = best_choice(patches, common, anchors, rng, pool.map)
+            weights = fit_near(patches, common, anchors, choice, rng, pool.map, progress)
         self._take(anchors, weights)
+
+    def _fit_common(self, patches: Patches, n_seen: int, pool: ThreadPoolExecutor) -> Floats:
+        """Fit the regression for all, to some of the patches at least."""
+        every = max(1, len(patches) // n_seen)
+        seen = np.arange(0, len(patches), every)
+        parts = [seen[start : start + _CHUNK] for start in range(0, len(seen), _CHUNK)]
+        n_features = patches.n_features
+        gram = RIDGE * len(seen) * np.eye(n_features)
+        moments = np.zeros((n_features, patches.target.shape[1]))
+        for one, other in pool.map(patches.products, parts):
+            gram += one
+            moments += other
+        return np.linalg.solve(gram, moments).astype(np.float32)
 
     def _take(self, anchors: Floats, weights: NDArray[np.floating]) -> None:
         """Lay anchors and weights out as native code reads them."""
         n_anchors, _, n_outputs = weights.shape
         side = 2 * RADIUS + 1
-        padding = -n_anchors % _ANCHOR_BLOCK
         if not anchors.size:
             anchors = np.zeros((1, (2 * KEY_RADIUS + 1) ** 2 * n_outputs), np.float32)
-        self._anchors = np.ascontiguousarray(np.pad(anchors, ((0, padding), (0, 0))).T)
         norms = np.einsum("ij,ij->i", anchors, anchors) / 2
-        self._norms = np.append(norms, np.full(padding, _NEVER)).astype(np.float32)
+        order = np.argsort(norms, kind="stable")
+        padding = -n_anchors % _ANCHOR_BLOCK
+        blocks = np.pad(anchors[order], ((0, padding), (0, 0)))
+        blocks = blocks.reshape(-1, _ANCHOR_BLOCK, anchors.shape[1]).transpose(0, 2, 1)
+        self._anchors = np.ascontiguousarray(blocks, np.float32)
+        self._norms = np.append(norms[order], np.full(padding, _NEVER)).astype(np.float32)
+        weights = weights[order]
         rows = weights[:, :-1].transpose(0, 2, 1).reshape(n_anchors, n_outputs, side, -1)
         self._weights = np.pad(rows, ((0, 0), (0, 0), (0, 0), (0, -rows.shape[3] % _LANES))).astype(
             np.float32, order="C"
         )
-        self._biases = (weights[:, -1] * _INTERCEPT).astype(np.float32, order="C")
+        self._biases = (weights[:, -1] * INTERCEPT).astype(np.float32, order="C")
 
     def predict(self, channels: Sequence[Floats]) -> Floats:
         """Return the prediction of each pixel, of shape (n, h, w, n_outputs)."""

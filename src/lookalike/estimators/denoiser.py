@@ -192,7 +192,7 @@ class KNeighborsDenoiser(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             tell(0)
             cascade.fit_stage(sample(share), rng, tell)
             tell(1)
-        cascade.fit_variance(sample(shares[-1]))
+        cascade.fit_doubt(sample(shares[-1]))
         if progress is not None:
             progress(total, total)
         self.noise_ = noise
