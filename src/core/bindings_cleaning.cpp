@@ -10,6 +10,7 @@
 #include "bindings.hpp"
 #include "blending.hpp"
 #include "dispatch.hpp"
+#include "likeness.hpp"
 #include "regression.hpp"
 
 namespace nb = nanobind;
@@ -99,6 +100,27 @@ void regress_into(const Stack<float, 4>& channels, const Stack<float, 3>& anchor
     regress_images(kernels_named(cpu), r, channels.data(), static_cast<std::int64_t>(out.shape(0)), n_threads, out.data(), check_signals);
 }
 
+void average_likes_into(const Stack<std::int32_t, 4>& guide, const Stack<float, 4>& values, const Stack<float, 4>& counts,
+                        int search_radius, int patch_radius, float sharpness, const MutableStack<float, 5>& sums,
+                        const MutableStack<float, 5>& weights, const std::string& cpu, int n_threads) {
+    const Likeness l{static_cast<int>(guide.shape(2)), static_cast<int>(guide.shape(3)), static_cast<int>(guide.shape(1)),
+                     search_radius, patch_radius, sharpness};
+    const auto same = [&](const auto& stack, std::size_t skip) {
+        for (std::size_t axis = 1; axis < 4; ++axis)
+            if (stack.shape(axis + skip) != guide.shape(axis)) return false;
+        return stack.shape(0) == guide.shape(0) && (skip == 0 || stack.shape(1) == 2);
+    };
+    require(same(values, 0) && same(counts, 0) && same(sums, 1) && same(weights, 1), "stacks must be of one shape");
+    require(guide.size() > 0 && l.n_channels <= 4, "images of at least a pixel and of 1 to 4 channels");
+    require(std::all_of(guide.data(), guide.data() + guide.size(), [](std::int32_t value) { return 0 <= value && value <= kMostGuide; }),
+            "the guide must be in 0 .. 1020");
+    require(search_radius >= 0 && 0 <= patch_radius && patch_radius <= kMostPatchRadius && sharpness >= 0 && n_threads >= 1,
+            "radii and sharpness at least 0, patches of radius 10 at most, n_threads at least 1");
+    const nb::gil_scoped_release release;
+    average_likes(kernels_named(cpu), l, guide.data(), values.data(), counts.data(), static_cast<std::int64_t>(guide.shape(0)),
+                  n_threads, sums.data(), weights.data(), check_signals);
+}
+
 }  // namespace
 
 void bind_cleaning(nb::module_& m) {
@@ -109,6 +131,9 @@ void bind_cleaning(nb::module_& m) {
     m.def("regress_images", &regress_into, "channels"_a, nb::kw_only(), "anchors"_a, "norms"_a, "weights"_a, "biases"_a,
           "radius"_a, "key_radius"_a, "blend"_a, "out"_a, "cpu"_a, "n_threads"_a = 1,
           "Predict pixels by the regression of the nearest anchor; see src/core/regression.hpp.");
+    m.def("average_likes", &average_likes_into, "guide"_a, "values"_a, "counts"_a, nb::kw_only(), "search_radius"_a,
+          "patch_radius"_a, "sharpness"_a, "sums"_a, "weights"_a, "cpu"_a, "n_threads"_a = 1,
+          "Average pixels with those of like surroundings; see src/core/likeness.hpp.");
 }
 
 }  // namespace lookalike

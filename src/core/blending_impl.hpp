@@ -13,12 +13,6 @@
 namespace lookalike {
 namespace {
 
-#if defined(_MSC_VER)
-#define LOOKALIKE_RESTRICT __restrict
-#else
-#define LOOKALIKE_RESTRICT __restrict__
-#endif
-
 // sums[x] += weight * values[x] for a block. Copied first, values are seen to be none of the sums.
 inline void add_block(std::uint16_t* sums, std::uint16_t weight, const std::uint16_t* values) {
     std::uint16_t own[kBlendStep];

@@ -8,6 +8,12 @@
 #include <cstddef>
 #include <cstdint>
 
+#if defined(_MSC_VER)
+#define LOOKALIKE_RESTRICT __restrict
+#else
+#define LOOKALIKE_RESTRICT __restrict__
+#endif
+
 namespace lookalike {
 
 // Rows of the filter are packed in panels: 16 rows, 4 coordinates of each at a time (64 bytes).
@@ -120,6 +126,23 @@ constexpr int kRegressionStep = 16;  // the widest vector
 constexpr int kAnchorBlock = 32;
 constexpr int kMostBlended = 8;
 
+// Pixels averaged with their likes (likeness.hpp).
+struct Likeness {
+    int height, width, n_channels;
+    int search_radius, patch_radius;
+    float sharpness;                 // of the soft reading, a unit of summed squares
+};
+
+struct LikenessScratch {
+    std::int32_t* apart;             // a row and 2 patch_radius + 1 more
+    std::int32_t* ring;              // 2 patch_radius + 1 rows, summed along the surroundings
+    std::int32_t* totals;            // a row: sums over surroundings
+    float *sharp, *soft;             // a row: the weights of either reading
+};
+
+constexpr int kMostGuide = 1020;     // squares summed over surroundings stay within 31 bits
+constexpr int kMostPatchRadius = 10;
+
 // Exact distances between two rows of d values; integers are summed exactly, floats in double
 // over eight fixed lanes, so that the sum does not depend on the instruction set.
 template <class T, class Sum> using PairKernel = Sum (*)(const T* a, const T* b, std::int64_t d);
@@ -162,11 +185,13 @@ struct Kernels {
     // or infinite where a value is.
     double (*quantise)(const float* values, int n, float step, float levels, std::int8_t* out);
 
-    // One image each; see blending.hpp and regression.hpp.
+    // One image each; see blending.hpp, regression.hpp and likeness.hpp.
     void (*blend)(const Blending& blending, const std::uint16_t* noisy, const std::uint8_t* frames,
                   const BlendingScratch& scratch, float* estimate, float* variances, const std::uint8_t* truth,
                   std::int64_t* joint);
     void (*regress)(const Regression& regression, const float* channels, const RegressionScratch& scratch, float* out);
+    void (*average_likes)(const Likeness& likeness, const std::int32_t* guide, const float* values, const float* counts,
+                          const LikenessScratch& scratch, float* sums, float* weights);
 
     Distances<std::uint8_t, std::int64_t> u8;
     Distances<std::int8_t, std::int64_t> i8;

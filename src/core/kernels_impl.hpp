@@ -13,6 +13,7 @@
 
 #include "blending_impl.hpp"
 #include "kernels.hpp"
+#include "likeness_impl.hpp"
 #include "regression_impl.hpp"
 
 namespace lookalike {
@@ -290,6 +291,7 @@ template <class Floats, class Pairs, int Rows, CoarseDistance distance = plain_c
     kernels.quantise = quantise;
     kernels.blend = blend_image;
     kernels.regress = regress_image<Floats>;
+    kernels.average_likes = average_likes_of_image;
     kernels.u8 = {squared_bytes<std::uint8_t>, dot_bytes<std::uint8_t>, manhattan_integers<std::uint8_t>};
     kernels.i8 = {squared_bytes<std::int8_t>, dot_bytes<std::int8_t>, manhattan_integers<std::int8_t>};
     kernels.i16 = {squared_words, dot_words, manhattan_integers<std::int16_t>};

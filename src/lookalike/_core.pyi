@@ -128,7 +128,8 @@ def regress_images(
     ],
     *,
     anchors: Annotated[
-        NDArray[numpy.float32], dict(shape=(None, None), order="C", device="cpu", writable=False)
+        NDArray[numpy.float32],
+        dict(shape=(None, None, None), order="C", device="cpu", writable=False),
     ],
     norms: Annotated[
         NDArray[numpy.float32], dict(shape=(None,), order="C", device="cpu", writable=False)
@@ -151,6 +152,36 @@ def regress_images(
 ) -> None:
     """
     Predict pixels by the regression of the nearest anchor; see src/core/regression.hpp.
+    """
+
+def average_likes(
+    guide: Annotated[
+        NDArray[numpy.int32],
+        dict(shape=(None, None, None, None), order="C", device="cpu", writable=False),
+    ],
+    values: Annotated[
+        NDArray[numpy.float32],
+        dict(shape=(None, None, None, None), order="C", device="cpu", writable=False),
+    ],
+    counts: Annotated[
+        NDArray[numpy.float32],
+        dict(shape=(None, None, None, None), order="C", device="cpu", writable=False),
+    ],
+    *,
+    search_radius: int,
+    patch_radius: int,
+    sharpness: float,
+    sums: Annotated[
+        NDArray[numpy.float32], dict(shape=(None, None, None, None, None), order="C", device="cpu")
+    ],
+    weights: Annotated[
+        NDArray[numpy.float32], dict(shape=(None, None, None, None, None), order="C", device="cpu")
+    ],
+    cpu: str,
+    n_threads: int = 1,
+) -> None:
+    """
+    Average pixels with those of like surroundings; see src/core/likeness.hpp.
     """
 
 class Projection:

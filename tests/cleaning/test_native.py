@@ -1,11 +1,11 @@
-"""The native blending and regression beside plain NumPy, on every CPU path."""
+"""The native blending, likes and regression beside plain NumPy, on every CPU path."""
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
-from tests.reference.cleaning import blended, regressed
+from tests.reference.cleaning import averaged_likes, blended, regressed
 
 from lookalike import _core
 from lookalike.cleaning.matches import vote_weights
@@ -146,3 +146,72 @@ def test_regression_equals_the_reference(path, seed, h, w, channels, n_anchors, 
     # Small whole numbers: all sums are exact, and equally near anchors are equal to both.
     out, expected = regression(seed, h, w, channels, min(channels, 2), n_anchors, blend, path)
     assert_array_equal(out, expected)
+
+
+def likes(
+    guide, values, counts, path, n_threads=1, search_radius=2, patch_radius=1, sharpness=1e-4
+):
+    n, *image = guide.shape
+    sums, weights = (np.full((n, 2, *image), np.nan, np.float32) for _ in range(2))
+    _core.average_likes(
+        guide, values, counts, search_radius=search_radius, patch_radius=patch_radius,
+        sharpness=sharpness, sums=sums, weights=weights, cpu=path, n_threads=n_threads,
+    )  # fmt: skip
+    return sums, weights
+
+
+def photographs(seed, n, channels, h, w, most):
+    rng = np.random.default_rng(seed)
+    guide = rng.integers(0, most + 1, (n, channels, h, w)).astype(np.int32)
+    counts = rng.random(guide.shape, dtype=np.float32) + np.float32(0.1)
+    return guide, rng.random(guide.shape, dtype=np.float32) * counts, counts
+
+
+@pytest.mark.parametrize("path", PATHS)
+@settings(max_examples=25, deadline=None)
+@given(
+    seed=st.integers(0, 10**6),
+    h=st.integers(1, 5),
+    w=st.sampled_from([1, 2, 7, 17]),
+    channels=st.integers(1, 3),
+    radii=st.tuples(st.integers(0, 6), st.integers(0, 3)),
+    most=st.sampled_from([0, 30, 1020]),
+    sharpness=st.sampled_from([0.0, 1e-6, 1e-3]),
+)
+def test_likes_equal_the_reference(path, seed, h, w, channels, radii, most, sharpness):
+    images = photographs(seed, 2, channels, h, w, most)
+    search_radius, patch_radius = radii
+    sums, weights = likes(
+        *images, path, 2, search_radius=search_radius, patch_radius=patch_radius,
+        sharpness=sharpness,
+    )  # fmt: skip
+    for i in range(2):
+        one, other = averaged_likes(*(part[i] for part in images), *radii, sharpness)
+        assert_allclose(sums[i], one, rtol=2e-5)
+        assert_allclose(weights[i], other, rtol=2e-5)
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_likes_are_the_same_wherever_an_image_begins(path):
+    images = photographs(1, 1, 2, 40, 61, 300)
+    whole = likes(*images, path)
+    for top, left in [(0, 5), (3, 1), (7, 16)]:
+        part = likes(*(np.ascontiguousarray(one[..., top:, left:]) for one in images), path)
+        for one, other in zip(part, whole, strict=True):
+            assert_array_equal(one[..., 3:, 3:], other[..., top + 3 :, left + 3 :])
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"guide": np.full((1, 1, 4, 4), 1021, np.int32)}, "the guide must be in 0 .. 1020"),
+        ({"values": np.zeros((1, 1, 4, 5), np.float32)}, "stacks must be of one shape"),
+        ({"patch_radius": 11}, "patches of radius 10 at most"),
+        ({"sharpness": float("nan")}, "sharpness at least 0"),
+    ],
+)
+def test_likes_refuse(change, message):
+    names = ("guide", "values", "counts")
+    given = {**dict(zip(names, photographs(0, 1, 1, 4, 4, 9), strict=True)), **change}
+    with pytest.raises(ValueError, match=message):
+        likes(path=PATHS[0], **given)

@@ -1,4 +1,4 @@
-// Blending of neighbours and anchored regression: every CPU path beside the plain one, at sizes around
+// Blending of neighbours, likes and anchored regression: every CPU path beside the plain one, at sizes around
 // the lanes, with as little memory behind the arrays as is promised.
 #include <cmath>
 #include <cstdint>
@@ -8,6 +8,7 @@
 #include "blending.hpp"
 #include "check.hpp"
 #include "dispatch.hpp"
+#include "likeness.hpp"
 #include "regression.hpp"
 
 namespace {
@@ -83,9 +84,29 @@ void check_regression(int width, int n_channels, int n_outputs, int n_anchors, i
     }
 }
 
+void check_likes(int height, int width, int n_channels, int search_radius, int patch_radius) {
+    const int n = 2, pixels = n * n_channels * height * width;
+    std::vector<std::int32_t> guide(static_cast<std::size_t>(pixels));
+    std::vector<float> values(guide.size()), counts(guide.size(), 1.0f);
+    for (auto& value : guide) value = below(kMostGuide + 1);
+    for (auto& value : values) value = static_cast<float>(below(256));
+    const Likeness likeness{height, width, n_channels, search_radius, patch_radius, 1e-6f};
+    std::vector<float> expected;
+    for (const Kernels* kernels : available_kernels()) {
+        std::vector<float> sums(2 * guide.size()), weights(2 * guide.size());
+        average_likes(*kernels, likeness, guide.data(), values.data(), counts.data(), n, 2, sums.data(), weights.data(), {});
+        sums.insert(sums.end(), weights.begin(), weights.end());
+        if (expected.empty()) expected = sums;
+        for (std::size_t i = 0; i < sums.size(); ++i) CHECK(std::abs(sums[i] - expected[i]) <= 1e-5f * expected[i]);
+    }
+}
+
 }  // namespace
 
 int main() {
+    for (const int width : {1, 2, 15, 16, 17, 33})
+        for (const int search_radius : {0, 1, 8}) check_likes(7, width, width % 3 + 1, search_radius, search_radius % 4);
+    check_likes(1, 1, 1, 3, kMostPatchRadius);
     for (const int width : {1, 7, 31, 32, 33})
         for (int window = 0; window <= kMostWindow; ++window) check_blending(4, width, window);
     for (const int width : {3, 4, 5, 9})

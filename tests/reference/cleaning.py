@@ -1,4 +1,4 @@
-"""Blending of neighbours and anchored regression, one pixel at a time: right, and slow."""
+"""Blending of neighbours, likes and anchored regression, one pixel at a time: right, and slow."""
 
 import numpy as np
 
@@ -38,6 +38,28 @@ def moved(frame, down, right):
     padded = np.pad(frame, reach)
     h, w = frame.shape
     return padded[reach + down : reach + down + h, reach + right : reach + right + w]
+
+
+def averaged_likes(guide, values, counts, search_radius, patch_radius, sharpness):
+    """Sums and weights (2, c, h, w) of an image (c, h, w), whose values hold their counts."""
+    h, w = guide.shape[1:]
+    sums, weights = np.zeros((2, *values.shape)), np.zeros((2, *values.shape))
+    for y in range(h):
+        for x in range(w):
+            for v in range(max(0, y - search_radius), min(h, y + search_radius + 1)):
+                for u in range(max(0, x - search_radius), min(w, x + search_radius + 1)):
+                    apart = 0
+                    for down in range(-patch_radius, patch_radius + 1):
+                        for right in range(-patch_radius, patch_radius + 1):
+                            ys, xs = (y + down, v + down), (x + right, u + right)
+                            if min(*ys, *xs) >= 0 and max(ys) < h and max(xs) < w:
+                                one, other = (guide[:, ys[i], xs[i]].astype(int) for i in (0, 1))
+                                apart += ((one - other) ** 2).sum()
+                    for reading, power in enumerate((4, 1)):
+                        weight = np.exp(-power * sharpness * apart)
+                        sums[reading, :, y, x] += weight * values[:, v, u]
+                        weights[reading, :, y, x] += weight * counts[:, v, u]
+    return sums, weights
 
 
 def regressed(channels, radius, key_radius, anchors, weights, biases, blend):

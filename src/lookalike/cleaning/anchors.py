@@ -35,7 +35,7 @@ SAMPLES_PER_CELL = 500
 _CENTRE_SAMPLES = 100
 _CENTRE_ROUNDS = 6
 _CHUNK = 16384
-_CELLS_AT_ONCE = 64
+_CELLS_AT_ONCE = 32
 
 
 def centres(keys: Floats, n_centres: int, rng: np.random.Generator) -> Floats:
@@ -103,7 +103,8 @@ def fit_near(
         anchors, np.stack([patches.keys[cell].mean(axis=0) for cell in cells]), count, size
     )
     n_anchors, n_features = len(anchors), patches.n_features
-    grams = np.zeros((n_anchors, n_features, n_features), np.float32)
+    # Rows of the upper triangles: the rest is the same.
+    grams = [np.zeros((n_anchors, n_features - row), np.float32) for row in range(n_features)]
     moments = np.zeros((n_anchors, *common.shape), np.float32)
     for start in range(0, len(cells), _CELLS_AT_ONCE):
         taken = np.ascontiguousarray(takes[:, start : start + _CELLS_AT_ONCE])
@@ -112,7 +113,7 @@ def fit_near(
         moments += np.tensordot(taken, moments_of, axes=1)
 
         def add(row: int, taken: Floats = taken, grams_of: Floats = grams_of) -> None:
-            grams[:, row, row:] += taken @ grams_of[:, row, row:]
+            grams[row] += taken @ grams_of[:, row, row:]
 
         for _ in run(add, range(n_features)):
             pass
@@ -120,8 +121,10 @@ def fit_near(
     n_taken = takes @ count
 
     def solved(at: int) -> Floats:
-        upper = np.triu(grams[at])
-        return _ridge(upper + np.triu(upper, 1).T, moments[at], common, ridge * float(n_taken[at]))
+        gram = np.empty((n_features, n_features), np.float32)
+        for row, of_anchors in enumerate(grams):
+            gram[row, row:] = gram[row:, row] = of_anchors[at]
+        return _ridge(gram, moments[at], common, ridge * float(n_taken[at]))
 
     return np.stack(list(run(solved, range(n_anchors))))
 

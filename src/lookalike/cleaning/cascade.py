@@ -2,7 +2,8 @@
 
 Stage 0 is one regression on what each pixel says by itself; the next ones, anchored regressions,
 see the estimates before them. From the first of them on that is marked so, the stages also see what
-the image's neighbours among the clean training images say. After every stage the estimate is moved
+the image's neighbours among the clean training images say, or the likes of its pixels within it.
+After every stage the estimate is moved
 into the bounds that the noise leaves, and corrected by a table of what such estimates miss on
 average.
 
@@ -26,6 +27,8 @@ from lookalike.cleaning.noise_table import NoiseTable
 from lookalike.cleaning.pair_table import PairTable
 from lookalike.cleaning.patches import RADIUS
 from lookalike.cleaning.regression import AnchoredRegression
+from lookalike.cleaning.similar import REACH as SIMILAR_REACH
+from lookalike.cleaning.similar import SimilarPatches
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,7 @@ class Plan:
     """One stage: its size, and from how many pixels it learns."""
 
     n_anchors: int
-    n_pixels: int  # of the images that are drawn for it
+    n_pixels: int  # of the images that are drawn for it, each colour counted
     n_samples: int  # of those pixels
     blend: int = 1
     neighbours: bool = False
@@ -72,9 +75,9 @@ class Cascade:
     ----------
     quality : {"best", "fast"}
     noise : NoiseTable
-    neighbours : WholeNeighbours or None
-        None where images have no neighbours as a whole: those of differing sizes, large ones,
-        colour ones.
+    neighbours : WholeNeighbours, SimilarPatches or None
+        Of the images as a whole, or, of those of differing sizes, large ones and colour ones, of
+        their pixels within themselves. None where the plans want none.
     n_threads : int
     images_at_once : int
         How many are in work together.
@@ -84,7 +87,7 @@ class Cascade:
         self,
         quality: str,
         noise: NoiseTable,
-        neighbours: WholeNeighbours | None,
+        neighbours: WholeNeighbours | SimilarPatches | None,
         n_threads: int,
         images_at_once: int,
     ) -> None:
@@ -100,7 +103,8 @@ class Cascade:
     @property
     def reach(self) -> int:
         """Pixels on each side that an estimate depends on, neighbours of whole images left out."""
-        return RADIUS * len(self.plans)
+        similar = SIMILAR_REACH if isinstance(self.neighbours, SimilarPatches) else 0
+        return RADIUS * len(self.plans) + similar
 
     def fit_stage(
         self,
@@ -124,13 +128,15 @@ class Cascade:
         )
         table.fit(estimate, rows, sample.clean - estimate)
         self._stages.append((regression, table))
+        if isinstance(self.neighbours, SimilarPatches) and not plan.neighbours:
+            self.neighbours.learn(estimate, sample.clean)
 
     def fit_doubt(self, sample: Sample) -> None:
         """Learn how far estimates are off, from images that no stage was fitted on."""
         table = PairTable(_ANGLE_STEP, self._doubt_step, least_samples=4, to_mean=True)
         parts = [self._run(part.noisy, part.own) for part in self._parts(sample)]
         estimate = np.concatenate([part[1] for part in parts])
-        doubt = np.concatenate([part[2] for part in parts])
+        doubt = np.broadcast_to(np.concatenate([part[2] for part in parts]), estimate.shape)
         free = self.noise.freedom(self.noise.rows_of(sample.noisy)) > 0
         free |= not free.any()
         table.fit(_angle(estimate[free]), doubt[free], (sample.clean - estimate)[free] ** 2)
@@ -142,6 +148,7 @@ class Cascade:
         assert self._variance is not None
         assert self._ends is not None
         _, estimate, doubt = self._run(noisy, None)
+        doubt = np.broadcast_to(doubt, estimate.shape)
         deviation = np.sqrt(self._variance(_angle(estimate), doubt))
         # A value that the noise cannot have come far from leaves no more doubt than that.
         rows = self.noise.rows_of(noisy)
@@ -175,10 +182,8 @@ class Cascade:
         estimates: list[Floats] = []
         said: Sequence[Floats] = ()
         for at, plan in enumerate(self.plans):
-            if plan.neighbours and self.neighbours is not None and not said:
-                grey = rows[..., 0]
-                found = self.neighbours.find(estimates[-1][..., 0], own)
-                said = [one[..., None] for one in self.neighbours.channels(grey, found)]
+            if plan.neighbours and not said:
+                said = self._ask_neighbours(noisy, rows, estimates[-1], own)
             channels = [*estimates[:-3:-1], *said, *pixel]
             if at == len(self._stages):
                 break
@@ -187,6 +192,22 @@ class Cascade:
             estimate = self.noise.within_bounds(estimate + table(estimate, rows), rows)
             estimates.append(np.clip(estimate, 0, N_LEVELS - 1))
         return channels, estimates[-1] if estimates else pixel[0], said[1] if said else rows
+
+    def _ask_neighbours(
+        self,
+        noisy: Floats,
+        rows: NDArray[np.uint16],
+        estimate: Floats,
+        own: NDArray[np.int64] | None,
+    ) -> Sequence[Floats]:
+        if self.neighbours is None:
+            return ()
+        if isinstance(self.neighbours, WholeNeighbours):
+            return self.neighbours.channels(rows, estimate, own)
+        known = np.ones_like(noisy)
+        if self.noise.has_bounds:
+            known -= self.noise.freedom(rows) / np.float32(N_LEVELS - 1)
+        return self.neighbours.channels(noisy, known, estimate)
 
 
 def _angle(estimate: Floats) -> Floats:

@@ -78,9 +78,13 @@ class WholeNeighbours:
         )
         return found
 
-    def channels(self, rows: NDArray[np.uint16], found: NDArray[np.int64]) -> list[Floats]:
-        """Estimate and spread by each reading, each of shape (n, h, w)."""
-        return [one for both in zip(*self._blend(rows, found), strict=True) for one in both]
+    def channels(
+        self, rows: NDArray[np.uint16], estimate: Floats, own: NDArray[np.int64] | None
+    ) -> list[Floats]:
+        """Return estimate and spread by each reading, each of shape (n, h, w, 1)."""
+        found = self.find(estimate[..., 0], own)
+        readings = zip(*self._blend(rows[..., 0], found), strict=True)
+        return [one[..., None] for both in readings for one in both]
 
     def _take(self, confusion: NDArray[np.float64]) -> None:
         self._tables = match_tables(self.noise, confusion)

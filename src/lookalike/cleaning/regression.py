@@ -39,6 +39,9 @@ PAPER_SHARE = 0.15
 COMMON_SAMPLES = 200_000
 """How many the regression for all learns from, where it is only what anchors' differ from."""
 
+MOST_PRODUCTS = 420_000_000_000
+"""Of features, over all samples: many channels, as of colours, are learned from fewer pixels."""
+
 LEAST_SAMPLES = 1000
 """Training patches for each anchor, at least: with fewer of them there are fewer anchors."""
 
@@ -76,7 +79,9 @@ class AnchoredRegression:
         progress: Callable[[float], None] = lambda share: None,
     ) -> None:
         """Learn; the key is taken from the first channel, which has the truth's shape."""
-        patches = Patches(channels, truth, _positions(truth, self.n_samples, rng))
+        n_features = (2 * RADIUS + 1) ** 2 * sum(channel.shape[3] for channel in channels) + 1
+        n_samples = min(self.n_samples, MOST_PRODUCTS // n_features**2)
+        patches = Patches(channels, truth, _positions(truth, n_samples, rng))
         n_anchors = min(self.n_anchors, len(patches) // LEAST_SAMPLES)
         # BLAS rounds differently with the number of its threads; ours share out whole problems.
         with threadpool_limits(1), ThreadPoolExecutor(self.n_threads) as pool:

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from lookalike.cleaning.levels import Floats
 
-TILE = 96
+TILE = 160
 """Pixels of a side."""
 
-TRAINING_TILE = 48
+TRAINING_TILE = 96
 
 
 def corners(height: int, width: int, tile: int) -> Iterator[tuple[int, int]]:

@@ -16,6 +16,7 @@ from lookalike.cleaning.layout import Images, as_images
 from lookalike.cleaning.levels import Floats, Levels
 from lookalike.cleaning.neighbours import LEARNED_FROM, WholeNeighbours
 from lookalike.cleaning.noise_table import prior_of, table_of_noise, table_of_pairs
+from lookalike.cleaning.similar import SimilarPatches
 from lookalike.cleaning.tiles import TILE, clean_in_tiles, corners, training_tiles
 from lookalike.images.noise import Noise, add_noise
 from lookalike.search.threads import count_threads
@@ -40,16 +41,18 @@ class KNeighborsDenoiser(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     The mean of a noisy image's nearest clean images is a poor estimate of it: somebody else's
     digit. This estimates each pixel from its image's neighbours, moved a little, each counting as
-    much as it explains what is seen around the pixel; and from anchored regressions [1]_ on windows
-    of the noisy image, of what its pixels say by themselves, and of earlier estimates. Everything
-    is learned from the training images; the noise is taken to spoil each value by itself.
+    much as it explains what is seen around the pixel; where images have none, as photographs, from
+    pixels of the image itself with like surroundings [2]_; and from anchored regressions [1]_ on
+    windows of the noisy image, of what its pixels say by themselves, and of earlier estimates.
+    Everything is learned from the training images; the noise is taken to spoil each value by
+    itself.
 
     Parameters
     ----------
     n_neighbors : int, default=60
         How many neighbours of an image are listened to.
     quality : {"best", "fast"}, default="best"
-        "fast" does without neighbours of whole images and with fewer regressions.
+        "fast" does without neighbours, of images or within them, and with fewer regressions.
     random_state : int, RandomState or None, default=None
         Seed of the noise that is drawn for training and of the choice of training pixels. With an
         int every fit gives the same denoiser, on any number of threads.
@@ -75,6 +78,7 @@ class KNeighborsDenoiser(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     ----------
     .. [1] Timofte, De Smet, Van Gool, "A+: Adjusted Anchored Neighborhood Regression for Fast
        Super-Resolution", ACCV 2014.
+    .. [2] Buades, Coll, Morel, "A non-local algorithm for image denoising", CVPR 2005.
 
     Examples
     --------
@@ -166,7 +170,7 @@ class KNeighborsDenoiser(TransformerMixin, BaseEstimator):  # type: ignore[misc]
                 shown = levels.of_noisy(add_noise(truth[chosen], noise, rng))
             return Sample(shown, clean_levels[chosen], chosen)
 
-        neighbours = None
+        neighbours: WholeNeighbours | SimilarPatches | None = None
         plans = PLANS[self.quality]
         wanted = any(plan.neighbours for plan in plans) and framed and images.n_channels == 1
         if wanted and len(truth) >= LEAST_IMAGES * self.n_neighbors:
@@ -176,12 +180,12 @@ class KNeighborsDenoiser(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             )
             some = sample(rng.permutation(len(truth))[:LEARNED_FROM])
             neighbours.learn(table.rows_of(some.noisy)[..., 0], some.own)
+        elif any(plan.neighbours for plan in plans):
+            neighbours = SimilarPatches(n_threads)
         cascade = Cascade(
             self.quality, table, neighbours, n_threads, self._images_at_once(truth.shape[1:])
         )
-        shares = _shares(
-            len(truth), [plan.n_pixels // truth[0, ..., 0].size for plan in plans], rng
-        )
+        shares = _shares(len(truth), [plan.n_pixels // truth[0].size for plan in plans], rng)
         total = STEPS * len(shares)
         for at, share in enumerate(shares[:-1]):
 
@@ -196,7 +200,7 @@ class KNeighborsDenoiser(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         if progress is not None:
             progress(total, total)
         self.noise_ = noise
-        self.uses_neighbors_ = neighbours is not None
+        self.uses_neighbors_ = isinstance(neighbours, WholeNeighbours)
         self.n_stages_ = len(plans)
         self._levels = levels
         self._cascade = cascade
