@@ -163,11 +163,28 @@ def test_denoising_without_the_filters_of_others(tmp_path):
     assert (tmp_path / "saltpepper.png").exists()
 
 
-def test_denoising_says_what_is_missing(tmp_path, monkeypatch):
+@pytest.mark.slow
+def test_photographs(tmp_path):
+    for module in ("skimage", "pywt"):
+        pytest.importorskip(module)
+    file = tmp_path / "figures.json"
+    report = run(
+        "photographs.py", "--noise=gaussian", "--colours=grey", f"--json={file}",
+        f"--out={tmp_path}",
+    )  # fmt: skip
+    rows = json.loads(file.read_text(encoding="utf-8"))["grey, gaussian"]["rows"]
+    for noisy, ours in zip(rows["noisy"], rows["lookalike"], strict=True):
+        assert noisy < ours
+    assert cells(report, "total variation")[1] == f"{rows['total variation'][0]:.2f}"
+    assert (tmp_path / "grey-gaussian.png").exists()
+
+
+@pytest.mark.parametrize("script", ["denoising.py", "photographs.py"])
+def test_what_is_missing_is_said(script, tmp_path, monkeypatch):
     (tmp_path / "sitecustomize.py").write_text("import sys\nsys.modules['skimage'] = None\n")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     with pytest.raises(AssertionError, match=r"scikit-image.* not installed: pip install"):
-        run("denoising.py")
+        run(script)
 
 
 @pytest.mark.slow

@@ -3,9 +3,9 @@
 Stage 0 is one regression on what each pixel says by itself; the next ones, anchored regressions,
 see the estimates before them. From the first of them on that is marked so, the stages also see what
 the image's neighbours among the clean training images say, or the likes of its pixels within it.
-After every stage the estimate is moved
-into the bounds that the noise leaves, and corrected by a table of what such estimates miss on
-average.
+After every stage the estimate is moved into the bounds that the noise leaves, and corrected by a
+table of what such estimates miss on average. In the end, what is nearly sure to be of the lowest or
+highest value is told as it.
 
 Every stage is fitted on images of its own where there are enough: what earlier stages make of
 images that they were fitted on is better than what they make of new ones.
@@ -27,7 +27,6 @@ from lookalike.cleaning.noise_table import NoiseTable
 from lookalike.cleaning.pair_table import PairTable
 from lookalike.cleaning.patches import RADIUS
 from lookalike.cleaning.regression import AnchoredRegression
-from lookalike.cleaning.similar import REACH as SIMILAR_REACH
 from lookalike.cleaning.similar import SimilarPatches
 
 
@@ -46,14 +45,14 @@ PLANS: dict[str, tuple[Plan, ...]] = {
     "fast": (Plan(1, 2_000_000, 400_000), Plan(320, 5_000_000, 700_000)),
     "best": (
         Plan(1, 1_500_000, 400_000),
-        Plan(256, 4_000_000, 800_000),
-        Plan(320, 5_000_000, 1_400_000, blend=3, neighbours=True),
-        Plan(320, 5_000_000, 1_400_000, blend=3, neighbours=True),
+        Plan(320, 4_000_000, 800_000, blend=2),
+        Plan(448, 5_000_000, 1_400_000, blend=3, neighbours=True),
+        Plan(448, 5_000_000, 1_400_000, blend=3, neighbours=True),
     ),
 }
 
-_VALUE_BINS = 120
-_ESTIMATE_STEP = 2.0
+_VALUE_BINS = 240
+_ESTIMATE_STEP = 1.0
 _DOUBT_BINS = 30
 _SPREAD_STEP = 5.0
 _ANGLE_STEP = np.pi / 80
@@ -103,8 +102,7 @@ class Cascade:
     @property
     def reach(self) -> int:
         """Pixels on each side that an estimate depends on, neighbours of whole images left out."""
-        similar = SIMILAR_REACH if isinstance(self.neighbours, SimilarPatches) else 0
-        return RADIUS * len(self.plans) + similar
+        return RADIUS * len(self.plans) + (self.neighbours.reach if self.neighbours else 0)
 
     def fit_stage(
         self,

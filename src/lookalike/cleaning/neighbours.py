@@ -42,6 +42,9 @@ class WholeNeighbours:
         MiB that a search may use.
     """
 
+    reach = 0
+    """Pixels on each side that estimates depend on: images are not cut."""
+
     def __init__(
         self,
         clean: NDArray[np.uint8],

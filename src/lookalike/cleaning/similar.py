@@ -33,7 +33,6 @@ earlier estimate from the truth. A second reading has twice the width."""
 LEAST_WIDTH = 0.5
 
 REACH = SEARCH_RADIUS + PATCH_RADIUS
-"""Pixels on each side that an estimate depends on."""
 
 _FINE = 4  # whole numbers that a level is compared in: their sums are exact, wherever a tile begins
 _LEAST_KNOWN = np.float32(1e-3)
@@ -49,6 +48,7 @@ class SimilarPatches:
     """
 
     reach = REACH
+    """Pixels on each side that estimates depend on."""
 
     def __init__(self, n_threads: int) -> None:
         self.n_threads = n_threads
@@ -84,13 +84,13 @@ class SimilarPatches:
             n_threads=self.n_threads,
         )
         inner = (..., slice(REACH, -REACH), slice(REACH, -REACH))
-        found: list[Floats] = []
+        found = []
         for reading in (0, 1):
             weight = weights[:, reading][inner]
             mean = sums[:, reading][inner] / weight
-            evidence = (_EVIDENCE * np.log1p(weight.mean(axis=1, keepdims=True))).astype(np.float32)
+            evidence = _EVIDENCE * np.log1p(weight.mean(axis=1, keepdims=True))
             found += [np.moveaxis(mean, 1, 3), np.moveaxis(evidence, 1, 3)]
-        return found
+        return [one.astype(np.float32, copy=False) for one in found]
 
 
 def _planes(images: NDArray[Any]) -> NDArray[Any]:

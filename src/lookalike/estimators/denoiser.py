@@ -49,7 +49,7 @@ class KNeighborsDenoiser(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     Parameters
     ----------
-    n_neighbors : int, default=60
+    n_neighbors : int, default=80
         How many neighbours of an image are listened to.
     quality : {"best", "fast"}, default="best"
         "fast" does without neighbours, of images or within them, and with fewer regressions.
@@ -97,7 +97,7 @@ class KNeighborsDenoiser(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     def __init__(
         self,
-        n_neighbors: int = 60,
+        n_neighbors: int = 80,
         *,
         quality: str = "best",
         random_state: Any = None,
