@@ -60,7 +60,7 @@ def wavelet(image: Floats, sigma: float, strength: float) -> Floats:
         # Values of 0 to 1, for the conversion to luminance and colour differences.
         cleaned: Floats = denoise_wavelet(
             np.clip(rolled / 255, 0, 1), strength * sigma / 255, "db2",
-            convert2ycbcr=rolled.ndim == 3, channel_axis=_axis(rolled), rescale_sigma=False,
+            convert2ycbcr=rolled.ndim == 3, channel_axis=_axis(rolled), rescale_sigma=True,
         )  # fmt: skip
         return cleaned * 255
 
