@@ -102,7 +102,12 @@ class Cascade:
     @property
     def reach(self) -> int:
         """Pixels on each side that an estimate depends on, neighbours of whole images left out."""
-        return RADIUS * len(self.plans) + (self.neighbours.reach if self.neighbours else 0)
+        return RADIUS * len(self.plans) + self.neighbours_reach
+
+    @property
+    def neighbours_reach(self) -> int:
+        """Pixels on each side that neighbours are looked for in."""
+        return 0 if self.neighbours is None else self.neighbours.reach
 
     def fit_stage(
         self,

@@ -182,9 +182,10 @@ class KNeighborsDenoiser(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             neighbours.learn(table.rows_of(some.noisy)[..., 0], some.own)
         elif any(plan.neighbours for plan in plans):
             neighbours = SimilarPatches(n_threads)
-        cascade = Cascade(
-            self.quality, table, neighbours, n_threads, self._images_at_once(truth.shape[1:])
+        at_once = self._images_at_once(
+            truth.shape[1:], 0 if neighbours is None else neighbours.reach
         )
+        cascade = Cascade(self.quality, table, neighbours, n_threads, at_once)
         shares = _shares(len(truth), [plan.n_pixels // truth[0].size for plan in plans], rng)
         total = STEPS * len(shares)
         for at, share in enumerate(shares[:-1]):
@@ -258,7 +259,7 @@ class KNeighborsDenoiser(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """Clean images of the training images' size, some at once."""
         noisy = np.concatenate(images.arrays) if len(images.arrays) > 1 else images.arrays[0]
         estimate, deviation = np.empty(noisy.shape, np.float32), np.empty(noisy.shape, np.float32)
-        at_once = self._images_at_once(noisy.shape[1:])
+        at_once = self._images_at_once(noisy.shape[1:], self._cascade.neighbours_reach)
         for start in range(0, len(noisy), at_once):
             part = slice(start, start + at_once)
             estimate[part], deviation[part] = self._cascade.run(self._levels.of_noisy(noisy[part]))
@@ -273,7 +274,7 @@ class KNeighborsDenoiser(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     ) -> tuple[list[Floats], list[Floats]]:
         """Clean images of any size tile by tile."""
         halo = self._cascade.reach
-        at_once = self._images_at_once((TILE + 2 * halo, TILE + 2 * halo, images.n_channels))
+        at_once = self._images_at_once((TILE, TILE, images.n_channels), halo)
         total = sum(len(list(corners(image.shape[0], image.shape[1], TILE))) for image in images)
         done = 0
 
@@ -292,8 +293,10 @@ class KNeighborsDenoiser(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         estimates = [np.stack([estimate for estimate, _ in stack]) for stack in cleaned]
         return estimates, [np.stack([deviation for _, deviation in stack]) for stack in cleaned]
 
-    def _images_at_once(self, shape: Sequence[int]) -> int:
-        return max(1, int(self.working_memory * 2**20 / (BYTES_PER_PIXEL * np.prod(shape))))
+    def _images_at_once(self, shape: Sequence[int], border: int) -> int:
+        height, width, n_channels = shape
+        pixels = (height + 2 * border) * (width + 2 * border) * n_channels
+        return max(1, int(self.working_memory * 2**20 / (BYTES_PER_PIXEL * pixels)))
 
     def _check_parameters(self) -> None:
         if self.quality not in PLANS:
