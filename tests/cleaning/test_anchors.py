@@ -39,6 +39,13 @@ def test_cells_hold_every_patch_once(patches):
     assert_array_equal(np.sort(np.concatenate(cells)), np.arange(len(patches)))
 
 
+def test_equal_patches_and_anchors_are_cut_into_cells_all_the_same():
+    keys = np.repeat(np.eye(2, 25, dtype=np.float32), 2000, axis=0)
+    anchors = keys[[0, 0, -1, -1, 0]]
+    cells = _cells(keys, anchors, np.random.default_rng(0), map)
+    assert_array_equal(np.sort(np.concatenate(cells)), np.arange(4000))
+
+
 def test_an_anchor_takes_the_nearest_cells_until_it_has_enough():
     anchors, means = np.array([[0.0], [10]]), np.array([[9.0], [1], [5], [-2]])
     takes = _cells_near(anchors, means, np.array([40, 60, 30, 50]), 100)

@@ -147,8 +147,9 @@ def _cells(
         n_cells = max(1, len(patches) // SAMPLES_PER_CELL)
         return _grouped(patches, _nearest(keys[patches], keys[patches[:n_cells]]), n_cells)
 
-    cells = chain.from_iterable(run(cut, _grouped(order, label, len(anchors))))
-    return [cell for cell in cells if len(cell)]
+    # Where patches are equal, so are anchors, and all but the first have none.
+    groups = [group for group in _grouped(order, label, len(anchors)) if len(group)]
+    return [cell for cell in chain.from_iterable(run(cut, groups)) if len(cell)]
 
 
 def _grouped(values: NDArray[np.intp], label: NDArray[np.intp], n: int) -> list[NDArray[np.intp]]:
