@@ -53,7 +53,12 @@ struct Floats {
     static void store(float* p, Floats v) { _mm512_storeu_ps(p, v.value); }
     static Floats add(Floats a, Floats b) { return {_mm512_add_ps(a.value, b.value)}; }
     static Floats min(Floats a, Floats b) { return {_mm512_min_ps(a.value, b.value)}; }
-    static float least(Floats v) { return _mm512_reduce_min_ps(v.value); }
+    static float least(Floats v) {
+        __m128 part = _mm_min_ps(_mm_min_ps(_mm512_extractf32x4_ps(v.value, 0), _mm512_extractf32x4_ps(v.value, 1)),
+                                 _mm_min_ps(_mm512_extractf32x4_ps(v.value, 2), _mm512_extractf32x4_ps(v.value, 3)));
+        part = _mm_min_ps(part, _mm_movehl_ps(part, part));
+        return _mm_cvtss_f32(_mm_min_ss(part, _mm_shuffle_ps(part, part, 1)));
+    }
     static Floats multiply_add(Floats a, Floats b, Floats c) {
         return {_mm512_fmadd_ps(a.value, b.value, c.value)};
     }
