@@ -48,8 +48,9 @@ struct Lowest {
     float* scores;
     int* anchors;
 
+    // Also where no score is a number, as of a key that is none, the anchors are some there are.
     void clear() {
-        for (int i = 0; i < size; ++i) scores[i] = kNever, anchors[i] = 0x7fffffff;
+        for (int i = 0; i < size; ++i) scores[i] = kNever, anchors[i] = i;
     }
     float highest() const { return scores[size - 1]; }
     bool wants(float score, int anchor) const {
@@ -92,7 +93,7 @@ template <class V> void nearest_anchors(const Regression& r, const float* key, i
         const float gap = std::min(above, below), reach = norm + gap;
         // Scores are rounded, by less than a part of what they are made of.
         if ((gap * gap - square) / 2 - kRounding * reach * reach > lowest.highest()) return;
-        const int block = above <= below ? up++ : down--;
+        const int block = up < n_blocks && (down < 0 || above <= below) ? up++ : down--;
         score_block<V>(r.anchors + static_cast<std::int64_t>(block) * key_size * kAnchorBlock, r.anchor_norms + block * kAnchorBlock, key,
                        key_size, s.scores);
         lowest.take_block<V>(s.scores, block * kAnchorBlock);

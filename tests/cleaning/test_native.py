@@ -148,6 +148,21 @@ def test_regression_equals_the_reference(path, seed, h, w, channels, n_anchors, 
     assert_array_equal(out, expected)
 
 
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("value", [np.nan, np.inf, 3e38])
+def test_regression_stays_within_its_arrays_whatever_the_key(path, value, monkeypatch):
+    regress = _core.regress_images
+
+    def spoilt(stack, **others):
+        stack[:, 3, 3] = value
+        regress(stack, **others)
+
+    monkeypatch.setattr(_core, "regress_images", spoilt)
+    monkeypatch.setitem(globals(), "regressed", lambda *arguments: 0)
+    out, _ = regression(0, 4, 9, 2, 1, 40, 3, path)
+    assert not np.isfinite(out).all()
+
+
 def likes(
     guide, values, counts, path, n_threads=1, search_radius=2, patch_radius=1, sharpness=1e-4
 ):

@@ -2,8 +2,8 @@
 
 Each anchor learns from the patches nearest to it, and a patch is near several anchors. So patches
 are sorted into cells first; each cell's products are summed once, and an anchor's are those of the
-cells nearest to it. That takes a third of the time that summing for each anchor by itself takes,
-and the regressions predict as well.
+cells nearest to it. That takes less than half the time that summing for each anchor by itself
+takes, and the regressions predict as well.
 """
 
 from __future__ import annotations
