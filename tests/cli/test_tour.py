@@ -19,7 +19,7 @@ from PIL import Image
 from lookalike import load_dataset
 from lookalike.cli.screen import INDENT, Screen
 from lookalike.cli.tour.confusion import Confusion, _Layout
-from lookalike.evaluation.confusion import ConfusionMatrix
+from lookalike.evaluation.errors.confusion import ConfusionMatrix
 from lookalike.images import store
 from lookalike.images.catalogue import CATALOGUE
 

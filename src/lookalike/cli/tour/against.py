@@ -8,7 +8,12 @@ from rich.table import Table
 
 from lookalike.cli.screen import Bar, Screen
 from lookalike.cli.tour.step import Step, Tour
-from lookalike.evaluation.peer import Differences, PeerRun, find_differences, run_sklearn
+from lookalike.evaluation.peers.classifier import (
+    Differences,
+    PeerRun,
+    find_differences,
+    run_sklearn,
+)
 from lookalike.search.threads import count_threads
 
 

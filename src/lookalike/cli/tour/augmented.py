@@ -16,9 +16,9 @@ from lookalike.cli.screen import Bar, Screen
 from lookalike.cli.tour.step import Step, Tour
 from lookalike.estimators.classifier import KNeighborsClassifier
 from lookalike.estimators.search_cv import KNeighborsSearchCV
-from lookalike.evaluation.accuracy import accuracy
-from lookalike.evaluation.changes import as_matched, decider, find_changes, save_changes_png
-from lookalike.evaluation.paired import error_drop
+from lookalike.evaluation.comparison.paired import error_drop
+from lookalike.evaluation.errors.changes import as_matched, decider, find_changes, save_changes_png
+from lookalike.evaluation.metrics.accuracy import accuracy
 
 _N_SHOWN = {"mended": 2, "made": 1}
 _N_SAVED = {"mended": 8, "made": 4}

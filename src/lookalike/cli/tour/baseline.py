@@ -8,7 +8,7 @@ from typing import Any
 from lookalike.cli.screen import Bar, Screen
 from lookalike.cli.tour.step import Step, Tour
 from lookalike.estimators.classifier import KNeighborsClassifier
-from lookalike.evaluation.accuracy import accuracy
+from lookalike.evaluation.metrics.accuracy import accuracy
 from lookalike.search.cpu import cpu_path
 from lookalike.search.threads import count_threads
 

@@ -19,7 +19,6 @@ from lookalike.cli.drawing import draw_line
 from lookalike.cli.screen import Bar, Screen
 from lookalike.cli.tour.step import Step, Tour
 from lookalike.estimators.classifier import KNeighborsClassifier
-from lookalike.evaluation.accuracy import accuracy
 from lookalike.evaluation.cleaned import (
     Column,
     Fidelity,
@@ -28,7 +27,8 @@ from lookalike.evaluation.cleaned import (
     save_columns_png,
     to_pixels,
 )
-from lookalike.evaluation.peer_cleaning import BookCleaning
+from lookalike.evaluation.metrics.accuracy import accuracy
+from lookalike.evaluation.peers.cleaning import BookCleaning
 from lookalike.images.noise import UniformNoise, add_noise
 
 _QUALITY = "fast"

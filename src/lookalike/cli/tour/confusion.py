@@ -15,7 +15,7 @@ from rich.text import Text
 from lookalike.cli.drawing import shows_greys
 from lookalike.cli.screen import INDENT, Bar, Screen
 from lookalike.cli.tour.step import Step, Tour
-from lookalike.evaluation.confusion import ConfusionMatrix, shorten
+from lookalike.evaluation.errors.confusion import ConfusionMatrix, shorten
 
 _N_LARGEST = 3
 _LONGEST_NAME = 20

@@ -10,8 +10,8 @@ from rich.text import Text
 from lookalike.cli.drawing import draw_line
 from lookalike.cli.screen import Bar, Screen
 from lookalike.cli.tour.step import Step, Tour
-from lookalike.evaluation.mistakes import surest_mistakes, winning_shares
-from lookalike.evaluation.pictures import save_neighbors_png
+from lookalike.evaluation.errors.mistakes import surest_mistakes, winning_shares
+from lookalike.evaluation.errors.pictures import save_neighbors_png
 
 _N_SHOWN = 3
 _N_SAVED = 8

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from lookalike.estimators.classifier import KNeighborsClassifier
     from lookalike.estimators.explanation import Explanation
     from lookalike.evaluation.folds import Folds
-    from lookalike.evaluation.peer_cleaning import BookCleaning
+    from lookalike.evaluation.peers.cleaning import BookCleaning
     from lookalike.evaluation.tuning import Tuning
     from lookalike.images.augmentation import Augmentation
     from lookalike.images.dataset import Dataset

@@ -7,8 +7,8 @@ from typing import Any
 from lookalike.cli.screen import Bar, Screen
 from lookalike.cli.tour.step import Step, Tour
 from lookalike.estimators.classifier import KNeighborsClassifier
-from lookalike.evaluation.accuracy import accuracy
-from lookalike.evaluation.paired import error_drop
+from lookalike.evaluation.comparison.paired import error_drop
+from lookalike.evaluation.metrics.accuracy import accuracy
 
 
 class Tuned(Step):

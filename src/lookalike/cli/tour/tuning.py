@@ -15,7 +15,7 @@ from lookalike.cli.tour.step import Step, Tour
 from lookalike.estimators.classifier import KNeighborsClassifier
 from lookalike.estimators.search_cv import KNeighborsSearchCV
 from lookalike.evaluation.folds import choose_folds
-from lookalike.evaluation.peer_search import estimate_grid_search
+from lookalike.evaluation.peers.search import estimate_grid_search
 from lookalike.evaluation.tuning import read_tuning, save_tuning_png
 from lookalike.search.threads import count_threads
 

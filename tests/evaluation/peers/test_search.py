@@ -10,8 +10,8 @@ from sklearn import neighbors
 from sklearn.model_selection import GridSearchCV
 from threadpoolctl import threadpool_limits
 
-from lookalike.evaluation import peer_search
-from lookalike.evaluation.peer_search import estimate_grid_search
+from lookalike.evaluation.peers import search as peer_search
+from lookalike.evaluation.peers.search import estimate_grid_search
 
 
 def images(n: int) -> np.ndarray:

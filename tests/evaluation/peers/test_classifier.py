@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from lookalike import KNeighborsClassifier, load_dataset
-from lookalike.evaluation.peer import Differences, find_differences, run_sklearn
+from lookalike.evaluation.peers.classifier import Differences, find_differences, run_sklearn
 
 
 def test_scikit_learn_answers_alike_and_reports_progress(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lookalike.evaluation.peer._BATCH", 100)
+    monkeypatch.setattr("lookalike.evaluation.peers.classifier._BATCH", 100)
     digits = load_dataset("digits")
     knn = KNeighborsClassifier(4, weights="distance").fit(digits.train.images, digits.train.labels)
     steps: list[tuple[int, int]] = []

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from lookalike import KNeighborsClassifier
-from lookalike.evaluation.peer_cleaning import (
+from lookalike.evaluation.peers.cleaning import (
     BookCleaning,
     clean_by_sklearn,
     find_cleaning_differences,

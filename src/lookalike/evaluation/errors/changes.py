@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.estimators.explanation import Explanation
-from lookalike.evaluation.mistakes import surest_mistakes
+from lookalike.evaluation.errors.mistakes import surest_mistakes
 from lookalike.images.dataset import Dataset
 from lookalike.images.variants import Variant
 

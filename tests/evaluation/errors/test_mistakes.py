@@ -10,8 +10,8 @@ from PIL import Image
 
 from lookalike import KNeighborsClassifier, load_dataset
 from lookalike.estimators.explanation import Explanation
-from lookalike.evaluation.mistakes import surest_mistakes, winning_shares
-from lookalike.evaluation.pictures import save_neighbors_png
+from lookalike.evaluation.errors.mistakes import surest_mistakes, winning_shares
+from lookalike.evaluation.errors.pictures import save_neighbors_png
 
 
 def explain(

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from lookalike.evaluation.confusion import ConfusionMatrix
+from lookalike.evaluation.errors.confusion import ConfusionMatrix
 
 NAMES = ("cat", "dog", "eel", "fox")
 

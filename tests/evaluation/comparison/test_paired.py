@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.stats import binom, bootstrap
 
-from lookalike.evaluation.accuracy import accuracy
-from lookalike.evaluation.paired import error_drop
+from lookalike.evaluation.comparison.paired import error_drop
+from lookalike.evaluation.metrics.accuracy import accuracy
 
 Predictions = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
 

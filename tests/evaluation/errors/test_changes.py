@@ -11,7 +11,7 @@ from PIL import Image
 
 from lookalike import Dataset, KNeighborsClassifier, Shifts
 from lookalike.estimators.explanation import Explanation
-from lookalike.evaluation.changes import (
+from lookalike.evaluation.errors.changes import (
     Decider,
     as_matched,
     decider,

@@ -13,7 +13,7 @@ from sklearn import neighbors
 from threadpoolctl import threadpool_limits
 
 from lookalike.estimators.classifier import KNeighborsClassifier
-from lookalike.evaluation.peer import Differences, PeerRun
+from lookalike.evaluation.peers.classifier import Differences, PeerRun
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,0 +1,1 @@
+"""Classifiers beside one another: scores, times, and which differences are real."""

@@ -1,0 +1,1 @@
+"""Which images are taken for what, and the images behind it."""

@@ -1,0 +1,1 @@
+"""The same work by scikit-learn, to measure ours against."""

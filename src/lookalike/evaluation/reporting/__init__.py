@@ -1,0 +1,1 @@
+"""Results as one page that opens anywhere, with every number beside it."""
