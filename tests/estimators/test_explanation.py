@@ -29,6 +29,20 @@ def test_shares_add_up_to_the_probabilities(weights, n_outputs):
         for c in range(4):
             votes = np.where(labels == c, explanation.shares, 0).sum(axis=1)
             np.testing.assert_allclose(votes, probabilities[:, c], atol=1e-14)
+    if n_outputs is None:
+        shares = explanation.class_shares(knn.classes_)
+        np.testing.assert_allclose(shares, outputs[0], atol=1e-14)
+
+
+def test_class_shares_need_one_label_a_query_and_all_classes():
+    labels = np.repeat([1, 3, 5], 20)
+    explanation = KNeighborsClassifier(30).fit(X, labels).explain(QUERIES)
+    assert explanation.class_shares(np.array([0, 1, 3, 5, 9])).shape == (9, 5)
+    with pytest.raises(ValueError, match="label 1 is none of the 2 classes"):
+        explanation.class_shares(np.array([3, 5]))
+    of_two = KNeighborsClassifier(3).fit(X, rng.integers(0, 2, (60, 2))).explain(QUERIES)
+    with pytest.raises(ValueError, match="each query has 2 labels"):
+        of_two.class_shares(np.array([0, 1]))
 
 
 def test_the_regressors_prediction_is_the_targets_weighted_by_shares():

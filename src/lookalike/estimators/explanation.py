@@ -76,6 +76,48 @@ class Explanation:
             self.variant_names,
         )
 
+    def class_shares(self, classes: NDArray[Any]) -> NDArray[np.float64]:
+        """Return what part of the vote each class has, as ``predict_proba`` does.
+
+        Parameters
+        ----------
+        classes : ndarray of shape (n_classes,)
+            Sorted, all labels of neighbours among them, such as the classifier's ``classes_``.
+
+        Returns
+        -------
+        ndarray of shape (n_queries, n_classes), float64
+
+        Raises
+        ------
+        ValueError
+            If queries have several labels each, or a label is none of the classes.
+
+        Examples
+        --------
+        >>> from lookalike import KNeighborsClassifier
+        >>> knn = KNeighborsClassifier(2).fit([[0.0], [1.0], [9.0]], ["low", "mid", "mid"])
+        >>> knn.explain([[0.4], [8.0]]).class_shares(knn.classes_)
+        array([[0.5, 0.5],
+               [0. , 1. ]])
+        """
+        if self.labels.ndim != 2:
+            raise ValueError(
+                f"labels of shape {self.labels.shape}: each query has {self.labels.shape[-1]} "
+                "labels, so there is no one vote; explain one output at a time"
+            )
+        codes = np.searchsorted(classes, self.labels)
+        codes = np.minimum(codes, len(classes) - 1)
+        unknown = classes[codes] != self.labels
+        if unknown.any():
+            raise ValueError(
+                f"label {self.labels[unknown][0]!r} is none of the {len(classes)} classes; give "
+                "all classes of the training images, sorted"
+            )
+        shares = np.zeros((len(self), len(classes)))
+        np.add.at(shares, (np.arange(len(self))[:, np.newaxis], codes), self.shares)
+        return shares
+
     def __repr__(self) -> str:
         n_queries, n_neighbors = self.indices.shape
         what = "prediction" if n_queries == 1 else "predictions"

@@ -36,7 +36,7 @@ def vote_margins(explanation: Explanation) -> FloatArray:
     >>> vote_margins(knn.explain([[1]]))
     array([0.5])
     """
-    votes = _class_shares(explanation)[1]
+    votes = explanation.class_shares(np.unique(explanation.labels))
     if votes.shape[1] == 1:
         return np.ones(len(votes))
     ordered = np.partition(votes, -2, axis=1)
@@ -76,22 +76,9 @@ def true_margins(explanation: Explanation, labels: NDArray[Any]) -> FloatArray:
         raise ValueError(
             f"{len(labels)} labels but {len(explanation)} predictions; give one label for each"
         )
-    classes, votes = _class_shares(explanation)
+    classes = np.unique(explanation.labels)
+    votes = explanation.class_shares(classes)
     is_true = classes == np.asarray(labels)[:, np.newaxis]
     own = np.sum(votes, axis=1, where=is_true)
     margins: FloatArray = own - np.max(votes, axis=1, where=~is_true, initial=0.0)
     return margins
-
-
-def _class_shares(explanation: Explanation) -> tuple[NDArray[Any], FloatArray]:
-    """Return the classes of all neighbours, and what part of each vote each had."""
-    labels, shares = explanation.labels, explanation.shares
-    if labels.ndim != 2:
-        raise ValueError(
-            f"labels of shape {labels.shape}: each query has {labels.shape[-1]} labels, so there "
-            "is no one vote; explain one output at a time"
-        )
-    classes, codes = np.unique(labels, return_inverse=True)
-    votes = np.zeros((len(labels), len(classes)))
-    np.add.at(votes, (np.arange(len(labels))[:, np.newaxis], codes.reshape(labels.shape)), shares)
-    return classes, votes
