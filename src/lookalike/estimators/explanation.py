@@ -111,7 +111,7 @@ class Explanation:
         unknown = classes[codes] != self.labels
         if unknown.any():
             raise ValueError(
-                f"label {self.labels[unknown][0]!r} is none of the {len(classes)} classes; give "
+                f"label {self.labels[unknown].tolist()[0]!r} is none of the {len(classes)} classes; give "
                 "all classes of the training images, sorted"
             )
         shares = np.zeros((len(self), len(classes)))
