@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from lookalike.estimators.regressor import KNeighborsRegressor
     from lookalike.estimators.search_cv import KNeighborsSearchCV
     from lookalike.estimators.weights import Softmax
+    from lookalike.evaluation.comparison.compare import compare
     from lookalike.images.augmentation import Flips, Shifts
     from lookalike.images.dataset import Dataset, load_dataset
     from lookalike.images.expand import expand
@@ -41,6 +42,7 @@ _HOMES = {
     "Softmax": "lookalike.estimators.weights",
     "UniformNoise": "lookalike.images.noise",
     "add_noise": "lookalike.images.noise",
+    "compare": "lookalike.evaluation.comparison.compare",
     "estimate_noise": "lookalike.cleaning.level",
     "expand": "lookalike.images.expand",
     "load_dataset": "lookalike.images.dataset",
@@ -66,6 +68,7 @@ __all__ = [
     "UniformNoise",
     "__version__",
     "add_noise",
+    "compare",
     "estimate_noise",
     "expand",
     "load_dataset",

@@ -19,6 +19,7 @@ import typer
 import lookalike
 from lookalike.cli.augment import augment
 from lookalike.cli.clean import clean
+from lookalike.cli.compare import compare
 from lookalike.cli.data import data_app
 from lookalike.cli.info import info
 from lookalike.cli.jobs import help_if_alone, one_line, say_error
@@ -35,6 +36,7 @@ app = typer.Typer(
 app.command()(tour)
 app.command()(augment)
 app.command()(tune)
+app.command()(compare)
 app.command()(clean)
 app.command()(info)
 app.add_typer(data_app, name="data")

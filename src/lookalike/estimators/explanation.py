@@ -110,9 +110,10 @@ class Explanation:
         codes = np.minimum(codes, len(classes) - 1)
         unknown = classes[codes] != self.labels
         if unknown.any():
+            label = self.labels[unknown].tolist()[0]
             raise ValueError(
-                f"label {self.labels[unknown].tolist()[0]!r} is none of the {len(classes)} classes; give "
-                "all classes of the training images, sorted"
+                f"label {label!r} is none of the {len(classes)} classes; give all classes of the "
+                "training images, sorted"
             )
         shares = np.zeros((len(self), len(classes)))
         np.add.at(shares, (np.arange(len(self))[:, np.newaxis], codes), self.shares)

@@ -1,0 +1,231 @@
+"""`compare`: the same folds for several classifiers."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import clone, is_classifier
+from sklearn.model_selection import check_cv
+from sklearn.utils import get_tags
+from sklearn.utils.multiclass import type_of_target
+
+from lookalike.evaluation.comparison.comparison import Comparison, Contestant
+from lookalike.evaluation.comparison.memory import peak_memory
+
+Progress = Callable[[int, int], None]
+Split = tuple[NDArray[np.int64], NDArray[np.int64]]
+
+
+def compare(
+    estimators: Mapping[str, Any],
+    images: ArrayLike,
+    labels: ArrayLike,
+    *,
+    cv: Any = 5,
+    groups: ArrayLike | None = None,
+    confidence: float = 0.95,
+    n_resamples: int = 10_000,
+    random_state: int = 0,
+    progress: Progress | None = None,
+) -> Comparison:
+    """Compare classifiers by cross-validation, with the same folds for all.
+
+    Parameters
+    ----------
+    estimators : mapping of str to classifier
+        What to call each, and any classifiers with ``fit`` and ``predict``, which stay as they
+        are: clones of them are fitted. Those that take images get images, others (scikit-learn's)
+        get a row of values for each; whether to scale these is theirs, as a `Pipeline`.
+    images : array-like of shape (n, n_features) or (n, h, w[, c])
+    labels : array-like of shape (n,)
+    cv : int, splitter or iterable of splits, default=5
+        As in scikit-learn, where a number means stratified folds. Each image must be tested
+        exactly once.
+    groups : array-like of shape (n,), optional
+        For splitters that need them.
+    confidence : float, default=0.95
+        Of intervals, and of who beats whom.
+    n_resamples, random_state : int
+        Of the bootstrap.
+    progress : callable, optional
+        Called as ``progress(done, total)`` with fits: all folds of the first classifier, then of
+        the second, ...
+
+    Returns
+    -------
+    Comparison
+        Accuracies with intervals, times, memory, paired tests, and a matrix of who beats whom.
+
+    Raises
+    ------
+    ValueError
+        If there are no classifiers, labels are not classes or do not fit the images, splits test
+        images twice or not at all, or a training fold has a single class.
+    RuntimeError
+        If all classifiers fail. When some do, the others go on, and `Contestant.error` tells why.
+
+    See Also
+    --------
+    lookalike.evaluation.comparison.models.chapter_classifiers : Some to compare with.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn.dummy import DummyClassifier
+    >>> from lookalike import KNeighborsClassifier, compare
+    >>> X, y = load_digits(return_X_y=True)
+    >>> comparison = compare({"k-NN": KNeighborsClassifier(3), "most": DummyClassifier()}, X, y)
+    >>> comparison.accuracy.round(3)
+    array([0.967, 0.101])
+    >>> comparison.beats
+    array([[False,  True],
+           [False, False]])
+    """
+    if not estimators:
+        raise ValueError('no classifiers to compare; give some, as {"name": classifier}')
+    for name, estimator in estimators.items():
+        if not (hasattr(estimator, "fit") and hasattr(estimator, "predict")):
+            raise ValueError(
+                f"{name!r} is {estimator!r}, which has no fit and predict; give a classifier"
+            )
+        if hasattr(estimator, "__sklearn_tags__") and not is_classifier(estimator):
+            raise ValueError(f"{name!r} is {estimator!r}, which is no classifier; give one")
+    if not 0 < confidence < 1:
+        raise ValueError(f"confidence={confidence!r} is not between 0 and 1; give one such as 0.95")
+    X, y = np.asarray(images), np.asarray(labels)
+    _check_labels(X, y)
+    splits = _list_splits(X, y, cv, groups)
+    flat = X.reshape(len(X), -1)
+    contestants = []
+    for number, (name, estimator) in enumerate(estimators.items()):
+        rows = X if _takes_images(estimator) else flat
+        told = _Told(progress, number * len(splits), len(estimators) * len(splits))
+        contestants.append(_contest(name, estimator, rows, y, splits, told))
+    if all(contestant.error is not None for contestant in contestants):
+        first = contestants[0]
+        raise RuntimeError(f"all classifiers failed; {first.name}: {first.error}")
+    return Comparison(
+        tuple(contestants),
+        n=len(y),
+        n_folds=len(splits),
+        n_test=float(np.mean([len(test) for _, test in splits])),
+        n_train=float(np.mean([len(train) for train, _ in splits])),
+        confidence=confidence,
+        n_resamples=n_resamples,
+        random_state=random_state,
+    )
+
+
+class _Told:
+    """Tells how many fits are done."""
+
+    def __init__(self, progress: Progress | None, before: int, total: int) -> None:
+        self._progress, self._done, self._total = progress, before, total
+        self._tell()
+
+    def one_more(self) -> None:
+        self._done += 1
+        self._tell()
+
+    def _tell(self) -> None:
+        if self._progress is not None:
+            self._progress(self._done, self._total)
+
+
+def _contest(
+    name: str, estimator: Any, X: NDArray[Any], y: NDArray[Any], splits: list[Split], told: _Told
+) -> Contestant:
+    right = np.zeros(len(y), dtype=bool)
+    accuracy, fitting, predicting, memories = (np.full(len(splits), np.nan) for _ in range(4))
+    notes: dict[str, None] = {}  # in their order, each once
+    error = None
+    for i, (train, test) in enumerate(splits):
+        X_train, X_test, model = X[train], X[test], clone(estimator)
+        try:
+            with _noted(notes), peak_memory() as memory:
+                start = perf_counter()
+                model.fit(X_train, y[train])
+                fitted = perf_counter()
+                predicted = model.predict(X_test)
+                done = perf_counter()
+        except Exception as failure:
+            error = f"{type(failure).__name__}: {' '.join(str(failure).split())}"
+            break
+        right[test] = predicted == y[test]
+        accuracy[i] = right[test].mean()
+        fitting[i], predicting[i], memories[i] = fitted - start, done - fitted, memory.peak_mib
+        told.one_more()
+    if error is not None:
+        right[:] = False
+        for numbers in (accuracy, fitting, predicting, memories):
+            numbers[:] = np.nan
+    peak = float(memories.max())
+    return Contestant(name, right, accuracy, fitting, predicting, peak, tuple(notes), error)
+
+
+@contextmanager
+def _noted(notes: dict[str, None]) -> Iterator[None]:
+    """Keep what is warned of, each text once."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            yield
+        finally:
+            notes.update((" ".join(str(one.message).split()), None) for one in caught)
+
+
+def _takes_images(estimator: Any) -> bool:
+    if not hasattr(estimator, "__sklearn_tags__"):
+        return False
+    return bool(get_tags(estimator).input_tags.three_d_array)
+
+
+def _check_labels(X: NDArray[Any], y: NDArray[Any]) -> None:
+    if X.ndim < 2 or len(X) == 0:
+        raise ValueError(
+            f"images of shape {X.shape}; give some images (n, h, w) or rows (n, n_features)"
+        )
+    if len(X) != len(y):
+        raise ValueError(f"{len(X)} images but {len(y)} labels; give one label for each image")
+    kind = type_of_target(y, input_name="labels")
+    if kind not in ("binary", "multiclass"):
+        raise ValueError(
+            f"labels are {kind}, but to compare is to count right images; give one class an image"
+        )
+
+
+def _list_splits(X: NDArray[Any], y: NDArray[Any], cv: Any, groups: Any) -> list[Split]:
+    counts = np.unique(y, return_counts=True)[1]
+    if isinstance(cv, int) and cv > len(y):
+        raise ValueError(f"cv={cv} but only {len(y)} images; lower cv or add images")
+    if isinstance(cv, int) and cv > counts.max():
+        raise ValueError(
+            f"cv={cv} but no class has more than {counts.max()} images; lower cv or add images"
+        )
+    splitter = check_cv(cv, y, classifier=True)
+    splits = [
+        (np.arange(len(y))[train], np.arange(len(y))[test])
+        for train, test in splitter.split(np.zeros(len(y)), y, groups)
+    ]
+    times = np.bincount(
+        np.concatenate([test for _, test in splits]) if splits else [], minlength=len(y)
+    )
+    if np.any(times != 1):
+        row = int(np.flatnonzero(times != 1)[0])
+        raise ValueError(
+            f"cv={cv!r} tests image {row} {times[row]} times; give a splitter that tests each "
+            "image once, such as StratifiedKFold or GroupKFold"
+        )
+    for number, (train, _) in enumerate(splits):
+        if len(np.unique(y[train])) < 2:
+            raise ValueError(
+                f"fold {number} trains on images of the class {y[train][0]!r} alone; shuffle the "
+                "images, or give a stratified splitter or images of more classes"
+            )
+    return splits

@@ -1,0 +1,285 @@
+"""Several classifiers on the same images: how good, how fast, and who beats whom."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import binomtest
+
+from lookalike.evaluation.comparison.significance import (
+    Difference,
+    bootstrap_difference,
+    corrected_resampled_t,
+    holm,
+    mcnemar,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+FloatArray = NDArray[np.float64]
+
+TESTS = ("mcnemar", "bootstrap", "corrected_t")
+"""The paired tests: of images, of images, and of folds."""
+
+
+@dataclass(frozen=True, eq=False)
+class Contestant:
+    """What one classifier did.
+
+    Attributes
+    ----------
+    name : str
+    right : ndarray of shape (n,), bool
+        Which images it predicted rightly, each when its fold was left out; all False if it failed.
+    fold_accuracy : ndarray of shape (n_folds,), float64
+    fit_seconds, predict_seconds : ndarray of shape (n_folds,), float64
+    memory_mib : float
+        At the peak of fitting and predicting a fold, beyond what there was before; NaN where the
+        system does not tell.
+    notes : tuple of str
+        Warnings that it gave.
+    error : str or None
+        Why it has no result, if it failed; its numbers are then NaN.
+    """
+
+    name: str
+    right: NDArray[np.bool_]
+    fold_accuracy: FloatArray
+    fit_seconds: FloatArray
+    predict_seconds: FloatArray
+    memory_mib: float
+    notes: tuple[str, ...] = ()
+    error: str | None = None
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Comparison:
+    """Classifiers side by side, as `compare` returns them, in the order they were given.
+
+    Attributes
+    ----------
+    contestants : tuple of Contestant
+    n, n_folds : int
+        Images, each predicted once, and the folds they were split into.
+    n_test, n_train : float
+        Images that a fold tests and trains on, in the mean.
+    confidence : float
+        Of intervals, and of who beats whom.
+    n_resamples, random_state : int
+        Of the bootstrap.
+    """
+
+    contestants: tuple[Contestant, ...]
+    n: int
+    n_folds: int
+    n_test: float
+    n_train: float
+    confidence: float
+    n_resamples: int
+    random_state: int
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The classifiers' names."""
+        return tuple(contestant.name for contestant in self.contestants)
+
+    @property
+    def failed(self) -> NDArray[np.bool_]:
+        """Which of them failed, shape (n_classifiers,)."""
+        return np.array([contestant.error is not None for contestant in self.contestants])
+
+    @cached_property
+    def accuracy(self) -> FloatArray:
+        """Share of all images predicted rightly, shape (n_classifiers,)."""
+        shares = np.array([contestant.right.mean() for contestant in self.contestants])
+        shares[self.failed] = np.nan
+        return shares
+
+    @cached_property
+    def intervals(self) -> FloatArray:
+        """Wilson's confidence interval of each accuracy, shape (n_classifiers, 2)."""
+        intervals = np.full((len(self.contestants), 2), np.nan)
+        for i in np.flatnonzero(~self.failed):
+            share = binomtest(int(self.contestants[i].right.sum()), self.n)
+            intervals[i] = share.proportion_ci(self.confidence, method="wilson")
+        return intervals
+
+    @property
+    def fit_seconds(self) -> FloatArray:
+        """Of all folds together, shape (n_classifiers,)."""
+        return np.array([contestant.fit_seconds.sum() for contestant in self.contestants])
+
+    @property
+    def predict_seconds(self) -> FloatArray:
+        """Of all folds together, shape (n_classifiers,)."""
+        return np.array([contestant.predict_seconds.sum() for contestant in self.contestants])
+
+    @property
+    def memory_mib(self) -> FloatArray:
+        """At the peak of a fold, beyond what there was before, shape (n_classifiers,)."""
+        return np.array([contestant.memory_mib for contestant in self.contestants])
+
+    @cached_property
+    def n_wins(self) -> NDArray[np.int64]:
+        """``n_wins[i, j]`` images that classifier i predicts rightly and j wrongly."""
+        right = np.array([contestant.right for contestant in self.contestants]).astype(np.int64)
+        return right @ (1 - right).T
+
+    @cached_property
+    def differences(self) -> dict[tuple[int, int], Difference]:
+        """For i < j the accuracy of i less that of j, by the paired bootstrap."""
+        return {
+            (i, j): bootstrap_difference(
+                int(self.n_wins[i, j]),
+                int(self.n_wins[j, i]),
+                self.n,
+                confidence=self.confidence,
+                n_resamples=self.n_resamples,
+                random_state=self.random_state,
+            )
+            for i, j in self._pairs()
+        }
+
+    @cached_property
+    def p_values(self) -> dict[str, FloatArray]:
+        """Of each of `TESTS`, shape (n_classifiers, n_classifiers); NaN where there is none."""
+        return {test: self._matrix(self._test(test)) for test in TESTS}
+
+    @cached_property
+    def corrected_p_values(self) -> dict[str, FloatArray]:
+        """`p_values`, corrected by Holm's procedure for the number of pairs."""
+        return {test: self._matrix(holm(self._test(test))) for test in TESTS}
+
+    @property
+    def beats(self) -> NDArray[np.bool_]:
+        """``beats[i, j]``: i wins more images than j, no luck by McNemar's corrected test."""
+        certain = self.corrected_p_values["mcnemar"] < 1 - self.confidence
+        return (self.n_wins > self.n_wins.T) & certain
+
+    @property
+    def order(self) -> list[int]:
+        """Positions from the highest accuracy to the lowest; who failed comes last."""
+        return np.argsort(-self.accuracy, kind="stable").tolist()  # type: ignore[no-any-return]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all numbers, as JSON takes them: None stands for what is undefined."""
+        return {
+            "n": self.n,
+            "n_folds": self.n_folds,
+            "n_test": self.n_test,
+            "n_train": self.n_train,
+            "confidence": self.confidence,
+            "n_resamples": self.n_resamples,
+            "classifiers": [self._entry(i) for i in range(len(self.contestants))],
+            "n_wins": self.n_wins.tolist(),
+            "beats": self.beats.tolist(),
+            "p_values": _plain(self.p_values),
+            "corrected_p_values": _plain(self.corrected_p_values),
+            "differences": [
+                {"first": self.names[i], "second": self.names[j], **difference._asdict()}
+                for (i, j), difference in self.differences.items()
+            ],
+        }
+
+    def __repr__(self) -> str:
+        head = ("", "accuracy", f"{self.confidence:.0%} interval", "fit", "predict", "memory")
+        lines = [head]
+        for i in self.order:
+            contestant = self.contestants[i]
+            if contestant.error is not None:
+                lines.append((contestant.name, f"failed: {contestant.error}", "", "", "", ""))
+                continue
+            low, high = self.intervals[i]
+            memory = contestant.memory_mib
+            lines.append(
+                (
+                    contestant.name,
+                    f"{self.accuracy[i]:.4f}",
+                    f"{low:.4f} to {high:.4f}",
+                    f"{self.fit_seconds[i]:.2f} s",
+                    f"{self.predict_seconds[i]:.2f} s",
+                    "" if math.isnan(memory) else f"{memory:.0f} MiB",
+                )
+            )
+        widths = [max(len(line[j]) for line in lines if line[2] or j == 0) for j in range(6)]
+        rows = [
+            "  ".join(f"{cell:{'<' if j == 0 else '>'}{widths[j]}}" for j, cell in enumerate(line))
+            for line in lines
+        ]
+        return "\n".join(
+            [f"{self.n:,} images in {self.n_folds} folds", *(row.rstrip() for row in rows)]
+        )
+
+    def plot_accuracy(self, ax: Axes | None = None) -> Axes:
+        """Draw each accuracy with its interval; see `plots.plot_accuracy`."""
+        from lookalike.evaluation.comparison.plots import plot_accuracy
+
+        return plot_accuracy(self, ax)
+
+    def plot_beats(self, ax: Axes | None = None) -> Axes:
+        """Draw who beats whom, and by how many images; see `plots.plot_beats`."""
+        from lookalike.evaluation.comparison.plots import plot_beats
+
+        return plot_beats(self, ax)
+
+    def plot_times(self, ax: Axes | None = None) -> Axes:
+        """Draw the accuracy against the time; see `plots.plot_times`."""
+        from lookalike.evaluation.comparison.plots import plot_times
+
+        return plot_times(self, ax)
+
+    def _pairs(self) -> list[tuple[int, int]]:
+        some = np.flatnonzero(~self.failed).tolist()
+        return [(i, j) for i in some for j in some if i < j]
+
+    def _test(self, test: str) -> FloatArray:
+        """Return the p-value of every pair."""
+        return np.array([self._p_value(test, i, j) for i, j in self._pairs()])
+
+    def _p_value(self, test: str, i: int, j: int) -> float:
+        if test == "bootstrap":
+            return self.differences[i, j].p_value
+        if test == "mcnemar":
+            return mcnemar(int(self.n_wins[i, j]), int(self.n_wins[j, i]))
+        of_folds = self.contestants[i].fold_accuracy - self.contestants[j].fold_accuracy
+        return corrected_resampled_t(of_folds, self.n_test, self.n_train)
+
+    def _matrix(self, of_pairs: FloatArray) -> FloatArray:
+        matrix = np.full((len(self.contestants),) * 2, np.nan)
+        for (i, j), value in zip(self._pairs(), of_pairs.tolist(), strict=True):
+            matrix[i, j] = matrix[j, i] = value
+        return matrix
+
+    def _entry(self, i: int) -> dict[str, Any]:
+        contestant = self.contestants[i]
+        low, high = self.intervals[i].tolist()
+        return {
+            "name": contestant.name,
+            "accuracy": _number(self.accuracy[i]),
+            "low": _number(low),
+            "high": _number(high),
+            "n_right": int(contestant.right.sum()),
+            "fold_accuracy": [_number(value) for value in contestant.fold_accuracy.tolist()],
+            "fit_seconds": _number(self.fit_seconds[i]),
+            "predict_seconds": _number(self.predict_seconds[i]),
+            "memory_mib": _number(contestant.memory_mib),
+            "notes": list(contestant.notes),
+            "error": contestant.error,
+        }
+
+
+def _number(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None
+
+
+def _plain(matrices: dict[str, FloatArray]) -> dict[str, list[list[float | None]]]:
+    return {
+        name: [[_number(value) for value in row] for row in matrix.tolist()]
+        for name, matrix in matrices.items()
+    }

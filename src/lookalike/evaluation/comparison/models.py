@@ -1,0 +1,187 @@
+"""The classifiers of the book's chapter, with settings that a few thousand small images allow.
+
+All of scikit-learn's get values scaled to 0 to 1 or to unit variance where they want it. The
+settings are for comparing in seconds, not the best there are: whoever compares in earnest tunes
+each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.model_selection import train_test_split
+
+from lookalike.estimators.classifier import KNeighborsClassifier
+
+MOST_SVM_IMAGES = 2_000
+"""Images that the RBF SVM is trained on, whose time grows with their square."""
+
+
+class TrainedOnSubset(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """A classifier that learns from some of the training images only.
+
+    Parameters
+    ----------
+    estimator : classifier
+    n_images : int, default=2000
+        Images to learn from, at most; chosen by chance, of each class as large a share as of all.
+    random_state : int, default=0
+
+    Attributes
+    ----------
+    estimator_ : classifier, fitted
+    classes_ : ndarray of shape (n_classes,)
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn.svm import SVC
+    >>> X, y = load_digits(return_X_y=True)
+    >>> TrainedOnSubset(SVC(), 200).fit(X, y).estimator_.shape_fit_
+    (200, 64)
+    """
+
+    def __init__(self, estimator: Any, n_images: int = 2_000, random_state: int = 0) -> None:
+        self.estimator = estimator
+        self.n_images = n_images
+        self.random_state = random_state
+
+    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
+        """Fit a clone to some of the images.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, n_features)
+        y : array-like of shape (n,)
+
+        Raises
+        ------
+        ValueError
+            As by `train_test_split`, if ``n_images`` are fewer than there are classes.
+        """
+        images, labels = np.asarray(X), np.asarray(y)
+        if len(images) > self.n_images:
+            rows, _ = train_test_split(
+                np.arange(len(images)),
+                train_size=self.n_images,
+                stratify=labels,
+                random_state=self.random_state,
+            )
+            images, labels = images[rows], labels[rows]
+        self.estimator_ = clone(self.estimator).fit(images, labels)
+        self.classes_ = self.estimator_.classes_
+        return self
+
+    def predict(self, X: ArrayLike) -> NDArray[Any]:
+        """Predict by the fitted clone."""
+        predicted: NDArray[Any] = self.estimator_.predict(X)
+        return predicted
+
+
+def chapter_classifiers(*, random_state: int = 0, n_jobs: int | None = None) -> dict[str, Any]:
+    """Return the classifiers that the chapter meets, by the names that ``lookalike compare`` knows.
+
+    Parameters
+    ----------
+    random_state : int, default=0
+    n_jobs : int or None, default=None
+        Threads of ours, and of the random forest.
+
+    Returns
+    -------
+    dict of str to classifier
+        "knn" (4 neighbours, weighted by 1 / distance), "sgd" (a linear SVM by stochastic gradient
+        descent), "logistic" regression, random "forest", gradient "boosting" of small trees on the
+        leading 40 principal components, RBF "svm" on at most 2,000 images, and "dummy", which
+        always names the most frequent class. Ours takes images, the others rows.
+
+    Examples
+    --------
+    >>> list(chapter_classifiers())
+    ['knn', 'sgd', 'logistic', 'forest', 'boosting', 'svm', 'dummy']
+    """
+    return {name: make(random_state, n_jobs) for name, make in _MAKERS.items()}
+
+
+def _knn(seed: int, n_jobs: int | None) -> Any:
+    return KNeighborsClassifier(4, weights="distance", n_jobs=n_jobs)
+
+
+def _sgd(seed: int, n_jobs: int | None) -> Any:
+    from sklearn.linear_model import SGDClassifier
+
+    return _scaled(SGDClassifier(random_state=seed))
+
+
+def _logistic(seed: int, n_jobs: int | None) -> Any:
+    from sklearn.linear_model import LogisticRegression
+
+    # As many steps as leave the accuracy where it is; to the end it would take ten times as many.
+    return _scaled(LogisticRegression(C=0.1, tol=0.001, max_iter=200))
+
+
+def _forest(seed: int, n_jobs: int | None) -> Any:
+    from sklearn.ensemble import RandomForestClassifier
+
+    return RandomForestClassifier(100, random_state=seed, n_jobs=n_jobs)
+
+
+def _boosting(seed: int, n_jobs: int | None) -> Any:
+    from sklearn.decomposition import PCA
+    from sklearn.ensemble import HistGradientBoostingClassifier
+    from sklearn.pipeline import make_pipeline
+
+    boosting = HistGradientBoostingClassifier(
+        max_iter=50,
+        max_leaf_nodes=12,
+        learning_rate=0.2,
+        max_bins=63,
+        l2_regularization=1.0,
+        random_state=seed,
+    )
+    return make_pipeline(PCA(40, random_state=seed), boosting)
+
+
+def _svm(seed: int, n_jobs: int | None) -> Any:
+    from sklearn.svm import SVC
+
+    return TrainedOnSubset(_scaled(SVC(C=5)), MOST_SVM_IMAGES, seed)
+
+
+def _dummy(seed: int, n_jobs: int | None) -> Any:
+    from sklearn.dummy import DummyClassifier
+
+    return DummyClassifier()
+
+
+_MAKERS: dict[str, Callable[[int, int | None], Any]] = {
+    "knn": _knn,
+    "sgd": _sgd,
+    "logistic": _logistic,
+    "forest": _forest,
+    "boosting": _boosting,
+    "svm": _svm,
+    "dummy": _dummy,
+}
+
+DESCRIPTIONS = {
+    "knn": "lookalike k-NN, k = 4, weights 1 / distance",
+    "sgd": "linear SVM by stochastic gradient descent",
+    "logistic": "logistic regression",
+    "forest": "random forest of 100 trees",
+    "boosting": "gradient boosting on 40 principal components",
+    "svm": f"RBF SVM, trained on at most {MOST_SVM_IMAGES:,} images",
+    "dummy": "always the most frequent class",
+}
+"""What each classifier is, in words."""
+
+
+def _scaled(estimator: Any) -> Any:
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import MinMaxScaler
+
+    return make_pipeline(MinMaxScaler(), estimator)

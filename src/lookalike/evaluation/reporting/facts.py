@@ -1,0 +1,53 @@
+"""What a report tells of the machine and the software it was made with, and no secret."""
+
+from __future__ import annotations
+
+import platform
+from importlib.metadata import version
+
+import lookalike
+from lookalike.search.cpu import cpu_path
+from lookalike.search.threads import count_threads
+
+_LIBRARIES = {"NumPy": "numpy", "SciPy": "scipy", "scikit-learn": "scikit-learn"}
+
+
+def run_facts(*, date: str | None = None, n_jobs: int | None = None) -> dict[str, str | int]:
+    """Return versions, processor and threads, for `Report.versions`.
+
+    No name of a machine, a user or a folder is among them, so a report can be passed on.
+
+    Parameters
+    ----------
+    date : str, optional
+        The day of the run. It is the caller's to give, so that a report of the same results can
+        be the same to the last byte.
+    n_jobs : int, optional
+        As the estimators have it; all CPUs if not given or -1.
+
+    Returns
+    -------
+    dict of str to str or int
+
+    Raises
+    ------
+    ValueError
+        If ``n_jobs`` is 0.
+
+    Examples
+    --------
+    >>> facts = run_facts(date="2026-03-01", n_jobs=2)
+    >>> list(facts)
+    ['date', 'lookalike', 'Python', 'NumPy', 'SciPy', 'scikit-learn', 'processor', 'CPU path', \
+'threads']
+    >>> facts["threads"]
+    2
+    """
+    facts: dict[str, str | int] = {} if date is None else {"date": date}
+    facts["lookalike"] = lookalike.__version__
+    facts["Python"] = platform.python_version()
+    facts.update({name: version(package) for name, package in _LIBRARIES.items()})
+    facts["processor"] = f"{platform.machine()}, {platform.system()}"
+    facts["CPU path"] = cpu_path()
+    facts["threads"] = count_threads(n_jobs)
+    return facts
