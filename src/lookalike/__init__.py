@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from lookalike.estimators.search_cv import KNeighborsSearchCV
     from lookalike.estimators.weights import Softmax
     from lookalike.evaluation.comparison.compare import compare
+    from lookalike.evaluation.metrics.evaluate import evaluate
     from lookalike.images.augmentation import Flips, Shifts
     from lookalike.images.dataset import Dataset, load_dataset
     from lookalike.images.expand import expand
@@ -44,6 +45,7 @@ _HOMES = {
     "add_noise": "lookalike.images.noise",
     "compare": "lookalike.evaluation.comparison.compare",
     "estimate_noise": "lookalike.cleaning.level",
+    "evaluate": "lookalike.evaluation.metrics.evaluate",
     "expand": "lookalike.images.expand",
     "load_dataset": "lookalike.images.dataset",
     "shift": "lookalike.images.shift",
@@ -70,6 +72,7 @@ __all__ = [
     "add_noise",
     "compare",
     "estimate_noise",
+    "evaluate",
     "expand",
     "load_dataset",
     "shift",

@@ -1,0 +1,244 @@
+"""How good predictions are: all metrics, each with its interval, in one object."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lookalike.evaluation.metrics.calibration import Reliability
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+FloatArray = NDArray[np.float64]
+
+PER_CLASS = ("precision", "recall", "f1")
+_MOST_LISTED = 40  # classes that are printed
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Evaluation:
+    """How good predictions of one label each are, as `evaluate` returns it.
+
+    What is undefined is NaN, and ``undefined`` tells why. Classes without images take no part in
+    means over classes.
+
+    Attributes
+    ----------
+    target_type : {"binary", "multiclass"}
+    n : int
+        Images.
+    classes : ndarray of shape (n_classes,)
+        Of two classes the second is the positive one.
+    class_names : tuple of str
+    accuracy : float
+    balanced_accuracy : float
+        The mean recall.
+    top_k_accuracy : dict of int to float
+        For each k the share of images whose class is among the k most probable ones.
+    precision, recall, f1 : ndarray of shape (n_classes,), float64
+    support : ndarray of shape (n_classes,), int64
+        Images of each class.
+    macro, weighted : dict of str to float
+        "precision", "recall" and "f1", in the mean over classes, and weighted by their images.
+    mcc : float
+        The Matthews correlation coefficient, -1 to 1.
+    log_loss : float
+        The mean of minus the logarithm of the true class's probability. A probability of 0 counts
+        36, the logarithm of the smallest step of a float64.
+    brier : float
+        The mean squared distance of the probabilities from the truth: of two classes that of the
+        positive one's probability, 0 to 1; of more, summed over the classes, 0 to 2.
+    ece : float
+        The expected calibration error; see `lookalike.evaluation.metrics.calibration`.
+    roc_auc, average_precision : float
+        Of two classes: the area below the ROC curve, and the mean precision over all recalls.
+    confusion : ndarray of shape (n_classes, n_classes), int64
+        ``confusion[i, j]`` images of class i were predicted to be of class j.
+    reliability : Reliability or None
+        Predictions by their confidence.
+    intervals : dict of str to ndarray of shape (2,) or (n_classes, 2), float64
+        For each metric by name, as "accuracy", "top_2_accuracy", "macro_f1" or "recall", the
+        confidence interval: the percentile bootstrap over images, or Wilson's of a share that is
+        exactly 0 or 1.
+    undefined : dict of str to str
+        Why a metric, or its interval, is NaN.
+    confidence : float
+    n_resamples : int
+    truth, predicted : ndarray of shape (n,), int64
+        Positions in ``classes``.
+    probabilities : ndarray of shape (n, n_classes), float64, or None
+    """
+
+    target_type: str
+    n: int
+    classes: NDArray[Any]
+    class_names: tuple[str, ...]
+    accuracy: float
+    balanced_accuracy: float
+    top_k_accuracy: Mapping[int, float]
+    precision: FloatArray
+    recall: FloatArray
+    f1: FloatArray
+    support: NDArray[np.int64]
+    macro: Mapping[str, float]
+    weighted: Mapping[str, float]
+    mcc: float
+    log_loss: float
+    brier: float
+    ece: float
+    roc_auc: float
+    average_precision: float
+    confusion: NDArray[np.int64]
+    reliability: Reliability | None
+    intervals: Mapping[str, FloatArray]
+    undefined: Mapping[str, str]
+    confidence: float
+    n_resamples: int
+    truth: NDArray[np.int64]
+    predicted: NDArray[np.int64]
+    probabilities: FloatArray | None
+
+    def scalars(self) -> dict[str, float]:
+        """Return the metrics that are one number, by the names that ``intervals`` have."""
+        return {
+            "accuracy": self.accuracy,
+            "balanced_accuracy": self.balanced_accuracy,
+            **{f"top_{k}_accuracy": value for k, value in self.top_k_accuracy.items()},
+            **{f"macro_{name}": value for name, value in self.macro.items()},
+            **{f"weighted_{name}": value for name, value in self.weighted.items()},
+            "mcc": self.mcc,
+            "log_loss": self.log_loss,
+            "brier": self.brier,
+            "ece": self.ece,
+            "roc_auc": self.roc_auc,
+            "average_precision": self.average_precision,
+        }
+
+    def normalized_confusion(
+        self, normalize: str | None = None, *, errors_only: bool = False
+    ) -> FloatArray:
+        """Return the confusion matrix in shares.
+
+        Parameters
+        ----------
+        normalize : {"true", "pred"} or None
+            "true" divides each row by its sum, "pred" each column; None leaves the counts.
+        errors_only : bool, default=False
+            Leave out the right predictions first, so that a row says what a class's errors are
+            taken for.
+
+        Returns
+        -------
+        ndarray of shape (n_classes, n_classes), float64
+            NaN in a row or column that has no image, or with ``errors_only`` no error.
+
+        Raises
+        ------
+        ValueError
+            If ``normalize`` is anything else.
+        """
+        matrix = self.confusion.astype(np.float64)
+        if errors_only:
+            np.fill_diagonal(matrix, 0.0)
+        if normalize is None:
+            return matrix
+        if normalize not in ("true", "pred"):
+            raise ValueError(f'normalize={normalize!r}; give "true", "pred" or None')
+        sums = matrix.sum(axis=1 if normalize == "true" else 0, keepdims=True)
+        shares = np.full_like(matrix, np.nan)
+        np.divide(matrix, sums, out=shares, where=sums > 0)
+        return shares
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all numbers, as JSON takes them: None stands for what is undefined."""
+        per_class = [
+            {
+                "class": self.class_names[i],
+                "support": int(self.support[i]),
+                **{name: _number(getattr(self, name)[i]) for name in PER_CLASS},
+                "intervals": {name: _numbers(self.intervals[name][i]) for name in PER_CLASS},
+            }
+            for i in range(len(self.classes))
+        ]
+        reliability = self.reliability
+        return {
+            "target_type": self.target_type,
+            "n": self.n,
+            "confidence": self.confidence,
+            "n_resamples": self.n_resamples,
+            **{name: _number(value) for name, value in self.scalars().items()},
+            "intervals": {
+                name: _numbers(self.intervals[name])
+                for name in self.scalars()
+                if name in self.intervals
+            },
+            "undefined": dict(self.undefined),
+            "per_class": per_class,
+            "confusion": self.confusion.tolist(),
+            "reliability": None
+            if reliability is None
+            else {name: _numbers(values) for name, values in reliability._asdict().items()},
+        }
+
+    def __repr__(self) -> str:
+        lines = [f"{self.n:,} images, {len(self.classes)} classes; {self.confidence:.0%} intervals"]
+        for name, value in self.scalars().items():
+            if not math.isnan(value):
+                low, high = self.intervals[name].tolist()
+                lines.append(f"{name:<20} {value:>8.4f}   {low:.4f} to {high:.4f}")
+        shown = range(min(len(self.classes), _MOST_LISTED))
+        names = [self.class_names[i] for i in shown]
+        width = max(map(len, ["class", *names]))
+        head = "".join(f"{name:>11}" for name in (*PER_CLASS, "support"))
+        lines += ["", f"{'class':<{width}}{head}"]
+        for i, name in zip(shown, names, strict=True):
+            cells = "".join(f"{getattr(self, metric)[i]:>11.4f}" for metric in PER_CLASS)
+            lines.append(f"{name:<{width}}{cells}{self.support[i]:>11,}")
+        if len(self.classes) > _MOST_LISTED:
+            lines.append(f"... and {len(self.classes) - _MOST_LISTED} more classes")
+        lines += [f"{name} is undefined: {reason}" for name, reason in self.undefined.items()]
+        return "\n".join(lines)
+
+    def plot_confusion(
+        self,
+        normalize: str | None = None,
+        *,
+        errors_only: bool = False,
+        ax: Axes | None = None,
+    ) -> Any:
+        """Draw the confusion matrix; see `plots.plot_confusion`."""
+        from lookalike.evaluation.metrics.plots import plot_confusion
+
+        return plot_confusion(self, normalize, errors_only=errors_only, ax=ax)
+
+    def plot_reliability(self, ax: Axes | None = None) -> Any:
+        """Draw how often predictions of each confidence are right; see `plots.plot_reliability`."""
+        from lookalike.evaluation.metrics.plots import plot_reliability
+
+        return plot_reliability(self, ax)
+
+    def plot_precision_recall(self, ax: Axes | None = None) -> Axes:
+        """Draw precision against recall; see `plots.plot_precision_recall`."""
+        from lookalike.evaluation.metrics.plots import plot_precision_recall
+
+        return plot_precision_recall(self, ax)
+
+    def plot_roc(self, ax: Axes | None = None) -> Axes:
+        """Draw the ROC curves; see `plots.plot_roc`."""
+        from lookalike.evaluation.metrics.plots import plot_roc
+
+        return plot_roc(self, ax)
+
+
+def _number(value: Any) -> float | None:
+    return float(value) if math.isfinite(value) else None
+
+
+def _numbers(values: Any) -> list[float | int | None]:
+    return [value if isinstance(value, int) else _number(value) for value in values.tolist()]

@@ -1,0 +1,242 @@
+"""How good predictions of several labels each are: multilabel, and multi-output.
+
+A multilabel image has any number of labels, told by a row of 0 and 1. A multi-output one has one
+class in each of several outputs, such as the pixels of a cleaned image.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lookalike.evaluation.metrics import classwise
+from lookalike.evaluation.metrics.bootstrap import (
+    Bootstrap,
+    Measured,
+    measure_with_intervals,
+)
+from lookalike.evaluation.metrics.classwise import Counts
+
+FloatArray = NDArray[np.float64]
+
+PER_LABEL = ("precision", "recall", "f1")
+_MOST_LISTED = 40  # outputs that are printed
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class MultiOutputEvaluation:
+    """How good predictions of several labels each are, as `evaluate` returns it.
+
+    What is undefined is NaN, and ``undefined`` tells why.
+
+    Attributes
+    ----------
+    target_type : {"multilabel-indicator", "multiclass-multioutput"}
+    n, n_outputs : int
+        Images, and labels or outputs of each.
+    output_names : tuple of str
+    exact_match : float
+        Share of images all of whose outputs are right: the accuracy of scikit-learn.
+    mean_accuracy : float
+        Share of all outputs of all images that are right: 1 less the Hamming loss.
+    accuracy : ndarray of shape (n_outputs,), float64
+        Of each output.
+    hamming_loss : float
+    jaccard : float
+        Multilabel: for each image the labels both true and predicted, of those that are either;
+        the mean over the images. NaN if an image has neither.
+    precision, recall, f1 : ndarray of shape (n_outputs,), float64
+        Multilabel: of each label.
+    support : ndarray of shape (n_outputs,), int64
+        Multilabel: images that have each label.
+    micro, macro, weighted : dict of str to float
+        Multilabel: "precision", "recall" and "f1" of all labels counted together, in the mean
+        over labels, and weighted by their images.
+    confusion : ndarray of shape (n_outputs, 2, 2), int64, or None
+        Multilabel: of each label, as `multilabel_confusion_matrix` of scikit-learn.
+    log_loss, brier : ndarray of shape (n_outputs,), float64
+        Of each output, where there are probabilities.
+    intervals, undefined, confidence, n_resamples
+        As of `Evaluation`.
+    """
+
+    target_type: str
+    n: int
+    n_outputs: int
+    output_names: tuple[str, ...]
+    exact_match: float
+    mean_accuracy: float
+    accuracy: FloatArray
+    hamming_loss: float
+    jaccard: float
+    precision: FloatArray
+    recall: FloatArray
+    f1: FloatArray
+    support: NDArray[np.int64]
+    micro: Mapping[str, float]
+    macro: Mapping[str, float]
+    weighted: Mapping[str, float]
+    confusion: NDArray[np.int64] | None
+    log_loss: FloatArray
+    brier: FloatArray
+    intervals: Mapping[str, FloatArray]
+    undefined: Mapping[str, str]
+    confidence: float
+    n_resamples: int
+
+    def scalars(self) -> dict[str, float]:
+        """Return the metrics that are one number, by the names that ``intervals`` have."""
+        means = {"micro": self.micro, "macro": self.macro, "weighted": self.weighted}
+        return {
+            "exact_match": self.exact_match,
+            "mean_accuracy": self.mean_accuracy,
+            "hamming_loss": self.hamming_loss,
+            "jaccard": self.jaccard,
+            **{f"{how}_{name}": v for how, values in means.items() for name, v in values.items()},
+        }
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all numbers, as JSON takes them: None stands for what is undefined."""
+        names = ("accuracy", *PER_LABEL, "log_loss", "brier")
+        per_output = [
+            {"output": name, **{key: _number(getattr(self, key)[i]) for key in names}}
+            for i, name in enumerate(self.output_names)
+        ]
+        return {
+            "target_type": self.target_type,
+            "n": self.n,
+            "n_outputs": self.n_outputs,
+            "confidence": self.confidence,
+            "n_resamples": self.n_resamples,
+            **{name: _number(value) for name, value in self.scalars().items()},
+            "intervals": {
+                name: [_number(end) for end in self.intervals[name].tolist()]
+                for name in self.scalars()
+                if name in self.intervals
+            },
+            "undefined": dict(self.undefined),
+            "per_output": per_output,
+            "confusion": None if self.confusion is None else self.confusion.tolist(),
+        }
+
+    def __repr__(self) -> str:
+        lines = [
+            f"{self.n:,} images, {self.n_outputs:,} outputs each ({self.target_type}); "
+            f"{self.confidence:.0%} intervals"
+        ]
+        for name, value in self.scalars().items():
+            if not math.isnan(value):
+                low, high = self.intervals[name].tolist()
+                lines.append(f"{name:<20} {value:>8.4f}   {low:.4f} to {high:.4f}")
+        columns = ["accuracy"]
+        if self.target_type == "multilabel-indicator":
+            columns += PER_LABEL
+        shown = self.output_names[:_MOST_LISTED]
+        width = max(map(len, ["output", *shown]))
+        lines += ["", f"{'output':<{width}}" + "".join(f"{name:>11}" for name in columns)]
+        for i, name in enumerate(shown):
+            cells = "".join(f"{getattr(self, column)[i]:>11.4f}" for column in columns)
+            lines.append(f"{name:<{width}}{cells}")
+        if self.n_outputs > _MOST_LISTED:
+            lines.append(f"... and {self.n_outputs - _MOST_LISTED:,} more outputs")
+        lines += [f"{name} is undefined: {reason}" for name, reason in self.undefined.items()]
+        return "\n".join(lines)
+
+
+class MultilabelMeter:
+    """Measures samples of multilabel predictions.
+
+    Parameters
+    ----------
+    truth, predicted : ndarray of shape (n, n_labels), bool
+    """
+
+    def __init__(self, truth: NDArray[np.bool_], predicted: NDArray[np.bool_]) -> None:
+        both = truth & predicted
+        self._parts = [labels.astype(np.float64) for labels in (truth, predicted, both)]
+        either = (truth | predicted).sum(axis=1)
+        self._jaccard = np.full(len(truth), np.nan)
+        np.divide(both.sum(axis=1), either, out=self._jaccard, where=either > 0)
+
+    def measure(self, drawn: NDArray[np.int64]) -> dict[str, FloatArray]:
+        """Return all metrics of samples; see `single.Meter.measure`."""
+        n = drawn.sum(axis=1, keepdims=True)
+        true, predicted, both = (drawn @ of for of in self._parts)
+        counts = Counts(true, predicted, both, n)
+        together = Counts._make(part.sum(axis=1, keepdims=True) for part in counts)
+        of_all = _precision_recall_f1(together)
+        metrics = {
+            # An image that is not drawn must not spoil a sample by its NaN.
+            "jaccard": np.where(
+                (drawn > 0) @ np.isnan(self._jaccard) > 0,
+                np.nan,
+                drawn @ np.nan_to_num(self._jaccard) / n[:, 0],
+            )
+        }
+        for name, values in _precision_recall_f1(counts).items():
+            metrics[name] = values
+            metrics[f"micro_{name}"] = of_all[name][:, 0]
+            metrics[f"macro_{name}"] = values.mean(axis=1)
+            metrics[f"weighted_{name}"] = classwise.weighted(values, counts)
+        return metrics
+
+
+def measure_multi(
+    truth: NDArray[Any], predicted: NDArray[Any], bootstrap: Bootstrap, *, is_multilabel: bool
+) -> Measured:
+    """Measure predictions of several outputs, and how far each metric may be off by chance.
+
+    Parameters
+    ----------
+    truth, predicted : ndarray of shape (n, n_outputs)
+    bootstrap : Bootstrap
+    is_multilabel : bool
+        Whether outputs are labels that are there, 1, or not, 0.
+    """
+    right = truth == predicted
+    n = len(right)
+    exact, mean, hits = right.all(axis=1), right.mean(axis=1), right.astype(np.float64)
+    labels = MultilabelMeter(truth == 1, predicted == 1) if is_multilabel else None
+
+    def measure(drawn: NDArray[np.int64]) -> dict[str, FloatArray]:
+        metrics = {
+            "exact_match": drawn @ exact / n,
+            "mean_accuracy": drawn @ mean / n,
+            "hamming_loss": 1 - drawn @ mean / n,
+            "accuracy": drawn @ hits / n,
+        }
+        return metrics if labels is None else metrics | labels.measure(drawn)
+
+    shares = dict.fromkeys(("exact_match", "mean_accuracy", "hamming_loss", "accuracy"), n)
+    if is_multilabel:
+        shares |= {"recall": (truth == 1).sum(axis=0), "precision": (predicted == 1).sum(axis=0)}
+    measured = measure_with_intervals(measure, n, shares, bootstrap)
+    for name, value in measured.values.items():
+        if np.isnan(value).any():
+            measured.undefined[name] = _REASONS[name.rpartition("_")[2]]
+    return measured
+
+
+_REASONS = {
+    "precision": "a label is never predicted",
+    "recall": "a label is of no image",
+    "f1": "a label is of no image and never predicted",
+    "jaccard": "an image neither has a label nor is predicted to have one",
+}
+
+
+def _precision_recall_f1(counts: Counts) -> dict[str, FloatArray]:
+    return {
+        "precision": classwise.precision(counts),
+        "recall": classwise.recall(counts),
+        "f1": classwise.f1(counts),
+    }
+
+
+def _number(value: Any) -> float | None:
+    return float(value) if math.isfinite(value) else None

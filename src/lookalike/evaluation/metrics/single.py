@@ -1,0 +1,155 @@
+"""All metrics of predictions of one label each, and their intervals by one bootstrap."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lookalike.evaluation.metrics import classwise
+from lookalike.evaluation.metrics.bootstrap import (
+    Bootstrap,
+    Measured,
+    measure_with_intervals,
+)
+from lookalike.evaluation.metrics.calibration import bin_confidence
+from lookalike.evaluation.metrics.classwise import ClassCounter, membership
+from lookalike.evaluation.metrics.probabilities import brier_scores, in_top_k, log_losses
+from lookalike.evaluation.metrics.ranking import RankCounter
+
+FloatArray = NDArray[np.float64]
+Codes = NDArray[np.int64]
+
+
+class Predictions(NamedTuple):
+    """What was predicted.
+
+    Attributes
+    ----------
+    truth, predicted : ndarray of shape (n,), int64
+        Positions of classes.
+    probabilities : ndarray of shape (n, n_classes), float64, or None
+    n_classes : int
+    """
+
+    truth: Codes
+    predicted: Codes
+    probabilities: FloatArray | None
+    n_classes: int
+
+
+class Meter:
+    """Measures samples of predictions.
+
+    Parameters
+    ----------
+    predictions : Predictions
+    top_k : tuple of int
+        Each less than the number of classes.
+    n_bins : int
+        Of the expected calibration error.
+    """
+
+    def __init__(self, predictions: Predictions, top_k: tuple[int, ...], n_bins: int) -> None:
+        truth, predicted, probabilities, n_classes = predictions
+        self._classes = ClassCounter(truth, predicted, n_classes)
+        self._means: dict[str, FloatArray] = {}
+        self._ranks: RankCounter | None = None
+        if probabilities is None:
+            return
+        self._means = {
+            **{f"top_{k}_accuracy": in_top_k(probabilities, truth, k).astype(float) for k in top_k},
+            "log_loss": log_losses(probabilities, truth),
+            "brier": brier_scores(probabilities, truth),
+        }
+        confidence = probabilities[np.arange(len(truth)), predicted]
+        # What an image adds to the distance between confidence and accuracy of its bin.
+        excess = confidence - (truth == predicted)
+        self._excess = membership(bin_confidence(confidence, n_bins), n_bins, excess)
+        if n_classes == 2:
+            self._ranks = RankCounter(probabilities[:, 1], truth == 1)
+
+    def measure(self, drawn: NDArray[np.int64]) -> dict[str, FloatArray]:
+        """Return all metrics of samples, told by how often each image was drawn.
+
+        Parameters
+        ----------
+        drawn : ndarray of shape (n_samples, n), int64
+
+        Returns
+        -------
+        dict of str to ndarray of shape (n_samples,) or (n_samples, n_classes), float64
+        """
+        counts = self._classes.count(drawn)
+        of_classes = {
+            "precision": classwise.precision(counts),
+            "recall": classwise.recall(counts),
+            "f1": classwise.f1(counts),
+        }
+        metrics = {
+            "accuracy": counts.right.sum(axis=-1) / counts.n[..., 0],
+            "balanced_accuracy": classwise.macro(of_classes["recall"], counts),
+            **{
+                f"{how.__name__}_{name}": how(values, counts)
+                for how in (classwise.macro, classwise.weighted)
+                for name, values in of_classes.items()
+            },
+            "mcc": classwise.matthews(counts),
+            **of_classes,
+        }
+        n = counts.n[..., 0]
+        for name, values in self._means.items():
+            metrics[name] = (drawn @ values) / n
+        if self._means:
+            metrics["ece"] = np.abs((self._excess @ drawn.T).T).sum(axis=1) / n
+        if self._ranks is not None:
+            metrics["roc_auc"], metrics["average_precision"] = self._ranks.areas(drawn)
+        return metrics
+
+
+def measure(
+    predictions: Predictions, *, top_k: tuple[int, ...], n_bins: int, bootstrap: Bootstrap
+) -> Measured:
+    """Measure predictions, and how far each metric may be off by chance.
+
+    Parameters
+    ----------
+    predictions : Predictions
+    top_k, n_bins
+        As of `Meter`.
+    bootstrap : Bootstrap
+    """
+    n = len(predictions.truth)
+    true, predicted = (
+        np.bincount(codes, minlength=predictions.n_classes)
+        for codes in (predictions.truth, predictions.predicted)
+    )
+    shares = {"accuracy": n, "precision": predicted, "recall": true}
+    shares |= {f"top_{k}_accuracy": n for k in top_k}
+    meter = Meter(predictions, top_k, n_bins)
+    measured = measure_with_intervals(meter.measure, n, shares, bootstrap)
+    measured.undefined.update(_reasons(measured.values, true, predicted))
+    return measured
+
+
+def _reasons(values: dict[str, FloatArray], true: Codes, predicted: Codes) -> dict[str, str]:
+    """Return why metrics are NaN."""
+    missing, silent = int(np.sum(true == 0)), int(np.sum((predicted == 0) & (true > 0)))
+    neither = int(np.sum((true == 0) & (predicted == 0)))
+    never = f"{silent} {_classes(silent)} with images never predicted"
+    reasons = {
+        "recall": f"{missing} {_classes(missing)} without images",
+        "precision": f"{int(np.sum(predicted == 0))} {_classes(2)} never predicted",
+        "f1": f"{neither} {_classes(neither)} neither with images nor predicted",
+        "macro_precision": never,
+        "weighted_precision": never,
+        "mcc": "all images are of one class, or all are predicted to be of one",
+        "roc_auc": "all images are of one class",
+        "average_precision": "no image is of the positive class",
+    }
+    return {name: reason for name, reason in reasons.items() if np.isnan(values.get(name, 0)).any()}
+
+
+def _classes(n: int) -> str:
+    return "class" if n == 1 else "classes"

@@ -1,0 +1,302 @@
+"""Evaluations of one label each: scikit-learn's numbers, and reasons where there is none."""
+
+from __future__ import annotations
+
+import json
+import math
+import pickle
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from sklearn import metrics
+from sklearn.dummy import DummyClassifier
+from sklearn.linear_model import SGDClassifier
+from sklearn.svm import SVC
+
+from lookalike import KNeighborsClassifier, Softmax, evaluate, load_dataset
+from lookalike.evaluation.metrics.evaluate import evaluate_predictions
+from lookalike.evaluation.metrics.evaluation import Evaluation
+
+digits = load_dataset("digits")
+FLAT = digits.train.images.reshape(len(digits.train), -1)
+FLAT_TEST = digits.test.images.reshape(len(digits.test), -1)
+
+Made = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64], int]
+
+
+@st.composite
+def predictions(draw: st.DrawFn, n_classes: int | None = None) -> Made:
+    """Labels, predictions and probabilities with ties, certain ones and absent classes."""
+    n_classes = draw(st.integers(2, 5)) if n_classes is None else n_classes
+    n = draw(st.integers(1, 30))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
+    votes = rng.integers(0, draw(st.integers(2, 4)), (n, n_classes)).astype(float)
+    votes[votes.sum(axis=1) == 0] = 1
+    probabilities = votes / votes.sum(axis=1, keepdims=True)
+    truth = rng.integers(0, draw(st.integers(1, n_classes)), n)
+    return truth, probabilities.argmax(axis=1), probabilities, n_classes
+
+
+def evaluated(made: Made) -> Evaluation:
+    truth, predicted, probabilities, n_classes = made
+    evaluation = evaluate_predictions(
+        truth, predicted, probabilities, classes=np.arange(n_classes), n_resamples=20
+    )
+    assert isinstance(evaluation, Evaluation)
+    return evaluation
+
+
+def equal(ours: Any, theirs: Any) -> None:
+    np.testing.assert_allclose(ours, theirs, rtol=1e-10, atol=1e-12)
+
+
+@given(predictions())
+def test_numbers_of_classes_are_scikit_learns(made: Made) -> None:
+    truth, predicted, _, n_classes = made
+    ours = evaluated(made)
+    labels = np.arange(n_classes)
+    equal(ours.accuracy, metrics.accuracy_score(truth, predicted))
+    equal(ours.balanced_accuracy, np.nanmean(ours.recall))
+    theirs = metrics.precision_recall_fscore_support(
+        truth, predicted, labels=labels, zero_division=np.nan
+    )
+    for name, values in zip(("precision", "recall", "f1", "support"), theirs, strict=True):
+        equal(getattr(ours, name), values)
+        undefined = bool(np.isnan(values).any())
+        assert (name in ours.undefined and "interval" not in ours.undefined[name]) == undefined
+    present = np.unique(truth)
+    for how in ("macro", "weighted"):
+        theirs = metrics.precision_recall_fscore_support(
+            truth, predicted, labels=present, average=how, zero_division=0
+        )
+        means = getattr(ours, how)
+        equal(means["recall"], theirs[1])
+        equal(means["f1"], theirs[2])
+        if np.isin(present, predicted).all():
+            equal(means["precision"], theirs[0])
+        else:
+            assert math.isnan(means["precision"])
+            assert "never predicted" in ours.undefined[f"{how}_precision"]
+    if len(present) > 1 and len(np.unique(predicted)) > 1:
+        equal(ours.mcc, metrics.matthews_corrcoef(truth, predicted))
+    else:  # scikit-learn says 0
+        assert math.isnan(ours.mcc)
+        assert "one class" in ours.undefined["mcc"]
+
+
+@given(predictions())
+def test_confusion_matrices_are_scikit_learns(made: Made) -> None:
+    truth, predicted, _, n_classes = made
+    ours, labels = evaluated(made), np.arange(n_classes)
+    np.testing.assert_array_equal(
+        ours.confusion, metrics.confusion_matrix(truth, predicted, labels=labels)
+    )
+    for normalize in ("true", "pred"):
+        theirs = metrics.confusion_matrix(truth, predicted, labels=labels, normalize=normalize)
+        equal(np.nan_to_num(ours.normalized_confusion(normalize)), theirs)
+    wrong = truth != predicted
+    errors = ours.normalized_confusion(errors_only=True)
+    theirs = np.zeros_like(ours.confusion)
+    np.add.at(theirs, (truth[wrong], predicted[wrong]), 1)
+    np.testing.assert_array_equal(errors, theirs)
+    rows = ours.normalized_confusion("true", errors_only=True)
+    empty = theirs.sum(axis=1) == 0
+    assert np.isnan(rows[empty]).all()
+    equal(rows[~empty].sum(axis=1), 1)
+    with pytest.raises(ValueError, match="normalize='rows'"):
+        ours.normalized_confusion("rows")
+
+
+@given(predictions())
+def test_numbers_of_probabilities_are_scikit_learns(made: Made) -> None:
+    truth, predicted, probabilities, n_classes = made
+    ours, labels = evaluated(made), np.arange(n_classes)
+    equal(ours.log_loss, metrics.log_loss(truth, probabilities, labels=labels))
+    one_hot = np.eye(n_classes)[truth]
+    brier = ((probabilities - one_hot) ** 2).sum(axis=1).mean()
+    equal(ours.brier, brier / 2 if n_classes == 2 else brier)
+    for k, value in ours.top_k_accuracy.items():
+        if k < n_classes:
+            theirs = metrics.top_k_accuracy_score(truth, probabilities, k=k, labels=labels)
+            if n_classes > 2:
+                equal(value, theirs)
+        else:
+            assert math.isnan(value)
+            assert ours.undefined[f"top_{k}_accuracy"] == f"there are only {n_classes} classes"
+    assert ours.reliability is not None
+    equal(ours.ece, ours.reliability.expected_calibration_error)
+    assert ours.reliability.n.sum() == len(truth)
+    # One by one, as the definition says.
+    confidence, total = probabilities.max(axis=1), 0.0
+    for low, high in zip(ours.reliability.edges, ours.reliability.edges[1:], strict=False):
+        inside = (confidence > low) & (confidence <= high)
+        if inside.any():
+            share = (truth == predicted)[inside].mean()
+            total += inside.mean() * abs(share - confidence[inside].mean())
+    equal(ours.ece, total)
+
+
+@given(predictions(n_classes=2))
+def test_numbers_of_two_classes_are_scikit_learns(made: Made) -> None:
+    truth, _, probabilities, _ = made
+    ours = evaluated(made)
+    assert ours.target_type == "binary"
+    scores = probabilities[:, 1]
+    if 0 < truth.sum() < len(truth):
+        equal(ours.roc_auc, metrics.roc_auc_score(truth, scores))
+    else:
+        assert math.isnan(ours.roc_auc)
+        assert ours.undefined["roc_auc"] == "all images are of one class"
+    if truth.any():
+        equal(ours.average_precision, metrics.average_precision_score(truth, scores))
+    else:
+        assert "positive class" in ours.undefined["average_precision"]
+    equal(ours.brier, metrics.brier_score_loss(truth, scores, pos_label=1))
+
+
+@given(predictions())
+def test_intervals_hold_the_value_or_say_why_not(made: Made) -> None:
+    ours = evaluated(made)
+    for name, value in {**ours.scalars(), "recall": ours.recall, "f1": ours.f1}.items():
+        if name not in ours.intervals:
+            assert name in ours.undefined
+            continue
+        interval = ours.intervals[name]
+        assert interval.shape == (*np.shape(value), 2)
+        low, high = interval[..., 0], interval[..., 1]
+        known = ~np.isnan(low)
+        assert np.all(low[known] <= high[known])
+        if not known.all():
+            assert name in ours.undefined
+    low, high = ours.intervals["accuracy"]
+    assert low < high  # also of no error, or errors alone
+
+
+def test_an_own_classifier_is_asked_once_and_predicts_the_same() -> None:
+    train, test = digits.train, digits.test
+    for weights in ("uniform", "distance", Softmax(0.1)):
+        knn = KNeighborsClassifier(4, weights=weights)
+        names = np.array(list("abcdefghij"))
+        knn.fit(train.images, names[train.labels])
+        evaluation = evaluate(knn, test.images, names[test.labels], class_names=digits.class_names)
+        assert isinstance(evaluation, Evaluation)
+        np.testing.assert_array_equal(
+            evaluation.classes[evaluation.predicted], knn.predict(test.images)
+        )
+        assert evaluation.accuracy == knn.score(test.images, names[test.labels])
+        assert evaluation.class_names == digits.class_names
+
+
+@pytest.mark.parametrize(
+    ("classifier", "has_probabilities"),
+    [
+        (SGDClassifier(random_state=0), False),
+        (SVC(), False),
+        (DummyClassifier(), True),
+        (DummyClassifier(strategy="uniform", random_state=0), True),
+    ],
+)
+def test_any_classifier_can_be_evaluated(classifier: Any, has_probabilities: bool) -> None:
+    classifier.fit(FLAT[:300], digits.train.labels[:300])
+    evaluation = evaluate(classifier, FLAT_TEST, digits.test.labels)
+    assert isinstance(evaluation, Evaluation)
+    if classifier.get_params().get("strategy") != "uniform":  # which draws anew
+        assert evaluation.accuracy == classifier.score(FLAT_TEST, digits.test.labels)
+    assert math.isnan(evaluation.log_loss) != has_probabilities
+    if not has_probabilities:
+        assert evaluation.undefined["brier"] == "there are no probabilities"
+        with pytest.raises(ValueError, match="no probabilities to draw"):
+            evaluation.plot_roc()
+        with pytest.raises(ValueError, match="no probabilities to draw"):
+            evaluation.plot_reliability()
+
+
+def test_numbers_survive_json_and_pickle_and_are_printed() -> None:
+    dummy = DummyClassifier().fit(FLAT, digits.train.labels)
+    evaluation = evaluate(dummy, FLAT_TEST, digits.test.labels)
+    numbers = json.loads(json.dumps(evaluation.to_dict(), allow_nan=False))
+    assert numbers["accuracy"] == evaluation.accuracy
+    assert numbers["macro_precision"] is None
+    assert "9 classes with images never predicted" in numbers["undefined"]["macro_precision"]
+    assert pickle.loads(pickle.dumps(evaluation)).to_dict() == evaluation.to_dict()
+    text = repr(evaluation)
+    assert text.startswith("360 images, 10 classes; 95% intervals")
+    assert "mcc is undefined: all images are of one class, or all are predicted" in text
+
+
+def test_pictures_show_the_numbers() -> None:
+    knn = KNeighborsClassifier(3).fit(FLAT[:300], digits.train.labels[:300])
+    evaluation = evaluate(knn, FLAT_TEST, digits.test.labels)
+    assert isinstance(evaluation, Evaluation)
+    display = evaluation.plot_confusion("true", errors_only=True)
+    assert display.text_.shape == (10, 10)
+    shares = evaluation.normalized_confusion("true", errors_only=True)
+    assert display.text_[8, 1].get_text() == f"{100 * np.nan_to_num(shares[8, 1]):.0f}"
+    assert len(evaluation.plot_precision_recall().lines) == 10
+    assert len(evaluation.plot_roc().lines) == 10
+    x, y = evaluation.plot_reliability().line_.get_data()
+    some = evaluation.reliability.n > 0  # type: ignore[union-attr]
+    np.testing.assert_array_equal(y, evaluation.reliability.accuracy[some])  # type: ignore[union-attr]
+    assert np.all(np.diff(x) > 0)
+
+
+def test_many_classes_are_drawn_without_names_on_one_another() -> None:
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, 200, 2000)
+    predicted = np.where(rng.random(2000) < 0.8, truth, rng.integers(0, 200, 2000))
+    names = [f"a long name of class ${i}$" for i in range(200)]
+    evaluation = evaluate_predictions(truth, predicted, class_names=names)
+    assert isinstance(evaluation, Evaluation)
+    display = evaluation.plot_confusion()
+    assert display.text_ is None
+    assert len(display.ax_.get_xticks()) == 0
+    display.figure_.savefig("/dev/null", format="png")
+    assert "... and 160 more classes" in repr(evaluation)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"labels": [], "predicted": [], "probabilities": None}, "at least one"),
+        ({"labels": [0, 1]}, r"labels of shape \(2,\) and predictions of shape \(3,\)"),
+        ({"labels": [0, 1, 7]}, r"labels contain \[7\] \(1 images\), none of the 2 classes; leave"),
+        ({"predicted": [0, 1, -1]}, r"predictions contain \[-1\] .* rejected images"),
+        ({"probabilities": [[0.5, 0.5], [0.5, 0.6], [1, 0]]}, "row 1 .* sums to 1.1, not to 1"),
+        ({"probabilities": [[0.5, 0.5], [1.5, -0.5], [1, 0]]}, "row 1 .* has a negative value"),
+        ({"probabilities": [[np.nan, 0.5], [1, 0], [1, 0]]}, "row 0 .* is not finite"),
+        ({"probabilities": [[1.0], [1.0], [1.0]]}, r"shape \(3, 1\) but 3 images and 2 classes"),
+        ({"labels": [0.5, 1.2, 0.1]}, "labels are continuous"),
+        ({"confidence": 1.0}, "confidence=1.0 is not between 0 and 1"),
+        ({"n_resamples": 0}, "n_resamples=0 is less than 1"),
+        ({"top_k": [0]}, "top_k holds 0"),
+        ({"class_names": ["one"]}, "1 class_names but 2 classes"),
+    ],
+)
+def test_bad_input_is_named(change: dict[str, Any], message: str) -> None:
+    given = {
+        "labels": [0, 1, 1],
+        "predicted": [0, 1, 0],
+        "probabilities": [[1, 0], [0, 1], [0.5, 0.5]],
+        "classes": [0, 1],
+        **change,
+    }
+    with pytest.raises(ValueError, match=message):
+        evaluate_predictions(**given)  # type: ignore[arg-type]
+
+
+def test_images_and_labels_must_be_as_many() -> None:
+    knn = KNeighborsClassifier(1).fit(FLAT, digits.train.labels)
+    with pytest.raises(ValueError, match="360 images and 3 labels"):
+        evaluate(knn, FLAT_TEST, [1, 2, 3])
+    with pytest.raises(ValueError, match="0 images and 0 labels"):
+        evaluate(knn, FLAT_TEST[:0], [])
+
+
+def test_a_rejecting_classifier_is_sent_elsewhere() -> None:
+    knn = KNeighborsClassifier(9, reject=0.99).fit(FLAT[:200], digits.train.labels[:200])
+    with pytest.raises(ValueError, match="judge without rejection"):
+        evaluate(knn, FLAT_TEST, digits.test.labels)

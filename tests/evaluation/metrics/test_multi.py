@@ -1,0 +1,133 @@
+"""Evaluations of several labels each: scikit-learn's numbers."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from numpy.typing import NDArray
+from sklearn import metrics
+from sklearn.ensemble import RandomForestClassifier
+
+from lookalike import KNeighborsClassifier, evaluate, load_dataset
+from lookalike.evaluation.metrics.evaluate import evaluate_predictions
+from lookalike.evaluation.metrics.multi import MultiOutputEvaluation
+
+Pair = tuple[NDArray[np.int64], NDArray[np.int64]]
+shapes = st.tuples(st.integers(1, 25), st.integers(2, 4))
+
+
+def pairs(high: int) -> st.SearchStrategy[Pair]:
+    """Labels and predictions of one shape."""
+    return shapes.flatmap(
+        lambda shape: st.tuples(*[arrays(np.int64, shape, elements=st.integers(0, high))] * 2)
+    )
+
+
+def evaluated(pair: Pair) -> MultiOutputEvaluation:
+    evaluation = evaluate_predictions(*pair, n_resamples=10)
+    assert isinstance(evaluation, MultiOutputEvaluation)
+    return evaluation
+
+
+@given(pairs(1))
+def test_multilabel_numbers_are_scikit_learns(pair: Pair) -> None:
+    truth, predicted = pair
+    ours = evaluated(pair)
+    assert ours.target_type == "multilabel-indicator"
+    assert ours.exact_match == pytest.approx(metrics.accuracy_score(truth, predicted))
+    assert ours.hamming_loss == pytest.approx(metrics.hamming_loss(truth, predicted))
+    assert ours.mean_accuracy == pytest.approx(1 - ours.hamming_loss)
+    np.testing.assert_array_equal(
+        ours.confusion, metrics.multilabel_confusion_matrix(truth, predicted)
+    )
+    theirs = metrics.precision_recall_fscore_support(truth, predicted, zero_division=np.nan)
+    for name, values in zip(("precision", "recall", "f1", "support"), theirs, strict=True):
+        np.testing.assert_allclose(getattr(ours, name), values)
+    for how in ("micro", "macro", "weighted"):
+        means = getattr(ours, how)
+        theirs = metrics.precision_recall_fscore_support(
+            truth, predicted, average=how, zero_division=0
+        )
+        for name, value in zip(("precision", "recall", "f1"), theirs, strict=False):
+            if not math.isnan(means[name]):
+                assert means[name] == pytest.approx(value)
+            else:
+                assert f"{how}_{name}" in ours.undefined
+    if np.all((truth | predicted).any(axis=1)):
+        assert ours.jaccard == pytest.approx(
+            metrics.jaccard_score(truth, predicted, average="samples")
+        )
+    else:
+        assert "neither has a label" in ours.undefined["jaccard"]
+
+
+@given(pairs(3))
+def test_multi_output_numbers_are_counted_one_by_one(pair: Pair) -> None:
+    truth, predicted = pair
+    ours = evaluated(pair)
+    if ours.target_type == "multilabel-indicator":  # by chance
+        return
+    right = truth == predicted
+    np.testing.assert_allclose(ours.accuracy, right.mean(axis=0))
+    assert ours.exact_match == pytest.approx(right.all(axis=1).mean())
+    assert "outputs are classes" in ours.undefined["macro_f1"]
+    assert ours.confusion is None
+    json.dumps(ours.to_dict(), allow_nan=False)
+
+
+def book_labels(labels: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The book's: is the digit large, and is it odd?"""
+    return np.stack([labels >= 7, labels % 2 == 1], axis=1).astype(np.int64)
+
+
+def test_the_books_multilabel_classifier() -> None:
+    data = load_dataset("digits")
+    y, y_test = book_labels(data.train.labels), book_labels(data.test.labels)
+    knn = KNeighborsClassifier(5).fit(data.train.images, y)
+    ours = evaluate(knn, data.test.images, y_test, class_names=["large", "odd"])
+    assert isinstance(ours, MultiOutputEvaluation)
+    predicted = knn.predict(data.test.images)
+    assert ours.macro["f1"] == pytest.approx(metrics.f1_score(y_test, predicted, average="macro"))
+    for j, proba in enumerate(knn.predict_proba(data.test.images)):
+        assert ours.log_loss[j] == pytest.approx(metrics.log_loss(y_test[:, j], proba[:, 1]))
+        assert ours.brier[j] == pytest.approx(metrics.brier_score_loss(y_test[:, j], proba[:, 1]))
+    assert "large" in repr(ours)
+    numbers = json.loads(json.dumps(ours.to_dict(), allow_nan=False))
+    assert [entry["output"] for entry in numbers["per_output"]] == ["large", "odd"]
+
+
+def test_a_forests_list_and_a_matrix_of_probabilities_are_the_same() -> None:
+    data = load_dataset("digits")
+    flat, flat_test = (part.images.reshape(len(part), -1) for part in (data.train, data.test))
+    forest = RandomForestClassifier(10, random_state=0).fit(flat, book_labels(data.train.labels))
+    y_test = book_labels(data.test.labels)
+    ours = evaluate(forest, flat_test, y_test)
+    assert isinstance(ours, MultiOutputEvaluation)
+    matrix = np.stack([proba[:, 1] for proba in forest.predict_proba(flat_test)], axis=1)
+    other = evaluate_predictions(y_test, forest.predict(flat_test), matrix)
+    assert isinstance(other, MultiOutputEvaluation)
+    np.testing.assert_allclose(other.log_loss, ours.log_loss)
+    np.testing.assert_allclose(other.brier, ours.brier)
+
+
+def test_cleaned_images_are_outputs_that_are_pixels() -> None:
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, 17, (50, 64))
+    predicted = np.where(rng.random(truth.shape) < 0.9, truth, 0)
+    ours = evaluated((truth, predicted))
+    assert ours.n_outputs == 64
+    assert 0.85 < ours.mean_accuracy < 0.95
+    assert ours.intervals["accuracy"].shape == (64, 2)
+    assert "... and 24 more outputs" in repr(ours)
+
+
+def test_outputs_that_are_classes_want_a_list_of_probabilities() -> None:
+    truth = np.array([[0, 2], [1, 1]])
+    with pytest.raises(ValueError, match="give a list with an array"):
+        evaluate_predictions(truth, truth, np.ones((2, 2)))
