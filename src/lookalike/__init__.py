@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from lookalike.cleaning.level import estimate_noise
     from lookalike.estimators.classifier import KNeighborsClassifier
+    from lookalike.estimators.cross_val import cross_val_predict
     from lookalike.estimators.denoiser import KNeighborsDenoiser
     from lookalike.estimators.regressor import KNeighborsRegressor
     from lookalike.estimators.search_cv import KNeighborsSearchCV
@@ -44,6 +45,7 @@ _HOMES = {
     "UniformNoise": "lookalike.images.noise",
     "add_noise": "lookalike.images.noise",
     "compare": "lookalike.evaluation.comparison.compare",
+    "cross_val_predict": "lookalike.estimators.cross_val",
     "estimate_noise": "lookalike.cleaning.level",
     "evaluate": "lookalike.evaluation.metrics.evaluate",
     "expand": "lookalike.images.expand",
@@ -71,6 +73,7 @@ __all__ = [
     "__version__",
     "add_noise",
     "compare",
+    "cross_val_predict",
     "estimate_noise",
     "evaluate",
     "expand",

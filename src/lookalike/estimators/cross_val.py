@@ -1,0 +1,169 @@
+"""Predictions of every image by a classifier that has not seen it, off one neighbour table.
+
+`sklearn.model_selection.cross_val_predict` fits and searches once a fold. A neighbour predictor
+can read all folds off one search, as `KNeighborsSearchCV` does. Here scikit-learn's own function
+still walks the folds and puts their predictions together, so that the answer is the same in every
+case; but instead of images it walks row numbers, and what it fits has the neighbours already.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, clone, is_classifier
+from sklearn.model_selection import LeaveOneOut, check_cv
+from sklearn.model_selection import cross_val_predict as cross_val_predict_by_sklearn
+from sklearn.pipeline import Pipeline
+from sklearn.utils import get_tags, indexable
+from sklearn.utils.validation import _num_samples
+
+from lookalike.estimators.base import KNeighborsPredictor
+from lookalike.estimators.candidates import Candidate, last_step, share_work
+from lookalike.estimators.fit_params import FitParams
+from lookalike.estimators.folds import Fold, FoldMaker, Split, as_splits
+from lookalike.estimators.meter import Meter
+from lookalike.estimators.readings import KnownPipeline
+
+Progress = Callable[[int, int], None]
+
+
+def cross_val_predict(
+    estimator: Any,
+    X: Any,
+    y: ArrayLike | None = None,
+    *,
+    groups: ArrayLike | None = None,
+    cv: Any = None,
+    n_jobs: int | None = None,
+    method: str = "predict",
+    progress: Progress | None = None,
+) -> Any:
+    """Predict every image by an estimator fitted to the other folds.
+
+    A drop-in for scikit-learn's function. Ours, and pipelines that end with one of ours, cost one
+    search of all images, not one fit and search a fold.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Any; ours is read off one neighbour table, others are fitted fold by fold.
+    X : array-like of shape (n, n_features) or (n, h, w[, c])
+    y : array-like of shape (n,) or (n, n_outputs)
+    groups : array-like of shape (n,), optional
+        For splitters that need them.
+    cv : int, splitter, iterable of splits or "loo", default=None
+        As in scikit-learn, 5 folds if None. "loo" predicts each image from all others
+        (class_weight="balanced" then weighs by all images).
+    n_jobs : int or None, default=None
+        Threads of ours; of others, processes that fit folds side by side.
+    method : {"predict", "predict_proba", ...}, default="predict"
+    progress : callable, optional
+        Called as ``progress(done, total)`` with images searched; not for others than ours.
+
+    Returns
+    -------
+    ndarray of shape (n,), (n, n_classes) or (n, n_outputs), or list of n_outputs arrays
+        What ``method`` returns of each image. Of probabilities the columns are those of all
+        classes, sorted, also of such as a training fold has no image of.
+
+    Raises
+    ------
+    ValueError
+        If the folds test an image twice or not at all, or the estimator refuses images or targets.
+
+    Examples
+    --------
+    >>> from lookalike import KNeighborsClassifier, cross_val_predict, load_dataset
+    >>> train = load_dataset("digits").train
+    >>> predicted = cross_val_predict(KNeighborsClassifier(3), train.images, train.labels, cv=5)
+    >>> round(float((predicted == train.labels).mean()), 3)
+    0.97
+    """
+    if not _is_ours(estimator):
+        return cross_val_predict_by_sklearn(
+            estimator,
+            X,
+            y,
+            groups=groups,
+            cv=LeaveOneOut() if _is_loo(cv) else cv,
+            n_jobs=n_jobs,
+            method=method,
+        )
+    X, y, groups = indexable(X, y, groups)
+    rows = np.arange(_num_samples(X))
+    # One search leaves each image out, but a transformer would be fitted to the very image.
+    at_once = _is_loo(cv) and not isinstance(estimator, Pipeline)
+    if at_once:
+        splits = [Split(rows, rows)]
+    else:
+        splitter = check_cv(
+            LeaveOneOut() if _is_loo(cv) else cv, y, classifier=is_classifier(estimator)
+        )
+        splits = as_splits(splitter.split(X, y, groups))
+    (images,) = share_work([Candidate(0, {}, clone(estimator))])
+    maker = FoldMaker(
+        X,
+        y,
+        splits,
+        leave_one_out=at_once,
+        with_train=False,
+        fit_params=FitParams(estimator, X, {}),
+        n_jobs=n_jobs,
+        raises=True,
+    )
+    maker.progress = None if progress is None else Meter(maker.n_queries, progress)
+    folds = {splits[fold.number].train.tobytes(): fold for fold in maker.folds(images)}
+    return cross_val_predict_by_sklearn(
+        _Searched(estimator, folds), rows, y, cv=list(map(tuple, splits)), method=method
+    )
+
+
+class _Searched(BaseEstimator):  # type: ignore[misc]
+    """What scikit-learn fits and asks: it gets row numbers, and knows the neighbours already."""
+
+    def __init__(self, estimator: Any, folds: dict[bytes, Fold]) -> None:
+        self.estimator = estimator
+        self.folds = folds
+
+    def __sklearn_clone__(self) -> Self:
+        return copy.copy(self)
+
+    def __sklearn_tags__(self) -> Any:
+        return get_tags(self.estimator)
+
+    def fit(self, rows: NDArray[np.int64], y: Any) -> Self:
+        """Learn the targets of a training fold."""
+        fold = self.folds[rows.astype(np.int64).tobytes()]
+        predictor = clone(last_step(self.estimator))._fit_on(fold.search, y, None)
+        if isinstance(self.estimator, Pipeline):
+            name = self.estimator.steps[-1][0]
+            self._fitted: Any = KnownPipeline([*fold.transformers, (name, predictor)])
+            self._fitted._parts = fold.parts
+        else:
+            self._fitted = predictor
+        self._images = fold.parts[0].images
+        return self
+
+    @property
+    def classes_(self) -> Any:
+        """Those of the training fold."""
+        return self._fitted.classes_
+
+    def __getattr__(self, method: str) -> Any:
+        """Return a method that predicts the images that were left out, whose rows it is given."""
+        if method.startswith("_"):
+            raise AttributeError(method)
+        return lambda rows: getattr(self._fitted, method)(self._images)
+
+
+def _is_ours(estimator: Any) -> bool:
+    last = estimator.steps[-1][1] if type(estimator) is Pipeline else estimator
+    return isinstance(last, KNeighborsPredictor)
+
+
+def _is_loo(cv: Any) -> bool:
+    return isinstance(cv, str) and cv == "loo"
