@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from lookalike.estimators.search_cv import KNeighborsSearchCV
     from lookalike.estimators.weights import Softmax
     from lookalike.evaluation.comparison.compare import compare
+    from lookalike.evaluation.decisions.rejection import choose_rejection
+    from lookalike.evaluation.decisions.threshold import choose_threshold
     from lookalike.evaluation.metrics.evaluate import evaluate
     from lookalike.images.augmentation import Flips, Shifts
     from lookalike.images.dataset import Dataset, load_dataset
@@ -44,6 +46,8 @@ _HOMES = {
     "Softmax": "lookalike.estimators.weights",
     "UniformNoise": "lookalike.images.noise",
     "add_noise": "lookalike.images.noise",
+    "choose_rejection": "lookalike.evaluation.decisions.rejection",
+    "choose_threshold": "lookalike.evaluation.decisions.threshold",
     "compare": "lookalike.evaluation.comparison.compare",
     "cross_val_predict": "lookalike.estimators.cross_val",
     "estimate_noise": "lookalike.cleaning.level",
@@ -72,6 +76,8 @@ __all__ = [
     "UniformNoise",
     "__version__",
     "add_noise",
+    "choose_rejection",
+    "choose_threshold",
     "compare",
     "cross_val_predict",
     "estimate_noise",

@@ -1,0 +1,266 @@
+"""Images that are there twice: exact copies, near ones, and those that stand in training and test.
+
+Exact copies have the same pixels, found by hashing whole rows. Near ones are closer than chance
+would bring them. Around an image, let the others lie evenly in as many dimensions d as they do
+locally; then the nearest of its k neighbours is within t times the distance of the k-th with a
+probability of about (k - 1) t^d [1]_. The cut-off is the t at which one image in the whole set is
+expected to have such a neighbour by chance::
+
+    t = (1 / ((k - 1) n)) ** (1 / d)
+
+d is the median over all images of the estimate of [2]_. A pair is near if its distance is at most t
+times the k-th distance of both its images: in a dense place two images must be closer than in a
+thin one. More than k near copies of one image would shrink the k-th distance itself; it is
+therefore taken to be no less than that of the densest twentieth of the set.
+
+References
+----------
+.. [1] Facco, d'Errico, Rodriguez, Laio, "Estimating the intrinsic dimension of datasets by a minimal
+   neighborhood information", Scientific Reports 7, 2017 (ratios of distances of neighbours).
+.. [2] Levina, Bickel, "Maximum likelihood estimation of intrinsic dimension", Advances in Neural
+   Information Processing Systems 17, 2004.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+IntArray = NDArray[np.int64]
+FloatArray = NDArray[np.float64]
+Kind = Literal["exact", "near"]
+
+_DENSEST = 0.05
+
+
+@dataclass(frozen=True, eq=False)
+class DuplicateGroup:
+    """Training images that are copies of each other.
+
+    Attributes
+    ----------
+    kind : {"exact", "near"}
+        "exact": all have the same pixels. "near": each is near another of the group; exact copies
+        of one that is near stand in both an exact group and this.
+    rows : ndarray of shape (n,), int64
+        Ascending, at least two.
+    labels : ndarray of shape (n,)
+        Their given labels.
+    distance : float
+        Between the two of a pair that were found alike, the largest; 0 if exact.
+    """
+
+    kind: Kind
+    rows: IntArray
+    labels: NDArray[Any]
+    distance: float
+
+    @property
+    def is_conflicting(self) -> bool:
+        """Whether the labels differ."""
+        return bool(np.any(self.labels != self.labels[0]))
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+@dataclass(frozen=True)
+class Leak:
+    """A test image that is a copy of a training image.
+
+    Attributes
+    ----------
+    kind : {"exact", "near"}
+    test_row, train_row : int
+        Of several training images like it, the nearest.
+    test_label, train_label : object
+    distance : float
+        0 if exact.
+    """
+
+    kind: Kind
+    test_row: int
+    train_row: int
+    test_label: Any
+    train_label: Any
+    distance: float
+
+    @property
+    def is_conflicting(self) -> bool:
+        """Whether the labels differ."""
+        return bool(self.test_label != self.train_label)
+
+
+@dataclass(frozen=True)
+class NearCutoff:
+    """Up to which multiple of its k-th distance an image's neighbour is a near copy.
+
+    Attributes
+    ----------
+    ratio : float
+        The t above; 0, which leaves exact copies alone, where no dimension can be told.
+    dimension : float
+        The d above: NaN where all distances are alike or 0.
+    least_scale : float
+        What the k-th distance is taken to be at least.
+    """
+
+    ratio: float
+    dimension: float
+    least_scale: float
+
+    def scales(self, kth_distances: FloatArray) -> FloatArray:
+        """Return the distances that the ratio is of."""
+        return np.maximum(kth_distances, self.least_scale)
+
+
+def choose_near_cutoff(distances: FloatArray) -> NearCutoff:
+    """Choose the cut-off from leave-one-out distances.
+
+    Parameters
+    ----------
+    distances : ndarray of shape (n, k), float64, k at least 1
+        Nearest first.
+
+    Examples
+    --------
+    >>> distances = np.sort(np.random.default_rng(0).random((500, 10)) ** (1 / 4))
+    >>> cutoff = choose_near_cutoff(distances)
+    >>> round(cutoff.dimension, 1), round(cutoff.ratio, 2)
+    (4.3, 0.14)
+    """
+    n, k = distances.shape
+    least_scale = float(np.quantile(distances[:, -1], _DENSEST))
+    spread = distances[(distances[:, 0] > 0) & (distances[:, 0] < distances[:, -1])]
+    if k < 3 or len(spread) == 0:
+        return NearCutoff(0.0, float("nan"), least_scale)
+    logs = np.log(spread[:, -1:] / spread[:, :-1]).sum(axis=1)
+    dimension = float(np.median((k - 2) / logs))
+    return NearCutoff(float((1 / ((k - 1) * n)) ** (1 / dimension)), dimension, least_scale)
+
+
+def row_keys(images: NDArray[Any]) -> Iterator[bytes]:
+    """Give bytes for each image that are equal where all values are."""
+    rows = np.ascontiguousarray(images).reshape(len(images), -1)
+    if rows.dtype.kind == "f":
+        rows = rows + rows.dtype.type(0)  # -0.0 becomes 0.0, which it equals
+    return (row.tobytes() for row in rows)
+
+
+def find_duplicates(
+    images: NDArray[Any],
+    labels: NDArray[Any],
+    distances: FloatArray,
+    indices: IntArray,
+    cutoff: NearCutoff,
+) -> list[DuplicateGroup]:
+    """Find the exact and the near copies among training images.
+
+    Parameters
+    ----------
+    images : ndarray of shape (n, ...)
+    labels : ndarray of shape (n,)
+    distances, indices : ndarray of shape (n, k)
+        Their leave-one-out neighbours.
+    cutoff : NearCutoff
+
+    Returns
+    -------
+    list of DuplicateGroup
+        Exact ones first, then near ones, each with conflicting labels first, then by their rows.
+
+    Examples
+    --------
+    >>> images = np.array([[1, 2], [5, 5], [1, 2]])
+    >>> distances, indices = np.array([[0.0], [5.0], [0.0]]), np.array([[2], [0], [0]])
+    >>> cutoff = choose_near_cutoff(distances)
+    >>> groups = find_duplicates(images, np.array(["a", "b", "c"]), distances, indices, cutoff)
+    >>> [(group.kind, group.rows.tolist(), group.is_conflicting) for group in groups]
+    [('exact', [0, 2], True)]
+    """
+    of_key: dict[bytes, list[int]] = {}
+    for row, key in enumerate(row_keys(images)):
+        of_key.setdefault(key, []).append(row)
+    exact = [np.array(rows) for rows in of_key.values() if len(rows) > 1]
+    groups = [DuplicateGroup("exact", rows, labels[rows], 0.0) for rows in exact]
+    groups += _near_groups(labels, distances, indices, cutoff, exact)
+    return sorted(groups, key=lambda g: (g.kind, not g.is_conflicting, int(g.rows[0])))
+
+
+def _near_groups(
+    labels: NDArray[Any],
+    distances: FloatArray,
+    indices: IntArray,
+    cutoff: NearCutoff,
+    exact: list[IntArray],
+) -> Iterator[DuplicateGroup]:
+    scales = cutoff.scales(distances[:, -1])
+    both = np.minimum(scales[:, np.newaxis], scales[indices])
+    near_rows, columns = np.nonzero(distances <= cutoff.ratio * both)
+    lengths = distances[near_rows, columns]
+    near_cols = indices[near_rows, columns]
+    # Exact copies are linked row by row: a group may be larger than the table is wide.
+    links = [np.stack([rows[:-1], rows[1:]]) for rows in exact]
+    heads, tails = np.concatenate([np.stack([near_rows, near_cols]), *links], axis=1)
+    n = len(labels)
+    graph = coo_array((np.ones(len(heads), dtype=bool), (heads, tails)), shape=(n, n))
+    n_parts, part = connected_components(graph, directed=False)
+    longest = np.zeros(n_parts)
+    np.maximum.at(longest, part[near_rows], lengths)
+    in_near = np.flatnonzero(longest[part] > 0)
+    by_part = in_near[np.argsort(part[in_near], kind="stable")]
+    for rows in np.split(by_part, np.flatnonzero(np.diff(part[by_part])) + 1):
+        if len(rows):
+            yield DuplicateGroup("near", rows, labels[rows], float(longest[part[rows[0]]]))
+
+
+def find_leaks(
+    images: NDArray[Any],
+    labels: NDArray[Any],
+    test_images: NDArray[Any],
+    test_labels: NDArray[Any],
+    distances: FloatArray,
+    indices: IntArray,
+    train_kth: FloatArray,
+    cutoff: NearCutoff,
+) -> list[Leak]:
+    """Find the test images that are copies of training images.
+
+    Parameters
+    ----------
+    images, labels : ndarrays of shape (n, ...) and (n,)
+        For training.
+    test_images, test_labels : ndarrays of shape (m, ...) and (m,)
+    distances, indices : ndarray of shape (m, k)
+        The training images nearest to the test images.
+    train_kth : ndarray of shape (n,)
+        The k-th leave-one-out distance of the training images.
+    cutoff : NearCutoff
+        Of the training images.
+
+    Returns
+    -------
+    list of Leak
+        Exact ones first, then near ones, each with conflicting labels first, then by distance as a
+        multiple of what is usual there.
+    """
+    of_key = {key: row for row, key in reversed(list(enumerate(row_keys(images))))}
+    copies = {row: of_key[key] for row, key in enumerate(row_keys(test_images)) if key in of_key}
+    scales = np.minimum(cutoff.scales(distances[:, -1]), cutoff.scales(train_kth)[indices[:, 0]])
+    found = [
+        (0.0, Leak("exact", row, copy, test_labels[row], labels[copy], 0.0))
+        for row, copy in copies.items()
+    ]
+    for row in np.flatnonzero(distances[:, 0] <= cutoff.ratio * scales).tolist():
+        if row not in copies:
+            copy, distance = int(indices[row, 0]), float(distances[row, 0])
+            leak = Leak("near", row, copy, test_labels[row], labels[copy], distance)
+            found.append((distance / max(float(scales[row]), np.finfo(float).tiny), leak))
+    found.sort(key=lambda pair: (pair[1].kind, not pair[1].is_conflicting, pair[0]))
+    return [leak for _, leak in found]

@@ -1,0 +1,406 @@
+"""`choose_rejection`: leave out as few images as make the others as accurate as is wanted."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.stats import binomtest
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.utils import get_tags
+from sklearn.utils.validation import check_is_fitted
+
+from lookalike.estimators.classifier import KNeighborsClassifier
+from lookalike.estimators.cross_val import cross_val_predict
+from lookalike.estimators.rejection import rejection_label
+from lookalike.estimators.trust import predict_with_trust
+from lookalike.evaluation.decisions.coverage import CoverageCurve
+
+FloatArray = NDArray[np.float64]
+Progress = Callable[[int, int], None]
+
+_STEPS = 100  # of the search for a price of errors
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Coverage:
+    """How many images get an answer, and how many a right one.
+
+    Attributes
+    ----------
+    n, n_accepted, n_right : int
+    confidence : float
+        Of the intervals.
+    curve : CoverageCurve
+        What other thresholds would have done, one for all classes.
+    """
+
+    n: int
+    n_accepted: int
+    n_right: int
+    confidence: float
+    curve: CoverageCurve
+
+    @property
+    def coverage(self) -> float:
+        """Share of images that get an answer."""
+        return self.n_accepted / self.n
+
+    @property
+    def accuracy(self) -> float:
+        """Share of right answers; NaN if there is no answer."""
+        return self.n_right / self.n_accepted if self.n_accepted else math.nan
+
+    @property
+    def intervals(self) -> dict[str, tuple[float, float]]:
+        """Wilson's intervals of coverage and accuracy, by their names."""
+        return {
+            "coverage": self._wilson(self.n_accepted, self.n),
+            "accuracy": self._wilson(self.n_right, self.n_accepted),
+        }
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all numbers, as JSON takes them: None stands for what is undefined."""
+        return {
+            "n": self.n,
+            "n_accepted": self.n_accepted,
+            "n_right": self.n_right,
+            "coverage": self.coverage,
+            "accuracy": None if math.isnan(self.accuracy) else self.accuracy,
+            "confidence": self.confidence,
+            "intervals": {
+                name: [None if math.isnan(end) else end for end in ends]
+                for name, ends in self.intervals.items()
+            },
+            "curve": self.curve.to_dict(),
+        }
+
+    def __repr__(self) -> str:
+        low, high = self.intervals["accuracy"]
+        return (
+            f"Coverage({self.coverage:.2%} of {self.n:,} images answered, {self.accuracy:.3%} of "
+            f"them rightly [{low:.3%} to {high:.3%}])"
+        )
+
+    def _wilson(self, n_right: int, n: int) -> tuple[float, float]:
+        if n == 0:
+            return math.nan, math.nan
+        low, high = binomtest(n_right, n).proportion_ci(self.confidence, method="wilson")
+        return float(low), float(high)
+
+
+class RejectingClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """A classifier that gives no answer where it is not sure.
+
+    Parameters
+    ----------
+    estimator : classifier
+    thresholds : float or array-like of shape (n_classes,)
+        The least confidence of an answer, of all classes or of each predicted one.
+    reject_label : label, default=None
+        Instead of an answer. None stands for -1 where classes are integers.
+
+    Attributes
+    ----------
+    estimator_ : classifier, fitted
+    classes_ : ndarray of shape (n_classes,)
+    accuracy_ : float
+        What was asked for; after `choose_rejection`, as the next.
+    promise_ : Coverage
+        What the thresholds did to the training images, each predicted when it was left out.
+    """
+
+    accuracy_: float
+    promise_: Coverage
+
+    def __init__(self, estimator: Any, thresholds: Any = 0.0, *, reject_label: Any = None) -> None:
+        self.estimator = estimator
+        self.thresholds = thresholds
+        self.reject_label = reject_label
+
+    def fit(self, X: Any, y: ArrayLike) -> Self:
+        """Fit a clone of the classifier.
+
+        Raises
+        ------
+        ValueError
+            If there is not one threshold or one for each class, or ``reject_label`` is a class.
+        """
+        fitted = clone(self.estimator).fit(X, y)
+        thresholds = np.asarray(self.thresholds, dtype=np.float64)
+        if thresholds.ndim and thresholds.shape != fitted.classes_.shape:
+            raise ValueError(
+                f"thresholds of shape {thresholds.shape} but {len(fitted.classes_)} classes; give "
+                "one number, or one for each class"
+            )
+        rejection_label(fitted.classes_, self.reject_label)
+        self.estimator_, self.classes_ = fitted, fitted.classes_
+        return self
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """Return the class of each image, or ``reject_label``, shape (n,)."""
+        check_is_fitted(self)
+        predicted, confidence = predict_with_confidence(self.estimator_, X)
+        label = rejection_label(self.classes_, self.reject_label)
+        return np.where(self._accepts(predicted, confidence), predicted, label)
+
+    def predict_confidence(self, X: Any) -> FloatArray:
+        """Return how sure the classifier is of each image, shape (n,), float64."""
+        check_is_fitted(self)
+        return predict_with_confidence(self.estimator_, X)[1]
+
+    def evaluate(self, images: Any, labels: ArrayLike, *, confidence: float = 0.95) -> Coverage:
+        """Tell how many images get an answer, and how many a right one.
+
+        Parameters
+        ----------
+        images : array-like of shape (n, n_features) or (n, h, w[, c])
+        labels : array-like of shape (n,)
+        confidence : float, default=0.95
+            Of the intervals.
+
+        Raises
+        ------
+        ValueError
+            If there are no images, or lengths differ.
+        """
+        check_is_fitted(self)
+        y = np.asarray(labels)
+        if len(y) == 0:
+            raise ValueError("0 images tell nothing; give at least one")
+        predicted, certainty = predict_with_confidence(self.estimator_, images)
+        if len(predicted) != len(y):
+            raise ValueError(f"{len(predicted)} images but {len(y)} labels; give one label each")
+        return measure_coverage(
+            predicted == y, certainty, self._accepts(predicted, certainty), confidence
+        )
+
+    def plot_coverage(self, ax: Any = None) -> Any:
+        """Draw accuracy against coverage on the training images, with the chosen point."""
+        from lookalike.evaluation.decisions.plots import plot_coverage
+
+        promise = self.promise_
+        chosen = (promise.coverage, promise.accuracy)
+        return plot_coverage(promise.curve, wanted=self.accuracy_, chosen=chosen, ax=ax)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags = get_tags(self.estimator).input_tags
+        return tags
+
+    def _accepts(self, predicted: NDArray[Any], confidence: FloatArray) -> NDArray[np.bool_]:
+        thresholds = np.asarray(self.thresholds, dtype=np.float64)
+        if thresholds.ndim:
+            thresholds = thresholds[np.searchsorted(self.classes_, predicted)]
+        return confidence >= thresholds
+
+
+def choose_rejection(
+    classifier: Any,
+    images: Any,
+    labels: ArrayLike,
+    *,
+    accuracy: float = 0.999,
+    per_class: bool = False,
+    cv: Any = 5,
+    groups: ArrayLike | None = None,
+    reject_label: Any = None,
+    confidence: float = 0.95,
+    n_jobs: int | None = None,
+    progress: Progress | None = None,
+) -> RejectingClassifier:
+    """Let a classifier leave out as few images as make its answers as accurate as is wanted.
+
+    How sure our `KNeighborsClassifier` is, is told by its trust score, the distance to the nearest
+    image of another class by that to the nearest of the predicted one (see
+    `lookalike.estimators.trust`): shares of votes are all alike where neighbours agree. Of any
+    other classifier it is the probability of the predicted class.
+
+    Parameters
+    ----------
+    classifier : classifier
+        It stays as it is; a clone is fitted.
+    images : array-like of shape (n, n_features) or (n, h, w[, c])
+        Training images.
+    labels : array-like of shape (n,)
+    accuracy : float, default=0.999
+        Of the answers, on training images that the classifier has not seen.
+    per_class : bool, default=False
+        Choose a threshold for each predicted class: those of the most answers in all, found by
+        putting a price on errors, the same for all classes, and raising it until there are few
+        enough (Lagrange's method).
+    cv, groups
+        As of `cross_val_predict`; of our classifier each image is left out in turn, which is one
+        search, and ``groups`` stay out together.
+    reject_label : label, default=None
+        Instead of an answer. None stands for -1 where classes are integers.
+    confidence : float, default=0.95
+        Of intervals.
+    n_jobs, progress
+        As of `cross_val_predict`.
+
+    Returns
+    -------
+    RejectingClassifier, fitted
+
+    Raises
+    ------
+    ValueError
+        If the accuracy is no share, or no threshold reaches it.
+
+    Examples
+    --------
+    >>> from lookalike import KNeighborsClassifier, choose_rejection, load_dataset
+    >>> data = load_dataset("digits")
+    >>> knn = KNeighborsClassifier(3, weights="distance")
+    >>> sure = choose_rejection(knn, data.train.images, data.train.labels, accuracy=0.999)
+    >>> sure.promise_
+    Coverage(93.11% of 1,437 images answered, 99.925% of them rightly [99.578% to 99.987%])
+    """
+    if not 0 < accuracy <= 1:
+        raise ValueError(f"accuracy={accuracy!r}; give a share above 0 and up to 1, such as 0.999")
+    y = np.asarray(labels)
+    predicted, certainty = _unseen(classifier, images, y, cv, groups, n_jobs, progress)
+    right = predicted == y
+    classes = np.unique(y)
+    if per_class:
+        thresholds: Any = _thresholds_of_classes(predicted, certainty, right, classes, accuracy)
+        least = thresholds[np.searchsorted(classes, predicted)]
+    else:
+        thresholds = least = _threshold(CoverageCurve.of(certainty, right), accuracy)
+    chosen = RejectingClassifier(clone(classifier), thresholds, reject_label=reject_label)
+    if n_jobs is not None and "n_jobs" in classifier.get_params():
+        chosen.estimator.set_params(n_jobs=n_jobs)
+    chosen.fit(images, y)
+    chosen.accuracy_ = accuracy
+    chosen.promise_ = measure_coverage(right, certainty, certainty >= least, confidence)
+    return chosen
+
+
+def predict_with_confidence(classifier: Any, X: Any) -> tuple[NDArray[Any], FloatArray]:
+    """Return the predictions of a fitted classifier, and how sure it is of each."""
+    if _has_trust(classifier):
+        return predict_with_trust(classifier, X)
+    probabilities = classifier.predict_proba(X)
+    return classifier.predict(X), probabilities.max(axis=1)
+
+
+def measure_coverage(
+    right: NDArray[np.bool_],
+    certainty: FloatArray,
+    accepted: NDArray[np.bool_],
+    confidence: float = 0.95,
+) -> Coverage:
+    """Count the answers, and the right ones; arrays of shape (n,)."""
+    return Coverage(
+        len(right),
+        int(accepted.sum()),
+        int((accepted & right).sum()),
+        confidence,
+        CoverageCurve.of(certainty, right),
+    )
+
+
+def _has_trust(classifier: Any) -> bool:
+    return type(classifier) is KNeighborsClassifier and classifier.reject is None
+
+
+def _unseen(
+    classifier: Any,
+    images: Any,
+    y: NDArray[Any],
+    cv: Any,
+    groups: Any,
+    n_jobs: int | None,
+    progress: Progress | None,
+) -> tuple[NDArray[Any], FloatArray]:
+    """Return predictions of training images that were left out, and how sure they are."""
+    if _has_trust(classifier):
+        fitted = clone(classifier)
+        if n_jobs is not None:
+            fitted.set_params(n_jobs=n_jobs)
+        fitted.fit(images, y)
+        return predict_with_trust(fitted, None, exclude=groups, progress=progress)
+    if not hasattr(classifier, "predict_proba"):
+        raise ValueError(
+            f"{type(classifier).__name__} has no predict_proba, so that nothing tells how sure it "
+            "is; give a classifier with probabilities"
+        )
+    probabilities = cross_val_predict(
+        classifier,
+        images,
+        y,
+        cv=cv,
+        groups=groups,
+        n_jobs=n_jobs,
+        method="predict_proba",
+        progress=progress,
+    )
+    return np.unique(y)[probabilities.argmax(axis=1)], probabilities.max(axis=1)
+
+
+def _threshold(curve: CoverageCurve, accuracy: float) -> float:
+    reached = np.flatnonzero(curve.accuracy >= accuracy)
+    if len(reached) == 0:
+        raise ValueError(_not_reached(accuracy, curve))
+    return float(curve.thresholds[reached[-1]])
+
+
+def _not_reached(accuracy: float, curve: CoverageCurve) -> str:
+    best = int(np.argmax(curve.accuracy))
+    return (
+        f"no threshold makes the answers {accuracy:.4%} right; the best possible is "
+        f"{curve.accuracy[best]:.4%}, of {curve.coverage[best]:.1%} of the images; ask for less, "
+        "or for another classifier"
+    )
+
+
+def _thresholds_of_classes(
+    predicted: NDArray[Any],
+    certainty: FloatArray,
+    right: NDArray[np.bool_],
+    classes: NDArray[Any],
+    accuracy: float,
+) -> FloatArray:
+    """Return the thresholds of the most answers whose errors are few enough, shape (n_classes,)."""
+    of_class = [predicted == one for one in classes]
+    curves = [
+        CoverageCurve.of(certainty[own], right[own]) if own.any() else None for own in of_class
+    ]
+
+    def at_price(price: float) -> tuple[FloatArray, int, int]:
+        thresholds, n_accepted, n_right = np.full(len(classes), np.inf), 0, 0
+        for i, curve in enumerate(curves):
+            if curve is None:
+                continue
+            gains = curve.n_accepted - price * (curve.n_accepted - curve.n_right)
+            best = len(gains) - 1 - int(np.argmax(gains[::-1]))
+            if gains[best] > 0:
+                thresholds[i] = curve.thresholds[best]
+                n_accepted += int(curve.n_accepted[best])
+                n_right += int(curve.n_right[best])
+        return thresholds, n_accepted, n_right
+
+    # A price finds points of the convex hull alone; between them the one threshold may do better.
+    together = CoverageCurve.of(certainty, right)
+    best, n_best = None, 0
+    if together.coverage_at(accuracy) > 0:
+        best = np.full(len(classes), _threshold(together, accuracy))
+        n_best = round(together.coverage_at(accuracy) * len(right))
+    low, high = 0.0, math.log(2.0 * len(right) + 2)  # of a price at which no error is worth it
+    for _ in range(_STEPS):
+        middle = (low + high) / 2
+        thresholds, n_accepted, n_right = at_price(math.exp(middle) - 1)
+        if n_accepted and n_right >= accuracy * n_accepted:
+            high = middle
+            if n_accepted > n_best:
+                best, n_best = thresholds, n_accepted
+        else:
+            low = middle
+    if best is None:
+        raise ValueError(_not_reached(accuracy, together))
+    return best

@@ -1,0 +1,324 @@
+"""`choose_threshold`: from a wish, such as precision of at least 90 %, to a classifier that has it.
+
+The threshold is chosen on scores of training images that the classifier had not seen when it gave
+them. That makes what they promise honest but for the choice itself: of many thresholds the luckiest
+looks a little better than it is. The test images tell.
+
+References
+----------
+.. [1] Elkan, "The foundations of cost-sensitive learning", IJCAI 2001.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import clone
+from sklearn.model_selection import FixedThresholdClassifier
+from sklearn.utils.multiclass import type_of_target
+
+from lookalike.estimators.cross_val import cross_val_predict
+from lookalike.evaluation.decisions.curve import Costs, OperatingPoint, ThresholdCurve
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Aim:
+    """What a threshold is chosen for.
+
+    Attributes
+    ----------
+    kind : {"precision", "recall", "f_beta", "cost"}
+    value : float or 2 × 2 matrix
+        The least precision or recall, beta, or the costs.
+    """
+
+    kind: str
+    value: Any
+
+    def __str__(self) -> str:
+        if self.kind in ("precision", "recall"):
+            return f"{self.kind} of at least {self.value:.4g}"
+        return f"the highest F{self.value:g}" if self.kind == "f_beta" else "the least cost"
+
+    def choose(self, curve: ThresholdCurve) -> int:
+        """Return the position of the threshold that serves it best.
+
+        Raises
+        ------
+        ValueError
+            If no threshold reaches it.
+        """
+        if self.kind == "cost":
+            return _last_best(-curve.cost(self.value))
+        if self.kind == "f_beta":
+            return _last_best(curve.f_beta(self.value))
+        other = {"precision": curve.recall, "recall": curve.precision}[self.kind]
+        values = getattr(curve, self.kind)
+        reached = np.flatnonzero(values >= self.value)
+        if len(reached) == 0:
+            best = int(np.argmax(values))
+            opposite = "recall" if self.kind == "precision" else "precision"
+            raise ValueError(
+                f"no threshold has a {self.kind} of {self.value:.4g}; the best possible is "
+                f"{values[best]:.4g}, with a {opposite} of {other[best]:.4g}; ask for less, or "
+                "for another classifier"
+            )
+        return int(reached[_last_best(other[reached])])
+
+
+class ThresholdClassifier(FixedThresholdClassifier):  # type: ignore[misc]
+    """A binary classifier with a threshold that was chosen for an aim.
+
+    scikit-learn's `FixedThresholdClassifier`, which remembers how its threshold came about. A
+    clone of it keeps the threshold, and is a `FixedThresholdClassifier` and no more.
+
+    Attributes
+    ----------
+    aim_ : Aim
+    positive_ : label
+        What it detects.
+    curve_ : ThresholdCurve
+        What every threshold did to the training images, each predicted when it was left out.
+    promise_ : OperatingPoint
+        What the chosen one did to them.
+    """
+
+    aim_: Aim
+    positive_: Any
+    curve_: ThresholdCurve
+    promise_: OperatingPoint
+
+    def evaluate(self, images: Any, labels: ArrayLike) -> OperatingPoint:
+        """Tell what the threshold does to other images.
+
+        Parameters
+        ----------
+        images : array-like of shape (n, n_features) or (n, h, w[, c])
+        labels : array-like of shape (n,)
+            As `choose_threshold` had them: all classes, not only whether it is the positive one.
+
+        Raises
+        ------
+        ValueError
+            If there are no images, or lengths differ.
+        """
+        is_positive = np.asarray(labels) == self.positive_
+        if len(is_positive) == 0:
+            raise ValueError("0 images tell nothing; give at least one")
+        found = self.predict(images) == (self.pos_label if self.pos_label is not None else True)
+        if len(found) != len(is_positive):
+            raise ValueError(
+                f"{len(found)} images but {len(is_positive)} labels; give one label for each"
+            )
+        hits, alarms = (int(np.count_nonzero(found & way)) for way in (is_positive, ~is_positive))
+        n_positive = int(is_positive.sum())
+        return OperatingPoint(
+            self.threshold,
+            hits,
+            alarms,
+            n_positive - hits,
+            len(found) - n_positive - alarms,
+            self.promise_.confidence,
+        )
+
+    def plot_precision_recall_vs_threshold(self, ax: Any = None) -> Any:
+        """Draw both against the threshold; see `plots.plot_precision_recall_vs_threshold`."""
+        from lookalike.evaluation.decisions.plots import plot_precision_recall_vs_threshold
+
+        return plot_precision_recall_vs_threshold(self.curve_, self.promise_, ax)
+
+    def plot_precision_recall(self, ax: Any = None) -> Any:
+        """Draw precision against recall; see `plots.plot_precision_recall`."""
+        from lookalike.evaluation.decisions.plots import plot_precision_recall
+
+        return plot_precision_recall(self.curve_, self.promise_, ax)
+
+    def plot_roc(self, ax: Any = None) -> Any:
+        """Draw the ROC curve; see `plots.plot_roc`."""
+        from lookalike.evaluation.decisions.plots import plot_roc
+
+        return plot_roc(self.curve_, self.promise_, ax)
+
+
+def choose_threshold(
+    classifier: Any,
+    images: Any,
+    labels: ArrayLike,
+    *,
+    positive: Any = None,
+    precision: float | None = None,
+    recall: float | None = None,
+    beta: float | None = None,
+    costs: Costs | None = None,
+    cv: Any = 5,
+    groups: ArrayLike | None = None,
+    scores: ArrayLike | None = None,
+    confidence: float = 0.95,
+    n_jobs: int | None = None,
+    progress: Progress | None = None,
+) -> ThresholdClassifier:
+    """Choose the threshold of a binary classifier for an aim, and fit it.
+
+    Parameters
+    ----------
+    classifier : classifier with ``predict_proba`` or ``decision_function``
+        It stays as it is; a clone is fitted. Ours costs one search of all folds.
+    images : array-like of shape (n, n_features) or (n, h, w[, c])
+        Training images.
+    labels : array-like of shape (n,)
+        Of two classes, or of many of which one is to be detected.
+    positive : label, optional
+        What to detect. The classifier is then taught whether an image is of this class, and
+        predicts True or False. Of two classes it may be left out: the second in sorted order is
+        the positive one, and the labels stay what they are.
+    precision, recall : float in (0, 1], optional
+        The least precision, with the highest recall there is; or the other way round.
+    beta : float, optional
+        The highest F-beta score, in which recall counts beta times as much as precision.
+    costs : 2 × 2 array-like, optional
+        The least expected cost, ``costs[true][predicted]`` with 0 for negative and 1 for
+        positive [1]_. Exactly one of these four is given.
+    cv : int, splitter or "loo", default=5
+        How training images get scores of a classifier that has not seen them; see
+        `cross_val_predict`.
+    groups : array-like of shape (n,), optional
+        For splitters that need them.
+    scores : array-like of shape (n,), optional
+        Such scores, if they are there already: the probability of the positive class, or the
+        decision function.
+    confidence : float, default=0.95
+        Of intervals.
+    n_jobs, progress
+        As of `cross_val_predict`.
+
+    Returns
+    -------
+    ThresholdClassifier, fitted
+        Ready to predict; its ``promise_`` is what the training images say of it, and
+        ``evaluate(test_images, test_labels)`` what others do.
+
+    Raises
+    ------
+    ValueError
+        If not exactly one aim is given or it is out of its range, no threshold reaches it, all
+        scores are equal, there is no image of one side, or labels are of many classes and
+        ``positive`` is none of them.
+
+    References
+    ----------
+    .. [1] Elkan, "The foundations of cost-sensitive learning", IJCAI 2001.
+
+    Examples
+    --------
+    >>> from lookalike import KNeighborsClassifier, choose_threshold, load_dataset
+    >>> data = load_dataset("digits")
+    >>> knn = KNeighborsClassifier(20, weights="distance")
+    >>> is_five = choose_threshold(
+    ...     knn, data.train.images, data.train.labels, positive=5, precision=0.99
+    ... )
+    >>> is_five.promise_.precision >= 0.99
+    True
+    >>> is_five.predict(data.test.images[:4])
+    array([False, False, False, False])
+    >>> tested = is_five.evaluate(data.test.images, data.test.labels)
+    >>> round(tested.precision, 2), round(tested.recall, 2)
+    (1.0, 0.92)
+    """
+    aim = _find_aim(precision, recall, beta, costs)
+    y = np.asarray(labels)
+    target, positive = _binary_target(y, positive)
+    pos_label = positive if target is y else True
+    is_positive = target == pos_label
+    n_positive = int(is_positive.sum())
+    if n_positive in (0, len(y)):
+        side = "no image is" if n_positive == 0 else "all images are"
+        raise ValueError(f"{side} of class {positive!r}; give images of both sides")
+    method = "predict_proba" if hasattr(classifier, "predict_proba") else "decision_function"
+    if scores is None:
+        given = cross_val_predict(
+            classifier,
+            images,
+            target,
+            cv=cv,
+            groups=groups,
+            n_jobs=n_jobs,
+            method=method,
+            progress=progress,
+        )
+        values = given[:, 1] if given.ndim == 2 else given
+        if np.unique(target)[1] != pos_label:  # the first of two labels
+            values = given[:, 0] if given.ndim == 2 else -given
+    else:
+        values = np.asarray(scores, dtype=np.float64)
+        if values.shape != y.shape or not np.isfinite(values).all():
+            raise ValueError(
+                f"scores of shape {values.shape} for {len(y)} images; give one finite number each"
+            )
+    curve = ThresholdCurve.of(is_positive, values)
+    if len(curve.thresholds) == 1:
+        raise ValueError(
+            f"all {len(y):,} scores are {values[0]:.4g}, so there is nothing to choose; give a "
+            "classifier that tells images apart"
+        )
+    i = aim.choose(curve)
+    chosen = ThresholdClassifier(
+        clone(classifier),
+        threshold=float(curve.thresholds[i]),
+        pos_label=pos_label,
+        response_method=method,
+    )
+    chosen.fit(images, target)
+    chosen.aim_, chosen.positive_ = aim, positive
+    chosen.curve_, chosen.promise_ = curve, curve.point(i, confidence)
+    return chosen
+
+
+def _find_aim(
+    precision: float | None, recall: float | None, beta: float | None, costs: Costs | None
+) -> Aim:
+    given = {"precision": precision, "recall": recall, "f_beta": beta, "cost": costs}
+    aims = [Aim(kind, value) for kind, value in given.items() if value is not None]
+    if len(aims) != 1:
+        named = ", ".join(aim.kind for aim in aims) or "none"
+        raise ValueError(f"{named} given; give exactly one of precision, recall, beta and costs")
+    (aim,) = aims
+    if aim.kind in ("precision", "recall") and not 0 < aim.value <= 1:
+        raise ValueError(f"{aim.kind}={aim.value!r}; give a share above 0 and up to 1, such as 0.9")
+    if aim.kind == "f_beta" and not 0 < aim.value < math.inf:
+        raise ValueError(f"beta={aim.value!r}; give a number above 0, such as 1")
+    if aim.kind == "cost":
+        matrix = np.asarray(aim.value, dtype=np.float64)
+        if matrix.shape != (2, 2) or not np.isfinite(matrix).all():
+            raise ValueError(
+                f"costs of shape {matrix.shape}; give costs[true][predicted], 2 × 2 finite numbers"
+            )
+    return aim
+
+
+def _binary_target(y: NDArray[Any], positive: Any) -> tuple[NDArray[Any], Any]:
+    """Return what the classifier is to learn, and the positive label."""
+    kind = type_of_target(y, input_name="labels")
+    if kind not in ("binary", "multiclass"):
+        raise ValueError(f"labels are {kind}; give one class for each image")
+    classes = np.unique(y)
+    if positive is None:
+        if len(classes) != 2:
+            raise ValueError(
+                f"labels are of {len(classes)} classes; say by positive= which to detect"
+            )
+        return y, classes[1]
+    if positive not in classes.tolist():
+        raise ValueError(f"positive={positive!r} is none of the classes {classes.tolist()[:20]}")
+    return (y, positive) if len(classes) == 2 else (y == positive, positive)
+
+
+def _last_best(values: NDArray[np.float64]) -> int:
+    """Return the position of the highest value, of equal ones the last: the highest threshold."""
+    return len(values) - 1 - int(np.argmax(values[::-1]))
