@@ -21,6 +21,7 @@ from lookalike.cli.augment import augment
 from lookalike.cli.clean import clean
 from lookalike.cli.compare import compare
 from lookalike.cli.data import data_app
+from lookalike.cli.evaluate import evaluate
 from lookalike.cli.info import info
 from lookalike.cli.jobs import help_if_alone, one_line, say_error
 from lookalike.cli.tour.command import tour
@@ -36,6 +37,7 @@ app = typer.Typer(
 app.command()(tour)
 app.command()(augment)
 app.command()(tune)
+app.command()(evaluate)
 app.command()(compare)
 app.command()(clean)
 app.command()(info)

@@ -1,0 +1,223 @@
+"""``lookalike evaluate``: all that can be said of a neighbour classifier on test images."""
+
+from __future__ import annotations
+
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lookalike.cli.jobs import Debug, Json, job
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from lookalike.cli.evaluating import Judged
+    from lookalike.cli.screen import Screen
+    from lookalike.evaluation.metrics.evaluation import Evaluation
+
+_SHOWN = (
+    *("accuracy", "balanced_accuracy", "top_2_accuracy", "macro_f1", "mcc"),
+    *("log_loss", "brier", "ece", "roc_auc", "average_precision"),
+)
+_OF_TWO = ("roc_auc", "average_precision")  # metrics of two classes
+_MOST_CLASSES = 30  # in the table
+
+
+class Weights(Enum):
+    """How neighbours are weighted."""
+
+    UNIFORM = "uniform"
+    DISTANCE = "distance"
+
+
+def evaluate(
+    data: Annotated[
+        str,
+        typer.Argument(
+            metavar="DATA",
+            help="A data set by name (see lookalike data list), a folder of images or IDX files, "
+            "or an .npz file.",
+        ),
+    ],
+    n_neighbors: Annotated[
+        int | None,
+        typer.Option(
+            "--k", metavar="N", min=1, help="Neighbours that vote; chosen if it is not given."
+        ),
+    ] = None,
+    weights: Annotated[
+        Weights | None, typer.Option(help="How they are weighted; chosen if it is not given.")
+    ] = None,
+    augment: Annotated[
+        str | None,
+        typer.Option(
+            metavar="EXPRESSION",
+            help="Grow the train images, as lookalike augment --with does: Shifts(1).",
+        ),
+    ] = None,
+    detect: Annotated[
+        str | None,
+        typer.Option(
+            metavar="CLASS",
+            help="Also choose a threshold for detecting this class, as --precision, --recall or "
+            "--beta wants it.",
+        ),
+    ] = None,
+    precision: Annotated[
+        float | None, typer.Option(metavar="SHARE", help="The least precision, such as 0.9.")
+    ] = None,
+    recall: Annotated[
+        float | None, typer.Option(metavar="SHARE", help="The least recall, such as 0.95.")
+    ] = None,
+    beta: Annotated[
+        float | None,
+        typer.Option(metavar="BETA", help="The highest F-beta; F1 is what is taken by default."),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            file_okay=False,
+            help="Also write report.html, which opens anywhere, and report.json into this folder.",
+        ),
+    ] = None,
+    n_jobs: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Threads to use; all CPUs if not given or -1."),
+    ] = None,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Judge a neighbour classifier on the test images: metrics, errors, what to leave out.
+
+    k and the weights are chosen by cross-validation of the train images, unless they are given;
+    thresholds too. The test images are looked at once.
+
+    Example: lookalike evaluate mnist --detect 5 --precision 0.99 --out report
+    """
+    aim = {
+        name: value
+        for name, value in (("precision", precision), ("recall", recall), ("beta", beta))
+        if value is not None
+    }
+    if aim and detect is None:
+        raise typer.BadParameter("say which class to detect", param_hint="'--detect'")
+    if len(aim) > 1:
+        raise typer.BadParameter(
+            f"{' and '.join(aim)} are given; give one of them", param_hint="'--detect'"
+        )
+    with job(debug):
+        import contextlib
+
+        from lookalike.cli.outfolder import filled_at_the_end
+        from lookalike.cli.screen import Screen
+
+        screen = Screen(as_json=as_json)
+        with (
+            contextlib.nullcontext() if out is None else filled_at_the_end(out) as folder,
+            screen.bar() as bar,
+        ):
+            bar.start("importing libraries")
+            from lookalike.cli.evaluating import Judging
+
+            judging = Judging(
+                data_name=data,
+                n_neighbors=n_neighbors,
+                weights=None if weights is None else weights.value,
+                augment=augment,
+                detect=detect,
+                aim=aim or {"beta": 1.0},
+                n_jobs=n_jobs,
+            )
+            judged = judging.run(bar, watched=screen.is_watched)
+            bar.start("writing the report")
+            files = [] if folder is None else judged.write(folder)
+        screen.result(judged.numbers())
+        if not as_json:
+            _show(judged, screen)
+            if out is not None:
+                from rich.text import Text
+
+                screen.out.print()
+                screen.out.print(Text(f"Wrote {', '.join(files)} into {out}"), soft_wrap=True)
+
+
+def _show(judged: Judged, screen: Screen) -> None:
+    from rich.markup import escape
+    from rich.text import Text
+
+    from lookalike.cli.evaluating import ACCURACY
+
+    model = judged.model
+    how = "chosen on the train images" if judged.cv_accuracy is not None else "as given"
+    screen.say(
+        f"[bold]{escape(judged.asked.data_name)}[/]: k = {model.n_neighbors}, {model.weights} "
+        f"({how}); {len(judged.data.train):,} train and {len(judged.data.test):,} test images"
+    )
+    screen.say()
+    screen.say(metrics_table(judged.evaluation))
+    screen.say()
+    screen.say(classes_table(judged.evaluation))
+    for name, reason in judged.evaluation.undefined.items():
+        if name not in _OF_TWO or judged.evaluation.target_type == "binary":
+            screen.say(Text(f"{name} is undefined: {reason}"), style="dim")
+    screen.say()
+    if judged.rejection is None or judged.coverage is None:
+        screen.say(Text(judged.no_rejection))
+    else:
+        promised = judged.rejection.promise_
+        screen.say(
+            f"Answers of {ACCURACY:.1%} accuracy on train images: for [bold]"
+            f"{promised.coverage:.1%}[/] of them. Of the test images {judged.coverage.coverage:.1%}"
+            f" get one, {judged.coverage.accuracy:.2%} of them rightly."
+        )
+    if judged.threshold is not None and judged.tested is not None:
+        promise, tested = judged.threshold.promise_, judged.tested
+        screen.say(
+            Text(
+                f"Detecting {judged.asked.detect} with {judged.threshold.aim_}: threshold "
+                f"{promise.threshold:.4f}, precision {promise.precision:.2%} and recall "
+                f"{promise.recall:.2%} on train images; {tested.precision:.2%} and "
+                f"{tested.recall:.2%} on test images."
+            )
+        )
+
+
+def metrics_table(evaluation: Evaluation) -> Table:
+    """Lay out metrics with their intervals."""
+    from rich.table import Table
+
+    table = Table(box=None, padding=(0, 3, 0, 0), show_edge=False, header_style="bold")
+    for column in ("", "", f"{evaluation.confidence:.0%} interval"):
+        table.add_column(column, justify="left" if not table.columns else "right")
+    scalars = evaluation.scalars()
+    for name in _SHOWN:
+        value = scalars.get(name, float("nan"))
+        if value == value:  # not NaN
+            low, high = evaluation.intervals[name]
+            table.add_row(name.replace("_", " "), f"{value:.4f}", f"{low:.4f} to {high:.4f}")
+    return table
+
+
+def classes_table(evaluation: Evaluation) -> Table:
+    """Lay out the metrics of each class; of many, of those with the lowest F1."""
+    import numpy as np
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, padding=(0, 3, 0, 0), show_edge=False, header_style="bold")
+    table.add_column("class")
+    for column in ("precision", "recall", "F1", "images"):
+        table.add_column(column, justify="right")
+    order = np.arange(len(evaluation.classes))
+    if len(order) > _MOST_CLASSES:
+        order = np.sort(np.argsort(evaluation.f1, kind="stable")[:_MOST_CLASSES])
+    for i in order.tolist():
+        table.add_row(
+            Text(evaluation.class_names[i], "bold"),
+            *(f"{getattr(evaluation, m)[i]:.4f}" for m in ("precision", "recall", "f1")),
+            f"{evaluation.support[i]:,}",
+        )
+    return table
