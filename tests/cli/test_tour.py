@@ -27,7 +27,8 @@ Run = Callable[..., Any]
 
 STEPS = [
     *("load", "baseline", "confusion", "mistakes"),
-    *("tuning", "tuned", "shifts", "augmented", "clean"),
+    *("tuning", "tuned", "judged", "detected", "sure", "compared"),
+    *("shifts", "augmented", "clean"),
 ]
 PICTURES = [
     "cleaned.png",
@@ -52,8 +53,10 @@ def no_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Learn how to clean from few images, in tours of this process."""
+    """Learn from few images how to clean, and compare few classifiers, in tours of this process."""
     monkeypatch.setattr("lookalike.cli.tour.clean._MOST_LEARNED", 100)
+    monkeypatch.setattr("lookalike.cli.tour.compared._MOST_IMAGES", 200)
+    monkeypatch.setattr("lookalike.cli.tour.compared._NAMES", ("knn", "logistic", "dummy"))
 
 
 def check_report(report: dict[str, Any], steps: list[str]) -> None:
@@ -75,6 +78,7 @@ def check_report(report: dict[str, Any], steps: list[str]) -> None:
         assert won == pytest.approx(mistake["share"])
     check_tuning(report["steps"]["tuning"], load)
     check_tuned(report["steps"])
+    check_judged(report["steps"])
     check_clean(report["steps"]["clean"], load)
     in_steps = sum(step["seconds"] for step in report["steps"].values())
     told = report["start_seconds"] + in_steps + report["pictures_seconds"]
@@ -132,6 +136,41 @@ def check_tuned(steps: dict[str, Any]) -> None:
             assert change["after"]["variant"] in ["original", *shifts["variants"]]
 
 
+def check_judged(steps: dict[str, Any]) -> None:
+    load, judged, detected, sure, compared = (
+        steps[name] for name in ("load", "judged", "detected", "sure", "compared")
+    )
+    assert judged["accuracy"] == steps["tuned"]["accuracy"]
+    low, high = judged["intervals"]["accuracy"]
+    assert low <= judged["accuracy"] <= high
+    assert [entry["support"] for entry in judged["per_class"]] == [
+        count
+        for count, trained in zip(load["test_counts"], load["train_counts"], strict=True)
+        if trained
+    ]
+    if "skipped" in detected:
+        assert "no threshold has a precision of 0.99" in detected["skipped"]
+    else:
+        assert detected["train"]["precision"] >= 0.99
+        assert detected["test"]["n"] == load["n_test"]
+    if "skipped" in sure:
+        assert "no threshold makes the answers 99.9" in sure["skipped"]
+    else:
+        assert sure["train"]["accuracy"] >= sure["accuracy_wanted"] == 0.999
+        assert sure["test"]["n"] == load["n_test"]
+    if "skipped" in compared:
+        assert "fewer than 3 training images" in compared["skipped"]
+    else:
+        assert compared["classifiers"][0]["name"] == "knn"
+        assert compared["classifiers"][-1]["name"] == "dummy"
+
+
+def numbers_of(folder: Path) -> dict[str, Any]:
+    """What the report's JSON twin holds of the tour."""
+    numbers: dict[str, Any] = json.loads((folder / "report.json").read_text())["numbers"]
+    return numbers
+
+
 def check_clean(clean: dict[str, Any], load: dict[str, Any]) -> None:
     if min(load["image_shape"][:2]) < 7:
         assert "smaller than the windows of 7 × 7" in clean["skipped"]
@@ -175,6 +214,7 @@ def test_piped_output_is_plain_text(lookalike: Run) -> None:
         *("The data", "Confusion matrix", "Wrong predictions", "Tune k and the weights"),
         *("The tuned classifier", "moved by one pixel", "The training images with their shifts"),
         "Noisy images, cleaned by neighbours",
+        *("A detector of one class", "Leaving out what is not sure", "side by side"),
     ):
         assert title in done.stdout
     text = " ".join(done.stdout.split())
@@ -197,8 +237,8 @@ def test_out_holds_the_report_and_pictures(tmp_path: Path, invoke: Run) -> None:
     result = invoke("tour", "--data", "digits", "--out", out)
     assert result.exit_code == 0, result.stderr
     names = sorted(path.name for path in out.iterdir())
-    assert names == sorted([*PICTURES, "report.json"])
-    check_report(json.loads((out / "report.json").read_text()), STEPS)
+    assert names == sorted([*PICTURES, "report.html", "report.json"])
+    check_report(numbers_of(out), STEPS)
     for name in PICTURES:
         with Image.open(out / name) as picture:
             picture.load()
@@ -287,8 +327,11 @@ def test_colour_images_named_classes_and_no_mistake(tmp_path: Path, invoke: Run)
     assert "None." in result.stdout
     assert "Without shifts there is no error that could be mended." in result.stdout
     names = sorted(p.name for p in (tmp_path / "out").iterdir())
-    assert names == ["cleaned.png", "confusion.png", "report.json", "shifts.png", "tuning.png"]
-    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert names == [
+        *("cleaned.png", "confusion.png", "report.html", "report.json"),
+        *("shifts.png", "tuning.png"),
+    ]
+    report = numbers_of(tmp_path / "out")
     check_report(report, STEPS)
     assert report["steps"]["augmented"]["error_drop"]["low"] is None
 
@@ -321,8 +364,8 @@ def test_thousand_classes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, invok
     assert "The matrix of 1,000 classes is wider than the 80 columns" in result.stdout
     assert "990 more classes are not shown" in " ".join(result.stdout.split())
     names = sorted(path.name for path in (tmp_path / "out").iterdir())
-    assert names == ["confusion.png", "mistakes.png", "report.json", "tuning.png"]
-    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert names == [*("confusion.png", "mistakes.png", "report.html", "report.json", "tuning.png")]
+    report = numbers_of(tmp_path / "out")
     check_report(report, STEPS)
     # images of 1 × 2 pixels
     assert report["steps"]["shifts"]["skipped"].endswith("they are too small to shift")
@@ -343,7 +386,7 @@ def test_few_images_are_tuned_by_the_folds_there_are(tmp_path: Path, invoke: Run
     text = " ".join(result.stdout.split())
     assert "each predicted from all others: no folds, for class 2 has a single image." in text
     assert "k ends at 5, the images that the smallest training fold has" in text
-    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    report = numbers_of(tmp_path / "out")
     check_report(report, STEPS)
     assert report["steps"]["tuning"]["n_candidates"] == 10
 

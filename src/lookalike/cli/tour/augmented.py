@@ -19,6 +19,8 @@ from lookalike.estimators.search_cv import KNeighborsSearchCV
 from lookalike.evaluation.comparison.paired import error_drop
 from lookalike.evaluation.errors.changes import as_matched, decider, find_changes, save_changes_png
 from lookalike.evaluation.metrics.accuracy import accuracy
+from lookalike.evaluation.reporting.augmenting import augmenting_section
+from lookalike.evaluation.reporting.report import Section
 
 _N_SHOWN = {"mended": 2, "made": 1}
 _N_SAVED = {"mended": 8, "made": 4}
@@ -131,6 +133,21 @@ class Augmented(Step):
                 "The test image, the neighbour that decided without shifts, and the one with them.",
                 style="dim",
             )
+
+    def sections(self) -> list[Section]:
+        if self.skipped is not None:
+            return []
+        return [
+            augmenting_section(
+                self.data,
+                self.before,
+                self.after,
+                self.changes,
+                self.drop,
+                self.variants,
+                title="The training images with their shifts",
+            )
+        ]
 
     def save(self, folder: Path) -> list[str]:
         if self.skipped is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -29,6 +29,9 @@ from lookalike.evaluation.cleaned import (
 )
 from lookalike.evaluation.metrics.accuracy import accuracy
 from lookalike.evaluation.peers.cleaning import BookCleaning
+from lookalike.evaluation.reporting.report import Column as ReportColumn
+from lookalike.evaluation.reporting.report import Gallery, Picture, Section
+from lookalike.evaluation.reporting.report import Table as ReportTable
 from lookalike.images.noise import UniformNoise, add_noise
 
 _QUALITY = "fast"
@@ -152,6 +155,46 @@ class Clean(Step):
             "images, and seconds are to learn and to clean.",
             style="dim",
         )
+
+    def sections(self) -> list[Section]:
+        if self.skipped is not None:
+            return []
+        rows = [
+            [
+                way.name,
+                None if way is self.ways[-1] else float(way.fidelity.psnr.mean()),
+                None if way is self.ways[-1] else float(way.fidelity.ssim.mean()),
+                way.accuracy,
+                way.seconds,
+            ]
+            for way in self.ways
+        ]
+        columns = [
+            ReportColumn(""),
+            ReportColumn("PSNR, dB", ".2f"),
+            ReportColumn("SSIM", ".4f"),
+            ReportColumn("accuracy", ".4f"),
+            ReportColumn("seconds", ".2f"),
+        ]
+        table = ReportTable(columns, rows, "Means over the images")
+        pictures = [self._in_the_report(row) for row in self._rows(_N_SAVED)]
+        caption = (
+            "Noisy test images, as the book's k-NN and as lookalike cleans them, and the truth."
+        )
+        return [
+            Section("Noisy images, cleaned", [table, Gallery(pictures, caption)], [self._subset()])
+        ]
+
+    def _in_the_report(self, row: int) -> Picture:
+        shown = [
+            Picture(
+                column.of(row).shades()[0],
+                f"Test image {self.test_rows[row]:,}, {column.title}",
+                [column.title],
+            )
+            for column in self._columns()
+        ]
+        return replace(shown[0], neighbors=shown[1:])
 
     def save(self, folder: Path) -> list[str]:
         if self.skipped is not None:

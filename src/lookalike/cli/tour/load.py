@@ -12,6 +12,8 @@ from lookalike.cli.drawing import draw, shows_greys
 from lookalike.cli.jobs import one_line, say_note
 from lookalike.cli.screen import INDENT, Bar, Screen
 from lookalike.cli.tour.step import Step, Tour
+from lookalike.evaluation.reporting.data import data_section
+from lookalike.evaluation.reporting.report import Section
 from lookalike.images.dataset import Dataset, load_dataset
 from lookalike.images.errors import DatasetNotFoundError
 from lookalike.images.store import find_folder
@@ -75,6 +77,9 @@ class Load(Step):
         )
         screen.say()
         self._show_classes(screen)
+
+    def sections(self) -> list[Section]:
+        return [data_section(self.data)]
 
     def _show_classes(self, screen: Screen) -> None:
         data = self.data

@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     from lookalike.estimators.classifier import KNeighborsClassifier
     from lookalike.estimators.explanation import Explanation
     from lookalike.evaluation.folds import Folds
+    from lookalike.evaluation.metrics.evaluation import Evaluation
     from lookalike.evaluation.peers.cleaning import BookCleaning
+    from lookalike.evaluation.reporting.report import Section
     from lookalike.evaluation.tuning import Tuning
     from lookalike.images.augmentation import Augmentation
     from lookalike.images.dataset import Dataset
@@ -45,6 +47,8 @@ class Tour:
         Of all test images, by the best of ``tuning``; set by "tuned".
     tuned_model : KNeighborsClassifier
         The best of ``tuning``, fitted; set by "tuned".
+    evaluation : Evaluation
+        Of ``tuned_explanation``; set by "judged", if it can be.
     augmentation : Augmentation or None
         Set by "shifts", to None if the images can not be shifted.
     no_augmentation : str
@@ -67,6 +71,7 @@ class Tour:
     tuning: Tuning = field(init=False)
     tuned_explanation: Explanation = field(init=False)
     tuned_model: KNeighborsClassifier = field(init=False)
+    evaluation: Evaluation | None = None
     augmentation: Augmentation | None = field(init=False)
     no_augmentation: str = field(init=False)
     no_cleaning: str | None = field(init=False)
@@ -97,6 +102,10 @@ class Step(ABC):
     @abstractmethod
     def show(self, screen: Screen) -> None:
         """Print the result."""
+
+    def sections(self) -> list[Section]:
+        """Return what the report tells of it."""
+        return []
 
     def save(self, folder: Path) -> list[str]:
         """Write pictures into ``folder``; return the names of the files."""

@@ -7,11 +7,15 @@ from lookalike.cli.tour.against_clean import CleanAgainstSklearn
 from lookalike.cli.tour.augmented import Augmented
 from lookalike.cli.tour.baseline import Baseline
 from lookalike.cli.tour.clean import Clean
+from lookalike.cli.tour.compared import Compared
 from lookalike.cli.tour.confusion import Confusion
+from lookalike.cli.tour.detected import Detected
+from lookalike.cli.tour.judged import JudgedStep
 from lookalike.cli.tour.load import Load
 from lookalike.cli.tour.mistakes import Mistakes
 from lookalike.cli.tour.shifts import OnePixelShifts
 from lookalike.cli.tour.step import Step
+from lookalike.cli.tour.sure import Sure
 from lookalike.cli.tour.tuned import Tuned
 from lookalike.cli.tour.tuning import TuningStep
 
@@ -25,6 +29,10 @@ def choose_steps(*, against_sklearn: bool) -> list[Step]:
         Mistakes(),
         TuningStep(),
         Tuned(),
+        JudgedStep(),
+        Detected(),
+        Sure(),
+        Compared(),
         OnePixelShifts(),
         Augmented(),
         Clean(),

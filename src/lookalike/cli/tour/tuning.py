@@ -16,6 +16,8 @@ from lookalike.estimators.classifier import KNeighborsClassifier
 from lookalike.estimators.search_cv import KNeighborsSearchCV
 from lookalike.evaluation.folds import choose_folds
 from lookalike.evaluation.peers.search import estimate_grid_search
+from lookalike.evaluation.reporting.report import Section
+from lookalike.evaluation.reporting.tuning import tuning_section
 from lookalike.evaluation.tuning import read_tuning, save_tuning_png
 from lookalike.search.threads import count_threads
 
@@ -110,6 +112,11 @@ class TuningStep(Step):
             f"of the {n_train:,} images.)",
             style="dim",
         )
+
+    def sections(self) -> list[Section]:
+        return [
+            tuning_section(self.tuning, how=f"{self._how()} The test images are not looked at.")
+        ]
 
     def save(self, folder: Path) -> list[str]:
         n_splits = self.folds.n_splits

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
@@ -14,6 +13,9 @@ import lookalike
 from lookalike.cli.outfolder import filled_at_the_end
 from lookalike.cli.screen import Screen
 from lookalike.cli.tour.step import Step, Tour
+
+if TYPE_CHECKING:
+    from lookalike.evaluation.reporting.report import Section
 
 
 def walk(
@@ -29,7 +31,9 @@ def walk(
     screen = Screen(as_json=as_json)
     with screen.bar() as bar:
         bar.start("importing libraries")
+        from lookalike.cli.tour.page import tour_report
         from lookalike.cli.tour.steps import choose_steps
+        from lookalike.evaluation.reporting.write import write_report
         from lookalike.search.threads import count_threads
     n_threads = count_threads(n_jobs)
     report: dict[str, Any] = {
@@ -39,6 +43,8 @@ def walk(
         "steps": {},
     }
     tour = Tour(data_name, n_jobs, watched=screen.is_watched)
+    files: list[str] = []
+    sections: list[Section] = []
     steps = choose_steps(against_sklearn=against_sklearn)
     with contextlib.nullcontext() if out is None else filled_at_the_end(out) as folder:
         for number, step in enumerate(steps, start=1):
@@ -46,18 +52,18 @@ def walk(
             report["steps"][step.name] = {"seconds": round(seconds, 3), **step.report()}
             _show(number, step, seconds, screen)
         drawing = perf_counter()
-        files = [] if folder is None else _draw_pictures(steps, folder, screen)
+        if folder is not None:
+            files, sections = _draw(steps, folder, screen)
         report["pictures_seconds"] = round(perf_counter() - drawing, 3)
         report["seconds"] = round(perf_counter() - started, 3)
         if folder is not None:
-            (folder / "report.json").write_text(json.dumps(report, indent=2) + "\n")
+            files = [*write_report(folder, tour_report(tour, sections, report)), *files]
     screen.result(report)
     screen.out.print(
         f"\n[bold]Done[/] in {report['seconds']:.2f} s, of which {report['start_seconds']:.2f} s "
         f"to import libraries and {report['pictures_seconds']:.2f} s to draw pictures."
     )
     if out is not None:
-        files = ["report.json", *files]
         screen.out.print(Text(f"Wrote {', '.join(files)} into {out}"), soft_wrap=True)
 
 
@@ -68,10 +74,17 @@ def _run(step: Step, tour: Tour, screen: Screen) -> float:
     return perf_counter() - start
 
 
-def _draw_pictures(steps: list[Step], folder: Path, screen: Screen) -> list[str]:
+def _draw(steps: list[Step], folder: Path, screen: Screen) -> tuple[list[str], list[Section]]:
+    """Write the pictures, and draw those of the report; return their names, and its sections."""
+    files: list[str] = []
+    sections: list[Section] = []
     with screen.bar() as bar:
         bar.start("drawing pictures")
-        return [name for step in steps for name in step.save(folder)]
+        for number, step in enumerate(steps):
+            bar(number, len(steps))
+            files += step.save(folder)
+            sections += step.sections()
+    return files, sections
 
 
 def _show(number: int, step: Step, seconds: float, screen: Screen) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +18,7 @@ from lookalike.evaluation.errors.typical import (
     most_typical,
 )
 from lookalike.evaluation.reporting.charts import chart, drawing
+from lookalike.evaluation.reporting.pictures import picture
 from lookalike.evaluation.reporting.report import (
     Block,
     Chart,
@@ -99,10 +99,6 @@ class _Shower:
         self.margins = true_margins(explanation, data.test.labels)
         self.brightest = max(1, int(data.train.images.max()))
 
-    def picture(self, image: NDArray[Any], alt: str, caption: list[str], **more: Any) -> Picture:
-        shades = np.minimum(image * (255 / self.brightest), 255).astype(np.uint8)
-        return Picture(shades, alt, caption, **more)
-
     def with_neighbors(self, row: int) -> Picture:
         data, explanation, names = self.data, self.explanation, self.data.class_names
         true, predicted = int(data.test.labels[row]), int(explanation.prediction[row])
@@ -112,8 +108,9 @@ class _Shower:
             self._neighbor(row, place, true)
             for place in range(min(explanation.indices.shape[1], _NEIGHBORS_SHOWN))
         ]
-        return self.picture(
+        return picture(
             data.test.images[row],
+            self.brightest,
             f"Test image {row:,}: {said}",
             [said, f"test {row:,}", f"margin {self.margins[row]:+.0%}"],
             state="right" if right else "wrong",
@@ -128,8 +125,9 @@ class _Shower:
         distance = explanation.distances[row, place]
         variant = int(explanation.variants[row, place])
         moved = [explanation.variant_names[variant]] if variant else []
-        return self.picture(
+        return picture(
             self.data.train.images[train_row],
+            self.brightest,
             f"Training image {train_row:,}: {name}, {share:.0%} of the vote",
             [name, f"{share:.0%} at {distance:,.0f}", f"train {train_row:,}", *moved],
             state="right" if label == true else "wrong",
@@ -138,7 +136,9 @@ class _Shower:
     def train(self, row: int, caption: list[str]) -> Picture:
         name = self.data.class_names[int(self.data.train.labels[row])]
         lines = [name, f"train {row:,}", *caption]
-        return self.picture(self.data.train.images[row], f"Training image {row:,}: {name}", lines)
+        return picture(
+            self.data.train.images[row], self.brightest, f"Training image {row:,}: {name}", lines
+        )
 
 
 def _margin_chart(explanation: Explanation, labels: NDArray[np.int64]) -> Chart:
