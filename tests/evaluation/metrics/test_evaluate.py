@@ -256,6 +256,9 @@ def test_many_classes_are_drawn_without_names_on_one_another() -> None:
     assert len(display.ax_.get_xticks()) == 0
     display.figure_.savefig("/dev/null", format="png")
     assert "... and 160 more classes" in repr(evaluation)
+    cells = evaluation.to_dict()["confusion_cells"]
+    assert sum(n for _, _, n in cells) == 2000
+    assert all(evaluation.confusion[true, guess] == n for true, guess, n in cells)
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ FloatArray = NDArray[np.float64]
 
 PER_CLASS = ("precision", "recall", "f1")
 _MOST_LISTED = 40  # classes that are printed
+_MOST_DENSE = 100  # classes whose confusions are told as a matrix
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -156,7 +157,11 @@ class Evaluation:
         return shares
 
     def to_dict(self) -> dict[str, Any]:
-        """Return all numbers, as JSON takes them: None stands for what is undefined."""
+        """Return all numbers, as JSON takes them: None stands for what is undefined.
+
+        Of more than 100 classes the confusion matrix is told as "confusion_cells", a list of
+        [true, predicted, images].
+        """
         per_class = [
             {
                 "class": self.class_names[i],
@@ -180,11 +185,20 @@ class Evaluation:
             },
             "undefined": dict(self.undefined),
             "per_class": per_class,
-            "confusion": self.confusion.tolist(),
+            **self._confusion_entry(),
             "reliability": None
             if reliability is None
             else {name: _numbers(values) for name, values in reliability._asdict().items()},
         }
+
+    def _confusion_entry(self) -> dict[str, Any]:
+        if len(self.classes) <= _MOST_DENSE:
+            return {"confusion": self.confusion.tolist()}
+        # Of so many classes nearly all cells are 0.
+        true, predicted = np.nonzero(self.confusion)
+        counts = self.confusion[true, predicted]
+        cells = zip(true.tolist(), predicted.tolist(), counts.tolist(), strict=True)
+        return {"confusion_cells": [list(cell) for cell in cells]}
 
     def __repr__(self) -> str:
         lines = [f"{self.n:,} images, {len(self.classes)} classes; {self.confidence:.0%} intervals"]

@@ -49,19 +49,22 @@ def plot_confusion(
     display = ConfusionMatrixDisplay(
         np.rint(shown).astype(int) if normalize is None else shown, display_labels=names
     )
-    display.plot(
-        ax=axes,
-        cmap="Blues",
-        colorbar=n_classes > _MOST_COUNTED,
-        include_values=n_classes <= _MOST_COUNTED,
-        values_format=",d" if normalize is None else ".0f",
-        xticks_rotation="horizontal" if longest <= 3 else "vertical",
-        text_kw={"fontsize": 9 if n_classes <= 12 else 6},
-    )
+    if n_classes > _MOST_NAMED:  # so many names would take seconds, and hide one another
+        display.im_ = axes.imshow(shown, cmap="Blues", interpolation="nearest")
+        display.text_, display.ax_, display.figure_ = None, axes, axes.figure
+        axes.figure.colorbar(display.im_, ax=axes)
+        axes.set(xlabel="Predicted label", ylabel="True label", xticks=[], yticks=[])
+    else:
+        display.plot(
+            ax=axes,
+            cmap="Blues",
+            colorbar=n_classes > _MOST_COUNTED,
+            include_values=n_classes <= _MOST_COUNTED,
+            values_format=",d" if normalize is None else ".0f",
+            xticks_rotation="horizontal" if longest <= 3 else "vertical",
+            text_kw={"fontsize": 9 if n_classes <= 12 else 6},
+        )
     axes.grid(visible=False)
-    if n_classes > _MOST_NAMED:
-        axes.set_xticks([])
-        axes.set_yticks([])
     unit = (
         "images"
         if normalize is None
@@ -110,7 +113,7 @@ def plot_precision_recall(evaluation: Evaluation, ax: Axes | None = None) -> Axe
     Parameters
     ----------
     evaluation : Evaluation
-        With probabilities; of more than 10 classes those of the lowest average precision.
+        With probabilities; of more than 10 classes those of the lowest recall.
     ax : Axes, optional
 
     Raises
@@ -118,9 +121,9 @@ def plot_precision_recall(evaluation: Evaluation, ax: Axes | None = None) -> Axe
     ValueError
         If there are no probabilities.
     """
-    from sklearn.metrics import PrecisionRecallDisplay, average_precision_score
+    from sklearn.metrics import PrecisionRecallDisplay
 
-    axes = _curves(evaluation, PrecisionRecallDisplay, average_precision_score, ax)
+    axes = _curves(evaluation, PrecisionRecallDisplay, ax)
     axes.set(xlabel="recall", ylabel="precision")
     axes.legend(fontsize=7, loc="lower left")
     return axes
@@ -132,7 +135,7 @@ def plot_roc(evaluation: Evaluation, ax: Axes | None = None) -> Axes:
     Parameters
     ----------
     evaluation : Evaluation
-        With probabilities; of more than 10 classes those of the smallest areas.
+        With probabilities; of more than 10 classes those of the lowest recall.
     ax : Axes, optional
 
     Raises
@@ -140,9 +143,9 @@ def plot_roc(evaluation: Evaluation, ax: Axes | None = None) -> Axes:
     ValueError
         If there are no probabilities.
     """
-    from sklearn.metrics import RocCurveDisplay, roc_auc_score
+    from sklearn.metrics import RocCurveDisplay
 
-    axes = _curves(evaluation, RocCurveDisplay, roc_auc_score, ax)
+    axes = _curves(evaluation, RocCurveDisplay, ax)
     axes.set(xlabel="false positive rate", ylabel="true positive rate")
     axes.legend(fontsize=7, loc="lower right")
     return axes
@@ -153,17 +156,21 @@ _NO_PROBABILITIES = (
 )
 
 
-def _curves(evaluation: Evaluation, display: Any, area: Any, ax: Axes | None) -> Axes:
+def _curves(evaluation: Evaluation, display: Any, ax: Axes | None) -> Axes:
     if evaluation.probabilities is None:
         raise ValueError(_NO_PROBABILITIES)
     axes = _axes(ax, (5.2, 4.6))
     classes = [1] if len(evaluation.classes) == 2 else range(len(evaluation.classes))
     # Neither curve is defined without images on both sides.
     mixed = [i for i in classes if 0 < evaluation.support[i] < evaluation.n]
-    ways = {i: (evaluation.truth == i, evaluation.probabilities[:, i]) for i in mixed}
-    lowest = sorted(mixed, key=lambda i: area(*ways[i]))[:_MOST_CURVES]
+    lowest = sorted(mixed, key=lambda i: evaluation.recall[i])[:_MOST_CURVES]
     for i in sorted(lowest):
-        display.from_predictions(*ways[i], name=_plain(evaluation.class_names[i]), ax=axes)
+        display.from_predictions(
+            evaluation.truth == i,
+            evaluation.probabilities[:, i],
+            name=_plain(evaluation.class_names[i]),
+            ax=axes,
+        )
     return axes
 
 
