@@ -22,8 +22,9 @@ native_tests := native clang sanitize threads emulate aarch64
 tour: $(installed)
 	$(bin)/lookalike tour $(ARGS)
 
+# As many processes as CPUs; ARGS="-n 0" for one, as a debugger wants it.
 test: $(call extra,test)
-	$(bin)/pytest $(ARGS)
+	$(bin)/pytest -n auto --dist worksteal $(ARGS)
 
 bench: $(call extra,bench)
 	$(bin)/python benchmarks/search.py $(ARGS)

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from tests.evaluation.reporting.browser import browser
 
 from lookalike import load_dataset
 from lookalike.cli.screen import INDENT, Screen
@@ -246,6 +247,27 @@ def test_out_holds_the_report_and_pictures(tmp_path: Path, invoke: Run) -> None:
             assert len(picture.convert("L").getcolors() or []) > 20
         assert name in result.stdout
     assert sorted(path.name for path in (tmp_path / "deep").iterdir()) == ["report"]
+
+
+def test_the_report_opens_in_a_browser_without_a_word(tmp_path: Path, invoke: Run) -> None:
+    result = invoke("tour", "--data", "digits", "--out", tmp_path)
+    assert result.exit_code == 0, result.stderr
+    url = (tmp_path / "report.html").as_uri()
+    with browser() as page:
+        for width, dark in ((1200, False), (360, True)):
+            page.open(url, width=width, dark=dark)
+            assert page.console == []
+            assert [r for r in page.requests if not r.startswith("data:")] == [url]
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
+        titles = page.evaluate("[...document.querySelectorAll('h2')].map(h => h.textContent)")
+        assert page.evaluate("[...document.images].every(i => i.alt && i.naturalWidth)")
+    for title in (
+        *("The data", "How many neighbours", "The tuned classifier on the test images"),
+        *("Errors, and the images behind them", "A detector of 5", "Classifiers compared"),
+        *("Leaving out what is not sure", "The training images with their shifts"),
+        "Noisy images, cleaned",
+    ):
+        assert title in titles
 
 
 def test_failed_run_leaves_out_as_it_was(
