@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from lookalike.estimators.regressor import KNeighborsRegressor
     from lookalike.estimators.search_cv import KNeighborsSearchCV
     from lookalike.estimators.weights import Softmax
+    from lookalike.evaluation.auditing.audit import audit
     from lookalike.evaluation.comparison.compare import compare
     from lookalike.evaluation.decisions.rejection import choose_rejection
     from lookalike.evaluation.decisions.threshold import choose_threshold
@@ -46,6 +47,7 @@ _HOMES = {
     "Softmax": "lookalike.estimators.weights",
     "UniformNoise": "lookalike.images.noise",
     "add_noise": "lookalike.images.noise",
+    "audit": "lookalike.evaluation.auditing.audit",
     "choose_rejection": "lookalike.evaluation.decisions.rejection",
     "choose_threshold": "lookalike.evaluation.decisions.threshold",
     "compare": "lookalike.evaluation.comparison.compare",
@@ -76,6 +78,7 @@ __all__ = [
     "UniformNoise",
     "__version__",
     "add_noise",
+    "audit",
     "choose_rejection",
     "choose_threshold",
     "compare",

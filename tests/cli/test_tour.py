@@ -29,7 +29,7 @@ Run = Callable[..., Any]
 STEPS = [
     *("load", "baseline", "confusion", "mistakes"),
     *("tuning", "tuned", "judged", "detected", "sure", "compared"),
-    *("shifts", "augmented", "clean"),
+    *("shifts", "augmented", "clean", "audited"),
 ]
 PICTURES = [
     "cleaned.png",
@@ -159,6 +159,9 @@ def check_judged(steps: dict[str, Any]) -> None:
     else:
         assert sure["train"]["accuracy"] >= sure["accuracy_wanted"] == 0.999
         assert sure["test"]["n"] == load["n_test"]
+    audited = steps["audited"]
+    assert audited["n"] == load["n_train"]
+    assert audited["n_test"] == load["n_test"]
     if "skipped" in compared:
         assert "fewer than 3 training images" in compared["skipped"]
     else:
@@ -265,7 +268,7 @@ def test_the_report_opens_in_a_browser_without_a_word(tmp_path: Path, invoke: Ru
         *("The data", "How many neighbours", "The tuned classifier on the test images"),
         *("Errors, and the images behind them", "A detector of 5", "Classifiers compared"),
         *("Leaving out what is not sure", "The training images with their shifts"),
-        "Noisy images, cleaned",
+        *("Noisy images, cleaned", "The labelled images themselves"),
     ):
         assert title in titles
 

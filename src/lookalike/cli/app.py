@@ -17,6 +17,7 @@ from typing import Annotated, Any
 import typer
 
 import lookalike
+from lookalike.cli.audit import audit
 from lookalike.cli.augment import augment
 from lookalike.cli.clean import clean
 from lookalike.cli.compare import compare
@@ -39,6 +40,7 @@ app.command()(augment)
 app.command()(tune)
 app.command()(evaluate)
 app.command()(compare)
+app.command()(audit)
 app.command()(clean)
 app.command()(info)
 app.add_typer(data_app, name="data")

@@ -16,7 +16,7 @@ from lookalike.evaluation.comparison.models import DESCRIPTIONS, chapter_classif
 from lookalike.evaluation.reporting.comparing import comparison_section
 from lookalike.evaluation.reporting.report import Section, Table
 
-_MOST_IMAGES = 3_000  # so that the step takes seconds
+_MOST_IMAGES = 2_000  # so that the step takes seconds
 _N_FOLDS = 3
 _NAMES = tuple(DESCRIPTIONS)
 _MOST_CLASSES = 40  # of more, only those that do not fit something for each class

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from lookalike.cli.tour.against import AgainstSklearn
 from lookalike.cli.tour.against_clean import CleanAgainstSklearn
+from lookalike.cli.tour.audited import Audited
 from lookalike.cli.tour.augmented import Augmented
 from lookalike.cli.tour.baseline import Baseline
 from lookalike.cli.tour.clean import Clean
@@ -36,6 +37,7 @@ def choose_steps(*, against_sklearn: bool) -> list[Step]:
         OnePixelShifts(),
         Augmented(),
         Clean(),
+        Audited(),
     ]
     if against_sklearn:
         steps += [AgainstSklearn(), CleanAgainstSklearn()]

@@ -1,10 +1,10 @@
 """Which labels are likely wrong, and how many: self-confidence and the confident joint.
 
 What neighbours vote for an image that is left out is a probability of each class that the image's
-own label had no part in. Confident learning [1]_ reads wrong labels off such probabilities: an image
-is confidently of class j if its share of j is no less than the mean share of j among the images
-labelled j. The confident joint counts images by their given label and the class they are confidently
-of; off its diagonal stand the likely wrong ones.
+own label had no part in. Confident learning [1]_ reads wrong labels off such probabilities: an
+image is confidently of class j if its share of j is no less than the mean share of j among the
+images labelled j. The confident joint counts images by their given label and the class they are
+confidently of; off its diagonal stand the likely wrong ones.
 
 References
 ----------
@@ -84,6 +84,36 @@ def count_votes(neighbor_labels: IntArray, n_classes: int) -> IntArray:
     n = len(neighbor_labels)
     cells = neighbor_labels + np.arange(n)[:, np.newaxis] * n_classes
     return np.bincount(cells.ravel(), minlength=n * n_classes).reshape(n, n_classes)
+
+
+def suggest_classes(neighbor_labels: IntArray, labels: IntArray, votes: IntArray) -> IntArray:
+    """Return the class of most neighbours of each image, its own left out.
+
+    Parameters
+    ----------
+    neighbor_labels : ndarray of shape (n, k), int64
+        Nearest first.
+    labels : ndarray of shape (n,), int64
+        The given ones.
+    votes : ndarray of shape (n, n_classes), int64
+        The neighbours counted by class.
+
+    Returns
+    -------
+    ndarray of shape (n,), int64
+        Of equally frequent classes that of the nearest; the given one where there is no other.
+
+    Examples
+    --------
+    >>> neighbor_labels = np.array([[2, 1, 1, 2], [0, 0, 0, 0]])
+    >>> suggest_classes(neighbor_labels, np.array([0, 0]), count_votes(neighbor_labels, 3))
+    array([2, 0])
+    """
+    scores = np.take_along_axis(votes, neighbor_labels, axis=1)
+    scores[neighbor_labels == labels[:, np.newaxis]] = 0
+    best = scores.argmax(axis=1)[:, np.newaxis]  # the first, and so the nearest, of equals
+    suggested: IntArray = np.take_along_axis(neighbor_labels, best, axis=1)[:, 0]
+    return suggested
 
 
 def count_confident_joint(labels: IntArray, shares: FloatArray) -> ConfidentJoint:

@@ -11,18 +11,23 @@ expected to have such a neighbour by chance::
 d is the median over all images of the estimate of [2]_. A pair is near if its distance is at most t
 times the k-th distance of both its images: in a dense place two images must be closer than in a
 thin one. More than k near copies of one image would shrink the k-th distance itself; it is
-therefore taken to be no less than that of the densest twentieth of the set.
+therefore taken to be no less than that of the densest twentieth of the set, which near copies must
+not make up alone.
+
+Near is what the metric calls so: of MNIST's images saved as JPEG of quality 50, dimmed by a tenth
+or with noise of 10 grey values added nearly all are found, of those moved by one pixel none.
 
 References
 ----------
-.. [1] Facco, d'Errico, Rodriguez, Laio, "Estimating the intrinsic dimension of datasets by a minimal
-   neighborhood information", Scientific Reports 7, 2017 (ratios of distances of neighbours).
+.. [1] Facco, d'Errico, Rodriguez, Laio, "Estimating the intrinsic dimension of datasets by a
+   minimal neighborhood information", Scientific Reports 7, 2017 (ratios of distances).
 .. [2] Levina, Bickel, "Maximum likelihood estimation of intrinsic dimension", Advances in Neural
    Information Processing Systems 17, 2004.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -133,7 +138,7 @@ def choose_near_cutoff(distances: FloatArray) -> NearCutoff:
     >>> distances = np.sort(np.random.default_rng(0).random((500, 10)) ** (1 / 4))
     >>> cutoff = choose_near_cutoff(distances)
     >>> round(cutoff.dimension, 1), round(cutoff.ratio, 2)
-    (4.3, 0.14)
+    (3.6, 0.1)
     """
     n, k = distances.shape
     least_scale = float(np.quantile(distances[:, -1], _DENSEST))
@@ -146,11 +151,23 @@ def choose_near_cutoff(distances: FloatArray) -> NearCutoff:
 
 
 def row_keys(images: NDArray[Any]) -> Iterator[bytes]:
-    """Give bytes for each image that are equal where all values are."""
-    rows = np.ascontiguousarray(images).reshape(len(images), -1)
-    if rows.dtype.kind == "f":
-        rows = rows + rows.dtype.type(0)  # -0.0 becomes 0.0, which it equals
-    return (row.tobytes() for row in rows)
+    """Give a digest of each image: equal where all values are, and, being cryptographic, else not.
+
+    Parameters
+    ----------
+    images : ndarray of shape (n, ...)
+
+    Examples
+    --------
+    >>> one, other, third = row_keys(np.array([[0.0, 1], [-0.0, 1], [1, 0]]))
+    >>> one == other, one == third
+    (True, False)
+    """
+    rows = images.reshape(len(images), -1)
+    for row in rows:
+        # -0.0 becomes 0.0, which it equals
+        values = row + row.dtype.type(0) if row.dtype.kind == "f" else row
+        yield hashlib.blake2b(values.tobytes(), digest_size=32).digest()
 
 
 def find_duplicates(
@@ -200,24 +217,24 @@ def _near_groups(
     cutoff: NearCutoff,
     exact: list[IntArray],
 ) -> Iterator[DuplicateGroup]:
+    n = len(labels)
     scales = cutoff.scales(distances[:, -1])
     both = np.minimum(scales[:, np.newaxis], scales[indices])
-    near_rows, columns = np.nonzero(distances <= cutoff.ratio * both)
-    lengths = distances[near_rows, columns]
-    near_cols = indices[near_rows, columns]
-    # Exact copies are linked row by row: a group may be larger than the table is wide.
-    links = [np.stack([rows[:-1], rows[1:]]) for rows in exact]
-    heads, tails = np.concatenate([np.stack([near_rows, near_cols]), *links], axis=1)
-    n = len(labels)
+    rows, columns = np.nonzero(distances <= cutoff.ratio * both)
+    others, lengths = indices[rows, columns], distances[rows, columns]
+    original = np.arange(n)
+    for copies in exact:
+        original[copies] = copies[0]
+    # Exact copies are linked to their first: there may be more of them than the table is wide.
+    heads, tails = np.concatenate([rows, original]), np.concatenate([others, np.arange(n)])
     graph = coo_array((np.ones(len(heads), dtype=bool), (heads, tails)), shape=(n, n))
     n_parts, part = connected_components(graph, directed=False)
     longest = np.zeros(n_parts)
-    np.maximum.at(longest, part[near_rows], lengths)
-    in_near = np.flatnonzero(longest[part] > 0)
-    by_part = in_near[np.argsort(part[in_near], kind="stable")]
-    for rows in np.split(by_part, np.flatnonzero(np.diff(part[by_part])) + 1):
-        if len(rows):
-            yield DuplicateGroup("near", rows, labels[rows], float(longest[part[rows[0]]]))
+    np.maximum.at(longest, part[rows], lengths)
+    order = np.argsort(part, kind="stable")
+    for group in np.split(order, np.flatnonzero(np.diff(part[order])) + 1):
+        if np.any(original[group] != original[group[0]]):
+            yield DuplicateGroup("near", group, labels[group], float(longest[part[group[0]]]))
 
 
 def find_leaks(

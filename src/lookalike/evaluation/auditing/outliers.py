@@ -60,7 +60,7 @@ def find_outliers(distances: NDArray[np.float64]) -> Outliers:
     --------
     >>> found = find_outliers(np.array([4.0, 5, 5, 6, 7, 90]))
     >>> found.rows, round(found.cutoff, 1)
-    (array([5]), 15.4)
+    (array([5]), 16.1)
     """
     middle = np.median(distances)
     if middle == 0:

@@ -1,0 +1,316 @@
+"""`Audit`: what was found in labelled images, and how to read it, print it and write it down."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lookalike.evaluation.auditing.duplicates import DuplicateGroup, Leak
+from lookalike.evaluation.auditing.tables import write_tables
+
+IntArray = NDArray[np.int64]
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class LabelIssue:
+    """A training image whose label is likely wrong.
+
+    Attributes
+    ----------
+    row : int
+    given, suggested : object
+        Its label, and the one that its neighbours have.
+    self_confidence : float
+        The share of its neighbours with the given label, from 0 to 1.
+    suggested_share : float
+        The share with the suggested one.
+    """
+
+    row: int
+    given: Any
+    suggested: Any
+    self_confidence: float
+    suggested_share: float
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Audit:
+    """What `audit` found.
+
+    Attributes
+    ----------
+    classes : ndarray of shape (n_classes,)
+        The labels there are, sorted.
+    labels : ndarray of shape (n,)
+        The given ones.
+    n_neighbors : int
+        Neighbours that vote.
+    distances : ndarray of shape (n, n_neighbors), float64
+        Of every image to its nearest others, in the unit of the metric.
+    indices : ndarray of shape (n, n_neighbors), int64
+        Which they are.
+    self_confidence : ndarray of shape (n,), float64
+        The share of an image's neighbours that have its label.
+    ranking : ndarray of shape (n,), int64
+        All images, those with the most suspicious labels first.
+    suggested : ndarray of shape (n,)
+        The label of most neighbours of each image, its own left out; of equally frequent ones that
+        of the nearest. Its own where no neighbour has another.
+    label_issues : list of LabelIssue
+        As many images as are estimated to be labelled wrongly, the first of the ranking, but for
+        such as no other class has more votes for. Read them in this order: the farther down, the
+        more are only hard.
+    confident_joint : ndarray of shape (n_classes, n_classes), int64
+        Images counted by given label (row) and the class they are confidently of.
+    label_noise : float
+        The estimated share of wrong labels.
+    noise_of_class : ndarray of shape (n_classes,), float64
+        The same of the images with each label.
+    duplicates : list of DuplicateGroup
+        Copies among the training images: exact ones first, then near ones, in each case those
+        with conflicting labels first.
+    near_cutoff : float
+        Up to which multiple of its k-th distance an image's neighbour is a near copy.
+    leaks : list of Leak or None
+        Test images that are copies of training images; None if no test images were given.
+    n_test : int or None
+    outliers : ndarray of shape (n_outliers,), int64
+        Images unlike all others, the farthest from them first.
+    outlier_distances : ndarray of shape (n,), float64
+        Of every image to its k-th neighbour, which tells how unlike the others it is.
+    outlier_cutoff : float
+        The distance beyond which an image is an outlier; NaN where half the images or more have
+        k exact copies, so that no distance is usual.
+    values : ndarray of shape (n,), float64
+        The k-NN Shapley value of every image for classifying the others: their sum is the mean of
+        ``self_confidence``, but for what ``values_error_bound`` allows. Negative: the
+        image misleads more than it helps.
+    values_error_bound : float
+        How far a value may be off at most; 0 if they are exact. The values of a truncated table
+        leave out what all images of a class are worth alike and differ where neighbours do.
+    seconds : dict of str to float
+        What each part took.
+    """
+
+    classes: NDArray[Any]
+    labels: NDArray[Any]
+    n_neighbors: int
+    distances: FloatArray
+    indices: IntArray
+    self_confidence: FloatArray
+    ranking: IntArray
+    suggested: NDArray[Any]
+    label_issues: list[LabelIssue]
+    confident_joint: IntArray
+    label_noise: float
+    noise_of_class: FloatArray
+    duplicates: list[DuplicateGroup]
+    near_cutoff: float
+    leaks: list[Leak] | None
+    n_test: int | None
+    outliers: IntArray
+    outlier_distances: FloatArray
+    outlier_cutoff: float
+    values: FloatArray
+    values_error_bound: float
+    seconds: Mapping[str, float]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __repr__(self) -> str:
+        head = (
+            f"Audit of {len(self):,} images, {len(self.classes)} classes, k = {self.n_neighbors}, "
+            f"in {sum(self.seconds.values()):.2f} s"
+        )
+        return "\n".join([head, *(f"  {what:14}{told}" for what, told in self.summary().items())])
+
+    def summary(self) -> dict[str, str]:
+        """Return what was found of each kind, in words."""
+        n_negative = np.count_nonzero(self.values < 0)
+        return {
+            "label issues": f"{len(self.label_issues):,}; an estimated {self.label_noise:.2%} of "
+            "all labels are wrong",
+            "duplicates": self._count_duplicates(),
+            "leaks": self._count_leaks(),
+            "outliers": self._count_outliers(),
+            "values": f"{n_negative:,} negative{self._exactness()}",
+        }
+
+    def to_dict(self, *, n_rows: int | None = None) -> dict[str, Any]:
+        """Return all that was found as JSON takes it: plain numbers, None where one is undefined.
+
+        Parameters
+        ----------
+        n_rows : int, optional
+            Leave out what there is of every image, and give at most so many rows of each list.
+
+        Raises
+        ------
+        ValueError
+            If n_rows is negative.
+        """
+        if n_rows is not None and n_rows < 0:
+            raise ValueError(f"n_rows={n_rows} is negative; give 0 or more, or None for all")
+        leaks = None if self.leaks is None else [_leak_entry(leak) for leak in self.leaks[:n_rows]]
+        entry: dict[str, Any] = {
+            "n": len(self),
+            "n_test": self.n_test,
+            "classes": self.classes.tolist(),
+            "n_neighbors": self.n_neighbors,
+            "n_label_issues": len(self.label_issues),
+            "label_issues": [vars(issue) for issue in self.label_issues[:n_rows]],
+            "confident_joint": self.confident_joint.tolist(),
+            "label_noise": _finite(self.label_noise),
+            "noise_of_class": [_finite(share) for share in self.noise_of_class.tolist()],
+            "n_duplicates": dict(Counter(group.kind for group in self.duplicates)),
+            "duplicates": [_group_entry(group) for group in self.duplicates[:n_rows]],
+            "near_cutoff": self.near_cutoff,
+            "n_leaks": None
+            if self.leaks is None
+            else dict(Counter(leak.kind for leak in self.leaks)),
+            "leaks": leaks,
+            "n_outliers": len(self.outliers),
+            "outliers": self.outliers[:n_rows].tolist(),
+            "outlier_cutoff": _finite(self.outlier_cutoff),
+            "n_negative_values": int(np.count_nonzero(self.values < 0)),
+            "values_error_bound": self.values_error_bound,
+            "seconds": {name: round(seconds, 3) for name, seconds in self.seconds.items()},
+        }
+        if n_rows is None:
+            for name in ("ranking", "self_confidence", "outlier_distances", "values"):
+                entry[name] = getattr(self, name).tolist()
+        return entry
+
+    def to_csv(self, folder: Path | str) -> list[Path]:
+        """Write what was found as tables, each whole or not at all.
+
+        label_issues.csv, duplicates.csv (one line an image), leaks.csv (if test images were given),
+        outliers.csv, and values.csv, which has every image with its value, self-confidence and
+        place in the ranking.
+
+        Parameters
+        ----------
+        folder : path
+            Made if it is not there.
+
+        Returns
+        -------
+        list of Path
+            The files.
+        """
+        tables: dict[str, tuple[Sequence[str], Iterator[Sequence[Any]]]] = {
+            "label_issues.csv": (
+                ("row", "given", "suggested", "self_confidence", "suggested_share"),
+                (tuple(vars(issue).values()) for issue in self.label_issues),
+            ),
+            "duplicates.csv": (
+                ("group", "kind", "row", "label", "conflicting", "distance"),
+                (
+                    (number, group.kind, row, label, group.is_conflicting, group.distance)
+                    for number, group in enumerate(self.duplicates)
+                    for row, label in zip(group.rows.tolist(), group.labels.tolist(), strict=True)
+                ),
+            ),
+            "outliers.csv": (
+                ("row", "label", "distance"),
+                (
+                    (row, self.labels[row], self.outlier_distances[row])
+                    for row in self.outliers.tolist()
+                ),
+            ),
+            "values.csv": (
+                ("row", "label", "value", "self_confidence", "rank"),
+                zip(
+                    range(len(self)),
+                    self.labels.tolist(),
+                    self.values.tolist(),
+                    self.self_confidence.tolist(),
+                    np.argsort(self.ranking).tolist(),
+                    strict=True,
+                ),
+            ),
+        }
+        if self.leaks is not None:
+            header = ("kind", "test_row", "train_row", "test_label", "train_label")
+            tables["leaks.csv"] = (
+                (*header, "conflicting", "distance"),
+                (
+                    (
+                        *(getattr(leak, name) for name in header),
+                        leak.is_conflicting,
+                        leak.distance,
+                    )
+                    for leak in self.leaks
+                ),
+            )
+        return write_tables(Path(folder), tables)
+
+    def _count_duplicates(self) -> str:
+        if not self.duplicates:
+            return "none"
+        parts = []
+        for kind in ("exact", "near"):
+            groups = [group for group in self.duplicates if group.kind == kind]
+            if not groups:
+                parts.append(f"no {kind} ones")
+                continue
+            images = sum(len(group) for group in groups)
+            conflicting = sum(group.is_conflicting for group in groups)
+            parts.append(
+                f"{len(groups):,} {kind} {'group' if len(groups) == 1 else 'groups'} of {images:,} "
+                f"images, {conflicting:,} conflicting"
+            )
+        return "; ".join(parts)
+
+    def _count_leaks(self) -> str:
+        if self.leaks is None:
+            return "not looked for, no test images given"
+        counts = Counter(leak.kind for leak in self.leaks)
+        conflicting = sum(leak.is_conflicting for leak in self.leaks)
+        return (
+            f"{counts['exact']:,} exact, {counts['near']:,} near, of {self.n_test:,} test images; "
+            f"{conflicting:,} conflicting"
+        )
+
+    def _count_outliers(self) -> str:
+        if math.isnan(self.outlier_cutoff):
+            return "undefined: half the images or more have k exact copies"
+        return f"{len(self.outliers):,} farther than {self.outlier_cutoff:,.4g} from neighbour k"
+
+    def _exactness(self) -> str:
+        bound = self.values_error_bound
+        if bound == 0:
+            return "; exact"
+        return f" as far as the {round(1 / bound):,} nearest tell; off by at most {bound:.2g}"
+
+
+def _leak_entry(leak: Leak) -> dict[str, Any]:
+    labels = {"test_label": _plain(leak.test_label), "train_label": _plain(leak.train_label)}
+    return vars(leak) | labels | {"conflicting": leak.is_conflicting}
+
+
+def _group_entry(group: DuplicateGroup) -> dict[str, Any]:
+    return {
+        "kind": group.kind,
+        "rows": group.rows.tolist(),
+        "labels": group.labels.tolist(),
+        "conflicting": group.is_conflicting,
+        "distance": group.distance,
+    }
+
+
+def _plain(label: Any) -> Any:
+    return label.item() if isinstance(label, np.generic) else label
+
+
+def _finite(number: float) -> float | None:
+    return float(number) if math.isfinite(number) else None
