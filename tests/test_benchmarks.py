@@ -100,6 +100,28 @@ def test_scaling(without_peers):
 
 
 @pytest.mark.slow
+def test_audit(tmp_path):
+    file = tmp_path / "figures.json"
+    report = run("audit.py", "--data=digits", f"--json={file}")
+    assert "digits: 1,000 training images of 8 × 8 uint8, 100 test images, k=10" in report
+    assert "10 labels changed to another class" in report
+    figures = json.loads(file.read_text(encoding="utf-8"))
+    assert figures["wrong"] == 0
+    (found,) = figures["found"]["lookalike audit"]
+    assert found["first"] >= 0.9
+    assert [row["bar"] for row in figures["bars"]] == [None, None]  # none was set for tiny sizes
+
+
+def test_judging(tmp_path):
+    file = tmp_path / "figures.json"
+    report = run("judging.py", "--data=digits", f"--json={file}")
+    assert "scikit-learn's function around our classifier: 1,000 of 1,000 equal" in report
+    assert "metrics, scikit-learn's: 5 of 5 equal" in report
+    figures = json.loads(file.read_text(encoding="utf-8"))
+    assert figures["wrong"] == 0
+    assert figures["answers"]["choose_threshold"]["train"]["precision"] >= 0.99
+
+
 def test_tuning(tmp_path):
     file = tmp_path / "figures.json"
     report = run("tuning.py", "--data=digits", f"--json={file}")

@@ -203,6 +203,14 @@ def test_a_point_without_images_of_a_side_says_so() -> None:
         ({"beta": 1, "positive": None}, "labels are of 10 classes; say by positive="),
         ({"beta": 1, "labels": LABELS / 3}, "labels are continuous"),
         ({"beta": 1, "labels": np.zeros(500)}, "labels are of 1 classes"),
+        (
+            {"beta": 1, "positive": 0, "labels": np.minimum(np.arange(500), 9) % 10},
+            "only 1 images are of class 0, too few for 5 folds",
+        ),
+        (
+            {"beta": 1, "positive": 0, "cv": "loo", "labels": np.arange(500) // 499},
+            "only 1 images are not of class 0, too few for 2 folds",
+        ),
         ({"beta": 1, "scores": [1.0, 2.0]}, r"scores of shape \(2,\) for 500 images"),
         ({"beta": 1, "scores": np.full(500, 0.3)}, "all 500 scores are 0.3"),
         ({"beta": 1, "classifier": DummyClassifier(strategy="prior")}, "scores are 0.1"),

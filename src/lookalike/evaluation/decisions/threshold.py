@@ -242,6 +242,7 @@ def choose_threshold(
         raise ValueError(f"{side} of class {positive!r}; give images of both sides")
     method = "predict_proba" if hasattr(classifier, "predict_proba") else "decision_function"
     if scores is None:
+        _check_folds(cv, n_positive, len(y) - n_positive, positive)
         given = cross_val_predict(
             classifier,
             images,
@@ -278,6 +279,17 @@ def choose_threshold(
     chosen.aim_, chosen.positive_ = aim, positive
     chosen.curve_, chosen.promise_ = curve, curve.point(i, confidence)
     return chosen
+
+
+def _check_folds(cv: Any, n_positive: int, n_negative: int, positive: Any) -> None:
+    """Raise ValueError if a training fold would have images of one side only."""
+    n_folds = 5 if cv is None else cv if isinstance(cv, int) else 2
+    if min(n_positive, n_negative) < n_folds:
+        few, side = min((n_positive, "are"), (n_negative, "are not"))
+        raise ValueError(
+            f"only {few} images {side} of class {positive!r}, too few for {n_folds} folds; lower "
+            "cv, or add images"
+        )
 
 
 def _find_aim(

@@ -182,7 +182,8 @@ def _summary(audit: Audit) -> Table:
         rows.append(["test images that are copies of training images", len(audit.leaks)])
         rows.append(["of these with another label", sum(x.is_conflicting for x in audit.leaks)])
     rows.append(["images unlike all others", len(audit.outliers)])
-    rows.append(["images of negative worth", int(np.count_nonzero(audit.values < 0))])
+    if audit.values_error_bound == 0:  # of truncated values the sign of small ones tells nothing
+        rows.append(["images of negative worth", int(np.count_nonzero(audit.values < 0))])
     return Table(["found", "images"], rows, "What the audit found")
 
 
