@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Self
 
-import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.model_selection import train_test_split
+from sklearn.utils import get_tags
+from sklearn.utils.validation import _num_samples, check_is_fitted
 
 from lookalike.estimators.classifier import KNeighborsClassifier
 
@@ -63,23 +64,29 @@ class TrainedOnSubset(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         ValueError
             As by `train_test_split`, if ``n_images`` are fewer than there are classes.
         """
-        images, labels = np.asarray(X), np.asarray(y)
-        if len(images) > self.n_images:
-            rows, _ = train_test_split(
-                np.arange(len(images)),
-                train_size=self.n_images,
-                stratify=labels,
-                random_state=self.random_state,
+        if _num_samples(X) > self.n_images:
+            X, _, y, _ = train_test_split(
+                X, y, train_size=self.n_images, stratify=y, random_state=self.random_state
             )
-            images, labels = images[rows], labels[rows]
-        self.estimator_ = clone(self.estimator).fit(images, labels)
+        self.estimator_ = clone(self.estimator).fit(X, y)
         self.classes_ = self.estimator_.classes_
         return self
 
+    @property
+    def n_features_in_(self) -> int:
+        """Number of values of an image."""
+        return int(self.estimator_.n_features_in_)
+
     def predict(self, X: ArrayLike) -> NDArray[Any]:
         """Predict by the fitted clone."""
+        check_is_fitted(self)
         predicted: NDArray[Any] = self.estimator_.predict(X)
         return predicted
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags = get_tags(self.estimator).input_tags
+        return tags
 
 
 def chapter_classifiers(*, random_state: int = 0, n_jobs: int | None = None) -> dict[str, Any]:

@@ -99,8 +99,9 @@ class RejectingClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     Parameters
     ----------
     estimator : classifier
-    thresholds : float or array-like of shape (n_classes,)
-        The least confidence of an answer, of all classes or of each predicted one.
+    thresholds : float or array-like of shape (n_classes,), default=0
+        The least confidence of an answer, of all classes or of each predicted one. With 0 every
+        image gets one.
     reject_label : label, default=None
         Instead of an answer. None stands for -1 where classes are integers.
 
@@ -137,14 +138,22 @@ class RejectingClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 f"thresholds of shape {thresholds.shape} but {len(fitted.classes_)} classes; give "
                 "one number, or one for each class"
             )
-        rejection_label(fitted.classes_, self.reject_label)
+        if np.any(thresholds > 0):
+            rejection_label(fitted.classes_, self.reject_label)
         self.estimator_, self.classes_ = fitted, fitted.classes_
         return self
+
+    @property
+    def n_features_in_(self) -> int:
+        """Number of values of an image."""
+        return int(self.estimator_.n_features_in_)
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Return the class of each image, or ``reject_label``, shape (n,)."""
         check_is_fitted(self)
         predicted, confidence = predict_with_confidence(self.estimator_, X)
+        if not np.any(np.asarray(self.thresholds) > 0):
+            return predicted
         label = rejection_label(self.classes_, self.reject_label)
         return np.where(self._accepts(predicted, confidence), predicted, label)
 
