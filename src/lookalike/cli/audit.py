@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lookalike.cli.jobs import Debug, Json, job
+from lookalike.cli.jobs import Data, Debug, Json, Threads, job
 
 if TYPE_CHECKING:
     from lookalike.cli.screen import Screen
@@ -20,14 +20,7 @@ _N_LISTED = 100  # rows of each list in the JSON
 
 
 def audit(
-    data: Annotated[
-        str,
-        typer.Argument(
-            metavar="DATA",
-            help="A data set by name (see lookalike data list), a folder of images or IDX files, "
-            "or an .npz file.",
-        ),
-    ],
+    data: Data,
     n_neighbors: Annotated[
         int, typer.Option(metavar="K", min=1, help="Neighbours that vote about each label.")
     ] = _N_NEIGHBORS,
@@ -48,10 +41,7 @@ def audit(
             "--no-test", help="Do not look for the test images among the training images."
         ),
     ] = False,
-    n_jobs: Annotated[
-        int | None,
-        typer.Option(metavar="N", help="Threads to use; all CPUs if not given or -1."),
-    ] = None,
+    n_jobs: Threads = None,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lookalike.cli.jobs import Debug, Json, job
+from lookalike.cli.jobs import Data, Debug, Json, job
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -21,14 +21,7 @@ _MOST_NAMED = 24  # variants told by name
 
 
 def augment(
-    data: Annotated[
-        str,
-        typer.Argument(
-            metavar="DATA",
-            help="A data set by name (see lookalike data list), a folder of images or IDX files, "
-            "or an .npz file.",
-        ),
-    ],
+    data: Data,
     expression: Annotated[
         str,
         typer.Option(

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lookalike.cli.jobs import Debug, Json, job
+from lookalike.cli.jobs import Data, Debug, Json, ReportFolder, Threads, checked, job
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -57,30 +56,14 @@ def parse_train(text: str) -> int | None:
     return int(text)
 
 
-# Options keep what was typed; a callback only finds early what is wrong with it.
-def _checked(parse: Any) -> Any:
-    def check(text: str) -> str:
-        parse(text)
-        return text
-
-    return check
-
-
 def compare(
-    data: Annotated[
-        str,
-        typer.Argument(
-            metavar="DATA",
-            help="A data set by name (see lookalike data list), a folder of images or IDX files, "
-            "or an .npz file.",
-        ),
-    ],
+    data: Data,
     with_: Annotated[
         str,
         typer.Option(
             "--with",
             metavar="NAMES",
-            callback=_checked(parse_names),
+            callback=checked(parse_names),
             help="The classifiers to compare, two or more: knn (ours), sgd (linear SVM), logistic "
             "(regression), (random) forest, (gradient) boosting, (RBF) svm, dummy.",
         ),
@@ -90,7 +73,7 @@ def compare(
         typer.Option(
             "--train",
             metavar="N|all",
-            callback=_checked(parse_train),
+            callback=checked(parse_train),
             help="Compare on so many of the train images, of each class as large a share as of "
             "all.",
         ),
@@ -98,18 +81,8 @@ def compare(
     cv: Annotated[
         int, typer.Option(metavar="N", min=2, help="Folds, the same for all classifiers.")
     ] = 3,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="DIR",
-            file_okay=False,
-            help="Also write report.html, which opens anywhere, and report.json into this folder.",
-        ),
-    ] = None,
-    n_jobs: Annotated[
-        int | None,
-        typer.Option(metavar="N", help="Threads to use; all CPUs if not given or -1."),
-    ] = None,
+    out: ReportFolder = None,
+    n_jobs: Threads = None,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from enum import Enum
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lookalike.cli.jobs import Debug, Json, job
+from lookalike.cli.jobs import Data, Debug, Json, ReportFolder, Threads, job
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -33,14 +32,7 @@ class Weights(Enum):
 
 
 def evaluate(
-    data: Annotated[
-        str,
-        typer.Argument(
-            metavar="DATA",
-            help="A data set by name (see lookalike data list), a folder of images or IDX files, "
-            "or an .npz file.",
-        ),
-    ],
+    data: Data,
     n_neighbors: Annotated[
         int | None,
         typer.Option(
@@ -75,18 +67,8 @@ def evaluate(
         float | None,
         typer.Option(metavar="BETA", help="The highest F-beta; F1 is what is taken by default."),
     ] = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="DIR",
-            file_okay=False,
-            help="Also write report.html, which opens anywhere, and report.json into this folder.",
-        ),
-    ] = None,
-    n_jobs: Annotated[
-        int | None,
-        typer.Option(metavar="N", help="Threads to use; all CPUs if not given or -1."),
-    ] = None,
+    out: ReportFolder = None,
+    n_jobs: Threads = None,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:

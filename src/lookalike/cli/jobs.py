@@ -4,14 +4,36 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Annotated, NoReturn
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
 
 import typer
 
 Json = Annotated[
     bool, typer.Option("--json", help="Print one JSON document on stdout, nothing else.")
+]
+Data = Annotated[
+    str,
+    typer.Argument(
+        metavar="DATA",
+        help="A data set by name (see lookalike data list), a folder of images or IDX files, "
+        "or an .npz file.",
+    ),
+]
+Threads = Annotated[
+    int | None,
+    typer.Option("--n-jobs", metavar="N", help="Threads to use; all CPUs if not given or -1."),
+]
+ReportFolder = Annotated[
+    Path | None,
+    typer.Option(
+        "--out",
+        metavar="DIR",
+        file_okay=False,
+        help="Also write report.html, which opens anywhere, and report.json into this folder.",
+    ),
 ]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of what fails.")]
 
@@ -43,6 +65,16 @@ def _exit(message: str, code: int, debug: bool) -> NoReturn:
         traceback.print_exc()
     say_error(message)
     raise typer.Exit(code) from None
+
+
+def checked(parse: Callable[[str], Any]) -> Callable[[str], str]:
+    """Return a callback that finds early what is wrong with an option, and keeps what was typed."""
+
+    def check(text: str) -> str:
+        parse(text)
+        return text
+
+    return check
 
 
 def help_if_alone(context: typer.Context) -> None:

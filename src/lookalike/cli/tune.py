@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lookalike.cli.jobs import Debug, Json, job
+from lookalike.cli.jobs import Data, Debug, Json, Threads, checked, job
 
 if TYPE_CHECKING:
     from lookalike.cli.screen import Screen
@@ -83,30 +83,14 @@ def parse_cv(text: str) -> int | str:
     return int(text)
 
 
-# Options keep what was typed; a callback only finds early what is wrong with it.
-def _checked(parse: Any) -> Any:
-    def check(text: str) -> str:
-        parse(text)
-        return text
-
-    return check
-
-
 def tune(
-    data: Annotated[
-        str,
-        typer.Argument(
-            metavar="DATA",
-            help="A data set by name (see lookalike data list), a folder of images or IDX files, "
-            "or an .npz file.",
-        ),
-    ],
+    data: Data,
     k: Annotated[
         str,
         typer.Option(
             "--k",
             metavar="1-30|3,4,5",
-            callback=_checked(parse_k),
+            callback=checked(parse_k),
             help="Numbers of neighbours to try.",
         ),
     ] = "1-30",
@@ -114,7 +98,7 @@ def tune(
         str,
         typer.Option(
             metavar="NAMES",
-            callback=_checked(parse_weights),
+            callback=checked(parse_weights),
             help="How neighbours are weighted: uniform, distance, or both.",
         ),
     ] = ",".join(WEIGHTS),
@@ -122,7 +106,7 @@ def tune(
         str,
         typer.Option(
             metavar="N|loo",
-            callback=_checked(parse_cv),
+            callback=checked(parse_cv),
             help="Number of folds, each of which is predicted from the others; or loo, each "
             "image from all others.",
         ),
@@ -136,10 +120,7 @@ def tune(
             help="Also write report.json and tuning.png into this folder.",
         ),
     ] = None,
-    n_jobs: Annotated[
-        int | None,
-        typer.Option(metavar="N", help="Threads to use; all CPUs if not given or -1."),
-    ] = None,
+    n_jobs: Threads = None,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:

@@ -261,6 +261,17 @@ def test_many_classes_are_drawn_without_names_on_one_another() -> None:
     assert all(evaluation.confusion[true, guess] == n for true, guess, n in cells)
 
 
+def test_names_that_no_font_has_are_drawn_all_the_same() -> None:
+    labels = np.repeat([0, 1, 2], 4)
+    probabilities = np.eye(3)[labels]
+    evaluation = evaluate_predictions(
+        labels, labels, probabilities, class_names=["$x$", "\x00", "\ud800"]
+    )
+    assert isinstance(evaluation, Evaluation)
+    for axes in (evaluation.plot_confusion().ax_, evaluation.plot_roc()):
+        axes.figure.savefig("/dev/null", format="png")
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

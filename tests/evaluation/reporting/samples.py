@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from lookalike.evaluation.reporting.charts import chart, drawing, heat_colours, plain
+from lookalike.evaluation.plain import unformatted
+from lookalike.evaluation.reporting.charts import chart, drawing, heat_colours
 from lookalike.evaluation.reporting.report import (
     Chart,
     Column,
@@ -28,8 +29,8 @@ def table(n_rows: int = 3, n_columns: int = 2) -> Table:
 
 def line_chart(name: str = "line") -> Chart:
     with drawing() as axes:
-        axes.plot([0, 1, 2], [0, 2, 1], marker="o", label=plain(name))
-        axes.set_xlabel(plain(name))
+        axes.plot([0, 1, 2], [0, 2, 1], marker="o", label=unformatted(name))
+        axes.set_xlabel(unformatted(name))
         axes.legend()
         return chart(axes, alt=f"{name} rises and falls", caption=name, table=table())
 

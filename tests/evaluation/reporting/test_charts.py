@@ -10,7 +10,8 @@ from matplotlib.figure import Figure
 from sklearn.metrics import ConfusionMatrixDisplay
 from tests.evaluation.reporting.samples import NASTY, heat_chart, line_chart, table
 
-from lookalike.evaluation.reporting.charts import chart, drawing, heat_colours, plain
+from lookalike.evaluation.plain import unformatted
+from lookalike.evaluation.reporting.charts import chart, drawing, heat_colours
 from lookalike.evaluation.reporting.svg import make_inline, number_ids
 
 
@@ -161,7 +162,7 @@ def test_width_is_in_css_pixels() -> None:
 
 def test_display_of_sklearn_suits_the_page() -> None:
     with drawing() as axes:
-        display = ConfusionMatrixDisplay(np.eye(3), display_labels=[plain("$a$"), "b", "c"])
+        display = ConfusionMatrixDisplay(np.eye(3), display_labels=[unformatted("$a$"), "b", "c"])
         display.plot(ax=axes, cmap=heat_colours(), text_kw={"color": "black"}, colorbar=False)
         svg = chart(axes, alt="alt", caption="caption", table=table()).svg
     assert "$a$" in texts(svg)

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from lookalike.cli.jobs import Debug, Json, job
+from lookalike.cli.jobs import Debug, Json, Threads, job
 
 
 class Peer(Enum):
@@ -32,17 +32,15 @@ def tour(
         typer.Option(
             metavar="DIR",
             file_okay=False,
-            help="Also write report.json and the pictures (PNG) into this folder.",
+            help="Also write report.html, which opens anywhere, report.json and the pictures (PNG) "
+            "into this folder.",
         ),
     ] = None,
     against: Annotated[
         Peer | None,
         typer.Option(help="Also do the same work with scikit-learn; takes half a minute on mnist."),
     ] = None,
-    n_jobs: Annotated[
-        int | None,
-        typer.Option(metavar="N", help="Threads to use; all CPUs if not given or -1."),
-    ] = None,
+    n_jobs: Threads = None,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
@@ -50,9 +48,11 @@ def tour(
 
     Loads the data, classifies the test images by their 4 nearest training images, and shows
     the accuracy, the confusion matrix and wrong predictions beside the images behind them.
-    Then tunes the number of neighbours and their weights on the training images alone, grows
-    these by shifts of one pixel, and shows how many errors that mends and makes. At last it adds
-    noise to test images and cleans them.
+    Then tunes the number of neighbours and their weights on the training images alone, measures
+    all that can be measured, makes a detector of one class, leaves out what is not sure, and
+    compares the chapter's classifiers. Grows the training images by shifts of one pixel, and shows
+    how many errors that mends and makes; adds noise to test images and cleans them; and looks for
+    wrong labels.
 
     Example: lookalike tour --data mnist --out report --against sklearn
     """

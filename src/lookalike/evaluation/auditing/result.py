@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from lookalike.evaluation.auditing.duplicates import DuplicateGroup, Leak
 from lookalike.evaluation.auditing.tables import write_tables
+from lookalike.evaluation.plain import number, numbers
 
 IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float64]
@@ -135,14 +136,13 @@ class Audit:
 
     def summary(self) -> dict[str, str]:
         """Return what was found of each kind, in words."""
-        n_negative = np.count_nonzero(self.values < 0)
         return {
             "label issues": f"{len(self.label_issues):,}; an estimated {self.label_noise:.2%} of "
             "all labels are wrong",
             "duplicates": self._count_duplicates(),
             "leaks": self._count_leaks(),
             "outliers": self._count_outliers(),
-            "values": f"{n_negative:,} negative{self._exactness()}",
+            "values": self._tell_values(),
         }
 
     def to_dict(self, *, n_rows: int | None = None) -> dict[str, Any]:
@@ -169,8 +169,8 @@ class Audit:
             "n_label_issues": len(self.label_issues),
             "label_issues": [vars(issue) for issue in self.label_issues[:n_rows]],
             "confident_joint": self.confident_joint.tolist(),
-            "label_noise": _finite(self.label_noise),
-            "noise_of_class": [_finite(share) for share in self.noise_of_class.tolist()],
+            "label_noise": number(self.label_noise),
+            "noise_of_class": numbers(self.noise_of_class),
             "n_duplicates": dict(Counter(group.kind for group in self.duplicates)),
             "duplicates": [_group_entry(group) for group in self.duplicates[:n_rows]],
             "near_cutoff": self.near_cutoff,
@@ -180,7 +180,7 @@ class Audit:
             "leaks": leaks,
             "n_outliers": len(self.outliers),
             "outliers": self.outliers[:n_rows].tolist(),
-            "outlier_cutoff": _finite(self.outlier_cutoff),
+            "outlier_cutoff": number(self.outlier_cutoff),
             "n_negative_values": int(np.count_nonzero(self.values < 0)),
             "values_error_bound": self.values_error_bound,
             "seconds": {name: round(seconds, 3) for name, seconds in self.seconds.items()},
@@ -286,11 +286,12 @@ class Audit:
             return "undefined: half the images or more have k exact copies"
         return f"{len(self.outliers):,} farther than {self.outlier_cutoff:,.4g} from neighbour k"
 
-    def _exactness(self) -> str:
+    def _tell_values(self) -> str:
         bound = self.values_error_bound
         if bound == 0:
-            return "; exact"
-        return f" as far as the {round(1 / bound):,} nearest tell; off by at most {bound:.2g}"
+            return f"{np.count_nonzero(self.values < 0):,} negative; exact"
+        # Signs of values so small say nothing where they are truncated.
+        return f"of the {round(1 / bound):,} nearest ranks; off by at most {bound:.2g}"
 
 
 def _leak_entry(leak: Leak) -> dict[str, Any]:
@@ -310,7 +311,3 @@ def _group_entry(group: DuplicateGroup) -> dict[str, Any]:
 
 def _plain(label: Any) -> Any:
     return label.item() if isinstance(label, np.generic) else label
-
-
-def _finite(number: float) -> float | None:
-    return float(number) if math.isfinite(number) else None

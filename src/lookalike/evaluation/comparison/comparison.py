@@ -18,6 +18,7 @@ from lookalike.evaluation.comparison.significance import (
     holm,
     mcnemar,
 )
+from lookalike.evaluation.plain import number, numbers
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -179,8 +180,10 @@ class Comparison:
             "classifiers": [self._entry(i) for i in range(len(self.contestants))],
             "n_wins": self.n_wins.tolist(),
             "beats": self.beats.tolist(),
-            "p_values": _plain(self.p_values),
-            "corrected_p_values": _plain(self.corrected_p_values),
+            "p_values": {test: numbers(matrix) for test, matrix in self.p_values.items()},
+            "corrected_p_values": {
+                test: numbers(matrix) for test, matrix in self.corrected_p_values.items()
+            },
             "differences": [
                 {"first": self.names[i], "second": self.names[j], **difference._asdict()}
                 for (i, j), difference in self.differences.items()
@@ -261,25 +264,14 @@ class Comparison:
         low, high = self.intervals[i].tolist()
         return {
             "name": contestant.name,
-            "accuracy": _number(self.accuracy[i]),
-            "low": _number(low),
-            "high": _number(high),
+            "accuracy": number(self.accuracy[i]),
+            "low": number(low),
+            "high": number(high),
             "n_right": int(contestant.right.sum()),
-            "fold_accuracy": [_number(value) for value in contestant.fold_accuracy.tolist()],
-            "fit_seconds": _number(self.fit_seconds[i]),
-            "predict_seconds": _number(self.predict_seconds[i]),
-            "memory_mib": _number(contestant.memory_mib),
+            "fold_accuracy": numbers(contestant.fold_accuracy),
+            "fit_seconds": number(self.fit_seconds[i]),
+            "predict_seconds": number(self.predict_seconds[i]),
+            "memory_mib": number(contestant.memory_mib),
             "notes": list(contestant.notes),
             "error": contestant.error,
         }
-
-
-def _number(value: float) -> float | None:
-    return float(value) if math.isfinite(value) else None
-
-
-def _plain(matrices: dict[str, FloatArray]) -> dict[str, list[list[float | None]]]:
-    return {
-        name: [[_number(value) for value in row] for row in matrix.tolist()]
-        for name, matrix in matrices.items()
-    }

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lookalike.evaluation.comparison.comparison import Comparison
+from lookalike.evaluation.plain import axes_or_new, unformatted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,7 +26,7 @@ def plot_accuracy(comparison: Comparison, ax: Axes | None = None) -> Axes:
     ax : Axes, optional
         Where to draw; a new figure's, if not given.
     """
-    axes = _axes(ax, (6.4, 0.6 + 0.45 * len(comparison.names)))
+    axes = axes_or_new(ax, (6.4, 0.6 + 0.45 * len(comparison.names)))
     shown = [i for i in comparison.order if not comparison.failed[i]]
     places = np.arange(len(shown))[::-1]
     errors, intervals = 1 - comparison.accuracy[shown], 1 - comparison.intervals[shown, ::-1]
@@ -43,7 +44,7 @@ def plot_accuracy(comparison: Comparison, ax: Axes | None = None) -> Axes:
         markersize=5,
         capsize=3,
     )
-    axes.set_yticks(places, [_plain(comparison.names[i]) for i in shown])
+    axes.set_yticks(places, [unformatted(comparison.names[i]) for i in shown])
     axes.set_ylim(-0.6, len(shown) - 0.4)
     if min(_smallest_errors(comparison)) > 0:
         axes.set_xscale("log")
@@ -68,7 +69,7 @@ def plot_beats(comparison: Comparison, ax: Axes | None = None) -> Axes:
 
     shown = [i for i in comparison.order if not comparison.failed[i]]
     side = 1.8 + 0.62 * len(shown)
-    axes = _axes(ax, (side + 0.6, side))
+    axes = axes_or_new(ax, (side + 0.6, side))
     for y, i in enumerate(shown):
         for x, j in enumerate(shown):
             if i == j:
@@ -76,7 +77,7 @@ def plot_beats(comparison: Comparison, ax: Axes | None = None) -> Axes:
             if comparison.beats[i, j]:
                 axes.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, color="C0", alpha=0.35, lw=0))
             axes.text(x, y, f"{comparison.n_wins[i, j]:,}", ha="center", va="center", fontsize=9)
-    names = [_plain(comparison.names[i]) for i in shown]
+    names = [unformatted(comparison.names[i]) for i in shown]
     axes.set_xticks(range(len(shown)), names, rotation=45, ha="left", rotation_mode="anchor")
     axes.xaxis.tick_top()
     axes.tick_params(length=0)
@@ -98,13 +99,13 @@ def plot_times(comparison: Comparison, ax: Axes | None = None) -> Axes:
     ax : Axes, optional
         Where to draw; a new figure's, if not given.
     """
-    axes = _axes(ax, (6.4, 4.2))
+    axes = axes_or_new(ax, (6.4, 4.2))
     for i in np.flatnonzero(~comparison.failed).tolist():
         seconds = comparison.fit_seconds[i] + comparison.predict_seconds[i]
         error = 1 - comparison.accuracy[i]
         (point,) = axes.plot(seconds, error, "o", color=f"C{i % 10}")
         axes.annotate(
-            _plain(comparison.names[i]),
+            unformatted(comparison.names[i]),
             (seconds, error),
             xytext=(6, 4),
             textcoords="offset points",
@@ -138,15 +139,3 @@ def _percent(axis: Axis) -> None:
     axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axis.set_major_formatter(PercentFormatter(1, decimals=None))
     axis.set_minor_formatter(NullFormatter())
-
-
-def _axes(ax: Axes | None, size: tuple[float, float]) -> Axes:
-    if ax is not None:
-        return ax
-    from matplotlib.figure import Figure
-
-    return Figure(figsize=size, layout="constrained").subplots()
-
-
-def _plain(name: str) -> str:
-    return name.replace("$", r"\$")  # no formulae

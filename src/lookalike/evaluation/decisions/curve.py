@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import binomtest
 
+from lookalike.evaluation.plain import number
+
 FloatArray = NDArray[np.float64]
 Costs = Sequence[Sequence[float]]
 
@@ -191,17 +193,17 @@ class OperatingPoint:
         """Return all numbers, as JSON takes them: None stands for what is undefined."""
         shares = ("precision", "recall", "false_positive_rate")
         return {
-            "threshold": _number(self.threshold),
+            "threshold": number(self.threshold),
             "n": self.n,
             "true_positives": self.true_positives,
             "false_positives": self.false_positives,
             "false_negatives": self.false_negatives,
             "true_negatives": self.true_negatives,
-            **{name: _number(getattr(self, name)) for name in shares},
-            "f1": [_number(value) for value in self.f_beta()],
+            **{name: number(getattr(self, name)) for name in shares},
+            "f1": [number(value) for value in self.f_beta()],
             "confidence": self.confidence,
             "intervals": {
-                name: [_number(low), _number(high)] for name, (low, high) in self.intervals.items()
+                name: [number(low), number(high)] for name, (low, high) in self.intervals.items()
             },
         }
 
@@ -241,7 +243,3 @@ def _shares(part: NDArray[Any], whole: Any) -> FloatArray:
 
 def _share(part: int, whole: int) -> float:
     return part / whole if whole else math.nan
-
-
-def _number(value: float) -> float | None:
-    return value if math.isfinite(value) else None

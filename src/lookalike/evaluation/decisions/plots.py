@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lookalike.evaluation.decisions.curve import OperatingPoint, ThresholdCurve
+from lookalike.evaluation.plain import axes_or_new
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,7 +27,7 @@ def plot_precision_recall_vs_threshold(
     ax : Axes, optional
         Where to draw; a new figure's, if not given.
     """
-    axes = _axes(ax, (6.4, 4.0))
+    axes = axes_or_new(ax, (6.4, 4.0))
     axes.step(curve.thresholds, curve.precision, where="pre", label="precision", color="C0")
     axes.step(
         curve.thresholds, curve.recall, where="pre", label="recall", color="C1", linestyle="--"
@@ -51,7 +52,7 @@ def plot_precision_recall(
     """
     from sklearn.metrics import PrecisionRecallDisplay
 
-    axes = _axes(ax, (4.8, 4.2))
+    axes = axes_or_new(ax, (4.8, 4.2))
     # At the end scikit-learn's curve has the point of no image.
     precision, recall = np.append(curve.precision, 1.0), np.append(curve.recall, 0.0)
     average = float(-np.sum(np.diff(recall) * precision[:-1]))
@@ -77,7 +78,7 @@ def plot_roc(
     """
     from sklearn.metrics import RocCurveDisplay, auc
 
-    axes = _axes(ax, (4.8, 4.2))
+    axes = axes_or_new(ax, (4.8, 4.2))
     rates = (np.append(values, 0.0)[::-1] for values in (curve.false_positive_rate, curve.recall))
     false_rate, true_rate = rates
     display = RocCurveDisplay(
@@ -110,7 +111,7 @@ def plot_coverage(
         Coverage and accuracy of the chosen point.
     ax : Axes, optional
     """
-    axes = _axes(ax, (6.0, 4.0))
+    axes = axes_or_new(ax, (6.0, 4.0))
     axes.plot(curve.coverage, curve.accuracy, color="C0")
     if wanted is not None:
         axes.axhline(wanted, color="C1", linestyle="--", label=f"wanted: {wanted:.2%}")
@@ -125,11 +126,3 @@ def plot_coverage(
     axes.set_ylim(lowest - 0.08 * (1 - lowest) - 1e-4, 1 + 0.08 * (1 - lowest) + 1e-4)
     axes.set(xlabel="coverage: share of images that get an answer", ylabel="accuracy of these")
     return axes
-
-
-def _axes(ax: Axes | None, size: tuple[float, float]) -> Axes:
-    if ax is not None:
-        return ax
-    from matplotlib.figure import Figure
-
-    return Figure(figsize=size, layout="constrained").subplots()

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.evaluation.metrics.calibration import Reliability
+from lookalike.evaluation.plain import number, numbers
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -166,8 +167,8 @@ class Evaluation:
             {
                 "class": self.class_names[i],
                 "support": int(self.support[i]),
-                **{name: _number(getattr(self, name)[i]) for name in PER_CLASS},
-                "intervals": {name: _numbers(self.intervals[name][i]) for name in PER_CLASS},
+                **{name: number(getattr(self, name)[i]) for name in PER_CLASS},
+                "intervals": {name: numbers(self.intervals[name][i]) for name in PER_CLASS},
             }
             for i in range(len(self.classes))
         ]
@@ -177,9 +178,9 @@ class Evaluation:
             "n": self.n,
             "confidence": self.confidence,
             "n_resamples": self.n_resamples,
-            **{name: _number(value) for name, value in self.scalars().items()},
+            **{name: number(value) for name, value in self.scalars().items()},
             "intervals": {
-                name: _numbers(self.intervals[name])
+                name: numbers(self.intervals[name])
                 for name in self.scalars()
                 if name in self.intervals
             },
@@ -188,7 +189,7 @@ class Evaluation:
             **self._confusion_entry(),
             "reliability": None
             if reliability is None
-            else {name: _numbers(values) for name, values in reliability._asdict().items()},
+            else {name: numbers(values) for name, values in reliability._asdict().items()},
         }
 
     def _confusion_entry(self) -> dict[str, Any]:
@@ -248,11 +249,3 @@ class Evaluation:
         from lookalike.evaluation.metrics.plots import plot_roc
 
         return plot_roc(self, ax)
-
-
-def _number(value: Any) -> float | None:
-    return float(value) if math.isfinite(value) else None
-
-
-def _numbers(values: Any) -> list[float | int | None]:
-    return [value if isinstance(value, int) else _number(value) for value in values.tolist()]

@@ -21,6 +21,7 @@ from lookalike.evaluation.metrics.bootstrap import (
     measure_with_intervals,
 )
 from lookalike.evaluation.metrics.classwise import Counts
+from lookalike.evaluation.plain import number
 
 FloatArray = NDArray[np.float64]
 
@@ -104,7 +105,7 @@ class MultiOutputEvaluation:
         """Return all numbers, as JSON takes them: None stands for what is undefined."""
         names = ("accuracy", *PER_LABEL, "log_loss", "brier")
         per_output = [
-            {"output": name, **{key: _number(getattr(self, key)[i]) for key in names}}
+            {"output": name, **{key: number(getattr(self, key)[i]) for key in names}}
             for i, name in enumerate(self.output_names)
         ]
         return {
@@ -113,9 +114,9 @@ class MultiOutputEvaluation:
             "n_outputs": self.n_outputs,
             "confidence": self.confidence,
             "n_resamples": self.n_resamples,
-            **{name: _number(value) for name, value in self.scalars().items()},
+            **{name: number(value) for name, value in self.scalars().items()},
             "intervals": {
-                name: [_number(end) for end in self.intervals[name].tolist()]
+                name: [number(end) for end in self.intervals[name].tolist()]
                 for name in self.scalars()
                 if name in self.intervals
             },
@@ -236,7 +237,3 @@ def _precision_recall_f1(counts: Counts) -> dict[str, FloatArray]:
         "recall": classwise.recall(counts),
         "f1": classwise.f1(counts),
     }
-
-
-def _number(value: Any) -> float | None:
-    return float(value) if math.isfinite(value) else None

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lookalike.evaluation.metrics.evaluation import Evaluation
+from lookalike.evaluation.plain import axes_or_new, unformatted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -40,10 +41,10 @@ def plot_confusion(
     """
     from sklearn.metrics import ConfusionMatrixDisplay
 
-    names = [_plain(name) for name in evaluation.class_names]
+    names = [unformatted(name) for name in evaluation.class_names]
     n_classes, longest = len(names), max(map(len, names))
     side = min(9.0, 1.6 + 0.5 * n_classes)
-    axes = _axes(ax, (side + 0.4, side))
+    axes = axes_or_new(ax, (side + 0.4, side))
     matrix = evaluation.normalized_confusion(normalize, errors_only=errors_only)
     shown = np.nan_to_num(matrix) * (1 if normalize is None else 100)
     display = ConfusionMatrixDisplay(
@@ -101,7 +102,7 @@ def plot_reliability(evaluation: Evaluation, ax: Axes | None = None) -> Any:
     display = CalibrationDisplay(
         evaluation.reliability.accuracy[some], evaluation.reliability.confidence[some], confidence
     )
-    display.plot(ax=_axes(ax, (4.8, 4.2)))
+    display.plot(ax=axes_or_new(ax, (4.8, 4.2)))
     display.ax_.set_xlabel("probability of the predicted class")
     display.ax_.set_ylabel("share that is right")
     return display
@@ -159,7 +160,7 @@ _NO_PROBABILITIES = (
 def _curves(evaluation: Evaluation, display: Any, ax: Axes | None) -> Axes:
     if evaluation.probabilities is None:
         raise ValueError(_NO_PROBABILITIES)
-    axes = _axes(ax, (5.2, 4.6))
+    axes = axes_or_new(ax, (5.2, 4.6))
     classes = [1] if len(evaluation.classes) == 2 else range(len(evaluation.classes))
     # Neither curve is defined without images on both sides.
     mixed = [i for i in classes if 0 < evaluation.support[i] < evaluation.n]
@@ -168,19 +169,7 @@ def _curves(evaluation: Evaluation, display: Any, ax: Axes | None) -> Axes:
         display.from_predictions(
             evaluation.truth == i,
             evaluation.probabilities[:, i],
-            name=_plain(evaluation.class_names[i]),
+            name=unformatted(evaluation.class_names[i]),
             ax=axes,
         )
     return axes
-
-
-def _axes(ax: Axes | None, size: tuple[float, float]) -> Axes:
-    if ax is not None:
-        return ax
-    from matplotlib.figure import Figure
-
-    return Figure(figsize=size, layout="constrained").subplots()
-
-
-def _plain(name: str) -> str:
-    return name.replace("$", r"\$")  # no formulae

@@ -6,13 +6,13 @@ paper, and the colours of the default cycle ("C0" to "C9") series that read on b
 
 from __future__ import annotations
 
-import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import StringIO
 from typing import TYPE_CHECKING, Any
 
+from lookalike.evaluation.plain import drawable
 from lookalike.evaluation.reporting.palette import HEAT, HEAT_OPACITY, OF_MATPLOTLIB
 from lookalike.evaluation.reporting.report import Chart, Table
 from lookalike.evaluation.reporting.svg import make_inline
@@ -39,7 +39,6 @@ _STYLE: Any = {
     "ytick.labelsize": 9.0,
 }
 _WRITING: Any = {"svg.fonttype": "none", "svg.hashsalt": "lookalike"}
-_NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 # Next to black and white to the eye, but not the page's ink and paper.
 _FIXED = {"black": "#010101", "white": "#fefefe"}
 
@@ -104,21 +103,8 @@ def chart(drawn: Figure | Axes, *, alt: str, caption: str, table: Table) -> Char
         # It is the reader's browser that draws the letters.
         warnings.filterwarnings("ignore", "Glyph .* missing from font")
         figure.savefig(stream, format="svg", transparent=True)
-    svg, width = make_inline(_NOT_IN_XML.sub("�", stream.getvalue()), OF_MATPLOTLIB)
+    svg, width = make_inline(drawable(stream.getvalue()), OF_MATPLOTLIB)
     return Chart(svg, alt, caption, table, width)
-
-
-def plain(name: str) -> str:
-    """Return a name such that matplotlib draws it as it is, and no formula.
-
-    What no font and no XML has, control characters and halves of surrogate pairs, becomes "�".
-
-    Examples
-    --------
-    >>> print(plain("$x$"))
-    \\$x\\$
-    """
-    return _NOT_IN_XML.sub("�", name).replace("$", r"\$")
 
 
 def heat_colours() -> LinearSegmentedColormap:
