@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from inspect import signature
 
 import numpy as np
 import pytest
@@ -13,6 +14,9 @@ from scipy.stats import binom, bootstrap
 
 from lookalike.evaluation.comparison.paired import error_drop
 from lookalike.evaluation.metrics.accuracy import accuracy
+
+# What scipy called it before 1.15.
+SEED = "rng" if "rng" in signature(bootstrap).parameters else "random_state"
 
 Predictions = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
 
@@ -56,7 +60,7 @@ def test_interval_is_the_paired_percentile_bootstrap_of_scipy(confidence: float)
         vectorized=True,
         confidence_level=confidence,
         method="percentile",
-        rng=np.random.default_rng(1),
+        **{SEED: np.random.default_rng(1)},
     ).confidence_interval
     assert drop.low == pytest.approx(theirs.low, abs=0.006)
     assert drop.high == pytest.approx(theirs.high, abs=0.006)

@@ -101,7 +101,7 @@ def chart(drawn: Figure | Axes, *, alt: str, caption: str, table: Table) -> Char
     stream = StringIO()
     with matplotlib.rc_context(_WRITING), _fixed_on_images(figure), warnings.catch_warnings():
         # It is the reader's browser that draws the letters.
-        warnings.filterwarnings("ignore", "Glyph .* missing from font")
+        warnings.filterwarnings("ignore", "Glyph .* missing from")
         figure.savefig(stream, format="svg", transparent=True)
     svg, width = make_inline(drawable(stream.getvalue()), OF_MATPLOTLIB)
     return Chart(svg, alt, caption, table, width)
