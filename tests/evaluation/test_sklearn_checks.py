@@ -7,7 +7,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from lookalike import KNeighborsClassifier
-from lookalike.evaluation.comparison.models import TrainedOnSubset
+from lookalike.evaluation.comparison.models import OnOneThread, TrainedOnSubset
 from lookalike.evaluation.decisions.rejection import RejectingClassifier
 from lookalike.evaluation.decisions.threshold import ThresholdClassifier
 
@@ -19,6 +19,7 @@ from lookalike.evaluation.decisions.threshold import ThresholdClassifier
         RejectingClassifier(LogisticRegression()),
         ThresholdClassifier(LogisticRegression()),
         TrainedOnSubset(LogisticRegression()),
+        OnOneThread(LogisticRegression()),
     ]
 )
 def test_check_estimator(estimator, check):  # type: ignore[no-untyped-def]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
 import warnings
 from typing import Any, Self
@@ -13,14 +14,20 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.dummy import DummyClassifier
+from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LinearRegression
 from sklearn.model_selection import GroupKFold, ShuffleSplit, cross_val_predict, cross_val_score
 from sklearn.naive_bayes import GaussianNB
 from sklearn.tree import DecisionTreeClassifier
+from threadpoolctl import threadpool_info
 
 from lookalike import KNeighborsClassifier, compare, load_dataset
 from lookalike.evaluation.comparison.comparison import Comparison
-from lookalike.evaluation.comparison.models import TrainedOnSubset, chapter_classifiers
+from lookalike.evaluation.comparison.models import (
+    OnOneThread,
+    TrainedOnSubset,
+    chapter_classifiers,
+)
 from lookalike.evaluation.comparison.significance import mcnemar
 
 digits = load_dataset("digits").train
@@ -48,6 +55,30 @@ class Failing(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def predict(self, X: NDArray[Any]) -> Any:
         return np.full(len(X), self.classes_[0])
+
+
+class Answering(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """Predicts an array of any shape."""
+
+    def __init__(self, answer: Any) -> None:
+        self.answer = answer
+
+    def fit(self, X: Any, y: Any) -> Self:
+        self.classes_ = np.unique(y)
+        return self
+
+    def predict(self, X: Any) -> Any:
+        return self.answer
+
+
+class Unclonable:
+    """Has no parameters to clone it by."""
+
+    def fit(self, X: Any, y: Any) -> Self:
+        return self
+
+    def predict(self, X: Any) -> Any:
+        return np.zeros(len(X))
 
 
 @pytest.fixture(scope="module")
@@ -114,6 +145,16 @@ def test_what_fails_is_told_and_the_others_go_on() -> None:
         compare({"bad": Failing(at=1199)}, images, LABELS, cv=3)
 
 
+@pytest.mark.parametrize("answer", [3, np.zeros(7), np.zeros((200, 1)), np.zeros((200, 10))])
+def test_predictions_that_are_not_one_class_an_image_fail_alone(answer: Any) -> None:
+    estimators = {"odd": Answering(answer), "good": GaussianNB()}
+    odd, good = compare(estimators, IMAGES, LABELS, cv=3).contestants
+    assert odd.error is not None
+    assert f"shape {np.shape(answer)} for 200 images" in odd.error
+    assert not odd.right.any()
+    assert good.error is None
+
+
 def test_groups_stay_together() -> None:
     groups = np.arange(len(LABELS)) // 7
     knn = {"k-NN": KNeighborsClassifier(3)}
@@ -160,14 +201,37 @@ def test_a_perfect_classifier_can_be_drawn() -> None:
     ("change", "message"),
     [
         ({"estimators": {}}, "no classifiers to compare"),
+        ({"estimators": [DummyClassifier()]}, "no classifiers to compare"),
+        ({"estimators": {" ": DummyClassifier()}}, "' ' is no name of a classifier"),
+        ({"estimators": {1: DummyClassifier()}}, "1 is no name of a classifier"),
+        ({"estimators": {"a": DummyClassifier}}, "'a' is .* can not be cloned"),
+        ({"estimators": {"a": Unclonable()}}, "'a' is .* can not be cloned"),
         ({"estimators": {"a": 3}}, "'a' is 3, which has no fit and predict"),
         ({"estimators": {"a": LinearRegression()}}, "which is no classifier"),
         ({"labels": LABELS[:5]}, "600 images but 5 labels"),
         ({"labels": LABELS / 7}, "labels are continuous"),
+        ({"labels": LABELS[:, None]}, r"labels of shape \(600, 1\); give one class an image"),
         ({"images": IMAGES[:0], "labels": LABELS[:0]}, "give some images"),
         ({"cv": 601}, "cv=601 but only 600 images"),
         ({"cv": 70}, "no class has more than"),
         ({"cv": ShuffleSplit(2, random_state=0)}, "tests image .* times"),
+        ({"cv": [(np.arange(600), np.arange(600))]}, "fold 0 trains on image 0, which it tests"),
+        (
+            {"cv": [(np.arange(300), np.arange(300, 600)), (np.arange(300, 600), np.arange(300))]}
+            | {"groups": np.arange(600) % 300},
+            "fold 0 trains on images of group 0 and tests others",
+        ),
+        (
+            {
+                "cv": [
+                    (np.arange(300), np.arange(300, 600)),
+                    (np.arange(300, 600), np.arange(300)),
+                    (np.arange(300), np.arange(0)),
+                ]
+            },
+            "fold 2 tests no image",
+        ),
+        ({"n_resamples": 0}, "n_resamples=0 resamples nothing"),
         ({"labels": np.zeros(600, dtype=int)}, "class np.int64\\(0\\) alone|class 0 alone"),
         ({"confidence": 95}, "confidence=95 is not between 0 and 1"),
     ],
@@ -181,11 +245,11 @@ def test_bad_input_is_named(change: dict[str, Any], message: str) -> None:
 def test_the_memory_of_a_fit_is_measured() -> None:
     class Hungry(DummyClassifier):  # type: ignore[misc]
         def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
-            np.ones(8_000_000).sum()
+            np.ones(12_000_000).sum()
             return super().fit(X, y, sample_weight)
 
     (contestant,) = compare({"hungry": Hungry()}, IMAGES, LABELS, cv=2).contestants
-    assert np.isnan(contestant.memory_mib) or 40 < contestant.memory_mib < 200
+    assert np.isnan(contestant.memory_mib) or 80 < contestant.memory_mib < 300
 
 
 def test_a_subset_keeps_the_shares_of_the_classes() -> None:
@@ -198,9 +262,41 @@ def test_a_subset_keeps_the_shares_of_the_classes() -> None:
     assert whole.estimator_.n_samples_fit_ == 600
 
 
+def test_on_one_thread_the_answers_are_the_same() -> None:
+    class Counting(DummyClassifier):  # type: ignore[misc]
+        def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
+            self.threads_ = {pool["num_threads"] for pool in threadpool_info()}
+            return super().fit(X, y, sample_weight)
+
+    flat = IMAGES.reshape(len(IMAGES), -1)
+    before = [pool["num_threads"] for pool in threadpool_info()]
+    assert OnOneThread(Counting()).fit(flat, LABELS).estimator_.threads_ == {1}
+    assert [pool["num_threads"] for pool in threadpool_info()] == before
+    boosting = HistGradientBoostingClassifier(max_iter=3, max_leaf_nodes=4)
+    alone = OnOneThread(boosting).fit(flat, LABELS)
+    assert alone.classes_.tolist() == list(range(10))
+    np.testing.assert_array_equal(alone.predict(flat), boosting.fit(flat, LABELS).predict(flat))
+
+
 @pytest.mark.slow
 def test_the_chapters_classifiers_beat_the_dummy() -> None:
     comparison = compare(chapter_classifiers(), IMAGES, LABELS, cv=3)
     assert [contestant.error for contestant in comparison.contestants] == [None] * 7
     assert comparison.beats[:-1, -1].all()
     assert comparison.accuracy[:-1].min() > 0.75
+
+
+@pytest.mark.mnist
+@pytest.mark.slow
+def test_on_mnist_ours_beats_the_linear_ones_and_nobody_warns() -> None:
+    if "LOOKALIKE_DATA" not in os.environ:
+        pytest.skip("LOOKALIKE_DATA is not set to a folder that holds mnist/")
+    train = load_dataset("mnist").train
+    rows = np.random.default_rng(0).choice(len(train), 3_000, replace=False)
+    comparison = compare(chapter_classifiers(), train.images[rows], train.labels[rows], cv=3)
+    assert [contestant.error for contestant in comparison.contestants] == [None] * 7
+    assert [contestant.notes for contestant in comparison.contestants] == [()] * 7
+    place = {name: i for i, name in enumerate(comparison.names)}
+    for name in ("sgd", "logistic", "dummy"):
+        assert comparison.beats[place["knn"], place[name]], name
+    assert comparison.accuracy[place["knn"]] > 0.89

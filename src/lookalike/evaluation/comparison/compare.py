@@ -48,7 +48,8 @@ def compare(
         As in scikit-learn, where a number means stratified folds. Each image must be tested
         exactly once.
     groups : array-like of shape (n,), optional
-        For splitters that need them.
+        What belongs together, for splitters that need it; no group may be on both sides of a
+        split.
     confidence : float, default=0.95
         Of intervals, and of who beats whom.
     n_resamples, random_state : int
@@ -66,9 +67,11 @@ def compare(
     ------
     ValueError
         If there are no classifiers, labels are not classes or do not fit the images, splits test
-        images twice or not at all, or a training fold has a single class.
+        images twice or not at all or train on what they test, or a training fold has a single
+        class.
     RuntimeError
-        If all classifiers fail. When some do, the others go on, and `Contestant.error` tells why.
+        If all classifiers fail. When some do, by an exception or predictions that are not one
+        class an image, the others go on, and `Contestant.error` tells why.
 
     See Also
     --------
@@ -87,17 +90,26 @@ def compare(
     array([[False,  True],
            [False, False]])
     """
-    if not estimators:
+    if not estimators or not hasattr(estimators, "items"):
         raise ValueError('no classifiers to compare; give some, as {"name": classifier}')
     for name, estimator in estimators.items():
+        if not (isinstance(name, str) and name.strip()):
+            raise ValueError(f"{name!r} is no name of a classifier; give a text that is not empty")
         if not (hasattr(estimator, "fit") and hasattr(estimator, "predict")):
             raise ValueError(
                 f"{name!r} is {estimator!r}, which has no fit and predict; give a classifier"
+            )
+        if isinstance(estimator, type) or not hasattr(estimator, "get_params"):
+            raise ValueError(
+                f"{name!r} is {estimator!r}, which can not be cloned for each fold; give an "
+                "instance of a classifier that has get_params, as scikit-learn's have"
             )
         if hasattr(estimator, "__sklearn_tags__") and not is_classifier(estimator):
             raise ValueError(f"{name!r} is {estimator!r}, which is no classifier; give one")
     if not 0 < confidence < 1:
         raise ValueError(f"confidence={confidence!r} is not between 0 and 1; give one such as 0.95")
+    if n_resamples < 1:
+        raise ValueError(f"n_resamples={n_resamples} resamples nothing; give 1 or more")
     X, y = np.asarray(images), np.asarray(labels)
     _check_labels(X, y)
     splits = _list_splits(X, y, cv, groups)
@@ -152,8 +164,13 @@ def _contest(
                 start = perf_counter()
                 model.fit(X_train, y[train])
                 fitted = perf_counter()
-                predicted = model.predict(X_test)
+                predicted = np.asarray(model.predict(X_test))
                 done = perf_counter()
+            if predicted.shape != test.shape:
+                raise ValueError(
+                    f"predicted an array of shape {predicted.shape} for {len(test)} images; "
+                    "predict is to return one class an image"
+                )
         except Exception as failure:
             error = f"{type(failure).__name__}: {' '.join(str(failure).split())}"
             break
@@ -198,6 +215,10 @@ def _check_labels(X: NDArray[Any], y: NDArray[Any]) -> None:
         raise ValueError(
             f"labels are {kind}, but to compare is to count right images; give one class an image"
         )
+    if y.ndim != 1:
+        raise ValueError(
+            f"labels of shape {y.shape}; give one class an image, of shape {(len(y),)}"
+        )
 
 
 def _list_splits(X: NDArray[Any], y: NDArray[Any], cv: Any, groups: Any) -> list[Split]:
@@ -222,7 +243,23 @@ def _list_splits(X: NDArray[Any], y: NDArray[Any], cv: Any, groups: Any) -> list
             f"cv={cv!r} tests image {row} {times[row]} times; give a splitter that tests each "
             "image once, such as StratifiedKFold or GroupKFold"
         )
-    for number, (train, _) in enumerate(splits):
+    for number, (train, test) in enumerate(splits):
+        if len(test) == 0:
+            raise ValueError(f"fold {number} tests no image; leave it out or give it some")
+        both = np.intersect1d(train, test)
+        if len(both):
+            raise ValueError(
+                f"fold {number} trains on image {both[0]}, which it tests; leave it out of one"
+            )
+        if groups is not None:
+            of = np.asarray(groups)
+            divided = np.intersect1d(of[train], of[test])
+            if len(divided):
+                raise ValueError(
+                    f"fold {number} trains on images of group {divided.tolist()[0]!r} and tests "
+                    "others of it; give a splitter that keeps groups together, such as "
+                    "StratifiedGroupKFold"
+                )
         if len(np.unique(y[train])) < 2:
             raise ValueError(
                 f"fold {number} trains on images of the class {y[train][0]!r} alone; shuffle the "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lookalike.evaluation.comparison.comparison import Comparison
+from lookalike.evaluation.comparison.memory import NOT_TOLD
 from lookalike.evaluation.reporting.charts import chart, drawing
 from lookalike.evaluation.reporting.report import (
     Block,
@@ -16,7 +17,6 @@ from lookalike.evaluation.reporting.report import (
     Undefined,
 )
 
-_NOT_TOLD = "the system does not tell how much memory it took"
 _FEW_FOLDS = "with fewer than two folds there is no t-test"
 
 
@@ -77,7 +77,7 @@ def _ranking(comparison: Comparison) -> Table:
                 one.name,
                 *(float(comparison.accuracy[i]), low, high),
                 *(float(comparison.fit_seconds[i]), float(comparison.predict_seconds[i])),
-                Undefined(_NOT_TOLD) if memory != memory else float(memory),
+                Undefined(NOT_TOLD) if memory != memory else float(memory),
                 int(comparison.beats[i].sum()),
             ]
         )
