@@ -20,7 +20,6 @@ _SHOWN = (
     *("accuracy", "balanced_accuracy", "top_2_accuracy", "macro_f1", "mcc"),
     *("log_loss", "brier", "ece", "roc_auc", "average_precision"),
 )
-_OF_TWO = ("roc_auc", "average_precision")  # metrics of two classes
 _MOST_CLASSES = 30  # in the table
 
 
@@ -142,9 +141,8 @@ def _show(judged: Judged, screen: Screen) -> None:
     screen.say(metrics_table(judged.evaluation))
     screen.say()
     screen.say(classes_table(judged.evaluation))
-    for name, reason in judged.evaluation.undefined.items():
-        if name not in _OF_TWO or judged.evaluation.target_type == "binary":
-            screen.say(Text(f"{name} is undefined: {reason}"), style="dim")
+    for name, reason in judged.evaluation.notes().items():
+        screen.say(Text(f"{name} is undefined: {reason}"), style="dim")
     screen.say()
     if judged.rejection is None or judged.coverage is None:
         screen.say(Text(judged.no_rejection))

@@ -232,7 +232,15 @@ class KNeighborsClassifier(ClassifierMixin, KNeighborsPredictor):  # type: ignor
         ValueError
             As `predict` does.
         """
+        return self._shares(*self._neighbors(X))
+
+    def _predict_both(self, X: Any) -> tuple[NDArray[Any], FloatArray | list[FloatArray]]:
+        """Return what `predict` and `predict_proba` do, by one search."""
         table, weights = self._neighbors(X)
+        return self._read(table, weights), self._shares(table, weights)
+
+    def _shares(self, table: Neighbors, weights: FloatArray) -> FloatArray | list[FloatArray]:
+        """Return each class's share of the votes, as `predict_proba` does."""
         shares = [
             class_probabilities(
                 table.indices, weights, codes, len(classes), working_memory=self.working_memory

@@ -17,7 +17,13 @@ from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import SGDClassifier
 from sklearn.svm import SVC
 
-from lookalike import KNeighborsClassifier, Softmax, evaluate, load_dataset
+from lookalike import (
+    KNeighborsClassifier,
+    NearestNeighbors,
+    Softmax,
+    evaluate,
+    load_dataset,
+)
 from lookalike.evaluation.metrics.evaluate import evaluate_predictions
 from lookalike.evaluation.metrics.evaluation import Evaluation
 
@@ -176,7 +182,18 @@ def test_intervals_hold_the_value_or_say_why_not(made: Made) -> None:
     assert low < high  # also of no error, or errors alone
 
 
-def test_an_own_classifier_is_asked_once_and_predicts_the_same() -> None:
+def test_an_own_classifier_searches_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    knn = KNeighborsClassifier(3).fit(FLAT, digits.train.labels)
+    searches = []
+    search = NearestNeighbors.kneighbors
+    monkeypatch.setattr(
+        NearestNeighbors, "kneighbors", lambda *a, **k: searches.append(a) or search(*a, **k)
+    )
+    evaluate(knn, FLAT_TEST, digits.test.labels)
+    assert len(searches) == 1
+
+
+def test_an_own_classifier_predicts_the_same() -> None:
     train, test = digits.train, digits.test
     for weights in ("uniform", "distance", Softmax(0.1)):
         knn = KNeighborsClassifier(4, weights=weights)
@@ -188,6 +205,7 @@ def test_an_own_classifier_is_asked_once_and_predicts_the_same() -> None:
             evaluation.classes[evaluation.predicted], knn.predict(test.images)
         )
         assert evaluation.accuracy == knn.score(test.images, names[test.labels])
+        np.testing.assert_array_equal(evaluation.probabilities, knn.predict_proba(test.images))
         assert evaluation.class_names == digits.class_names
 
 
@@ -225,6 +243,7 @@ def test_numbers_survive_json_and_pickle_and_are_printed() -> None:
     assert pickle.loads(pickle.dumps(evaluation)).to_dict() == evaluation.to_dict()
     text = repr(evaluation)
     assert text.startswith("360 images, 10 classes; 95% intervals")
+    assert "roc_auc" not in text
     assert "mcc is undefined: all images are of one class, or all are predicted" in text
 
 

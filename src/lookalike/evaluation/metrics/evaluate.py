@@ -48,9 +48,8 @@ def evaluate(
     Parameters
     ----------
     classifier : classifier, fitted
-        Ours or any other. The images are searched once: where it can, a neighbour classifier
-        gets its predictions from its probabilities. Without ``predict_proba`` what is made of
-        probabilities is undefined.
+        Ours, which searches the images once, or any other. Without ``predict_proba`` what is
+        made of probabilities is undefined.
     images : array-like of shape (n, n_features) or (n, h, w[, c])
     labels : array-like of shape (n,) or (n, n_outputs)
         One class each; or rows of 0 and 1 (multilabel), or of classes (multi-output).
@@ -91,13 +90,13 @@ def evaluate(
             f"{_num_samples(images)} images and {n} labels; give one label for each image, and "
             "at least one"
         )
-    probabilities = (
-        classifier.predict_proba(images) if hasattr(classifier, "predict_proba") else None
-    )
-    if probabilities is not None and _wins_by_probability(classifier):
-        predicted = classifier.classes_[np.argmax(probabilities, axis=1)]
+    probabilities: Any = None
+    if type(classifier) is KNeighborsClassifier:  # a subclass may predict in another way
+        predicted, probabilities = classifier._predict_both(images)
     else:
         predicted = classifier.predict(images)
+        if hasattr(classifier, "predict_proba"):
+            probabilities = classifier.predict_proba(images)
     return evaluate_predictions(
         labels,
         predicted,
@@ -331,15 +330,6 @@ def _evaluate_multi(
         undefined=undefined,
         confidence=bootstrap.confidence,
         n_resamples=bootstrap.n_resamples,
-    )
-
-
-def _wins_by_probability(classifier: Any) -> bool:
-    """Whether predictions are certain to be the most probable classes, the first of equal ones."""
-    return (
-        type(classifier) is KNeighborsClassifier
-        and classifier.reject is None
-        and not classifier.outputs_2d_
     )
 
 

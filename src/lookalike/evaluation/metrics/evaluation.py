@@ -122,6 +122,11 @@ class Evaluation:
             "average_precision": self.average_precision,
         }
 
+    def notes(self) -> dict[str, str]:
+        """Return ``undefined`` but for the metrics that this kind of task does not have."""
+        of_two = () if self.target_type == "binary" else ("roc_auc", "average_precision")
+        return {name: why for name, why in self.undefined.items() if name not in of_two}
+
     def normalized_confusion(
         self, normalize: str | None = None, *, errors_only: bool = False
     ) -> FloatArray:
@@ -217,7 +222,7 @@ class Evaluation:
             lines.append(f"{name:<{width}}{cells}{self.support[i]:>11,}")
         if len(self.classes) > _MOST_LISTED:
             lines.append(f"... and {len(self.classes) - _MOST_LISTED} more classes")
-        lines += [f"{name} is undefined: {reason}" for name, reason in self.undefined.items()]
+        lines += [f"{name} is undefined: {reason}" for name, reason in self.notes().items()]
         return "\n".join(lines)
 
     def plot_confusion(
