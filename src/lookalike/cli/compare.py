@@ -122,10 +122,10 @@ def compare(
         if not as_json:
             show_comparison(done.comparison, screen)
             screen.say()
-            screen.say(done.how(), style="dim")
-            if out is not None:
-                from rich.text import Text
+            from rich.text import Text
 
+            screen.say(Text(done.how()), style="dim")
+            if out is not None:
                 screen.out.print()
                 screen.out.print(Text(f"Wrote {', '.join(files)} into {out}"), soft_wrap=True)
 

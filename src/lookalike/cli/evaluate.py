@@ -141,8 +141,8 @@ def _show(judged: Judged, screen: Screen) -> None:
     screen.say(metrics_table(judged.evaluation))
     screen.say()
     screen.say(classes_table(judged.evaluation))
-    for name, reason in judged.evaluation.notes().items():
-        screen.say(Text(f"{name} is undefined: {reason}"), style="dim")
+    for note in judged.evaluation.notes():
+        screen.say(Text(note), style="dim")
     screen.say()
     if judged.rejection is None or judged.coverage is None:
         screen.say(Text(judged.no_rejection))
@@ -169,6 +169,8 @@ def metrics_table(evaluation: Evaluation) -> Table:
     """Lay out metrics with their intervals."""
     from rich.table import Table
 
+    from lookalike.evaluation.metrics.evaluation import tell_interval
+
     table = Table(box=None, padding=(0, 3, 0, 0), show_edge=False, header_style="bold")
     for column in ("", "", f"{evaluation.confidence:.0%} interval"):
         table.add_column(column, justify="left" if not table.columns else "right")
@@ -176,8 +178,8 @@ def metrics_table(evaluation: Evaluation) -> Table:
     for name in _SHOWN:
         value = scalars.get(name, float("nan"))
         if value == value:  # not NaN
-            low, high = evaluation.intervals[name]
-            table.add_row(name.replace("_", " "), f"{value:.4f}", f"{low:.4f} to {high:.4f}")
+            interval = tell_interval(evaluation.intervals[name])
+            table.add_row(name.replace("_", " "), f"{value:.4f}", interval)
     return table
 
 

@@ -244,7 +244,7 @@ def test_numbers_survive_json_and_pickle_and_are_printed() -> None:
     text = repr(evaluation)
     assert text.startswith("360 images, 10 classes; 95% intervals")
     assert "roc_auc" not in text
-    assert "mcc is undefined: all images are of one class, or all are predicted" in text
+    assert "mcc: all images are of one class, or all are predicted" in text
 
 
 def test_pictures_show_the_numbers() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from rich.text import Text
+
 from lookalike.cli.evaluate import metrics_table
 from lookalike.cli.screen import Bar, Screen
 from lookalike.cli.tour.step import Step, Tour
@@ -56,7 +58,7 @@ class JudgedStep(Step):
 
     def show(self, screen: Screen) -> None:
         if self.skipped is not None:
-            screen.say(f"Skipped: {self.skipped}.")
+            screen.say(Text(f"Skipped: {self.skipped}."))
             return
         screen.say(metrics_table(self.evaluation))
         screen.say()

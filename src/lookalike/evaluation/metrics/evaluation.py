@@ -122,10 +122,10 @@ class Evaluation:
             "average_precision": self.average_precision,
         }
 
-    def notes(self) -> dict[str, str]:
-        """Return ``undefined`` but for the metrics that this kind of task does not have."""
+    def notes(self) -> list[str]:
+        """Return in words what is undefined, but for what this kind of task does not have."""
         of_two = () if self.target_type == "binary" else ("roc_auc", "average_precision")
-        return {name: why for name, why in self.undefined.items() if name not in of_two}
+        return list_reasons({n: why for n, why in self.undefined.items() if n not in of_two})
 
     def normalized_confusion(
         self, normalize: str | None = None, *, errors_only: bool = False
@@ -210,8 +210,7 @@ class Evaluation:
         lines = [f"{self.n:,} images, {len(self.classes)} classes; {self.confidence:.0%} intervals"]
         for name, value in self.scalars().items():
             if not math.isnan(value):
-                low, high = self.intervals[name].tolist()
-                lines.append(f"{name:<20} {value:>8.4f}   {low:.4f} to {high:.4f}")
+                lines.append(f"{name:<20} {value:>8.4f}   {tell_interval(self.intervals[name])}")
         shown = range(min(len(self.classes), _MOST_LISTED))
         names = [self.class_names[i] for i in shown]
         width = max(map(len, ["class", *names]))
@@ -222,7 +221,7 @@ class Evaluation:
             lines.append(f"{name:<{width}}{cells}{self.support[i]:>11,}")
         if len(self.classes) > _MOST_LISTED:
             lines.append(f"... and {len(self.classes) - _MOST_LISTED} more classes")
-        lines += [f"{name} is undefined: {reason}" for name, reason in self.notes().items()]
+        lines += self.notes()
         return "\n".join(lines)
 
     def plot_confusion(
@@ -254,3 +253,29 @@ class Evaluation:
         from lookalike.evaluation.metrics.plots import plot_roc
 
         return plot_roc(self, ax)
+
+
+def tell_interval(interval: FloatArray) -> str:
+    """Return the ends of an interval in words, or a dash where it is unknown.
+
+    Examples
+    --------
+    >>> tell_interval(np.array([0.96812, 0.9749])), tell_interval(np.array([np.nan, np.nan]))
+    ('0.9681 to 0.9749', '–')
+    """
+    low, high = interval.tolist()
+    return "–" if math.isnan(low) else f"{low:.4f} to {high:.4f}"
+
+
+def list_reasons(undefined: Mapping[str, str]) -> list[str]:
+    """Return a line for each reason, with what it makes undefined.
+
+    Examples
+    --------
+    >>> list_reasons({"brier": "no probabilities", "mcc": "one class", "ece": "no probabilities"})
+    ['brier, ece: no probabilities', 'mcc: one class']
+    """
+    names: dict[str, list[str]] = {}
+    for name, reason in undefined.items():
+        names.setdefault(reason, []).append(name)
+    return [f"{', '.join(of_it)}: {reason}" for reason, of_it in names.items()]

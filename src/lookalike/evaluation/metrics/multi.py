@@ -21,6 +21,7 @@ from lookalike.evaluation.metrics.bootstrap import (
     measure_with_intervals,
 )
 from lookalike.evaluation.metrics.classwise import Counts
+from lookalike.evaluation.metrics.evaluation import list_reasons, tell_interval
 from lookalike.evaluation.plain import number
 
 FloatArray = NDArray[np.float64]
@@ -132,8 +133,7 @@ class MultiOutputEvaluation:
         ]
         for name, value in self.scalars().items():
             if not math.isnan(value):
-                low, high = self.intervals[name].tolist()
-                lines.append(f"{name:<20} {value:>8.4f}   {low:.4f} to {high:.4f}")
+                lines.append(f"{name:<20} {value:>8.4f}   {tell_interval(self.intervals[name])}")
         columns = ["accuracy"]
         if self.target_type == "multilabel-indicator":
             columns += PER_LABEL
@@ -145,7 +145,7 @@ class MultiOutputEvaluation:
             lines.append(f"{name:<{width}}{cells}")
         if self.n_outputs > _MOST_LISTED:
             lines.append(f"... and {self.n_outputs - _MOST_LISTED:,} more outputs")
-        lines += [f"{name} is undefined: {reason}" for name, reason in self.undefined.items()]
+        lines += list_reasons(self.undefined)
         return "\n".join(lines)
 
 
