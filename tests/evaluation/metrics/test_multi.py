@@ -16,6 +16,7 @@ from sklearn.ensemble import RandomForestClassifier
 
 from lookalike import KNeighborsClassifier, evaluate, load_dataset
 from lookalike.evaluation.metrics.evaluate import evaluate_predictions
+from lookalike.evaluation.metrics.evaluation import Evaluation
 from lookalike.evaluation.metrics.multi import MultiOutputEvaluation
 
 Pair = tuple[NDArray[np.int64], NDArray[np.int64]]
@@ -97,6 +98,15 @@ def test_the_books_multilabel_classifier() -> None:
     for j, proba in enumerate(knn.predict_proba(data.test.images)):
         assert ours.log_loss[j] == pytest.approx(metrics.log_loss(y_test[:, j], proba[:, 1]))
         assert ours.brier[j] == pytest.approx(metrics.brier_score_loss(y_test[:, j], proba[:, 1]))
+        area = metrics.roc_auc_score(y_test[:, j], proba[:, 1])
+        assert ours.roc_auc[j] == pytest.approx(area)
+        average = metrics.average_precision_score(y_test[:, j], proba[:, 1])
+        assert ours.average_precision[j] == pytest.approx(average)
+        alone = evaluate_predictions(y_test[:, j], predicted[:, j], proba)
+        assert isinstance(alone, Evaluation)
+        assert ours.ece[j] == pytest.approx(alone.ece)
+        for name in ("log_loss", "brier", "ece", "roc_auc", "average_precision"):
+            np.testing.assert_allclose(ours.intervals[name][j], alone.intervals[name])
     assert "large" in repr(ours)
     numbers = json.loads(json.dumps(ours.to_dict(), allow_nan=False))
     assert [entry["output"] for entry in numbers["per_output"]] == ["large", "odd"]
@@ -114,6 +124,29 @@ def test_a_forests_list_and_a_matrix_of_probabilities_are_the_same() -> None:
     assert isinstance(other, MultiOutputEvaluation)
     np.testing.assert_allclose(other.log_loss, ours.log_loss)
     np.testing.assert_allclose(other.brier, ours.brier)
+    np.testing.assert_allclose(other.roc_auc, ours.roc_auc)
+
+
+def test_labels_that_no_image_has_say_so() -> None:
+    truth = np.array([[0, 1], [0, 0], [0, 1], [0, 1]])
+    ours = evaluate_predictions(truth, truth, truth * 0.8 + 0.1, n_resamples=50)
+    assert isinstance(ours, MultiOutputEvaluation)
+    assert np.isnan(ours.roc_auc).tolist() == [True, False]
+    assert ours.undefined["roc_auc"] == "a label is of no image, or of all"
+    assert ours.undefined["recall"] == "a label is of no image"
+    json.dumps(ours.to_dict(), allow_nan=False)
+
+
+def test_outputs_that_are_classes_have_losses() -> None:
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, 3, (40, 2))
+    probabilities = [rng.dirichlet(np.ones(3), 40) for _ in range(2)]
+    guess = np.stack([p.argmax(axis=1) for p in probabilities], axis=1)
+    ours = evaluate_predictions(truth, guess, probabilities, classes=[np.arange(3)] * 2)
+    assert isinstance(ours, MultiOutputEvaluation)
+    for j, proba in enumerate(probabilities):
+        assert ours.log_loss[j] == pytest.approx(metrics.log_loss(truth[:, j], proba))
+    assert "outputs are classes" in ours.undefined["ece"]
 
 
 def test_cleaned_images_are_outputs_that_are_pixels() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,9 @@ from lookalike.estimators.classifier import KNeighborsClassifier
 from lookalike.evaluation.metrics.bootstrap import Bootstrap
 from lookalike.evaluation.metrics.calibration import measure_reliability
 from lookalike.evaluation.metrics.evaluation import PER_CLASS, Evaluation
+from lookalike.evaluation.metrics.labelwise import LabelProbabilities
 from lookalike.evaluation.metrics.multi import (
+    OF_PROBABILITIES,
     PER_LABEL,
     MultiOutputEvaluation,
     measure_multi,
@@ -166,7 +168,7 @@ def evaluate_predictions(
             raise ValueError(f"{name}={value!r} is less than 1; give 1 or more")
     bootstrap = Bootstrap(confidence, n_resamples, random_state)
     if truth.ndim == 2 and truth.shape[1] > 1:
-        return _evaluate_multi(truth, guess, probabilities, classes, class_names, bootstrap)
+        return _evaluate_multi(truth, guess, probabilities, classes, class_names, n_bins, bootstrap)
     kind = type_of_target(truth, input_name="labels")
     if kind not in ("binary", "multiclass"):
         raise ValueError(
@@ -269,32 +271,42 @@ def _evaluate_multi(
     probabilities: Any,
     classes: Any,
     output_names: Sequence[str] | None,
+    n_bins: int,
     bootstrap: Bootstrap,
 ) -> MultiOutputEvaluation:
     n, n_outputs = truth.shape
     is_multilabel = bool(np.isin(truth, (0, 1)).all() and np.isin(guess, (0, 1)).all())
     names = _names(output_names, np.arange(n_outputs))
+    losses: dict[str, FloatArray] = {}
+    of_labels = None
+    if probabilities is not None:
+        encoded = [
+            _encode_output(truth, guess, probabilities, classes, j, is_multilabel)
+            for j in range(n_outputs)
+        ]
+        losses = {
+            name: np.stack([_losses(loss, *one) for one in encoded], axis=1)
+            for name, loss in (("log_loss", log_losses), ("brier", brier_scores))
+        }
+        if is_multilabel:
+            # The probability of 1, which a label that no training image had does not have.
+            positive = np.stack([p[:, known == 1].sum(axis=1) for p, _, known in encoded], axis=1)
+            of_labels = LabelProbabilities(positive, truth == 1, guess == 1, n_bins)
     values, intervals, undefined = measure_multi(
-        truth, guess, bootstrap, is_multilabel=is_multilabel
+        truth,
+        guess,
+        bootstrap,
+        is_multilabel=is_multilabel,
+        losses=losses,
+        probabilities=of_labels,
     )
-    losses = {name: np.full(n_outputs, np.nan) for name in ("log_loss", "brier")}
-    if probabilities is None:
-        undefined |= dict.fromkeys(losses, "there are no probabilities")
-    else:
-        for j in range(n_outputs):
-            own = None if classes is None else classes[j]
-            of_output = _of_output(probabilities, j, is_multilabel)
-            known = np.unique(np.concatenate([truth[:, j], guess[:, j]])) if own is None else own
-            if is_multilabel and len(known) != of_output.shape[1]:
-                known = np.array([0, 1])
-            of_output = check_probabilities(of_output, n, len(known))
-            cure = "leave these images out, or train on their classes too"
-            codes = _encode(truth[:, j], np.asarray(known), f"labels of output {j}", cure)
-            if len(known) > 1:
-                losses["log_loss"][j] = log_losses(of_output, codes).mean()
-                losses["brier"][j] = brier_scores(of_output, codes).mean()
-        if np.isnan(losses["brier"]).any():
-            undefined |= dict.fromkeys(losses, "an output has a single class")
+    for name in OF_PROBABILITIES:
+        if name not in values:
+            undefined[name] = (
+                "there are no probabilities"
+                if probabilities is None
+                else "outputs are classes, not labels that are there or not"
+            )
     if not is_multilabel:
         absent = (
             "jaccard",
@@ -324,13 +336,47 @@ def _evaluate_multi(
         macro={name: value(f"macro_{name}") for name in PER_LABEL},
         weighted={name: value(f"weighted_{name}") for name in PER_LABEL},
         confusion=multilabel_confusion_matrix(truth == 1, guess == 1) if is_multilabel else None,
-        log_loss=losses["log_loss"],
-        brier=losses["brier"],
+        log_loss=values.get("log_loss", none),
+        brier=values.get("brier", none),
+        ece=values.get("ece", none),
+        roc_auc=values.get("roc_auc", none),
+        average_precision=values.get("average_precision", none),
         intervals=intervals,
         undefined=undefined,
         confidence=bootstrap.confidence,
         n_resamples=bootstrap.n_resamples,
     )
+
+
+def _encode_output(
+    truth: NDArray[Any],
+    guess: NDArray[Any],
+    probabilities: Any,
+    classes: Any,
+    j: int,
+    is_multilabel: bool,
+) -> tuple[FloatArray, NDArray[np.int64], NDArray[Any]]:
+    """Return the probabilities of one output, the true positions among its classes, and these."""
+    given = _of_output(probabilities, j, is_multilabel)
+    if classes is None:
+        known = np.unique(np.concatenate([truth[:, j], guess[:, j]]))
+        if is_multilabel and len(known) != given.shape[1]:
+            known = np.array([0, 1])
+    else:
+        known = np.asarray(classes[j])
+    checked = check_probabilities(given, len(truth), len(known))
+    cure = "leave these images out, or train on their classes too"
+    return checked, _encode(truth[:, j], known, f"labels of output {j}", cure), known
+
+
+def _losses(
+    loss: Callable[[FloatArray, NDArray[np.int64]], FloatArray],
+    probabilities: FloatArray,
+    codes: NDArray[np.int64],
+    known: NDArray[Any],
+) -> FloatArray:
+    """Return the loss of each image; NaN where there is a single class."""
+    return loss(probabilities, codes) if len(known) > 1 else np.full(len(codes), np.nan)
 
 
 def _of_output(probabilities: Any, j: int, is_multilabel: bool) -> FloatArray:

@@ -22,11 +22,13 @@ from lookalike.evaluation.metrics.bootstrap import (
 )
 from lookalike.evaluation.metrics.classwise import Counts
 from lookalike.evaluation.metrics.evaluation import list_reasons, tell_interval
-from lookalike.evaluation.plain import number
+from lookalike.evaluation.metrics.labelwise import LabelProbabilities
+from lookalike.evaluation.plain import number, numbers
 
 FloatArray = NDArray[np.float64]
 
 PER_LABEL = ("precision", "recall", "f1")
+OF_PROBABILITIES = ("log_loss", "brier", "ece", "roc_auc", "average_precision")
 _MOST_LISTED = 40  # outputs that are printed
 
 
@@ -63,6 +65,8 @@ class MultiOutputEvaluation:
         Multilabel: of each label, as `multilabel_confusion_matrix` of scikit-learn.
     log_loss, brier : ndarray of shape (n_outputs,), float64
         Of each output, where there are probabilities.
+    ece, roc_auc, average_precision : ndarray of shape (n_outputs,), float64
+        Multilabel: of each label, where there are probabilities.
     intervals, undefined, confidence, n_resamples
         As of `Evaluation`.
     """
@@ -86,6 +90,9 @@ class MultiOutputEvaluation:
     confusion: NDArray[np.int64] | None
     log_loss: FloatArray
     brier: FloatArray
+    ece: FloatArray
+    roc_auc: FloatArray
+    average_precision: FloatArray
     intervals: Mapping[str, FloatArray]
     undefined: Mapping[str, str]
     confidence: float
@@ -104,9 +111,15 @@ class MultiOutputEvaluation:
 
     def to_dict(self) -> dict[str, Any]:
         """Return all numbers, as JSON takes them: None stands for what is undefined."""
-        names = ("accuracy", *PER_LABEL, "log_loss", "brier")
+        names = ("accuracy", *PER_LABEL, *OF_PROBABILITIES)
         per_output = [
-            {"output": name, **{key: number(getattr(self, key)[i]) for key in names}}
+            {
+                "output": name,
+                **{key: number(getattr(self, key)[i]) for key in names},
+                "intervals": {
+                    key: numbers(self.intervals[key][i]) for key in names if key in self.intervals
+                },
+            }
             for i, name in enumerate(self.output_names)
         ]
         return {
@@ -188,7 +201,13 @@ class MultilabelMeter:
 
 
 def measure_multi(
-    truth: NDArray[Any], predicted: NDArray[Any], bootstrap: Bootstrap, *, is_multilabel: bool
+    truth: NDArray[Any],
+    predicted: NDArray[Any],
+    bootstrap: Bootstrap,
+    *,
+    is_multilabel: bool,
+    losses: Mapping[str, FloatArray],
+    probabilities: LabelProbabilities | None,
 ) -> Measured:
     """Measure predictions of several outputs, and how far each metric may be off by chance.
 
@@ -198,6 +217,10 @@ def measure_multi(
     bootstrap : Bootstrap
     is_multilabel : bool
         Whether outputs are labels that are there, 1, or not, 0.
+    losses : mapping of str to ndarray of shape (n, n_outputs), float64
+        Of each output of each image; the metric is the mean.
+    probabilities : LabelProbabilities or None
+        Of labels, where there are any.
     """
     right = truth == predicted
     n = len(right)
@@ -211,7 +234,11 @@ def measure_multi(
             "hamming_loss": 1 - drawn @ mean / n,
             "accuracy": drawn @ hits / n,
         }
-        return metrics if labels is None else metrics | labels.measure(drawn)
+        metrics |= {name: drawn @ values / n for name, values in losses.items()}
+        for part in (labels, probabilities):
+            if part is not None:
+                metrics |= part.measure(drawn)
+        return metrics
 
     shares = dict.fromkeys(("exact_match", "mean_accuracy", "hamming_loss", "accuracy"), n)
     if is_multilabel:
@@ -219,7 +246,8 @@ def measure_multi(
     measured = measure_with_intervals(measure, n, shares, bootstrap)
     for name, value in measured.values.items():
         if np.isnan(value).any():
-            measured.undefined[name] = _REASONS[name.rpartition("_")[2]]
+            reason = _REASONS.get(name) or _REASONS[name.rpartition("_")[2]]
+            measured.undefined[name] = reason
     return measured
 
 
@@ -227,6 +255,10 @@ _REASONS = {
     "precision": "a label is never predicted",
     "recall": "a label is of no image",
     "f1": "a label is of no image and never predicted",
+    "log_loss": "an output has a single class",
+    "brier": "an output has a single class",
+    "roc_auc": "a label is of no image, or of all",
+    "average_precision": "a label is of no image",
     "jaccard": "an image neither has a label nor is predicted to have one",
 }
 

@@ -109,6 +109,8 @@ def _outputs(evaluation: MultiOutputEvaluation, of_what: str) -> Table:
     names = ["accuracy", *(PER_LABEL if evaluation.confusion is not None else ())]
     if not np.isnan(evaluation.brier).all():
         names += ["log_loss", "brier"]
+    if not np.isnan(evaluation.ece).all():
+        names += ["ece", "roc_auc", "average_precision"]
     rows: list[list[Cell]] = [
         [
             evaluation.output_names[i],
