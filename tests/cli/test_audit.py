@@ -85,8 +85,10 @@ def test_tables_pictures_and_report_are_written(run: Run, spoilt: Path, tmp_path
     tables = ["duplicates.csv", "label_issues.csv", "leaks.csv", "outliers.csv", "values.csv"]
     pictures = ["duplicates.png", "label_issues.png", "leaks.png", "outliers.png"]
     written = sorted(path.name for path in out.iterdir())
-    assert written == sorted([*tables, *pictures, "report.json"])
-    assert json.loads((out / "report.json").read_text()) == json.loads(result.stdout)
+    assert written == sorted([*tables, *pictures, "report.html", "report.json"])
+    twin = json.loads((out / "report.json").read_text())
+    assert twin["numbers"] == json.loads(result.stdout)
+    assert "An audit of " in (out / "report.html").read_text()
     with (out / "leaks.csv").open(newline="") as file:
         leak = next(csv.DictReader(file))
     assert (leak["kind"], leak["test_row"], leak["train_row"]) == ("exact", "5", "40")

@@ -12,6 +12,7 @@ from lookalike.cli.jobs import Data, Debug, Json, Threads, job
 if TYPE_CHECKING:
     from lookalike.cli.screen import Screen
     from lookalike.evaluation.auditing.result import Audit
+    from lookalike.evaluation.reporting.report import Report
     from lookalike.images.dataset import Dataset
 
 _N_NEIGHBORS = 10
@@ -32,7 +33,8 @@ def audit(
         typer.Option(
             metavar="DIR",
             file_okay=False,
-            help="Also write tables (CSV), pictures (PNG) and report.json into this folder.",
+            help="Also write report.html, which opens anywhere, report.json, tables (CSV) and "
+            "pictures (PNG) into this folder.",
         ),
     ] = None,
     no_test: Annotated[
@@ -83,7 +85,7 @@ def audit(
             report = _report(data, dataset, found)
             if folder is not None:
                 bar.start("writing tables and pictures")
-                files = _write(folder, dataset, found, report)
+                files = _write(folder, dataset, found, report, n_jobs)
         screen.result(report)
         if not as_json:
             _show(data, dataset, found, top, screen)
@@ -106,10 +108,11 @@ def _report(name: str, dataset: Dataset, found: Audit) -> dict[str, Any]:
     }
 
 
-def _write(folder: Path, dataset: Dataset, found: Audit, report: dict[str, Any]) -> list[str]:
-    import json
-
+def _write(
+    folder: Path, dataset: Dataset, found: Audit, report: dict[str, Any], n_jobs: int | None
+) -> list[str]:
     from lookalike.evaluation.auditing import pictures
+    from lookalike.evaluation.reporting.write import write_report
 
     images, names = dataset.train.images, dataset.class_names
     found.to_csv(folder)
@@ -120,8 +123,44 @@ def _write(folder: Path, dataset: Dataset, found: Audit, report: dict[str, Any])
     if found.leaks:
         test = dataset.test.images
         pictures.save_leaks_png(folder / "leaks.png", images, test, found, class_names=names)
-    (folder / "report.json").write_text(json.dumps(report, indent=2) + "\n")
+    write_report(folder, _page(dataset, found, report, n_jobs))
     return sorted(path.name for path in folder.iterdir())
+
+
+def _page(dataset: Dataset, found: Audit, report: dict[str, Any], n_jobs: int | None) -> Report:
+    from datetime import date
+
+    from lookalike.evaluation.reporting.audited import audit_section
+    from lookalike.evaluation.reporting.facts import run_facts
+    from lookalike.evaluation.reporting.report import Headline, Report
+
+    name = report["data"]
+    headline = [
+        Headline("label issues", f"{len(found.label_issues):,}"),
+        Headline("estimated share of wrong labels", f"{found.label_noise:.2%}"),
+        Headline("groups of copies", f"{len(found.duplicates):,}"),
+        Headline("images unlike all others", f"{len(found.outliers):,}"),
+    ]
+    if found.leaks is not None:
+        note = f"of {found.n_test:,} test images"
+        headline.insert(3, Headline("leaks", f"{len(found.leaks):,}", note))
+    section = audit_section(
+        found,
+        dataset.train.images,
+        test_images=None if found.leaks is None else dataset.test.images,
+        # Labels are positions; of those without images no class is known here.
+        class_names=[dataset.class_names[label] for label in found.classes.tolist()],
+    )
+    return Report(
+        f"An audit of {name}",
+        f"{len(found):,} training images, {len(found.classes)} classes",
+        headline,
+        [section],
+        parameters={"data": name, "source": dataset.source, "n_neighbors": found.n_neighbors},
+        versions=run_facts(date=date.today().isoformat(), n_jobs=n_jobs),
+        timings=found.seconds,
+        numbers=report,
+    )
 
 
 def _show(name: str, dataset: Dataset, found: Audit, top: int, screen: Screen) -> None:

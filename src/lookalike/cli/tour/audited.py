@@ -78,6 +78,6 @@ class Audited(Step):
                 self.found,
                 self.data.train.images,
                 test_images=self.data.test.images,
-                class_names=self.data.class_names,
+                class_names=[self.data.class_names[code] for code in self.found.classes.tolist()],
             )
         ]
