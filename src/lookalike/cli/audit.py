@@ -156,7 +156,7 @@ def _page(dataset: Dataset, found: Audit, report: dict[str, Any], n_jobs: int | 
         f"{len(found):,} training images, {len(found.classes)} classes",
         headline,
         [section],
-        parameters={"data": name, "source": dataset.source, "n_neighbors": found.n_neighbors},
+        parameters={"data": name, "n_neighbors": found.n_neighbors},
         versions=run_facts(date=date.today().isoformat(), n_jobs=n_jobs),
         timings=found.seconds,
         numbers=report,

@@ -91,7 +91,6 @@ class Compared:
                 [comparison_section(done)],
                 parameters={
                     "data": self.data_name,
-                    "source": self.data.source,
                     "images": done.n,
                     "folds": done.n_folds,
                     "seed": _SEED,

@@ -252,7 +252,8 @@ class Judged:
                 f"training and {len(self.data.test):,} test images",
                 evaluation_headline(self.evaluation),
                 self.sections(),
-                parameters=self.parameters(),
+                # Where the data lies is told by the numbers alone: pages are passed on.
+                parameters={k: v for k, v in self.parameters().items() if k != "source"},
                 versions=run_facts(date=date.today().isoformat(), n_jobs=self.asked.n_jobs),
                 timings=self.seconds,
                 numbers=self.numbers(),

@@ -42,7 +42,6 @@ def tour_report(tour: Tour, sections: Sequence[Section], numbers: dict[str, Any]
         sections,
         parameters={
             "data": name,
-            "source": data.source,
             "n_neighbors": best.n_neighbors,
             "weights": best.weights,
             "folds": str(tour.folds.cv),
