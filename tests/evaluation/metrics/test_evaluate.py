@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import pickle
+import warnings
 from typing import Any
 
 import numpy as np
@@ -307,6 +308,9 @@ def test_names_that_no_font_has_are_drawn_all_the_same() -> None:
         ({"n_resamples": 0}, "n_resamples=0 is less than 1"),
         ({"top_k": [0]}, "top_k holds 0"),
         ({"class_names": ["one"]}, "1 class_names but 2 classes"),
+        ({"classes": [0, 1, 1]}, r"classes hold \[1\] more than once; give each once"),
+        ({"labels": [0, 1, np.nan]}, "labels of image 2 hold nan; leave images"),
+        ({"labels": np.array([0, "a", None], dtype=object)}, "labels cannot be sorted"),
     ],
 )
 def test_bad_input_is_named(change: dict[str, Any], message: str) -> None:
@@ -319,6 +323,41 @@ def test_bad_input_is_named(change: dict[str, Any], message: str) -> None:
     }
     with pytest.raises(ValueError, match=message):
         evaluate_predictions(**given)  # type: ignore[arg-type]
+
+
+def test_probabilities_are_in_the_order_of_the_classes_given() -> None:
+    truth, predicted = ["a", "b", "b"], ["a", "b", "a"]
+    probabilities = np.array([[0.9, 0.1], [0.2, 0.8], [0.7, 0.3]])
+    ours = evaluate_predictions(truth, predicted, probabilities, classes=["a", "b"])
+    other = evaluate_predictions(
+        truth, predicted, probabilities[:, ::-1], classes=["b", "a"], class_names=["bee", "ant"]
+    )
+    assert isinstance(ours, Evaluation)
+    assert isinstance(other, Evaluation)
+    assert other.log_loss == pytest.approx(ours.log_loss)
+    assert other.ece == pytest.approx(ours.ece)
+    assert other.recall.tolist() == ours.recall[::-1].tolist()
+    assert other.support.tolist() == [2, 1]
+    assert other.roc_auc == metrics.roc_auc_score([1, 0, 0], probabilities[:, 0])
+
+
+def test_a_single_class_is_told_without_a_warning() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        ours = evaluate_predictions([3, 3], [3, 3], [[1.0], [1.0]])
+        assert isinstance(ours, Evaluation)
+        assert ours.confusion.tolist() == [[2]]
+        assert math.isnan(ours.mcc)
+        one_sided = evaluate_predictions([0, 0], [0, 1], [[1, 0], [0, 1]], classes=[0, 1])
+        assert isinstance(one_sided, Evaluation)
+        assert "one class" in one_sided.plot_roc().get_title()
+        assert "one class" in one_sided.plot_precision_recall().get_title()
+
+
+def test_a_column_of_labels_is_as_good_as_a_row() -> None:
+    ours = evaluate_predictions([[0], [1]], [0, 1])
+    assert isinstance(ours, Evaluation)
+    assert ours.accuracy == 1
 
 
 def test_images_and_labels_must_be_as_many() -> None:

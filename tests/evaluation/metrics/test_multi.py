@@ -11,8 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 from sklearn import metrics
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.multiclass import OneVsRestClassifier
+from sklearn.naive_bayes import GaussianNB
 
 from lookalike import KNeighborsClassifier, evaluate, load_dataset
 from lookalike.evaluation.metrics.evaluate import evaluate_predictions
@@ -60,6 +63,16 @@ def test_multilabel_numbers_are_scikit_learns(pair: Pair) -> None:
                 assert means[name] == pytest.approx(value)
             else:
                 assert f"{how}_{name}" in ours.undefined
+    theirs = metrics.precision_recall_fscore_support(
+        truth, predicted, average="samples", zero_division=np.nan
+    )
+    of_images = {"precision": predicted, "recall": truth, "f1": truth | predicted}
+    for (name, labels), value in zip(of_images.items(), theirs, strict=False):
+        if np.all(labels.any(axis=1)):
+            assert ours.samples[name] == pytest.approx(value)
+        else:
+            assert math.isnan(ours.samples[name])
+            assert ours.undefined[f"samples_{name}"].startswith("an image")
     if np.all((truth | predicted).any(axis=1)):
         assert ours.jaccard == pytest.approx(
             metrics.jaccard_score(truth, predicted, average="samples")
@@ -158,6 +171,96 @@ def test_cleaned_images_are_outputs_that_are_pixels() -> None:
     assert 0.85 < ours.mean_accuracy < 0.95
     assert ours.intervals["accuracy"].shape == (64, 2)
     assert "... and 24 more outputs" in repr(ours)
+
+
+def test_one_label_alone_has_all_metrics_and_plots() -> None:
+    data = load_dataset("digits")
+    y, y_test = book_labels(data.train.labels), book_labels(data.test.labels)
+    knn = KNeighborsClassifier(5).fit(data.train.images, y)
+    both = evaluate(knn, data.test.images, y_test, class_names=["large", "odd"])
+    assert isinstance(both, MultiOutputEvaluation)
+    odd = both.output("odd")
+    assert odd.target_type == "binary"
+    assert odd.recall[1] == both.recall[1]
+    assert odd.roc_auc == both.roc_auc[1]
+    np.testing.assert_allclose(odd.intervals["log_loss"], both.intervals["log_loss"][1])
+    assert odd.plot_roc().lines
+    assert both.output(0).accuracy == both.accuracy[0]
+    assert evaluate_predictions(y_test, y_test * 0).output(0).n == len(y_test)  # type: ignore[union-attr]
+    with pytest.raises(ValueError, match="output 'even' is none of those there are, such as large"):
+        both.output("even")
+    with pytest.raises(ValueError, match="output 2 but 2 outputs; give one from 0 to 1"):
+        both.output(2)
+
+
+def test_one_vs_rest_has_a_flat_list_of_classes() -> None:
+    data = load_dataset("digits")
+    flat, flat_test = (part.images.reshape(len(part), -1) for part in (data.train, data.test))
+    y, y_test = book_labels(data.train.labels), book_labels(data.test.labels)
+    classifier = OneVsRestClassifier(GaussianNB()).fit(flat, y)
+    ours = evaluate(classifier, flat_test, y_test)
+    assert isinstance(ours, MultiOutputEvaluation)
+    positive = np.clip(classifier.predict_proba(flat_test), 0, 1)
+    for j in range(2):
+        assert ours.log_loss[j] == pytest.approx(metrics.log_loss(y_test[:, j], positive[:, j]))
+
+
+def test_sparse_labels_are_as_good_as_dense_ones() -> None:
+    truth = np.array([[0, 1], [1, 1], [1, 0]])
+    ours = evaluate_predictions(csr_array(truth), csr_array(truth))
+    assert isinstance(ours, MultiOutputEvaluation)
+    assert ours.exact_match == 1
+
+
+def test_rows_of_probabilities_may_be_a_list() -> None:
+    ours = evaluate_predictions([[0, 1]], [[0, 1]], [[0.2, 0.9]])
+    assert isinstance(ours, MultiOutputEvaluation)
+    np.testing.assert_allclose(ours.log_loss, -np.log([0.8, 0.9]))
+
+
+def test_rejected_labels_are_no_class_of_any_output() -> None:
+    data = load_dataset("digits")
+    knn = KNeighborsClassifier(5, reject=0.99).fit(
+        data.train.images, book_labels(data.train.labels)
+    )
+    with pytest.raises(ValueError, match=r"predictions of output 0 contain \[-1\] .* rejection"):
+        evaluate(knn, data.test.images, book_labels(data.test.labels))
+
+
+def test_probabilities_that_would_fill_the_memory_are_not_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A list of an array for every pixel: of 10,000 images and 256 greys 15 GiB."""
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 256, (60, 16)).astype(np.uint8)
+    knn = KNeighborsClassifier(1).fit(pixels, pixels)
+    whole = evaluate(knn, pixels, pixels)
+    monkeypatch.setattr("lookalike.evaluation.metrics.evaluate._MOST_PROBABILITIES", 2**10)
+    ours = evaluate(knn, pixels, pixels)
+    assert isinstance(whole, MultiOutputEvaluation)
+    assert isinstance(ours, MultiOutputEvaluation)
+    assert whole.log_loss == pytest.approx(0)
+    assert np.isnan(ours.log_loss).all()
+    assert "GiB; evaluate fewer images" in ours.undefined["log_loss"]
+    assert ours.undefined["macro_f1"] == whole.undefined["macro_f1"]
+    np.testing.assert_array_equal(ours.accuracy, whole.accuracy)
+
+
+@pytest.mark.parametrize(
+    ("probabilities", "classes", "message"),
+    [
+        ([np.eye(2)], None, "probabilities of 1 outputs but labels of 2"),
+        (np.full((2, 3), 0.5), None, r"probabilities of shape \(2, 3\) for 2 images and 2 outputs"),
+        (None, [[0, 1]], "classes of 1 outputs but labels of 2"),
+        (None, [[0, 1], [0]], r"labels of output 1 contain \[1\] \(1 images\), none of the 1"),
+    ],
+)
+def test_outputs_that_do_not_match_are_named(
+    probabilities: object, classes: object, message: str
+) -> None:
+    truth = np.array([[0, 1], [1, 0]])
+    with pytest.raises(ValueError, match=message):
+        evaluate_predictions(truth, truth, probabilities, classes=classes)
 
 
 def test_outputs_that_are_classes_want_a_list_of_probabilities() -> None:

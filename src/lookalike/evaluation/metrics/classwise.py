@@ -91,6 +91,11 @@ def f1(counts: Counts) -> FloatArray:
     return _ratio(2 * counts.right, counts.true + counts.predicted)
 
 
+def jaccard(counts: Counts) -> FloatArray:
+    """Return the images of which both is so, of those of which either is."""
+    return _ratio(counts.right, counts.true + counts.predicted - counts.right)
+
+
 def macro(values: FloatArray, counts: Counts) -> FloatArray:
     """Return the mean over the classes that have images; NaN if it is so of one of them."""
     present = counts.true > 0

@@ -2,35 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.metrics import confusion_matrix, multilabel_confusion_matrix
 from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import _num_samples
 
 from lookalike.estimators.classifier import KNeighborsClassifier
-from lookalike.evaluation.metrics.bootstrap import Bootstrap
+from lookalike.evaluation.metrics.bootstrap import Bootstrap, Progress
 from lookalike.evaluation.metrics.calibration import measure_reliability
 from lookalike.evaluation.metrics.evaluation import PER_CLASS, Evaluation
-from lookalike.evaluation.metrics.labelwise import LabelProbabilities
-from lookalike.evaluation.metrics.multi import (
-    OF_PROBABILITIES,
-    PER_LABEL,
-    MultiOutputEvaluation,
-    measure_multi,
+from lookalike.evaluation.metrics.inputs import (
+    NO_PROBABILITIES,
+    class_array,
+    encode,
+    label_array,
+    names_of,
 )
-from lookalike.evaluation.metrics.probabilities import (
-    brier_scores,
-    check_probabilities,
-    log_losses,
-)
+from lookalike.evaluation.metrics.multi import MultiOutputEvaluation
+from lookalike.evaluation.metrics.outputs import evaluate_outputs
+from lookalike.evaluation.metrics.probabilities import check_probabilities
 from lookalike.evaluation.metrics.single import Predictions, measure
 
-FloatArray = NDArray[np.float64]
-_MULTILABEL = "multilabel-indicator"
+_MOST_PROBABILITIES = 2**30  # bytes that those of several outputs may take
 
 
 def evaluate(
@@ -44,6 +41,7 @@ def evaluate(
     confidence: float = 0.95,
     n_resamples: int = 1000,
     random_state: int = 0,
+    progress: Progress | None = None,
 ) -> Evaluation | MultiOutputEvaluation:
     """Tell how good a classifier is on test images.
 
@@ -64,16 +62,20 @@ def evaluate(
         Of the intervals.
     n_resamples, random_state : int
         Of the bootstrap.
+    progress : callable, optional
+        Called with the number of bootstrap samples measured, and of all.
 
     Returns
     -------
     Evaluation or MultiOutputEvaluation
+        Of several outputs, such as pixels, whose probabilities would take more than 1 GiB together,
+        what is made of these is undefined.
 
     Raises
     ------
     ValueError
         If there are no images, lengths differ, labels are none that the classifier knows, or
-        probabilities are none.
+        probabilities are none. Also if predictions are no classes, as of a ``reject`` option.
 
     Examples
     --------
@@ -86,31 +88,45 @@ def evaluate(
     >>> evaluation.confusion.trace(), evaluation.n
     (np.int64(355), 360)
     """
-    n = len(np.asarray(labels))
+    labels = label_array(labels, "labels")
+    n = len(labels)
     if n == 0 or _num_samples(images) != n:
         raise ValueError(
             f"{_num_samples(images)} images and {n} labels; give one label for each image, and "
             "at least one"
         )
+    classes = getattr(classifier, "classes_", None)
     probabilities: Any = None
-    if type(classifier) is KNeighborsClassifier:  # a subclass may predict in another way
+    size = 8 * n * sum(map(len, classes)) if isinstance(classes, list) else 0
+    if size > _MOST_PROBABILITIES:
+        predicted = classifier.predict(images)
+    elif type(classifier) is KNeighborsClassifier:  # a subclass may predict in another way
         predicted, probabilities = classifier._predict_both(images)
     else:
         predicted = classifier.predict(images)
         if hasattr(classifier, "predict_proba"):
             probabilities = classifier.predict_proba(images)
-    return evaluate_predictions(
+    evaluation = evaluate_predictions(
         labels,
         predicted,
         probabilities,
-        classes=getattr(classifier, "classes_", None),
+        classes=classes,
         class_names=class_names,
         top_k=top_k,
         n_bins=n_bins,
         confidence=confidence,
         n_resamples=n_resamples,
         random_state=random_state,
+        progress=progress,
     )
+    if size <= _MOST_PROBABILITIES:
+        return evaluation
+    reason = f"the probabilities would take {size / 2**30:.1f} GiB; evaluate fewer images at once"
+    undefined = {
+        name: reason if why == NO_PROBABILITIES else why
+        for name, why in evaluation.undefined.items()
+    }
+    return replace(evaluation, undefined=undefined)
 
 
 def evaluate_predictions(
@@ -125,6 +141,7 @@ def evaluate_predictions(
     confidence: float = 0.95,
     n_resamples: int = 1000,
     random_state: int = 0,
+    progress: Progress | None = None,
 ) -> Evaluation | MultiOutputEvaluation:
     """Tell how good predictions are, whoever made them.
 
@@ -134,8 +151,9 @@ def evaluate_predictions(
     probabilities : array-like of shape (n, n_classes), or list of n_outputs such, optional
         In the order of ``classes``; of multilabel images also (n, n_labels), that of each label.
     classes : array-like of shape (n_classes,), or list of n_outputs such, optional
-        All labels that there are; those of ``labels`` and ``predicted`` together, if not given.
-    class_names, top_k, n_bins, confidence, n_resamples, random_state
+        All labels that there are; those of ``labels`` and ``predicted`` together, sorted, if not
+        given. Of two classes the second is the positive one.
+    class_names, top_k, n_bins, confidence, n_resamples, random_state, progress
         As of `evaluate`.
 
     Returns
@@ -155,7 +173,7 @@ def evaluate_predictions(
     >>> evaluation.undefined["log_loss"]
     'there are no probabilities'
     """
-    truth, guess = np.asarray(labels), np.asarray(predicted)
+    truth, guess = label_array(labels, "labels"), label_array(predicted, "predictions")
     if len(truth) == 0 or truth.shape != guess.shape:
         raise ValueError(
             f"labels of shape {truth.shape} and predictions of shape {guess.shape}; give one "
@@ -166,17 +184,19 @@ def evaluate_predictions(
     for name, value in (("n_resamples", n_resamples), ("n_bins", n_bins)):
         if value < 1:
             raise ValueError(f"{name}={value!r} is less than 1; give 1 or more")
-    bootstrap = Bootstrap(confidence, n_resamples, random_state)
-    if truth.ndim == 2 and truth.shape[1] > 1:
-        return _evaluate_multi(truth, guess, probabilities, classes, class_names, n_bins, bootstrap)
+    bootstrap = Bootstrap(confidence, n_resamples, random_state, progress)
+    if truth.ndim == 2:
+        return evaluate_outputs(
+            truth, guess, probabilities, classes, class_names, n_bins, bootstrap
+        )
     kind = type_of_target(truth, input_name="labels")
     if kind not in ("binary", "multiclass"):
         raise ValueError(
             f"labels are {kind}, not classes; give one class for each image, or rows of them"
         )
     return _evaluate_single(
-        truth.ravel(),
-        guess.ravel(),
+        truth,
+        guess,
         probabilities,
         classes,
         class_names,
@@ -196,17 +216,15 @@ def _evaluate_single(
     n_bins: int,
     bootstrap: Bootstrap,
 ) -> Evaluation:
-    known = np.unique(np.concatenate([truth, guess]) if classes is None else np.asarray(classes))
+    known = np.unique(np.concatenate([truth, guess])) if classes is None else class_array(classes)
     n, n_classes = len(truth), len(known)
-    names = _names(class_names, known)
-    codes = _encode(truth, known, "labels", "leave these images out, or train on their classes too")
-    predicted = _encode(
-        guess, known, "predictions", "where they mark rejected images, judge without rejection"
-    )
+    names = names_of(class_names, known)
+    codes = encode(truth, known, what="labels")
+    predicted = encode(guess, known, what="predictions", predicted=True)
     undefined = {}
     if probabilities is None:
         absent = ("log_loss", "brier", "ece", *(f"top_{k}_accuracy" for k in top_k))
-        undefined = dict.fromkeys(absent, "there are no probabilities")
+        undefined = dict.fromkeys(absent, NO_PROBABILITIES)
     else:
         probabilities = check_probabilities(probabilities, n, n_classes)
     for k in top_k:
@@ -223,7 +241,7 @@ def _evaluate_single(
     for name in ("roc_auc", "average_precision"):
         if name not in measured.values:
             undefined[name] = (
-                "there are no probabilities" if n_classes == 2 else f"of {n_classes} classes, not 2"
+                NO_PROBABILITIES if n_classes == 2 else f"of {n_classes} classes, not 2"
             )
 
     def value(name: str) -> float:
@@ -253,7 +271,10 @@ def _evaluate_single(
         ece=value("ece"),
         roc_auc=value("roc_auc"),
         average_precision=value("average_precision"),
-        confusion=confusion_matrix(codes, predicted, labels=np.arange(n_classes)),
+        # As scikit-learn's `confusion_matrix`, which warns of a single class.
+        confusion=np.bincount(codes * n_classes + predicted, minlength=n_classes**2).reshape(
+            n_classes, n_classes
+        ),
         reliability=reliability,
         intervals=measured.intervals,
         undefined=undefined | measured.undefined,
@@ -263,153 +284,3 @@ def _evaluate_single(
         predicted=predicted,
         probabilities=probabilities,
     )
-
-
-def _evaluate_multi(
-    truth: NDArray[Any],
-    guess: NDArray[Any],
-    probabilities: Any,
-    classes: Any,
-    output_names: Sequence[str] | None,
-    n_bins: int,
-    bootstrap: Bootstrap,
-) -> MultiOutputEvaluation:
-    n, n_outputs = truth.shape
-    is_multilabel = bool(np.isin(truth, (0, 1)).all() and np.isin(guess, (0, 1)).all())
-    names = _names(output_names, np.arange(n_outputs))
-    losses: dict[str, FloatArray] = {}
-    of_labels = None
-    if probabilities is not None:
-        encoded = [
-            _encode_output(truth, guess, probabilities, classes, j, is_multilabel)
-            for j in range(n_outputs)
-        ]
-        losses = {
-            name: np.stack([_losses(loss, *one) for one in encoded], axis=1)
-            for name, loss in (("log_loss", log_losses), ("brier", brier_scores))
-        }
-        if is_multilabel:
-            # The probability of 1, which a label that no training image had does not have.
-            positive = np.stack([p[:, known == 1].sum(axis=1) for p, _, known in encoded], axis=1)
-            of_labels = LabelProbabilities(positive, truth == 1, guess == 1, n_bins)
-    values, intervals, undefined = measure_multi(
-        truth,
-        guess,
-        bootstrap,
-        is_multilabel=is_multilabel,
-        losses=losses,
-        probabilities=of_labels,
-    )
-    for name in OF_PROBABILITIES:
-        if name not in values:
-            undefined[name] = (
-                "there are no probabilities"
-                if probabilities is None
-                else "outputs are classes, not labels that are there or not"
-            )
-    if not is_multilabel:
-        absent = (
-            "jaccard",
-            *(f"{m}{s}" for m in ("", "micro_", "macro_", "weighted_") for s in PER_LABEL),
-        )
-        undefined |= dict.fromkeys(absent, "outputs are classes, not labels that are there or not")
-    none = np.full(n_outputs, np.nan)
-
-    def value(name: str) -> float:
-        return float(values.get(name, np.nan))
-
-    return MultiOutputEvaluation(
-        target_type=_MULTILABEL if is_multilabel else "multiclass-multioutput",
-        n=n,
-        n_outputs=n_outputs,
-        output_names=names,
-        exact_match=value("exact_match"),
-        mean_accuracy=value("mean_accuracy"),
-        accuracy=values["accuracy"],
-        hamming_loss=value("hamming_loss"),
-        jaccard=value("jaccard"),
-        precision=values.get("precision", none),
-        recall=values.get("recall", none),
-        f1=values.get("f1", none),
-        support=(truth == 1).sum(axis=0) if is_multilabel else np.full(n_outputs, n),
-        micro={name: value(f"micro_{name}") for name in PER_LABEL},
-        macro={name: value(f"macro_{name}") for name in PER_LABEL},
-        weighted={name: value(f"weighted_{name}") for name in PER_LABEL},
-        confusion=multilabel_confusion_matrix(truth == 1, guess == 1) if is_multilabel else None,
-        log_loss=values.get("log_loss", none),
-        brier=values.get("brier", none),
-        ece=values.get("ece", none),
-        roc_auc=values.get("roc_auc", none),
-        average_precision=values.get("average_precision", none),
-        intervals=intervals,
-        undefined=undefined,
-        confidence=bootstrap.confidence,
-        n_resamples=bootstrap.n_resamples,
-    )
-
-
-def _encode_output(
-    truth: NDArray[Any],
-    guess: NDArray[Any],
-    probabilities: Any,
-    classes: Any,
-    j: int,
-    is_multilabel: bool,
-) -> tuple[FloatArray, NDArray[np.int64], NDArray[Any]]:
-    """Return the probabilities of one output, the true positions among its classes, and these."""
-    given = _of_output(probabilities, j, is_multilabel)
-    if classes is None:
-        known = np.unique(np.concatenate([truth[:, j], guess[:, j]]))
-        if is_multilabel and len(known) != given.shape[1]:
-            known = np.array([0, 1])
-    else:
-        known = np.asarray(classes[j])
-    checked = check_probabilities(given, len(truth), len(known))
-    cure = "leave these images out, or train on their classes too"
-    return checked, _encode(truth[:, j], known, f"labels of output {j}", cure), known
-
-
-def _losses(
-    loss: Callable[[FloatArray, NDArray[np.int64]], FloatArray],
-    probabilities: FloatArray,
-    codes: NDArray[np.int64],
-    known: NDArray[Any],
-) -> FloatArray:
-    """Return the loss of each image; NaN where there is a single class."""
-    return loss(probabilities, codes) if len(known) > 1 else np.full(len(codes), np.nan)
-
-
-def _of_output(probabilities: Any, j: int, is_multilabel: bool) -> FloatArray:
-    """Return the probabilities of one output, a column for each of its classes."""
-    if not isinstance(probabilities, list):
-        if not is_multilabel or np.ndim(probabilities) != 2:
-            raise ValueError(
-                f"probabilities of shape {np.shape(probabilities)} for outputs that are classes; "
-                "give a list with an array (n, n_classes) for each output"
-            )
-        positive = np.asarray(probabilities, dtype=np.float64)[:, j]
-        return np.stack([1 - positive, positive], axis=1)
-    return np.asarray(probabilities[j], dtype=np.float64)
-
-
-def _encode(labels: NDArray[Any], known: NDArray[Any], what: str, cure: str) -> NDArray[np.int64]:
-    """Return positions of labels among sorted classes."""
-    is_unknown = ~np.isin(labels, known)
-    if is_unknown.any():
-        unknown = np.unique(labels[is_unknown])
-        more = f" and {len(unknown) - 3} more" if len(unknown) > 3 else ""
-        raise ValueError(
-            f"{what} contain {unknown[:3].tolist()}{more} ({int(is_unknown.sum()):,} images), none "
-            f"of the {len(known)} classes; {cure}"
-        )
-    return np.searchsorted(known, labels).astype(np.int64)
-
-
-def _names(given: Sequence[str] | None, known: NDArray[Any]) -> tuple[str, ...]:
-    if given is None:
-        return tuple(map(str, known.tolist()))
-    if len(given) != len(known):
-        raise ValueError(
-            f"{len(given)} class_names but {len(known)} classes or outputs; give one name for each"
-        )
-    return tuple(given)

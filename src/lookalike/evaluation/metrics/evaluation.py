@@ -67,7 +67,8 @@ class Evaluation:
     intervals : dict of str to ndarray of shape (2,) or (n_classes, 2), float64
         For each metric by name, as "accuracy", "top_2_accuracy", "macro_f1" or "recall", the
         confidence interval: the percentile bootstrap over images, or Wilson's of a share that is
-        exactly 0 or 1.
+        exactly 0 or 1. That of "ece" reaches further down, for the error of a sample is too high:
+        see `lookalike.evaluation.metrics.bootstrap`.
     undefined : dict of str to str
         Why a metric, or its interval, is NaN.
     confidence : float

@@ -41,9 +41,12 @@ class LabelProbabilities:
         self._ranks = [RankCounter(positive[:, j], truth[:, j]) for j in labels]
 
     def measure(self, drawn: NDArray[np.int64]) -> dict[str, FloatArray]:
-        """Return the metrics of samples, each of shape (n_samples, n_labels)."""
-        n = drawn.sum(axis=1)
-        errors = [np.abs((of_label @ drawn.T).T).sum(axis=1) / n for of_label in self._excess]
+        """Return the metrics of samples, each of shape (n_samples, n_labels).
+
+        But "ece" by bins, (n_samples, n_labels, n_bins): it is the sum of absolute values.
+        """
+        n = drawn.sum(axis=1, keepdims=True)
+        errors = [(of_label @ drawn.T).T / n for of_label in self._excess]
         areas, averages = zip(*(ranks.areas(drawn) for ranks in self._ranks), strict=True)
         return {
             "ece": np.stack(errors, axis=1),

@@ -7,7 +7,7 @@ class in each of several outputs, such as the pixels of a cleaned image.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,13 +21,14 @@ from lookalike.evaluation.metrics.bootstrap import (
     measure_with_intervals,
 )
 from lookalike.evaluation.metrics.classwise import Counts
-from lookalike.evaluation.metrics.evaluation import list_reasons, tell_interval
+from lookalike.evaluation.metrics.evaluation import Evaluation, list_reasons, tell_interval
 from lookalike.evaluation.metrics.labelwise import LabelProbabilities
 from lookalike.evaluation.plain import number, numbers
 
 FloatArray = NDArray[np.float64]
 
 PER_LABEL = ("precision", "recall", "f1")
+MEANS = ("micro", "macro", "weighted", "samples")
 OF_PROBABILITIES = ("log_loss", "brier", "ece", "roc_auc", "average_precision")
 _MOST_LISTED = 40  # outputs that are printed
 
@@ -58,9 +59,10 @@ class MultiOutputEvaluation:
         Multilabel: of each label.
     support : ndarray of shape (n_outputs,), int64
         Multilabel: images that have each label.
-    micro, macro, weighted : dict of str to float
+    micro, macro, weighted, samples : dict of str to float
         Multilabel: "precision", "recall" and "f1" of all labels counted together, in the mean
-        over labels, and weighted by their images.
+        over labels, and weighted by their images; and of each image's labels, in the mean over
+        images, NaN if an image has no label to count.
     confusion : ndarray of shape (n_outputs, 2, 2), int64, or None
         Multilabel: of each label, as `multilabel_confusion_matrix` of scikit-learn.
     log_loss, brier : ndarray of shape (n_outputs,), float64
@@ -69,6 +71,11 @@ class MultiOutputEvaluation:
         Multilabel: of each label, where there are probabilities.
     intervals, undefined, confidence, n_resamples
         As of `Evaluation`.
+    truth, predicted : ndarray of shape (n, n_outputs)
+        Labels, as they were given.
+    probabilities : tuple of n_outputs ndarrays of shape (n, n_classes), float64, or None
+    classes : tuple of n_outputs ndarrays of shape (n_classes,), or None
+        Of each output; None if they were not told, and there are no probabilities.
     """
 
     target_type: str
@@ -87,6 +94,7 @@ class MultiOutputEvaluation:
     micro: Mapping[str, float]
     macro: Mapping[str, float]
     weighted: Mapping[str, float]
+    samples: Mapping[str, float]
     confusion: NDArray[np.int64] | None
     log_loss: FloatArray
     brier: FloatArray
@@ -97,10 +105,73 @@ class MultiOutputEvaluation:
     undefined: Mapping[str, str]
     confidence: float
     n_resamples: int
+    truth: NDArray[Any]
+    predicted: NDArray[Any]
+    probabilities: tuple[FloatArray, ...] | None
+    classes: tuple[NDArray[Any], ...] | None
+
+    def output(
+        self,
+        which: int | str,
+        *,
+        top_k: Sequence[int] = (2, 3),
+        n_bins: int = 15,
+        random_state: int = 0,
+    ) -> Evaluation:
+        """Return the evaluation of one label or output alone, with all its metrics and plots.
+
+        Parameters
+        ----------
+        which : int or str
+            Its position or its name.
+        top_k, n_bins, random_state
+            As of `evaluate`.
+
+        Raises
+        ------
+        ValueError
+            If there is no such output.
+
+        Examples
+        --------
+        >>> from lookalike.evaluation.metrics.evaluate import evaluate_predictions
+        >>> truth, predicted = [[0, 1], [1, 1], [0, 0]], [[0, 1], [0, 1], [0, 0]]
+        >>> both = evaluate_predictions(truth, predicted, class_names=["large", "odd"])
+        >>> both.output("large").recall
+        array([1., 0.])
+        """
+        from lookalike.evaluation.metrics.evaluate import evaluate_predictions
+
+        if isinstance(which, str):
+            if which not in self.output_names:
+                names = ", ".join(self.output_names[:10])
+                raise ValueError(f"output {which!r} is none of those there are, such as {names}")
+            which = self.output_names.index(which)
+        if not 0 <= which < self.n_outputs:
+            raise ValueError(
+                f"output {which} but {self.n_outputs} outputs; give one from 0 to "
+                f"{self.n_outputs - 1}"
+            )
+        classes = None if self.classes is None else self.classes[which]
+        if classes is None and self.confusion is not None:
+            classes = np.array([0, 1])
+        evaluation = evaluate_predictions(
+            self.truth[:, which],
+            self.predicted[:, which],
+            None if self.probabilities is None else self.probabilities[which],
+            classes=classes,
+            top_k=top_k,
+            n_bins=n_bins,
+            confidence=self.confidence,
+            n_resamples=self.n_resamples,
+            random_state=random_state,
+        )
+        assert isinstance(evaluation, Evaluation)  # of one output
+        return evaluation
 
     def scalars(self) -> dict[str, float]:
         """Return the metrics that are one number, by the names that ``intervals`` have."""
-        means = {"micro": self.micro, "macro": self.macro, "weighted": self.weighted}
+        means: dict[str, Mapping[str, float]] = {how: getattr(self, how) for how in MEANS}
         return {
             "exact_match": self.exact_match,
             "mean_accuracy": self.mean_accuracy,
@@ -173,9 +244,14 @@ class MultilabelMeter:
     def __init__(self, truth: NDArray[np.bool_], predicted: NDArray[np.bool_]) -> None:
         both = truth & predicted
         self._parts = [labels.astype(np.float64) for labels in (truth, predicted, both)]
-        either = (truth | predicted).sum(axis=1)
-        self._jaccard = np.full(len(truth), np.nan)
-        np.divide(both.sum(axis=1), either, out=self._jaccard, where=either > 0)
+        n_true, n_predicted, n_both = (
+            labels.sum(axis=1, dtype=np.float64) for labels in (truth, predicted, both)
+        )
+        each = Counts(n_true, n_predicted, n_both, np.ones(1))
+        self._of_images = {
+            "jaccard": classwise.jaccard(each),
+            **{f"samples_{name}": v for name, v in _precision_recall_f1(each).items()},
+        }
 
     def measure(self, drawn: NDArray[np.int64]) -> dict[str, FloatArray]:
         """Return all metrics of samples; see `single.Meter.measure`."""
@@ -186,11 +262,10 @@ class MultilabelMeter:
         of_all = _precision_recall_f1(together)
         metrics = {
             # An image that is not drawn must not spoil a sample by its NaN.
-            "jaccard": np.where(
-                (drawn > 0) @ np.isnan(self._jaccard) > 0,
-                np.nan,
-                drawn @ np.nan_to_num(self._jaccard) / n[:, 0],
+            name: np.where(
+                (drawn > 0) @ np.isnan(values) > 0, np.nan, drawn @ np.nan_to_num(values) / n[:, 0]
             )
+            for name, values in self._of_images.items()
         }
         for name, values in _precision_recall_f1(counts).items():
             metrics[name] = values
@@ -243,7 +318,7 @@ def measure_multi(
     shares = dict.fromkeys(("exact_match", "mean_accuracy", "hamming_loss", "accuracy"), n)
     if is_multilabel:
         shares |= {"recall": (truth == 1).sum(axis=0), "precision": (predicted == 1).sum(axis=0)}
-    measured = measure_with_intervals(measure, n, shares, bootstrap)
+    measured = measure_with_intervals(measure, n, shares, bootstrap, norms=("ece",))
     for name, value in measured.values.items():
         if np.isnan(value).any():
             reason = _REASONS.get(name) or _REASONS[name.rpartition("_")[2]]
@@ -259,6 +334,9 @@ _REASONS = {
     "brier": "an output has a single class",
     "roc_auc": "a label is of no image, or of all",
     "average_precision": "a label is of no image",
+    "samples_precision": "an image is predicted to have no label",
+    "samples_recall": "an image has no label",
+    "samples_f1": "an image neither has a label nor is predicted to have one",
     "jaccard": "an image neither has a label nor is predicted to have one",
 }
 

@@ -126,7 +126,7 @@ def plot_precision_recall(evaluation: Evaluation, ax: Axes | None = None) -> Axe
 
     axes = _curves(evaluation, PrecisionRecallDisplay, ax)
     axes.set(xlabel="recall", ylabel="precision")
-    axes.legend(fontsize=7, loc="lower left")
+    _tell_curves(axes, "lower left")
     return axes
 
 
@@ -148,13 +148,20 @@ def plot_roc(evaluation: Evaluation, ax: Axes | None = None) -> Axes:
 
     axes = _curves(evaluation, RocCurveDisplay, ax)
     axes.set(xlabel="false positive rate", ylabel="true positive rate")
-    axes.legend(fontsize=7, loc="lower right")
+    _tell_curves(axes, "lower right")
     return axes
 
 
 _NO_PROBABILITIES = (
     "there are no probabilities to draw; evaluate a classifier that has predict_proba"
 )
+
+
+def _tell_curves(axes: Axes, where: Any) -> None:
+    if axes.lines:
+        axes.legend(fontsize=7, loc=where)
+    else:
+        axes.set_title("no curve: all images are of one class", fontsize=10)
 
 
 def _curves(evaluation: Evaluation, display: Any, ax: Axes | None) -> Axes:

@@ -80,6 +80,7 @@ class Meter:
         Returns
         -------
         dict of str to ndarray of shape (n_samples,) or (n_samples, n_classes), float64
+            "ece" by bins, of shape (n_samples, n_bins): it is the sum of absolute values.
         """
         counts = self._classes.count(drawn)
         of_classes = {
@@ -102,7 +103,7 @@ class Meter:
         for name, values in self._means.items():
             metrics[name] = (drawn @ values) / n
         if self._means:
-            metrics["ece"] = np.abs((self._excess @ drawn.T).T).sum(axis=1) / n
+            metrics["ece"] = (self._excess @ drawn.T).T / n[:, np.newaxis]  # of each bin
         if self._ranks is not None:
             metrics["roc_auc"], metrics["average_precision"] = self._ranks.areas(drawn)
         return metrics
@@ -125,10 +126,10 @@ def measure(
         np.bincount(codes, minlength=predictions.n_classes)
         for codes in (predictions.truth, predictions.predicted)
     )
-    shares = {"accuracy": n, "precision": predicted, "recall": true}
+    shares = {"accuracy": n, "weighted_recall": n, "precision": predicted, "recall": true}
     shares |= {f"top_{k}_accuracy": n for k in top_k}
     meter = Meter(predictions, top_k, n_bins)
-    measured = measure_with_intervals(meter.measure, n, shares, bootstrap)
+    measured = measure_with_intervals(meter.measure, n, shares, bootstrap, norms=("ece",))
     measured.undefined.update(_reasons(measured.values, true, predicted))
     return measured
 

@@ -1,0 +1,162 @@
+"""What is judged, as arrays: labels, classes, names, probabilities; or an error that says why."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import issparse
+
+FloatArray = NDArray[np.float64]
+
+NO_PROBABILITIES = "there are no probabilities"
+
+
+def label_array(labels: Any, what: str) -> NDArray[Any]:
+    """Return labels, or rows of them, as an array; a column of them as one dimension.
+
+    Raises
+    ------
+    ValueError
+        If one is missing, or they are of types that cannot be sorted among one another.
+    """
+    values = labels.toarray() if issparse(labels) else np.asarray(labels)
+    if values.ndim == 2 and values.shape[1] == 1:
+        values = values[:, 0]
+    if values.dtype.kind == "f" and not np.isfinite(values).all():
+        row = int(np.argwhere(~np.isfinite(values))[0, 0])
+        raise ValueError(
+            f"{what} of image {row} hold {values[row].tolist()!r}; leave images without a label out"
+        )
+    if values.dtype.kind == "O":
+        try:
+            np.unique(values)
+        except TypeError as error:
+            raise ValueError(
+                f"{what} cannot be sorted among one another ({error}); give labels of one type, "
+                "all numbers or all strings"
+            ) from error
+    return values
+
+
+def class_array(classes: Any) -> NDArray[Any]:
+    """Return classes in the order given.
+
+    Raises
+    ------
+    ValueError
+        If one stands there twice.
+    """
+    known = np.asarray(classes)
+    distinct, n_times = np.unique(known, return_counts=True)
+    if len(distinct) < len(known):
+        raise ValueError(
+            f"classes hold {distinct[n_times > 1][:3].tolist()} more than once; give each once, in "
+            "the order of the probabilities"
+        )
+    return known
+
+
+def classes_of_outputs(
+    classes: Any, n_outputs: int, is_multilabel: bool
+) -> list[NDArray[Any]] | None:
+    """Return the classes of each output, or None where they are not told.
+
+    Raises
+    ------
+    ValueError
+        If there are not as many lists of classes as outputs.
+    """
+    if classes is None:
+        return None
+    is_flat = len(classes) > 0 and np.ndim(classes[0]) == 0
+    if is_flat and is_multilabel:
+        return None  # as scikit-learn's one-vs-rest has them, and its networks: one for each label
+    if is_flat or len(classes) != n_outputs:
+        raise ValueError(
+            f"classes of shape {np.shape(classes)} for {n_outputs} outputs; give a list with the "
+            "classes of each output"
+            if is_flat
+            else f"classes of {len(classes)} outputs but labels of {n_outputs}; give a list with "
+            "the classes of each output"
+        )
+    return [class_array(of_one) for of_one in classes]
+
+
+def encode(
+    labels: NDArray[Any], known: NDArray[Any], *, what: str, predicted: bool = False
+) -> NDArray[np.int64]:
+    """Return positions of labels among classes.
+
+    Raises
+    ------
+    ValueError
+        If a label is none of the classes; it names them, and the cure.
+    """
+    is_unknown = ~np.isin(labels, known)
+    if is_unknown.any():
+        unknown = np.unique(labels[is_unknown])
+        more = f" and {len(unknown) - 3} more" if len(unknown) > 3 else ""
+        cure = (
+            "where they mark rejected images, judge without rejection"
+            if predicted
+            else "leave these images out, or train on their classes too"
+        )
+        raise ValueError(
+            f"{what} contain {unknown[:3].tolist()}{more} ({int(is_unknown.sum()):,} images), none "
+            f"of the {len(known)} classes; {cure}"
+        )
+    order = np.argsort(known, kind="stable")
+    return order[np.searchsorted(known, labels, sorter=order)].astype(np.int64)
+
+
+def probabilities_of_outputs(
+    probabilities: Any, n: int, n_outputs: int, is_multilabel: bool
+) -> list[FloatArray]:
+    """Return the probabilities of each output, a column for each of its classes.
+
+    Parameters
+    ----------
+    probabilities : list of n_outputs arrays, or array-like of shape (n, n_labels)
+        The latter of labels: the probability that an image has each.
+
+    Raises
+    ------
+    ValueError
+        If they are neither.
+    """
+    is_list = isinstance(probabilities, (list, tuple))
+    if is_list and all(np.ndim(of_one) == 2 for of_one in probabilities):
+        if len(probabilities) != n_outputs:
+            raise ValueError(
+                f"probabilities of {len(probabilities)} outputs but labels of {n_outputs}; give an "
+                "array (n, n_classes) for each output"
+            )
+        return [np.asarray(of_one, dtype=np.float64) for of_one in probabilities]
+    if not is_multilabel or np.shape(probabilities) != (n, n_outputs):
+        alternative = f", or an array ({n}, {n_outputs}) of labels" if is_multilabel else ""
+        raise ValueError(
+            f"probabilities of shape {np.shape(probabilities)} for {n} images and {n_outputs} "
+            f"outputs; give a list with an array (n, n_classes) for each output{alternative}"
+        )
+    positive = np.asarray(probabilities, dtype=np.float64)
+    return [np.stack([1 - of_one, of_one], axis=1) for of_one in positive.T]
+
+
+def names_of(given: Sequence[str] | None, known: NDArray[Any]) -> tuple[str, ...]:
+    """Return the names of classes or outputs, as given or made of themselves.
+
+    Raises
+    ------
+    ValueError
+        If there are not as many names.
+    """
+    if given is None:
+        return tuple(map(str, known.tolist()))
+    if len(given) != len(known):
+        raise ValueError(
+            f"{len(given)} class_names but {len(known)} classes or outputs; give one name for each"
+        )
+    return tuple(given)

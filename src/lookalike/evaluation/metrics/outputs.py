@@ -1,0 +1,178 @@
+"""Predictions of several labels each, as `evaluate_predictions` hands them on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import multilabel_confusion_matrix
+
+from lookalike.evaluation.metrics.bootstrap import Bootstrap
+from lookalike.evaluation.metrics.inputs import (
+    NO_PROBABILITIES,
+    classes_of_outputs,
+    encode,
+    names_of,
+    probabilities_of_outputs,
+)
+from lookalike.evaluation.metrics.labelwise import LabelProbabilities
+from lookalike.evaluation.metrics.multi import (
+    MEANS,
+    OF_PROBABILITIES,
+    PER_LABEL,
+    MultiOutputEvaluation,
+    measure_multi,
+)
+from lookalike.evaluation.metrics.probabilities import (
+    brier_scores,
+    check_probabilities,
+    log_losses,
+)
+
+FloatArray = NDArray[np.float64]
+_MULTILABEL = "multilabel-indicator"
+
+
+def evaluate_outputs(
+    truth: NDArray[Any],
+    guess: NDArray[Any],
+    probabilities: Any,
+    classes: Any,
+    output_names: Sequence[str] | None,
+    n_bins: int,
+    bootstrap: Bootstrap,
+) -> MultiOutputEvaluation:
+    """Tell how good predictions of several outputs are.
+
+    Parameters
+    ----------
+    truth, guess : ndarray of shape (n, n_outputs)
+    probabilities, classes, output_names, n_bins, bootstrap
+        As of `evaluate_predictions`.
+
+    Raises
+    ------
+    ValueError
+        As `evaluate_predictions`.
+    """
+    n, n_outputs = truth.shape
+    is_multilabel = bool(np.isin(truth, (0, 1)).all() and np.isin(guess, (0, 1)).all())
+    names = names_of(output_names, np.arange(n_outputs))
+    classes = classes_of_outputs(classes, n_outputs, is_multilabel)
+    if classes is not None:
+        for j, known in enumerate(classes):
+            encode(truth[:, j], known, what=f"labels of output {j}")
+            if not is_multilabel:
+                encode(guess[:, j], known, what=f"predictions of output {j}", predicted=True)
+    losses: dict[str, FloatArray] = {}
+    of_labels = None
+    if probabilities is not None:
+        probabilities = probabilities_of_outputs(probabilities, n, n_outputs, is_multilabel)
+        if classes is None:
+            classes = [
+                _seen_classes(truth[:, j], guess[:, j], probabilities[j], is_multilabel)
+                for j in range(n_outputs)
+            ]
+        probabilities = [
+            check_probabilities(of_one, n, len(known))
+            for of_one, known in zip(probabilities, classes, strict=True)
+        ]
+        encoded = [
+            (of_one, encode(truth[:, j], known, what=f"labels of output {j}"))
+            for j, (of_one, known) in enumerate(zip(probabilities, classes, strict=True))
+        ]
+        losses = {
+            name: np.stack([_losses(loss, *one) for one in encoded], axis=1)
+            for name, loss in (("log_loss", log_losses), ("brier", brier_scores))
+        }
+        if is_multilabel:
+            # The probability of 1, which a label that no training image had does not have.
+            positive = np.stack(
+                [
+                    of_one[:, known == 1].sum(axis=1)
+                    for of_one, known in zip(probabilities, classes, strict=True)
+                ],
+                axis=1,
+            )
+            of_labels = LabelProbabilities(positive, truth == 1, guess == 1, n_bins)
+    values, intervals, undefined = measure_multi(
+        truth,
+        guess,
+        bootstrap,
+        is_multilabel=is_multilabel,
+        losses=losses,
+        probabilities=of_labels,
+    )
+    for name in OF_PROBABILITIES:
+        if name not in values:
+            undefined[name] = (
+                NO_PROBABILITIES
+                if probabilities is None
+                else "outputs are classes, not labels that are there or not"
+            )
+    if not is_multilabel:
+        absent = (
+            "jaccard",
+            *(f"{how}{name}" for how in ("", *(f"{m}_" for m in MEANS)) for name in PER_LABEL),
+        )
+        undefined |= dict.fromkeys(absent, "outputs are classes, not labels that are there or not")
+    none = np.full(n_outputs, np.nan)
+
+    def value(name: str) -> float:
+        return float(values.get(name, np.nan))
+
+    return MultiOutputEvaluation(
+        target_type=_MULTILABEL if is_multilabel else "multiclass-multioutput",
+        n=n,
+        n_outputs=n_outputs,
+        output_names=names,
+        exact_match=value("exact_match"),
+        mean_accuracy=value("mean_accuracy"),
+        accuracy=values["accuracy"],
+        hamming_loss=value("hamming_loss"),
+        jaccard=value("jaccard"),
+        precision=values.get("precision", none),
+        recall=values.get("recall", none),
+        f1=values.get("f1", none),
+        support=(truth == 1).sum(axis=0) if is_multilabel else np.full(n_outputs, n),
+        micro={name: value(f"micro_{name}") for name in PER_LABEL},
+        macro={name: value(f"macro_{name}") for name in PER_LABEL},
+        weighted={name: value(f"weighted_{name}") for name in PER_LABEL},
+        samples={name: value(f"samples_{name}") for name in PER_LABEL},
+        confusion=multilabel_confusion_matrix(truth == 1, guess == 1) if is_multilabel else None,
+        log_loss=values.get("log_loss", none),
+        brier=values.get("brier", none),
+        ece=values.get("ece", none),
+        roc_auc=values.get("roc_auc", none),
+        average_precision=values.get("average_precision", none),
+        intervals=intervals,
+        undefined=undefined,
+        confidence=bootstrap.confidence,
+        n_resamples=bootstrap.n_resamples,
+        truth=truth,
+        predicted=guess,
+        probabilities=None if probabilities is None else tuple(probabilities),
+        classes=None if classes is None else tuple(classes),
+    )
+
+
+def _seen_classes(
+    truth: NDArray[Any], guess: NDArray[Any], probabilities: FloatArray, is_multilabel: bool
+) -> NDArray[Any]:
+    """Return the classes of an output of which nothing is told."""
+    known = np.unique(np.concatenate([truth, guess]))
+    if is_multilabel and len(known) != probabilities.shape[1]:
+        return np.array([0, 1])
+    return known
+
+
+def _losses(
+    loss: Callable[[FloatArray, NDArray[np.int64]], FloatArray],
+    probabilities: FloatArray,
+    codes: NDArray[np.int64],
+) -> FloatArray:
+    """Return the loss of each image; NaN where there is a single class."""
+    is_sure = probabilities.shape[1] == 1
+    return np.full(len(codes), np.nan) if is_sure else loss(probabilities, codes)
