@@ -151,6 +151,8 @@ def test_clones_and_pickles() -> None:
         ({"accuracy": 99.9}, "accuracy=99.9; give a share"),
         ({"classifier": SGDClassifier()}, "SGDClassifier has no predict_proba"),
         ({"reject_label": 3}, "reject_label=3 is one of the classes"),
+        ({"labels": np.stack([LABELS, LABELS], axis=1)}, r"labels of shape \(600, 2\) are"),
+        ({"labels": LABELS / 3}, "are continuous; give one class"),
         ({"labels": np.tile([0, 1], 300), "accuracy": 1.0}, "no threshold makes the answers 100"),
         (
             {"labels": np.tile([0, 1], 300), "accuracy": 1.0, "per_class": True},

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import binomtest
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.utils import get_tags
+from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_is_fitted
 
 from lookalike.estimators.classifier import KNeighborsClassifier
@@ -259,7 +260,7 @@ def choose_rejection(
     Raises
     ------
     ValueError
-        If the accuracy is no share, or no threshold reaches it.
+        If the accuracy is no share, no threshold reaches it, or labels are not one class each.
 
     Examples
     --------
@@ -273,6 +274,11 @@ def choose_rejection(
     if not 0 < accuracy <= 1:
         raise ValueError(f"accuracy={accuracy!r}; give a share above 0 and up to 1, such as 0.999")
     y = np.asarray(labels)
+    kind = type_of_target(y, input_name="labels")
+    if y.ndim != 1 or kind not in ("binary", "multiclass"):
+        raise ValueError(
+            f"labels of shape {y.shape} are {kind}; give one class for each image, of shape (n,)"
+        )
     predicted, certainty = _unseen(classifier, images, y, cv, groups, n_jobs, progress)
     right = predicted == y
     classes = np.unique(y)
