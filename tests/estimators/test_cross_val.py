@@ -6,10 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sklearn import config_context
 from sklearn.decomposition import PCA
+from sklearn.metrics import pairwise_distances
 from sklearn.model_selection import GroupKFold, KFold, LeaveOneOut, ShuffleSplit
 from sklearn.model_selection import cross_val_predict as by_sklearn
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.tree import DecisionTreeClassifier
 
 from lookalike import (
@@ -70,6 +72,54 @@ def test_only_training_folds_are_grown() -> None:
 
 
 @pytest.mark.parametrize("method", ["predict", "predict_proba"])
+def test_folds_that_train_on_the_same_images(method: str) -> None:
+    rows = np.arange(300)
+    halves = [(rows, rows[:150]), (rows, rows[150:])]
+    check(KNeighborsClassifier(3), IMAGES, LABELS, cv=halves, method=method)
+    thirds = [(rows[200:], rows[:100]), (rows[200:], rows[100:200]), (rows[:200], rows[200:])]
+    check(KNeighborsClassifier(3), IMAGES, LABELS, cv=thirds, method=method)
+
+
+@pytest.mark.filterwarnings("ignore::lookalike.search.handover.HandOverWarning")
+@pytest.mark.parametrize("cv", [3, "loo"])
+def test_distances_that_are_given(cv: Any) -> None:
+    flat = IMAGES[:90].reshape(90, -1)
+    distances = pairwise_distances(flat)
+    knn = KNeighborsClassifier(3, metric="precomputed")
+    ours = cross_val_predict(knn, distances, LABELS[:90], cv=cv, method="predict_proba")
+    splitter = LeaveOneOut() if cv == "loo" else cv
+    theirs = by_sklearn(knn, distances, LABELS[:90], cv=splitter, method="predict_proba")
+    np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("cv", [3, KFold(3), "loo"])
+@pytest.mark.parametrize("method", ["predict", "predict_proba"])
+def test_images_weigh(cv: Any, method: str) -> None:
+    X, y = IMAGES[:90], LABELS[:90]
+    weights = np.random.default_rng(0).uniform(0.1, 5, 90)
+    knn = KNeighborsClassifier(6, weights="distance")
+    ours = cross_val_predict(knn, X, y, cv=cv, method=method, params={"sample_weight": weights})
+    splitter = LeaveOneOut() if cv == "loo" else cv
+    given = {"cv": splitter, "method": method}
+    theirs = by_sklearn(knn, X, y, **given, params={"sample_weight": weights})
+    np.testing.assert_array_equal(ours, theirs)
+    assert not np.array_equal(ours, by_sklearn(knn, X, y, **given))
+
+
+@pytest.mark.parametrize("routing", [False, True])
+def test_images_weigh_in_pipelines_and_by_routing(routing: bool) -> None:
+    X, y = IMAGES[:90].reshape(90, -1), LABELS[:90]
+    weights = np.random.default_rng(0).uniform(0.1, 5, 90)
+    with config_context(enable_metadata_routing=routing):
+        knn = KNeighborsClassifier(6)
+        if routing:
+            knn.set_fit_request(sample_weight=True)
+        name = "sample_weight" if routing else "knn__sample_weight"
+        pipeline = Pipeline([("pca", PCA(10, random_state=0)), ("knn", knn)])
+        check(pipeline, X, y, cv=3, method="predict_proba", params={name: weights})
+
+
+@pytest.mark.parametrize("method", ["predict", "predict_proba"])
 def test_pipelines(method: str) -> None:
     pipeline = make_pipeline(PCA(10, random_state=0), KNeighborsClassifier(3, weights="distance"))
     check(pipeline, IMAGES.reshape(300, -1), LABELS, method=method, cv=3)
@@ -111,5 +161,9 @@ def test_bad_input_is_named() -> None:
         cross_val_predict(KNeighborsClassifier(), IMAGES, LABELS, cv=ShuffleSplit(2))
     with pytest.raises(ValueError, match="n_neighbors=250"):
         cross_val_predict(KNeighborsClassifier(250), IMAGES, LABELS, cv=3)
+    with pytest.raises(ValueError, match="the target y is None"):
+        cross_val_predict(KNeighborsClassifier(), IMAGES)
+    with pytest.raises(TypeError, match="fit got \\['weight'\\]"):
+        cross_val_predict(KNeighborsClassifier(), IMAGES, LABELS, params={"weight": LABELS})
     with pytest.raises(AttributeError):
         cross_val_predict(KNeighborsRegressor(), IMAGES, LABELS, cv=3, method="predict_proba")

@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
+from sklearn import get_config
 from sklearn.base import BaseEstimator, clone, is_classifier
 from sklearn.model_selection import LeaveOneOut, check_cv
 from sklearn.model_selection import cross_val_predict as cross_val_predict_by_sklearn
@@ -24,7 +26,7 @@ from sklearn.utils.validation import _num_samples
 from lookalike.estimators.base import KNeighborsPredictor
 from lookalike.estimators.candidates import Candidate, last_step, share_work
 from lookalike.estimators.fit_params import FitParams
-from lookalike.estimators.folds import Fold, FoldMaker, Split, as_splits
+from lookalike.estimators.folds import Fold, FoldMaker, Rows, Split, as_splits
 from lookalike.estimators.meter import Meter
 from lookalike.estimators.readings import KnownPipeline
 
@@ -40,6 +42,7 @@ def cross_val_predict(
     cv: Any = None,
     n_jobs: int | None = None,
     method: str = "predict",
+    params: dict[str, Any] | None = None,
     progress: Progress | None = None,
 ) -> Any:
     """Predict every image by an estimator fitted to the other folds.
@@ -61,6 +64,10 @@ def cross_val_predict(
     n_jobs : int or None, default=None
         Threads of ours; of others, processes that fit folds side by side.
     method : {"predict", "predict_proba", ...}, default="predict"
+    params : dict, optional
+        Of the estimator's ``fit``, such as ``{"sample_weight": ...}``, of a pipeline
+        ``{"<step>__sample_weight": ...}``. With scikit-learn's metadata routing switched on they
+        are left to scikit-learn, fold by fold.
     progress : callable, optional
         Called as ``progress(done, total)`` with images searched; not for others than ours.
 
@@ -73,7 +80,10 @@ def cross_val_predict(
     Raises
     ------
     ValueError
-        If the folds test an image twice or not at all, or the estimator refuses images or targets.
+        If the folds test an image twice or not at all, or the estimator refuses images, targets or
+        weights.
+    TypeError
+        If the estimator's ``fit`` takes no such parameter.
 
     Examples
     --------
@@ -83,7 +93,7 @@ def cross_val_predict(
     >>> round(float((predicted == train.labels).mean()), 3)
     0.97
     """
-    if not _is_ours(estimator):
+    if not _is_ours(estimator) or (params and get_config()["enable_metadata_routing"]):
         return cross_val_predict_by_sklearn(
             estimator,
             X,
@@ -92,9 +102,12 @@ def cross_val_predict(
             cv=LeaveOneOut() if _is_loo(cv) else cv,
             n_jobs=n_jobs,
             method=method,
+            params=params,
         )
     X, y, groups = indexable(X, y, groups)
     rows = np.arange(_num_samples(X))
+    fit_params = FitParams(estimator, X, params or {})
+    last_step(estimator)._check_rows(X, y, fit_params.sample_weight())
     # One search leaves each image out, but a transformer would be fitted to the very image.
     at_once = _is_loo(cv) and not isinstance(estimator, Pipeline)
     if at_once:
@@ -111,41 +124,42 @@ def cross_val_predict(
         splits,
         leave_one_out=at_once,
         with_train=False,
-        fit_params=FitParams(estimator, X, {}),
+        fit_params=fit_params,
         n_jobs=n_jobs,
         raises=True,
     )
     maker.progress = None if progress is None else Meter(maker.n_queries, progress)
-    folds = {splits[fold.number].train.tobytes(): fold for fold in maker.folds(images)}
+    folds = {_key(*splits[fold.number]): fold for fold in maker.folds(images)}
     return cross_val_predict_by_sklearn(
-        _Searched(estimator, folds), rows, y, cv=list(map(tuple, splits)), method=method
+        _Searched(estimator, folds, fit_params),
+        rows,
+        y,
+        cv=list(map(tuple, splits)),
+        method=method,
     )
 
 
 class _Searched(BaseEstimator):  # type: ignore[misc]
     """What scikit-learn fits and asks: it gets row numbers, and knows the neighbours already."""
 
-    def __init__(self, estimator: Any, folds: dict[bytes, Fold]) -> None:
+    def __init__(
+        self, estimator: Any, folds: dict[tuple[bytes, bytes], Fold], fit_params: FitParams
+    ) -> None:
         self.estimator = estimator
         self.folds = folds
+        self.fit_params = fit_params
 
     def __sklearn_clone__(self) -> Self:
         return copy.copy(self)
 
     def __sklearn_tags__(self) -> Any:
-        return get_tags(self.estimator)
+        tags = get_tags(self.estimator)
+        tags.input_tags.pairwise = False  # row numbers are no matrix of distances
+        return tags
 
-    def fit(self, rows: NDArray[np.int64], y: Any) -> Self:
-        """Learn the targets of a training fold."""
-        fold = self.folds[rows.astype(np.int64).tobytes()]
-        predictor = clone(last_step(self.estimator))._fit_on(fold.search, y, None)
-        if isinstance(self.estimator, Pipeline):
-            name = self.estimator.steps[-1][0]
-            self._fitted: Any = KnownPipeline([*fold.transformers, (name, predictor)])
-            self._fitted._parts = fold.parts
-        else:
-            self._fitted = predictor
-        self._images = fold.parts[0].images
+    def fit(self, rows: Rows, y: Any) -> Self:
+        """Remember the training fold and its targets."""
+        self._rows, self._y = rows, y
         return self
 
     @property
@@ -157,7 +171,24 @@ class _Searched(BaseEstimator):  # type: ignore[misc]
         """Return a method that predicts the images that were left out, whose rows it is given."""
         if method.startswith("_"):
             raise AttributeError(method)
-        return lambda rows: getattr(self._fitted, method)(self._images)
+        return partial(self._predict, method)
+
+    def _predict(self, method: str, rows: Rows) -> Any:
+        # Only now is it known which fold it is: two may train on the same images.
+        fold = self.folds[_key(self._rows, rows)]
+        weight = self.fit_params.sample_weight(self._rows)
+        predictor = clone(last_step(self.estimator))._fit_on(fold.search, self._y, weight)
+        if isinstance(self.estimator, Pipeline):
+            name = self.estimator.steps[-1][0]
+            self._fitted: Any = KnownPipeline([*fold.transformers, (name, predictor)])
+            self._fitted._parts = fold.parts
+        else:
+            self._fitted = predictor
+        return getattr(self._fitted, method)(fold.parts[0].images)
+
+
+def _key(train: Rows, test: Rows) -> tuple[bytes, bytes]:
+    return train.tobytes(), test.tobytes()
 
 
 def _is_ours(estimator: Any) -> bool:

@@ -13,13 +13,15 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression, SGDClassifier
+from sklearn.model_selection import KFold, StratifiedGroupKFold
+from sklearn.model_selection import cross_val_predict as by_sklearn
+from sklearn.tree import DecisionTreeClassifier
 
 from lookalike import KNeighborsClassifier, choose_rejection, load_dataset
 from lookalike.estimators.trust import predict_with_trust
 from lookalike.evaluation.decisions.coverage import CoverageCurve
 from lookalike.evaluation.decisions.rejection import (
     RejectingClassifier,
-    _thresholds_of_classes,
 )
 
 data = load_dataset("digits")
@@ -56,26 +58,6 @@ def test_a_curve_is_counted_one_by_one(made: Sure) -> None:
         good = [c for c, a in zip(curve.coverage, curve.accuracy, strict=True) if a >= wanted]
         assert curve.coverage_at(wanted) == max(good, default=0.0)
     json.dumps(curve.to_dict(), allow_nan=False)
-
-
-@given(sure(), st.floats(0.5, 0.99), st.integers(0, 2**32))
-def test_thresholds_of_classes_never_give_fewer_answers(
-    made: Sure, accuracy: float, seed: int
-) -> None:
-    confidence, right = made
-    classes = np.arange(3)
-    predicted = np.random.default_rng(seed).integers(0, 3, len(right))
-    curve = CoverageCurve.of(confidence, right)
-    try:
-        thresholds = _thresholds_of_classes(predicted, confidence, right, classes, accuracy)
-    except ValueError:
-        # One class alone may reach what all together do not, never the other way round.
-        assert curve.coverage_at(accuracy) == 0
-        return
-    accepted = confidence >= thresholds[predicted]
-    assert accepted.any()
-    assert right[accepted].mean() >= accuracy
-    assert accepted.mean() >= curve.coverage_at(accuracy)
 
 
 def test_answers_are_as_accurate_as_was_asked() -> None:
@@ -126,6 +108,38 @@ def test_other_classifiers_are_as_sure_as_their_probabilities() -> None:
     np.testing.assert_array_equal(answers == "unknown", confidence < chosen.thresholds)
 
 
+def test_a_rejection_of_its_own_is_no_answer() -> None:
+    rejecting = KNeighborsClassifier(5, reject=0.9)
+    chosen = choose_rejection(rejecting, IMAGES, LABELS, accuracy=0.9)
+    tested = chosen.evaluate(TEST, TEST_LABELS)
+    answers = chosen.predict(TEST)
+    assert tested.n_accepted == np.sum(answers >= 0)
+    assert tested.n_right == np.sum(answers == TEST_LABELS)
+    assert tested.accuracy > 0.85
+
+
+def test_labels_that_can_not_be_right_are_named() -> None:
+    chosen = choose_rejection(KNN, IMAGES, LABELS, accuracy=0.99)
+    with pytest.raises(ValueError, match="are strings, but those of training like 0 are numbers"):
+        chosen.evaluate(TEST, TEST_LABELS.astype(str))
+    unknown = np.where(TEST_LABELS == 3, 77, TEST_LABELS)
+    expected = np.sum(chosen.predict(TEST) == unknown)
+    assert chosen.evaluate(TEST, unknown).n_right == expected
+
+
+def test_groups_of_others_stay_out_together_too() -> None:
+    flat, groups = IMAGES.reshape(len(IMAGES), -1), np.arange(600) // 4
+    tree = DecisionTreeClassifier(min_samples_leaf=5, random_state=0)
+    chosen = choose_rejection(tree, flat, LABELS, accuracy=0.5, groups=groups)
+    cv = StratifiedGroupKFold(5)
+    proba = by_sklearn(tree, flat, LABELS, cv=cv, groups=groups, method="predict_proba")
+    assert chosen.promise_.curve.n_right[-1] == np.sum(proba.argmax(axis=1) == LABELS)
+    with pytest.raises(ValueError, match="trains on images of group"):
+        choose_rejection(
+            tree, flat, LABELS, accuracy=0.5, groups=groups, cv=list(KFold(7).split(flat))
+        )
+
+
 def test_groups_stay_out_together() -> None:
     groups = np.arange(600) // 4
     chosen = choose_rejection(KNN, IMAGES, LABELS, accuracy=0.98, groups=groups)
@@ -140,6 +154,7 @@ def test_clones_and_pickles() -> None:
     np.testing.assert_array_equal(again.predict(TEST), chosen.predict(TEST))
     cloned = clone(chosen).fit(IMAGES, LABELS)
     np.testing.assert_array_equal(cloned.predict(TEST), chosen.predict(TEST))
+    json.dumps(chosen.to_dict(), allow_nan=False)
     axes = chosen.plot_coverage()
     point = [[chosen.promise_.coverage, chosen.promise_.accuracy]]
     assert axes.lines[-1].get_xydata().tolist() == point

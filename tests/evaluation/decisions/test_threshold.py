@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sklearn import metrics
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, clone
 from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import SGDClassifier
-from sklearn.model_selection import FixedThresholdClassifier
+from sklearn.model_selection import FixedThresholdClassifier, KFold, StratifiedGroupKFold
 from sklearn.model_selection import cross_val_predict as by_sklearn
 
 from lookalike import KNeighborsClassifier, choose_threshold, load_dataset
@@ -26,6 +26,14 @@ data = load_dataset("digits")
 IMAGES, LABELS = data.train.images[:500], data.train.labels[:500]
 TEST, TEST_LABELS = data.test.images, data.test.labels
 KNN = KNeighborsClassifier(15, weights="distance")
+
+
+class Perceptrons(BaseEstimator):
+    """Predicts, but has no scores."""
+
+    def fit(self, X: Any, y: Any) -> Perceptrons:
+        return self
+
 
 Scored = tuple[NDArray[np.bool_], NDArray[np.float64]]
 
@@ -192,6 +200,66 @@ def test_a_point_without_images_of_a_side_says_so() -> None:
 
 
 @pytest.mark.parametrize(
+    ("n", "shares"),
+    [(1000, [0.089, 0.002, 0.001, 0.908]), (200, [0.3, 0.004, 0.004, 0.692])],
+)
+def test_intervals_cover_where_errors_are_rare(n: int, shares: list[float]) -> None:
+    hits, alarms, missed, _ = shares
+    costs = [[0, 1], [100, 0]]
+    truths = 2 * hits / (2 * hits + alarms + missed), alarms + 100 * missed
+    inside = np.zeros(2)
+    for counts in np.random.default_rng(0).multinomial(n, shares, size=300).tolist():
+        point = OperatingPoint(0.5, *counts)
+        for i, (value, low, high) in enumerate((point.f_beta(), point.cost(costs))):
+            assert low <= value <= high
+            inside[i] += low <= truths[i] <= high
+    assert np.all(inside / 300 >= 0.92)
+
+
+def test_the_cost_is_drawn() -> None:
+    costs = [[0, 1], [5, 0]]
+    chosen = choose_threshold(KNN, IMAGES, LABELS, positive=5, costs=costs)
+    axes = chosen.plot_cost()
+    np.testing.assert_array_equal(axes.lines[0].get_ydata(), chosen.curve_.cost(costs))
+    cost = chosen.promise_.cost(costs)[0]
+    assert axes.lines[-1].get_xydata().tolist() == [[chosen.threshold, cost]]
+    assert cost == chosen.curve_.cost(costs).min()
+    other = choose_threshold(KNN, IMAGES, LABELS, positive=5, beta=1)
+    assert other.plot_cost(costs=costs).get_xlabel() == "threshold"
+    with pytest.raises(ValueError, match="the aim was the highest F1, which has no costs"):
+        other.plot_cost()
+
+
+def test_it_is_told_as_json_and_in_words() -> None:
+    chosen = choose_threshold(KNN, IMAGES, LABELS, positive=5, precision=0.95)
+    told = json.loads(json.dumps(chosen.to_dict(), allow_nan=False))
+    assert told["aim"] == "precision of at least 0.95"
+    assert told["positive"] == 5
+    assert told["promise"]["precision"] == chosen.promise_.precision
+    assert f"precision {chosen.promise_.precision:.2%} [" in repr(chosen.promise_)
+
+
+def test_groups_are_on_one_side() -> None:
+    groups = np.arange(500) // 4
+    chosen = choose_threshold(KNN, IMAGES, LABELS, positive=5, beta=1, groups=groups)
+    cv = StratifiedGroupKFold(5)
+    scores = by_sklearn(KNN, IMAGES, LABELS == 5, cv=cv, groups=groups, method="predict_proba")[
+        :, 1
+    ]
+    np.testing.assert_array_equal(chosen.curve_.thresholds, np.unique(scores))
+
+
+def test_labels_that_can_not_be_right_are_named() -> None:
+    chosen = choose_threshold(KNN, IMAGES, LABELS, positive=5, beta=1)
+    with pytest.raises(ValueError, match="are truth values, but those of training like 0 are num"):
+        chosen.evaluate(TEST, TEST_LABELS == 5)
+    with pytest.raises(ValueError, match="are strings, but those of training like 0 are numbers"):
+        chosen.evaluate(TEST, TEST_LABELS.astype(str))
+    fives = choose_threshold(KNN, IMAGES, (LABELS == 5).astype(int), beta=1)
+    assert fives.evaluate(TEST, TEST_LABELS == 5) == chosen.evaluate(TEST, TEST_LABELS)
+
+
+@pytest.mark.parametrize(
     ("change", "message"),
     [
         ({}, "none given; give exactly one of precision"),
@@ -210,6 +278,19 @@ def test_a_point_without_images_of_a_side_says_so() -> None:
         (
             {"beta": 1, "positive": 0, "cv": "loo", "labels": np.arange(500) // 499},
             "only 1 images are not of class 0, too few for 2 folds",
+        ),
+        ({"beta": 1, "classifier": Perceptrons()}, "Perceptrons has neither predict_proba nor"),
+        (
+            {"beta": 1, "cv": KFold(2), "labels": np.repeat([5, 3], 250)},
+            r"fold 0 trains on images of \[3\] alone",
+        ),
+        (
+            {"beta": 1, "cv": list(KFold(3).split(IMAGES)), "groups": np.arange(500) // 7},
+            "fold 0 trains on images of group 23 and tests others",
+        ),
+        (
+            {"beta": 1, "cv": "loo", "groups": np.arange(500) // 7},
+            "cv='loo' leaves out one image, and the rest of its group stays",
         ),
         ({"beta": 1, "scores": [1.0, 2.0]}, r"scores of shape \(2,\) for 500 images"),
         ({"beta": 1, "scores": np.full(500, 0.3)}, "all 500 scores are 0.3"),

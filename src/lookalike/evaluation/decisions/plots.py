@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lookalike.evaluation.decisions.curve import OperatingPoint, ThresholdCurve
+from lookalike.evaluation.decisions.curve import Costs, OperatingPoint, ThresholdCurve
 from lookalike.evaluation.plain import axes_or_new
 
 if TYPE_CHECKING:
@@ -90,6 +90,32 @@ def plot_roc(
         axes.plot(chosen.false_positive_rate, chosen.recall, "o", color="C2", label=label)
     axes.set(xlabel="false positive rate", ylabel="true positive rate (recall)")
     axes.legend(loc="lower right", fontsize=9)
+    return axes
+
+
+def plot_cost(
+    curve: ThresholdCurve,
+    costs: Costs,
+    chosen: OperatingPoint | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw the expected cost of an image against the threshold.
+
+    Parameters
+    ----------
+    curve, chosen, ax
+        As of `plot_precision_recall_vs_threshold`.
+    costs : 2 × 2 array-like
+        ``costs[true][predicted]``.
+    """
+    axes = axes_or_new(ax, (6.4, 4.0))
+    axes.step(curve.thresholds, curve.cost(costs), where="pre", color="C0")
+    if chosen is not None:
+        cost = chosen.cost(costs)[0]
+        label = f"chosen: {cost:.4g} at {chosen.threshold:.4g}"
+        axes.plot(chosen.threshold, cost, "o", color="C2", label=label)
+        axes.legend(loc="best", fontsize=9)
+    axes.set(xlabel="threshold", ylabel="expected cost of an image")
     return axes
 
 

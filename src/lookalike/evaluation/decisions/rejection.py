@@ -20,11 +20,12 @@ from lookalike.estimators.cross_val import cross_val_predict
 from lookalike.estimators.rejection import rejection_label
 from lookalike.estimators.trust import predict_with_trust
 from lookalike.evaluation.decisions.coverage import CoverageCurve
+from lookalike.evaluation.decisions.folds import check_kind, list_splits
+from lookalike.evaluation.decisions.knapsack import most_answers
+from lookalike.evaluation.plain import numbers
 
 FloatArray = NDArray[np.float64]
 Progress = Callable[[int, int], None]
-
-_STEPS = 100  # of the search for a price of errors
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -170,18 +171,21 @@ class RejectingClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         ----------
         images : array-like of shape (n, n_features) or (n, h, w[, c])
         labels : array-like of shape (n,)
+            Of classes that it does not know, no answer is right.
         confidence : float, default=0.95
             Of the intervals.
 
         Raises
         ------
         ValueError
-            If there are no images, or lengths differ.
+            If there are no images, lengths differ, or labels are of another kind, such as strings
+            instead of numbers.
         """
         check_is_fitted(self)
         y = np.asarray(labels)
         if len(y) == 0:
             raise ValueError("0 images tell nothing; give at least one")
+        check_kind(y, self.classes_)
         predicted, certainty = predict_with_confidence(self.estimator_, images)
         if len(predicted) != len(y):
             raise ValueError(f"{len(predicted)} images but {len(y)} labels; give one label each")
@@ -196,6 +200,14 @@ class RejectingClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         promise = self.promise_
         chosen = (promise.coverage, promise.accuracy)
         return plot_coverage(promise.curve, wanted=self.accuracy_, chosen=chosen, ax=ax)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what was asked, what was chosen and what it does, as JSON takes it."""
+        return {
+            "accuracy": self.accuracy_,
+            "thresholds": numbers(np.asarray(self.thresholds, dtype=np.float64)),
+            "promise": self.promise_.to_dict(),
+        }
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -240,11 +252,12 @@ def choose_rejection(
     accuracy : float, default=0.999
         Of the answers, on training images that the classifier has not seen.
     per_class : bool, default=False
-        Choose a threshold for each predicted class: those of the most answers in all, found by
-        putting a price on errors, the same for all classes, and raising it until there are few
-        enough (Lagrange's method).
+        Choose a threshold for each predicted class: those of the most answers in all that there
+        can be (see `lookalike.evaluation.decisions.knapsack`). One more choice for each class makes
+        them look a little better on training images than they are. A class without any answer
+        has the threshold infinity.
     cv, groups
-        As of `cross_val_predict`; of our classifier each image is left out in turn, which is one
+        As of `choose_threshold`; of our classifier each image is left out in turn, which is one
         search, and ``groups`` stay out together.
     reject_label : label, default=None
         Instead of an answer. None stands for -1 where classes are integers.
@@ -300,8 +313,9 @@ def predict_with_confidence(classifier: Any, X: Any) -> tuple[NDArray[Any], Floa
     """Return the predictions of a fitted classifier, and how sure it is of each."""
     if _has_trust(classifier):
         return predict_with_trust(classifier, X)
+    # Not what it predicts, which may be a rejection of its own, or not the most probable class.
     probabilities = classifier.predict_proba(X)
-    return classifier.predict(X), probabilities.max(axis=1)
+    return classifier.classes_[probabilities.argmax(axis=1)], probabilities.max(axis=1)
 
 
 def measure_coverage(
@@ -349,8 +363,7 @@ def _unseen(
         classifier,
         images,
         y,
-        cv=cv,
-        groups=groups,
+        cv=list_splits(images, y, cv, groups),
         n_jobs=n_jobs,
         method="predict_proba",
         progress=progress,
@@ -382,40 +395,14 @@ def _thresholds_of_classes(
     accuracy: float,
 ) -> FloatArray:
     """Return the thresholds of the most answers whose errors are few enough, shape (n_classes,)."""
-    of_class = [predicted == one for one in classes]
-    curves = [
-        CoverageCurve.of(certainty[own], right[own]) if own.any() else None for own in of_class
-    ]
-
-    def at_price(price: float) -> tuple[FloatArray, int, int]:
-        thresholds, n_accepted, n_right = np.full(len(classes), np.inf), 0, 0
-        for i, curve in enumerate(curves):
-            if curve is None:
-                continue
-            gains = curve.n_accepted - price * (curve.n_accepted - curve.n_right)
-            best = len(gains) - 1 - int(np.argmax(gains[::-1]))
-            if gains[best] > 0:
-                thresholds[i] = curve.thresholds[best]
-                n_accepted += int(curve.n_accepted[best])
-                n_right += int(curve.n_right[best])
-        return thresholds, n_accepted, n_right
-
-    # A price finds points of the convex hull alone; between them the one threshold may do better.
-    together = CoverageCurve.of(certainty, right)
-    best, n_best = None, 0
-    if together.coverage_at(accuracy) > 0:
-        best = np.full(len(classes), _threshold(together, accuracy))
-        n_best = round(together.coverage_at(accuracy) * len(right))
-    low, high = 0.0, math.log(2.0 * len(right) + 2)  # of a price at which no error is worth it
-    for _ in range(_STEPS):
-        middle = (low + high) / 2
-        thresholds, n_accepted, n_right = at_price(math.exp(middle) - 1)
-        if n_accepted and n_right >= accuracy * n_accepted:
-            high = middle
-            if n_accepted > n_best:
-                best, n_best = thresholds, n_accepted
-        else:
-            low = middle
-    if best is None:
-        raise ValueError(_not_reached(accuracy, together))
-    return best
+    of_class = [np.flatnonzero(predicted == one) for one in classes]
+    curves = [CoverageCurve.of(certainty[own], right[own]) for own in of_class]
+    chosen = most_answers([(one.n_accepted, one.n_right) for one in curves], accuracy)
+    if chosen is None:
+        raise ValueError(_not_reached(accuracy, CoverageCurve.of(certainty, right)))
+    return np.array(
+        [
+            math.inf if i is None else one.thresholds[i]
+            for one, i in zip(curves, chosen, strict=True)
+        ]
+    )

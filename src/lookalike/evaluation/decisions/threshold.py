@@ -24,6 +24,7 @@ from sklearn.utils.multiclass import type_of_target
 
 from lookalike.estimators.cross_val import cross_val_predict
 from lookalike.evaluation.decisions.curve import Costs, OperatingPoint, ThresholdCurve
+from lookalike.evaluation.decisions.folds import check_kind, list_splits
 
 Progress = Callable[[int, int], None]
 
@@ -84,6 +85,8 @@ class ThresholdClassifier(FixedThresholdClassifier):  # type: ignore[misc]
     aim_ : Aim
     positive_ : label
         What it detects.
+    labels_ : ndarray of shape (n_labels,)
+        The classes that `choose_threshold` was given, of which ``positive_`` is one.
     curve_ : ThresholdCurve
         What every threshold did to the training images, each predicted when it was left out.
     promise_ : OperatingPoint
@@ -92,6 +95,7 @@ class ThresholdClassifier(FixedThresholdClassifier):  # type: ignore[misc]
 
     aim_: Aim
     positive_: Any
+    labels_: NDArray[Any]
     curve_: ThresholdCurve
     promise_: OperatingPoint
 
@@ -103,15 +107,19 @@ class ThresholdClassifier(FixedThresholdClassifier):  # type: ignore[misc]
         images : array-like of shape (n, n_features) or (n, h, w[, c])
         labels : array-like of shape (n,)
             As `choose_threshold` had them: all classes, not only whether it is the positive one.
+            Those that it did not have are not the positive one.
 
         Raises
         ------
         ValueError
-            If there are no images, or lengths differ.
+            If there are no images, lengths differ, or labels are of another kind, such as strings
+            instead of numbers.
         """
-        is_positive = np.asarray(labels) == self.positive_
-        if len(is_positive) == 0:
+        y = np.asarray(labels)
+        if len(y) == 0:
             raise ValueError("0 images tell nothing; give at least one")
+        check_kind(y, self.labels_)
+        is_positive = y == self.positive_
         found = self.predict(images) == (self.pos_label if self.pos_label is not None else True)
         if len(found) != len(is_positive):
             raise ValueError(
@@ -145,6 +153,25 @@ class ThresholdClassifier(FixedThresholdClassifier):  # type: ignore[misc]
         from lookalike.evaluation.decisions.plots import plot_roc
 
         return plot_roc(self.curve_, self.promise_, ax)
+
+    def plot_cost(self, ax: Any = None, *, costs: Costs | None = None) -> Any:
+        """Draw the cost against the threshold; ``costs`` are those of the aim, if not given."""
+        from lookalike.evaluation.decisions.plots import plot_cost
+
+        if costs is None and self.aim_.kind != "cost":
+            raise ValueError(f"the aim was {self.aim_}, which has no costs; give costs=")
+        return plot_cost(
+            self.curve_, self.aim_.value if costs is None else costs, self.promise_, ax
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what was asked, what was chosen and what it does, as JSON takes it."""
+        return {
+            "aim": str(self.aim_),
+            "positive": np.asarray(self.positive_).tolist(),
+            "promise": self.promise_.to_dict(),
+            "curve": self.curve_.to_dict(),
+        }
 
 
 def choose_threshold(
@@ -189,7 +216,8 @@ def choose_threshold(
         How training images get scores of a classifier that has not seen them; see
         `cross_val_predict`.
     groups : array-like of shape (n,), optional
-        For splitters that need them.
+        Images of a group are never on both sides of a split; a number of folds is split by
+        `StratifiedGroupKFold` then.
     scores : array-like of shape (n,), optional
         Such scores, if they are there already: the probability of the positive class, or the
         decision function.
@@ -208,8 +236,8 @@ def choose_threshold(
     ------
     ValueError
         If not exactly one aim is given or it is out of its range, no threshold reaches it, all
-        scores are equal, there is no image of one side, or labels are of many classes and
-        ``positive`` is none of them.
+        scores are equal, there is no image of one side in a training fold, a group is divided, or
+        labels are of many classes and ``positive`` is none of them.
 
     References
     ----------
@@ -241,14 +269,18 @@ def choose_threshold(
         side = "no image is" if n_positive == 0 else "all images are"
         raise ValueError(f"{side} of class {positive!r}; give images of both sides")
     method = "predict_proba" if hasattr(classifier, "predict_proba") else "decision_function"
+    if not hasattr(classifier, method):
+        raise ValueError(
+            f"{type(classifier).__name__} has neither predict_proba nor decision_function, so that "
+            "there is nothing to compare with a threshold; give a classifier with one of them"
+        )
     if scores is None:
         _check_folds(cv, n_positive, len(y) - n_positive, positive)
         given = cross_val_predict(
             classifier,
             images,
             target,
-            cv=cv,
-            groups=groups,
+            cv=list_splits(images, target, cv, groups),
             n_jobs=n_jobs,
             method=method,
             progress=progress,
@@ -276,7 +308,7 @@ def choose_threshold(
         response_method=method,
     )
     chosen.fit(images, target)
-    chosen.aim_, chosen.positive_ = aim, positive
+    chosen.aim_, chosen.positive_, chosen.labels_ = aim, positive, np.unique(y)
     chosen.curve_, chosen.promise_ = curve, curve.point(i, confidence)
     return chosen
 
