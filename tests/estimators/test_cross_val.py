@@ -80,6 +80,12 @@ def test_folds_that_train_on_the_same_images(method: str) -> None:
     check(KNeighborsClassifier(3), IMAGES, LABELS, cv=thirds, method=method)
 
 
+def test_rows_counted_from_the_end() -> None:
+    rows = np.arange(300)
+    halves = [(rows[:150], rows[150:] - 300), (rows[150:], rows[:150])]
+    check(KNeighborsClassifier(3), IMAGES, LABELS, cv=halves, method="predict_proba")
+
+
 @pytest.mark.filterwarnings("ignore::lookalike.search.handover.HandOverWarning")
 @pytest.mark.parametrize("cv", [3, "loo"])
 def test_distances_that_are_given(cv: Any) -> None:

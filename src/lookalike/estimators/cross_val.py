@@ -116,7 +116,10 @@ def cross_val_predict(
         splitter = check_cv(
             LeaveOneOut() if _is_loo(cv) else cv, y, classifier=is_classifier(estimator)
         )
-        splits = as_splits(splitter.split(X, y, groups))
+        splits = [
+            Split(rows[train], rows[test])  # rows may be counted from the end
+            for train, test in as_splits(splitter.split(X, y, groups))
+        ]
     (images,) = share_work([Candidate(0, {}, clone(estimator))])
     maker = FoldMaker(
         X,

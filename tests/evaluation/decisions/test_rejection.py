@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression, SGDClassifier
 from sklearn.model_selection import KFold, StratifiedGroupKFold
 from sklearn.model_selection import cross_val_predict as by_sklearn
@@ -168,6 +169,7 @@ def test_clones_and_pickles() -> None:
         ({"reject_label": 3}, "reject_label=3 is one of the classes"),
         ({"labels": np.stack([LABELS, LABELS], axis=1)}, r"labels of shape \(600, 2\) are"),
         ({"labels": LABELS / 3}, "are continuous; give one class"),
+        ({"labels": np.zeros(600, dtype=int)}, "all labels are 0, so that every answer"),
         ({"labels": np.tile([0, 1], 300), "accuracy": 1.0}, "no threshold makes the answers 100"),
         (
             {"labels": np.tile([0, 1], 300), "accuracy": 1.0, "per_class": True},
@@ -187,5 +189,8 @@ def test_thresholds_must_fit_the_classes() -> None:
     with pytest.raises(ValueError, match=r"thresholds of shape \(3,\) but 10 classes"):
         RejectingClassifier(KNN, [1.0, 2.0, 3.0]).fit(IMAGES, LABELS)
     fitted = RejectingClassifier(KNN, 1.1).fit(IMAGES, LABELS)
+    for ask in (fitted.to_dict, fitted.plot_coverage):
+        with pytest.raises(NotFittedError, match="was fitted, not chosen"):
+            ask()
     with pytest.raises(ValueError, match="0 images tell nothing"):
         fitted.evaluate(TEST[:0], TEST_LABELS[:0])

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from sklearn import metrics
 from sklearn.base import BaseEstimator, clone
 from sklearn.dummy import DummyClassifier
+from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import SGDClassifier
 from sklearn.model_selection import FixedThresholdClassifier, KFold, StratifiedGroupKFold
 from sklearn.model_selection import cross_val_predict as by_sklearn
@@ -45,7 +46,7 @@ def scored(draw: st.DrawFn) -> Scored:
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
     positive = rng.random(n) < 0.4
     positive[:2] = True, False
-    scores = rng.integers(0, draw(st.integers(1, 12)), n) / 4 - 1.0
+    scores = rng.integers(0, draw(st.integers(1, 12)), n) / 11
     return positive, scores
 
 
@@ -89,7 +90,7 @@ def test_no_other_threshold_serves_an_aim_better(made: Scored, share: float) -> 
     if len(curve.thresholds) == 1:
         return
     images = np.zeros((len(scores), 1))
-    dummy = DummyClassifier()
+    dummy = DummyClassifier()  # its scores are given
 
     def choose(**aim: Any) -> OperatingPoint:
         return choose_threshold(dummy, images, positive, scores=scores, **aim).promise_
@@ -107,7 +108,8 @@ def test_no_other_threshold_serves_an_aim_better(made: Scored, share: float) -> 
         assert getattr(point, opposite) == pytest.approx(other[reached].max())
     assert choose(beta=2).f_beta(2)[0] == pytest.approx(np.nanmax(curve.f_beta(2)))
     costs = [[0, 1], [3, 0]]
-    assert choose(costs=costs).cost(costs)[0] == pytest.approx(curve.cost(costs).min())
+    none = 3 * positive.mean()
+    assert choose(costs=costs).cost(costs)[0] == pytest.approx(min(curve.cost(costs).min(), none))
 
 
 def test_the_books_detector_of_fives() -> None:
@@ -230,6 +232,64 @@ def test_the_cost_is_drawn() -> None:
         other.plot_cost()
 
 
+def test_no_image_is_predicted_positive_where_that_is_cheapest() -> None:
+    positive = np.tile([False, False, True, True, False, False, False, False], 10)
+    scores = np.tile([0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2], 10)
+    images, costs = scores[:, np.newaxis], [[0, 10], [1, 0]]
+    chosen = choose_threshold(DummyClassifier(), images, positive, scores=scores, costs=costs)
+    assert chosen.promise_.cost(costs)[0] == 0.25 < chosen.curve_.cost(costs).min()
+    assert chosen.promise_.true_positives + chosen.promise_.false_positives == 0
+    assert chosen.threshold > 0.9
+    assert not chosen.predict(images).any()
+    told = json.loads(json.dumps(chosen.to_dict(), allow_nan=False))
+    assert told["promise"]["precision"] is None
+    label = chosen.plot_precision_recall().get_legend().get_texts()[-1].get_text()
+    assert label == "chosen: no image"
+    for plot in (chosen.plot_roc, chosen.plot_cost, chosen.plot_precision_recall_vs_threshold):
+        plot().figure.canvas.draw()
+    # Where some threshold is as cheap, it is taken.
+    even = choose_threshold(
+        DummyClassifier(), images, positive, scores=scores, costs=[[0, 1], [1, 0]]
+    )
+    assert even.threshold == 0.6
+
+
+@pytest.mark.parametrize(
+    "aim",
+    [{"precision": 0.9}, {"recall": 0.9}, {"beta": 2.0}, {"costs": [[0, 1], [5, 0]]}],
+)
+def test_what_was_asked_is_told_with_what_is_reached(aim: dict[str, Any]) -> None:
+    chosen = choose_threshold(KNN, IMAGES, LABELS, positive=5, **aim)
+    told = json.loads(json.dumps(chosen.to_dict(), allow_nan=False))
+    ((name, value),) = aim.items()
+    assert told["asked"] == {{"beta": "f_beta", "costs": "cost"}.get(name, name): value}
+    promise = chosen.promise_
+    expected = {
+        "precision": lambda: (promise.precision, *promise.intervals["precision"]),
+        "recall": lambda: (promise.recall, *promise.intervals["recall"]),
+        "beta": lambda: promise.f_beta(2.0),
+        "costs": lambda: promise.cost([[0, 1], [5, 0]]),
+    }[name]()
+    assert told["reached"] == list(expected)
+    assert told["reached"][1] <= told["reached"][0] <= told["reached"][2]
+
+
+def test_a_clone_does_not_know_what_it_was_chosen_on() -> None:
+    chosen = choose_threshold(KNN, IMAGES, LABELS, positive=5, beta=1)
+    cloned = clone(chosen).fit(IMAGES, LABELS == 5)
+    asked = (
+        cloned.plot_precision_recall_vs_threshold,
+        cloned.plot_precision_recall,
+        cloned.plot_roc,
+        cloned.plot_cost,
+        cloned.to_dict,
+        lambda: cloned.evaluate(TEST, TEST_LABELS),
+    )
+    for ask in asked:
+        with pytest.raises(NotFittedError, match="is a clone, which keeps the threshold but not"):
+            ask()
+
+
 def test_it_is_told_as_json_and_in_words() -> None:
     chosen = choose_threshold(KNN, IMAGES, LABELS, positive=5, precision=0.95)
     told = json.loads(json.dumps(chosen.to_dict(), allow_nan=False))
@@ -294,6 +354,7 @@ def test_labels_that_can_not_be_right_are_named() -> None:
         ),
         ({"beta": 1, "scores": [1.0, 2.0]}, r"scores of shape \(2,\) for 500 images"),
         ({"beta": 1, "scores": np.full(500, 0.3)}, "all 500 scores are 0.3"),
+        ({"beta": 1, "scores": np.arange(500) - 7.0}, "scores from -7 to 492, but the threshold"),
         ({"beta": 1, "classifier": DummyClassifier(strategy="prior")}, "scores are 0.1"),
     ],
 )

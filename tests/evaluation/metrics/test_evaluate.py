@@ -372,3 +372,31 @@ def test_a_rejecting_classifier_is_sent_elsewhere() -> None:
     knn = KNeighborsClassifier(9, reject=0.99).fit(FLAT[:200], digits.train.labels[:200])
     with pytest.raises(ValueError, match="judge without rejection"):
         evaluate(knn, FLAT_TEST, digits.test.labels)
+
+
+@pytest.mark.parametrize("dtype", [str, object])
+def test_strings_are_not_taken_for_numbers(dtype: type) -> None:
+    """NumPy finds "20" among a hundred numbers, but not among ten."""
+    labels = np.array(["3", "20", "7"]).astype(dtype)
+    with pytest.raises(ValueError, match="labels are strings, such as '3', but predictions are "):
+        evaluate_predictions(labels, [3, 20, 7], classes=np.arange(100))
+    for classes in (np.arange(100), np.arange(30)):
+        with pytest.raises(ValueError, match="but classes are numbers, such as 0; convert one"):
+            evaluate_predictions(labels, labels, classes=classes)
+    knn = KNeighborsClassifier(1).fit(FLAT, digits.train.labels)
+    with pytest.raises(ValueError, match="labels are strings"):
+        evaluate(knn, FLAT_TEST, digits.test.labels.astype(str).astype(dtype))
+
+
+def test_a_single_value_is_no_label_of_images() -> None:
+    with pytest.raises(ValueError, match="labels are a single value, 3; give one for each image"):
+        evaluate_predictions(3, 3)
+
+
+@given(predictions(), st.sampled_from([np.float32, np.float64]))
+def test_a_probability_of_0_costs_what_its_type_says(made: Made, dtype: type) -> None:
+    truth, predicted, probabilities, n_classes = made
+    given_so = probabilities.astype(dtype)
+    ours = evaluated((truth, predicted, given_so, n_classes))
+    theirs = metrics.log_loss(truth, given_so, labels=np.arange(n_classes))
+    assert ours.log_loss == pytest.approx(theirs, rel=1e-5, abs=1e-6)

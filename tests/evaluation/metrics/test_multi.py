@@ -267,3 +267,46 @@ def test_outputs_that_are_classes_want_a_list_of_probabilities() -> None:
     truth = np.array([[0, 2], [1, 1]])
     with pytest.raises(ValueError, match="give a list with an array"):
         evaluate_predictions(truth, truth, np.ones((2, 2)))
+
+
+def test_outputs_are_labels_only_if_their_classes_are() -> None:
+    """By chance a few images may have no class but 0 and 1."""
+    truth = np.array([[0, 1], [1, 0]])
+    probabilities = [np.eye(3)[truth[:, j]] for j in range(2)]
+    for classes, kind in (
+        ([[0, 1, 2], [0, 1]], "multiclass-multioutput"),
+        ([[0, 1], [1]], "multilabel-indicator"),
+        ([[0, 1], [0, 1]], "multilabel-indicator"),
+    ):
+        assert evaluate_predictions(truth[:1], truth[:1], classes=classes).target_type == kind
+    ours = evaluate_predictions(truth, truth, probabilities, classes=[[0, 1, 2]] * 2)
+    assert isinstance(ours, MultiOutputEvaluation)
+    assert ours.target_type == "multiclass-multioutput"
+    assert ours.log_loss == pytest.approx(0)
+    assert "outputs are classes" in ours.undefined["macro_f1"]
+
+
+def test_a_last_bit_more_than_1_is_a_probability() -> None:
+    labels = np.array([[1, 0], [0, 1]])
+    probabilities = np.array([[np.nextafter(1, 2), 0.5], [0.25, 0.5]])
+    ours = evaluate_predictions(labels, labels, probabilities)
+    assert isinstance(ours, MultiOutputEvaluation)
+    np.testing.assert_allclose(ours.log_loss, [-np.log(0.75) / 2, np.log(2)])
+    with pytest.raises(ValueError, match="row 0 of the probabilities has a negative value"):
+        evaluate_predictions(labels, labels, probabilities * 1.1)
+
+
+def test_probabilities_of_labels_keep_their_type() -> None:
+    labels = np.array([[1, 0], [0, 1], [0, 0]])
+    probabilities = np.array([[0, 0.5], [0.25, 0.5], [1, 0.1]], dtype=np.float32)
+    ours = evaluate_predictions(labels, labels, probabilities)
+    assert isinstance(ours, MultiOutputEvaluation)
+    for j in range(2):
+        theirs = metrics.log_loss(labels[:, j], probabilities[:, j])
+        assert ours.log_loss[j] == pytest.approx(theirs, rel=1e-6)
+        assert ours.output(j).log_loss == pytest.approx(ours.log_loss[j])
+
+
+def test_images_without_outputs_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"labels of shape \(3, 0\).* at least one"):
+        evaluate_predictions(np.zeros((3, 0)), np.zeros((3, 0)))

@@ -93,8 +93,17 @@ class ThresholdCurve:
         )
         return total / n
 
+    def cost_of_none(self, costs: Costs) -> float:
+        """Return the expected cost of an image where none is predicted positive."""
+        (true_negative, _), (false_negative, _) = costs
+        total = false_negative * self.n_positive + true_negative * self.n_negative
+        return float(total / (self.n_positive + self.n_negative))
+
     def point(self, i: int, confidence: float = 0.95) -> OperatingPoint:
-        """Return what one of the thresholds does."""
+        """Return what one of the thresholds does; after the last comes that above all scores."""
+        if i == len(self.thresholds):
+            above = float(np.nextafter(self.thresholds[-1], np.inf))
+            return OperatingPoint(above, 0, 0, self.n_positive, self.n_negative, confidence)
         hits, alarms = int(self.true_positives[i]), int(self.false_positives[i])
         return OperatingPoint(
             float(self.thresholds[i]),

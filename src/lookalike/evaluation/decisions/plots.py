@@ -59,8 +59,16 @@ def plot_precision_recall(
     display = PrecisionRecallDisplay(precision, recall, average_precision=average)
     display.plot(ax=axes, name="precision at each recall")
     if chosen is not None:
+        # Of no image, scikit-learn's curve has the precision 1.
+        none = np.isnan(chosen.precision)
         label = f"chosen: {chosen.precision:.1%}, {chosen.recall:.1%}"
-        axes.plot(chosen.recall, chosen.precision, "o", color="C2", label=label)
+        axes.plot(
+            chosen.recall,
+            1.0 if none else chosen.precision,
+            "o",
+            color="C2",
+            label="chosen: no image" if none else label,
+        )
     axes.set(xlabel="recall", ylabel="precision")
     axes.legend(loc="lower left", fontsize=9)
     return axes

@@ -197,17 +197,27 @@ class RejectingClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """Draw accuracy against coverage on the training images, with the chosen point."""
         from lookalike.evaluation.decisions.plots import plot_coverage
 
+        self._check_chosen()
         promise = self.promise_
         chosen = (promise.coverage, promise.accuracy)
         return plot_coverage(promise.curve, wanted=self.accuracy_, chosen=chosen, ax=ax)
 
     def to_dict(self) -> dict[str, Any]:
         """Return what was asked, what was chosen and what it does, as JSON takes it."""
+        self._check_chosen()
         return {
             "accuracy": self.accuracy_,
             "thresholds": numbers(np.asarray(self.thresholds, dtype=np.float64)),
             "promise": self.promise_.to_dict(),
         }
+
+    def _check_chosen(self) -> None:
+        check_is_fitted(
+            self,
+            "promise_",
+            msg="this %(name)s was fitted, not chosen; call choose_rejection, or evaluate for what "
+            "the thresholds do to given images",
+        )
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -273,7 +283,8 @@ def choose_rejection(
     Raises
     ------
     ValueError
-        If the accuracy is no share, no threshold reaches it, or labels are not one class each.
+        If the accuracy is no share, no threshold reaches it, or labels are of one class alone or
+        not one class each.
 
     Examples
     --------
@@ -292,9 +303,14 @@ def choose_rejection(
         raise ValueError(
             f"labels of shape {y.shape} are {kind}; give one class for each image, of shape (n,)"
         )
+    classes = np.unique(y)
+    if len(classes) < 2:
+        raise ValueError(
+            f"all labels are {classes.tolist()[0]!r}, so that every answer would be right; give "
+            "images of two classes or more"
+        )
     predicted, certainty = _unseen(classifier, images, y, cv, groups, n_jobs, progress)
     right = predicted == y
-    classes = np.unique(y)
     if per_class:
         thresholds: Any = _thresholds_of_classes(predicted, certainty, right, classes, accuracy)
         least = thresholds[np.searchsorted(classes, predicted)]

@@ -21,12 +21,16 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
 from sklearn.model_selection import FixedThresholdClassifier
 from sklearn.utils.multiclass import type_of_target
+from sklearn.utils.validation import check_is_fitted
 
 from lookalike.estimators.cross_val import cross_val_predict
 from lookalike.evaluation.decisions.curve import Costs, OperatingPoint, ThresholdCurve
 from lookalike.evaluation.decisions.folds import check_kind, list_splits
+from lookalike.evaluation.plain import number
 
 Progress = Callable[[int, int], None]
+
+_ROUNDING = 1e-9  # by which a sum of shares of votes may be above 1
 
 
 @dataclass(frozen=True)
@@ -48,8 +52,19 @@ class Aim:
             return f"{self.kind} of at least {self.value:.4g}"
         return f"the highest F{self.value:g}" if self.kind == "f_beta" else "the least cost"
 
+    def reached(self, point: OperatingPoint) -> tuple[float, float, float]:
+        """Return what a threshold has of what was asked for, with the ends of the interval."""
+        if self.kind == "cost":
+            return point.cost(self.value)
+        if self.kind == "f_beta":
+            return point.f_beta(self.value)
+        return getattr(point, self.kind), *point.intervals[self.kind]
+
     def choose(self, curve: ThresholdCurve) -> int:
         """Return the position of the threshold that serves it best.
+
+        One past the last stands for a threshold above all scores: where false positives cost most,
+        it may be cheapest to predict no image positive.
 
         Raises
         ------
@@ -57,7 +72,10 @@ class Aim:
             If no threshold reaches it.
         """
         if self.kind == "cost":
-            return _last_best(-curve.cost(self.value))
+            costs = curve.cost(self.value)
+            if curve.cost_of_none(self.value) < costs.min():
+                return len(costs)
+            return _last_best(-costs)
         if self.kind == "f_beta":
             return _last_best(curve.f_beta(self.value))
         other = {"precision": curve.recall, "recall": curve.precision}[self.kind]
@@ -115,6 +133,7 @@ class ThresholdClassifier(FixedThresholdClassifier):  # type: ignore[misc]
             If there are no images, lengths differ, or labels are of another kind, such as strings
             instead of numbers.
         """
+        self._check_chosen()
         y = np.asarray(labels)
         if len(y) == 0:
             raise ValueError("0 images tell nothing; give at least one")
@@ -140,24 +159,28 @@ class ThresholdClassifier(FixedThresholdClassifier):  # type: ignore[misc]
         """Draw both against the threshold; see `plots.plot_precision_recall_vs_threshold`."""
         from lookalike.evaluation.decisions.plots import plot_precision_recall_vs_threshold
 
+        self._check_chosen()
         return plot_precision_recall_vs_threshold(self.curve_, self.promise_, ax)
 
     def plot_precision_recall(self, ax: Any = None) -> Any:
         """Draw precision against recall; see `plots.plot_precision_recall`."""
         from lookalike.evaluation.decisions.plots import plot_precision_recall
 
+        self._check_chosen()
         return plot_precision_recall(self.curve_, self.promise_, ax)
 
     def plot_roc(self, ax: Any = None) -> Any:
         """Draw the ROC curve; see `plots.plot_roc`."""
         from lookalike.evaluation.decisions.plots import plot_roc
 
+        self._check_chosen()
         return plot_roc(self.curve_, self.promise_, ax)
 
     def plot_cost(self, ax: Any = None, *, costs: Costs | None = None) -> Any:
         """Draw the cost against the threshold; ``costs`` are those of the aim, if not given."""
         from lookalike.evaluation.decisions.plots import plot_cost
 
+        self._check_chosen()
         if costs is None and self.aim_.kind != "cost":
             raise ValueError(f"the aim was {self.aim_}, which has no costs; give costs=")
         return plot_cost(
@@ -165,13 +188,27 @@ class ThresholdClassifier(FixedThresholdClassifier):  # type: ignore[misc]
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Return what was asked, what was chosen and what it does, as JSON takes it."""
+        """Return what was asked, what was chosen and what it does, as JSON takes it.
+
+        ``reached`` is what the training images promise of what was asked, with its interval.
+        """
+        self._check_chosen()
         return {
             "aim": str(self.aim_),
+            "asked": {self.aim_.kind: np.asarray(self.aim_.value).tolist()},
+            "reached": [number(value) for value in self.aim_.reached(self.promise_)],
             "positive": np.asarray(self.positive_).tolist(),
             "promise": self.promise_.to_dict(),
             "curve": self.curve_.to_dict(),
         }
+
+    def _check_chosen(self) -> None:
+        check_is_fitted(
+            self,
+            "promise_",
+            msg="this %(name)s is a clone, which keeps the threshold but not what it was chosen "
+            "on; call choose_threshold, or ask the one that it returned",
+        )
 
 
 def choose_threshold(
@@ -219,8 +256,8 @@ def choose_threshold(
         Images of a group are never on both sides of a split; a number of folds is split by
         `StratifiedGroupKFold` then.
     scores : array-like of shape (n,), optional
-        Such scores, if they are there already: the probability of the positive class, or the
-        decision function.
+        Such scores, if they are there already: the probability of the positive class, or of a
+        classifier without ``predict_proba`` its decision function, the higher the more positive.
     confidence : float, default=0.95
         Of intervals.
     n_jobs, progress
@@ -294,6 +331,12 @@ def choose_threshold(
             raise ValueError(
                 f"scores of shape {values.shape} for {len(y)} images; give one finite number each"
             )
+        if method == "predict_proba" and (values.min() < 0 or values.max() > 1 + _ROUNDING):
+            # They would be compared with probabilities, which no image may reach, or all.
+            raise ValueError(
+                f"scores from {values.min():.4g} to {values.max():.4g}, but the threshold is on "
+                "predict_proba, from 0 to 1; give the probabilities of the positive class"
+            )
     curve = ThresholdCurve.of(is_positive, values)
     if len(curve.thresholds) == 1:
         raise ValueError(
@@ -301,15 +344,16 @@ def choose_threshold(
             "classifier that tells images apart"
         )
     i = aim.choose(curve)
+    promise = curve.point(i, confidence)
     chosen = ThresholdClassifier(
         clone(classifier),
-        threshold=float(curve.thresholds[i]),
+        threshold=promise.threshold,
         pos_label=pos_label,
         response_method=method,
     )
     chosen.fit(images, target)
     chosen.aim_, chosen.positive_, chosen.labels_ = aim, positive, np.unique(y)
-    chosen.curve_, chosen.promise_ = curve, curve.point(i, confidence)
+    chosen.curve_, chosen.promise_ = curve, promise
     return chosen
 
 

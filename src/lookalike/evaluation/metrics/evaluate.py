@@ -17,6 +17,7 @@ from lookalike.evaluation.metrics.calibration import measure_reliability
 from lookalike.evaluation.metrics.evaluation import PER_CLASS, Evaluation
 from lookalike.evaluation.metrics.inputs import (
     NO_PROBABILITIES,
+    check_same_type,
     class_array,
     encode,
     label_array,
@@ -24,7 +25,7 @@ from lookalike.evaluation.metrics.inputs import (
 )
 from lookalike.evaluation.metrics.multi import MultiOutputEvaluation
 from lookalike.evaluation.metrics.outputs import evaluate_outputs
-from lookalike.evaluation.metrics.probabilities import check_probabilities
+from lookalike.evaluation.metrics.probabilities import check_probabilities, smallest_step
 from lookalike.evaluation.metrics.single import Predictions, measure
 
 _MOST_PROBABILITIES = 2**30  # bytes that those of several outputs may take
@@ -174,11 +175,12 @@ def evaluate_predictions(
     'there are no probabilities'
     """
     truth, guess = label_array(labels, "labels"), label_array(predicted, "predictions")
-    if len(truth) == 0 or truth.shape != guess.shape:
+    if truth.size == 0 or truth.shape != guess.shape:
         raise ValueError(
             f"labels of shape {truth.shape} and predictions of shape {guess.shape}; give one "
             "prediction for each label, and at least one"
         )
+    check_same_type(truth, guess, what="labels", what_others="predictions")
     if not 0 < confidence < 1:
         raise ValueError(f"confidence={confidence!r} is not between 0 and 1; give one such as 0.95")
     for name, value in (("n_resamples", n_resamples), ("n_bins", n_bins)):
@@ -222,6 +224,7 @@ def _evaluate_single(
     codes = encode(truth, known, what="labels")
     predicted = encode(guess, known, what="predictions", predicted=True)
     undefined = {}
+    smallest = smallest_step(probabilities)
     if probabilities is None:
         absent = ("log_loss", "brier", "ece", *(f"top_{k}_accuracy" for k in top_k))
         undefined = dict.fromkeys(absent, NO_PROBABILITIES)
@@ -233,7 +236,7 @@ def _evaluate_single(
         if k >= n_classes:
             undefined[f"top_{k}_accuracy"] = f"there are only {n_classes} classes"
     measured = measure(
-        Predictions(codes, predicted, probabilities, n_classes),
+        Predictions(codes, predicted, probabilities, n_classes, smallest),
         top_k=tuple(k for k in top_k if k < n_classes),
         n_bins=n_bins,
         bootstrap=bootstrap,

@@ -52,7 +52,7 @@ class Evaluation:
         The Matthews correlation coefficient, -1 to 1.
     log_loss : float
         The mean of minus the logarithm of the true class's probability. A probability of 0 counts
-        36, the logarithm of the smallest step of a float64.
+        36, of the smallest step of a float64, or 16 if probabilities are float32.
     brier : float
         The mean squared distance of the probabilities from the truth: of two classes that of the
         positive one's probability, 0 to 1; of more, summed over the classes, 0 to 2.

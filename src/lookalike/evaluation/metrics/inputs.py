@@ -20,9 +20,12 @@ def label_array(labels: Any, what: str) -> NDArray[Any]:
     Raises
     ------
     ValueError
-        If one is missing, or they are of types that cannot be sorted among one another.
+        If there is but a single value, one is missing, or they are of types that cannot be sorted
+        among one another.
     """
     values = labels.toarray() if issparse(labels) else np.asarray(labels)
+    if values.ndim == 0:
+        raise ValueError(f"{what} are a single value, {values.item()!r}; give one for each image")
     if values.ndim == 2 and values.shape[1] == 1:
         values = values[:, 0]
     if values.dtype.kind == "f" and not np.isfinite(values).all():
@@ -39,6 +42,35 @@ def label_array(labels: Any, what: str) -> NDArray[Any]:
                 "all numbers or all strings"
             ) from error
     return values
+
+
+def check_same_type(
+    labels: NDArray[Any], others: NDArray[Any], *, what: str, what_others: str
+) -> None:
+    """Check that labels are strings if the others are.
+
+    NumPy takes the number 9 and the string "9" for the same in some calls and not in others.
+
+    Raises
+    ------
+    ValueError
+        If they are not; it tells a value of each.
+    """
+    kinds = _type_of(labels), _type_of(others)
+    if kinds[0] != kinds[1] and labels.size and others.size:
+        raise ValueError(
+            f"{what} are {kinds[0]}, such as {labels.ravel().tolist()[0]!r}, but {what_others} are "
+            f"{kinds[1]}, such as {others.ravel().tolist()[0]!r}; convert one of them"
+        )
+
+
+def _type_of(labels: NDArray[Any]) -> str:
+    if labels.dtype.kind == "S":
+        return "bytes"
+    is_text = labels.dtype.kind == "U" or (
+        labels.dtype.kind == "O" and any(isinstance(label, str) for label in labels.flat)
+    )
+    return "strings" if is_text else "numbers"
 
 
 def class_array(classes: Any) -> NDArray[Any]:
@@ -93,8 +125,10 @@ def encode(
     Raises
     ------
     ValueError
-        If a label is none of the classes; it names them, and the cure.
+        If a label is none of the classes, or is a string where they are numbers; it names them,
+        and the cure.
     """
+    check_same_type(labels, known, what=what, what_others="classes")
     is_unknown = ~np.isin(labels, known)
     if is_unknown.any():
         unknown = np.unique(labels[is_unknown])
@@ -114,8 +148,10 @@ def encode(
 
 def probabilities_of_outputs(
     probabilities: Any, n: int, n_outputs: int, is_multilabel: bool
-) -> list[FloatArray]:
+) -> list[NDArray[np.floating]]:
     """Return the probabilities of each output, a column for each of its classes.
+
+    As float32 if they are so, or else float64.
 
     Parameters
     ----------
@@ -134,15 +170,22 @@ def probabilities_of_outputs(
                 f"probabilities of {len(probabilities)} outputs but labels of {n_outputs}; give an "
                 "array (n, n_classes) for each output"
             )
-        return [np.asarray(of_one, dtype=np.float64) for of_one in probabilities]
+        return [_floats(of_one) for of_one in probabilities]
     if not is_multilabel or np.shape(probabilities) != (n, n_outputs):
         alternative = f", or an array ({n}, {n_outputs}) of labels" if is_multilabel else ""
         raise ValueError(
             f"probabilities of shape {np.shape(probabilities)} for {n} images and {n_outputs} "
             f"outputs; give a list with an array (n, n_classes) for each output{alternative}"
         )
-    positive = np.asarray(probabilities, dtype=np.float64)
-    return [np.stack([1 - of_one, of_one], axis=1) for of_one in positive.T]
+    positive = _floats(probabilities)
+    rest = 1 - positive
+    rest[(rest < 0) & (rest > -1e-6)] = 0  # a mean of votes may be a last bit more than 1
+    return [np.stack(of_one, axis=1) for of_one in zip(rest.T, positive.T, strict=True)]
+
+
+def _floats(values: Any) -> NDArray[np.floating]:
+    array = np.asarray(values)
+    return array if array.dtype == np.float32 else array.astype(np.float64)
 
 
 def names_of(given: Sequence[str] | None, known: NDArray[Any]) -> tuple[str, ...]:
@@ -159,4 +202,4 @@ def names_of(given: Sequence[str] | None, known: NDArray[Any]) -> tuple[str, ...
         raise ValueError(
             f"{len(given)} class_names but {len(known)} classes or outputs; give one name for each"
         )
-    return tuple(given)
+    return tuple(map(str, given))

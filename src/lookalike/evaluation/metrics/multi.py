@@ -73,7 +73,8 @@ class MultiOutputEvaluation:
         As of `Evaluation`.
     truth, predicted : ndarray of shape (n, n_outputs)
         Labels, as they were given.
-    probabilities : tuple of n_outputs ndarrays of shape (n, n_classes), float64, or None
+    probabilities : tuple of n_outputs ndarrays of shape (n, n_classes), or None
+        As float32 if they were so, or else float64.
     classes : tuple of n_outputs ndarrays of shape (n_classes,), or None
         Of each output; None if they were not told, and there are no probabilities.
     """

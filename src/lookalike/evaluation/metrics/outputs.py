@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -29,6 +29,7 @@ from lookalike.evaluation.metrics.probabilities import (
     brier_scores,
     check_probabilities,
     log_losses,
+    smallest_step,
 )
 
 FloatArray = NDArray[np.float64]
@@ -62,6 +63,8 @@ def evaluate_outputs(
     names = names_of(output_names, np.arange(n_outputs))
     classes = classes_of_outputs(classes, n_outputs, is_multilabel)
     if classes is not None:
+        # Few images may hold no other class than these two, of all that there are.
+        is_multilabel &= all(bool(np.isin(known, (0, 1)).all()) for known in classes)
         for j, known in enumerate(classes):
             encode(truth[:, j], known, what=f"labels of output {j}")
             if not is_multilabel:
@@ -75,24 +78,31 @@ def evaluate_outputs(
                 _seen_classes(truth[:, j], guess[:, j], probabilities[j], is_multilabel)
                 for j in range(n_outputs)
             ]
-        probabilities = [
+        checked = [
             check_probabilities(of_one, n, len(known))
             for of_one, known in zip(probabilities, classes, strict=True)
         ]
-        encoded = [
-            (of_one, encode(truth[:, j], known, what=f"labels of output {j}"))
-            for j, (of_one, known) in enumerate(zip(probabilities, classes, strict=True))
+        codes = [
+            encode(truth[:, j], known, what=f"labels of output {j}")
+            for j, known in enumerate(classes)
         ]
+        steps = map(smallest_step, probabilities)
+        several = {
+            "log_loss": map(log_losses, checked, codes, steps),
+            "brier": map(brier_scores, checked, codes),
+        }
+        # NaN of outputs with a single class.
+        is_sure = [len(known) == 1 for known in classes]
         losses = {
-            name: np.stack([_losses(loss, *one) for one in encoded], axis=1)
-            for name, loss in (("log_loss", log_losses), ("brier", brier_scores))
+            name: np.where(is_sure, np.nan, np.stack(list(of_outputs), axis=1))
+            for name, of_outputs in several.items()
         }
         if is_multilabel:
             # The probability of 1, which a label that no training image had does not have.
             positive = np.stack(
                 [
                     of_one[:, known == 1].sum(axis=1)
-                    for of_one, known in zip(probabilities, classes, strict=True)
+                    for of_one, known in zip(checked, classes, strict=True)
                 ],
                 axis=1,
             )
@@ -166,13 +176,3 @@ def _seen_classes(
     if is_multilabel and len(known) != probabilities.shape[1]:
         return np.array([0, 1])
     return known
-
-
-def _losses(
-    loss: Callable[[FloatArray, NDArray[np.int64]], FloatArray],
-    probabilities: FloatArray,
-    codes: NDArray[np.int64],
-) -> FloatArray:
-    """Return the loss of each image; NaN where there is a single class."""
-    is_sure = probabilities.shape[1] == 1
-    return np.full(len(codes), np.nan) if is_sure else loss(probabilities, codes)

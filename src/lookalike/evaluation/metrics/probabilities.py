@@ -8,6 +8,8 @@ References
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -53,14 +55,25 @@ def check_probabilities(probabilities: NDArray[np.floating], n: int, n_classes: 
     return values
 
 
-def log_losses(probabilities: FloatArray, truth: Codes) -> FloatArray:
+def smallest_step(probabilities: Any) -> float:
+    """Return the smallest step from 1 of the type of probabilities: a float32's, or a float64's.
+
+    Examples
+    --------
+    >>> -np.log(smallest_step(np.ones(1))), -np.log(smallest_step(np.ones(1, dtype=np.float32)))
+    (np.float64(36.04365338911715), np.float64(15.942385152878742))
+    """
+    is_single = np.asarray(probabilities).dtype == np.float32
+    return float(np.finfo(np.float32 if is_single else np.float64).eps)
+
+
+def log_losses(probabilities: FloatArray, truth: Codes, smallest: float) -> FloatArray:
     """Return minus the logarithm of each true class's probability, shape (n,).
 
-    As scikit-learn's `log_loss`: a probability of 0 counts as the smallest step of a float64, so
-    it costs 36.
+    As scikit-learn's `log_loss`: a probability of 0 counts as the smallest step of its type, so
+    it costs 36, or as a float32 16.
     """
     own = np.take_along_axis(probabilities, truth[:, np.newaxis], axis=1)[:, 0]
-    smallest = np.finfo(np.float64).eps
     losses: FloatArray = -np.log(np.clip(own, smallest, 1 - smallest))
     return losses
 

@@ -31,12 +31,15 @@ class Predictions(NamedTuple):
         Positions of classes.
     probabilities : ndarray of shape (n, n_classes), float64, or None
     n_classes : int
+    smallest : float
+        As which a probability of 0 counts in the log loss.
     """
 
     truth: Codes
     predicted: Codes
     probabilities: FloatArray | None
     n_classes: int
+    smallest: float
 
 
 class Meter:
@@ -52,7 +55,7 @@ class Meter:
     """
 
     def __init__(self, predictions: Predictions, top_k: tuple[int, ...], n_bins: int) -> None:
-        truth, predicted, probabilities, n_classes = predictions
+        truth, predicted, probabilities, n_classes, smallest = predictions
         self._classes = ClassCounter(truth, predicted, n_classes)
         self._means: dict[str, FloatArray] = {}
         self._ranks: RankCounter | None = None
@@ -60,7 +63,7 @@ class Meter:
             return
         self._means = {
             **{f"top_{k}_accuracy": in_top_k(probabilities, truth, k).astype(float) for k in top_k},
-            "log_loss": log_losses(probabilities, truth),
+            "log_loss": log_losses(probabilities, truth, smallest),
             "brier": brier_scores(probabilities, truth),
         }
         confidence = probabilities[np.arange(len(truth)), predicted]
