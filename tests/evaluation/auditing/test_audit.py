@@ -102,6 +102,8 @@ def test_labels_of_any_kind(digits: Labelled) -> None:
         labels.astype(float) / 2,
         labels.tolist(),
         labels.astype(np.uint8),
+        labels.astype("S1"),
+        np.datetime64("2020-01-01") + labels,
     ):
         other = audit(images, names)
         np.testing.assert_array_equal(other.ranking, numbers.ranking)
@@ -147,6 +149,24 @@ def test_copies_and_leaks_are_found_in_any_dtype(digits: Labelled) -> None:
     )
 
 
+def test_near_copies_are_found_however_few_vote(digits: Labelled) -> None:
+    images, labels = digits[0][:302].copy(), digits[1][:302].copy()
+    images[300] = images[4]
+    images[300, 3, 3] += 1
+    images[301] = images[6]
+    images[301, 4, 4] += 1
+    test = images[[20]].copy()
+    test[0, 3, 3] += 1
+    for k in (1, 2, 10):
+        found = audit(images, labels, n_neighbors=k, test=(test, labels[[20]]))
+        near = [group.rows.tolist() for group in found.duplicates if group.kind == "near"]
+        assert [4, 300] in near
+        assert [6, 301] in near
+        assert [(leak.kind, leak.train_row) for leak in found.leaks or []] == [("near", 20)]
+        assert found.near_cutoff > 0
+        assert found.distances.shape == (302, k)
+
+
 def test_an_image_of_noise_is_the_first_outlier(digits: Labelled) -> None:
     images, labels = digits[0][:500].copy(), digits[1][:500]
     images[123] = np.random.default_rng(0).integers(0, 2, (8, 8)) * 16
@@ -159,6 +179,11 @@ def test_all_equal_images_are_all_copies() -> None:
     assert (group.kind, len(group), group.is_conflicting) == ("exact", 12, True)
     assert np.isnan(found.outlier_cutoff)
     assert "undefined: half the images or more" in repr(found)
+    assert (found.near_cutoff, "near ones unknown: no distance is usual" in repr(found)) == (
+        0,
+        True,
+    )
+    assert max(map(len, repr(found).splitlines())) <= 100
     json.dumps(found.to_dict(), allow_nan=False)
     assert found.values.sum() == pytest.approx(found.self_confidence.mean())
 
@@ -185,6 +210,19 @@ def test_progress_ascends_to_the_end_and_can_stop(digits: Labelled) -> None:
         audit(images, labels, progress=stop)
 
 
+class Neither:
+    """As pandas' NA: whether it is like another can not be told."""
+
+    def __ne__(self, other: object) -> Any:
+        return self
+
+    def __bool__(self) -> bool:
+        raise TypeError("ambiguous")
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+NEITHER = Neither()
 IMAGES = np.arange(60.0).reshape(15, 2, 2)
 LABELS = np.arange(15) % 2
 
@@ -202,6 +240,12 @@ LABELS = np.arange(15) % 2
         ((IMAGES * np.nan, LABELS), {}, "NaN"),
         ((IMAGES, LABELS), {"test": IMAGES}, "test is a ndarray that is no pair"),
         ((IMAGES, LABELS), {"test": (IMAGES, LABELS[:3])}, "15 test images and 3 test labels"),
+        ((IMAGES, [NEITHER, *"ababababababab"]), {}, "1 labels are missing, the first of row 0"),
+        (
+            (IMAGES, LABELS),
+            {"test": (IMAGES, LABELS.astype(str))},
+            "test labels are of the kind str, such as '0', but training labels number, such as 0",
+        ),
         ((IMAGES, LABELS), {"test": (IMAGES[:0], [])}, "0 test images and 0 test labels"),
         (
             (IMAGES, LABELS),

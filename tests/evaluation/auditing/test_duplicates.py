@@ -55,6 +55,17 @@ def test_negative_zero_is_zero() -> None:
     assert not group.is_conflicting
 
 
+@pytest.mark.parametrize("dtype", [object, np.longdouble, np.float16])
+def test_images_are_the_same_in_any_dtype(dtype: Any) -> None:
+    # Values of their own for each row: equal objects are not one, and long doubles have padding.
+    images = np.array([[0.5, 1.5], [3.0, 4.0], [0.5, 1.5], [-3.0, 4.0]])
+    (group,) = duplicates(images.astype(dtype), np.arange(4), 2, NO_NEAR)
+    assert (group.kind, group.rows.tolist()) == ("exact", [0, 2])
+    for other in (float, np.float32):
+        found = leaks(images.astype(dtype), images[1:2].astype(other), k=2)
+        assert [(leak.kind, leak.train_row) for leak in found] == [("exact", 1)]
+
+
 @pytest.mark.parametrize("dimension", [2, 5, 10])
 def test_chance_brings_about_one_image_so_near(dimension: int) -> None:
     n_near = []
@@ -86,6 +97,25 @@ def test_slightly_changed_copies_are_near_and_no_others() -> None:
     ]
     assert 0 < groups[1].distance < 0.02
     assert len(groups[1]) == 31
+
+
+def test_near_copies_are_found_among_exact_copies() -> None:
+    # Every image twice, as when a set is joined to itself: no nearest neighbour tells a distance.
+    points = np.random.default_rng(5).random((400, 8))
+    images = np.concatenate([points, points, points[:2] + 1e-4])
+    groups = duplicates(images, np.arange(802) % 2, 10)
+    near = [group.rows.tolist() for group in groups if group.kind == "near"]
+    assert near == [[0, 400, 800], [1, 401, 801]]
+    assert len(groups) == 402
+
+
+def test_copies_of_every_image_change_the_dimension_little() -> None:
+    points = np.random.default_rng(6).random((500, 5))
+    distances, _ = NearestNeighbors(n_neighbors=10).fit(points).kneighbors()
+    twice = np.concatenate([points, points])
+    of_twice, _ = NearestNeighbors(n_neighbors=10).fit(twice).kneighbors()
+    dimension = choose_near_cutoff(distances).dimension
+    assert choose_near_cutoff(of_twice).dimension == pytest.approx(dimension, rel=0.3)
 
 
 def test_images_alike_to_the_metric_alone_are_near() -> None:

@@ -41,6 +41,9 @@ Progress = Callable[[int, int], None]
 _CELLS = 6_000_000
 """Of the table, 96 MB: exact values of 2,450 images, 1,000 ranks of 6,000, 100 of 60,000."""
 
+_LEAST_LOCAL = 10
+"""Neighbours that tell what distances are usual around an image, at least: fewer tell badly."""
+
 _LEAST_WIDTH = 100
 """Ranks of the table of still more images: their values are off by at most 1 / 100."""
 
@@ -88,7 +91,8 @@ def audit(
     ------
     ValueError
         If there are no more images than n_neighbors, fewer than two classes, not one label for each
-        image, labels of several outputs or missing ones, or images that are not finite.
+        image, labels of several outputs or missing ones, test labels of another kind than those of
+        training (text and numbers), or images that are not finite.
     TypeError
         If n_neighbors is not an integer, or labels can not be sorted.
 
@@ -115,20 +119,23 @@ def audit(
         search.fit(images)
         n = search.n_samples_fit_
         _check_counts(n, len(codes), k, classes)
-        looked_for = None if test is None else _check_test(test, search.n_features_in_)
+        looked_for = None if test is None else _check_test(test, classes, search.n_features_in_)
         n_test = 0 if looked_for is None else len(looked_for[1])
         width = min(n - 1, max(k, _LEAST_WIDTH, _CELLS // n))
         distances, indices = search.kneighbors(None, width, progress=_part(progress, 0, n + n_test))
     near, near_rows = distances[:, :k], indices[:, :k]
+    n_local = max(k, _LEAST_LOCAL)
+    local, local_rows = distances[:, :n_local], indices[:, :n_local]
     rows = np.asarray(images).reshape(n, -1)
     with _timed(seconds, "labels"):
         is_own = codes[indices] == codes[:, np.newaxis]
         own_votes = is_own[:, :k].sum(axis=1)
-        votes = count_votes(codes[near_rows], len(classes))
-        joint = count_confident_joint(codes, votes / k)
+        near_codes = codes[near_rows]
+        votes = count_votes(near_codes)
+        joint = count_confident_joint(codes, near_codes, votes, len(classes))
         noise, noise_of_class = _noise(joint.estimate(codes))
         ranking = rank_by_suspicion(own_votes, is_own, distances)
-        others = suggest_classes(codes[near_rows], codes, votes)
+        others = suggest_classes(near_codes, codes, votes)
         suggested = classes[others]
         # The joint tells how many labels are wrong, the ranking which: better than the images off
         # its diagonal, which votes of k neighbours are too coarse for.
@@ -136,16 +143,16 @@ def audit(
             given,
             suggested,
             own_votes / k,
-            votes[np.arange(n), others] / k,
+            (near_codes == others[:, np.newaxis]).mean(axis=1),
             ranking[: round(noise * n)],
         )
     with _timed(seconds, "duplicates"):
-        cutoff = choose_near_cutoff(near)
-        duplicates = find_duplicates(rows, given, near, near_rows, cutoff)
+        cutoff = choose_near_cutoff(local)
+        duplicates = find_duplicates(rows, given, local, local_rows, cutoff)
     leaks = None
     if looked_for is not None:
         with _timed(seconds, "leaks"):
-            leaks = _leaks(search, rows, given, looked_for, near[:, -1], k, cutoff, progress)
+            leaks = _leaks(search, rows, given, looked_for, local, cutoff, progress)
     with _timed(seconds, "outliers"):
         outliers = find_outliers(near[:, -1])
     with _timed(seconds, "values"):
@@ -185,9 +192,10 @@ def _encode(labels: ArrayLike, what: str) -> tuple[NDArray[Any], NDArray[Any], N
         raise ValueError(
             f"{what} of shape {given.shape}; give one label for each image, shape (n,)"
         )
-    missing = np.flatnonzero(given != given)  # NaN alone is unlike itself
     if given.dtype == object:
-        missing = np.flatnonzero([one is None or one != one for one in given])
+        missing = np.flatnonzero([_is_missing(one) for one in given])
+    else:
+        missing = np.flatnonzero(given != given)  # NaN alone is unlike itself
     if len(missing):
         raise ValueError(
             f"{len(missing):,} {what} are missing, the first of row {missing[0]}; leave such "
@@ -195,6 +203,13 @@ def _encode(labels: ArrayLike, what: str) -> tuple[NDArray[Any], NDArray[Any], N
         )
     classes, codes = np.unique(given, return_inverse=True)
     return given, classes, codes.astype(np.int64)
+
+
+def _is_missing(label: Any) -> bool:
+    try:
+        return label is None or bool(label != label)
+    except TypeError:  # pandas' NA is neither like itself nor unlike
+        return True
 
 
 def _check_counts(n: int, n_labels: int, k: int, classes: NDArray[Any]) -> None:
@@ -211,13 +226,15 @@ def _check_counts(n: int, n_labels: int, k: int, classes: NDArray[Any]) -> None:
         )
 
 
-def _check_test(test: tuple[Any, ArrayLike], width: int) -> tuple[NDArray[Any], NDArray[Any]]:
+def _check_test(
+    test: tuple[Any, ArrayLike], classes: NDArray[Any], width: int
+) -> tuple[NDArray[Any], NDArray[Any]]:
     if not isinstance(test, tuple | list) or len(test) != 2:
         raise ValueError(
             f"test is a {type(test).__name__} that is no pair; give (images, labels) or None"
         )
     images = np.asarray(test[0])
-    labels, _, _ = _encode(test[1], "test labels")
+    labels, test_classes, _ = _encode(test[1], "test labels")
     if len(images) != len(labels) or len(images) == 0:
         raise ValueError(
             f"{len(images):,} test images and {len(labels):,} test labels; give one label for each "
@@ -228,7 +245,20 @@ def _check_test(test: tuple[Any, ArrayLike], width: int) -> tuple[NDArray[Any], 
             f"test images of shape {images.shape} have not the {width} values of a training image; "
             "bring them to the same size"
         )
+    kind, test_kind = _kind(classes), _kind(test_classes)
+    if kind != test_kind:
+        raise ValueError(
+            f"test labels are of the kind {test_kind}, such as {test_classes.tolist()[0]!r}, but "
+            f"training labels {kind}, such as {classes.tolist()[0]!r}; no two would be equal; give "
+            "both as one kind"
+        )
     return images, labels
+
+
+def _kind(classes: NDArray[Any]) -> str:
+    """Return what labels are, such that those of two kinds are never equal."""
+    label = classes.tolist()[0]
+    return "number" if isinstance(label, int | float) else type(label).__name__
 
 
 def _noise(joint: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
@@ -254,18 +284,14 @@ def _leaks(
     rows: NDArray[Any],
     labels: NDArray[Any],
     test: tuple[NDArray[Any], NDArray[Any]],
-    train_kth: NDArray[np.float64],
-    k: int,
+    local: NDArray[np.float64],
     cutoff: NearCutoff,
     progress: Progress | None,
 ) -> list[Leak]:
-    n, (images, test_labels) = len(rows), test
-    distances, indices = search.kneighbors(images, k, progress=_part(progress, n, n + len(images)))
-    test_rows = images.reshape(len(images), -1)
-    if test_rows.dtype != rows.dtype:  # equal values have equal bytes in one dtype only
-        wide = np.result_type(test_rows, rows)
-        test_rows, rows = test_rows.astype(wide), rows.astype(wide)
-    return find_leaks(rows, labels, test_rows, test_labels, distances, indices, train_kth, cutoff)
+    (n, n_local), (images, test_labels) = local.shape, test
+    part = _part(progress, n, n + len(images))
+    distances, indices = search.kneighbors(images, n_local, progress=part)
+    return find_leaks(rows, labels, images, test_labels, distances, indices, local[:, -1], cutoff)
 
 
 def _part(progress: Progress | None, before: int, total: int) -> Progress | None:

@@ -50,7 +50,7 @@ class ConfidentJoint(NamedTuple):
     def estimate(self, labels: IntArray) -> FloatArray:
         """Return the estimated joint distribution of given and true labels, summing to 1.
 
-        Each row is scaled to the share of the images that have its label , as [1]_ does.
+        Each row is scaled to the share of the images that have its label, as [1]_ does.
 
         Parameters
         ----------
@@ -63,27 +63,35 @@ class ConfidentJoint(NamedTuple):
         return joint
 
 
-def count_votes(neighbor_labels: IntArray, n_classes: int) -> IntArray:
-    """Count the neighbours of each class.
+def count_votes(neighbor_labels: IntArray) -> IntArray:
+    """Count, for each neighbour of an image, the neighbours with the same label as that one.
+
+    Classes that no neighbour has have no vote, and no place here either: a count of every class
+    would be far larger than the table where there are many classes.
 
     Parameters
     ----------
     neighbor_labels : ndarray of shape (n, k), int64
-        Codes from 0 to n_classes - 1.
-    n_classes : int
+        Codes.
 
     Returns
     -------
-    ndarray of shape (n, n_classes), int64
+    ndarray of shape (n, k), int64
+        From 1 to k.
 
     Examples
     --------
-    >>> count_votes(np.array([[0, 2, 2]]), 3)
-    array([[1, 0, 2]])
+    >>> count_votes(np.array([[2, 0, 2]]))
+    array([[2, 1, 2]])
     """
-    n = len(neighbor_labels)
-    cells = neighbor_labels + np.arange(n)[:, np.newaxis] * n_classes
-    return np.bincount(cells.ravel(), minlength=n * n_classes).reshape(n, n_classes)
+    order = np.argsort(neighbor_labels, axis=1, kind="stable")
+    ordered = np.take_along_axis(neighbor_labels, order, axis=1)
+    is_first = np.ones(ordered.shape, dtype=bool)
+    np.not_equal(ordered[:, 1:], ordered[:, :-1], out=is_first[:, 1:])
+    runs = np.cumsum(is_first.ravel()) - 1
+    votes = np.empty_like(neighbor_labels)
+    np.put_along_axis(votes, order, np.bincount(runs)[runs].reshape(ordered.shape), axis=1)
+    return votes
 
 
 def suggest_classes(neighbor_labels: IntArray, labels: IntArray, votes: IntArray) -> IntArray:
@@ -95,8 +103,8 @@ def suggest_classes(neighbor_labels: IntArray, labels: IntArray, votes: IntArray
         Nearest first.
     labels : ndarray of shape (n,), int64
         The given ones.
-    votes : ndarray of shape (n, n_classes), int64
-        The neighbours counted by class.
+    votes : ndarray of shape (n, k), int64
+        How many of the neighbours have the label of each.
 
     Returns
     -------
@@ -106,25 +114,32 @@ def suggest_classes(neighbor_labels: IntArray, labels: IntArray, votes: IntArray
     Examples
     --------
     >>> neighbor_labels = np.array([[2, 1, 1, 2], [0, 0, 0, 0]])
-    >>> suggest_classes(neighbor_labels, np.array([0, 0]), count_votes(neighbor_labels, 3))
+    >>> suggest_classes(neighbor_labels, np.array([0, 0]), count_votes(neighbor_labels))
     array([2, 0])
     """
-    scores = np.take_along_axis(votes, neighbor_labels, axis=1)
-    scores[neighbor_labels == labels[:, np.newaxis]] = 0
+    scores = np.where(neighbor_labels == labels[:, np.newaxis], 0, votes)
     best = scores.argmax(axis=1)[:, np.newaxis]  # the first, and so the nearest, of equals
     suggested: IntArray = np.take_along_axis(neighbor_labels, best, axis=1)[:, 0]
     return suggested
 
 
-def count_confident_joint(labels: IntArray, shares: FloatArray) -> ConfidentJoint:
+def count_confident_joint(
+    labels: IntArray, neighbor_labels: IntArray, votes: IntArray, n_classes: int
+) -> ConfidentJoint:
     """Count the confident joint of given labels and the shares of each class.
+
+    The shares, the probabilities of [1]_, are those of the votes. A class that no neighbour has has
+    none, and nothing is confidently of it.
 
     Parameters
     ----------
     labels : ndarray of shape (n,), int64
         Given labels as codes; every class has at least one image.
-    shares : ndarray of shape (n, n_classes), float64
-        Probabilities that the image's own label had no part in.
+    neighbor_labels : ndarray of shape (n, k), int64
+        Of neighbours that the image itself is none of.
+    votes : ndarray of shape (n, k), int64
+        How many of the neighbours have the label of each.
+    n_classes : int
 
     Returns
     -------
@@ -132,20 +147,24 @@ def count_confident_joint(labels: IntArray, shares: FloatArray) -> ConfidentJoin
 
     Examples
     --------
-    >>> shares = np.array([[1, 0], [0.9, 0.1], [0, 1], [0.1, 0.9], [1, 0]])
-    >>> count_confident_joint(np.array([0, 0, 1, 1, 1]), shares).counts
-    array([[1, 0],
+    >>> neighbor_labels = np.array([[0, 0], [0, 1], [1, 1], [1, 0], [0, 0]])
+    >>> votes = count_votes(neighbor_labels)
+    >>> count_confident_joint(np.array([0, 0, 1, 1, 1]), neighbor_labels, votes, 2).counts
+    array([[1, 1],
            [1, 2]])
     """
-    n, n_classes = shares.shape
-    own = shares[np.arange(n), labels]
+    shares = votes / votes.shape[1]
+    own = (neighbor_labels == labels[:, np.newaxis]).mean(axis=1)
     means = np.bincount(labels, own, minlength=n_classes) / np.bincount(labels, minlength=n_classes)
     thresholds = np.maximum(means, _LEAST_THRESHOLD)
-    is_confident = shares >= thresholds - _ROUNDING
-    # The largest share of all is meant, as in cleanlab, which may be of a class not confident.
-    several = is_confident.sum(axis=1) > 1
-    classes = np.where(several, shares.argmax(axis=1), is_confident.argmax(axis=1))
-    classes[~is_confident.any(axis=1)] = -1
+    is_confident = shares >= thresholds[neighbor_labels] - _ROUNDING
+    first = np.where(is_confident, neighbor_labels, n_classes).min(axis=1)
+    last = np.where(is_confident, neighbor_labels, -1).max(axis=1)  # -1 if of no class
+    # The largest share of all is meant, as in cleanlab, which may be of a class not confident; of
+    # several such the first class.
+    is_largest = votes == votes.max(axis=1, keepdims=True)
+    largest = np.where(is_largest, neighbor_labels, n_classes).min(axis=1)
+    classes = np.where(first < last, largest, last)
     counted = classes >= 0
     cells = labels[counted] * n_classes + classes[counted]
     counts = np.bincount(cells, minlength=n_classes**2).reshape(n_classes, n_classes)

@@ -79,7 +79,9 @@ class Audit:
         Copies among the training images: exact ones first, then near ones, in each case those
         with conflicting labels first.
     near_cutoff : float
-        Up to which multiple of its k-th distance an image's neighbour is a near copy.
+        Up to which multiple of the distance of its neighbour number n_neighbors, or 10 if that is
+        more, an image's neighbour is a near copy; 0 where distances are too few or too much alike
+        to tell, so that near are only those at distance 0.
     leaks : list of Leak or None
         Test images that are copies of training images; None if no test images were given.
     n_test : int or None
@@ -164,10 +166,10 @@ class Audit:
         entry: dict[str, Any] = {
             "n": len(self),
             "n_test": self.n_test,
-            "classes": self.classes.tolist(),
+            "classes": [_plain(label) for label in self.classes],
             "n_neighbors": self.n_neighbors,
             "n_label_issues": len(self.label_issues),
-            "label_issues": [vars(issue) for issue in self.label_issues[:n_rows]],
+            "label_issues": [_issue_entry(issue) for issue in self.label_issues[:n_rows]],
             "confident_joint": self.confident_joint.tolist(),
             "label_noise": number(self.label_noise),
             "noise_of_class": numbers(self.noise_of_class),
@@ -255,13 +257,16 @@ class Audit:
         return write_tables(Path(folder), tables)
 
     def _count_duplicates(self) -> str:
-        if not self.duplicates:
+        no_near = "no near ones"
+        if self.near_cutoff == 0:
+            no_near = "near ones unknown: no distance is usual"
+        elif not self.duplicates:
             return "none"
         parts = []
         for kind in ("exact", "near"):
             groups = [group for group in self.duplicates if group.kind == kind]
             if not groups:
-                parts.append(f"no {kind} ones")
+                parts.append("no exact ones" if kind == "exact" else no_near)
                 continue
             images = sum(len(group) for group in groups)
             conflicting = sum(group.is_conflicting for group in groups)
@@ -294,6 +299,11 @@ class Audit:
         return f"of the {round(1 / bound):,} nearest ranks; off by at most {bound:.2g}"
 
 
+def _issue_entry(issue: LabelIssue) -> dict[str, Any]:
+    labels = {"given": _plain(issue.given), "suggested": _plain(issue.suggested)}
+    return vars(issue) | labels
+
+
 def _leak_entry(leak: Leak) -> dict[str, Any]:
     labels = {"test_label": _plain(leak.test_label), "train_label": _plain(leak.train_label)}
     return vars(leak) | labels | {"conflicting": leak.is_conflicting}
@@ -303,11 +313,15 @@ def _group_entry(group: DuplicateGroup) -> dict[str, Any]:
     return {
         "kind": group.kind,
         "rows": group.rows.tolist(),
-        "labels": group.labels.tolist(),
+        "labels": [_plain(label) for label in group.labels],
         "conflicting": group.is_conflicting,
         "distance": group.distance,
     }
 
 
 def _plain(label: Any) -> Any:
-    return label.item() if isinstance(label, np.generic) else label
+    """Return a label as JSON takes it: what is no number or text, such as a date, as text."""
+    plain = label.item() if isinstance(label, np.generic) else label
+    if isinstance(plain, float) and not math.isfinite(plain):
+        return str(plain)
+    return plain if isinstance(plain, str | int | float) else str(label)
