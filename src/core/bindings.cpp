@@ -306,6 +306,7 @@ NB_MODULE(_core, m) {
           "The labels replaced as row j of the table says for column j.");
 
     bind_cleaning(m);
+    bind_matching(m);
 
     nb::class_<Projection>(m, "Projection", "How an index bounds distances; see src/core/bounds.hpp.")
         .def(nb::new_(&make_projection), "mean"_a, "basis"_a.none(), "residual"_a.none(), nb::kw_only(), "fine"_a,

@@ -19,5 +19,6 @@ inline void check_signals(std::int64_t) {
 }
 
 void bind_cleaning(nanobind::module_& m);
+void bind_matching(nanobind::module_& m);
 
 }  // namespace lookalike

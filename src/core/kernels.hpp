@@ -27,6 +27,9 @@ constexpr int kPanelGroup = 4;
 constexpr int kCoarseStep = 16;
 constexpr int kCoarseLine = 64;
 
+// Adding and taking away 1.5 * 2^23 rounds a small float to the nearest whole number.
+constexpr float kRounder = 12582912.0f;
+
 // A (query, row) pair that the filter could not reject.
 struct Survivor {
     std::int32_t query;
@@ -140,6 +143,52 @@ struct LikenessScratch {
     float *sharp, *soft;             // a row: the weights of either reading
 };
 
+// Oriented gradients of an image, pooled in cells (gradients.hpp).
+struct Gradients {
+    int height, width, n_channels;
+    int n_orientations, cells_down, cells_across;
+    bool root;                       // of each pixel's magnitude
+    const float* down;               // height x cells_down: the weight of each row in each cell
+    const float* across;             // width x padded_cells, padded with zeros
+    int padded_cells;                // cells_across, to a multiple of kCellStep
+    int padded_width;                // width, to a multiple of kGradientStep
+};
+constexpr int kCellStep = 8;
+constexpr int kGradientStep = 16;
+
+struct GradientScratch {
+    float* planes;                   // (height + 2) x (padded_width + 2): a channel, in a frame of zeros
+    float *right, *below, *magnitude, *angle, *part;  // a row each
+    float* sums;                     // n_orientations x cells_down x padded_width
+    float* cells;                    // cells_down x padded_cells
+};
+
+// The image deformation model (deformation.hpp).
+struct Deformation {
+    int height, width;
+    int shift, window;               // how far a pixel moves; the radius of its surroundings
+    const std::uint16_t* penalties;  // (2 shift + 1)^2
+    int lanes;                       // width + 2 window, to a multiple of kDeformationStep
+    int stride() const { return lanes + 2 * shift; }
+    int rows() const { return height + 2 * (shift + window); }
+    int moves() const { return (2 * shift + 1) * (2 * shift + 1); }
+};
+constexpr int kDeformationStep = 32;
+constexpr int kMostShift = 3, kMostSurroundings = 2;
+// A pixel's difference counts no more than this: sums over 5 x 5 pixels stay within 16 bits.
+constexpr int kMostDifference = 2500;
+constexpr int kMostPenalty = 2000;
+
+struct DeformationScratch {
+    std::int16_t *fixed, *moved;     // 4 planes of rows() x stride(), in a frame of zeros
+    float* frame;                    // (height + 2) x (width + 2): an image, in a frame of zeros
+    float *right, *below;            // a row of gradients
+    std::uint16_t* ring;             // moves() x (2 window + 1) rows of differences
+    std::uint16_t* sums;             // moves() rows, each with kDeformationStep more
+    std::uint16_t* least;            // a row
+    std::uint16_t* which;            // a row
+};
+
 constexpr int kMostGuide = 1020;     // squares summed over surroundings stay within 31 bits
 constexpr int kMostPatchRadius = 10;
 
@@ -192,6 +241,12 @@ struct Kernels {
     void (*regress)(const Regression& regression, const float* channels, const RegressionScratch& scratch, float* out);
     void (*average_likes)(const Likeness& likeness, const std::int32_t* guide, const float* values, const float* counts,
                           const LikenessScratch& scratch, float* sums, float* weights);
+
+    // One image each; see gradients.hpp and deformation.hpp. The deformation takes one image and many others.
+    void (*orient)(const Gradients& gradients, const std::uint8_t* image, const GradientScratch& scratch, float* out);
+    void (*deform)(const Deformation& deformation, const std::uint8_t* query, const std::uint8_t* images,
+                   const std::int64_t* candidates, std::int64_t n, bool backward, const DeformationScratch& scratch,
+                   std::int64_t* distances, std::int8_t* fields);
 
     Distances<std::uint8_t, std::int64_t> u8;
     Distances<std::int8_t, std::int64_t> i8;

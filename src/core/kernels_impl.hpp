@@ -12,6 +12,8 @@
 #endif
 
 #include "blending_impl.hpp"
+#include "deformation_impl.hpp"
+#include "gradients_impl.hpp"
 #include "kernels.hpp"
 #include "likeness_impl.hpp"
 #include "regression_impl.hpp"
@@ -252,9 +254,6 @@ void project(const typename V::Word* rows, int n_rows, std::int64_t d, const typ
     }
 }
 
-// Adding and taking away 1.5 * 2^23 rounds a small float to the nearest whole number.
-constexpr float kRounder = 12582912.0f;
-
 constexpr int kQuantiseWidth = 16;
 
 // A function of its own, into which a constant count is propagated.
@@ -292,6 +291,8 @@ template <class Floats, class Pairs, int Rows, CoarseDistance distance = plain_c
     kernels.blend = blend_image;
     kernels.regress = regress_image<Floats>;
     kernels.average_likes = average_likes_of_image;
+    kernels.orient = orient_image;
+    kernels.deform = deform_images;
     kernels.u8 = {squared_bytes<std::uint8_t>, dot_bytes<std::uint8_t>, manhattan_integers<std::uint8_t>};
     kernels.i8 = {squared_bytes<std::int8_t>, dot_bytes<std::int8_t>, manhattan_integers<std::int8_t>};
     kernels.i16 = {squared_words, dot_words, manhattan_integers<std::int16_t>};

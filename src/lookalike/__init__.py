@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from lookalike.estimators.classifier import KNeighborsClassifier
     from lookalike.estimators.cross_val import cross_val_predict
     from lookalike.estimators.denoiser import KNeighborsDenoiser
+    from lookalike.estimators.lookalike import LookalikeClassifier
     from lookalike.estimators.regressor import KNeighborsRegressor
     from lookalike.estimators.search_cv import KNeighborsSearchCV
     from lookalike.estimators.weights import Softmax
@@ -39,6 +40,7 @@ _HOMES = {
     "KNeighborsDenoiser": "lookalike.estimators.denoiser",
     "KNeighborsRegressor": "lookalike.estimators.regressor",
     "KNeighborsSearchCV": "lookalike.estimators.search_cv",
+    "LookalikeClassifier": "lookalike.estimators.lookalike",
     "NearestNeighbors": "lookalike.search.nearest",
     "Rotations": "lookalike.images.warps",
     "SaltAndPepper": "lookalike.images.noise",
@@ -69,6 +71,7 @@ __all__ = [
     "KNeighborsDenoiser",
     "KNeighborsRegressor",
     "KNeighborsSearchCV",
+    "LookalikeClassifier",
     "NearestNeighbors",
     "Rotations",
     "SaltAndPepper",

@@ -184,6 +184,157 @@ def average_likes(
     Average pixels with those of like surroundings; see src/core/likeness.hpp.
     """
 
+def normalize_strokes(
+    images: Annotated[
+        NDArray[numpy.uint8],
+        dict(shape=(None, None, None, None), order="C", device="cpu", writable=False),
+    ],
+    *,
+    target_x: float,
+    target_y: float,
+    out: Annotated[
+        NDArray[numpy.uint8], dict(shape=(None, None, None, None), order="C", device="cpu")
+    ],
+    n_threads: int = 1,
+) -> None:
+    """
+    Take slant and half of the size from handwriting; see src/core/strokes.hpp.
+    """
+
+def stroke_extents(
+    images: Annotated[
+        NDArray[numpy.uint8],
+        dict(shape=(None, None, None, None), order="C", device="cpu", writable=False),
+    ],
+    *,
+    out: Annotated[NDArray[numpy.float64], dict(shape=(None, None), order="C", device="cpu")],
+    n_threads: int = 1,
+) -> None:
+    """
+    Standard deviations of the ink along x and y; see src/core/strokes.hpp.
+    """
+
+def orient_gradients(
+    images: Annotated[
+        NDArray[numpy.uint8],
+        dict(shape=(None, None, None, None), order="C", device="cpu", writable=False),
+    ],
+    *,
+    down: Annotated[
+        NDArray[numpy.float32], dict(shape=(None, None), order="C", device="cpu", writable=False)
+    ],
+    across: Annotated[
+        NDArray[numpy.float32], dict(shape=(None, None), order="C", device="cpu", writable=False)
+    ],
+    root: bool,
+    out: Annotated[
+        NDArray[numpy.float32], dict(shape=(None, None, None, None), order="C", device="cpu")
+    ],
+    cpu: str,
+    n_threads: int = 1,
+) -> None:
+    """Histograms of oriented gradients; see src/core/gradients.hpp."""
+
+def deformation_distances(
+    queries: Annotated[
+        NDArray[numpy.uint8],
+        dict(shape=(None, None, None), order="C", device="cpu", writable=False),
+    ],
+    images: Annotated[
+        NDArray[numpy.uint8],
+        dict(shape=(None, None, None), order="C", device="cpu", writable=False),
+    ],
+    candidates: Annotated[
+        NDArray[numpy.int64], dict(shape=(None, None), order="C", device="cpu", writable=False)
+    ],
+    *,
+    penalties: Annotated[
+        NDArray[numpy.uint16], dict(shape=(None, None), order="C", device="cpu", writable=False)
+    ],
+    window: int,
+    backward: bool,
+    distances: Annotated[NDArray[numpy.int64], dict(shape=(None, None), order="C", device="cpu")],
+    fields: Annotated[
+        NDArray[numpy.int8], dict(shape=(None, None, None, None, None), order="C", device="cpu")
+    ]
+    | None = None,
+    cpu: str,
+    n_threads: int = 1,
+) -> None:
+    """
+    Distances between images whose pixels may move; see src/core/deformation.hpp.
+    """
+
+def rescale_table(
+    indices: Annotated[
+        NDArray[numpy.int64], dict(shape=(None, None), order="C", device="cpu", writable=False)
+    ],
+    distances: Annotated[
+        NDArray[numpy.float64], dict(shape=(None, None), order="C", device="cpu", writable=False)
+    ],
+    *,
+    factors: Annotated[
+        NDArray[numpy.float64], dict(shape=(None,), order="C", device="cpu", writable=False)
+    ],
+    out_indices: Annotated[NDArray[numpy.int64], dict(shape=(None, None), order="C", device="cpu")],
+    out_distances: Annotated[
+        NDArray[numpy.float64], dict(shape=(None, None), order="C", device="cpu")
+    ],
+    n_threads: int = 1,
+) -> None:
+    """
+    Multiply distances by factors of their rows and sort; see src/core/matching_table.hpp.
+    """
+
+def sum_classes(
+    indices: Annotated[
+        NDArray[numpy.int64], dict(shape=(None, None), order="C", device="cpu", writable=False)
+    ],
+    distances: Annotated[
+        NDArray[numpy.float64], dict(shape=(None, None), order="C", device="cpu", writable=False)
+    ],
+    *,
+    codes: Annotated[
+        NDArray[numpy.int32], dict(shape=(None,), order="C", device="cpu", writable=False)
+    ],
+    ks: Annotated[
+        NDArray[numpy.int64], dict(shape=(None,), order="C", device="cpu", writable=False)
+    ],
+    sums: Annotated[
+        NDArray[numpy.float64], dict(shape=(None, None, None), order="C", device="cpu")
+    ],
+    n_threads: int = 1,
+) -> None:
+    """
+    Sums of the k smallest distances to each class; see src/core/matching_table.hpp.
+    """
+
+def hyperplane_distances(
+    queries: Annotated[
+        NDArray[numpy.int8], dict(shape=(None, None), order="C", device="cpu", writable=False)
+    ],
+    rows: Annotated[
+        NDArray[numpy.int8], dict(shape=(None, None), order="C", device="cpu", writable=False)
+    ],
+    indices: Annotated[
+        NDArray[numpy.int64], dict(shape=(None, None), order="C", device="cpu", writable=False)
+    ],
+    distances: Annotated[
+        NDArray[numpy.float64], dict(shape=(None, None), order="C", device="cpu", writable=False)
+    ],
+    *,
+    codes: Annotated[
+        NDArray[numpy.int32], dict(shape=(None,), order="C", device="cpu", writable=False)
+    ],
+    k: int,
+    ridge: float,
+    out: Annotated[NDArray[numpy.float64], dict(shape=(None, None), order="C", device="cpu")],
+    n_threads: int = 1,
+) -> None:
+    """
+    Squared distances to local hyperplanes; see src/core/matching_table.hpp.
+    """
+
 class Projection:
     """How an index bounds distances; see src/core/bounds.hpp."""
 

@@ -1,0 +1,363 @@
+"""The classifier that matches images: it chooses representation and distance by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from lookalike.estimators.labels import encode_labels
+from lookalike.estimators.matches import Matches
+from lookalike.matching.calibration import Calibration
+from lookalike.matching.choosing import CHUNK, PLANS, choose, units_of
+from lookalike.matching.levels import Bytes, Levels, check_images
+from lookalike.matching.matcher import Matcher, Recipe
+from lookalike.matching.reading import Reader, Reading, Scores
+from lookalike.search.threads import count_threads
+from lookalike.search.validation import rows_to_keep
+
+Progress = Callable[[int, int], None]
+
+
+class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """Classifies images by training images like them, in a representation of its own choice.
+
+    Images become gradients or pixels on few axes, scaled by how little they vary within classes;
+    the nearest training images, relative to how densely those are surrounded, vote. Where they
+    disagree, each class's local hyperplane and a distance that lets pixels move have their say.
+    Which of these help is found out on held-out training images, and told in `choices_`.
+
+    Parameters
+    ----------
+    effort : {"fast", "balanced", "best"}, default="balanced"
+        How much is tried, and how many neighbours are looked at. "fast" leaves out what lets
+        pixels move.
+    random_state : int, RandomState or None, default=0
+        Which training images are held out.
+    n_jobs : int, default=None
+        Threads; None for all CPUs. Results do not depend on it.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+    recipe_ : Recipe
+        How images become coordinates.
+    reading_ : Reading
+        How the neighbour table is read.
+    choices_ : list of Trial
+        All that was tried, with its errors on held-out images and the time it took.
+    image_shape_ : tuple of int
+    n_samples_fit_ : int
+
+    See Also
+    --------
+    KNeighborsClassifier : Plain neighbours by their pixels.
+
+    Notes
+    -----
+    ``docs/matching.md`` has the formulae and their sources.
+
+    Examples
+    --------
+    >>> from lookalike import LookalikeClassifier, load_dataset
+    >>> data = load_dataset("digits")
+    >>> classifier = LookalikeClassifier("fast")
+    >>> classifier = classifier.fit(data.train.images, data.train.labels)
+    >>> classifier.score(data.test.images, data.test.labels) > 0.98
+    True
+    """
+
+    def __init__(
+        self,
+        effort: Literal["fast", "balanced", "best"] = "balanced",
+        *,
+        random_state: int | np.random.RandomState | None = 0,
+        n_jobs: int | None = None,
+    ) -> None:
+        self.effort = effort
+        self.random_state = random_state
+        self.n_jobs = n_jobs
+
+    def fit(self, X: Any, y: ArrayLike, *, progress: Progress | None = None) -> Self:
+        """Choose a representation and a reading, and learn all training images by them.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, height, width) or (n, height, width, channels)
+            Images of one size, at least 8 x 8 pixels, grey or of up to 4 channels, of any
+            numeric dtype.
+        y : array-like of shape (n,)
+            Their classes.
+        progress : callable, default=None
+            Called now and then as ``progress(done, total)``. What it raises ends the fit, and
+            changes nothing.
+
+        Returns
+        -------
+        self : LookalikeClassifier
+
+        Raises
+        ------
+        ValueError
+            If X is no stack of finite images of one size, y is not one label for each of them,
+            or effort is unknown.
+        TypeError
+            If X does not hold numbers.
+        """
+        plan = self._plan()
+        images, labels = _check_pairs(X, y)
+        levels = Levels(images)
+        classes, codes = _encode(labels)
+        own = levels.to_bytes(images)
+        rng = np.random.default_rng(
+            check_random_state(self.random_state).randint(2**31, dtype=np.int64)
+        )
+        tell = _Tell(progress, units_of(plan) + _FIT_UNITS)
+        choice = choose(own, codes, len(classes), plan, rng, count_threads(self.n_jobs), tell.add)
+        calibration = Calibration()
+        if choice.held_out is not None:
+            calibration.fit(*choice.held_out)
+        matcher = self._match(own, codes, len(classes), choice.recipe)
+        if choice.reading.deformation != "off":
+            matcher.deformed_radii()
+        tell.end()
+        self._choice, self._calibration = choice, calibration
+        return self._become(levels, own, labels, classes, matcher)
+
+    def partial_fit(self, X: Any, y: ArrayLike, *, progress: Progress | None = None) -> Self:
+        """Add training images; the first call is `fit`.
+
+        What was chosen stays; all that is learnt from images (axes, whitening, local radii) is
+        learnt again from all of them, so many images are better added in few calls.
+
+        Raises
+        ------
+        ValueError, TypeError
+            As `fit`; or if the images are of another size than before.
+        """
+        if not hasattr(self, "_matcher"):
+            return self.fit(X, y, progress=progress)
+        images, labels = _check_pairs(X, y)
+        self._check_shape(images)
+        images = np.concatenate([self._images, self._levels.to_bytes(images)])
+        return self._learn(images, np.concatenate([self._labels, labels]))
+
+    def remove(self, ids: ArrayLike) -> Self:
+        """Forget training images: what is learnt from images is learnt again from the others.
+
+        What was chosen stays. The images that stay are numbered anew, as by `numpy.delete`.
+
+        Parameters
+        ----------
+        ids : int or array-like of int
+            Rows of the training images.
+
+        Raises
+        ------
+        ValueError
+            If an id is no row's or given twice, or if no image would stay.
+        TypeError
+            If ids are not integers.
+        """
+        check_is_fitted(self)
+        keep = rows_to_keep(ids, self.n_samples_fit_)
+        return self._learn(self._images[keep], self._labels[keep])
+
+    def predict(self, X: Any, *, progress: Progress | None = None) -> NDArray[Any]:
+        """Return the class of each image, shape (n,).
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ValueError, TypeError
+            If X is no stack of finite images of the size of training.
+        """
+        scores = self._score_images(X, progress)
+        return np.asarray(self.classes_[scores.classes.argmin(axis=1)])
+
+    def predict_proba(self, X: Any, *, progress: Progress | None = None) -> NDArray[np.float64]:
+        """Return the probability of each class, calibrated on held-out images.
+
+        Shape (n, n_classes), the classes in the order of `classes_`.
+
+        Raises
+        ------
+        NotFittedError, ValueError, TypeError
+            As `predict`.
+        """
+        return self._calibration.probabilities(self._score_images(X, progress))
+
+    def explain(self, X: Any, n_neighbors: int = 6) -> Matches:
+        """Return the training images that each answer rests on, nearest first.
+
+        Of images in doubt these are the nearest by the distance that lets pixels move, if it has
+        a say, with where each pixel found its like.
+
+        Parameters
+        ----------
+        X : array-like as for `predict`
+        n_neighbors : int, default=6
+
+        Raises
+        ------
+        NotFittedError, ValueError, TypeError
+            As `predict`; or if n_neighbors is not in 1 … the number of training images.
+        """
+        check_is_fitted(self)
+        if not 1 <= n_neighbors <= self.n_samples_fit_:
+            raise ValueError(
+                f"n_neighbors={n_neighbors} but there are {self.n_samples_fit_} training images; "
+                f"give 1 to {self.n_samples_fit_}"
+            )
+        images = self._check_shape(check_images(X))
+        own = self._levels.to_bytes(images)
+        sought = self._matcher.seek(self._matcher.project(own))
+        reader = Reader(self._matcher, sought)
+        scores = reader.read(self.reading_)
+        table, unsure = reader.scaled(self.reading_.scaling)
+        width = min(n_neighbors, table.indices.shape[1])
+        indices, distances = table.indices[:, :width].copy(), table.distances[:, :width].copy()
+        deformed = np.zeros(len(own), bool)
+        if self.reading_.deformation != "off" and len(unsure):
+            near = reader.deformed(self.reading_.scaling, self.reading_.deformation)
+            width = min(width, near.indices.shape[1])
+            indices, distances = indices[:, :width], distances[:, :width]
+            indices[unsure], distances[unsure] = near.indices[:, :width], near.distances[:, :width]
+            deformed[unsure] = True
+        return Matches(
+            indices=indices,
+            distances=distances,
+            labels=self._labels[indices],
+            prediction=self.classes_[scores.classes.argmin(axis=1)],
+            probabilities=self._calibration.probabilities(scores),
+            doubtful=scores.doubtful,
+            deformed=deformed,
+            images=sought.images,
+            matcher=self._matcher,
+        )
+
+    @property
+    def recipe_(self) -> Recipe:
+        """How images become coordinates."""
+        return self._choice.recipe
+
+    @property
+    def reading_(self) -> Reading:
+        """How the neighbour table is read."""
+        return self._choice.reading
+
+    @property
+    def choices_(self) -> list[Any]:
+        """All that was tried."""
+        return self._choice.trials
+
+    def _plan(self) -> Any:
+        if self.effort not in PLANS:
+            raise ValueError(f"effort={self.effort!r}; give one of {', '.join(PLANS)}")
+        return PLANS[self.effort]
+
+    def _match(
+        self, images: Bytes, codes: NDArray[np.int32], n_classes: int, recipe: Recipe
+    ) -> Matcher:
+        plan = self._plan()
+        matcher = Matcher(
+            recipe,
+            n_components=plan.n_components,
+            n_neighbors=plan.n_neighbors,
+            n_threads=count_threads(self.n_jobs),
+        )
+        return matcher.fit(images, codes, n_classes)
+
+    def _learn(self, images: Bytes, labels: NDArray[Any]) -> Self:
+        classes, codes = _encode(labels)
+        matcher = self._match(images, codes, len(classes), self.recipe_)
+        return self._become(self._levels, images, labels, classes, matcher)
+
+    def _become(
+        self,
+        levels: Levels,
+        images: Bytes,
+        labels: NDArray[Any],
+        classes: NDArray[Any],
+        matcher: Matcher,
+    ) -> Self:
+        """Take over a new state in one step, so that what failed before it changed nothing."""
+        self._levels, self._images, self._labels = levels, images, labels
+        self._matcher = matcher
+        self.classes_ = classes
+        self.image_shape_ = levels.image_shape
+        self.n_samples_fit_ = len(images)
+        return self
+
+    def _check_shape(self, images: NDArray[Any]) -> NDArray[Any]:
+        if images.shape[1:] != self.image_shape_:
+            raise ValueError(
+                f"images of shape {images.shape[1:]} but those of training had "
+                f"{self.image_shape_}; bring them to that"
+            )
+        return images
+
+    def _score_images(self, X: Any, progress: Progress | None) -> Scores:
+        check_is_fitted(self)
+        images = self._check_shape(check_images(X))
+        parts = []
+        for i in range(0, len(images), CHUNK):
+            own = self._levels.to_bytes(images[i : i + CHUNK])
+            reader = Reader(self._matcher, self._matcher.seek(self._matcher.project(own)))
+            parts.append(reader.read(self.reading_))
+            if progress is not None:
+                progress(min(i + CHUNK, len(images)), len(images))
+        return Scores(*(np.concatenate(part) for part in zip(*parts, strict=True)))
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "_matcher")
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array = False
+        tags.input_tags.three_d_array = True
+        return tags
+
+
+_FIT_UNITS = 3
+"""What the last fit takes, in recipes that are tried."""
+
+
+class _Tell:
+    """Adds up what is done."""
+
+    def __init__(self, progress: Progress | None, total: int) -> None:
+        self._progress, self._total, self._done = progress, total, 0
+
+    def add(self, done: int) -> None:
+        self._done += done
+        if self._progress is not None:
+            self._progress(self._done, self._total)
+
+    def end(self) -> None:
+        self.add(self._total - self._done)
+
+
+def _encode(labels: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.int32]]:
+    classes, codes = encode_labels(labels)
+    return classes, codes.astype(np.int32)
+
+
+def _check_pairs(X: Any, y: ArrayLike) -> tuple[NDArray[Any], NDArray[Any]]:
+    images = check_images(X)
+    labels = np.asarray(y)
+    if labels.ndim != 1 or len(labels) != len(images):
+        raise ValueError(
+            f"{len(images)} images but labels of shape {labels.shape}; give one label an image"
+        )
+    if labels.dtype.kind == "f" and not np.isfinite(labels).all():
+        raise ValueError("a label is NaN or infinite; give a class to every image")
+    if labels.dtype == object and any(label is None or label != label for label in labels):
+        raise ValueError("a label is missing; give a class to every image")
+    return images, labels

@@ -1,0 +1,372 @@
+"""The choice of a recipe and of a reading, on training images alone.
+
+Some training images are held out; all that learns (sizes of strokes, axes, whitening, local radii)
+learns from the others only. Recipes are first compared on few images; the best of them, with what
+costs more, on many.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from itertools import product
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lookalike.matching.levels import Bytes
+from lookalike.matching.matcher import Codes, Matcher, Recipe
+from lookalike.matching.reading import Deformed, Reader, Reading, Scores
+
+Tell = Callable[[int], None]
+
+SCALINGS = (0.0, 0.3, 0.45)
+KS = (1, 3, 6)
+HYPERPLANES = (0.0, 0.3, 1.0)
+
+
+class Plan(NamedTuple):
+    """What an effort tries.
+
+    Attributes
+    ----------
+    recipes : tuple of Recipe
+        The cheapest first.
+    n_first, n_first_held_out : int
+        Images that all recipes learn from, and are tested on; where there are fewer, folds of all.
+    n_kept : int
+        The best recipes, compared again on more images; 0: the first comparison decides.
+    n_second, n_second_held_out : int
+        Images of each of these comparisons.
+    n_splits : int
+        How many of them.
+    deformations : tuple of {"off", "forward", "both"}
+        Tried in the second comparison.
+    n_components, n_neighbors : int
+    """
+
+    recipes: tuple[Recipe, ...]
+    n_first: int
+    n_first_held_out: int
+    n_kept: int
+    n_second: int
+    n_second_held_out: int
+    n_splits: int
+    deformations: tuple[Deformed, ...]
+    n_components: int
+    n_neighbors: int
+
+
+def _recipes(features: Sequence[str], whitening: Sequence[float]) -> tuple[Recipe, ...]:
+    return tuple(
+        Recipe(strokes, name, power)
+        for name in features
+        for strokes in (False, True)
+        for power in whitening
+    )
+
+
+PLANS = {
+    "fast": Plan(
+        recipes=(Recipe(False, "pixels", 0.0), *_recipes(("gradients",), (0.6,))),
+        n_first=8000,
+        n_first_held_out=4000,
+        n_kept=0,
+        n_second=0,
+        n_second_held_out=0,
+        n_splits=0,
+        deformations=("off",),
+        n_components=128,
+        n_neighbors=100,
+    ),
+    "balanced": Plan(
+        recipes=(
+            Recipe(False, "pixels", 0.0),
+            Recipe(True, "pixels", 0.6),
+            *_recipes(("gradients",), (0.0, 0.6)),
+            *_recipes(("rich",), (0.6,)),
+        ),
+        n_first=6000,
+        n_first_held_out=3000,
+        n_kept=1,
+        n_second=16_000,
+        n_second_held_out=6000,
+        n_splits=1,
+        deformations=("off", "forward"),
+        n_components=160,
+        n_neighbors=300,
+    ),
+    "best": Plan(
+        recipes=_recipes(("pixels", "gradients", "rich"), (0.0, 0.3, 0.6)),
+        n_first=10_000,
+        n_first_held_out=5000,
+        n_kept=3,
+        n_second=40_000,
+        n_second_held_out=10_000,
+        n_splits=2,
+        deformations=("off", "forward", "both"),
+        n_components=256,
+        n_neighbors=400,
+    ),
+}
+
+N_FOLDS = 3
+"""Of all images, where there are too few for a plan's numbers; of even fewer more."""
+
+FEW = 3000
+N_FOLDS_OF_FEW = 5
+
+
+class Trial(NamedTuple):
+    """One combination that was tried.
+
+    Attributes
+    ----------
+    recipe : Recipe
+    reading : Reading
+    n_images, n_held_out : int
+        Images learnt from, and tested on.
+    n_wrong : int
+    seconds : float
+        For all readings of the recipe's tables together.
+    stage : int
+        1 or 2.
+    """
+
+    recipe: Recipe
+    reading: Reading
+    n_images: int
+    n_held_out: int
+    n_wrong: int
+    seconds: float
+    stage: int
+
+    @property
+    def error(self) -> float:
+        """The share of held-out images that came out wrong."""
+        return self.n_wrong / self.n_held_out
+
+
+class Split(NamedTuple):
+    """Rows to learn from, and to test on."""
+
+    train: NDArray[np.int64]
+    held_out: NDArray[np.int64]
+
+
+class Choice(NamedTuple):
+    """What was chosen, and from what.
+
+    Attributes
+    ----------
+    recipe : Recipe
+    reading : Reading
+    trials : list of Trial
+    held_out : pair of Scores and ndarray of codes, or None
+        Held-out images as read by what was chosen, and their classes; None where none could be
+        held out.
+    """
+
+    recipe: Recipe
+    reading: Reading
+    trials: list[Trial]
+    held_out: tuple[Scores, Codes] | None
+
+
+def make_splits(
+    codes: Codes, n_train: int, n_held_out: int, n_splits: int, rng: np.random.Generator
+) -> list[Split]:
+    """Split rows, every class in proportion; held-out rows of two splits are never the same.
+
+    Where there are fewer rows than the numbers ask for, all rows are held out once, in folds.
+
+    Examples
+    --------
+    >>> splits = make_splits(np.zeros(9, int), 99, 99, 1, np.random.default_rng(0))
+    >>> sorted(np.concatenate([own.held_out for own in splits]).tolist())
+    [0, 1, 2, 3, 4, 5, 6, 7, 8]
+    """
+    n = len(codes)
+    order = np.lexsort((rng.random(n), codes))
+    if n < n_train + n_held_out:
+        n_folds = min(n, N_FOLDS_OF_FEW if n < FEW else N_FOLDS)
+        places = np.arange(n) % n_folds
+        return [
+            Split(np.sort(order[places != fold]), np.sort(order[places == fold]))
+            for fold in range(n_folds)
+        ]
+    # A place on a line for each row, classes side by side, so that any stretch of the line, taken
+    # with a stride, has its share of each class.
+    strides = np.arange(n) * 0.6180339887498949 % 1
+    rank = np.argsort(strides, kind="stable")
+    mixed = order[rank]
+    splits = []
+    for i in range(min(n_splits, n // n_held_out)):
+        held_out = mixed[i * n_held_out : (i + 1) * n_held_out]
+        others = np.concatenate([mixed[: i * n_held_out], mixed[(i + 1) * n_held_out :]])
+        splits.append(Split(np.sort(others[:n_train]), np.sort(held_out)))
+    return splits
+
+
+def choose(
+    images: Bytes,
+    codes: Codes,
+    n_classes: int,
+    plan: Plan,
+    rng: np.random.Generator,
+    n_threads: int,
+    tell: Tell | None = None,
+) -> Choice:
+    """Choose a recipe and a reading by the errors on held-out images.
+
+    Of equally good ones the first that was tried is chosen, which is the cheaper.
+    """
+    if n_classes < 2 or len(images) < max(4, 2 * n_classes):
+        return Choice(plan.recipes[0], Reading(0.0, 1), [], None)
+    tell = tell or (lambda done: None)
+    comparison = _Comparison(images, codes, n_classes, plan, n_threads)
+    splits = make_splits(codes, plan.n_first, plan.n_first_held_out, 1, rng)
+    plain = [Reading(g, k, h) for g, k, h in product(SCALINGS, KS, HYPERPLANES)]
+    trials: list[Trial] = []
+    for axes in dict.fromkeys(recipe[:2] for recipe in plan.recipes):
+        powers = [recipe.whitening for recipe in plan.recipes if recipe[:2] == axes]
+        trials += comparison.run(axes, powers, splits, plain, 1)
+        tell(len(powers))
+    deciding = trials
+    if plan.n_kept:
+        splits = make_splits(codes, plan.n_second, plan.n_second_held_out, plan.n_splits, rng)
+        deformed = [
+            Reading(g, k, h, d)
+            for d in plan.deformations
+            for g, k, h in product(SCALINGS[1:], KS[1:], HYPERPLANES)
+            if d != "off"
+        ]
+        deciding = []
+        for recipe in _best_recipes(trials, plan.n_kept):
+            deciding += comparison.run(recipe[:2], [recipe.whitening], splits, plain + deformed, 2)
+            tell(_SECOND_UNITS)
+        trials = trials + deciding
+    winner = pick(deciding)
+    return Choice(winner.recipe, winner.reading, trials, comparison.held_out(winner))
+
+
+_SECOND_UNITS = 6
+"""What one recipe of the second comparison takes, in recipes of the first."""
+
+
+def units_of(plan: Plan) -> int:
+    """Return how many units `choose` tells of."""
+    return len(plan.recipes) + plan.n_kept * _SECOND_UNITS
+
+
+def pick(trials: Sequence[Trial]) -> Trial:
+    """Return the best trial; of those that luck may tell apart the most usual.
+
+    The least of many numbers of errors is lower than it deserves, so what is better by less than
+    half a standard error of a count counts as equal. Then the reading decides that is nearest to
+    `USUAL`, then the number of errors, then the order of the trials, cheaper ones first.
+    """
+    least = min(trial.n_wrong for trial in trials)
+    equal = [trial for trial in trials if trial.n_wrong <= least + 0.5 * least**0.5]
+    return min(equal, key=lambda trial: (_unusual(trial.reading), trial.n_wrong))
+
+
+USUAL = Reading(0.3, 6, 1.0, "both")
+"""What reads most tables well."""
+
+
+def _unusual(reading: Reading) -> int:
+    places = (
+        abs(SCALINGS.index(reading.scaling) - SCALINGS.index(USUAL.scaling)),
+        abs(KS.index(reading.k) - KS.index(USUAL.k)),
+        abs(HYPERPLANES.index(reading.hyperplanes) - HYPERPLANES.index(USUAL.hyperplanes)),
+        {"both": 0, "forward": 1, "off": 2}[reading.deformation],
+    )
+    return sum(places)
+
+
+def _best_recipes(trials: list[Trial], n: int) -> list[Recipe]:
+    least: dict[Recipe, int] = {}
+    for trial in trials:
+        least[trial.recipe] = min(trial.n_wrong, least.get(trial.recipe, trial.n_wrong))
+    return sorted(least, key=lambda recipe: least[recipe])[:n]
+
+
+class _Comparison:
+    """Runs trials; keeps the scores of some held-out images, for what is chosen in the end."""
+
+    def __init__(
+        self, images: Bytes, codes: Codes, n_classes: int, plan: Plan, n_threads: int
+    ) -> None:
+        self.images, self.codes, self.n_classes = images, codes, n_classes
+        self.plan, self.n_threads = plan, n_threads
+        self._kept: dict[tuple[Recipe, Reading], list[Scores]] = {}
+        self._kept_codes: dict[Recipe, Codes] = {}
+
+    def run(
+        self,
+        axes: tuple[bool, str],
+        powers: Sequence[float],
+        splits: Sequence[Split],
+        readings: Sequence[Reading],
+        stage: int,
+    ) -> list[Trial]:
+        """Try all readings of recipes that share their axes."""
+        recipes = [Recipe(*axes, power) for power in powers]
+        wrong = dict.fromkeys(product(recipes, readings), 0)
+        seconds = dict.fromkeys(recipes, 0.0)
+        n_kept = _KEPT_VALUES // (self.n_classes * len(readings))
+        for recipe in recipes:
+            self._kept_codes[recipe] = self.codes[:0]
+            for reading in readings:
+                self._kept[recipe, reading] = []
+        for split in splits:
+            start = time.perf_counter()
+            base = Matcher(
+                recipes[0],
+                n_components=self.plan.n_components,
+                n_neighbors=self.plan.n_neighbors,
+                n_threads=self.n_threads,
+            )
+            codes = self.codes[split.train]
+            projected = base.learn_axes(self.images[split.train])
+            shared = (time.perf_counter() - start) / len(powers)
+            for recipe in recipes:
+                start = time.perf_counter()
+                matcher = base.whitened(projected, codes, self.n_classes, recipe.whitening)
+                for i in range(0, len(split.held_out), CHUNK):
+                    rows = split.held_out[i : i + CHUNK]
+                    reader = Reader(matcher, matcher.seek(matcher.project(self.images[rows])))
+                    keep = len(self._kept_codes[recipe]) + len(rows) <= n_kept
+                    for reading in readings:
+                        scores = reader.read(reading)
+                        answers = scores.classes.argmin(axis=1)
+                        wrong[recipe, reading] += int((answers != self.codes[rows]).sum())
+                        if keep:
+                            self._kept[recipe, reading].append(scores)
+                    if keep:
+                        kept = (self._kept_codes[recipe], self.codes[rows])
+                        self._kept_codes[recipe] = np.concatenate(kept)
+                seconds[recipe] += time.perf_counter() - start + shared
+        n_train = round(float(np.mean([len(split.train) for split in splits])))
+        n_held_out = sum(len(split.held_out) for split in splits)
+        return [
+            Trial(recipe, reading, n_train, n_held_out, n_wrong, seconds[recipe], stage)
+            for (recipe, reading), n_wrong in wrong.items()
+        ]
+
+    def held_out(self, trial: Trial) -> tuple[Scores, Codes] | None:
+        """Return the scores of held-out images by the last trial of a combination."""
+        parts = self._kept[trial.recipe, trial.reading]
+        if not parts:
+            return None
+        scores = Scores(*(np.concatenate(part) for part in zip(*parts, strict=True)))
+        return scores, self._kept_codes[trial.recipe]
+
+
+_KEPT_VALUES = 2**24
+"""Scores of one recipe that are kept, all readings together: 128 MB."""
+
+CHUNK = 2500
+"""Images that are searched and read at once."""

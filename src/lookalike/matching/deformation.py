@@ -1,0 +1,117 @@
+"""A distance between images whose pixels may move a little."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lookalike import _core
+from lookalike.matching.levels import Bytes
+from lookalike.search.cpu import cpu_path
+
+
+class DeformationModel:
+    """The image deformation model: each pixel finds its like nearby, for a price.
+
+    Images are compared by their gradients, and by their gradients' doubled angles, in the
+    surroundings of each pixel; ``src/core/deformation.hpp`` has the formulae. The distance is no
+    metric: it is not symmetric, and knows no triangle inequality. Whole numbers, the same on
+    every CPU.
+
+    Parameters
+    ----------
+    shift : int, default=2
+        How far a pixel may move along each axis, in pixels; at most 3.
+    window : int, default=2
+        Radius of the surroundings that are compared; at most 2.
+    penalty : int, default=70
+        Of a move by one pixel; it grows with the square of the move.
+
+    References
+    ----------
+    Keysers, Deselaers, Gollan, Ney, "Deformation models for image recognition", IEEE Trans.
+    Pattern Analysis and Machine Intelligence 29 (2007).
+
+    Examples
+    --------
+    >>> images = np.zeros((2, 12, 12), np.uint8)
+    >>> images[0, 4:8, 4:8] = 255
+    >>> images[1, 4:8, 5:9] = 255
+    >>> model = DeformationModel(penalty=0)
+    >>> model.distances(images[:1], images, np.array([[0, 1]]))
+    array([[0, 0]])
+    """
+
+    def __init__(self, shift: int = 2, window: int = 2, penalty: int = 70) -> None:
+        if not (0 <= shift <= 3 and 0 <= window <= 2):
+            raise ValueError(f"shift={shift}, window={window}; give 0 to 3, and 0 to 2")
+        if not 0 <= penalty * 2 * shift**2 <= 2000:
+            raise ValueError(f"penalty={penalty}; a move by {shift} pixels may cost 2,000 at most")
+        self.shift = shift
+        self.window = window
+        self.penalty = penalty
+
+    def distances(
+        self,
+        queries: Bytes,
+        images: Bytes,
+        candidates: NDArray[np.int64],
+        *,
+        backward: bool = False,
+        n_threads: int = 1,
+    ) -> NDArray[np.int64]:
+        """Return the distances of each query to its candidates, shape (n_queries, n_candidates).
+
+        Parameters
+        ----------
+        queries : ndarray of shape (n_queries, height, width), uint8
+        images : ndarray of shape (n, height, width), uint8
+        candidates : ndarray of shape (n_queries, n_candidates), int64
+            Rows of `images`.
+        backward : bool, default=False
+            Whether the query's pixels move, rather than the other image's.
+        n_threads : int, default=1
+        """
+        return self._run(queries, images, candidates, backward, n_threads, fields=None)
+
+    def displacements(
+        self, queries: Bytes, images: Bytes, candidates: NDArray[np.int64]
+    ) -> NDArray[np.int8]:
+        """Return where in each candidate every pixel of the query found its like.
+
+        Returns
+        -------
+        ndarray of shape (n_queries, n_candidates, 2, height, width), int8
+            By how many pixels down, and to the right.
+        """
+        fields = np.empty((*candidates.shape, 2, *images.shape[1:]), np.int8)
+        self._run(queries, images, candidates, False, 1, fields=fields)
+        return fields
+
+    def _run(
+        self,
+        queries: Bytes,
+        images: Bytes,
+        candidates: NDArray[np.int64],
+        backward: bool,
+        n_threads: int,
+        fields: Any,
+    ) -> NDArray[np.int64]:
+        moves = np.arange(-self.shift, self.shift + 1) ** 2
+        penalties = (self.penalty * (moves[:, np.newaxis] + moves)).astype(np.uint16)
+        distances = np.empty(candidates.shape, np.int64)
+        _core.deformation_distances(
+            np.ascontiguousarray(queries),
+            np.ascontiguousarray(images),
+            np.ascontiguousarray(candidates),
+            penalties=penalties,
+            window=self.window,
+            backward=backward,
+            distances=distances,
+            fields=fields,
+            cpu=cpu_path(),
+            n_threads=n_threads,
+        )
+        return distances

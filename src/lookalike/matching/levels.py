@@ -1,0 +1,127 @@
+"""Images of any numeric dtype as the bytes that the representations work on."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Bytes = NDArray[np.uint8]
+
+LEAST_SIDE, MOST_SIDE = 8, 4096
+MOST_CHANNELS = 4
+
+
+class Levels:
+    """The range of values that images have, from those of training.
+
+    Bytes stay as they are. All else is scaled so that the least value of training becomes 0 and
+    the largest 255; what lies outside at prediction is cut off, with a warning.
+
+    Parameters
+    ----------
+    images : ndarray of shape (n, height, width) or (n, height, width, channels)
+
+    Attributes
+    ----------
+    image_shape : tuple of int
+    low, high : float
+        The range; 0 and 255 for bytes.
+    """
+
+    def __init__(self, images: NDArray[Any]) -> None:
+        self.image_shape = images.shape[1:]
+        self.low, self.high = 0.0, 255.0
+        if images.dtype != np.uint8:
+            self.low, self.high = float(images.min()), float(images.max())
+
+    def to_bytes(self, images: NDArray[Any]) -> Bytes:
+        """Return images as bytes of shape (n, height, width, channels).
+
+        Warns
+        -----
+        UserWarning
+            If values lie outside the range of training.
+        """
+        channels = 1 if len(self.image_shape) == 2 else self.image_shape[2]
+        shape = (len(images), *self.image_shape[:2], channels)
+        if images.dtype == np.uint8 and (self.low, self.high) == (0.0, 255.0):
+            return np.ascontiguousarray(images).reshape(shape)
+        low, high = float(images.min()), float(images.max())
+        if low < self.low or high > self.high:
+            warnings.warn(
+                f"images have values in [{low:g}, {high:g}] but those of training were in "
+                f"[{self.low:g}, {self.high:g}]; what is outside is cut off",
+                stacklevel=2,
+            )
+        span = self.high - self.low
+        scale = 255.0 / span if span > 0 else 0.0
+        out = np.empty(shape, np.uint8)
+        for start in range(0, len(images), _CHUNK):
+            part = images[start : start + _CHUNK].astype(np.float64).reshape(-1, *shape[1:])
+            np.clip((part - self.low) * scale, 0, 255, out=part)
+            out[start : start + _CHUNK] = np.rint(part)
+        return out
+
+
+_CHUNK = 1024
+
+
+def check_images(X: Any) -> NDArray[Any]:
+    """Return X as finite images of shape (n, height, width) or (n, height, width, channels).
+
+    Raises
+    ------
+    ValueError
+        If it is no stack of images of one size, they are too small, too large or of too many
+        channels, there are none, or a value is not finite.
+    TypeError
+        If values are not numbers.
+    """
+    try:
+        images = np.asarray(X)
+    except ValueError as error:
+        raise ValueError(
+            "images of several sizes; bring them to one size, such as with PIL.Image.resize"
+        ) from error
+    if images.dtype == object:
+        if any(np.shape(one) != np.shape(images.flat[0]) for one in images.flat):
+            raise ValueError(
+                "images of several sizes; bring them to one size, such as with PIL.Image.resize"
+            )
+        images = np.array(images.tolist())
+    if images.dtype.kind not in "buif":
+        raise TypeError(f"images of dtype {images.dtype}; give numbers")
+    if images.ndim not in (3, 4):
+        raise ValueError(
+            f"images of shape {images.shape}; give (n, height, width) or (n, height, width, "
+            "channels), such as X.reshape(-1, 28, 28)"
+        )
+    if len(images) == 0:
+        raise ValueError("no images; give at least one")
+    sides = images.shape[1:3]
+    if min(sides) < LEAST_SIDE or max(sides) > MOST_SIDE:
+        raise ValueError(
+            f"images of {sides[0]} x {sides[1]} pixels; give sides of {LEAST_SIDE} to {MOST_SIDE}"
+        )
+    if images.ndim == 4 and not 1 <= images.shape[3] <= MOST_CHANNELS:
+        raise ValueError(f"images of {images.shape[3]} channels; give 1 to {MOST_CHANNELS}")
+    if images.dtype.kind == "f" and not np.isfinite(images).all():
+        bad = int(np.flatnonzero(~np.isfinite(images).all(axis=tuple(range(1, images.ndim))))[0])
+        raise ValueError(f"image {bad} holds NaN or infinity; give finite values")
+    return images
+
+
+def grey(images: Bytes) -> Bytes:
+    """Return images of shape (n, height, width, channels) as (n, height, width): luma for colour.
+
+    The weights are ITU-R BT.601's in 256ths; of two or four channels the first counts, or the
+    first three.
+    """
+    channels = images.shape[3]
+    if channels < 3:
+        return np.ascontiguousarray(images[..., 0])
+    red, green, blue = (images[..., i].astype(np.uint16) for i in range(3))
+    return ((77 * red + 150 * green + 29 * blue) >> 8).astype(np.uint8)

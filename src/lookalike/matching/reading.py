@@ -1,0 +1,171 @@
+"""Readings of a neighbour table: how far each class is from every image."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lookalike.matching.classes import class_distances, hyperplane_distances
+from lookalike.matching.scaling import scale_locally
+from lookalike.search.table import Neighbors
+
+if TYPE_CHECKING:
+    from lookalike.matching.matcher import Matcher, Sought
+
+FloatArray = NDArray[np.float64]
+Deformed = Literal["off", "forward", "both"]
+
+UNANIMOUS = 12
+"""Nearest training images that settle an image where all are of one class."""
+
+DEFORMED_CANDIDATES = 200
+DEFORMED_K = 4
+DEFORMED_POWERS = {"forward": 0.4, "both": 0.5}
+"""Of the local radii that deformation distances are divided by."""
+
+_LEAST_DISTANCE = 1e-3
+"""Of a class: the logarithm of an exact copy's is finite."""
+
+
+class Reading(NamedTuple):
+    """How a neighbour table is read.
+
+    Attributes
+    ----------
+    scaling : float
+        The power of the local radii that distances are divided by.
+    k : int
+        Neighbours of each class whose distances are added up.
+    hyperplanes : float
+        What the logarithm of the distance to each class's local hyperplane counts, on images that
+        are in doubt; 0: nothing.
+    deformation : {"off", "forward", "both"}
+        Whether the deformation model has its say, on images that are in doubt.
+    """
+
+    scaling: float
+    k: int
+    hyperplanes: float = 0.0
+    deformation: Deformed = "off"
+
+    def __str__(self) -> str:
+        parts = [f"k = {self.k} a class"]
+        if self.scaling:
+            parts.append(f"scaled {self.scaling:g}")
+        if self.hyperplanes:
+            parts.append(f"hyperplanes {self.hyperplanes:g}")
+        if self.deformation != "off":
+            parts.append(f"deformed {self.deformation}")
+        return ", ".join(parts)
+
+
+class Scores(NamedTuple):
+    """What was found for images.
+
+    Attributes
+    ----------
+    classes : ndarray of shape (n, n_classes), float64
+        How far each class is, as a logarithm: the lowest is the answer.
+    doubtful : ndarray of shape (n,), bool
+        Whether the nearest training images were of several classes.
+    """
+
+    classes: FloatArray
+    doubtful: NDArray[np.bool_]
+
+
+class Reader:
+    """Reads the candidates of images in several ways, and does once what these share.
+
+    Parameters
+    ----------
+    matcher : Matcher
+        Whose training images the candidates are.
+    sought : Sought
+    """
+
+    def __init__(self, matcher: Matcher, sought: Sought) -> None:
+        self._matcher = matcher
+        self._sought = sought
+        # Of this reader alone, and gone with it.
+        self.scaled = cache(self._scale)
+        self._sums = cache(self._sum)
+        self._planes = cache(self._read_hyperplanes)
+        self._apart = cache(self._deform)
+        self.deformed = cache(self._scale_deformed)
+
+    def read(self, reading: Reading) -> Scores:
+        """Return the scores of all images."""
+        _, unsure = self.scaled(reading.scaling)
+        scores = self._sums(reading.scaling, reading.k).copy()
+        if len(unsure) and reading.hyperplanes:
+            scores[unsure] += reading.hyperplanes * self._planes(reading.scaling)
+        if len(unsure) and reading.deformation != "off":
+            scores[unsure] += self._sum_classes(
+                self.deformed(reading.scaling, reading.deformation), DEFORMED_K
+            )
+        doubtful = np.zeros(len(scores), bool)
+        doubtful[unsure] = True
+        return Scores(scores, doubtful)
+
+    def _scale(self, power: float) -> tuple[Neighbors, NDArray[np.int64]]:
+        """Return the table, scaled, and the rows of the images in doubt."""
+        matcher = self._matcher
+        table = scale_locally(
+            self._sought.table, matcher.radii_, 2 * power, n_threads=matcher.n_threads
+        )
+        nearest = matcher.codes_[table.indices[:, :UNANIMOUS]]
+        return table, np.flatnonzero((nearest != nearest[:, :1]).any(axis=1))
+
+    def _sum(self, scaling: float, k: int) -> FloatArray:
+        return self._sum_classes(self.scaled(scaling)[0], k)
+
+    def _sum_classes(self, table: Neighbors, k: int) -> FloatArray:
+        matcher = self._matcher
+        return _log(
+            class_distances(
+                table, matcher.codes_, matcher.n_classes_, k, n_threads=matcher.n_threads
+            )
+        )
+
+    def _read_hyperplanes(self, scaling: float) -> FloatArray:
+        matcher = self._matcher
+        table, unsure = self.scaled(scaling)
+        return _log(
+            hyperplane_distances(
+                self._sought.coordinates[unsure],
+                matcher.coordinates_,
+                Neighbors(table.indices[unsure], table.distances[unsure]),
+                matcher.codes_,
+                matcher.n_classes_,
+                n_threads=matcher.n_threads,
+            )
+        )
+
+    def _deform(self, scaling: float, backward: bool) -> tuple[NDArray[np.int64], FloatArray]:
+        """Return the candidates of the images in doubt, and their deformation distances."""
+        table, unsure = self.scaled(scaling)
+        candidates = np.ascontiguousarray(table.indices[unsure, :DEFORMED_CANDIDATES])
+        distances = self._matcher.deform(self._sought.images[unsure], candidates, backward=backward)
+        return candidates, distances.astype(np.float64)
+
+    def _scale_deformed(self, scaling: float, how: Deformed) -> Neighbors:
+        """Return the candidates of the images in doubt by scaled deformation distance."""
+        candidates, distances = self._apart(scaling, False)
+        if how == "both":
+            distances = distances + self._apart(scaling, True)[1]
+        matcher = self._matcher
+        return scale_locally(
+            Neighbors(candidates, distances),
+            matcher.deformed_radii(),
+            DEFORMED_POWERS[how],
+            n_threads=matcher.n_threads,
+        )
+
+
+def _log(distances: FloatArray) -> FloatArray:
+    logarithms: FloatArray = np.log(np.maximum(distances, _LEAST_DISTANCE))
+    return logarithms
