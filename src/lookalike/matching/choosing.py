@@ -23,7 +23,7 @@ Tell = Callable[[int], None]
 
 SCALINGS = (0.0, 0.3, 0.45)
 KS = (1, 3, 6)
-HYPERPLANES = (0.0, 0.3, 1.0)
+HYPERPLANES = (0.0, 0.5, 1.0)
 
 
 class Plan(NamedTuple):
@@ -237,9 +237,9 @@ def choose(
     if plan.n_kept:
         splits = make_splits(codes, plan.n_second, plan.n_second_held_out, plan.n_splits, rng)
         deformed = [
-            Reading(g, k, h, d)
+            Reading(USUAL.scaling, USUAL.k, h, d)
             for d in plan.deformations
-            for g, k, h in product(SCALINGS[1:], KS[1:], HYPERPLANES)
+            for h in HYPERPLANES
             if d != "off"
         ]
         deciding = []

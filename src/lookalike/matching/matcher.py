@@ -117,6 +117,7 @@ class Matcher:
         """Learn the rest from training images that are on the axes already."""
         images, coordinates = projected
         self.images_, self.codes_, self.n_classes_ = images, codes, n_classes
+        self._grey = grey(images)
         self.whitening_ = WithinClassWhitening(self.recipe.whitening).fit(coordinates, codes)
         self.coordinates_ = self.whitening_.transform(coordinates)
         self.search_ = NearestNeighbors(metric="sqeuclidean", n_jobs=self.n_threads)
@@ -157,7 +158,7 @@ class Matcher:
         """Return the deformation distances of images, as the recipe has them, to candidates."""
         return self.deformation.distances(
             grey(images),
-            grey(self.images_),
+            self._grey,
             candidates,
             backward=backward,
             n_threads=self.n_threads,

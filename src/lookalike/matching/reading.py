@@ -43,7 +43,7 @@ class Reading(NamedTuple):
         What the logarithm of the distance to each class's local hyperplane counts, on images that
         are in doubt; 0: nothing.
     deformation : {"off", "forward", "both"}
-        Whether the deformation model has its say, on images that are in doubt.
+        Whether the sums are of deformation distances instead, on images that are in doubt.
     """
 
     scaling: float
@@ -101,12 +101,12 @@ class Reader:
         """Return the scores of all images."""
         _, unsure = self.scaled(reading.scaling)
         scores = self._sums(reading.scaling, reading.k).copy()
-        if len(unsure) and reading.hyperplanes:
-            scores[unsure] += reading.hyperplanes * self._planes(reading.scaling)
-        if len(unsure) and reading.deformation != "off":
-            scores[unsure] += self._sum_classes(
-                self.deformed(reading.scaling, reading.deformation), DEFORMED_K
-            )
+        if len(unsure):
+            if reading.deformation != "off":
+                near = self.deformed(reading.scaling, reading.deformation)
+                scores[unsure] = self._sum_classes(near, DEFORMED_K)
+            if reading.hyperplanes:
+                scores[unsure] += reading.hyperplanes * self._planes(reading.scaling)
         doubtful = np.zeros(len(scores), bool)
         doubtful[unsure] = True
         return Scores(scores, doubtful)

@@ -1,0 +1,199 @@
+"""The classifier that matches images."""
+
+import pickle
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
+from sklearn.datasets import load_digits
+from sklearn.exceptions import NotFittedError
+from sklearn.metrics import log_loss
+
+from lookalike import KNeighborsClassifier, LookalikeClassifier, _core
+from lookalike.matching.choosing import PLANS
+
+
+@pytest.fixture(scope="module")
+def digits():
+    data = load_digits()
+    return data.images[:900], data.target[:900], data.images[900:], data.target[900:]
+
+
+@pytest.fixture(scope="module")
+def fitted(digits):
+    return LookalikeClassifier("balanced").fit(*digits[:2])
+
+
+def test_it_beats_plain_neighbours(digits, fitted):
+    X, y, Xt, yt = digits
+    plain = KNeighborsClassifier(3).fit(X, y).score(Xt, yt)
+    assert fitted.score(Xt, yt) > plain
+
+
+def test_probabilities_agree_with_predictions(digits, fitted):
+    shares = fitted.predict_proba(digits[2])
+    assert_allclose(shares.sum(axis=1), 1)
+    assert_array_equal(fitted.classes_[shares.argmax(axis=1)], fitted.predict(digits[2]))
+    assert log_loss(digits[3], shares) < 0.2
+
+
+@pytest.mark.parametrize("effort", ["fast", "balanced", "best"])
+def test_every_thread_count_and_path_gives_the_same(digits, effort, monkeypatch):
+    X, y, Xt, _ = digits
+    X, y = X[:200], y[:200]
+    expected = LookalikeClassifier(effort, n_jobs=1).fit(X, y)
+    for path in _core.available_cpu_paths():
+        monkeypatch.setenv("LOOKALIKE_CPU", path)
+        other = LookalikeClassifier(effort, n_jobs=2).fit(X, y)
+        assert (other.recipe_, other.reading_) == (expected.recipe_, expected.reading_)
+        assert [t[:5] for t in other.choices_] == [t[:5] for t in expected.choices_]
+        assert_array_equal(other.predict_proba(Xt[:50]), expected.predict_proba(Xt[:50]))
+
+
+def test_all_that_was_tried_is_told(fitted):
+    assert {trial.recipe for trial in fitted.choices_} == set(PLANS["balanced"].recipes)
+    assert {trial.stage for trial in fitted.choices_} == {1, 2}
+    chosen = [
+        trial
+        for trial in fitted.choices_
+        if (trial.recipe, trial.reading, trial.stage) == (fitted.recipe_, fitted.reading_, 2)
+    ]
+    assert len(chosen) == 1
+    assert chosen[0].n_held_out == 900
+    assert chosen[0].error < 0.05
+
+
+def test_labels_of_held_out_images_do_not_leak():
+    """Of noise nothing can be learnt: held-out errors must tell so."""
+    rng = np.random.default_rng(0)
+    X, y = rng.integers(0, 256, (300, 10, 10)).astype(np.uint8), np.repeat([0, 1], 150)
+    rng.shuffle(y)
+    choices = LookalikeClassifier("best").fit(X, y).choices_
+    assert np.mean([trial.error for trial in choices]) > 0.42
+
+
+def test_explanations_name_what_the_answer_rests_on(digits, fitted):
+    _, y, Xt, _ = digits
+    matches = fitted.explain(Xt[:40], 4)
+    assert matches.indices.shape == (40, 4)
+    assert_array_equal(matches.labels, y[matches.indices])
+    assert_array_equal(matches.prediction, fitted.predict(Xt[:40]))
+    assert_array_equal(matches.probabilities, fitted.predict_proba(Xt[:40]))
+    assert (np.diff(matches.distances, axis=1) >= 0).all()
+    sure = ~matches.doubtful
+    assert_array_equal(matches.labels[sure, 0], matches.prediction[sure])
+    field = matches.displacements(0)
+    assert field.shape == (4, 2, 8, 8)
+    assert np.abs(field).max() <= 2
+    assert "40 answers by 4 neighbors" in repr(matches)
+    with pytest.raises(ValueError, match="n_neighbors=0"):
+        fitted.explain(Xt[:1], 0)
+
+
+def test_images_that_are_added_and_removed_leave_no_trace(digits):
+    X, y, Xt, _ = digits
+    whole = LookalikeClassifier("fast").fit(X[:300], y[:300])
+    before = whole.predict_proba(Xt[:50])
+    changed = clone(whole).fit(X[:300], y[:300])
+    changed.partial_fit(X[300:350], y[300:350])
+    assert changed.n_samples_fit_ == 350
+    assert (changed.predict_proba(Xt[:50]) != before).any()
+    changed.remove(np.arange(300, 350))
+    assert_array_equal(changed.predict_proba(Xt[:50]), before)
+    with pytest.raises(ValueError, match="of shape"):
+        changed.partial_fit(np.zeros((1, 9, 9)), [0])
+    assert_array_equal(changed.predict_proba(Xt[:50]), before)
+    late = LookalikeClassifier("fast").partial_fit(X[:300], y[:300])
+    assert_array_equal(late.predict_proba(Xt[:50]), before)
+
+
+def test_a_new_class_may_come_later(digits):
+    X, y, Xt, yt = digits
+    few = y < 9
+    classifier = LookalikeClassifier("fast").fit(X[few], y[few])
+    classifier.partial_fit(X[~few], y[~few])
+    assert classifier.classes_.tolist() == list(range(10))
+    assert classifier.score(Xt, yt) > 0.9
+
+
+def test_pickles_predict_the_same(digits, fitted):
+    copy = pickle.loads(pickle.dumps(fitted))
+    assert_array_equal(copy.predict(digits[2]), fitted.predict(digits[2]))
+
+
+def test_progress_ends_at_its_total_and_can_interrupt(digits, fitted):
+    told = []
+    LookalikeClassifier("fast").fit(
+        *digits[:2], progress=lambda done, total: told.append((done, total))
+    )
+    assert told[-1][0] == told[-1][1]
+    assert told == sorted(told)
+
+    def stop(done, total):
+        raise KeyboardInterrupt
+
+    unfitted = LookalikeClassifier("fast")
+    with pytest.raises(KeyboardInterrupt):
+        unfitted.fit(*digits[:2], progress=stop)
+    with pytest.raises(NotFittedError):
+        unfitted.predict(digits[2])
+    before = fitted.predict(digits[2])
+    with pytest.raises(KeyboardInterrupt):
+        fitted.fit(digits[0][:100], digits[1][:100], progress=stop)
+    assert_array_equal(fitted.predict(digits[2]), before)
+
+
+# --- Odd training sets ---------------------------------------------------------------------------
+
+
+def blobs(n, shape, seed=0):
+    return np.random.default_rng(seed).integers(0, 256, (n, *shape)).astype(np.uint8)
+
+
+@pytest.mark.parametrize("effort", ["fast", "balanced", "best"])
+@pytest.mark.parametrize(
+    ("X", "y"),
+    [
+        (blobs(6, (8, 8)), [1] * 6),
+        (blobs(1, (8, 8)), ["only"]),
+        (blobs(5, (8, 12)), [0, 1, 2, 3, 4]),
+        (blobs(12, (9, 8, 3)), [0, 1] * 6),
+        (np.zeros((20, 8, 8)), [0, 1] * 10),
+        (np.repeat(blobs(2, (8, 8)), 15, axis=0), [0] * 15 + [1] * 15),
+        (blobs(30, (16, 16)) > 128, ["a", "b", "c"] * 10),
+    ],
+    ids=["one class", "one image", "one each", "colour", "blank", "duplicates", "booleans"],
+)
+def test_odd_training_sets_have_answers(effort, X, y):
+    classifier = LookalikeClassifier(effort).fit(X, y)
+    answers = classifier.predict(X)
+    assert set(answers.tolist()) <= set(y)
+    shares = classifier.predict_proba(X)
+    assert np.isfinite(shares).all()
+    if len(set(map(bytes, np.asarray(X)))) == len(X):
+        assert_array_equal(answers, y)  # each is its own nearest image
+
+
+@pytest.mark.parametrize(
+    ("X", "y", "told"),
+    [
+        (np.zeros((3, 8, 8)), [0, 1], "3 images but labels of shape"),
+        (np.zeros((3, 8, 8)), [0, 1, np.nan], "NaN"),
+        (np.zeros((3, 8, 8)), np.array([0, None, "a"], object), "missing"),
+        (np.full((2, 8, 8), np.inf), [0, 1], "infinity"),
+        (np.zeros((3, 64)), [0, 1, 1], "reshape"),
+    ],
+)
+def test_what_can_not_be_learnt_is_refused(X, y, told):
+    with pytest.raises(ValueError, match=told):
+        LookalikeClassifier().fit(X, y)
+
+
+def test_unknown_efforts_and_other_sizes_are_refused(digits, fitted):
+    with pytest.raises(ValueError, match="fast, balanced, best"):
+        LookalikeClassifier("heroic").fit(*digits[:2])
+    with pytest.raises(ValueError, match="of training had"):
+        fitted.predict(np.zeros((1, 9, 8)))
+    with pytest.raises(NotFittedError):
+        LookalikeClassifier().predict(digits[2])
