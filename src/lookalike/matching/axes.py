@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import cache
 from typing import Self
 
 import numpy as np
@@ -25,10 +26,16 @@ SAMPLE = 15_000
 """Images that the axes are taken from, spread evenly over all."""
 
 
+@cache
+def _blas() -> ThreadpoolController:
+    """The libraries' thread pools, looked for once, which takes a while."""
+    return ThreadpoolController()
+
+
 @contextmanager
 def single_threaded_blas() -> Iterator[None]:
     """Keep BLAS to one thread, so that sums do not depend on how many there are."""
-    with ThreadpoolController().limit(limits=1, user_api="blas"):
+    with _blas().limit(limits=1, user_api="blas"):
         yield
 
 

@@ -1,0 +1,42 @@
+"""The page on matching: its code runs, and its command exists."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from typer.testing import CliRunner
+
+from lookalike.cli.app import app
+from lookalike.matching.choosing import PLANS
+
+PAGE = Path(__file__).parents[2] / "docs" / "matching.md"
+TEXT = PAGE.read_text(encoding="utf-8")
+
+
+def test_code_runs_and_finds_what_the_page_says() -> None:
+    made: dict[str, Any] = {"__name__": "__main__"}
+    for block in re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL):
+        exec(compile(block, str(PAGE), "exec"), made)
+    test = made["data"].test
+    assert made["classifier"].score(test.images, test.labels) > 0.98
+    assert made["best"].error < 0.02
+
+
+def test_the_table_of_efforts_is_that_of_the_plans() -> None:
+    for effort, plan in PLANS.items():
+        cells = re.findall(rf'^\| "{effort}" \|(.*)\|$', TEXT, re.MULTILINE)[0].split("|")
+        deformed = [how for how in plan.deformations if how != "off"]
+        names = {"forward": "forward", "both": "both ways"}
+        assert [cell.strip() for cell in cells] == [
+            str(len(plan.recipes)),
+            ", ".join(names[how] for how in deformed) or "–",
+            str(plan.n_neighbors),
+            str(plan.n_components),
+        ]
+
+
+def test_the_command_has_the_option_there_is() -> None:
+    shown = CliRunner().invoke(app, ["train", "--help"]).stdout
+    assert "--best" in shown
