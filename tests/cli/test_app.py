@@ -21,6 +21,7 @@ Run = Callable[..., Any]
 
 COMMANDS = [
     ["tour"],
+    ["train"],
     ["tune"],
     ["clean"],
     ["augment"],
@@ -81,6 +82,9 @@ def test_version(lookalike: Run) -> None:
         (["augment"], "Missing argument 'DATA'"),
         (["augment", "digits", "--out", __file__], "Invalid value for '--out'"),
         (["augment", "digits", "--save", "."], "Invalid value for '--save'"),
+        (["train"], "Missing argument 'DATA'"),
+        (["train", "digits", "--effort", "most"], "Invalid value for '--effort'"),
+        (["train", "digits", "--fast", "--best"], "--fast and --best are given; give one"),
         (["tune"], "Missing argument 'DATA'"),
         (["tune", "digits", "--k", "0-3"], "Invalid value for '--k': '0-3'"),
         (["clean"], "Missing argument 'DATA'"),
@@ -114,6 +118,8 @@ def test_wrong_usage_is_one_line_and_exit_code_2(
         (["augment", "digits", "--with", "Shifts(8)"], {}, "give a reach of 1 to 7"),
         (["augment", "digits", "--save", "grown.npy"], {}, "grown.npy does not end in .npz"),
         (["augment", "digits", "--save", "no/grown.npz"], {}, "a folder that is there"),
+        (["train", "mnits"], {}, "did you mean 'mnist'?"),
+        (["train", "digits", "--n-jobs", "0"], {}, "n_jobs=0"),
         (["tune", "mnits"], {}, "did you mean 'mnist'?"),
         (
             ["tune", "digits", "--k", "1-2000"],

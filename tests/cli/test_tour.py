@@ -29,12 +29,13 @@ Run = Callable[..., Any]
 STEPS = [
     *("load", "baseline", "confusion", "mistakes"),
     *("tuning", "tuned", "judged", "detected", "sure", "compared"),
-    *("shifts", "augmented", "clean", "audited"),
+    *("shifts", "augmented", "matched", "clean", "audited"),
 ]
 PICTURES = [
     "cleaned.png",
     "confusion.png",
     "made.png",
+    "matches.png",
     "mended.png",
     "mistakes.png",
     "shifts.png",
@@ -54,10 +55,11 @@ def no_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Learn from few images how to clean, and compare few classifiers, in tours of this process."""
+    """Clean by few images, compare few classifiers and try few recipes, in this process."""
     monkeypatch.setattr("lookalike.cli.tour.clean._MOST_LEARNED", 100)
     monkeypatch.setattr("lookalike.cli.tour.compared._MOST_IMAGES", 200)
     monkeypatch.setattr("lookalike.cli.tour.compared._NAMES", ("knn", "logistic", "dummy"))
+    monkeypatch.setattr("lookalike.cli.tour.matched._EFFORT", "fast")
 
 
 def check_report(report: dict[str, Any], steps: list[str]) -> None:
@@ -79,6 +81,7 @@ def check_report(report: dict[str, Any], steps: list[str]) -> None:
         assert won == pytest.approx(mistake["share"])
     check_tuning(report["steps"]["tuning"], load)
     check_tuned(report["steps"])
+    check_matched(report["steps"])
     check_judged(report["steps"])
     check_clean(report["steps"]["clean"], load)
     in_steps = sum(step["seconds"] for step in report["steps"].values())
@@ -135,6 +138,29 @@ def check_tuned(steps: dict[str, Any]) -> None:
             assert (change["after"]["predicted"] == change["true"]) != was_right
             assert change["before"]["variant"] == "original"
             assert change["after"]["variant"] in ["original", *shifts["variants"]]
+
+
+def check_matched(steps: dict[str, Any]) -> None:
+    load, baseline, matched = (steps[name] for name in ("load", "baseline", "matched"))
+    if min(load["image_shape"][:2]) < 8:
+        assert "give sides of 8 to" in matched["skipped"]
+        return
+    first, *others = matched["chain"]
+    assert first["n_wrong"] == baseline["n_test"] - baseline["n_right"]
+    assert first["held_out_error"] is None
+    assert others[0]["part"].startswith("the nearest one by ")
+    last = others[-1]
+    assert last["n_wrong"] == matched["n_test"] - matched["n_right"]
+    assert first["n_wrong"] - last["n_wrong"] == matched["n_mended"] - matched["n_made"]
+    for link in matched["chain"]:
+        assert link["error"] == pytest.approx(link["n_wrong"] / matched["n_test"])
+        assert link["standard_error"] == pytest.approx(
+            np.sqrt(link["error"] * (1 - link["error"]) / matched["n_test"])
+        )
+    chosen = f"{last['held_out_error']:.2%}"
+    assert chosen in matched["why"]
+    assert len(matched["wrong"]) == min(40, last["n_wrong"])
+    assert all(wrong["true"] != wrong["predicted"] for wrong in matched["wrong"])
 
 
 def check_judged(steps: dict[str, Any]) -> None:
@@ -217,7 +243,7 @@ def test_piped_output_is_plain_text(lookalike: Run) -> None:
     for title in (
         *("The data", "Confusion matrix", "Wrong predictions", "Tune k and the weights"),
         *("The tuned classifier", "moved by one pixel", "The training images with their shifts"),
-        "Noisy images, cleaned by neighbours",
+        *("Noisy images, cleaned by neighbours", "Images matched"),
         *("A detector of one class", "Leaving out what is not sure", "side by side"),
     ):
         assert title in done.stdout
@@ -229,6 +255,8 @@ def test_piped_output_is_plain_text(lookalike: Run) -> None:
     assert re.search(r"drop of the error rate -?\d+\.\d%, from 1\.67% to", text)
     assert re.search(r"\d errors mended, \d made \(McNemar's exact test: p = ", text)
     assert re.search(r"train \d+, (right|left|down|up) 1\b", text)
+    assert "the nearest one by" in text
+    assert re.search(r"Of 360 test images \d (is|are) still wrong; against the plain", text)
     assert "A number from 0 to 5 is added to each value." in text
     assert (
         "To be quick, 1,437 training images are learned from, 1,000 of them by lookalike, " in text
@@ -499,6 +527,7 @@ def test_mnist_accuracy(invoke: Run) -> None:
     assert [scores[k, "uniform"] for k in (3, 4, 5)] == [0.9700666667, 0.9685, 0.9692833333]
     assert [scores[k, "distance"] for k in (3, 4, 5)] == [0.9711166667, 0.9716166667, 0.9704166667]
     assert (steps["tuning"]["best"]["n_neighbors"], len(scores)) == (4, 60)
+    assert steps["matched"]["accuracy"] > 0.995
     augmented = steps["augmented"]
     assert augmented["n_expanded"] == 300_000
     # 0.9763 by 4 neighbours and 0.9766 by 5 among the 300,000 images themselves

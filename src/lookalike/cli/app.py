@@ -26,6 +26,7 @@ from lookalike.cli.evaluate import evaluate
 from lookalike.cli.info import info
 from lookalike.cli.jobs import help_if_alone, one_line, say_error
 from lookalike.cli.tour.command import tour
+from lookalike.cli.train import train
 from lookalike.cli.tune import tune
 
 # Help and usage errors are typer's plain ones: its rich ones cost as much time as all the rest.
@@ -36,6 +37,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command()(tour)
+app.command()(train)
 app.command()(augment)
 app.command()(tune)
 app.command()(evaluate)

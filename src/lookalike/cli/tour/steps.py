@@ -13,6 +13,7 @@ from lookalike.cli.tour.confusion import Confusion
 from lookalike.cli.tour.detected import Detected
 from lookalike.cli.tour.judged import JudgedStep
 from lookalike.cli.tour.load import Load
+from lookalike.cli.tour.matched import Matched
 from lookalike.cli.tour.mistakes import Mistakes
 from lookalike.cli.tour.shifts import OnePixelShifts
 from lookalike.cli.tour.step import Step
@@ -36,6 +37,7 @@ def choose_steps(*, against_sklearn: bool) -> list[Step]:
         Compared(),
         OnePixelShifts(),
         Augmented(),
+        Matched(),
         Clean(),
         Audited(),
     ]
