@@ -34,6 +34,13 @@ def test_floats_become_bytes_by_the_range_of_training():
         assert levels.to_bytes(images * 2).max() == 255
 
 
+def test_bytes_that_use_little_of_their_range_are_stretched():
+    images = np.arange(17, dtype=np.uint8).repeat(64).reshape(17, 8, 8)
+    assert Levels(images).to_bytes(images).max() == 255
+    bright = images * np.uint8(9)
+    assert_array_equal(Levels(bright).to_bytes(bright)[..., 0], bright)
+
+
 def test_constant_images_have_a_range_too():
     images = np.full((2, 8, 8), 3.5)
     assert_array_equal(Levels(images).to_bytes(images), 0)
@@ -202,5 +209,5 @@ def test_what_luck_may_tell_apart_is_read_as_usual():
         return Trial(recipe, reading, 900, 100, n_wrong, 1.0, 1)
 
     odd, usual = Reading(0.0, 1, 0.0), USUAL
-    assert pick([trial(odd, 16), trial(usual, 18)]).reading == usual
-    assert pick([trial(odd, 16), trial(usual, 19)]).reading == odd
+    assert pick([trial(odd, 16), trial(usual, 20)]).reading == usual
+    assert pick([trial(odd, 16), trial(usual, 21)]).reading == odd

@@ -90,8 +90,8 @@ PLANS = {
         n_first=5000,
         n_first_held_out=2500,
         n_kept=1,
-        n_second=12_000,
-        n_second_held_out=5000,
+        n_second=24_000,
+        n_second_held_out=8000,
         n_splits=1,
         deformations=("off", "forward"),
         n_components=160,
@@ -220,7 +220,7 @@ def choose(
 ) -> Choice:
     """Choose a recipe and a reading by the errors on held-out images.
 
-    Of equally good ones the first that was tried is chosen, which is the cheaper.
+    Of equally good ones the most usual is chosen (`pick`).
     """
     if n_classes < 2 or len(images) < max(4, 2 * n_classes):
         return Choice(plan.recipes[0], Reading(0.0, 1), [], None)
@@ -264,11 +264,12 @@ def pick(trials: Sequence[Trial]) -> Trial:
     """Return the best trial; of those that luck may tell apart the most usual.
 
     The least of many numbers of errors is lower than it deserves, so what is better by less than
-    half a standard error of a count counts as equal. Then the reading decides that is nearest to
-    `USUAL`, then the number of errors, then the order of the trials, cheaper ones first.
+    a standard error of a count counts as equal (the one-standard-error rule of Breiman, Friedman,
+    Olshen and Stone, 1984). Then the reading decides that is nearest to `USUAL`, then the number of
+    errors, then the order of the trials, cheaper ones first.
     """
     least = min(trial.n_wrong for trial in trials)
-    equal = [trial for trial in trials if trial.n_wrong <= least + 0.5 * least**0.5]
+    equal = [trial for trial in trials if trial.n_wrong <= least + least**0.5]
     return min(equal, key=lambda trial: (_unusual(trial.reading), trial.n_wrong))
 
 

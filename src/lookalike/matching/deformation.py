@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 
 from lookalike import _core
 from lookalike.matching.levels import Bytes
+from lookalike.matching.scaling import scale_locally
 from lookalike.search.cpu import cpu_path
+from lookalike.search.table import Neighbors
 
 
 class DeformationModel:
@@ -75,6 +77,31 @@ class DeformationModel:
         n_threads : int, default=1
         """
         return self._run(queries, images, candidates, backward, n_threads, fields=None)
+
+    def refine(
+        self, table: Neighbors, queries: Bytes, images: Bytes, *, n_threads: int = 1
+    ) -> Neighbors:
+        """Refine a table: the same neighbours by their deformation distances, nearest first.
+
+        Parameters
+        ----------
+        table : Neighbors
+        queries, images : ndarray of shape (n, height, width), uint8
+            Of the queries, and of the training set.
+        n_threads : int, default=1
+
+        Examples
+        --------
+        >>> images = np.zeros((2, 12, 12), np.uint8)
+        >>> images[0, 4:8, 4:8] = 255
+        >>> table = Neighbors(np.array([[1, 0]]), np.array([[2.0, 3.0]]))
+        >>> DeformationModel().refine(table, images[:1], images).indices
+        array([[0, 1]])
+        """
+        distances = self.distances(queries, images, table.indices, n_threads=n_threads)
+        even = np.ones(len(images))
+        candidates = Neighbors(table.indices, distances.astype(np.float64))
+        return scale_locally(candidates, even, 0, n_threads=n_threads)
 
     def displacements(
         self, queries: Bytes, images: Bytes, candidates: NDArray[np.int64]

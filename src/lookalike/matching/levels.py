@@ -14,11 +14,15 @@ LEAST_SIDE, MOST_SIDE = 8, 4096
 MOST_CHANNELS = 4
 
 
+_HALF = 128
+
+
 class Levels:
     """The range of values that images have, from those of training.
 
-    Bytes stay as they are. All else is scaled so that the least value of training becomes 0 and
-    the largest 255; what lies outside at prediction is cut off, with a warning.
+    Bytes stay as they are, unless the largest of training is below 128. All else is scaled so that
+    the least value of training becomes 0 and the largest 255; what lies outside at prediction is
+    cut off, with a warning.
 
     Parameters
     ----------
@@ -28,14 +32,14 @@ class Levels:
     ----------
     image_shape : tuple of int
     low, high : float
-        The range; 0 and 255 for bytes.
+        The range; 0 and 255 for bytes that use it.
     """
 
     def __init__(self, images: NDArray[Any]) -> None:
         self.image_shape = images.shape[1:]
-        self.low, self.high = 0.0, 255.0
-        if images.dtype != np.uint8:
-            self.low, self.high = float(images.min()), float(images.max())
+        self.low, self.high = float(images.min()), float(images.max())
+        if images.dtype == np.uint8:
+            self.low, self.high = 0.0, self.high if self.high < _HALF else 255.0
 
     def to_bytes(self, images: NDArray[Any]) -> Bytes:
         """Return images as bytes of shape (n, height, width, channels).

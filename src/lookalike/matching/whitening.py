@@ -5,8 +5,15 @@ from __future__ import annotations
 from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy import linalg
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils.validation import (
+    check_array,
+    check_consistent_length,
+    check_is_fitted,
+    column_or_1d,
+)
 
 from lookalike.matching.axes import single_threaded_blas
 
@@ -15,7 +22,7 @@ Floats = NDArray[np.float32]
 _CHUNK = 4096
 
 
-class WithinClassWhitening:
+class WithinClassWhitening(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """A linear metric learnt from labels, in closed form: within-class whitening, in part.
 
     On the eigenvectors of the within-class covariance, axis i with variance w_i is scaled by
@@ -35,18 +42,48 @@ class WithinClassWhitening:
     ----------
     Bishop, "Neural networks for pattern recognition" (1995), section 10.2: the within-class
     covariance and whitening by it; the power and the shrinkage are ours.
+
+    Examples
+    --------
+    >>> X = np.array([[-3.0, -1.0], [-1.0, 1.0], [1.0, -1.0], [3.0, 1.0]])
+    >>> WithinClassWhitening(0).fit_transform(X)
+    array([[-127,  -42],
+           [ -42,   42],
+           [  42,  -42],
+           [ 127,   42]], dtype=int8)
     """
 
     def __init__(self, power: float = 0.6, shrinkage: float = 0.1) -> None:
         self.power = power
         self.shrinkage = shrinkage
 
-    def fit(self, coordinates: Floats, codes: NDArray[np.integer]) -> Self:
-        """Find the scaling; `coordinates` (n, d), `codes` (n,) the classes in 0 … n_classes - 1."""
+    def fit(self, X: ArrayLike, y: ArrayLike | None = None) -> Self:
+        """Find the scaling.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d)
+            Coordinates, centred.
+        y : array-like of shape (n,), optional
+            Classes; without them, and with power=0, distances stay as they are.
+
+        Raises
+        ------
+        ValueError
+            If X is not finite and two-dimensional, there is not one class for each row, or power
+            or shrinkage is negative.
+        """
+        if self.power < 0 or self.shrinkage < 0:
+            raise ValueError(
+                f"power={self.power}, shrinkage={self.shrinkage}; give numbers of at least 0"
+            )
+        coordinates = check_array(X, dtype=np.float32, input_name="X")
         d = coordinates.shape[1]
         self.rotation_ = np.eye(d, dtype=np.float32)
         with single_threaded_blas():
-            if self.power:
+            if self.power and y is not None:
+                codes = np.unique(column_or_1d(y), return_inverse=True)[1]
+                check_consistent_length(coordinates, codes)
                 covariance = _within_class_covariance(coordinates, codes)
                 variances, axes = linalg.eigh(covariance)
                 variances = np.maximum(variances, 0)
@@ -64,8 +101,16 @@ class WithinClassWhitening:
         self.step_ = np.float32(largest / 127 if largest > 0 else 1.0)
         return self
 
-    def transform(self, coordinates: Floats) -> NDArray[np.int8]:
-        """Return the coordinates in whole numbers, shape (n, d); beyond ±127 they are cut off."""
+    def transform(self, X: ArrayLike) -> NDArray[np.int8]:
+        """Return the coordinates in whole numbers, shape (n, d); beyond ±127 they are cut off.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        """
+        check_is_fitted(self)
+        coordinates = check_array(X, dtype=np.float32, input_name="X")
         out = np.empty(coordinates.shape, np.int8)
         with single_threaded_blas():
             for i in range(0, len(coordinates), _CHUNK):
