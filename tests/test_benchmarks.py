@@ -112,6 +112,16 @@ def test_audit(tmp_path):
     assert [row["bar"] for row in figures["bars"]] == [None, None]  # none was set for tiny sizes
 
 
+@pytest.mark.slow
+def test_matching(tmp_path):
+    file, picture = tmp_path / "figures.json", tmp_path / "few.png"
+    report = run("matching.py", f"--json={file}", f"--out={picture}")
+    titles = ("Test images", "Cross-validation", "What each part buys", "Kinds of", "Few labels")
+    assert all(f"\n### {title}" in report for title in titles)
+    assert json.loads(file.read_text(encoding="utf-8"))
+    assert picture.stat().st_size > 1000
+
+
 def test_judging(tmp_path):
     file = tmp_path / "figures.json"
     report = run("judging.py", "--data=digits", f"--json={file}")
