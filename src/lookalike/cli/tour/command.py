@@ -51,7 +51,8 @@ def tour(
     Then tunes the number of neighbours and their weights on the training images alone, measures
     all that can be measured, makes a detector of one class, leaves out what is not sure, and
     compares the chapter's classifiers. Grows the training images by shifts of one pixel, and shows
-    how many errors that mends and makes; adds noise to test images and cleans them; and looks for
+    how many errors that mends and makes; matches images by a representation and a distance that are
+    chosen on the training images; adds noise to test images and cleans them; and looks for
     wrong labels.
 
     Example: lookalike tour --data mnist --out report --against sklearn
