@@ -110,6 +110,7 @@ def parse_arguments() -> argparse.Namespace:
     add("--out", type=Path, metavar="FILE", help="draw the part few there, as PNG")
     add("--json", type=Path, metavar="FILE", help="write all figures there too")
     add("--quick", action="store_true", help="tiny sizes and cheap peers: does it run at all?")
+    add("--without", nargs="*", default=[], metavar="NAME", help="leave out what begins so")
     args = parse(parser, ("threads",))
     if args.part in ("kinds", "all") and not args.quick and find_spec("skimage") is None:
         parser.error("scikit-image not installed: pip install '.[bench]'")
@@ -119,9 +120,9 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def _chosen(args: argparse.Namespace, methods: Sequence[str]) -> list[str]:
-    """The methods of a part, or its cheap ones."""
+    """The methods of a part, or its cheap ones, without those that were asked to be left out."""
     if not args.quick:
-        return list(methods)
+        return [name for name in methods if not name.startswith(tuple(args.without))]
     return [OURS["fast"], *(name for name in methods if name in QUICK_PEERS)]
 
 

@@ -203,11 +203,15 @@ def test_splits_hold_every_class_in_proportion(n, n_train, n_held_out, n_splits)
 
 
 def test_what_luck_may_tell_apart_is_read_as_usual():
-    recipe = Recipe(False, "pixels", 0.0)
+    recipe = Recipe(False, "pixels", 0.6)
 
-    def trial(reading, n_wrong):
+    def trial(reading, n_wrong, recipe=recipe):
         return Trial(recipe, reading, 900, 100, n_wrong, 1.0, 1)
 
     odd, usual = Reading(0.0, 1, 0.0), USUAL
-    assert pick([trial(odd, 16), trial(usual, 20)]).reading == usual
-    assert pick([trial(odd, 16), trial(usual, 21)]).reading == odd
+    assert pick([trial(odd, 16), trial(usual, 20)], "pixels").reading == usual
+    assert pick([trial(odd, 16), trial(usual, 21)], "pixels").reading == odd
+    rich = Recipe(False, "rich", 0.6)
+    both = [trial(usual, 16), trial(usual, 20, rich)]
+    assert pick(both, "rich").recipe == rich
+    assert pick(both, "pixels").recipe == recipe

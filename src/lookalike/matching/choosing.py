@@ -7,6 +7,7 @@ costs more, on many.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from itertools import product
@@ -43,6 +44,8 @@ class Plan(NamedTuple):
         How many of them.
     deformations : tuple of {"off", "forward", "both"}
         Tried in the second comparison.
+    usual : str
+        The features that are preferred where errors are alike.
     n_components, n_neighbors : int
     """
 
@@ -54,6 +57,7 @@ class Plan(NamedTuple):
     n_second_held_out: int
     n_splits: int
     deformations: tuple[Deformed, ...]
+    usual: str
     n_components: int
     n_neighbors: int
 
@@ -77,6 +81,7 @@ PLANS = {
         n_second_held_out=0,
         n_splits=0,
         deformations=("off",),
+        usual="gradients",
         n_components=128,
         n_neighbors=100,
     ),
@@ -94,6 +99,7 @@ PLANS = {
         n_second_held_out=8000,
         n_splits=1,
         deformations=("off", "forward"),
+        usual="gradients",
         n_components=160,
         n_neighbors=300,
     ),
@@ -106,6 +112,7 @@ PLANS = {
         n_second_held_out=10_000,
         n_splits=2,
         deformations=("off", "forward", "both"),
+        usual="rich",
         n_components=256,
         n_neighbors=400,
     ),
@@ -243,11 +250,11 @@ def choose(
             if d != "off"
         ]
         deciding = []
-        for recipe in _best_recipes(trials, plan.n_kept):
+        for recipe in _best_recipes(trials, plan.n_kept, plan.usual):
             deciding += comparison.run(recipe[:2], [recipe.whitening], splits, plain + deformed, 2)
             tell(_SECOND_UNITS)
         trials = trials + deciding
-    winner = pick(deciding)
+    winner = pick(deciding, plan.usual)
     return Choice(winner.recipe, winner.reading, trials, comparison.held_out(winner))
 
 
@@ -260,24 +267,37 @@ def units_of(plan: Plan) -> int:
     return len(plan.recipes) + plan.n_kept * _SECOND_UNITS
 
 
-def pick(trials: Sequence[Trial]) -> Trial:
+def pick(trials: Sequence[Trial], usual: str) -> Trial:
     """Return the best trial; of those that luck may tell apart the most usual.
 
     The least of many numbers of errors is lower than it deserves, so what is better by less than
     a standard error of a count counts as equal (the one-standard-error rule of Breiman, Friedman,
-    Olshen and Stone, 1984). Then the reading decides that is nearest to `USUAL`, then the number of
-    errors, then the order of the trials, cheaper ones first.
+    Olshen and Stone, 1984). Then the recipe and the reading decide that are nearest to what is
+    usual, then the number of errors, then the order of the trials, cheaper ones first.
     """
-    least = min(trial.n_wrong for trial in trials)
-    equal = [trial for trial in trials if trial.n_wrong <= least + least**0.5]
-    return min(equal, key=lambda trial: (_unusual(trial.reading), trial.n_wrong))
+    most = _most_equal(min(trial.n_wrong for trial in trials))
+    equal = [trial for trial in trials if trial.n_wrong <= most]
+    return min(
+        equal,
+        key=lambda trial: (
+            _unusual_reading(trial.reading) + _unusual_recipe(trial.recipe, usual),
+            trial.n_wrong,
+        ),
+    )
 
 
 USUAL = Reading(0.3, 6, 1.0, "forward")
 """What reads most tables well."""
 
+USUAL_WHITENING = 0.6
 
-def _unusual(reading: Reading) -> int:
+
+def _most_equal(least: int) -> float:
+    """Return the number of errors that is a standard error above the least."""
+    return least + math.sqrt(least)
+
+
+def _unusual_reading(reading: Reading) -> int:
     places = (
         abs(SCALINGS.index(reading.scaling) - SCALINGS.index(USUAL.scaling)),
         abs(KS.index(reading.k) - KS.index(USUAL.k)),
@@ -287,11 +307,22 @@ def _unusual(reading: Reading) -> int:
     return sum(places)
 
 
-def _best_recipes(trials: list[Trial], n: int) -> list[Recipe]:
+def _unusual_recipe(recipe: Recipe, usual: str) -> int:
+    return int(recipe.features != usual) + int(recipe.whitening != USUAL_WHITENING)
+
+
+def _best_recipes(trials: Sequence[Trial], n: int, usual: str) -> list[Recipe]:
+    """Return the best recipes; those that luck may tell apart stand by how usual they are."""
     least: dict[Recipe, int] = {}
     for trial in trials:
         least[trial.recipe] = min(trial.n_wrong, least.get(trial.recipe, trial.n_wrong))
-    return sorted(least, key=lambda recipe: least[recipe])[:n]
+    most = _most_equal(min(least.values()))
+
+    def order(recipe: Recipe) -> tuple[bool, int, int]:
+        worse = least[recipe] > most
+        return worse, 0 if worse else _unusual_recipe(recipe, usual), least[recipe]
+
+    return sorted(least, key=order)[:n]
 
 
 class _Comparison:
