@@ -114,7 +114,7 @@ def test_too_few_images_to_choose_and_none_wrong(tmp_path: Path, invoke: Run) ->
     result = invoke("train", tmp_path / "[few].npz", "--out", out)
     assert result.exit_code == 0, result.stderr
     text = " ".join(result.stdout.split())
-    assert "[few].npz: 3 train images" in text
+    assert "[few].npz:3trainimages" in text.replace(" ", "")  # long paths are wrapped
     assert "There are too few images to hold some out: nothing was compared." in text
     assert "test error 0.00% ± 0.00% (standard error): 0 of 3 wrong" in text
     assert [path.name for path in out.iterdir()] == ["report.json"]
