@@ -313,7 +313,7 @@ Pair = tuple[Array, Array]
 
 def fixed_choices(effort: str) -> list[Choice]:
     """Every recipe of an effort with a rich reading of the table, and with a plain one."""
-    from lookalike.matching.choosing import PLANS
+    from lookalike.matching.plans import PLANS
     from lookalike.matching.reading import Reading as TableReading
 
     readings = (TableReading(0.3, 6, 1.0), TableReading(0.0, 1))
@@ -383,12 +383,13 @@ def _count_fixed(
         sizes = {"n_components": N_COMPONENTS, "n_neighbors": N_NEIGHBORS}
         base = Matcher(recipes[0], **sizes, n_threads=n_threads)
         projected = base.learn_axes(own)
+        held_out_projected = base.project(asked)
         for recipe in recipes:
             matcher = base.whitened(projected, codes, len(classes), recipe.whitening)
             readings = [one for other, one in choices if other == recipe]
             for start in range(0, len(asked), CHUNK):
                 part = slice(start, start + CHUNK)
-                reader = Reader(matcher, matcher.seek(matcher.project(asked[part])))
+                reader = Reader(matcher, matcher.seek(held_out_projected.part(part)))
                 for one in readings:
                     predicted = classes[reader.read(one).classes.argmin(axis=1)]
                     wrong[recipe, one] += _count_wrong(predicted, held_out[1][part])

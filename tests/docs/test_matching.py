@@ -9,7 +9,7 @@ from typing import Any
 from typer.testing import CliRunner
 
 from lookalike.cli.app import app
-from lookalike.matching.choosing import PLANS
+from lookalike.matching.plans import PLANS
 
 PAGE = Path(__file__).parents[2] / "docs" / "matching.md"
 TEXT = PAGE.read_text(encoding="utf-8")

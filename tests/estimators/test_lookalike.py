@@ -11,7 +11,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.metrics import log_loss
 
 from lookalike import KNeighborsClassifier, LookalikeClassifier, _core
-from lookalike.matching.choosing import PLANS
+from lookalike.matching.plans import PLANS
 
 
 @pytest.fixture(scope="module")
@@ -89,6 +89,8 @@ def test_explanations_name_what_the_answer_rests_on(digits, fitted):
     assert "40 answers by 4 neighbors" in repr(matches)
     with pytest.raises(ValueError, match="n_neighbors=0"):
         fitted.explain(Xt[:1], 0)
+    with pytest.raises(ValueError, match="n_neighbors=301 but"):
+        fitted.explain(Xt[:1], 301)
 
 
 def test_images_that_are_added_and_removed_leave_no_trace(digits):

@@ -5,6 +5,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.datasets import load_digits
+from sklearn.exceptions import NotFittedError
 
 from lookalike.matching.axes import PrincipalAxes
 from lookalike.matching.calibration import Calibration
@@ -104,6 +105,10 @@ def test_gradients_see_where_edges_point():
     assert_array_equal(inner[0, 1:], 0)
     assert OrientedGradients().fit_transform(edge).shape == (2, 588)
     assert OrientedGradients().fit_transform(edge[:, :8, :9]).shape == (2, 12 * 16)
+    with pytest.raises(ValueError, match="bring them"):
+        OrientedGradients().fit(edge).transform(edge[:, :8])
+    with pytest.raises(NotFittedError):
+        OrientedGradients().transform(edge)
     colour = np.stack([edge, 0 * edge, 0 * edge], axis=-1)
     assert_array_equal(
         OrientedGradients().fit_transform(colour), OrientedGradients().fit_transform(edge)

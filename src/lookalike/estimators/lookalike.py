@@ -14,10 +14,11 @@ from sklearn.utils.validation import check_is_fitted
 from lookalike.estimators.labels import encode_labels
 from lookalike.estimators.matches import Matches
 from lookalike.matching.calibration import Calibration
-from lookalike.matching.choosing import CHUNK, PLANS, choose, units_of
+from lookalike.matching.choosing import CHUNK, choose, units_of
 from lookalike.matching.levels import Bytes, Levels, check_images
 from lookalike.matching.matcher import Matcher, Recipe
-from lookalike.matching.reading import Reader, Reading, Scores
+from lookalike.matching.plans import PLANS
+from lookalike.matching.reading import DEFORMED_CANDIDATES, Reader, Reading, Scores
 from lookalike.search.threads import count_threads
 from lookalike.search.validation import rows_to_keep
 
@@ -143,7 +144,6 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         if not hasattr(self, "_matcher"):
             return self.fit(X, y, progress=progress)
         images, labels = _check_pairs(X, y)
-        self._check_shape(images)
         images = np.concatenate([self._images, self._levels.to_bytes(images)])
         return self._learn(images, np.concatenate([self._labels, labels]))
 
@@ -207,28 +207,29 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Raises
         ------
         NotFittedError, ValueError, TypeError
-            As `predict`; or if n_neighbors is not in 1 … the number of training images.
+            As `predict`; or if n_neighbors is not in 1 … the number of candidates of an image.
         """
         check_is_fitted(self)
-        if not 1 <= n_neighbors <= self.n_samples_fit_:
+        most = min(self.n_samples_fit_, self._matcher.n_neighbors)
+        if self.reading_.deformation != "off":
+            most = min(most, DEFORMED_CANDIDATES)
+        if not 1 <= n_neighbors <= most:
             raise ValueError(
-                f"n_neighbors={n_neighbors} but there are {self.n_samples_fit_} training images; "
-                f"give 1 to {self.n_samples_fit_}"
+                f"n_neighbors={n_neighbors} but {most} training images are compared with each "
+                f"image; give 1 to {most}"
             )
-        images = self._check_shape(check_images(X))
-        own = self._levels.to_bytes(images)
+        own = self._levels.to_bytes(check_images(X))
         sought = self._matcher.seek(self._matcher.project(own))
         reader = Reader(self._matcher, sought)
         scores = reader.read(self.reading_)
         table, unsure = reader.scaled(self.reading_.scaling)
-        width = min(n_neighbors, table.indices.shape[1])
-        indices, distances = table.indices[:, :width].copy(), table.distances[:, :width].copy()
+        indices = table.indices[:, :n_neighbors].copy()
+        distances = table.distances[:, :n_neighbors].copy()
         deformed = np.zeros(len(own), bool)
         if self.reading_.deformation != "off" and len(unsure):
             near = reader.deformed(self.reading_.scaling, self.reading_.deformation)
-            width = min(width, near.indices.shape[1])
-            indices, distances = indices[:, :width], distances[:, :width]
-            indices[unsure], distances[unsure] = near.indices[:, :width], near.distances[:, :width]
+            indices[unsure] = near.indices[:, :n_neighbors]
+            distances[unsure] = near.distances[:, :n_neighbors]
             deformed[unsure] = True
         return Matches(
             indices=indices,
@@ -295,17 +296,9 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.n_samples_fit_ = len(images)
         return self
 
-    def _check_shape(self, images: NDArray[Any]) -> NDArray[Any]:
-        if images.shape[1:] != self.image_shape_:
-            raise ValueError(
-                f"images of shape {images.shape[1:]} but those of training had "
-                f"{self.image_shape_}; bring them to that"
-            )
-        return images
-
     def _score_images(self, X: Any, progress: Progress | None) -> Scores:
         check_is_fitted(self)
-        images = self._check_shape(check_images(X))
+        images = check_images(X)
         parts = []
         for i in range(0, len(images), CHUNK):
             own = self._levels.to_bytes(images[i : i + CHUNK])

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from lookalike.matching.levels import Bytes
 from lookalike.matching.matcher import Codes, Matcher, Recipe
-from lookalike.matching.reading import Deformed, Reader, Reading, Scores
+from lookalike.matching.plans import Plan
+from lookalike.matching.reading import Reader, Reading, Scores
 
 Tell = Callable[[int], None]
 
@@ -26,97 +27,6 @@ SCALINGS = (0.0, 0.3, 0.45)
 KS = (1, 3, 6)
 HYPERPLANES = (0.0, 0.5, 1.0)
 
-
-class Plan(NamedTuple):
-    """What an effort tries.
-
-    Attributes
-    ----------
-    recipes : tuple of Recipe
-        The cheapest first.
-    n_first, n_first_held_out : int
-        Images that all recipes learn from, and are tested on; where there are fewer, folds of all.
-    n_kept : int
-        The best recipes, compared again on more images; 0: the first comparison decides.
-    n_second, n_second_held_out : int
-        Images of each of these comparisons.
-    n_splits : int
-        How many of them.
-    deformations : tuple of {"off", "forward", "both"}
-        Tried in the second comparison.
-    usual : str
-        The features that are preferred where errors are alike.
-    n_components, n_neighbors : int
-    """
-
-    recipes: tuple[Recipe, ...]
-    n_first: int
-    n_first_held_out: int
-    n_kept: int
-    n_second: int
-    n_second_held_out: int
-    n_splits: int
-    deformations: tuple[Deformed, ...]
-    usual: str
-    n_components: int
-    n_neighbors: int
-
-
-def _recipes(features: Sequence[str], whitening: Sequence[float]) -> tuple[Recipe, ...]:
-    return tuple(
-        Recipe(strokes, name, power)
-        for name in features
-        for strokes in (False, True)
-        for power in whitening
-    )
-
-
-PLANS = {
-    "fast": Plan(
-        recipes=(Recipe(False, "pixels", 0.0), *_recipes(("gradients",), (0.6,))),
-        n_first=8000,
-        n_first_held_out=4000,
-        n_kept=0,
-        n_second=0,
-        n_second_held_out=0,
-        n_splits=0,
-        deformations=("off",),
-        usual="gradients",
-        n_components=128,
-        n_neighbors=100,
-    ),
-    "balanced": Plan(
-        recipes=(
-            Recipe(False, "pixels", 0.0),
-            Recipe(True, "pixels", 0.6),
-            *_recipes(("gradients",), (0.0, 0.6)),
-            *_recipes(("rich",), (0.6,)),
-        ),
-        n_first=5000,
-        n_first_held_out=2500,
-        n_kept=1,
-        n_second=24_000,
-        n_second_held_out=8000,
-        n_splits=1,
-        deformations=("off", "forward"),
-        usual="gradients",
-        n_components=160,
-        n_neighbors=300,
-    ),
-    "best": Plan(
-        recipes=_recipes(("pixels", "gradients", "rich"), (0.0, 0.3, 0.6)),
-        n_first=10_000,
-        n_first_held_out=5000,
-        n_kept=3,
-        n_second=40_000,
-        n_second_held_out=10_000,
-        n_splits=2,
-        deformations=("off", "forward", "both"),
-        usual="rich",
-        n_components=256,
-        n_neighbors=400,
-    ),
-}
 
 N_FOLDS = 3
 """Of all images, where there are too few for a plan's numbers; of even fewer more."""
@@ -363,13 +273,14 @@ class _Comparison:
             )
             codes = self.codes[split.train]
             projected = base.learn_axes(self.images[split.train])
+            held_out = base.project(self.images[split.held_out])
             shared = (time.perf_counter() - start) / len(powers)
             for recipe in recipes:
                 start = time.perf_counter()
                 matcher = base.whitened(projected, codes, self.n_classes, recipe.whitening)
                 for i in range(0, len(split.held_out), CHUNK):
                     rows = split.held_out[i : i + CHUNK]
-                    reader = Reader(matcher, matcher.seek(matcher.project(self.images[rows])))
+                    reader = Reader(matcher, matcher.seek(held_out.part(slice(i, i + CHUNK))))
                     keep = len(self._kept_codes[recipe]) + len(rows) <= n_kept
                     for reading in readings:
                         scores = reader.read(reading)

@@ -7,6 +7,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils.validation import check_is_fitted
 
 from lookalike import _core
 from lookalike.matching.levels import Bytes, Levels, check_images
@@ -99,14 +100,16 @@ class OrientedGradients(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
         Raises
         ------
+        NotFittedError
+            Before `fit`.
         ValueError, TypeError
-            If X is no stack of finite images of one size.
+            If X is no stack of finite images of the size of those of `fit`.
         """
-        images = check_images(X)
-        levels = self._levels if hasattr(self, "_levels") else Levels(images)
-        if images.shape[1:] != levels.image_shape:
-            levels = Levels(images)
-        return self._transform_bytes(levels.to_bytes(images))
+        check_is_fitted(self)
+        return self._transform_bytes(self._levels.to_bytes(check_images(X)))
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "_levels")
 
     def _transform_bytes(self, images: Bytes, n_threads: int | None = None) -> Floats:
         down, across = (self._weights(side) for side in images.shape[1:3])

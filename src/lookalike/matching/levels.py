@@ -44,11 +44,21 @@ class Levels:
     def to_bytes(self, images: NDArray[Any]) -> Bytes:
         """Return images as bytes of shape (n, height, width, channels).
 
+        Raises
+        ------
+        ValueError
+            If the images are of another size than those of training.
+
         Warns
         -----
         UserWarning
             If values lie outside the range of training.
         """
+        if images.shape[1:] != self.image_shape:
+            raise ValueError(
+                f"images of shape {images.shape[1:]} but those of training had "
+                f"{self.image_shape}; bring them to that"
+            )
         channels = 1 if len(self.image_shape) == 2 else self.image_shape[2]
         shape = (len(images), *self.image_shape[:2], channels)
         if images.dtype == np.uint8 and (self.low, self.high) == (0.0, 255.0):

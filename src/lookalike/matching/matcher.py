@@ -60,6 +60,10 @@ class Projected(NamedTuple):
     images: Bytes
     coordinates: NDArray[np.float32]
 
+    def part(self, rows: slice) -> Projected:
+        """Return some of the images."""
+        return Projected(self.images[rows], self.coordinates[rows])
+
 
 class Sought(NamedTuple):
     """Images that neighbours were looked for.

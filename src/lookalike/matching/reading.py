@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from functools import cache
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 FloatArray = NDArray[np.float64]
 Deformed = Literal["off", "forward", "both"]
+_Found = TypeVar("_Found")
 
 UNANIMOUS = 12
 """Nearest training images that settle an image where all are of one class."""
@@ -90,29 +91,40 @@ class Reader:
     def __init__(self, matcher: Matcher, sought: Sought) -> None:
         self._matcher = matcher
         self._sought = sought
-        # Of this reader alone, and gone with it.
-        self.scaled = cache(self._scale)
-        self._sums = cache(self._sum)
-        self._planes = cache(self._read_hyperplanes)
-        self._apart = cache(self._deform)
-        self.deformed = cache(self._scale_deformed)
+        self._done: dict[tuple[Any, ...], Any] = {}
 
     def read(self, reading: Reading) -> Scores:
         """Return the scores of all images."""
         _, unsure = self.scaled(reading.scaling)
-        scores = self._sums(reading.scaling, reading.k).copy()
+        scores = self._once(Reader._sum, reading.scaling, reading.k).copy()
         if len(unsure):
             if reading.deformation != "off":
                 near = self.deformed(reading.scaling, reading.deformation)
                 scores[unsure] = self._sum_classes(near, DEFORMED_K)
             if reading.hyperplanes:
-                scores[unsure] += reading.hyperplanes * self._planes(reading.scaling)
+                planes = self._once(Reader._read_hyperplanes, reading.scaling)
+                scores[unsure] += reading.hyperplanes * planes
         doubtful = np.zeros(len(scores), bool)
         doubtful[unsure] = True
         return Scores(scores, doubtful)
 
-    def _scale(self, power: float) -> tuple[Neighbors, NDArray[np.int64]]:
+    def scaled(self, power: float) -> tuple[Neighbors, NDArray[np.int64]]:
         """Return the table, scaled, and the rows of the images in doubt."""
+        return self._once(Reader._scale, power)
+
+    def deformed(self, scaling: float, how: Deformed) -> Neighbors:
+        """Return the candidates of the images in doubt by scaled deformation distance."""
+        return self._once(Reader._scale_deformed, scaling, how)
+
+    def _once(self, find: Callable[..., _Found], *how: Any) -> _Found:
+        # Functions, not bound methods, are remembered: a reader that held itself would outlive its
+        # last use, with its tables.
+        if (find, *how) not in self._done:
+            self._done[find, *how] = find(self, *how)
+        found: _Found = self._done[find, *how]
+        return found
+
+    def _scale(self, power: float) -> tuple[Neighbors, NDArray[np.int64]]:
         matcher = self._matcher
         table = scale_locally(
             self._sought.table, matcher.radii_, 2 * power, n_threads=matcher.n_threads
@@ -153,10 +165,9 @@ class Reader:
         return candidates, distances.astype(np.float64)
 
     def _scale_deformed(self, scaling: float, how: Deformed) -> Neighbors:
-        """Return the candidates of the images in doubt by scaled deformation distance."""
-        candidates, distances = self._apart(scaling, False)
+        candidates, distances = self._once(Reader._deform, scaling, False)
         if how == "both":
-            distances = distances + self._apart(scaling, True)[1]
+            distances = distances + self._once(Reader._deform, scaling, True)[1]
         matcher = self._matcher
         return scale_locally(
             Neighbors(candidates, distances),

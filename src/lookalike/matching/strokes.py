@@ -79,11 +79,6 @@ class NormalizeStroke(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """
         check_is_fitted(self)
         images = check_images(X)
-        if images.shape[1:] != self._levels.image_shape:
-            raise ValueError(
-                f"images of shape {images.shape[1:]} but those of training had "
-                f"{self._levels.image_shape}; bring them to that"
-            )
         return self._transform_bytes(self._levels.to_bytes(images)).reshape(images.shape)
 
     def _fit_bytes(self, images: Bytes) -> Self:

@@ -1,0 +1,101 @@
+"""What each effort tries when it chooses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from lookalike.matching.matcher import Recipe
+from lookalike.matching.reading import Deformed
+
+
+class Plan(NamedTuple):
+    """What an effort tries.
+
+    Attributes
+    ----------
+    recipes : tuple of Recipe
+        The cheapest first.
+    n_first, n_first_held_out : int
+        Images that all recipes learn from, and are tested on; where there are fewer, folds of all.
+    n_kept : int
+        The best recipes, compared again on more images; 0: the first comparison decides.
+    n_second, n_second_held_out : int
+        Images of each of these comparisons.
+    n_splits : int
+        How many of them.
+    deformations : tuple of {"off", "forward", "both"}
+        Tried in the second comparison.
+    usual : str
+        The features that are preferred where errors are alike.
+    n_components, n_neighbors : int
+    """
+
+    recipes: tuple[Recipe, ...]
+    n_first: int
+    n_first_held_out: int
+    n_kept: int
+    n_second: int
+    n_second_held_out: int
+    n_splits: int
+    deformations: tuple[Deformed, ...]
+    usual: str
+    n_components: int
+    n_neighbors: int
+
+
+def _recipes(features: Sequence[str], whitening: Sequence[float]) -> tuple[Recipe, ...]:
+    return tuple(
+        Recipe(strokes, name, power)
+        for name in features
+        for strokes in (False, True)
+        for power in whitening
+    )
+
+
+PLANS = {
+    "fast": Plan(
+        recipes=(Recipe(False, "pixels", 0.0), *_recipes(("gradients",), (0.6,))),
+        n_first=8000,
+        n_first_held_out=4000,
+        n_kept=0,
+        n_second=0,
+        n_second_held_out=0,
+        n_splits=0,
+        deformations=("off",),
+        usual="gradients",
+        n_components=128,
+        n_neighbors=100,
+    ),
+    "balanced": Plan(
+        recipes=(
+            Recipe(False, "pixels", 0.0),
+            Recipe(True, "pixels", 0.6),
+            *_recipes(("gradients",), (0.0, 0.6)),
+            *_recipes(("rich",), (0.6,)),
+        ),
+        n_first=5000,
+        n_first_held_out=2500,
+        n_kept=1,
+        n_second=24_000,
+        n_second_held_out=8000,
+        n_splits=1,
+        deformations=("off", "forward"),
+        usual="gradients",
+        n_components=160,
+        n_neighbors=300,
+    ),
+    "best": Plan(
+        recipes=_recipes(("pixels", "gradients", "rich"), (0.0, 0.3, 0.6)),
+        n_first=10_000,
+        n_first_held_out=5000,
+        n_kept=3,
+        n_second=40_000,
+        n_second_held_out=10_000,
+        n_splits=2,
+        deformations=("off", "forward", "both"),
+        usual="rich",
+        n_components=256,
+        n_neighbors=400,
+    ),
+}
