@@ -374,7 +374,7 @@ def _draw_curves(
 ) -> None:
     """Draw error against labels a class, both on logarithmic axes, with the spread of draws."""
     from matplotlib.figure import Figure
-    from matplotlib.ticker import FormatStrFormatter, NullFormatter
+    from matplotlib.ticker import FormatStrFormatter, LogLocator, NullFormatter
 
     figure = Figure(figsize=(6.4, 4.4), layout="constrained")
     axes = figure.subplots()
@@ -386,6 +386,7 @@ def _draw_curves(
     axes.set_xticks(sizes, [str(size) for size in sizes])
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.yaxis.set_major_formatter(FormatStrFormatter("%g"))
+    axes.yaxis.set_minor_locator(LogLocator(subs=(2, 3, 5)))  # labels of all would touch
     axes.yaxis.set_minor_formatter(FormatStrFormatter("%g"))
     axes.set(xlabel="training images a class", ylabel="error, %", title=title)
     axes.grid(which="both", alpha=0.3)
