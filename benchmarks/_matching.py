@@ -382,10 +382,10 @@ def _count_fixed(
         recipes = list(dict.fromkeys(recipe for recipe, _ in choices if recipe[:2] == axes))
         sizes = {"n_components": N_COMPONENTS, "n_neighbors": N_NEIGHBORS}
         base = Matcher(recipes[0], **sizes, n_threads=n_threads)
-        projected = base.learn_axes(own)
+        learnt = base.learn_axes(own)
         held_out_projected = base.project(asked)
         for recipe in recipes:
-            matcher = base.whitened(projected, codes, len(classes), recipe.whitening)
+            matcher = base.whitened(*learnt, codes, len(classes), recipe.whitening)
             readings = [one for other, one in choices if other == recipe]
             for start in range(0, len(asked), CHUNK):
                 part = slice(start, start + CHUNK)

@@ -11,6 +11,8 @@ from sklearn.exceptions import NotFittedError
 from sklearn.metrics import log_loss
 
 from lookalike import KNeighborsClassifier, LookalikeClassifier, _core
+from lookalike.matching import choosing
+from lookalike.matching.choosing import deciding
 from lookalike.matching.plans import PLANS
 
 
@@ -52,16 +54,80 @@ def test_every_thread_count_and_path_gives_the_same(digits, effort, monkeypatch)
 
 
 def test_all_that_was_tried_is_told(fitted):
-    assert {trial.recipe for trial in fitted.choices_} == set(PLANS["balanced"].recipes)
-    assert {trial.stage for trial in fitted.choices_} == {1, 2}
+    recipes = {trial.recipe for trial in fitted.choices_ if trial.stage < 3}
+    assert recipes == set(PLANS["balanced"].recipes)
+    grown = {trial.recipe.growth for trial in fitted.choices_ if trial.stage == 3}
+    assert grown == {"turned", "mirrored"}
     chosen = [
         trial
-        for trial in fitted.choices_
-        if (trial.recipe, trial.reading, trial.stage) == (fitted.recipe_, fitted.reading_, 2)
+        for trial in deciding(fitted.choices_)
+        if (trial.recipe, trial.reading) == (fitted.recipe_, fitted.reading_)
     ]
     assert len(chosen) == 1
     assert chosen[0].n_held_out == 900
     assert chosen[0].error < 0.05
+
+
+def test_copies_are_tried_where_there_are_few_images_only(monkeypatch, digits):
+    X, y, _, _ = digits
+    monkeypatch.setitem(PLANS, "fast", PLANS["fast"]._replace(n_grown=999))
+    grown = [trial for trial in LookalikeClassifier("fast").fit(X, y).choices_ if trial.stage == 3]
+    assert not grown
+    few = LookalikeClassifier("fast").fit(X[:300], y[:300]).choices_
+    assert {trial.recipe.growth for trial in few} == {"none", "mirrored"}
+
+
+def grown_classifier(digits, monkeypatch, growth):
+    """Have one that learnt copies, whatever would be chosen."""
+    winner = choosing.pick
+
+    def pick(trials, usual, preferred="none"):
+        same = [trial for trial in trials if trial.recipe.growth == growth]
+        return winner(same or trials, usual)
+
+    monkeypatch.setattr(choosing, "pick", pick)
+    return LookalikeClassifier("balanced").fit(digits[0][:400], digits[1][:400])
+
+
+def test_copies_are_named_and_are_no_neighbours_of_their_siblings(digits, monkeypatch):
+    _, y, Xt, yt = digits
+    turned = grown_classifier(digits, monkeypatch, "turned")
+    assert turned.recipe_.growth == "turned"
+    assert turned.score(Xt, yt) > 0.95
+    matches = turned.explain(Xt[:60], 5)
+    assert matches.indices.max() < 400
+    assert_array_equal(matches.labels, y[matches.indices])
+    assert matches.variant_names[0] == "original"
+    assert len(matches.variant_names) == 5
+    assert set(np.unique(matches.variants)) == {0, 1, 2, 3, 4}
+    matcher = turned._matcher
+    assert_array_equal(matcher.parents_[matches.rows], matches.indices)
+    # Siblings are much nearer than others are: had they counted, radii would be far smaller.
+    distances, rows = matcher.search_.kneighbors(None, 3)
+    siblings = matcher.parents_[rows] == matcher.parents_[:, np.newaxis]
+    assert siblings.mean() > 0.5
+    others = np.sqrt(matcher._partners(3)[0]).mean(axis=1)
+    assert (np.sqrt(distances).mean(axis=1) < others).mean() > 0.9
+    assert_allclose(matcher.radii_, np.maximum(others / others.mean(), 0.1))
+
+
+@pytest.mark.parametrize("growth", ["none", "turned"])
+def test_quickly_added_images_count_at_once_and_leave_no_trace(digits, monkeypatch, growth):
+    X, y, Xt, _ = digits
+    classifier = grown_classifier(digits, monkeypatch, growth)
+    before = classifier.predict_proba(Xt[:50])
+    strange = np.random.default_rng(0).integers(0, 17, (2, 8, 8)).astype(float)
+    classifier.partial_fit(strange, [11, 12], relearn=False)
+    assert classifier.classes_.tolist() == [*range(10), 11, 12]
+    assert classifier.predict(strange).tolist() == [11, 12]
+    assert classifier.explain(strange, 1).indices[:, 0].tolist() == [400, 401]
+    assert classifier._matcher.n_parents == 402
+    classifier.partial_fit(X[400:403], y[400:403], relearn=False)
+    classifier.remove([400, 401], relearn=False)
+    assert_array_equal(classifier.explain(X[400:403], 1).indices[:, 0], [400, 401, 402])
+    classifier.remove([402, 400, 401], relearn=False)
+    assert classifier.classes_.tolist() == list(range(10))
+    assert_array_equal(classifier.predict_proba(Xt[:50]), before)
 
 
 def test_labels_of_held_out_images_do_not_leak():

@@ -220,3 +220,15 @@ def test_what_luck_may_tell_apart_is_read_as_usual():
     both = [trial(usual, 16), trial(usual, 20, rich)]
     assert pick(both, "rich").recipe == rich
     assert pick(both, "pixels").recipe == recipe
+
+
+def test_copies_are_usual_where_they_could_be_had():
+    recipe = Recipe(False, "pixels", 0.6)
+
+    def trial(growth, n_wrong):
+        return Trial(recipe._replace(growth=growth), USUAL, 900, 100, n_wrong, 1.0, 3)
+
+    both = [trial("none", 16), trial("turned", 19), trial("mirrored", 30)]
+    assert pick(both, "pixels").recipe.growth == "none"
+    assert pick(both, "pixels", "turned").recipe.growth == "turned"
+    assert pick([trial("none", 16), trial("turned", 21)], "pixels", "turned").recipe == recipe

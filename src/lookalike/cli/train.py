@@ -140,18 +140,17 @@ class Tried(NamedTuple):
 
 def what_was_tried(classifier: LookalikeClassifier) -> list[Tried]:
     """Return for each recipe of each comparison the best of its readings, as they were tried."""
-    trials = classifier.choices_
-    last = max((trial.stage for trial in trials), default=0)
     groups: dict[tuple[Any, ...], list[Trial]] = {}
-    for trial in trials:
+    chosen = None
+    for trial in classifier.choices_:
         groups.setdefault((trial.stage, trial.recipe), []).append(trial)
+        if (trial.recipe, trial.reading) == (classifier.recipe_, classifier.reading_):
+            chosen = trial  # the last one: it may have been compared before, on fewer images
     tried = []
-    for (stage, recipe), group in groups.items():
-        is_chosen = stage == last and recipe == classifier.recipe_
-        if is_chosen:
-            best = next(trial for trial in group if trial.reading == classifier.reading_)
-        else:
-            best = min(group, key=lambda trial: trial.n_wrong)
+    for group in groups.values():
+        is_chosen = any(trial is chosen for trial in group)
+        best = chosen if is_chosen else min(group, key=lambda trial: trial.n_wrong)
+        assert best is not None
         tried.append(Tried(best, len(group), is_chosen))
     return tried
 
@@ -161,22 +160,23 @@ def why_chosen(classifier: LookalikeClassifier) -> str:
     trials = classifier.choices_
     if not trials:
         return "There are too few images to hold some out: nothing was compared."
-    last = max(trial.stage for trial in trials)
-    deciding = [trial for trial in trials if trial.stage == last]
+    from lookalike.matching.choosing import deciding
+
+    last = deciding(trials)
     winner = next(own.trial for own in what_was_tried(classifier) if own.is_chosen)
-    least = min(trial.n_wrong for trial in deciding)
+    least = min(trial.n_wrong for trial in last)
     said = (
         f"{winner.n_wrong:,} of {winner.n_held_out:,} held-out images come out wrong, "
         f"{winner.error:.2%}: "
     )
     if winner.n_wrong > least:
         return (
-            f"{said}{winner.n_wrong - least:,} more than by the best of {len(deciding):,} "
+            f"{said}{winner.n_wrong - least:,} more than by the best of {len(last):,} "
             "combinations, a lead that may be luck; this reading is the more usual one."
         )
-    n_equal = sum(trial.n_wrong == least for trial in deciding)
+    n_equal = sum(trial.n_wrong == least for trial in last)
     also = f", as by {n_equal - 1:,} others," if n_equal > 1 else ""
-    return f"{said}the fewest{also} of {len(deciding):,} combinations."
+    return f"{said}the fewest{also} of {len(last):,} combinations."
 
 
 class _Trained(NamedTuple):
@@ -311,8 +311,8 @@ def _say_stage(tried: list[Tried], *, n_train: int) -> str:
     if first.n_held_out == n_train:
         counts = f"all {n_train:,} train images held out in turn, each from {first.n_images:,}"
     recipes = "1 recipe" if len(tried) == 1 else f"{len(tried)} recipes"
-    again = "Again, the best: " if first.stage > 1 else ""
-    return f"{again}{recipes} by {tried[0].n_readings} readings each, {counts}:"
+    again = {1: "", 2: "Again, the best: ", 3: "The best with copies of the train images: "}
+    return f"{again[first.stage]}{recipes} by {tried[0].n_readings} readings each, {counts}:"
 
 
 def tried_table(tried: list[Tried]) -> Table:

@@ -15,6 +15,7 @@ from lookalike.estimators.labels import encode_labels
 from lookalike.estimators.matches import Matches
 from lookalike.matching.calibration import Calibration
 from lookalike.matching.choosing import CHUNK, choose, units_of
+from lookalike.matching.growing import variant_names
 from lookalike.matching.levels import Bytes, Levels, check_images
 from lookalike.matching.matcher import Matcher, Recipe
 from lookalike.matching.plans import PLANS
@@ -118,7 +119,7 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         rng = np.random.default_rng(
             check_random_state(self.random_state).randint(2**31, dtype=np.int64)
         )
-        tell = _Tell(progress, units_of(plan) + _FIT_UNITS)
+        tell = _Tell(progress, units_of(plan, len(own)) + _FIT_UNITS)
         choice = choose(own, codes, len(classes), plan, rng, count_threads(self.n_jobs), tell.add)
         calibration = Calibration()
         if choice.held_out is not None:
@@ -130,11 +131,23 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self._choice, self._calibration = choice, calibration
         return self._become(levels, own, labels, classes, matcher)
 
-    def partial_fit(self, X: Any, y: ArrayLike, *, progress: Progress | None = None) -> Self:
+    def partial_fit(
+        self, X: Any, y: ArrayLike, *, relearn: bool = True, progress: Progress | None = None
+    ) -> Self:
         """Add training images; the first call is `fit`.
 
         What was chosen stays; all that is learnt from images (axes, whitening, local radii) is
         learnt again from all of them, so many images are better added in few calls.
+
+        Parameters
+        ----------
+        X, y
+            As `fit` takes them. A label may be new.
+        relearn : bool, default=True
+            If False, the images are only put beside the others, on the axes there are, which takes
+            milliseconds: for few images that have to count at once.
+        progress : callable, default=None
+            As of `fit`, for the first call.
 
         Raises
         ------
@@ -143,11 +156,17 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """
         if not hasattr(self, "_matcher"):
             return self.fit(X, y, progress=progress)
-        images, labels = _check_pairs(X, y)
-        images = np.concatenate([self._images, self._levels.to_bytes(images)])
-        return self._learn(images, np.concatenate([self._labels, labels]))
+        new, labels = _check_pairs(X, y)
+        own = self._levels.to_bytes(new)
+        images = np.concatenate([self._images, own])
+        labels = np.concatenate([self._labels, labels])
+        if relearn:
+            return self._learn(images, labels)
+        classes, codes = _encode(labels)
+        matcher = self._matcher.appended(own, codes, len(classes))
+        return self._become(self._levels, images, labels, classes, matcher)
 
-    def remove(self, ids: ArrayLike) -> Self:
+    def remove(self, ids: ArrayLike, *, relearn: bool = True) -> Self:
         """Forget training images: what is learnt from images is learnt again from the others.
 
         What was chosen stays. The images that stay are numbered anew, as by `numpy.delete`.
@@ -156,6 +175,9 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         ----------
         ids : int or array-like of int
             Rows of the training images.
+        relearn : bool, default=True
+            If False, the images are only taken away, and axes, whitening and radii keep what was
+            learnt with them: so what was added with ``relearn=False`` leaves no trace.
 
         Raises
         ------
@@ -166,7 +188,12 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """
         check_is_fitted(self)
         keep = rows_to_keep(ids, self.n_samples_fit_)
-        return self._learn(self._images[keep], self._labels[keep])
+        images, labels = self._images[keep], self._labels[keep]
+        if relearn:
+            return self._learn(images, labels)
+        classes, codes = _encode(labels)
+        matcher = self._matcher.kept(np.flatnonzero(keep), codes, len(classes))
+        return self._become(self._levels, images, labels, classes, matcher)
 
     def predict(self, X: Any, *, progress: Progress | None = None) -> NDArray[Any]:
         """Return the class of each image, shape (n,).
@@ -210,7 +237,7 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             As `predict`; or if n_neighbors is not in 1 … the number of candidates of an image.
         """
         check_is_fitted(self)
-        most = min(self.n_samples_fit_, self._matcher.n_neighbors)
+        most = min(len(self._matcher.images_), self._matcher.n_neighbors)
         if self.reading_.deformation != "off":
             most = min(most, DEFORMED_CANDIDATES)
         if not 1 <= n_neighbors <= most:
@@ -223,24 +250,29 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         reader = Reader(self._matcher, sought)
         scores = reader.read(self.reading_)
         table, unsure = reader.scaled(self.reading_.scaling)
-        indices = table.indices[:, :n_neighbors].copy()
+        rows = table.indices[:, :n_neighbors].copy()
         distances = table.distances[:, :n_neighbors].copy()
         deformed = np.zeros(len(own), bool)
         if self.reading_.deformation != "off" and len(unsure):
             near = reader.deformed(self.reading_.scaling, self.reading_.deformation)
-            indices[unsure] = near.indices[:, :n_neighbors]
+            rows[unsure] = near.indices[:, :n_neighbors]
             distances[unsure] = near.distances[:, :n_neighbors]
             deformed[unsure] = True
+        matcher = self._matcher
+        indices = matcher.parents_[rows]
         return Matches(
             indices=indices,
             distances=distances,
             labels=self._labels[indices],
+            variants=matcher.variants_[rows],
+            variant_names=variant_names(self.recipe_.growth),
             prediction=self.classes_[scores.classes.argmin(axis=1)],
             probabilities=self._calibration.probabilities(scores),
             doubtful=scores.doubtful,
             deformed=deformed,
             images=sought.images,
-            matcher=self._matcher,
+            rows=rows,
+            matcher=matcher,
         )
 
     @property

@@ -24,6 +24,10 @@ class Matches:
         Squared distances in the chosen coordinates relative to local radii; where `deformed`,
         deformation distances relative to theirs. Neither has a unit.
     labels : ndarray of shape (n_queries, n_neighbors)
+    variants : ndarray of shape (n_queries, n_neighbors), int64
+        Under which of `variant_names` each is a neighbour: 0 as it is.
+    variant_names : tuple of str
+        "original" first; others if copies of the training images were learnt.
     prediction : ndarray of shape (n_queries,)
     probabilities : ndarray of shape (n_queries, n_classes), float64
     doubtful : ndarray of shape (n_queries,), bool
@@ -32,18 +36,23 @@ class Matches:
         Whether distances are deformation distances.
     images : ndarray of shape (n_queries, height, width, channels), uint8
         The queries as they were compared, strokes normalized if that was chosen.
+    rows : ndarray of shape (n_queries, n_neighbors), int64
+        The neighbours among `matcher.images_`, the training images and copies as they were
+        compared.
     matcher : Matcher
-        With the training images as they were compared, `matcher.images_`.
     """
 
     indices: NDArray[np.int64]
     distances: NDArray[np.float64]
     labels: NDArray[Any]
+    variants: NDArray[np.int64]
+    variant_names: tuple[str, ...]
     prediction: NDArray[Any]
     probabilities: NDArray[np.float64]
     doubtful: NDArray[np.bool_]
     deformed: NDArray[np.bool_]
     images: Bytes
+    rows: NDArray[np.int64]
     matcher: Matcher
 
     def __len__(self) -> int:
@@ -60,7 +69,7 @@ class Matches:
         own = self.images[query : query + 1]
         return np.asarray(
             self.matcher.deformation.displacements(
-                grey(own), grey(self.matcher.images_), self.indices[query : query + 1]
+                grey(own), grey(self.matcher.images_), self.rows[query : query + 1]
             )[0]
         )
 

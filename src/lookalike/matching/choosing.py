@@ -2,7 +2,7 @@
 
 Some training images are held out; all that learns (sizes of strokes, axes, whitening, local radii)
 learns from the others only. Recipes are first compared on few images; the best of them, with what
-costs more, on many.
+costs more, on many. Where there are few images to learn from, copies of them are tried, too.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from lookalike.matching.growing import GROWTHS, growth_factor
 from lookalike.matching.levels import Bytes
 from lookalike.matching.matcher import Codes, Matcher, Recipe
 from lookalike.matching.plans import Plan
@@ -48,7 +49,7 @@ class Trial(NamedTuple):
     seconds : float
         For all readings of the recipe's tables together.
     stage : int
-        1 or 2.
+        1, 2, or 3 with copies of the training images.
     """
 
     recipe: Recipe
@@ -146,11 +147,11 @@ def choose(
     splits = make_splits(codes, plan.n_first, plan.n_first_held_out, 1, rng)
     plain = [Reading(g, k, h) for g, k, h in product(SCALINGS, KS, HYPERPLANES)]
     trials: list[Trial] = []
-    for axes in dict.fromkeys(recipe[:2] for recipe in plan.recipes):
-        powers = [recipe.whitening for recipe in plan.recipes if recipe[:2] == axes]
-        trials += comparison.run(axes, powers, splits, plain, 1)
-        tell(len(powers))
-    deciding = trials
+    for axes in dict.fromkeys((recipe.strokes, recipe.features) for recipe in plan.recipes):
+        own = [recipe for recipe in plan.recipes if (recipe.strokes, recipe.features) == axes]
+        trials += comparison.run(own, splits, plain, 1)
+        tell(len(own))
+    last, readings = trials, plain
     if plan.n_kept:
         splits = make_splits(codes, plan.n_second, plan.n_second_held_out, plan.n_splits, rng)
         deformed = [
@@ -159,12 +160,19 @@ def choose(
             for h in HYPERPLANES
             if d != "off"
         ]
-        deciding = []
+        last, readings = [], plain + deformed
         for recipe in _best_recipes(trials, plan.n_kept, plan.usual):
-            deciding += comparison.run(recipe[:2], [recipe.whitening], splits, plain + deformed, 2)
+            last += comparison.run([recipe], splits, readings, 2)
             tell(_SECOND_UNITS)
-        trials = trials + deciding
-    winner = pick(deciding, plan.usual)
+        trials = trials + last
+    winner = pick(last, plan.usual)
+    growths = _growths(plan, len(images))
+    if growths:
+        for growth in growths:
+            grown = winner.recipe._replace(growth=growth)
+            trials = trials + comparison.run([grown], splits, readings, _GROWN)
+            tell(_SECOND_UNITS)
+        winner = pick(deciding(trials), plan.usual, growths[0])
     return Choice(winner.recipe, winner.reading, trials, comparison.held_out(winner))
 
 
@@ -172,12 +180,21 @@ _SECOND_UNITS = 6
 """What one recipe of the second comparison takes, in recipes of the first."""
 
 
-def units_of(plan: Plan) -> int:
-    """Return how many units `choose` tells of."""
-    return len(plan.recipes) + plan.n_kept * _SECOND_UNITS
+def units_of(plan: Plan, n: int) -> int:
+    """Return how many units `choose` tells of, of n images."""
+    return len(plan.recipes) + (plan.n_kept + len(_growths(plan, n))) * _SECOND_UNITS
 
 
-def pick(trials: Sequence[Trial], usual: str) -> Trial:
+def _growths(plan: Plan, n: int) -> list[str]:
+    """Return what n images may be grown by, the most usual first."""
+    return [
+        growth
+        for growth in GROWTHS
+        if growth != "none" and n * growth_factor(growth) <= plan.n_grown
+    ]
+
+
+def pick(trials: Sequence[Trial], usual: str, growth: str = "none") -> Trial:
     """Return the best trial; of those that luck may tell apart the most usual.
 
     The least of many numbers of errors is lower than it deserves, so what is better by less than
@@ -190,7 +207,9 @@ def pick(trials: Sequence[Trial], usual: str) -> Trial:
     return min(
         equal,
         key=lambda trial: (
-            _unusual_reading(trial.reading) + _unusual_recipe(trial.recipe, usual),
+            _unusual_reading(trial.reading)
+            + _unusual_recipe(trial.recipe, usual)
+            + int(trial.recipe.growth != growth),
             trial.n_wrong,
         ),
     )
@@ -221,6 +240,21 @@ def _unusual_recipe(recipe: Recipe, usual: str) -> int:
     return int(recipe.features != usual) + int(recipe.whitening != USUAL_WHITENING)
 
 
+def deciding(trials: Sequence[Trial]) -> list[Trial]:
+    """Return the trials that the last choice was made among."""
+    last = max((trial.stage for trial in trials), default=0)
+    grown = [trial for trial in trials if trial.stage == _GROWN]
+    if not grown:
+        return [trial for trial in trials if trial.stage == last]
+    before = max(trial.stage for trial in trials if trial.stage != _GROWN)
+    recipe = grown[0].recipe._replace(growth="none")
+    same = [trial for trial in trials if (trial.stage, trial.recipe) == (before, recipe)]
+    return same + grown
+
+
+_GROWN = 3
+
+
 def _best_recipes(trials: Sequence[Trial], n: int, usual: str) -> list[Recipe]:
     """Return the best recipes; those that luck may tell apart stand by how usual they are."""
     least: dict[Recipe, int] = {}
@@ -248,14 +282,12 @@ class _Comparison:
 
     def run(
         self,
-        axes: tuple[bool, str],
-        powers: Sequence[float],
+        recipes: Sequence[Recipe],
         splits: Sequence[Split],
         readings: Sequence[Reading],
         stage: int,
     ) -> list[Trial]:
-        """Try all readings of recipes that share their axes."""
-        recipes = [Recipe(*axes, power) for power in powers]
+        """Try all readings of recipes that differ in their whitening alone."""
         wrong = dict.fromkeys(product(recipes, readings), 0)
         seconds = dict.fromkeys(recipes, 0.0)
         n_kept = _KEPT_VALUES // (self.n_classes * len(readings))
@@ -272,12 +304,12 @@ class _Comparison:
                 n_threads=self.n_threads,
             )
             codes = self.codes[split.train]
-            projected = base.learn_axes(self.images[split.train])
+            learnt = base.learn_axes(self.images[split.train])
             held_out = base.project(self.images[split.held_out])
-            shared = (time.perf_counter() - start) / len(powers)
+            shared = (time.perf_counter() - start) / len(recipes)
             for recipe in recipes:
                 start = time.perf_counter()
-                matcher = base.whitened(projected, codes, self.n_classes, recipe.whitening)
+                matcher = base.whitened(*learnt, codes, self.n_classes, recipe.whitening)
                 for i in range(0, len(split.held_out), CHUNK):
                     rows = split.held_out[i : i + CHUNK]
                     reader = Reader(matcher, matcher.seek(held_out.part(slice(i, i + CHUNK))))

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Self
+import copy
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.matching.axes import PrincipalAxes
 from lookalike.matching.deformation import DeformationModel
+from lookalike.matching.growing import Grown, grow
 from lookalike.matching.levels import Bytes, grey
-from lookalike.matching.scaling import N_LOCAL, local_radii
+from lookalike.matching.scaling import N_LOCAL, local_radii, mean_radius
 from lookalike.matching.strokes import NormalizeStroke
 from lookalike.matching.whitening import WithinClassWhitening
 from lookalike.search.nearest import NearestNeighbors
@@ -33,17 +35,22 @@ class Recipe(NamedTuple):
     features : {"pixels", "gradients", "rich"}
     whitening : float
         The power of `WithinClassWhitening`.
+    growth : {"none", "turned", "mirrored"}
+        What copies of the training images are learnt, too (`GROWTHS`).
     """
 
     strokes: bool
     features: str
     whitening: float
+    growth: str = "none"
 
     def __str__(self) -> str:
         parts = ["strokes normalized"] if self.strokes else []
         parts.append(self.features)
         if self.whitening:
             parts.append(f"whitened {self.whitening:g}")
+        if self.growth != "none":
+            parts.append(f"and {self.growth} copies")
         return ", ".join(parts)
 
 
@@ -92,6 +99,17 @@ class Matcher:
     n_neighbors : int
         Candidates of each image.
     n_threads : int
+
+    Attributes
+    ----------
+    images_ : ndarray of shape (n_grown, height, width, channels), uint8
+        The training images as the recipe has them, and their copies.
+    parents_, variants_ : ndarray of shape (n_grown,), int64
+        Which of the n training images each is, or is a copy of, and what copy (`Grown`).
+    codes_ : ndarray of shape (n_grown,), int32
+    n_classes_ : int
+    coordinates_ : ndarray of shape (n_grown, n_components), int8
+    radii_ : ndarray of shape (n_grown,), float64
     """
 
     def __init__(
@@ -105,35 +123,42 @@ class Matcher:
 
     def fit(self, images: Bytes, codes: Codes, n_classes: int) -> Self:
         """Learn from images (n, height, width, channels), bytes, and their classes."""
-        return self.fit_projected(self.learn_axes(images), codes, n_classes)
+        grown, projected = self.learn_axes(images)
+        return self.fit_projected(grown, projected, codes, n_classes)
 
-    def learn_axes(self, images: Bytes) -> Projected:
-        """Learn what needs no classes; return the images on the axes that were found."""
+    def learn_axes(self, images: Bytes) -> tuple[Grown, Projected]:
+        """Learn what needs no classes; return the images, grown, and on the axes found."""
         self.strokes_ = None
         if self.recipe.strokes:
             self.strokes_ = NormalizeStroke(n_jobs=self.n_threads)._fit_bytes(images)
-        images = self._normalized(images)
+        grown = grow(self._normalized(images), self.recipe.growth)
         self.axes_ = PrincipalAxes(self.recipe.features, self.n_components, self.n_threads)
-        self.axes_.fit(images)
-        return Projected(images, self.axes_.transform(images))
+        self.axes_.fit(grown.images)
+        return grown, Projected(grown.images, self.axes_.transform(grown.images))
 
-    def fit_projected(self, projected: Projected, codes: Codes, n_classes: int) -> Self:
-        """Learn the rest from training images that are on the axes already."""
-        images, coordinates = projected
-        self.images_, self.codes_, self.n_classes_ = images, codes, n_classes
-        self._grey = grey(images)
-        self.whitening_ = WithinClassWhitening(self.recipe.whitening).fit(coordinates, codes)
+    def fit_projected(
+        self, grown: Grown, projected: Projected, codes: Codes, n_classes: int
+    ) -> Self:
+        """Learn the rest from training images that are on the axes already, and their classes."""
+        self.images_, self.parents_, self.variants_ = grown
+        self.codes_, self.n_classes_ = codes[grown.parents], n_classes
+        self._grey = grey(grown.images)
+        coordinates = projected.coordinates
+        self.whitening_ = WithinClassWhitening(self.recipe.whitening).fit(coordinates, self.codes_)
         self.coordinates_ = self.whitening_.transform(coordinates)
         self.search_ = NearestNeighbors(metric="sqeuclidean", n_jobs=self.n_threads)
         self.search_.fit(self.coordinates_)
-        self.radii_ = np.ones(len(images))
+        self._unit, self.radii_ = 0.0, np.ones(len(self.images_))
+        self._deformed_unit = 0.0
         self._deformed_radii: FloatArray | None = None
-        if len(images) > 1:
-            distances = self.search_.kneighbors(None, min(len(images) - 1, N_LOCAL))[0]
-            self.radii_ = local_radii(np.sqrt(distances))
+        if len(codes) > 1:
+            distances = np.sqrt(self._partners(N_LOCAL)[0])
+            self._unit, self.radii_ = mean_radius(distances), local_radii(distances)
         return self
 
-    def whitened(self, projected: Projected, codes: Codes, n_classes: int, power: float) -> Matcher:
+    def whitened(
+        self, grown: Grown, projected: Projected, codes: Codes, n_classes: int, power: float
+    ) -> Matcher:
         """Return a matcher on the same axes whose coordinates are whitened by another power."""
         other = Matcher(
             self.recipe._replace(whitening=power),
@@ -142,7 +167,12 @@ class Matcher:
             n_threads=self.n_threads,
         )
         other.strokes_, other.axes_ = self.strokes_, self.axes_
-        return other.fit_projected(projected, codes, n_classes)
+        return other.fit_projected(grown, projected, codes, n_classes)
+
+    @property
+    def n_parents(self) -> int:
+        """Training images, without their copies."""
+        return int(self.parents_.max()) + 1
 
     def project(self, images: Bytes) -> Projected:
         """Return images as `fit` takes them on the axes."""
@@ -171,13 +201,82 @@ class Matcher:
     def deformed_radii(self) -> FloatArray:
         """Return the local radii in deformation distance, found when first asked for."""
         if self._deformed_radii is None:  # costly, and only needed where images are in doubt
-            n = len(self.images_)
-            self._deformed_radii = np.ones(n)
-            if n > 1:
-                partners = self.search_.kneighbors(None, min(n - 1, PARTNERS))[1]
-                distances = self.deform(self.images_, partners)
-                self._deformed_radii = local_radii(distances.astype(np.float64))
+            radii = np.ones(len(self.images_))
+            if self.n_parents > 1:
+                partners = self._partners(PARTNERS)[1]
+                distances = self.deform(self.images_, partners).astype(np.float64)
+                self._deformed_unit, radii = mean_radius(distances), local_radii(distances)
+            self._deformed_radii = radii
         return self._deformed_radii
+
+    def appended(self, images: Bytes, codes: Codes, n_classes: int) -> Matcher:
+        """Return a matcher with more training images, on the axes there are.
+
+        Nothing is learnt anew but the new images' own radii: it takes little more than copying.
+
+        Parameters
+        ----------
+        images : ndarray of shape (n_new, height, width, channels), uint8
+        codes : ndarray of shape (n_parents + n_new,), int32
+            Of all images, as a new class changes the codes of others.
+        n_classes : int
+        """
+        n, n_grown = self.n_parents, len(self.images_)
+        new = grow(self._normalized(images), self.recipe.growth)
+        own = self.whitening_.transform(self.axes_.transform(new.images))
+        other = copy.copy(self)
+        other.images_ = np.concatenate([self.images_, new.images])
+        other._grey = grey(other.images_)
+        other.parents_ = np.concatenate([self.parents_, n + new.parents])
+        other.variants_ = np.concatenate([self.variants_, new.variants])
+        other.codes_, other.n_classes_ = codes[other.parents_], n_classes
+        other.coordinates_ = np.concatenate([self.coordinates_, own])
+        other.search_ = copy.copy(self.search_).partial_fit(own)
+        rows = np.arange(n_grown, len(other.images_))
+        distances = np.sqrt(other._partners(N_LOCAL, rows)[0])
+        other.radii_ = np.concatenate([self.radii_, local_radii(distances, self._unit)])
+        if self._deformed_radii is not None:
+            deformed = other.deform(new.images, other._partners(PARTNERS, rows)[1])
+            radii = local_radii(deformed.astype(np.float64), self._deformed_unit)
+            other._deformed_radii = np.concatenate([self._deformed_radii, radii])
+        return other
+
+    def kept(self, keep: NDArray[np.int64], codes: Codes, n_classes: int) -> Matcher:
+        """Return a matcher with some of the training images, on the axes there are.
+
+        Parameters
+        ----------
+        keep : ndarray of shape (n_kept,), int64
+            The images that stay, ascending.
+        codes : ndarray of shape (n_kept,), int32
+        n_classes : int
+        """
+        places = np.full(self.n_parents, -1)
+        places[keep] = np.arange(len(keep))
+        rows = np.flatnonzero(places[self.parents_] >= 0)
+        other = copy.copy(self)
+        other.images_, other.parents_ = self.images_[rows], places[self.parents_[rows]]
+        other._grey = grey(other.images_)
+        other.variants_, other.radii_ = self.variants_[rows], self.radii_[rows]
+        other.codes_, other.n_classes_ = codes[other.parents_], n_classes
+        other.coordinates_ = self.coordinates_[rows]
+        other.search_ = NearestNeighbors(metric="sqeuclidean", n_jobs=self.n_threads)
+        other.search_.fit(other.coordinates_)
+        if self._deformed_radii is not None:
+            other._deformed_radii = self._deformed_radii[rows]
+        return other
+
+    def _partners(
+        self, k: int, rows: NDArray[np.int64] | None = None
+    ) -> tuple[FloatArray, NDArray[np.int64]]:
+        """Return squared distances and rows of the nearest ones that are no siblings."""
+        k = min(self.n_parents - 1, k)
+        queries = None if rows is None else self.coordinates_[rows]
+        groups: Any = self.parents_ if rows is None else (self.parents_[rows], self.parents_)
+        if rows is None and self.n_parents == len(self.images_):
+            groups = None  # the same: each is its own group
+        distances, indices = self.search_.kneighbors(queries, k, exclude=groups)
+        return distances, indices
 
     def _normalized(self, images: Bytes) -> Bytes:
         return images if self.strokes_ is None else self.strokes_._transform_bytes(images)

@@ -26,6 +26,8 @@ class Plan(NamedTuple):
         How many of them.
     deformations : tuple of {"off", "forward", "both"}
         Tried in the second comparison.
+    n_grown : int
+        The most training images, copies among them, that growing them is tried for.
     usual : str
         The features that are preferred where errors are alike.
     n_components, n_neighbors : int
@@ -39,6 +41,7 @@ class Plan(NamedTuple):
     n_second_held_out: int
     n_splits: int
     deformations: tuple[Deformed, ...]
+    n_grown: int
     usual: str
     n_components: int
     n_neighbors: int
@@ -63,6 +66,7 @@ PLANS = {
         n_second_held_out=0,
         n_splits=0,
         deformations=("off",),
+        n_grown=10_000,
         usual="gradients",
         n_components=128,
         n_neighbors=100,
@@ -81,6 +85,7 @@ PLANS = {
         n_second_held_out=8000,
         n_splits=1,
         deformations=("off", "forward"),
+        n_grown=20_000,
         usual="gradients",
         n_components=160,
         n_neighbors=300,
@@ -94,6 +99,7 @@ PLANS = {
         n_second_held_out=10_000,
         n_splits=2,
         deformations=("off", "forward", "both"),
+        n_grown=50_000,
         usual="rich",
         n_components=256,
         n_neighbors=400,

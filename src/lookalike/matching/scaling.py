@@ -17,13 +17,15 @@ _LEAST = 0.1
 """Of the mean: a duplicated image is not infinitely densely surrounded."""
 
 
-def local_radii(distances: FloatArray) -> FloatArray:
+def local_radii(distances: FloatArray, unit: float | None = None) -> FloatArray:
     """Return how far training images have their likes, relative to the mean of all.
 
     Parameters
     ----------
     distances : ndarray of shape (n, at least 1)
         Of each training image to its nearest other ones, ascending; the first three count.
+    unit : float, default=None
+        The mean, if others count too (`mean_radius`); None for that of these.
 
     Returns
     -------
@@ -39,11 +41,21 @@ def local_radii(distances: FloatArray) -> FloatArray:
     >>> local_radii(np.array([[1.0, 1.0, 1.0], [3.0, 3.0, 3.0]]))
     array([0.5, 1.5])
     """
+    if unit is None:
+        unit = mean_radius(distances)
+    if not unit > 0:
+        return np.ones(len(distances))
+    return np.maximum(_own_radii(distances) / unit, _LEAST)
+
+
+def mean_radius(distances: FloatArray) -> float:
+    """Return what radii are relative to; `distances` as `local_radii` takes them."""
+    return float(_own_radii(distances).mean())
+
+
+def _own_radii(distances: FloatArray) -> FloatArray:
     radii: FloatArray = np.sort(distances, axis=1)[:, :N_LOCAL].mean(axis=1)
-    mean = float(radii.mean())
-    if not mean > 0:
-        return np.ones(len(radii))
-    return np.maximum(radii / mean, _LEAST)
+    return radii
 
 
 def scale_locally(

@@ -89,7 +89,7 @@ def draw_matches(
         for i in range(n_nearest):
             x_near = x + _SIDE + _SET_OFF + i * (_SIDE + _GAP)
             arrows = i == 0 and bool(matches.deformed[row])
-            image = matches.matcher.images_[matches.indices[row, i]]
+            image = matches.matcher.images_[matches.rows[row, i]]
             canvas.show(image, x_near, y, faded=arrows)
             if arrows:
                 canvas.add_moves(matches.images[row], matches.displacements(row)[0], x_near, y)
@@ -129,7 +129,10 @@ class _Told:
         return f"test {number:,}\n{verdict} ({share:.0%})"
 
     def neighbor(self, row: int, i: int) -> str:
-        return f"train {self.matches.indices[row, i]:,}\n{self.name(self.matches.labels[row, i])}"
+        variant = self.matches.variants[row, i]
+        turned = f", {self.matches.variant_names[variant]}" if variant else ""
+        label = self.name(self.matches.labels[row, i])
+        return f"train {self.matches.indices[row, i]:,}\n{label}{turned}"
 
     def name(self, label: Any) -> str:
         return str(label) if self.names is None else self.names[int(label)]
