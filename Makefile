@@ -41,7 +41,7 @@ $(installed): pyproject.toml CMakeLists.txt $(wildcard src/core/*)
 		pathlib.Path(sysconfig.get_path("include"), "Python.h").exists() or sys.exit( \
 		"this Python has no C headers (Debian: apt-get install python3-dev)")'
 	$(PYTHON) -m venv $(VENV)
-	$(pip_install) --editable .
+	$(pip_install) --editable '.[web]'
 	@touch $@
 
 # What an extra of pyproject.toml asks for. It is read from there, for installing the package with

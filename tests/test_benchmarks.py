@@ -226,6 +226,29 @@ def test_startup():
     assert 0 < alone < whole
 
 
+@pytest.mark.slow
+def test_model_files(tmp_path):
+    file = tmp_path / "figures.json"
+    assert "MiB on disk" in run("models.py", f"--json={file}")
+    found = json.loads(file.read_text(encoding="utf-8"))["found"]
+    assert found.keys() == {"KNeighborsClassifier", "LookalikeClassifier"}
+    for one in found.values():
+        assert min(one["save"], *one["open"], *one["next prediction"]) > 0
+        if LINUX:
+            memory = one["memory"]
+            # Most of it is mapped, and counted half to either process.
+            assert memory["Shared_Clean"] > 0.5 * one["bytes"]
+            assert memory["Pss"] < 0.75 * memory["Rss"]
+
+
+@pytest.mark.slow
+def test_serving(tmp_path):
+    file = tmp_path / "figures.json"
+    report = run("serving.py", f"--json={file}")
+    assert "requests/s" in report or "requests a second" in report
+    json.loads(file.read_text(encoding="utf-8"))
+
+
 ROWS = np.array([[0, 0], [3, 4], [5, 0], [100, 0], [0, 6]], dtype=np.uint8)
 QUERY = np.array([[0, 0]], dtype=np.uint8)
 

@@ -24,8 +24,8 @@ ROOMS = [
     "estimators",
     "evaluation",
     "models",
-    "cli",
     "web",
+    "cli",
 ]
 
 

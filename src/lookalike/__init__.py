@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from lookalike.images.noise import GaussianNoise, SaltAndPepper, UniformNoise, add_noise
     from lookalike.images.shift import shift
     from lookalike.images.warps import AffineWarps, ElasticWarps, Rotations, Scalings
+    from lookalike.models.file import load_model, save_model
     from lookalike.search.nearest import NearestNeighbors
 
 __version__ = "0.1.0"
@@ -58,6 +59,8 @@ _HOMES = {
     "evaluate": "lookalike.evaluation.metrics.evaluate",
     "expand": "lookalike.images.expand",
     "load_dataset": "lookalike.images.dataset",
+    "load_model": "lookalike.models.file",
+    "save_model": "lookalike.models.file",
     "shift": "lookalike.images.shift",
 }
 
@@ -90,6 +93,8 @@ __all__ = [
     "evaluate",
     "expand",
     "load_dataset",
+    "load_model",
+    "save_model",
     "shift",
 ]
 

@@ -7,7 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from tests.cli import samples
 
 import lookalike as package
 from lookalike import _core
@@ -54,6 +56,45 @@ def test_data_list(homes: Path, invoke: Run) -> None:
     lines = invoke("data", "list").stdout.splitlines()
     assert len(lines) == len(datasets)
     assert [line.split()[0] for line in lines] == [dataset["name"] for dataset in datasets]
+
+
+def test_info_of_a_model(tmp_path: Path, invoke: Run) -> None:
+    path = samples.save_digits(tmp_path / "digits.lookalike", n_neighbors=4)
+    facts = json.loads(invoke("info", path, "--json").stdout)
+    assert facts["file"] == str(path)
+    assert facts["bytes"] == path.stat().st_size
+    assert (facts["lookalike"], facts["format_version"]) == (package.__version__, "1.0")
+    assert facts["source"] == "scikit-learn's bundled digits"
+    assert facts["estimator"] == "KNeighborsClassifier"
+    assert facts["parameters"]["n_neighbors"] == 4
+    assert facts["n_samples"] == sum(facts["classes"].values()) == samples.N_TRAIN
+    assert list(facts["classes"]) == [str(digit) for digit in range(10)]
+    assert facts["image_shape"] == facts["form"]["image_shape"] == [8, 8]
+    text = " ".join(invoke("info", path).stdout.split())
+    assert "estimator KNeighborsClassifier(n_neighbors=4)" in text
+    assert "images 400 of 8 × 8 pixels" in text
+    assert f"classes 10: 0 ({facts['classes']['0']}), 1 (" in text
+    assert "ink 16 on 0" in text
+
+
+def test_info_of_models_that_classify_no_images(tmp_path: Path, invoke: Run) -> None:
+    path = tmp_path / "rows.lookalike"
+    rows = np.arange(12.0).reshape(6, 2)
+    package.save_model(package.KNeighborsRegressor(2).fit(rows, rows[:, 0]), path)
+    facts = json.loads(invoke("info", path, "--json").stdout)
+    assert facts["estimator"] == "KNeighborsRegressor"
+    assert (facts["n_samples"], facts["classes"], facts["form"]) == (6, None, None)
+    assert "KNeighborsRegressor(n_neighbors=2)" in invoke("info", path).stdout
+
+
+def test_info_of_no_model(tmp_path: Path, invoke: Run) -> None:
+    (tmp_path / "broken").write_bytes(b"no model")
+    for path, said in [("missing", "there is no missing"), ("broken", "broken"), (".", "a folder")]:
+        result = invoke("info", tmp_path / path if path == "broken" else path)
+        assert result.exit_code == 1
+        assert result.stdout == ""
+        assert result.stderr.count("\n") == 1
+        assert said in result.stderr
 
 
 @pytest.mark.mnist

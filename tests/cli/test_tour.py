@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
-from tests.evaluation.reporting.browser import browser
+from tests.browser import browser
 
 from lookalike import load_dataset
 from lookalike.cli.screen import INDENT, Screen
@@ -29,11 +29,12 @@ Run = Callable[..., Any]
 STEPS = [
     *("load", "baseline", "confusion", "mistakes"),
     *("tuning", "tuned", "judged", "detected", "sure", "compared"),
-    *("shifts", "augmented", "matched", "clean", "audited"),
+    *("shifts", "augmented", "matched", "few_labels", "clean", "audited"),
 ]
 PICTURES = [
     "cleaned.png",
     "confusion.png",
+    "few_labels.png",
     "made.png",
     "matches.png",
     "mended.png",
@@ -56,6 +57,7 @@ def no_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Clean by few images, compare few classifiers and try few recipes, in this process."""
+    monkeypatch.setattr("lookalike.cli.tour.few._DRAWS", {10: 1})
     monkeypatch.setattr("lookalike.cli.tour.clean._MOST_LEARNED", 100)
     monkeypatch.setattr("lookalike.cli.tour.compared._MOST_IMAGES", 200)
     monkeypatch.setattr("lookalike.cli.tour.compared._NAMES", ("knn", "logistic", "dummy"))

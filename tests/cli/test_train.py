@@ -24,7 +24,7 @@ def classifier() -> LookalikeClassifier:
 
 
 @pytest.mark.parametrize(
-    ("effort", "fast", "best", "expected"),
+    ("effort", "quick", "best", "expected"),
     [
         (None, False, False, "balanced"),
         (None, True, False, "fast"),
@@ -33,15 +33,15 @@ def classifier() -> LookalikeClassifier:
         (Effort.FAST, True, False, "fast"),
     ],
 )
-def test_efforts(effort: Effort | None, fast: bool, best: bool, expected: str) -> None:
-    assert _one_effort(effort, fast=fast, best=best) == expected
+def test_efforts(effort: Effort | None, quick: bool, best: bool, expected: str) -> None:
+    assert _one_effort(effort, quick=quick, best=best) == expected
 
 
 def test_report_is_the_classifier_s_own(
     tmp_path: Path, invoke: Run, classifier: LookalikeClassifier
 ) -> None:
     out = tmp_path / "new" / "report"
-    result = invoke("train", "digits", "--fast", "--out", out, "--json")
+    result = invoke("train", "digits", "--quick", "--out", out, "--json")
     assert result.exit_code == 0, result.stderr
     report = json.loads(result.stdout)
     assert report["effort"] == "fast"
@@ -136,7 +136,7 @@ def test_ctrl_c_writes_nothing(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(LookalikeClassifier, "predict", press)
-    result = invoke("train", "digits", "--fast", "--out", tmp_path / "out")
+    result = invoke("train", "digits", "--quick", "--out", tmp_path / "out")
     assert result.exit_code == 130
     assert result.stderr == "error: interrupted\n"
     assert result.stdout == ""

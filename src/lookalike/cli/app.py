@@ -17,14 +17,18 @@ from typing import Annotated, Any
 import typer
 
 import lookalike
+from lookalike.cli.add import add
 from lookalike.cli.audit import audit
 from lookalike.cli.augment import augment
 from lookalike.cli.clean import clean
 from lookalike.cli.compare import compare
 from lookalike.cli.data import data_app
 from lookalike.cli.evaluate import evaluate
+from lookalike.cli.forget import forget
 from lookalike.cli.info import info
 from lookalike.cli.jobs import help_if_alone, one_line, say_error
+from lookalike.cli.predict import predict
+from lookalike.cli.serve import serve
 from lookalike.cli.tour.command import tour
 from lookalike.cli.train import train
 from lookalike.cli.tune import tune
@@ -33,17 +37,20 @@ from lookalike.cli.tune import tune
 app = typer.Typer(
     name="lookalike",
     rich_markup_mode=None,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 app.command()(tour)
 app.command()(train)
-app.command()(augment)
+app.command()(predict)
+app.command()(serve)
+app.command()(add)
+app.command()(forget)
 app.command()(tune)
 app.command()(evaluate)
 app.command()(compare)
-app.command()(audit)
+app.command()(augment)
 app.command()(clean)
+app.command()(audit)
 app.command()(info)
 app.add_typer(data_app, name="data")
 

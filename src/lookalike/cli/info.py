@@ -1,18 +1,35 @@
-"""``lookalike info``: what runs here, and what data is at hand."""
+"""``lookalike info``: what runs here and what data is at hand, or what a model file holds."""
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
 
 from lookalike.cli.jobs import Debug, Json, job
+from lookalike.cli.modelfile import check_is_file
 
 
-def info(as_json: Json = False, debug: Debug = False) -> None:
-    """Show versions, the CPU path in use, threads and data sets.
+def info(
+    model: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="MODEL",
+            help="A model file, as lookalike train DATA -o MODEL keeps it.",
+            show_default=False,
+        ),
+    ] = None,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Show versions, the CPU path in use, threads and data sets; of a model, what it holds.
 
     LOOKALIKE_CPU forces one of the available CPU paths; all of them give the same answers.
 
     Example: LOOKALIKE_CPU=portable lookalike info
+
+    Or: lookalike info digits.lookalike
     """
     with job(debug):
         from rich.table import Table
@@ -21,6 +38,15 @@ def info(as_json: Json = False, debug: Debug = False) -> None:
         from lookalike.cli.screen import Screen
 
         screen = Screen(as_json=as_json)
+        if model is not None:
+            check_is_file(model)
+            from lookalike.cli.contents import describe, show
+
+            contents = describe(model)
+            screen.result(contents)
+            if not as_json:
+                show(contents, screen)
+            return
         facts = collect_facts()
         screen.result(facts)
         grid = Table.grid(padding=(0, 2))

@@ -36,8 +36,18 @@ def train(
     effort: Annotated[
         Effort | None, typer.Option(help="How much is tried; balanced if it is not given.")
     ] = None,
-    fast: Annotated[bool, typer.Option("--fast", help="The same as --effort fast.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="The same as --effort fast.")] = False,
     best: Annotated[bool, typer.Option("--best", help="The same as --effort best.")] = False,
+    model: Annotated[
+        Path | None,
+        typer.Option(
+            "--model",
+            "-o",
+            metavar="FILE",
+            dir_okay=False,
+            help="Keep the trained model in this file, such as digits.lookalike.",
+        ),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -56,9 +66,9 @@ def train(
     Shows what was tried, with its errors on held-out train images, and what was chosen. The test
     images are looked at once, at the end.
 
-    Example: lookalike train mnist --best --out report
+    Example: lookalike train mnist --best -o mnist.lookalike --out report
     """
-    chosen = _one_effort(effort, fast=fast, best=best)
+    chosen = _one_effort(effort, quick=quick, best=best)
     with job(debug):
         import contextlib
         import json
@@ -67,9 +77,14 @@ def train(
         from lookalike.cli.screen import Screen
 
         screen = Screen(as_json=as_json)
+        if model is not None and not model.absolute().parent.is_dir():
+            raise FileNotFoundError(f"{model.parent} is no folder; make it, or name another")
         with contextlib.nullcontext() if out is None else filled_at_the_end(out) as folder:
             with screen.bar(time_left=True) as bar:
                 trained = _train(data, chosen, n_jobs, bar, watched=screen.is_watched)
+                if model is not None:
+                    bar.start("saving the model")
+                    trained = trained.kept_in(model)
                 files = []
                 if folder is not None:
                     bar.start("drawing pictures")
@@ -87,8 +102,8 @@ def train(
                 screen.out.print(Text(f"Wrote {', '.join(files)} into {out}"), soft_wrap=True)
 
 
-def _one_effort(effort: Effort | None, *, fast: bool, best: bool) -> str:
-    asked = {"--fast": Effort.FAST} if fast else {}
+def _one_effort(effort: Effort | None, *, quick: bool, best: bool) -> str:
+    asked = {"--quick": Effort.FAST} if quick else {}
     asked |= {"--best": Effort.BEST} if best else {}
     if effort is not None:
         asked[f"--effort {effort.value}"] = effort
@@ -185,10 +200,12 @@ class _Trained(NamedTuple):
     name: str
     dataset: Dataset
     classifier: LookalikeClassifier
-    prediction: NDArray[np.int64]
+    truth: NDArray[np.str_]
+    prediction: NDArray[np.str_]
     n_threads: int
     fit_seconds: float
     predict_seconds: float
+    model: Path | None = None
 
     def report(self) -> dict[str, Any]:
         import lookalike
@@ -207,14 +224,24 @@ class _Trained(NamedTuple):
             "why": why_chosen(classifier),
             "tried": [own.entry() for own in what_was_tried(classifier)],
             "test": error,
+            "model": None if self.model is None else str(self.model),
             "fit_seconds": round(self.fit_seconds, 3),
             "predict_seconds": round(self.predict_seconds, 3),
         }
 
+    def kept_in(self, path: Path) -> _Trained:
+        """Keep the model in a file."""
+        from lookalike.models.file import save_model
+        from lookalike.models.form import learn_form
+
+        form = learn_form(self.dataset.train.images)
+        save_model(self.classifier, path, source=Path(self.name).name, form=form)
+        return self._replace(model=path)
+
     def error(self) -> dict[str, Any]:
         from lookalike.evaluation.metrics.accuracy import accuracy
 
-        right = accuracy(self.dataset.test.labels, self.prediction)
+        right = accuracy(self.truth, self.prediction)
         n_wrong = right.n - right.n_right
         return {
             "error": n_wrong / right.n,
@@ -230,16 +257,15 @@ class _Trained(NamedTuple):
         from lookalike.evaluation.errors.matches import draw_matches, surest_wrong
 
         test = self.dataset.test
-        wrong = np.flatnonzero(self.prediction != test.labels)
+        wrong = np.flatnonzero(self.prediction != self.truth)
         if not len(wrong):
             return []
         matches = self.classifier.explain(test.images[wrong], min(5, len(self.dataset.train)))
         draw_matches(
             matches,
-            test.labels[wrong],
-            surest_wrong(matches, test.labels[wrong])[:_MOST_DRAWN],
+            self.truth[wrong],
+            surest_wrong(matches, self.truth[wrong])[:_MOST_DRAWN],
             folder / "matches.png",
-            names=self.dataset.class_names,
             numbers=wrong,
         )
         return ["matches.png"]
@@ -248,6 +274,8 @@ class _Trained(NamedTuple):
 def _train(data: str, effort: str, n_jobs: int | None, bar: Bar, *, watched: bool) -> _Trained:
     bar.start("importing libraries")
     from time import perf_counter
+
+    import numpy as np
 
     from lookalike.estimators.lookalike import LookalikeClassifier
     from lookalike.images.dataset import load_dataset
@@ -259,14 +287,15 @@ def _train(data: str, effort: str, n_jobs: int | None, bar: Bar, *, watched: boo
     classifier = LookalikeClassifier(effort, n_jobs=n_jobs)  # type: ignore[arg-type]
     bar.start("trying what matches images best")
     start = perf_counter()
-    classifier.fit(dataset.train.images, dataset.train.labels, progress=bar)
+    names = np.array(dataset.class_names)
+    classifier.fit(dataset.train.images, names[dataset.train.labels], progress=bar)
     fitted = perf_counter()
     bar.start("matching the test images")
     prediction = classifier.predict(dataset.test.images, progress=bar)
     predicted = perf_counter()
-    return _Trained(
-        data, dataset, classifier, prediction, n_threads, fitted - start, predicted - fitted
-    )
+    seconds = (fitted - start, predicted - fitted)
+    truth = names[dataset.test.labels]
+    return _Trained(data, dataset, classifier, truth, prediction, n_threads, *seconds)
 
 
 def _show(trained: _Trained, screen: Screen) -> None:
@@ -303,6 +332,9 @@ def _show(trained: _Trained, screen: Screen) -> None:
         f"(on {threads})",
         style="dim",
     )
+    if trained.model is not None:
+        screen.say()
+        screen.say(Text(f"Wrote {trained.model}; try: lookalike serve {trained.model}"))
 
 
 def _say_stage(tried: list[Tried], *, n_train: int) -> str:

@@ -128,7 +128,7 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         if choice.reading.deformation != "off":
             matcher.deformed_radii()
         tell.end()
-        self._choice, self._calibration = choice, calibration
+        self._choice, self._calibration = choice._replace(held_out=None), calibration
         return self._become(levels, own, labels, classes, matcher)
 
     def partial_fit(
@@ -237,17 +237,16 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             As `predict`; or if n_neighbors is not in 1 … the number of candidates of an image.
         """
         check_is_fitted(self)
-        most = min(len(self._matcher.images_), self._matcher.n_neighbors)
-        if self.reading_.deformation != "off":
-            most = min(most, DEFORMED_CANDIDATES)
+        most = self.most_explained_
         if not 1 <= n_neighbors <= most:
             raise ValueError(
                 f"n_neighbors={n_neighbors} but {most} training images are compared with each "
                 f"image; give 1 to {most}"
             )
         own = self._levels.to_bytes(check_images(X))
-        sought = self._matcher.seek(self._matcher.project(own))
-        reader = Reader(self._matcher, sought)
+        matcher = self._matcher.on_threads(count_threads(self.n_jobs))
+        sought = matcher.seek(matcher.project(own))
+        reader = Reader(matcher, sought)
         scores = reader.read(self.reading_)
         table, unsure = reader.scaled(self.reading_.scaling)
         rows = table.indices[:, :n_neighbors].copy()
@@ -258,7 +257,6 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             rows[unsure] = near.indices[:, :n_neighbors]
             distances[unsure] = near.distances[:, :n_neighbors]
             deformed[unsure] = True
-        matcher = self._matcher
         indices = matcher.parents_[rows]
         return Matches(
             indices=indices,
@@ -274,6 +272,12 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             rows=rows,
             matcher=matcher,
         )
+
+    @property
+    def most_explained_(self) -> int:
+        """How many training images are compared with each image: the most for `explain`."""
+        most = min(len(self._matcher.images_), self._matcher.n_neighbors)
+        return most if self.reading_.deformation == "off" else min(most, DEFORMED_CANDIDATES)
 
     @property
     def recipe_(self) -> Recipe:
@@ -331,10 +335,10 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def _score_images(self, X: Any, progress: Progress | None) -> Scores:
         check_is_fitted(self)
         images = check_images(X)
-        parts = []
+        parts, matcher = [], self._matcher.on_threads(count_threads(self.n_jobs))
         for i in range(0, len(images), CHUNK):
             own = self._levels.to_bytes(images[i : i + CHUNK])
-            reader = Reader(self._matcher, self._matcher.seek(self._matcher.project(own)))
+            reader = Reader(matcher, matcher.seek(matcher.project(own)))
             parts.append(reader.read(self.reading_))
             if progress is not None:
                 progress(min(i + CHUNK, len(images)), len(images))

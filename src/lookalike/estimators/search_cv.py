@@ -358,7 +358,7 @@ class KNeighborsSearchCV(BaseSearchCV):  # type: ignore[misc]
             "cv_results_": table,
             "multimetric_": multimetric,
             "n_splits_": n_splits,
-            "scorer_": scorer._scorers if isinstance(scorer, _MultimetricScorer) else scorer,
+            "scorer_": _as_attribute(scorer),
         }
         if self.refit or not multimetric:
             best = self._select_best_index(self.refit, refit_metric, table)
@@ -390,9 +390,17 @@ class KNeighborsSearchCV(BaseSearchCV):  # type: ignore[misc]
             fitted["feature_names_in_"] = best.feature_names_in_
         return fitted
 
+    def _restore(self) -> None:
+        """Make again what a model file does not hold, for it follows from the parameters."""
+        self.scorer_ = _as_attribute(self._get_scorers()[0])
+
     def _become(self, fitted: dict[str, Any]) -> Self:
         """Take over new results in one step, with nothing left of an earlier fit."""
         for name in [name for name in vars(self) if name.endswith("_")]:
             delattr(self, name)
         self.__dict__.update(fitted)
         return self
+
+
+def _as_attribute(scorer: Any) -> Any:
+    return scorer._scorers if isinstance(scorer, _MultimetricScorer) else scorer

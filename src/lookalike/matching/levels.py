@@ -31,12 +31,14 @@ class Levels:
     Attributes
     ----------
     image_shape : tuple of int
+    dtype : str
+        Of the training images.
     low, high : float
         The range; 0 and 255 for bytes that use it.
     """
 
     def __init__(self, images: NDArray[Any]) -> None:
-        self.image_shape = images.shape[1:]
+        self.image_shape, self.dtype = images.shape[1:], images.dtype.str
         self.low, self.high = float(images.min()), float(images.max())
         if images.dtype == np.uint8:
             self.low, self.high = 0.0, self.high if self.high < _HALF else 255.0
@@ -78,6 +80,22 @@ class Levels:
             np.clip((part - self.low) * scale, 0, 255, out=part)
             out[start : start + _CHUNK] = np.rint(part)
         return out
+
+    def from_bytes(self, images: Bytes) -> Bytes:
+        """Return what `to_bytes` was given, for bytes; of the shape that was given.
+
+        Raises
+        ------
+        ValueError
+            If the images were no bytes.
+        """
+        if self.dtype != "|u1":
+            raise ValueError(f"the images were {self.dtype}; only bytes are kept as they were")
+        shape = (len(images), *self.image_shape)
+        if self.high == 255.0:
+            return images.reshape(shape)
+        values = images.reshape(shape).astype(np.float32)
+        return np.asarray(np.rint(values * np.float32(self.high / 255)).astype(np.uint8))
 
 
 _CHUNK = 1024

@@ -169,6 +169,13 @@ class Matcher:
         other.strokes_, other.axes_ = self.strokes_, self.axes_
         return other.fit_projected(grown, projected, codes, n_classes)
 
+    def on_threads(self, n_threads: int) -> Self:
+        """Work on so many threads from now on."""
+        self.n_threads = self.axes_.n_threads = self.search_.n_jobs = n_threads
+        if self.strokes_ is not None:
+            self.strokes_.n_jobs = n_threads
+        return self
+
     @property
     def n_parents(self) -> int:
         """Training images, without their copies."""

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from tests.evaluation.reporting.browser import Page, browser
+from tests.browser import Page, browser
 from tests.evaluation.reporting.samples import NASTY, full_report
 
 from lookalike.evaluation.reporting.palette import DARK, LIGHT

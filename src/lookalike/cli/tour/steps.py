@@ -11,6 +11,7 @@ from lookalike.cli.tour.clean import Clean
 from lookalike.cli.tour.compared import Compared
 from lookalike.cli.tour.confusion import Confusion
 from lookalike.cli.tour.detected import Detected
+from lookalike.cli.tour.few import Few
 from lookalike.cli.tour.judged import JudgedStep
 from lookalike.cli.tour.load import Load
 from lookalike.cli.tour.matched import Matched
@@ -38,6 +39,7 @@ def choose_steps(*, against_sklearn: bool) -> list[Step]:
         OnePixelShifts(),
         Augmented(),
         Matched(),
+        Few(),
         Clean(),
         Audited(),
     ]

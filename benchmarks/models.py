@@ -1,0 +1,176 @@
+"""Model files: how fast they are saved and opened, how large they are, and what memory is shared.
+
+    python benchmarks/models.py
+
+Each model is opened in fresh processes, whose first and next predictions of one image are timed.
+Then two processes hold it at once, and the system tells what memory they share. Exits with 1 if a
+bar was missed.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from _bars import value_row, value_table
+from _harness import (
+    MIB,
+    Spread,
+    describe_run,
+    in_fresh_process,
+    print_head,
+    progress_on_stderr,
+    table,
+    write_json,
+)
+from _options import new_parser
+
+MOST_MS = 50
+"""The bar: to open a model of 60,000 images."""
+
+MODELS = ("KNeighborsClassifier", "LookalikeClassifier")
+TIMED = ("open", "first prediction", "next prediction")
+IN_MAPPING = ("Rss", "Pss", "Shared_Clean")
+
+
+def main() -> int:
+    parser = new_parser(__doc__)
+    parser.add_argument("--data", choices=("mnist", "digits"), default="mnist", help="kept")
+    parser.add_argument("--repeat", type=int, default=7, help="processes each (%(default)s)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there too")
+    parser.add_argument("--quick", action="store_true", help="digits, one round: does it run?")
+    args = parser.parse_args()
+    if args.repeat < 1:
+        parser.error(f"--repeat {args.repeat}: give at least 1")
+    if args.quick:
+        args.data, args.repeat = "digits", 1
+
+    run = describe_run(["lookalike", "numpy", "xxhash"])
+    print_head(f"Model files, {args.data}", run)
+    found: dict[str, dict[str, Any]] = {}
+    with tempfile.TemporaryDirectory() as folder, progress_on_stderr() as progress:
+        paths = {name: Path(folder) / f"{name}.lookalike" for name in MODELS}
+        for name, path in progress.track(paths.items(), description="models"):
+            found[name] = {"save": in_fresh_process(fit_and_save, name, args.data, path)}
+            found[name]["bytes"] = path.stat().st_size
+            opened = [in_fresh_process(open_and_ask, args.data, path) for _ in range(args.repeat)]
+            found[name] |= {key: [one[key] for one in opened] for key in TIMED}
+            found[name]["memory"] = held_by_two(path)
+    print_found(found)
+    bar = None if args.quick or args.data == "digits" else MOST_MS
+    rows = [
+        value_row(f"open, {name}", 1000 * Spread.of(one["open"]).median, " ms", bar, at_most=True)
+        for name, one in found.items()
+    ]
+    print(f"\n{value_table(rows)}")
+    write_json(args.json, {"run": run, "found": found, "bars": rows})
+    return 1 if any(row["reached"] is False for row in rows) else 0
+
+
+def fit_and_save(name: str, data: str, path: Path) -> float:
+    """Fit a model and save it; return the seconds of the latter."""
+    import lookalike
+
+    train = lookalike.load_dataset(data).train
+    if name == "KNeighborsClassifier":
+        estimator: Any = lookalike.KNeighborsClassifier(4, weights="distance")
+    else:
+        estimator = lookalike.LookalikeClassifier("fast")
+    estimator.fit(train.images, train.labels.astype(str))
+    start = perf_counter()
+    lookalike.save_model(estimator, path, source=data)
+    return perf_counter() - start
+
+
+def open_and_ask(data: str, path: Path) -> dict[str, float]:
+    """Open a model and ask it twice; return seconds."""
+    import lookalike
+    from lookalike import load_dataset, load_model
+
+    images = load_dataset(data).test.images
+    # What is timed is to open a file, not to import what it is made of, once a process.
+    for name in MODELS:
+        getattr(lookalike, name)
+    times = [perf_counter()]
+    model = load_model(path)
+    times.append(perf_counter())
+    for i in range(2):
+        model.predict(images[i : i + 1])
+        times.append(perf_counter())
+    return {name: times[i + 1] - times[i] for i, name in enumerate(TIMED)}
+
+
+def held_by_two(path: Path) -> dict[str, int] | None:
+    """Bytes of the file's mapping in one of two processes that hold it; None but on Linux."""
+    if not Path("/proc/self/smaps").exists():
+        return None
+    spawn = multiprocessing.get_context("spawn")
+    ours, theirs = zip(*(spawn.Pipe() for _ in range(2)), strict=True)
+    holders = [spawn.Process(target=_hold, args=(path, end)) for end in theirs]
+    for holder in holders:
+        holder.start()
+    for end in ours:
+        end.recv()
+    held = mapping_of(holders[0].pid or 0, path)
+    for end, holder in zip(ours, holders, strict=True):
+        end.send("end")
+        holder.join()
+    return held
+
+
+def _hold(path: Path, told: Any) -> None:
+    from lookalike import load_model
+
+    model = load_model(path)
+    told.send(type(model).__name__)
+    told.recv()
+
+
+def mapping_of(process: int, path: Path) -> dict[str, int]:
+    """What a process holds of a file, in bytes: all of it, its share, and what others hold too."""
+    held = dict.fromkeys(IN_MAPPING, 0)
+    inside = False
+    for line in Path(f"/proc/{process}/smaps").read_text(encoding="utf-8").splitlines():
+        name, _, value = line.partition(":")
+        if "-" in name.split()[0]:  # the first line of a mapping, which ends with its file
+            inside = line.endswith(os.path.realpath(path))
+        elif inside and name in held:
+            held[name] += 1024 * int(value.split()[0])
+    return held
+
+
+def print_found(found: Mapping[str, Mapping[str, Any]]) -> None:
+    """Print seconds and sizes of all models, and what two processes share."""
+    head = ["model", "MiB on disk", "save, s", *(f"{name}, ms" for name in TIMED)]
+    rows = [
+        [
+            name,
+            f"{one['bytes'] / MIB:.1f}",
+            f"{one['save']:.2f}",
+            *(Spread.of([1000 * seconds for seconds in one[key]]) for key in TIMED),
+        ]
+        for name, one in found.items()
+    ]
+    print(f"\n{table(head, rows)}")
+    print(
+        "\nMedians (least–most) of fresh processes that have imported the package; the file is in "
+        "the system's cache."
+    )
+    rows = [
+        [name, *(f"{one['memory'][key] / MIB:.1f}" for key in IN_MAPPING)]
+        for name, one in found.items()
+        if one["memory"] is not None
+    ]
+    if rows:
+        head = ["one of two processes", "MiB mapped and read", "its share", "held by both"]
+        print(f"\n{table(head, rows)}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,71 @@
+"""``lookalike add``: more training images for a model, in its file."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from lookalike.cli.jobs import Debug, Json, job
+from lookalike.cli.modelfile import AsIs, DryRun, ModelFile, Quick, check_is_file
+
+
+def add(
+    model: ModelFile,
+    data: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="DATA|IMAGES",
+            help="A data set as train takes it: its train images, or all if it has no test images "
+            "of its own. With --label: images as predict takes them.",
+            show_default=False,
+        ),
+    ],
+    label: Annotated[
+        str | None,
+        typer.Option(metavar="CLASS", help="What the images are; may be a class that is new."),
+    ] = None,
+    as_is: AsIs = False,
+    quick: Quick = False,
+    dry_run: DryRun = False,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Add training images to a model.
+
+    The file is replaced when all is done, all at once; what was chosen in training stays. The rows
+    of the new images, which forget takes, are told.
+
+    Example: lookalike add digits.lookalike more/ (a sub-folder for each class)
+
+    Or: lookalike add digits.lookalike --label 4 four.png another.png
+    """
+    if label is None and len(data) > 1:
+        raise typer.BadParameter(
+            f"{len(data)} are given; give one data set, or say what the images are by --label",
+            param_hint="'DATA'",
+        )
+    if label is not None and not label.strip():
+        raise typer.BadParameter("an empty name", param_hint="'--label'")
+    with job(debug):
+        from lookalike.cli.screen import Screen
+
+        screen = Screen(as_json=as_json)
+        check_is_file(model)
+        with screen.bar() as bar:
+            bar.start("importing libraries")
+            from lookalike.cli.changing import add_images
+
+            changed = add_images(
+                model,
+                data,
+                label,
+                as_is=as_is,
+                quick=quick,
+                dry_run=dry_run,
+                bar=bar,
+                watched=screen.is_watched,
+            )
+        screen.result(changed.report())
+        if not as_json:
+            changed.show(screen)

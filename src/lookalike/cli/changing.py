@@ -1,0 +1,234 @@
+"""The work of ``lookalike add`` and ``lookalike forget``."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from rich.text import Text
+
+import lookalike
+from lookalike.cli.modelfile import changed_in_place, counted
+from lookalike.cli.pictures import Bytes, Picture, find_sources, in_form, read_pictures
+from lookalike.cli.rows import format_rows
+from lookalike.cli.screen import Bar, Screen
+from lookalike.images.arrays import read_npz
+from lookalike.images.catalogue import CATALOGUE
+from lookalike.images.dataset import load_dataset
+from lookalike.images.errors import DatasetError
+from lookalike.images.files import is_clutter
+from lookalike.images.idx import find_idx_files
+from lookalike.images.raw import as_images, check_labels, encode_labels
+from lookalike.models.form import Form
+from lookalike.models.model import Model
+
+
+class Changed(NamedTuple):
+    """What was done to a model.
+
+    Attributes
+    ----------
+    what : {"added", "forgotten"}
+    rows : list of int
+        Where the images stand now, or stood.
+    labels : list of str
+        Theirs.
+    new_classes, gone_classes : list of str
+    n_samples : int
+        Training images afterwards.
+    dry_run : bool
+        The file was left as it is.
+    """
+
+    path: Path
+    what: str
+    rows: list[int]
+    labels: list[str]
+    new_classes: list[str]
+    gone_classes: list[str]
+    n_samples: int
+    dry_run: bool
+
+    def report(self) -> dict[str, Any]:
+        """Return what ``--json`` prints."""
+        return {
+            "lookalike": lookalike.__version__,
+            "model": str(self.path),
+            self.what: [
+                {"row": row, "label": label}
+                for row, label in zip(self.rows, self.labels, strict=True)
+            ],
+            "new_classes": self.new_classes,
+            "gone_classes": self.gone_classes,
+            "n_samples": self.n_samples,
+            "dry_run": self.dry_run,
+        }
+
+    def show(self, screen: Screen) -> None:
+        """Print what was done."""
+        counts = Counter(self.labels)
+        of = ", ".join(f"{n:,} of {label}" for label, n in sorted(counts.items()))
+        done = f"{self.what.capitalize()}: {counted(len(self.rows), 'image')} ({of})"
+        row = "row" if len(self.rows) == 1 else "rows"
+        where = f"{row} {format_rows(self.rows)}"
+        screen.out.print(Text(f"{done}, {where}"), soft_wrap=True)
+        if self.new_classes:
+            screen.out.print(Text(f"New: class {', '.join(self.new_classes)}"), soft_wrap=True)
+        if self.gone_classes:
+            gone = f"Gone: class {', '.join(self.gone_classes)}, which has no image any more"
+            screen.out.print(Text(gone), soft_wrap=True)
+        now = f"{self.path} holds {counted(self.n_samples, 'image')} now"
+        if self.dry_run:
+            now = (
+                f"{self.path} would hold {counted(self.n_samples, 'image')}; nothing was changed "
+                "(--dry-run)"
+            )
+        screen.out.print(Text(now), soft_wrap=True)
+
+
+def add_images(
+    path: Path,
+    data: Sequence[str],
+    label: str | None,
+    *,
+    as_is: bool,
+    quick: bool,
+    dry_run: bool,
+    bar: Bar,
+    watched: bool,
+) -> Changed:
+    """Add images to the model of a file; the parameters are those of ``lookalike add``."""
+    bar.start("opening the model")
+    with changed_in_place(path, dry_run=dry_run) as model:
+        before = model.class_names
+        bar.start("reading images")
+        images, labels = [], []
+        for picture, own in _labelled(data, label, watched=watched, bar=bar):
+            images.append(_formed(picture, model.form, as_is=as_is))
+            labels.append(own)
+        bar.start("learning")
+        rows = model.add(np.stack(images), labels, relearn=not quick and not dry_run)
+        labels = [model.label(row) for row in rows]
+        changed = _changed(path, "added", rows, labels, before, model, dry_run=dry_run)
+        bar.start("saving the model")
+    return changed
+
+
+def forget_rows(
+    path: Path, ranges: Sequence[range], *, quick: bool, dry_run: bool, bar: Bar
+) -> Changed:
+    """Take images out of the model of a file; the parameters are those of ``lookalike forget``."""
+    bar.start("opening the model")
+    with changed_in_place(path, dry_run=dry_run) as model:
+        before, n = model.class_names, model.n_samples
+        last = max(own.stop for own in ranges) - 1
+        if last >= n:
+            raise ValueError(
+                f"there is no row {last:,}: {path} holds {counted(n, 'image')}, rows 0 to {n - 1:,}"
+            )
+        rows = sorted({row for own in ranges for row in own})
+        if len(rows) == n:
+            raise ValueError(
+                f"these are all {n:,} images of {path}, and a model needs one; delete the file "
+                "instead"
+            )
+        labels = [model.label(row) for row in rows]
+        bar.start("learning")
+        model.remove(rows, relearn=not quick and not dry_run)
+        changed = _changed(path, "forgotten", rows, labels, before, model, dry_run=dry_run)
+        bar.start("saving the model")
+    return changed
+
+
+def _changed(
+    path: Path,
+    what: str,
+    rows: list[int],
+    labels: list[str],
+    before: list[str],
+    model: Model,
+    *,
+    dry_run: bool,
+) -> Changed:
+    after = model.class_names
+    return Changed(
+        path=path,
+        what=what,
+        rows=rows,
+        labels=labels,
+        new_classes=[name for name in after if name not in before],
+        gone_classes=[name for name in before if name not in after],
+        n_samples=model.n_samples,
+        dry_run=dry_run,
+    )
+
+
+def _labelled(
+    data: Sequence[str], label: str | None, *, watched: bool, bar: Bar
+) -> Iterator[tuple[Picture, str]]:
+    """Read the images that were named, one after the other, with their labels."""
+    if label is not None:
+        yield from ((picture, label) for picture in _read_all(data, bar))
+        return
+    (name,) = data
+    path = Path(name).expanduser()
+    if name in ("digits", *CATALOGUE) or not path.exists():
+        images, labels = _from_dataset(name, watched=watched)
+    elif path.is_dir() and not find_idx_files(path) and not any(path.glob("*.npy")):
+        yield from _from_folders(path, bar)
+        return
+    elif path.suffix == ".npz":
+        images, labels = _from_npz(path, watched=watched)
+    else:
+        images, labels = _from_dataset(name, watched=watched)
+    for i, (image, own) in enumerate(zip(images, labels, strict=True)):
+        bar(i, len(images))
+        yield Picture(f"{name}[{i}]", image), own
+
+
+def _from_dataset(name: str, *, watched: bool) -> tuple[Bytes, list[str]]:
+    dataset = load_dataset(name, progress=watched)
+    train = dataset.train
+    return train.images, [dataset.class_names[code] for code in train.labels]
+
+
+def _from_npz(path: Path, *, watched: bool) -> tuple[Bytes, list[str]]:
+    """Return all images of a file that has no test images of its own, else those to train with."""
+    raw = read_npz(path)
+    if raw.test is not None:
+        return _from_dataset(str(path), watched=watched)
+    images = as_images(raw.train.images, raw.train.where)
+    found = check_labels(raw.train.labels, len(images), raw.train.where)
+    (codes,), names = encode_labels([found], raw.class_names, raw.source)
+    return images, [names[code] for code in codes]
+
+
+def _from_folders(path: Path, bar: Bar) -> Iterator[tuple[Picture, str]]:
+    """Read a folder with a sub-folder for each class, each image in its own size."""
+    train = path / "train"
+    root = train if train.is_dir() and (path / "test").is_dir() else path
+    classes = [own for own in sorted(root.iterdir()) if own.is_dir() and not is_clutter(own)]
+    if not classes:
+        raise DatasetError(
+            f"{root} has no sub-folder for each class; make them, or say what the images are by "
+            "--label"
+        )
+    for own in classes:
+        yield from ((picture, own.name) for picture in _read_all([str(own)], bar))
+
+
+def _read_all(names: Sequence[str], bar: Bar) -> Iterator[Picture]:
+    sources = find_sources(names)
+    for done, source in enumerate(sources):
+        bar(done, len(sources))
+        yield from read_pictures(source)
+
+
+def _formed(picture: Picture, form: Form, *, as_is: bool) -> Bytes:
+    pixels = in_form(picture, form, as_is=as_is).pixels
+    if isinstance(pixels, ValueError):
+        raise pixels
+    return pixels

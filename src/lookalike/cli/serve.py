@@ -1,0 +1,144 @@
+"""``lookalike serve``: a model behind a page to draw on, and behind HTTP."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from lookalike.cli.jobs import Debug, Json, Threads, job
+from lookalike.cli.modelfile import ModelFile, check_is_file
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from lookalike.cli.screen import Screen
+    from lookalike.web.serve import Served
+
+_EXTRA = {"fastapi", "httptools", "multipart", "pydantic", "python_multipart", "starlette"}
+_EXTRA |= {"fastapi_offline", "prometheus_client", "uvicorn", "uvloop"}
+
+
+def serve(
+    model: ModelFile,
+    host: Annotated[
+        str,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Where to listen; 0.0.0.0 lets other machines in. Then writing needs a token.",
+        ),
+    ] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(metavar="N", min=0, max=65535, help="0 for any that is free.")
+    ] = 8000,
+    names: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--name",
+            metavar="HOST",
+            help="A name by which the server is reached, such as pi.local; may be given again. "
+            "Requests by other names are refused.",
+        ),
+    ] = None,
+    token: Annotated[
+        str | None,
+        typer.Option(
+            envvar="LOOKALIKE_TOKEN",
+            metavar="T",
+            help="What correcting and saving need. Made up if it is not given and other machines "
+            "are let in.",
+        ),
+    ] = None,
+    reject: Annotated[
+        float,
+        typer.Option(
+            metavar="P",
+            min=0,
+            max=1,
+            help="Call an answer not sure if its probability is below P, and name the likeliest "
+            "classes instead.",
+        ),
+    ] = 0.9,
+    open_page: Annotated[
+        bool, typer.Option("--open", help="Open the page in the browser of this machine.")
+    ] = False,
+    n_jobs: Threads = None,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Serve a model: a page to draw on, and an API, described at /docs.
+
+    The address is printed once it answers. Corrections are kept in the file only on Save. Ctrl-C
+    ends it, with exit code 0. Needs lookalike[web].
+
+    Example: lookalike serve digits.lookalike --open
+    """
+    with job(debug):
+        from lookalike.cli.screen import Screen
+
+        screen = Screen(as_json=as_json)
+        check_is_file(model)
+        with screen.bar() as bar:
+            bar.start("importing libraries")
+            run = _import_serve()
+            from lookalike.models.model import open_model
+            from lookalike.search.threads import count_threads
+
+            n_threads = count_threads(n_jobs)
+            bar.start("opening the model")
+            opened = open_model(model)
+            if n_jobs is not None:
+                opened.on_threads(n_threads)
+
+        def tell(served: Served) -> None:
+            _tell(served, str(model), screen)
+            if open_page:
+                _open(served.url)
+
+        try:
+            run(
+                opened,
+                host=host,
+                port=port,
+                names=names or (),
+                token=token,
+                reject=reject,
+                on_start=tell,
+            )
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise OSError(
+                f"cannot listen at {host}, port {port}: {reason}; choose others by --host, --port"
+            ) from error
+
+
+def _import_serve() -> Callable[..., Any]:
+    try:
+        from lookalike.web.serve import serve as run
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in _EXTRA:
+            raise
+        raise ValueError(
+            f"serving needs {error.name}, which is not installed; install 'lookalike[web]'"
+        ) from error
+    return run
+
+
+def _tell(served: Served, model: str, screen: Screen) -> None:
+    import sys
+
+    from rich.text import Text
+
+    screen.result({"model": model, "url": served.url, "token": served.token})
+    screen.out.print(Text(f"{model} is served at {served.url} (Ctrl-C ends it)"), soft_wrap=True)
+    if served.token is not None:
+        said = f"Correcting and saving need the token {served.token}"
+        screen.out.print(Text(said), soft_wrap=True)
+    sys.stdout.flush()  # a program that waits for the address reads it from a pipe
+
+
+def _open(url: str) -> None:
+    import threading
+    import webbrowser
+
+    threading.Thread(target=webbrowser.open, args=[url], daemon=True).start()

@@ -1,0 +1,238 @@
+"""How the error falls with the number of labels, of classifiers that learn from the same images.
+
+Each number of labels a class is drawn several times, for with few labels it matters which they
+are. All classifiers learn from the same draws and predict the same test images.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import cycle
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import clone
+
+from lookalike.evaluation.plain import axes_or_new, numbers, unformatted
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from lookalike.images.dataset import Split
+
+_MARKERS = "osD^vPX*"
+_APART = 1.03  # by what factor the points of two classifiers lie beside each other
+
+
+@dataclass(frozen=True, eq=False)
+class FewLabels:
+    """Error rates by the number of labels a class.
+
+    Attributes
+    ----------
+    sizes : sequence of int
+        Labels a class, ascending.
+    errors : mapping of str to sequence of ndarray of shape (n_draws,), float64
+        Of each classifier, for each of ``sizes``: the error rates of its draws.
+    n_test : int
+        Images that each error rate is of.
+
+    Examples
+    --------
+    >>> errors = {"a": [np.array([0.2, 0.4])], "b": [np.array([0.1, 0.1])]}
+    >>> FewLabels([10], errors, 100).ranking(0)
+    ['b', 'a']
+    """
+
+    sizes: Sequence[int]
+    errors: Mapping[str, Sequence[NDArray[np.float64]]]
+    n_test: int
+
+    @property
+    def n_draws(self) -> list[int]:
+        """Draws of each size."""
+        return [len(draws) for draws in next(iter(self.errors.values()))]
+
+    def means(self, name: str) -> NDArray[np.float64]:
+        """Return the mean error rate of a classifier, for each size."""
+        return np.array([draws.mean() for draws in self.errors[name]])
+
+    def spreads(self, name: str) -> NDArray[np.float64]:
+        """Return the standard deviation over draws, for each size; nan of a single draw."""
+        return np.array(
+            [draws.std(ddof=1) if len(draws) > 1 else np.nan for draws in self.errors[name]]
+        )
+
+    def ranking(self, i: int) -> list[str]:
+        """Return the classifiers, that of the lowest mean error at the ``i``-th size first."""
+        return sorted(self.errors, key=lambda name: float(self.means(name)[i]))
+
+    def verdict(self) -> str:
+        """Say who errs the least with the fewest labels, and by how much."""
+        size, names = self.sizes[0], self.ranking(0)
+        first = {name: float(self.means(name)[0]) for name in names}
+        lowest = first[names[0]]
+        best = [name for name in names if math.isclose(first[name], lowest, abs_tol=1e-12)]
+        others = names[len(best) :]
+        labels = "1 label" if size == 1 else f"{size:,} labels"
+        if len(best) > 1:
+            together = f"{', '.join(best[:-1])} and {best[-1]}"
+            return f"With {labels} a class {together} err the least, {lowest:.1%} each."
+        told = f"With {labels} a class {best[0]} errs the least, {lowest:.1%}"
+        if not others:
+            return f"{told}."
+        told += f"; the next is {others[0]} with {first[others[0]]:.1%}"
+        last = self.sizes[-1]
+        if last > size and all(self.means(name)[-1] > lowest for name in others):
+            told += f", and even with {last:,} labels none of the others errs as little"
+        return f"{told}."
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all of it for JSON; a standard deviation of a single draw is None."""
+        return {
+            "labels_a_class": list(self.sizes),
+            "n_draws": self.n_draws,
+            "n_test": self.n_test,
+            "classifiers": {
+                name: {
+                    "errors": [numbers(draws) for draws in of_sizes],
+                    "mean": numbers(self.means(name)),
+                    "standard_deviation": numbers(self.spreads(name)),
+                }
+                for name, of_sizes in self.errors.items()
+            },
+        }
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw error rate against labels a class, with the standard deviation over draws.
+
+        On log scales, where such curves are about straight; unless there is an error rate of 0.
+
+        Parameters
+        ----------
+        ax : Axes, optional
+            Where to draw; a new figure's, if not given.
+        """
+        from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
+
+        axes = axes_or_new(ax, (6.4, 4.4))
+        means = [self.means(name) for name in self.errors]
+        for number, (name, mean, marker) in enumerate(
+            zip(self.errors, means, cycle(_MARKERS), strict=False)
+        ):
+            # Side by side, or one bar would hide the other.
+            beside = _APART ** (number - (len(means) - 1) / 2)
+            axes.errorbar(
+                np.array(self.sizes) * beside,
+                mean,
+                self.spreads(name),
+                color=f"C{number % 10}",
+                marker=marker,
+                markersize=5,
+                capsize=2.5,
+                label=unformatted(name),
+            )
+        axes.set_xscale("log")
+        axes.set_xticks(self.sizes, [f"{size:,}" for size in self.sizes])
+        axes.xaxis.set_minor_locator(NullLocator())
+        if len(self.sizes) == 1:
+            axes.set_xlim(self.sizes[0] / 2, self.sizes[0] * 2)
+        if min(mean.min() for mean in means) > 0:
+            axes.set_yscale("log")
+            axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            axes.yaxis.set_minor_formatter(NullFormatter())
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:g}%"))
+        axes.set(xlabel="labels a class", ylabel="error rate")
+        axes.grid(which="major", alpha=0.5)
+        axes.legend(fontsize=9)
+        return axes
+
+
+def draw_of_each_class(labels: NDArray[Any], size: int, seed: int) -> NDArray[np.int64]:
+    """Return rows of so many images of each class, drawn by chance.
+
+    Parameters
+    ----------
+    labels : ndarray of shape (n,)
+    size : int
+    seed : int
+
+    Returns
+    -------
+    ndarray of shape (size * n_classes,), int64
+        Ascending.
+
+    Raises
+    ------
+    ValueError
+        If a class has fewer images.
+
+    Examples
+    --------
+    >>> draw_of_each_class(np.array([0, 0, 1]), 1, seed=0).tolist()
+    [1, 2]
+    """
+    classes, counts = np.unique(labels, return_counts=True)
+    if counts.min() < size:
+        raise ValueError(
+            f"{size:,} labels a class but class {classes[counts.argmin()]} has {counts.min():,} "
+            "images; draw at most as many"
+        )
+    rng = np.random.default_rng(seed)
+    chosen = [rng.choice(np.flatnonzero(labels == one), size, replace=False) for one in classes]
+    return np.sort(np.concatenate(chosen))
+
+
+def measure_few_labels(
+    estimators: Mapping[str, Any],
+    train: Split,
+    test: Split,
+    n_draws: Mapping[int, int],
+    *,
+    progress: Callable[[int, int], None] | None = None,
+) -> FewLabels:
+    """Fit classifiers on few labels of each class, and predict all test images.
+
+    Parameters
+    ----------
+    estimators : mapping of str to classifier
+        Of images, by name; clones of them are fitted.
+    train, test : Split
+    n_draws : mapping of int to int
+        How often to draw, for each number of labels a class.
+    progress : callable, optional
+        Called as ``progress(done, total)`` after each fit.
+
+    Raises
+    ------
+    ValueError
+        If a class has fewer training images than the most labels asked for.
+
+    Examples
+    --------
+    >>> from lookalike import KNeighborsClassifier, load_dataset
+    >>> data = load_dataset("digits")
+    >>> knn = {"k-NN": KNeighborsClassifier(1)}
+    >>> found = measure_few_labels(knn, data.train, data.test, {10: 2, 100: 1})
+    >>> bool(found.means("k-NN")[1] < found.means("k-NN")[0])
+    True
+    """
+    sizes = sorted(n_draws)
+    errors: dict[str, list[NDArray[np.float64]]] = {name: [] for name in estimators}
+    # A fit takes about as long as there are labels.
+    done, total = 0, len(estimators) * sum(size * n for size, n in n_draws.items())
+    for size in sizes:
+        draws = [draw_of_each_class(train.labels, size, seed) for seed in range(n_draws[size])]
+        for name, estimator in estimators.items():
+            rates = []
+            for rows in draws:
+                fitted = clone(estimator).fit(train.images[rows], train.labels[rows])
+                rates.append(np.mean(fitted.predict(test.images) != test.labels))
+                done += size
+                if progress is not None:
+                    progress(done, total)
+            errors[name].append(np.array(rates))
+    return FewLabels(sizes, errors, len(test))

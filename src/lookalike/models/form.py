@@ -1,0 +1,341 @@
+"""Any picture brought to the form that a model's images have.
+
+A model compares pixels, so a drawing on a large canvas or a photograph of paper tells it nothing
+until it looks as the training images do. How they look is learnt from them. Strokes on an empty
+ground, such as MNIST's, are treated as MNIST was made [1]_: the ink is cut out, scaled until its
+longer side is as long as in training, antialiased, and laid into the frame with its centre of mass
+(or the middle of its box, whichever varies less in training) where it lies in training. All other
+images are scaled to cover the frame and cut to it.
+
+Pens differ more on a canvas than on forms filled in by ballpoint. Where the line comes out thinner
+or thicker than those of most training images, it is brought to the nearest of these.
+
+References
+----------
+.. [1] LeCun, Cortes, Burges, "The MNIST database of handwritten digits", 1998.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+from lookalike.models.ink import FAINT, Floats, centre_of, cut_out, line_widths, with_line_width
+from lookalike.models.values import as_fields, as_integer, as_pair, bad_value
+
+Bytes = NDArray[np.uint8]
+
+MOST_SIDE = 4096
+_MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
+_SAMPLE = 5_000  # images that the form is learnt from: medians need no more
+
+
+@dataclass(frozen=True)
+class Strokes:
+    """How strokes lie in training images.
+
+    Attributes
+    ----------
+    value : int
+        The value of full ink, 0 to 255.
+    side : int
+        The longer side of the ink's box, in pixels.
+    centre : {"mass", "box"}
+        What is brought to `at`: the ink's centre of mass or the middle of its box.
+    at : tuple of float
+        Where that is, (down, right) in pixels; (0, 0) is the middle of the first pixel.
+    line : tuple of float
+        The least and the largest usual width of a line, in pixels.
+    """
+
+    value: int
+    side: int
+    centre: Literal["mass", "box"]
+    at: tuple[float, float]
+    line: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Form:
+    """The form of a model's images, as `learn_form` finds it.
+
+    Attributes
+    ----------
+    image_shape : tuple of int
+        (h, w) or (h, w, c).
+    ground : int
+        The value of the ground, 0 to 255: what surrounds strokes and what shows through
+        transparent pixels.
+    strokes : Strokes or None
+        How strokes lie in the frame; None if the images are not strokes on an empty ground.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lookalike import load_dataset
+    >>> form = learn_form(load_dataset("digits").train.images)
+    >>> form.kind, form.ground, form.strokes.value, form.strokes.side, form.strokes.centre
+    ('ink', 0, 16, 8, 'box')
+    >>> canvas = np.full((280, 280), 255, np.uint8)
+    >>> canvas[80:200, 100:120] = 0
+    >>> form.apply(canvas)
+    array([[ 0,  0,  0, 15, 15,  0,  0,  0],
+           [ 0,  0,  0, 16, 16,  0,  0,  0],
+           [ 0,  0,  0, 16, 16,  0,  0,  0],
+           [ 0,  0,  0, 16, 16,  0,  0,  0],
+           [ 0,  0,  0, 16, 16,  0,  0,  0],
+           [ 0,  0,  0, 16, 16,  0,  0,  0],
+           [ 0,  0,  0, 16, 16,  0,  0,  0],
+           [ 0,  0,  0, 15, 15,  0,  0,  0]], dtype=uint8)
+    """
+
+    image_shape: tuple[int, ...]
+    ground: int
+    strokes: Strokes | None
+
+    @property
+    def kind(self) -> Literal["ink", "resize"]:
+        """How pictures are brought to this form."""
+        return "resize" if self.strokes is None else "ink"
+
+    def apply(self, picture: Bytes) -> Bytes:
+        """Return a picture in this form.
+
+        Parameters
+        ----------
+        picture : ndarray of shape (h, w), (h, w, 1), (h, w, 3) or (h, w, 4), uint8
+            Grey, RGB or RGBA, of any size.
+
+        Returns
+        -------
+        ndarray of shape `image_shape`, uint8
+            The picture itself, copied, if strokes lie in it as they do in training images.
+
+        Raises
+        ------
+        ValueError
+            If it is no picture, or the form is of strokes and the picture has none.
+        """
+        picture = check_picture(picture)
+        if self.strokes is None:
+            return self._cover(picture)
+        if picture.shape == self.image_shape[:2] and _lies_right(
+            picture, self.ground, self.strokes
+        ):
+            return picture.reshape(self.image_shape).copy()
+        contrast = min(_LEAST_CONTRAST, abs(self.strokes.value - self.ground) / 2)
+        return self._write(cut_out(picture, contrast), self.strokes).reshape(self.image_shape)
+
+    def _cover(self, picture: Bytes) -> Bytes:
+        if picture.ndim == 3 and picture.shape[2] == 4:
+            image = Image.fromarray(picture)
+            ground = Image.new("RGBA", image.size, (self.ground,) * 3 + (255,))
+            image = Image.alpha_composite(ground, image)
+        else:
+            image = Image.fromarray(picture)
+        channels = self.image_shape[2] if len(self.image_shape) == 3 else 1
+        image = image.convert("RGB").convert(_MODES[channels])
+        height, width = self.image_shape[:2]
+        fitted = ImageOps.fit(image, (width, height), Image.Resampling.LANCZOS)
+        return np.asarray(fitted).reshape(self.image_shape)
+
+    def _write(self, ink: Floats, strokes: Strokes) -> Bytes:
+        """Return ink, 0 to 1 and cut to its box, as an image of shape (h, w)."""
+        frame = (self.image_shape[0], self.image_shape[1])
+        small = with_line_width(ink, strokes.side, frame, strokes.line)
+        here = centre_of(small, strokes.centre)
+        image = np.zeros(frame)
+        corner = [
+            int(np.clip(round(at - own), 0, whole - part))
+            for at, own, whole, part in zip(strokes.at, here, frame, small.shape, strict=True)
+        ]
+        image[corner[0] : corner[0] + small.shape[0], corner[1] : corner[1] + small.shape[1]] = (
+            small
+        )
+        return np.rint(self.ground + image * (strokes.value - self.ground)).astype(np.uint8)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the form as plain values, such as JSON takes."""
+        strokes = None if self.strokes is None else asdict(self.strokes)
+        return {
+            "kind": self.kind,
+            "image_shape": list(self.image_shape),
+            "ground": self.ground,
+            "strokes": strokes
+            and {**strokes, "at": list(strokes["at"]), "line": list(strokes["line"])},
+        }
+
+    @classmethod
+    def from_dict(cls, values: Any) -> Form:
+        """Return the form that `to_dict` described; trusts nothing.
+
+        Raises
+        ------
+        ValueError
+            If it is no description of a form, naming the value and what it should be.
+        """
+        values = as_fields(values, "form", {"kind", "image_shape", "ground", "strokes"})
+        shape = values["image_shape"]
+        if not isinstance(shape, list | tuple) or len(shape) not in (2, 3):
+            raise bad_value("image_shape", shape, "a list of 2 or 3 integers")
+        sides = [as_integer("image_shape", side, 1, MOST_SIDE) for side in shape[:2]]
+        channels = [as_integer("image_shape", count, 1, 4) for count in shape[2:]]
+        ground = as_integer("ground", values["ground"], 0, 255)
+        strokes = None
+        if values["strokes"] is not None:
+            if channels and channels != [1]:
+                raise bad_value("image_shape", shape, "one channel, as the form has strokes")
+            strokes = _strokes(values["strokes"], (sides[0], sides[1]), ground)
+        form = cls((*sides, *channels), ground, strokes)
+        if values["kind"] != form.kind:
+            raise bad_value("kind", values["kind"], repr(form.kind))
+        return form
+
+
+def learn_form(images: Bytes) -> Form:
+    """Return the form of training images.
+
+    Parameters
+    ----------
+    images : ndarray of shape (n, h, w) or (n, h, w, c), uint8
+        c from 1 to 4. Of more than 5,000 that many are looked at, evenly spaced.
+
+    Returns
+    -------
+    Form
+        With strokes if the images are grey, most of their border is empty ground and their lines
+        are thin beside the whole.
+
+    Raises
+    ------
+    ValueError
+        If they are no such images.
+    """
+    shape = images.shape[1:]
+    if images.dtype != np.uint8 or images.ndim not in (3, 4) or images.size == 0:
+        raise ValueError(
+            f"images of shape {images.shape} and dtype {images.dtype}; give at least one, of shape "
+            "(n, h, w) or (n, h, w, c) and dtype uint8"
+        )
+    if images.ndim == 4 and shape[2] not in _MODES:
+        raise ValueError(f"images of {shape[2]} channels; give 1 to 4")
+    if max(shape[:2]) > MOST_SIDE:
+        raise ValueError(
+            f"images of {shape[0]} x {shape[1]} pixels; give sides of at most {MOST_SIDE}"
+        )
+    if images.ndim == 4 and shape[2] != 1:
+        return Form(shape, 255, None)
+    rows = np.unique(np.linspace(0, len(images) - 1, _SAMPLE).astype(int))
+    sample = images[rows].reshape(-1, *shape[:2])
+    border = np.concatenate([sample[:, 0], sample[:, -1], sample[:, :, 0], sample[:, :, -1]], 1)
+    ground = int(np.median(border))
+    learnt = _learn_strokes(sample, ground)
+    near = np.abs(border.astype(int) - ground) <= FAINT * 255
+    empty = learnt is not None and near.mean() > _LEAST_EMPTY
+    return Form(shape, ground, learnt if empty else None)
+
+
+def _lies_right(picture: Bytes, ground: int, strokes: Strokes) -> bool:
+    """Return whether a picture looks as training images do and had best stay as it is."""
+    ink = (picture.astype(np.float32) - ground) / (strokes.value - ground)
+    drawn = ink > FAINT
+    if not 0.5 <= ink.max() <= 1.1 or ink.min() < -FAINT:
+        return False
+    rows, columns = np.flatnonzero(drawn.any(axis=1)), np.flatnonzero(drawn.any(axis=0))
+    box = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    down, right = centre_of(np.clip(box, 0, 1), strokes.centre)
+    return bool(
+        abs(max(box.shape) - strokes.side) <= 1
+        and abs(rows[0] + down - strokes.at[0]) <= 1
+        and abs(columns[0] + right - strokes.at[1]) <= 1
+    )
+
+
+_LEAST_CONTRAST = 16  # of 255, between ink and ground; less where training images have little
+
+_LEAST_EMPTY = 0.6  # of the border's pixels; scikit-learn's digits, which touch it, have 0.75
+_MOST_LINE = 0.3  # of the ink's longer side that a line may be wide; MNIST's are 0.13 to 0.2
+
+
+def _learn_strokes(images: Bytes, ground: int) -> Strokes | None:
+    """Return how strokes lie in images of shape (n, h, w), or None if they have none."""
+    value = _full_ink(images, ground)
+    if value == ground:
+        return None
+    ink = np.clip((images.astype(np.float32) - ground) / (value - ground), 0, 1)
+    ink = ink[ink.max(axis=(1, 2)) > FAINT]
+    if len(ink) == 0:
+        return None
+    drawn = np.asarray(ink > FAINT)
+    masses: list[Floats] = []
+    boxes: list[Floats] = []
+    sides: list[NDArray[np.intp]] = []
+    for axis in (2, 1):
+        along = np.asarray(drawn.any(axis=axis))
+        n = along.shape[1]
+        first, last = along.argmax(axis=1), n - 1 - along[:, ::-1].argmax(axis=1)
+        profile = ink.sum(axis=axis)
+        masses.append(profile @ np.arange(n) / profile.sum(axis=1))
+        boxes.append((first + last) / 2)
+        sides.append(last - first + 1)
+    side = int(np.median(np.max(sides, axis=0)))
+    low, high = np.quantile(line_widths(ink), _USUAL)
+    if high > _MOST_LINE * side:
+        return None
+    by_mass = np.var(masses, axis=1).sum() <= np.var(boxes, axis=1).sum()
+    down, right = np.mean(masses if by_mass else boxes, axis=1)
+    return Strokes(
+        value,
+        side,
+        "mass" if by_mass else "box",
+        (round(float(down), 3), round(float(right), 3)),
+        (round(float(low), 3), round(float(high), 3)),
+    )
+
+
+_USUAL = (0.1, 0.9)  # quantiles of the training images' line widths
+
+
+def _full_ink(images: Bytes, ground: int) -> int:
+    """Return the value furthest from the ground in a typical image."""
+    flat = images.reshape(len(images), -1).astype(np.int16) - ground
+    darkest, brightest = np.median(flat.min(axis=1)), np.median(flat.max(axis=1))
+    return ground + int(brightest if brightest >= -darkest else darkest)
+
+
+def check_picture(picture: Any) -> Bytes:
+    """Return a picture, without the axis of a single channel.
+
+    Raises
+    ------
+    ValueError
+        If it is no array of bytes of shape (h, w) or (h, w, 1, 3 or 4), or empty.
+    """
+    if not isinstance(picture, np.ndarray) or picture.dtype != np.uint8:
+        found = getattr(picture, "dtype", type(picture).__name__)
+        raise ValueError(f"a picture of {found}; give an array of uint8, values 0 to 255")
+    channels = picture.shape[2:]
+    if picture.ndim not in (2, 3) or channels not in ((), (1,), (3,), (4,)) or not picture.size:
+        raise ValueError(
+            f"a picture of shape {picture.shape}; give (h, w), (h, w, 3) or (h, w, 4), not empty"
+        )
+    return picture[..., 0] if channels == (1,) else picture
+
+
+def _strokes(values: Any, frame: tuple[int, int], ground: int) -> Strokes:
+    values = as_fields(values, "strokes", {"value", "side", "centre", "at", "line"})
+    value = as_integer("value", values["value"], 0, 255)
+    if value == ground:
+        raise bad_value("value", value, "another value than that of the ground")
+    if values["centre"] not in ("mass", "box"):
+        raise bad_value("centre", values["centre"], "'mass' or 'box'")
+    at = as_pair("at", values["at"], -1.0, float(MOST_SIDE))
+    side = as_integer("side", values["side"], 1, max(frame))
+    low, high = as_pair("line", values["line"], 0.0, side / 2)
+    if low > high:
+        raise bad_value("line", values["line"], "the lesser number first")
+    return Strokes(value, side, values["centre"], at, (low, high))

@@ -1,0 +1,89 @@
+"""The classes that a model file may name: nothing else is ever made of one.
+
+Reading a file imports nothing that it asks for, and calls nothing but what stands here. The names
+are part of the file format: a class that moves or gets another name keeps the one it has here.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import import_module
+from typing import Any
+
+_ROOMS = {
+    "search": "nearest.NearestNeighbors rows.IndexedRows augmented.AugmentedRows "
+    "handover.HandedOver",
+    "images": "augmentation.Sum augmentation.Product augmentation.Shifts augmentation.Flips "
+    "warps.Rotations warps.Scalings warps.AffineWarps warps.ElasticWarps variants.Shift "
+    "variants.Flip variants.Composed geometry.Rotation geometry.Scaling geometry.AffineWarp "
+    "geometry.ElasticWarp noise.NoiseSequence noise.UniformNoise noise.GaussianNoise "
+    "noise.SaltAndPepper",
+    "cleaning": "levels.Levels cascade.Cascade cascade.Plan noise_table.NoiseTable "
+    "neighbours.WholeNeighbours matches.MatchTables regression.AnchoredRegression "
+    "pair_table.PairTable ends.Ends similar.SimilarPatches",
+    "matching": "axes.PrincipalAxes calibration.Calibration choosing.Choice choosing.Trial "
+    "deformation.DeformationModel gradients.OrientedGradients levels.Levels matcher.Matcher "
+    "matcher.Recipe reading.Reading strokes.NormalizeStroke whitening.WithinClassWhitening",
+    "estimators": "classifier.KNeighborsClassifier denoiser.KNeighborsDenoiser "
+    "lookalike.LookalikeClassifier regressor.KNeighborsRegressor search_cv.KNeighborsSearchCV "
+    "weights.Softmax",
+}
+_PLACES = {
+    f"{room}.{place.split('.')[1]}": (
+        f"lookalike.{room}.{place.split('.')[0]}",
+        place.split(".")[1],
+    )
+    for room, places in _ROOMS.items()
+    for place in places.split()
+}
+_SPLITTERS = (
+    "KFold StratifiedKFold GroupKFold StratifiedGroupKFold LeaveOneOut PredefinedSplit "
+    "ShuffleSplit StratifiedShuffleSplit RepeatedKFold RepeatedStratifiedKFold"
+)
+_PLACES |= {f"sklearn.{name}": ("sklearn.model_selection", name) for name in _SPLITTERS.split()}
+
+MODELS = {
+    *(
+        "search.NearestNeighbors",
+        "estimators.KNeighborsClassifier",
+        "estimators.KNeighborsDenoiser",
+    ),
+    *("estimators.KNeighborsRegressor", "estimators.KNeighborsSearchCV"),
+    *("estimators.LookalikeClassifier", "matching.NormalizeStroke", "matching.OrientedGradients"),
+    "matching.WithinClassWhitening",
+}
+"""What a file may hold as a whole."""
+
+
+@cache
+def known_class(name: str) -> Any:
+    """Return the class of a name; `KeyError` if it is none of these."""
+    module, class_name = _PLACES[name]
+    return getattr(import_module(module), class_name)
+
+
+def name_of(value: Any) -> str | None:
+    """Return what files call the class of a value; None if it is none of these.
+
+    Examples
+    --------
+    >>> from lookalike import Shifts
+    >>> name_of(Shifts(1)), name_of(print)
+    ('images.Shifts', None)
+    """
+    return name_of_class(type(value))
+
+
+def name_of_class(own: type) -> str | None:
+    """Return what files call a class; None if it is none of these."""
+    return _names().get((own.__module__, own.__qualname__))
+
+
+@cache
+def _names() -> dict[tuple[str, str], str]:
+    names = {place: name for name, place in _PLACES.items()}
+    # scikit-learn's classes name a module of their own.
+    for name in _SPLITTERS.split():
+        own = known_class(f"sklearn.{name}")
+        names[own.__module__, own.__qualname__] = f"sklearn.{name}"
+    return names

@@ -1,0 +1,354 @@
+"""A classifier of images as the command line and the server work with it.
+
+Whatever the estimator is, it is asked about images in its form, answers by class names, names the
+training images behind an answer, and takes corrections at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lookalike.estimators.classifier import KNeighborsClassifier
+from lookalike.estimators.lookalike import LookalikeClassifier
+from lookalike.estimators.search_cv import KNeighborsSearchCV
+from lookalike.models.cleaner import Cleaner
+from lookalike.models.errors import ModelError
+from lookalike.models.file import open_file, save_model
+from lookalike.models.form import Form, learn_form
+
+if TYPE_CHECKING:
+    from os import PathLike
+
+Bytes = NDArray[np.uint8]
+
+_FORM_SAMPLE, _CLEANER_SAMPLE = 5000, 2000
+"""Training images from which is learnt how pictures are brought to their form, and cleaned."""
+
+
+class Neighbour(NamedTuple):
+    """A training image behind an answer.
+
+    Attributes
+    ----------
+    row : int
+    label : str
+    distance : float
+        As the estimator's `explain` gives it.
+    share : float
+        Of the vote; of `LookalikeClassifier`, which has no votes, of the neighbours' nearness:
+        one over the distance, all of them together 1.
+    variant : str
+        "original", or how the image was changed.
+    compared : ndarray of shape (height, width, channels), uint8
+        As it was compared.
+    displacement : ndarray of shape (2, height, width), int8, or None
+        By how many pixels, down and to the right, each pixel of the query moved to its like; None
+        where pixels do not move.
+    """
+
+    row: int
+    label: str
+    distance: float
+    share: float
+    variant: str
+    compared: Bytes
+    displacement: NDArray[np.int8] | None
+
+
+class Explained(NamedTuple):
+    """An answer, and what it rests on.
+
+    Attributes
+    ----------
+    probabilities : ndarray of shape (n_classes,), float64
+    doubtful : bool
+        Whether training images of several classes are near.
+    neighbours : list of Neighbour
+        The nearest first.
+    """
+
+    probabilities: NDArray[np.float64]
+    doubtful: bool
+    neighbours: list[Neighbour]
+
+
+class Model:
+    """A fitted classifier of grey or colour images of one size, with what is known of it.
+
+    Not for several threads at once.
+
+    Parameters
+    ----------
+    estimator : KNeighborsClassifier, LookalikeClassifier, or a `KNeighborsSearchCV` of the former
+        Fitted to uint8 images, one label each.
+    form : Form, optional
+        Learnt from the training images if it is not given.
+    source : str, optional
+    path : Path, optional
+        The file it comes from.
+    library : str, optional
+        The version that wrote that.
+
+    Raises
+    ------
+    ModelError
+        If the estimator is no such classifier.
+
+    Examples
+    --------
+    >>> from lookalike import load_dataset
+    >>> data = load_dataset("digits")
+    >>> model = Model(KNeighborsClassifier(3).fit(data.train.images, data.train.labels))
+    >>> images = data.test.images[:1]
+    >>> model.class_names[model.probabilities(images)[0].argmax()]
+    '1'
+    >>> [neighbour.label for neighbour in model.explain(images, 3)[0].neighbours]
+    ['1', '1', '1']
+    """
+
+    def __init__(
+        self,
+        estimator: Any,
+        *,
+        form: Form | None = None,
+        source: str | None = None,
+        path: Path | None = None,
+        library: str | None = None,
+    ) -> None:
+        if isinstance(estimator, KNeighborsSearchCV):
+            estimator = getattr(estimator, "best_estimator_", estimator)
+        if not isinstance(estimator, KNeighborsClassifier | LookalikeClassifier):
+            raise ModelError(
+                f"{type(estimator).__name__} classifies no images; give a KNeighborsClassifier or "
+                "a LookalikeClassifier"
+            )
+        if getattr(estimator, "outputs_2d_", False) or estimator.image_shape_ is None:
+            raise ModelError(
+                "the classifier was fitted to rows of pixels, or to several labels an image; fit "
+                "it to images of shape (n, h, w) or (n, h, w, c) and one label each"
+            )
+        self.estimator: Any = estimator
+        self._n_jobs = estimator.n_jobs
+        self.source, self.path, self.library = source, path, library
+        dtype = self._dtype()
+        if dtype != np.uint8:
+            raise ModelError(f"the classifier was fitted to {dtype} images; fit it to uint8 images")
+        self.image_shape: tuple[int, ...] = tuple(estimator.image_shape_)
+        self.form = learn_form(self._some(_FORM_SAMPLE)) if form is None else form
+        self._cleaner: Cleaner | None = None
+
+    @property
+    def class_names(self) -> list[str]:
+        """Classes as text, in the order of probabilities."""
+        return [str(label) for label in self.estimator.classes_.tolist()]
+
+    @property
+    def n_samples(self) -> int:
+        """Training images."""
+        return int(self.estimator.n_samples_fit_)
+
+    def probabilities(self, images: Bytes) -> NDArray[np.float64]:
+        """Return the probability of each class, shape (n, n_classes)."""
+        return np.asarray(self.estimator.predict_proba(images))
+
+    def explain(self, images: Bytes, n_neighbors: int = 6) -> list[Explained]:
+        """Return answers with the training images behind them.
+
+        Parameters
+        ----------
+        images : ndarray of shape (n, *image_shape), uint8
+        n_neighbors : int, default=6
+            At most so many are named; of a `KNeighborsClassifier` those that vote, and no more.
+        """
+        if self._matches:
+            return self._explain_matches(images, n_neighbors)
+        return self._explain_votes(images, n_neighbors)
+
+    def image(self, row: int) -> Bytes:
+        """Return a training image as it was given."""
+        return np.asarray(self._given(np.array([row]))[0])
+
+    def label(self, row: int) -> str:
+        """Return the class name of a training image."""
+        return str(self._labels()[row])
+
+    def add(self, images: Bytes, labels: Sequence[str], *, relearn: bool = False) -> list[int]:
+        """Add training images, so that the next answer knows them; return their rows.
+
+        With `relearn` all that a `LookalikeClassifier` learns from images is learnt again, too,
+        which takes seconds where there are many.
+
+        Raises
+        ------
+        ModelError
+            If a label is no text, or can be none of this model's.
+        """
+        known = self.estimator.classes_
+        if known.dtype.kind in "iub":
+            try:
+                new = np.array([int(label) for label in labels])
+            except ValueError:
+                raise ModelError(
+                    f"the model's classes are whole numbers; {labels[0]!r} is none"
+                ) from None
+        else:
+            new = np.array(list(labels), dtype=object if known.dtype == object else str)
+        before = self.n_samples
+        if self._matches:
+            self.estimator.partial_fit(images, new, relearn=relearn)
+        else:
+            self.estimator.partial_fit(images, new)
+        return list(range(before, self.n_samples))
+
+    def remove(self, rows: Sequence[int], *, relearn: bool = False) -> None:
+        """Take training images away; those behind are numbered anew, as by `numpy.delete`.
+
+        `relearn` as of `add`: nothing stays of the images then.
+
+        Raises
+        ------
+        ValueError
+            If a row is none, or none would stay.
+        """
+        if self._matches:
+            self.estimator.remove(rows, relearn=relearn)
+        else:
+            self.estimator.remove(rows)
+
+    def save(self, path: str | PathLike[str] | None = None) -> None:
+        """Write it to a file, or to the one it comes from; see `save_model`."""
+        path = self.path if path is None else Path(path)
+        if path is None:
+            raise ModelError("the model comes from no file; name one to save it to")
+        used, self.estimator.n_jobs = self.estimator.n_jobs, self._n_jobs
+        try:
+            save_model(self.estimator, path, source=self.source, form=self.form)
+        finally:
+            self.estimator.n_jobs = used
+        self.path = path
+
+    def on_threads(self, n_threads: int) -> None:
+        """Work on so many threads from now on; files keep what was trained with."""
+        self.estimator.n_jobs = n_threads
+
+    @property
+    def can_clean(self) -> bool:
+        """Whether noise can be taken from images: by what clean training images look like."""
+        return Cleaner.is_possible(self.image_shape, self.n_samples)
+
+    @property
+    def cleaner(self) -> Cleaner:
+        """What cleans images; it does not know later corrections, and any thread may use it."""
+        if self._cleaner is None:
+            self._cleaner = Cleaner(self._some(_CLEANER_SAMPLE))
+        return self._cleaner
+
+    @property
+    def _matches(self) -> bool:
+        return isinstance(self.estimator, LookalikeClassifier)
+
+    def _given(self, rows: NDArray[np.int64]) -> Bytes:
+        """Return training images as they were given."""
+        estimator = self.estimator
+        if self._matches:
+            return np.asarray(estimator._levels.from_bytes(estimator._images[rows]))
+        images = np.asarray(estimator._search._searcher.rows[rows])
+        return images.reshape(len(rows), *self.image_shape)
+
+    def _some(self, most: int) -> Bytes:
+        """Return training images, spread evenly over all if there are more."""
+        n = self.n_samples
+        return self._given(np.arange(n) if n <= most else np.arange(most) * n // most)
+
+    def _dtype(self) -> np.dtype[Any]:
+        estimator = self.estimator
+        if self._matches:
+            found: np.dtype[Any] = np.dtype(estimator._levels.dtype)
+        else:
+            found = np.dtype(estimator._search._searcher.rows.dtype)
+        return found
+
+    def _labels(self) -> NDArray[Any]:
+        estimator = self.estimator
+        labels = estimator._labels if self._matches else estimator._y
+        return np.asarray(labels)
+
+    def _explain_votes(self, images: Bytes, n_neighbors: int) -> list[Explained]:
+        found = self.estimator.explain(images)
+        probabilities = found.class_shares(self.estimator.classes_)
+        height, width = self.image_shape[:2]
+        explained = []
+        for i in range(len(found)):
+            neighbours = [
+                Neighbour(
+                    row=int(found.indices[i, j]),
+                    label=str(found.labels[i, j]),
+                    distance=float(found.distances[i, j]),
+                    share=float(found.shares[i, j]),
+                    variant=found.variant_names[found.variants[i, j]],
+                    compared=self._changed(
+                        self.image(found.indices[i, j]), int(found.variants[i, j])
+                    ).reshape(height, width, -1),
+                    displacement=None,
+                )
+                for j in range(min(n_neighbors, found.indices.shape[1]))
+            ]
+            doubtful = bool((found.labels[i] != found.labels[i, 0]).any())
+            explained.append(Explained(probabilities[i], doubtful, neighbours))
+        return explained
+
+    def _changed(self, image: NDArray[Any], variant: int) -> NDArray[Any]:
+        if not variant:
+            return image
+        variants = self.estimator.augmentation.variants(self.image_shape)
+        return np.asarray(variants[variant - 1].apply(image[np.newaxis])[0])
+
+    def _explain_matches(self, images: Bytes, n_neighbors: int) -> list[Explained]:
+        found = self.estimator.explain(images, min(n_neighbors, self.estimator.most_explained_))
+        explained = []
+        for i in range(len(found)):
+            near = 1 / np.maximum(found.distances[i], 1e-3 * found.distances[i].max() + 1e-12)
+            moves = found.displacements(i) if found.deformed[i] else [None] * len(near)
+            neighbours = [
+                Neighbour(
+                    row=int(found.indices[i, j]),
+                    label=str(found.labels[i, j]),
+                    distance=float(found.distances[i, j]),
+                    share=float(near[j] / near.sum()),
+                    variant=found.variant_names[found.variants[i, j]],
+                    compared=found.matcher.images_[found.rows[i, j]],
+                    displacement=moves[j],
+                )
+                for j in range(len(near))
+            ]
+            explained.append(Explained(found.probabilities[i], bool(found.doubtful[i]), neighbours))
+        return explained
+
+
+def open_model(path: str | PathLike[str]) -> Model:
+    """Return the classifier of a file with all that is known of it.
+
+    Raises
+    ------
+    ModelError
+        If the file is no model, damaged, or holds no classifier of images.
+    OSError
+        If it can not be read.
+    """
+    path = Path(path)
+    opened = open_file(path)
+    try:
+        return Model(
+            opened.estimator,
+            form=opened.form,
+            source=opened.description["source"],
+            path=path,
+            library=opened.description["library"],
+        )
+    except ModelError as error:
+        raise ModelError(f"{path}: {error}") from error

@@ -1,0 +1,302 @@
+"""What an estimator is made of, as JSON and arrays, and back.
+
+No class is asked how it wants to be kept: its attributes are, and theirs, down to plain values and
+arrays. Classes are named, and only those of `known.py` are made again. An array that several
+attributes share, or see in several shapes, is kept once.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from lookalike.models.errors import ModelError
+from lookalike.models.known import known_class, name_of, name_of_class
+from lookalike.search.handover import HandedOver
+
+Arrays = dict[str, NDArray[Any]]
+
+_KINDS = "biuf"
+_AS_INTEGERS: dict[str, np.dtype[Any]] = {
+    "U": np.dtype("<u4"),
+    "M": np.dtype("<i8"),
+    "m": np.dtype("<i8"),
+}
+"""Kinds that files have no name for, and what they are kept as."""
+
+
+def to_state(value: Any) -> tuple[Any, Arrays]:
+    """Return a value as what JSON can hold, and the arrays that this names.
+
+    Raises
+    ------
+    ModelError
+        If something in it is of no known class, such as a function.
+
+    Examples
+    --------
+    >>> to_state({"k": (3, 0.5), "rows": np.zeros((2, 8))})[0]
+    {'k': {'$tuple': [3, 0.5]}, 'rows': {'$array': 'a0', 'dtype': '<f8', 'shape': [2, 8]}}
+    """
+    writer = _Writer()
+    state = writer.write(value, "")
+    return state, writer.arrays
+
+
+def from_state(state: Any, arrays: Mapping[str, NDArray[Any]]) -> Any:
+    """Return the value of a state; arrays in it are those given, and may be read only.
+
+    Raises
+    ------
+    ModelError
+        If the state is none that `to_state` makes.
+    """
+    try:
+        return _Reader(arrays).read(state)
+    except ModelError:
+        raise
+    except RecursionError as error:
+        raise ModelError("its description is nested too deeply") from error
+    except Exception as error:  # whatever hostile attributes lead to
+        raise ModelError(f"its description is not understood: {error!r:.200}") from error
+
+
+class _Writer:
+    def __init__(self) -> None:
+        self.arrays: Arrays = {}
+        self._names: dict[tuple[int, str, int], str] = {}
+        self._inside: list[int] = []
+
+    def write(self, value: Any, path: str) -> Any:
+        """Return a value's state; `path` tells where it stands, for errors."""
+        if value is None or type(value) in (bool, int):
+            return value
+        if type(value) is str:
+            return _checked(value, path)
+        if type(value) is float:
+            return value if math.isfinite(value) else {"$float": str(value)}
+        if isinstance(value, np.generic):
+            return {"$scalar": self._array(np.asarray(value), path)}
+        if isinstance(value, np.ma.MaskedArray):
+            return {
+                "$masked": [
+                    self._array(value.data, path),
+                    self._array(np.asarray(value.mask), path),
+                ]
+            }
+        if isinstance(value, np.ndarray):
+            return self._array(value, path)
+        if id(value) in self._inside:
+            raise ModelError(f"{path or 'it'} holds itself; a model file cannot")
+        self._inside.append(id(value))
+        try:
+            return self._write_whole(value, path)
+        finally:
+            self._inside.pop()
+
+    def _write_whole(self, value: Any, path: str) -> Any:
+        if type(value) is list:
+            return [self.write(one, f"{path}[{i}]") for i, one in enumerate(value)]
+        if type(value) is tuple:
+            return {"$tuple": [self.write(one, f"{path}[{i}]") for i, one in enumerate(value)]}
+        if type(value) is dict:
+            return self._dict(value, path)
+        if type(value) is range:
+            return {"$range": [value.start, value.stop, value.step]}
+        if sparse.issparse(value):
+            rows = value.tocsr()
+            parts = (rows.data, rows.indices, rows.indptr)
+            return {"$csr": [self._array(part, path) for part in parts], "shape": list(rows.shape)}
+        if isinstance(value, type) and (own := name_of_class(value)):
+            return {"$class": own}  # of a splitter that repeats another
+        name = name_of(value)
+        if name is None:
+            raise ModelError(
+                f"{path.lstrip('.') or 'the model'} is {_shown(value)}, which a model file cannot "
+                "hold; give one of this package's or scikit-learn's own by name, or keep the "
+                "estimator with joblib"
+            )
+        if isinstance(value, HandedOver):
+            # scikit-learn's search is a cache of the rows: its trees have no form of ours.
+            state: Any = {"rows": value.rows, "params": value.params}
+        elif isinstance(value, tuple):
+            return {"$named": name, "values": self._fields(value, path)}
+        elif "__getstate__" in type(value).__dict__:
+            state = value.__getstate__()
+        else:
+            state = vars(value)
+        left_out = _REMADE.get(name, ())
+        state = {key: one for key, one in state.items() if key not in left_out}
+        return {"$object": name, "state": self._dict(state, path)}
+
+    def _fields(self, value: Any, path: str) -> list[Any]:
+        names = value._fields
+        return [self.write(one, f"{path}.{key}") for key, one in zip(names, value, strict=True)]
+
+    def _dict(self, value: dict[Any, Any], path: str) -> Any:
+        if all(type(key) is str and not key.startswith("$") for key in value):
+            return {key: self.write(one, f"{path}.{key}") for key, one in value.items()}
+        pairs = [
+            [self.write(key, path), self.write(one, f"{path}[{key!r}]")]
+            for key, one in value.items()
+        ]
+        return {"$dict": pairs}
+
+    def _array(self, array: NDArray[Any], path: str) -> Any:
+        dtype = array.dtype.newbyteorder("<")
+        shape = list(array.shape)
+        if array.dtype == object:
+            values = [self.write(one, path) for one in array.ravel().tolist()]
+            return {"$objects": values, "shape": shape}
+        if (
+            array.dtype.kind not in (*_KINDS, *_AS_INTEGERS)
+            # long double
+            or (array.dtype.itemsize > 8 and array.dtype.kind in _KINDS)
+        ):
+            raise ModelError(
+                f"{path.lstrip('.')} is an array of {array.dtype}, which a model file cannot hold; "
+                "give numbers, strings or dates"
+            )
+        array = np.ascontiguousarray(array, dtype=dtype)
+        if not dtype.itemsize:  # strings of no width: as NumPy makes them of nothing
+            array, dtype = array.astype("<U1"), np.dtype("<U1")
+        if array.dtype.kind in _AS_INTEGERS:
+            text = array.reshape(-1)
+            array = text.view(_AS_INTEGERS[array.dtype.kind])
+            if dtype.kind == "U" and array.size and not _are_characters(array):
+                raise _no_text(next(one for one in text.tolist() if not _is_text(one)), path)
+        place = (array.__array_interface__["data"][0], array.dtype.str, array.size)
+        name = self._names.get(place) if array.size else None
+        if name is None:
+            name = f"a{len(self.arrays)}"
+            self.arrays[name] = array.reshape(-1)
+            self._names[place] = name
+        return {"$array": name, "dtype": dtype.str, "shape": shape}
+
+
+class _Reader:
+    def __init__(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        self._arrays = arrays
+
+    def read(self, state: Any) -> Any:
+        if state is None or type(state) in (bool, int, float, str):
+            return state
+        if type(state) is list:
+            return [self.read(one) for one in state]
+        tags = [key for key in state if key.startswith("$")]
+        if not tags:
+            return {key: self.read(one) for key, one in state.items()}
+        if len(tags) > 1 or tags[0][1:] not in _TAGS:
+            raise ModelError(f"its description holds {', '.join(tags)[:60]!r}, which means nothing")
+        return getattr(self, f"_read_{tags[0][1:]}")(state[tags[0]], state)
+
+    def _read_float(self, value: str, state: Any) -> float:
+        return float(value)
+
+    def _read_tuple(self, values: list[Any], state: Any) -> tuple[Any, ...]:
+        return tuple(self.read(one) for one in values)
+
+    def _read_range(self, bounds: list[int], state: Any) -> range:
+        return range(*bounds)
+
+    def _read_dict(self, pairs: list[Any], state: Any) -> dict[Any, Any]:
+        return {self.read(key): self.read(one) for key, one in pairs}
+
+    def _read_scalar(self, value: Any, state: Any) -> Any:
+        return self.read(value)[()]
+
+    def _read_masked(self, parts: list[Any], state: Any) -> Any:
+        data, mask = (self.read(part) for part in parts)
+        return np.ma.MaskedArray(data, mask)
+
+    def _read_array(self, name: str, state: Any) -> NDArray[Any]:
+        dtype = np.dtype(state["dtype"])
+        if dtype.kind not in (*_KINDS, *_AS_INTEGERS):
+            raise ModelError(f"its array {name!r} is of {dtype}; it must be of numbers or strings")
+        array, shape = self._arrays[name], tuple(state["shape"])
+        kept_as = _AS_INTEGERS.get(dtype.kind, dtype)
+        if (
+            array.dtype != kept_as
+            or array.size * kept_as.itemsize != math.prod(shape) * dtype.itemsize
+        ):
+            raise ModelError(
+                f"its array {name!r} is of {array.size} {array.dtype}, but described as of {shape} "
+                f"{dtype}"
+            )
+        if dtype.kind == "U" and array.size and not _are_characters(array):
+            raise ModelError(f"its array {name!r} holds what is no text")
+        if dtype.kind == "b" and array.size and array.view(np.uint8).max() > 1:
+            raise ModelError(f"its array {name!r} holds what is neither true nor false")
+        shaped: NDArray[Any] = array.view(dtype).reshape(shape)
+        return shaped
+
+    def _read_objects(self, values: list[Any], state: Any) -> NDArray[Any]:
+        array = np.empty(len(values), object)
+        for i, one in enumerate(values):
+            array[i] = self.read(one)
+        return array.reshape(tuple(state["shape"]))
+
+    def _read_csr(self, parts: list[Any], state: Any) -> Any:
+        matrix = sparse.csr_matrix(
+            tuple(self.read(part) for part in parts), shape=tuple(state["shape"])
+        )
+        matrix.check_format(full_check=True)
+        return matrix
+
+    def _read_class(self, name: str, state: Any) -> Any:
+        return known_class(name)
+
+    def _read_named(self, name: str, state: Any) -> Any:
+        return known_class(name)(*(self.read(one) for one in state["values"]))
+
+    def _read_object(self, name: str, state: Any) -> Any:
+        own = known_class(name)
+        attributes = self.read(state["state"])
+        if own is HandedOver:
+            return HandedOver(**attributes)
+        made = own.__new__(own)
+        if "__setstate__" in own.__dict__:
+            made.__setstate__(attributes)
+        else:
+            made.__dict__.update(attributes)
+        if name in _REMADE:
+            made._restore()
+        return made
+
+
+_TAGS = {name.removeprefix("_read_") for name in vars(_Reader) if name.startswith("_read_")}
+
+_REMADE = {"estimators.KNeighborsSearchCV": ("scorer_",)}
+"""Attributes that follow from others, and are no data: `_restore` makes them again."""
+
+
+def _shown(value: Any) -> str:
+    """Return a value in one short line, and its class."""
+    return f"{' '.join(repr(value).split()):.80}, of {type(value).__name__}"
+
+
+def _checked(text: str, path: str) -> str:
+    if not _is_text(text):
+        raise _no_text(text, path)
+    return text
+
+
+def _no_text(text: str, path: str) -> ModelError:
+    return ModelError(
+        f"{path.lstrip('.') or 'the model'} holds {text!r:.60}, which is no text in UTF-8; give it "
+        "another name"
+    )
+
+
+def _is_text(text: str) -> bool:
+    return not any("\ud800" <= one <= "\udfff" for one in text)
+
+
+def _are_characters(codes: NDArray[Any]) -> bool:
+    surrogates = (codes >= 0xD800) & (codes < 0xE000)
+    return bool(codes.max() < 0x110000) and not bool(surrogates.any())

@@ -1,0 +1,383 @@
+"""The API as an ASGI application: routes, and what refuses with which status.
+
+    POST /predict  /explain  /clean              ask
+    GET  /model    /samples                      look
+    POST /samples  DELETE /samples/{id}  POST /save   correct, undo, keep
+    GET  /healthz  /metrics  /openapi.json  /docs     run
+
+Around it, from the outside: `Meter` counts, `Guard` refuses. The page and its files are in
+`static.py`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from time import perf_counter
+from typing import Annotated, Any
+
+from fastapi import Depends, FastAPI, Path, Query, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.security import HTTPBearer
+from starlette.exceptions import HTTPException
+from starlette.responses import PlainTextResponse, Response
+
+from lookalike import __version__
+from lookalike.images.noise_expression import parse_noise
+from lookalike.web.answers import (
+    Added,
+    Cleaned,
+    Error,
+    Explanations,
+    Health,
+    ModelAnswer,
+    Predictions,
+    Samples,
+    Saved,
+    Undone,
+    answer,
+    changes,
+    cleaned_answer,
+    explained_answer,
+    respond,
+    samples_answer,
+)
+from lookalike.web.batches import ClosedError
+from lookalike.web.bodies import MeaningError, MediaTypeError, Reader
+from lookalike.web.guard import Access, Guard
+from lookalike.web.limits import Limits
+from lookalike.web.live import ConflictError, DiskFullError, NoCorrectionError, Session
+from lookalike.web.metrics import MEDIA_TYPE, Meter, Metrics
+from lookalike.web.pictures import MEDIA_TYPES, BadPictureError, TooLargeError
+from lookalike.web.static import add_pages
+
+_NO_SUCH = {
+    404: "there is nothing at this address; /docs lists what there is",
+    405: "this address does not answer that method; /docs lists what there is",
+}
+_STATUS_OF = {
+    BadPictureError: 400,
+    NoCorrectionError: 404,
+    ConflictError: 409,
+    TooLargeError: 413,
+    MediaTypeError: 415,
+    MeaningError: 422,
+    ClosedError: 503,
+    DiskFullError: 507,
+}
+_ABOUT = {
+    400: "No picture, or a damaged one",
+    401: "The token is missing or wrong",
+    403: "Asked by another name, or by a page of another origin",
+    404: "There is none",
+    409: "The model or its file does not allow it",
+    413: "Too many bytes, pixels or pictures",
+    415: "A body of a type that is not read",
+    422: "The request does not say what it should",
+    429: "Too many requests at once",
+    503: "Not answered in time, or shutting down",
+    507: "The disk is full",
+}
+
+
+def _errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    return {
+        status: {"model": Error, "description": _ABOUT[status]}
+        for status in sorted({*statuses, 403, 429, 503})
+    }
+
+
+_ON_IMAGES = (400, 413, 415, 422)
+
+_VALUES = {
+    "type": "array",
+    "minItems": 1,
+    "items": {"type": "number", "minimum": 0, "maximum": 255},
+}
+_PIXELS = {**_VALUES, "items": {**_VALUES, "minItems": 3, "maxItems": 4}}
+_NUMBERS = {"type": "array", "minItems": 1, "items": {"anyOf": [_VALUES, _PIXELS]}}
+_BASE64 = {"type": "string", "description": "An image file in base64, or a data URL of one."}
+
+
+def _images_body(limits: Limits) -> dict[str, Any]:
+    """Return how OpenAPI describes the bodies that `Reader` reads."""
+    count = {"minItems": 1, "maxItems": limits.images}
+    of_json = {"type": "array", **count, "items": {"anyOf": [_BASE64, _NUMBERS]}}
+    file = {"type": "string", "format": "binary"}
+    of_form = {"type": "array", **count, "items": file}
+
+    def fields(images: dict[str, Any]) -> dict[str, Any]:
+        schema = {"type": "object", "required": ["images"], "properties": {"images": images}}
+        return {"schema": schema}
+
+    content = {
+        "application/json": fields(of_json),
+        "multipart/form-data": fields(of_form),
+        **{media_type: {"schema": file} for media_type in MEDIA_TYPES},
+    }
+    return {"requestBody": {"required": True, "content": content}}
+
+
+AsIs = Annotated[
+    bool,
+    Query(
+        description="The images have the model's form already, and its exact shape; otherwise they "
+        "are brought to it."
+    ),
+]
+
+
+def create_app(session: Session, access: Access, *, limits: Limits | None = None) -> FastAPI:
+    """Return the application that serves a session.
+
+    Parameters
+    ----------
+    session : Session
+        Closed when the application shuts down.
+    access : Access
+        Who may ask, and who may write.
+    limits : Limits, optional
+
+    Returns
+    -------
+    FastAPI
+
+    Examples
+    --------
+    >>> from lookalike import KNeighborsClassifier, load_dataset
+    >>> from lookalike.models.model import Model
+    >>> from lookalike.web.guard import known_hosts
+    >>> train = load_dataset("digits").train
+    >>> model = Model(KNeighborsClassifier(4).fit(train.images, train.labels))
+    >>> app = create_app(Session(model), Access(known_hosts(8000)))
+    >>> sorted(app.openapi()["paths"])[:4]
+    ['/clean', '/explain', '/healthz', '/metrics']
+    """
+    limits = limits or Limits()
+    reader = Reader(session.form, limits)
+    metrics = Metrics(session)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        yield
+        reader.close()
+        unsaved = await asyncio.to_thread(session.close)
+        if unsaved:
+            print(
+                f"{unsaved} correction{'s were' if unsaved > 1 else ' was'} not saved",
+                file=sys.stderr,
+            )
+
+    app = FastAPI(
+        title="lookalike",
+        version=__version__,
+        summary="Says what an image is by the images that look like it.",
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,  # a redirect would name the host that the client gave
+        lifespan=lifespan,
+    )
+    app.add_middleware(Guard, access=access, limits=limits)
+    app.add_middleware(Meter, metrics=metrics)
+    _add_refusals(app)
+    _add_reading(app, session, reader, limits)
+    _add_writing(app, session, reader, limits)
+    _add_running(app, session, access, metrics)
+    add_pages(app)
+    return app
+
+
+def _add_refusals(app: FastAPI) -> None:
+    def refused(request: Request, error: Exception) -> Response:
+        status = next(_STATUS_OF[kind] for kind in type(error).__mro__ if kind in _STATUS_OF)
+        return respond({"detail": str(error)}, status)
+
+    def refused_by_http(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        detail = error.detail
+        if error.status_code in _NO_SUCH:
+            detail = _NO_SUCH[error.status_code]
+        response = respond({"detail": detail}, error.status_code)
+        response.headers.update(error.headers or {})
+        return response
+
+    def misunderstood(request: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)
+        first = error.errors()[0]
+        where = " ".join(map(str, first["loc"]))
+        return respond({"detail": f"{where}: {first['msg']}; /docs tells what is asked for"}, 422)
+
+    for kind in _STATUS_OF:
+        app.add_exception_handler(kind, refused)
+    app.add_exception_handler(HTTPException, refused_by_http)
+    app.add_exception_handler(RequestValidationError, misunderstood)
+
+
+def _add_reading(app: FastAPI, session: Session, reader: Reader, limits: Limits) -> None:
+    body = _images_body(limits)
+
+    @app.post(
+        "/predict",
+        response_model=Predictions,
+        responses=_errors(*_ON_IMAGES),
+        openapi_extra=body,
+        tags=["ask"],
+    )
+    async def predict(request: Request, as_is: AsIs = False) -> Response:
+        """Say what images are."""
+        start = perf_counter()
+        images = await reader.images(request, as_is=as_is)
+        predictions = await asyncio.wrap_future(session.predict(images))
+        answers = [answer(one, session.reject) for one in predictions]
+        return respond({"answers": answers, "seconds": perf_counter() - start})
+
+    @app.post(
+        "/explain",
+        response_model=Explanations,
+        responses=_errors(*_ON_IMAGES),
+        openapi_extra=body,
+        tags=["ask"],
+    )
+    async def explain(
+        request: Request,
+        as_is: AsIs = False,
+        n_neighbors: Annotated[
+            int, Query(ge=1, le=100, description="Shown of each image, at most.")
+        ] = 6,
+    ) -> Response:
+        """Say what images are, and show the training images that decided."""
+        start = perf_counter()
+        images = await reader.images(request, as_is=as_is)
+        found = await asyncio.wrap_future(session.explain(images, n_neighbors=n_neighbors))
+        answers = await reader.run(
+            lambda _: [
+                explained_answer(one, image, session.reject)
+                for one, image in zip(found, images, strict=True)
+            ]
+        )
+        return respond({"answers": answers, "seconds": perf_counter() - start})
+
+    @app.post(
+        "/clean",
+        response_model=Cleaned,
+        responses=_errors(*_ON_IMAGES, 409),
+        openapi_extra=body,
+        tags=["ask"],
+    )
+    async def clean(
+        request: Request,
+        as_is: AsIs = False,
+        noise: Annotated[
+            str | None,
+            Query(
+                description="Such as gaussian:50, uniform:100 or saltpepper:0.1; without it, it is "
+                "estimated.",
+                max_length=200,
+            ),
+        ] = None,
+    ) -> Response:
+        """Take the noise off images."""
+        if noise is not None:
+            try:
+                parse_noise(noise)
+            except ValueError as error:
+                raise MeaningError(str(error)) from None
+        images = await reader.images(request, as_is=as_is)
+        cleaned = await asyncio.wrap_future(session.clean(images, noise))
+        return respond(await reader.run(lambda _: cleaned_answer(list(cleaned), noise)))
+
+
+def _add_writing(app: FastAPI, session: Session, reader: Reader, limits: Limits) -> None:
+    token = [Depends(HTTPBearer(auto_error=False, description="The token of `lookalike serve`."))]
+
+    @app.get("/samples", response_model=Samples, responses=_errors(), tags=["correct"])
+    async def show_samples() -> Response:
+        """List the corrections."""
+        state = session.state
+        return respond(await reader.run(lambda _: samples_answer(state)))
+
+    @app.post(
+        "/samples",
+        status_code=201,
+        response_model=Added,
+        responses=_errors(*_ON_IMAGES, 401, 409),
+        openapi_extra=_images_body(limits),
+        dependencies=token,
+        tags=["correct"],
+    )
+    async def add(
+        request: Request,
+        label: Annotated[
+            str,
+            Query(min_length=1, max_length=100, description="A class, known already or new."),
+        ],
+        as_is: AsIs = False,
+    ) -> Response:
+        """Add images of a class; the very next answer knows them."""
+        if not label.isprintable() or label.isspace():
+            raise MeaningError("label: what cannot be seen names no class; give 1 to 100 letters")
+        images = await reader.images(request, as_is=as_is)
+        ids, state = await asyncio.wrap_future(session.add(images, label))
+        return respond({"ids": ids, **changes(state)}, 201)
+
+    @app.delete(
+        "/samples/{id}",
+        response_model=Undone,
+        responses=_errors(401, 404, 409, 422),
+        dependencies=token,
+        tags=["correct"],
+    )
+    async def undo(id: Annotated[int, Path(description="Of the correction.")]) -> Response:
+        """Take a correction back."""
+        return respond(changes(await asyncio.wrap_future(session.undo(id))))
+
+    @app.post(
+        "/save",
+        response_model=Saved,
+        responses=_errors(401, 409, 507),
+        dependencies=token,
+        tags=["correct"],
+    )
+    async def save() -> Response:
+        """Write the corrections to the model's file."""
+        state = await asyncio.wrap_future(session.save())
+        return respond({"file": session.file, **changes(state)})
+
+
+def _add_running(app: FastAPI, session: Session, access: Access, metrics: Metrics) -> None:
+    @app.get("/model", response_model=ModelAnswer, responses=_errors(), tags=["look"])
+    async def show_model(request: Request) -> Response:
+        """Tell what is served."""
+        state = session.state
+        return respond(
+            {
+                "class_names": state.class_names,
+                "n_samples": state.n_samples,
+                "image_shape": session.image_shape,
+                "estimator": session.estimator,
+                "source": session.source,
+                "file": session.file,
+                "reject": session.reject,
+                "can_clean": session.can_clean,
+                "can_write": access.may_write(request.headers.get("authorization")),
+                "unsaved": state.unsaved,
+                "form": session.form.to_dict(),
+            }
+        )
+
+    @app.get("/healthz", response_model=Health, responses=_errors(), tags=["run"])
+    async def show_health() -> Response:
+        """Tell that the server answers."""
+        return respond({"status": "ok"})
+
+    @app.get(
+        "/metrics",
+        response_class=PlainTextResponse,
+        responses=_errors(),
+        tags=["run"],
+    )
+    async def show_metrics() -> Response:
+        """Figures for Prometheus."""
+        return Response(metrics.text(), media_type=MEDIA_TYPE)

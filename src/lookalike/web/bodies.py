@@ -1,0 +1,327 @@
+"""Request bodies made images of the model's form.
+
+A body is an image file as it is, a form with files (``multipart/form-data``), or JSON with files in
+base64 or nested lists of numbers. Small bodies are decoded where they arrive: handing 50 µs of work
+to another thread takes longer than doing it. All others go to a few threads, whose number bounds
+how many large pictures lie decoded in memory at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import json
+import os
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.requests import Request
+
+from lookalike.images.files import to_bytes
+from lookalike.models.form import Form
+from lookalike.web.limits import Limits
+from lookalike.web.pictures import (
+    MEDIA_TYPES,
+    BadPictureError,
+    TooLargeError,
+    decode,
+    open_picture,
+)
+
+Bytes = NDArray[np.uint8]
+Result = TypeVar("Result")
+
+# What is decoded in the event loop, a millisecond at most.
+_SMALL_BODY = 16 * 2**10
+_SMALL_PICTURES = 4
+_SMALL_PIXELS = 2**14
+
+
+class MediaTypeError(ValueError):
+    """The body's Content-Type is none that is read."""
+
+
+class MeaningError(ValueError):
+    """The body can be read, but does not say what it should."""
+
+
+class _Body(NamedTuple):
+    """What was sent: JSON, or image files."""
+
+    json: bytes | None
+    files: list[bytes]
+
+    def is_small(self) -> bool:
+        size = len(self.json) if self.json is not None else sum(map(len, self.files))
+        return size <= _SMALL_BODY
+
+
+class Stopped(Exception):
+    """The request was given up while its pictures were decoded."""
+
+
+class Reader:
+    """Reads the images of requests.
+
+    Parameters
+    ----------
+    form : Form
+        Of the model's images.
+    limits : Limits
+    """
+
+    def __init__(self, form: Form, limits: Limits) -> None:
+        self._form = form
+        self._shape = tuple(form.image_shape)
+        self._limits = limits
+        self._pool = ThreadPoolExecutor(
+            min(4, os.cpu_count() or 1), thread_name_prefix="lookalike-pictures"
+        )
+
+    async def images(self, request: Request, *, as_is: bool) -> Bytes:
+        """Return the images of a request.
+
+        Parameters
+        ----------
+        request : Request
+        as_is : bool
+            They have the model's form already, and must have its exact shape.
+
+        Returns
+        -------
+        ndarray of shape (n, *image_shape), uint8, n at least 1
+
+        Raises
+        ------
+        MediaTypeError, MeaningError, BadPictureError, TooLargeError
+        """
+        body = await self._read(request)
+        if body.is_small():
+            given = _given(body, self._limits)
+            if len(given) <= _SMALL_PICTURES and all(map(_is_small, given)):
+                return self._stack(given, as_is=as_is)
+            return await self.run(lambda stop: self._stack(given, as_is=as_is, stop=stop))
+        return await self.run(
+            lambda stop: self._stack(_given(body, self._limits), as_is=as_is, stop=stop)
+        )
+
+    async def run(self, function: Callable[[threading.Event], Result]) -> Result:
+        """Call a function in one of the threads; the event is set if nobody waits any more."""
+        stop = threading.Event()
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._pool, function, stop)
+        except asyncio.CancelledError:
+            stop.set()
+            raise
+
+    def close(self) -> None:
+        """End the threads as soon as they have done what they are at."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    async def _read(self, request: Request) -> _Body:
+        content_type = request.headers.get("content-type", "")
+        media_type = content_type.split(";", 1)[0].strip().lower()
+        if media_type in MEDIA_TYPES:
+            return _Body(None, [await request.body()])
+        if media_type == "application/json":
+            return _Body(await request.body(), [])
+        if media_type == "multipart/form-data":
+            return _Body(None, await self._files(request))
+        raise MediaTypeError(
+            f"Content-Type {media_type[:100] or 'none'!r} is not read; send {MEDIA_TYPES[0]} or "
+            "another image type, multipart/form-data with files named images, or application/json"
+        )
+
+    async def _files(self, request: Request) -> list[bytes]:
+        most = self._limits.images
+        parser = _InMemory(
+            request.headers,
+            request.stream(),
+            max_files=most + 1,
+            max_fields=16,
+            max_part_size=2**10,
+        )
+        parser.spool_max_size = self._limits.body_bytes + 1
+        try:
+            form = await parser.parse()
+        except MultiPartException as error:
+            if error.message.startswith("Too many files"):
+                raise _too_many(f"more than {most:,}", most) from None
+            raise MeaningError(
+                f"multipart/form-data that cannot be read: {error.message.rstrip('.')}; send files "
+                "named images"
+            ) from None
+        except (KeyError, ValueError, LookupError, AttributeError):
+            # what the parser raises at headers that are no headers
+            raise MeaningError(
+                "multipart/form-data that cannot be read; send files named images"
+            ) from None
+        try:
+            return [
+                part.file.read() for part in form.getlist("images") if not isinstance(part, str)
+            ]
+        finally:
+            await form.close()
+
+    def _stack(
+        self, given: Sequence[Any], *, as_is: bool, stop: threading.Event | None = None
+    ) -> Bytes:
+        images = np.empty((len(given), *self._shape), np.uint8)
+        for i, one in enumerate(given):
+            if stop is not None and stop.is_set():
+                raise Stopped
+            try:
+                images[i] = self._as_is(one) if as_is else self._formed(one)
+            except (MeaningError, BadPictureError, TooLargeError) as error:
+                if len(given) == 1:
+                    raise
+                raise type(error)(f"image {i}: {error}") from None
+        return images
+
+    def _formed(self, given: Any) -> Bytes:
+        picture = given if isinstance(given, np.ndarray) else decode(given)
+        try:
+            return self._form.apply(picture)
+        except ValueError as error:
+            raise BadPictureError(str(error)) from None
+
+    def _as_is(self, given: Any) -> Bytes:
+        if isinstance(given, np.ndarray):
+            pixels = given
+        elif self._shape[2:] == (4,):
+            decode(given)  # raises what is to be raised
+            pixels = np.asarray(given.convert("RGBA"))
+        else:
+            decode(given)
+            pixels = np.asarray(to_bytes(given, grey=self._shape[2:] != (3,)))
+        if self._shape[2:] == (1,) and pixels.ndim == 2:
+            pixels = pixels[..., None]
+        if pixels.shape != self._shape:
+            raise MeaningError(
+                f"an image of shape {pixels.shape} but the model's have {self._shape}; send one of "
+                "that shape, or leave as_is out"
+            )
+        return pixels
+
+
+class _InMemory(MultiPartParser):
+    """Starlette's parser, which writes no part to a file: `spool_max_size` is set above all."""
+
+
+def _given(body: _Body, limits: Limits) -> list[Any]:
+    """Return opened pictures and arrays of numbers."""
+    files: Sequence[Any] = body.files if body.json is None else _from_json(body.json)
+    if not files:
+        raise MeaningError("no images; send at least one, in a form as files named images")
+    if len(files) > limits.images:
+        raise _too_many(f"{len(files):,}", limits.images)
+    given = []
+    for i, file in enumerate(files):
+        try:
+            given.append(_open(file, limits))
+        except (MeaningError, BadPictureError, TooLargeError) as error:
+            if len(files) == 1:
+                raise
+            raise type(error)(f"image {i}: {error}") from None
+    return given
+
+
+def _open(file: Any, limits: Limits) -> Any:
+    if isinstance(file, bytes):
+        return open_picture(file, limits)
+    if isinstance(file, str):
+        return open_picture(_from_base64(file), limits)
+    if isinstance(file, list):
+        return _from_numbers(file, limits)
+    raise MeaningError(
+        f"an image that is {_json_name(file)}; send a file in base64 or nested lists of numbers"
+    )
+
+
+def _is_small(given: Any) -> bool:
+    if isinstance(given, np.ndarray):
+        return given.size <= 4 * _SMALL_PIXELS
+    width, height = given.size
+    return bool(width * height <= _SMALL_PIXELS)
+
+
+def _from_json(content: bytes) -> list[Any]:
+    try:
+        document = json.loads(content)
+    except RecursionError:
+        raise MeaningError("JSON that is nested too deeply; " + _WANTED) from None
+    except ValueError as error:
+        raise MeaningError(f"JSON that cannot be read ({error}); {_WANTED}") from None
+    if not isinstance(document, dict) or not isinstance(document.get("images"), list):
+        raise MeaningError(f"JSON without a list of images; {_WANTED}")
+    images: list[Any] = document["images"]
+    return images
+
+
+_WANTED = 'send {"images": [...]} with image files in base64 or nested lists of numbers 0 to 255'
+
+
+def _from_base64(text: str) -> bytes:
+    if text.startswith("data:"):  # as a canvas gives it
+        text = text.partition(",")[2]
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):  # ValueError: characters beyond ASCII
+        raise BadPictureError("text that is no base64; encode the bytes of an image file") from None
+
+
+def _from_numbers(numbers: list[Any], limits: Limits) -> Bytes:
+    # Types are looked at first: strings among the numbers would make an array of strings, each as
+    # wide as the longest, which is gigabytes from a small body.
+    values: list[Any] = [numbers]
+    for _ in range(3):
+        if set(map(type, values)) != {list}:
+            break
+        values = list(chain.from_iterable(values))
+    if not set(map(type, values)) <= {int, float}:
+        raise MeaningError(
+            "lists that hold something else than numbers, or are nested too deeply; send (h, w) or "
+            "(h, w, 3) numbers 0 to 255"
+        )
+    try:
+        array = np.array(numbers, np.float64)
+    except (ValueError, OverflowError):
+        raise MeaningError(
+            "lists of unequal lengths or numbers beyond 255; send (h, w) or (h, w, 3) numbers"
+        ) from None
+    if (
+        array.ndim not in (2, 3)
+        or 0 in array.shape
+        or array.shape[2:] not in ((), (1,), (3,), (4,))
+    ):
+        raise MeaningError(
+            f"numbers of shape {array.shape}; send (h, w) or (h, w, 3) in nested lists"
+        )
+    if max(array.shape) > limits.side:
+        raise TooLargeError(
+            f"an image of {array.shape[1]:,} × {array.shape[0]:,} pixels but the limit is "
+            f"{limits.side:,} × {limits.side:,}; shrink it"
+        )
+    # NaN fails every comparison, so it is refused with the rest
+    if not ((array >= 0) & (array <= 255)).all():
+        raise MeaningError("values that are not from 0 to 255; scale them")
+    return np.rint(array).astype(np.uint8)
+
+
+def _too_many(found: str, most: int) -> TooLargeError:
+    return TooLargeError(
+        f"{found} images in a request but the limit is {most:,}; send them in several requests"
+    )
+
+
+def _json_name(value: Any) -> str:
+    if value is None:
+        return "null"
+    return {dict: "an object", bool: "true or false"}.get(type(value), "a number")

@@ -1,0 +1,36 @@
+"""How much one request may ask for, in one place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What is refused beyond.
+
+    Attributes
+    ----------
+    body_bytes : int
+        Of a request's body.
+    side : int
+        Pixels that a picture may be wide, and high. Both sides are bounded rather than their
+        product, so that no picture is a line that grows to a square when it is padded.
+    images : int
+        Pictures in one request.
+    seconds : float
+        From the first byte of a request to the last of its answer.
+    requests : int
+        That are answered at once.
+
+    Examples
+    --------
+    >>> Limits(images=16).images, Limits().body_bytes
+    (16, 8388608)
+    """
+
+    body_bytes: int = 8 * 2**20
+    side: int = 4096
+    images: int = 256
+    seconds: float = 30.0
+    requests: int = 64

@@ -1,0 +1,323 @@
+"""A model that is asked and corrected by many at once: what the server holds.
+
+One thread owns the model (`batches.py`). Predictions that wait are joined; corrections, undoing and
+saving come between them, in order, so that several browser tabs never lose each other's.
+
+A correction has an identity that never changes, while its row in the model does whenever one before
+it is undone. What readers see is a `State` that never changes either: the thread replaces it whole.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lookalike.models.errors import ModelError
+from lookalike.web.batches import Batches, ClosedError
+from lookalike.web.pictures import png
+
+if TYPE_CHECKING:
+    from lookalike.models.model import Explained, Model
+
+Bytes = NDArray[np.uint8]
+
+_DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
+
+
+class ConflictError(RuntimeError):
+    """What the model, or its file, does not allow."""
+
+
+class DiskFullError(RuntimeError):
+    """There is no room for the file."""
+
+
+class NoCorrectionError(LookupError):
+    """There is no correction of that id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """An image that was added to the model.
+
+    Attributes
+    ----------
+    id : int
+        Never changes, and is never given again.
+    row : int
+        Where it stands in the model now.
+    label : str
+    png : bytes
+        The image, in the model's form.
+    added : datetime
+        UTC.
+    saved : bool
+        Whether it stands in the file.
+    """
+
+    id: int
+    row: int
+    label: str
+    png: bytes
+    added: datetime
+    saved: bool
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What there is at one moment.
+
+    Attributes
+    ----------
+    class_names : tuple of str
+    n_samples : int
+        Training images.
+    corrections : tuple of Correction
+        Oldest first.
+    n_undone : int
+        Corrections that the file holds and the model does not any more.
+    """
+
+    class_names: tuple[str, ...]
+    n_samples: int
+    corrections: tuple[Correction, ...]
+    n_undone: int
+
+    @property
+    def unsaved(self) -> int:
+        """Changes since the file was read or saved."""
+        return self.n_undone + sum(not correction.saved for correction in self.corrections)
+
+
+class Prediction(NamedTuple):
+    """The answer about one image.
+
+    Attributes
+    ----------
+    class_names : tuple of str
+        As they were when it was given: a correction may bring a new class.
+    probabilities : ndarray of shape (n_classes,)
+    """
+
+    class_names: tuple[str, ...]
+    probabilities: NDArray[np.float64]
+
+
+class Explanation(NamedTuple):
+    """The answer about one image, with the neighbours behind it.
+
+    Attributes
+    ----------
+    class_names : tuple of str
+    explained : Explained
+    images : list of ndarray
+        Of each neighbour the training image as it was given.
+    corrections : list of bool
+        Of each neighbour whether it is a correction.
+    """
+
+    class_names: tuple[str, ...]
+    explained: Explained
+    images: list[Bytes]
+    corrections: list[bool]
+
+
+class Session:
+    """A model, its corrections and the thread that works on both; safe to call from any thread.
+
+    Every call returns a future; all may raise `ClosedError` at once.
+
+    Parameters
+    ----------
+    model : Model
+        Belongs to the session from now on.
+    reject : float, default=0.9
+        The probability of the likeliest class from which an answer is called sure.
+    max_images : int, default=256
+        That are predicted in one batch.
+
+    Attributes
+    ----------
+    state : State
+        Of this moment.
+    on_batch : callable or None
+        Told the images of each batch; may be set at any time.
+    """
+
+    def __init__(self, model: Model, *, reject: float = 0.9, max_images: int = 256) -> None:
+        if not 0 <= reject <= 1:
+            raise ValueError(f"reject={reject!r} is no probability; give one from 0 to 1")
+        self._model = model
+        self._next_id = 1
+        self._signature = None if model.path is None else _signature(model.path)
+        self.reject = reject
+        self.form = model.form
+        self.image_shape = tuple(model.image_shape)
+        self.estimator = type(model.estimator).__name__
+        self.source = model.source
+        self.file = None if model.path is None else model.path.name
+        self.can_clean = bool(model.can_clean)
+        self.state = State(tuple(model.class_names), model.n_samples, (), 0)
+        self.on_batch: Callable[[int], None] | None = None
+        self._cleaning = ThreadPoolExecutor(1, "lookalike-cleaning")
+        self._batches: Batches[Prediction] = Batches(
+            self._predict, max_images=max_images, on_batch=self._tell
+        )
+
+    def predict(self, images: Bytes) -> Future[Sequence[Prediction]]:
+        """Return the answers about images of shape (n, *image_shape)."""
+        return self._batches.predict(images)
+
+    def explain(self, images: Bytes, *, n_neighbors: int) -> Future[list[Explanation]]:
+        """Return the answers about images of shape (n, *image_shape) with what decided them."""
+        return self._batches.run(lambda: self._explain(images, n_neighbors))
+
+    def clean(self, images: Bytes, noise: str | None) -> Future[Bytes]:
+        """Return images of shape (n, *image_shape) cleaned; `ConflictError` if that cannot be.
+
+        A thread of its own does it: the first of each noise takes seconds, and no prediction waits.
+        """
+        try:
+            return self._cleaning.submit(self._clean, images, noise)
+        except RuntimeError as error:
+            raise ClosedError("the server is shutting down; ask again when it is back") from error
+
+    def add(self, images: Bytes, label: str) -> Future[tuple[list[int], State]]:
+        """Add corrections; returns their ids, and what there is then."""
+        return self._batches.run(lambda: self._add(images, label))
+
+    def undo(self, id: int) -> Future[State]:
+        """Take a correction back; `NoCorrectionError` if there is none of that id."""
+        return self._batches.run(lambda: self._undo(id))
+
+    def save(self) -> Future[State]:
+        """Write the model to the file it was read from.
+
+        `ConflictError` if it was read from none, or the file is not what was read or saved last,
+        `DiskFullError` if there is no room.
+        """
+        return self._batches.run(self._save)
+
+    def close(self) -> int:
+        """Do what was asked for, then end; returns the number of unsaved changes."""
+        self._cleaning.shutdown(cancel_futures=True)
+        self._batches.close()
+        return self.state.unsaved
+
+    def _clean(self, images: Bytes, noise: str | None) -> Bytes:
+        if not self.can_clean:
+            raise ConflictError("this model cannot clean images; serve one of grey strokes")
+        cleaner = self._batches.run(lambda: self._model.cleaner).result()
+        try:
+            return cleaner.clean(images, noise)
+        except ValueError as error:  # such as noise that the model's images cannot have
+            raise ConflictError(f"the images cannot be cleaned: {error}") from error
+
+    # --- In the thread of the model --------------------------------------------------------------
+
+    def _tell(self, n_images: int) -> None:
+        if self.on_batch is not None:
+            self.on_batch(n_images)
+
+    def _predict(self, images: Bytes) -> Sequence[Prediction]:
+        names = self.state.class_names
+        return [Prediction(names, row) for row in self._model.probabilities(images)]
+
+    def _explain(self, images: Bytes, n_neighbors: int) -> list[Explanation]:
+        state = self.state
+        corrected = {correction.row for correction in state.corrections}
+        explained = self._model.explain(images, n_neighbors)
+        return [
+            Explanation(
+                state.class_names,
+                one,
+                [self._model.image(neighbour.row) for neighbour in one.neighbours],
+                [neighbour.row in corrected for neighbour in one.neighbours],
+            )
+            for one in explained
+        ]
+
+    def _add(self, images: Bytes, label: str) -> tuple[list[int], State]:
+        try:
+            rows = self._model.add(images, [label] * len(images))
+        except ValueError as error:  # such as a name where the classes are numbers
+            raise ConflictError(str(error)) from error
+        label = self._model.label(rows[0])  # as the model writes it
+        added = datetime.now(UTC).replace(microsecond=0)
+        new = [
+            Correction(self._next_id + i, int(row), label, png(image), added, saved=False)
+            for i, (row, image) in enumerate(zip(rows, images, strict=True))
+        ]
+        self._next_id += len(new)
+        self._replace((*self.state.corrections, *new), self.state.n_undone)
+        return [correction.id for correction in new], self.state
+
+    def _undo(self, id: int) -> State:
+        state = self.state
+        gone = next((one for one in state.corrections if one.id == id), None)
+        if gone is None:
+            raise NoCorrectionError(f"there is no correction {id}; it was undone, or never made")
+        try:
+            self._model.remove([gone.row])
+        except ValueError as error:  # such as the last image
+            raise ConflictError(str(error)) from error
+        left = tuple(
+            replace(one, row=one.row - 1) if one.row > gone.row else one
+            for one in state.corrections
+            if one.id != id
+        )
+        self._replace(left, state.n_undone + gone.saved)
+        return self.state
+
+    def _save(self) -> State:
+        path = self._model.path
+        if path is None:
+            raise ConflictError("this model was read from no file, so there is none to save it to")
+        found = _signature(path)
+        # Where there is no file any more, saving destroys nothing; so to move it away is the cure.
+        if found is not None and found != self._signature:
+            raise ConflictError(
+                f"{path.name} was changed by another program since it was read; move that file "
+                "away and save again, or start the server again to work with it"
+            )
+        try:
+            self._model.save()
+        except OSError as error:
+            reason = error.strerror or str(error)
+            if error.errno in _DISK_FULL:
+                raise DiskFullError(
+                    f"no room to save {path.name} ({reason}), the old file is whole; make room and "
+                    "save again"
+                ) from error
+            raise ConflictError(
+                f"{path.name} cannot be written ({reason}); mend that and save again"
+            ) from error
+        except ModelError as error:
+            raise ConflictError(str(error)) from error
+        self._signature = _signature(path)
+        saved = tuple(
+            one if one.saved else replace(one, saved=True) for one in self.state.corrections
+        )
+        self._replace(saved, 0)
+        return self.state
+
+    def _replace(self, corrections: tuple[Correction, ...], n_undone: int) -> None:
+        model = self._model
+        self.state = State(tuple(model.class_names), model.n_samples, corrections, n_undone)
+
+
+def _signature(path: Path) -> tuple[int, ...] | None:
+    """Return what tells a file from any other that may take its place; None if there is none."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino, found.st_dev

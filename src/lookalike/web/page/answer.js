@@ -1,0 +1,158 @@
+// The answer: the class, the bars of the vote, and the training images that decided.
+
+import { byId, either, keep, make, number, percent, speak } from "./dom.js";
+import { brightness, readPixels } from "./pixels.js";
+
+const SVG = "http://www.w3.org/2000/svg";
+const N_CARDS = 6;
+const FEW = 12; // classes keep their places up to this many; more are sorted by their votes
+const LEAST = 0.35; // of the full contrast: where a pixel without ink went means nothing
+const GRID = 28; // arrows along a side, at most
+
+let last = null;
+
+// answer: of /explain, or null for none
+export async function showAnswer(answer, model, seconds) {
+  last = answer;
+  const box = byId("answer");
+  box.dataset.state = answer ? (answer.sure ? "sure" : "unsure") : "nothing";
+  box.dataset.answer = answer?.label ?? "";
+  const verdict = answer ? either(answer.candidates) : "–";
+  byId("kind").textContent = answer ? (answer.sure ? "This is" : "Not sure:") : "No picture yet";
+  byId("verdict").textContent = verdict;
+  byId("verdict").dataset.length = verdict.length < 3 ? "short" : verdict.length < 12 ? "mid" : "long";
+  byId("certainty").textContent = answer ? certainty(answer) : "";
+  byId("speed").textContent = answer ? `answered in ${number(1000 * seconds)} ms` : "";
+  const seen = byId("seen-image");
+  seen.hidden = !answer;
+  if (answer) {
+    if (seen.src !== answer.image) seen.src = answer.image;
+    seen.alt = "Your picture in the model’s form";
+    speak(answer.sure ? `${verdict}, ${percent(answer.probability, 0)}` : `Not sure: ${verdict}`);
+  }
+  showBars(answer, model);
+  await showNeighbours(answer);
+}
+
+const certainty = ({ sure, probability, candidates, probabilities }) =>
+  sure
+    ? percent(probability)
+    : candidates.map((label) => percent(probabilities[label] ?? 0, 0)).join(" · ");
+
+function showBars(answer, model) {
+  const votes = model.class_names.map((label) => [label, answer?.probabilities[label] ?? 0]);
+  if (votes.length > FEW) votes.sort((one, other) => other[1] - one[1]);
+  const bars = byId("bars");
+  // What scrolls must be reachable by keyboard.
+  bars.tabIndex = votes.length > FEW ? 0 : -1;
+  byId("threshold").textContent = `sure from ${percent(model.reject, 0)}`;
+  bars.style.setProperty("--reject", model.reject);
+  const rows = keep(bars, votes.length, () => {
+    const row = make("li");
+    row.append(make("span", "name"), make("span", "bar"), make("span", "value"));
+    return row;
+  });
+  rows.forEach((row, i) => {
+    const [label, share] = votes[i];
+    const [name, bar, value] = row.children;
+    row.dataset.class = label;
+    row.dataset.top = String(Boolean(answer?.candidates.includes(label)));
+    name.textContent = label;
+    name.title = label;
+    bar.style.setProperty("--share", share);
+    value.textContent = answer ? percent(share, share < 0.0005 || share === 1 ? 0 : 1) : "";
+  });
+}
+
+async function showNeighbours(answer) {
+  const neighbours = answer?.neighbours ?? [];
+  const changed = neighbours.some((one) => one.compared !== one.image);
+  const moved = neighbours.some((one) => one.displacement);
+  byId("views").hidden = !changed && !moved;
+  const compared = document.querySelector("[name=view]:checked").value === "compared";
+  byId("moves-key").dataset.shown = String(moved && compared);
+  const cards = keep(byId("neighbours"), neighbours.length || N_CARDS, makeCard);
+  await Promise.all(cards.map((card, i) => fillCard(card, neighbours[i], answer, compared)));
+}
+
+function makeCard() {
+  const card = make("li");
+  const picture = make("div", "picture");
+  const arrows = document.createElementNS(SVG, "svg");
+  arrows.setAttribute("aria-hidden", "true");
+  arrows.append(document.createElementNS(SVG, "path"));
+  picture.append(make("img"), arrows);
+  const line = make("p", "line");
+  line.append(make("strong", "label"), make("span", "share"));
+  card.append(picture, make("span", "bar"), line, make("p", "facts"), make("p", "marks"));
+  return card;
+}
+
+async function fillCard(card, neighbour, answer, compared) {
+  const [picture, bar, line, facts, marks] = card.children;
+  const [image, arrows] = picture.children;
+  card.dataset.empty = String(!neighbour);
+  image.hidden = !neighbour;
+  bar.style.setProperty("--share", neighbour?.share ?? 0);
+  line.children[0].textContent = neighbour?.label ?? "";
+  line.children[0].title = neighbour?.label ?? "";
+  line.children[1].textContent = neighbour ? percent(neighbour.share, 0) : "";
+  facts.textContent = neighbour ? `distance ${number(neighbour.distance)}` : "";
+  marks.replaceChildren();
+  if (!neighbour) {
+    arrows.toggleAttribute("hidden", true);
+    picture.dataset.moved = "false";
+    delete card.dataset.row;
+    return;
+  }
+  card.dataset.row = neighbour.row;
+  card.dataset.class = neighbour.label;
+  card.dataset.agrees = String(neighbour.label === answer.label);
+  card.dataset.correction = String(neighbour.correction);
+  if (neighbour.correction) marks.append(make("span", "mark", "correction"));
+  if (neighbour.variant !== "original") marks.append(make("span", "variant", neighbour.variant));
+  const url = compared ? neighbour.compared : neighbour.image;
+  if (image.src !== url) image.src = url;
+  image.alt = `Training image ${number(neighbour.row)}, a ${neighbour.label}`;
+  card.title = `Training image ${number(neighbour.row)}`;
+  const moves = compared ? neighbour.displacement : null;
+  const path = moves ? arrowPath(moves, await readPixels(neighbour.compared)) : "";
+  if (answer !== last) return; // a newer one was shown meanwhile
+  arrows.toggleAttribute("hidden", !path);
+  picture.dataset.moved = String(Boolean(path));
+  if (path) {
+    arrows.setAttribute("viewBox", `0 0 ${moves[0][0].length} ${moves[0].length}`);
+    arrows.firstElementChild.setAttribute("d", path);
+  }
+}
+
+// Arrows from each pixel of the query to where its like was found, if that is on the ink of the
+// training image, which is what differs from its corner; every other pixel, for legibility.
+function arrowPath([down, right], pixels) {
+  const { width, height } = pixels;
+  const light = brightness(pixels);
+  const ink = light.map((value) => Math.abs(value - light[0]));
+  const least = LEAST * ink.reduce((most, value) => Math.max(most, value), 0);
+  const every = Math.ceil(Math.max(width, height) / GRID);
+  const parts = [];
+  for (let row = 0; row < height; row += every) {
+    for (let column = (row / every) % 2 ? every : 0; column < width; column += 2 * every) {
+      const [dy, dx] = [down[row][column], right[row][column]];
+      const target = (row + dy) * width + column + dx;
+      if ((dy || dx) && ink[target] > least) parts.push(arrow(column, row, dx, dy));
+    }
+  }
+  return parts.join("");
+}
+
+function arrow(column, row, dx, dy) {
+  const [x, y] = [column + dx + 0.5, row + dy + 0.5];
+  const length = Math.hypot(dx, dy);
+  const [ux, uy] = [(0.6 * dx) / length, (0.6 * dy) / length];
+  const wing = (side) => `${x - ux - side * uy} ${y - uy + side * ux}`;
+  return `M${column + 0.5} ${row + 0.5}L${x} ${y}M${wing(1)}L${x} ${y}L${wing(-1)}`;
+}
+
+for (const choice of document.querySelectorAll("[name=view]")) {
+  choice.addEventListener("change", () => showNeighbours(last));
+}

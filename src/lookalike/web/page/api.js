@@ -1,0 +1,84 @@
+// The server, as the page speaks to it. Addresses are relative to the page's own.
+
+import { byId } from "./dom.js";
+
+const KEPT = "lookalike-token";
+
+export class ServerError extends Error {
+  constructor(status, detail) {
+    super(detail);
+    this.status = status;
+    this.passing = [0, 429, 502, 503, 504].includes(status); // worth another try
+  }
+}
+
+// A picture is a Blob, or an array of nested lists of numbers in the model's own form.
+
+export const explain = async (picture, signal) =>
+  (await post("explain", picture, { n_neighbors: 6 }, signal)).json();
+export const predict = async (images, signal) =>
+  (await post("predict", images, { as_is: true }, signal)).json();
+export const clean = async (images, signal) =>
+  (await post("clean", images, { as_is: true }, signal)).json();
+export const model = async (signal) => (await call("GET", "model", { signal })).json();
+export const samples = async (signal) => (await call("GET", "samples", { signal })).json();
+export const add = async (picture, label) => (await post("samples", picture, { label })).json();
+export const remove = async (id) =>
+  (await call("DELETE", `samples/${encodeURIComponent(id)}`)).json();
+export const save = async () => (await call("POST", "save")).json();
+
+function post(path, picture, query, signal) {
+  const blob = picture instanceof Blob;
+  const body = blob ? picture : JSON.stringify({ images: picture });
+  const type = blob ? picture.type : "application/json";
+  return call("POST", path, { body, type, query, signal });
+}
+
+async function call(method, path, { body, type, query = {}, signal } = {}) {
+  const url = new URL(path, document.baseURI);
+  for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
+  for (;;) {
+    const headers = {};
+    if (type) headers["Content-Type"] = type;
+    const token = sessionStorage.getItem(KEPT);
+    if (token) headers.Authorization = `Bearer ${token}`;
+    let answer;
+    try {
+      answer = await fetch(url, { method, body, headers, signal, cache: "no-store" });
+    } catch (error) {
+      if (error.name === "AbortError") throw error;
+      throw new ServerError(0, "The server does not answer; is it still running?");
+    }
+    if (answer.ok) return answer;
+    const error = new ServerError(answer.status, await reason(answer));
+    if (answer.status !== 401 || !(await askForToken())) throw error;
+  }
+}
+
+async function reason(answer) {
+  try {
+    const { detail } = await answer.json();
+    if (typeof detail === "string") return detail;
+    if (Array.isArray(detail)) return detail.map((one) => one.msg).join("; ");
+  } catch {
+    // No JSON: something between the server and the page answered.
+  }
+  return `The server answered ${answer.status} ${answer.statusText}`.trim();
+}
+
+// Returns whether a token was given; asked for once, however many calls wait for it.
+let asking = null;
+function askForToken() {
+  asking ??= new Promise((done) => {
+    const dialog = byId("token-dialog");
+    const field = byId("token");
+    field.value = "";
+    dialog.returnValue = "";
+    byId("token-cancel").onclick = () => dialog.close("");
+    byId("token-form").onsubmit = () => sessionStorage.setItem(KEPT, field.value);
+    byId("token-give").value = "given";
+    dialog.onclose = () => done(dialog.returnValue === "given");
+    dialog.showModal();
+  }).finally(() => (asking = null));
+  return asking;
+}

@@ -1,0 +1,57 @@
+// A job that is always done for the last state, and never twice at a time.
+//
+// However often `ask` is called, one run is under way at most, and one follows if something changed
+// meanwhile. `drop` ends a run whose answer no one wants any more.
+
+const RETRY = 1000; // milliseconds, after which a busy or silent server is asked again
+
+export class Latest {
+  #job;
+  #pause;
+  #failed;
+  #timer = 0;
+  #running = null;
+  #wanted = false;
+
+  // job(signal): reads the state itself. pause: milliseconds from the first change to the run.
+  // failed(error): is told what went wrong, or null once all is well.
+  constructor(job, { pause = 0, failed }) {
+    this.#job = job;
+    this.#pause = pause;
+    this.#failed = failed;
+  }
+
+  ask(pause = this.#pause) {
+    this.#wanted = true;
+    if (!this.#running && !this.#timer) this.#timer = setTimeout(() => this.#run(), pause);
+  }
+
+  drop() {
+    clearTimeout(this.#timer);
+    this.#timer = 0;
+    this.#wanted = false;
+    this.#running?.abort();
+  }
+
+  async #run() {
+    this.#timer = 0;
+    this.#wanted = false;
+    const controller = new AbortController();
+    this.#running = controller;
+    let pause = this.#pause;
+    try {
+      await this.#job(controller.signal);
+      if (!controller.signal.aborted) this.#failed(null);
+    } catch (error) {
+      if (!controller.signal.aborted) {
+        this.#failed(error);
+        if (error.passing) {
+          this.#wanted = true;
+          pause = RETRY;
+        }
+      }
+    }
+    this.#running = null;
+    if (this.#wanted) this.ask(pause);
+  }
+}

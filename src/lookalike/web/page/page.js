@@ -1,0 +1,130 @@
+// The page of `lookalike serve`: what is drawn is asked about, and what is answered is shown.
+
+import * as api from "./api.js";
+import { showAnswer } from "./answer.js";
+import { Corrections } from "./corrections.js";
+import { byId, complain, make, number, settle, speak } from "./dom.js";
+import { Latest } from "./latest.js";
+import { noiseOf } from "./noise.js";
+import { Pad } from "./pad.js";
+
+let model = null;
+const pad = new Pad();
+const corrections = new Corrections(() => pad.blob());
+
+const asking = new Latest(ask, { pause: 60, failed: report("answer") });
+const learning = new Latest(learn, { failed: report("model") });
+
+function report(part) {
+  return (error) => (error ? complain(part, error.message) : settle(part));
+}
+
+async function ask(signal) {
+  const picture = pad.blob();
+  if (!picture || !model) return;
+  try {
+    const { answers, seconds } = await api.explain(picture, signal);
+    if (!signal.aborted) await show(answers[0], seconds);
+  } catch (error) {
+    // The answer before was of another picture.
+    if (!signal.aborted && !error.passing) await show(null);
+    throw error;
+  }
+}
+
+async function show(answer, seconds = 0) {
+  noiseOf(answer?.image ?? null, model);
+  await showAnswer(answer, model, seconds);
+}
+
+async function learn(signal) {
+  const first = model === null;
+  const before = String(model?.class_names);
+  model = await api.model(signal);
+  const { class_names, n_samples, image_shape, estimator, source, file } = model;
+  const facts = [
+    file,
+    source,
+    `${number(n_samples)} images`,
+    `${class_names.length} classes`,
+    estimator,
+  ];
+  byId("model").replaceChildren(...facts.filter(Boolean).map((fact) => make("span", "", fact)));
+  byId("seen-caption").textContent = `As the model sees it, ${image_shape[1]} × ${image_shape[0]}`;
+  byId("label-keys").hidden = !class_names.some((name) => [...name].length === 1);
+  if (String(class_names) !== before) corrections.showLabels(class_names);
+  if (first) await show(null);
+  changed();
+}
+
+function changed(anew = false) {
+  const { holds } = pad;
+  byId("undo").disabled = !pad.canUndo;
+  byId("clear").disabled = holds === "nothing";
+  if (anew) asking.drop();
+  if (holds !== "nothing") asking.ask();
+  else if (model) {
+    settle("answer");
+    speak("Cleared", 0);
+    show(null);
+  }
+}
+
+function choose(file) {
+  if (!file) return;
+  try {
+    pad.show(file);
+    settle("file");
+  } catch (error) {
+    complain("file", error.message);
+  }
+}
+
+pad.addEventListener("change", ({ detail }) => changed(detail.anew));
+pad.addEventListener("pen", ({ detail }) => speak(detail, 0));
+corrections.addEventListener("change", () => learning.ask());
+byId("undo").addEventListener("click", () => pad.undo());
+byId("clear").addEventListener("click", () => pad.clear());
+
+byId("file").addEventListener("change", ({ target }) => {
+  choose(target.files[0]);
+  target.value = ""; // the same file may be chosen again
+});
+
+addEventListener("paste", (event) => {
+  const [file] = event.clipboardData.files;
+  if (!file) return;
+  event.preventDefault();
+  choose(file);
+  pad.focus();
+});
+
+// Anywhere on the page, or else the browser would leave it for the image.
+for (const kind of ["dragover", "dragleave", "drop"]) {
+  addEventListener(kind, (event) => {
+    event.preventDefault();
+    byId("frame").dataset.drop = String(kind === "dragover");
+    if (kind !== "drop") return;
+    choose(event.dataTransfer.files[0]);
+    pad.focus();
+  });
+}
+
+// Keys of one character are heard around the pad alone: elsewhere they are the browser's, or those
+// of who steers it by voice.
+addEventListener("keydown", (event) => {
+  const { key, target } = event;
+  if (target.closest("dialog, input:not([type=range], [type=file], [type=radio])")) return;
+  const chord = (event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey;
+  const plain = !event.ctrlKey && !event.metaKey && !event.altKey;
+  const near = target.closest("#stage, #teach") !== null;
+  if (chord && key === "z") pad.undo();
+  else if (chord && key === "s") corrections.save();
+  else if (plain && ["Delete", "Escape"].includes(key)) pad.clear();
+  else if (plain && near && key !== " " && model?.class_names.includes(key)) corrections.add(key);
+  else return;
+  event.preventDefault();
+});
+
+learning.ask();
+corrections.refresh();

@@ -1,0 +1,64 @@
+// Pictures as numbers: read from a data URL, drawn to one, and with noise on top.
+
+export async function readPixels(url) {
+  const image = new Image();
+  image.src = url;
+  await image.decode();
+  const canvas = new OffscreenCanvas(image.naturalWidth, image.naturalHeight);
+  const context = canvas.getContext("2d", { willReadFrequently: true });
+  context.drawImage(image, 0, 0);
+  return context.getImageData(0, 0, canvas.width, canvas.height); // red, green, blue, opacity
+}
+
+// The brightness of each pixel, row by row.
+export function brightness({ data, width, height }) {
+  return Float32Array.from({ length: width * height }, (_, at) => {
+    const [red, green, blue] = data.subarray(4 * at, 4 * at + 3);
+    return 0.299 * red + 0.587 * green + 0.114 * blue;
+  });
+}
+
+// Normal deviates, always the same ones: a picture's noise grows with the slider, and does not
+// flicker. (Box and Muller 1958; the uniform numbers are of the generator known as mulberry32.)
+export function normals(count, seed = 20) {
+  let state = seed;
+  const uniform = () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+  return Float32Array.from(
+    { length: count },
+    () => Math.sqrt(-2 * Math.log(1 - uniform())) * Math.cos(2 * Math.PI * uniform()),
+  );
+}
+
+// Add noise to a picture of one or three channels: each channel has its own, as in training.
+export function addNoise(pixels, deviates, sigma, channels) {
+  const noisy = new ImageData(new Uint8ClampedArray(pixels.data), pixels.width, pixels.height);
+  const { data } = noisy;
+  for (let at = 0; at < data.length; at += 4) {
+    for (let channel = 0; channel < 3; channel++) {
+      const own = channels === 3 ? channel : 0;
+      data[at + channel] += Math.round(sigma * deviates[(at / 4) * channels + own]);
+    }
+  }
+  return noisy;
+}
+
+// As the server reads it: (height, width), or (height, width, 3) nested lists.
+export function nested({ data, width, height }, channels) {
+  const pixel = (at) => (channels === 3 ? [...data.subarray(at, at + 3)] : data[at]);
+  return Array.from({ length: height }, (_, row) =>
+    Array.from({ length: width }, (_, column) => pixel(4 * (row * width + column))),
+  );
+}
+
+export function toUrl(pixels) {
+  const canvas = document.createElement("canvas");
+  canvas.width = pixels.width;
+  canvas.height = pixels.height;
+  canvas.getContext("2d").putImageData(pixels, 0, 0);
+  return canvas.toDataURL("image/png");
+}

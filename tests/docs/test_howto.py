@@ -1,0 +1,138 @@
+"""The how-to pages: their commands and code run in the order they stand, on a small data set."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from lookalike import load_dataset
+from lookalike.models.model import open_model
+
+PAGES = Path(__file__).parents[2] / "docs" / "howto"
+MAIN = "from lookalike.cli.app import main; main()"
+pytestmark = pytest.mark.slow
+
+
+def blocks(page: str) -> list[tuple[str, str]]:
+    """Return the page's blocks in order, each with its language: sh or python."""
+    text = (PAGES / page).read_text(encoding="utf-8")
+    return re.findall(r"```(sh|python)\n(.*?)```", text, re.DOTALL)
+
+
+def run(block: str, folder: Path, **environment: str) -> str:
+    """Run commands as a newcomer's shell does, in a folder; the first that fails ends them."""
+    script = f'lookalike() {{ {sys.executable!r} -c {MAIN!r} "$@"; }}\nset -e\n{block}'
+    done = subprocess.run(
+        ["bash", "-c", script],
+        cwd=folder,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@contextmanager
+def serving(folder: Path) -> Iterator[str]:
+    process = subprocess.Popen(
+        [sys.executable, "-c", MAIN, "serve", "digits.lookalike", "--port", "0", "--json"],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    told = ""
+    while not told.rstrip().endswith("}"):
+        told += process.stdout.readline()
+    try:
+        yield str(json.loads(told)["url"]).rstrip("/")
+    finally:
+        process.terminate()
+        process.communicate(timeout=20)
+
+
+def write_images(folder: Path, rows: Iterator[int] | range, *, by_class: bool) -> None:
+    data = load_dataset("digits").train
+    for row in rows:
+        name = data_name(data.labels[row]) if by_class else ""
+        (folder / name).mkdir(parents=True, exist_ok=True)
+        Image.fromarray(data.images[row] * np.uint8(15)).save(folder / name / f"{row:04}.png")
+
+
+def data_name(label: int) -> str:
+    return load_dataset("digits").class_names[label]
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Path:
+    """Return a folder with a model of digits and pictures to ask about."""
+    run("lookalike train digits --quick -o digits.lookalike", tmp_path)
+    data = load_dataset("digits").train
+    for label, name in ((7, "seven"), (4, "four")):
+        row = int(np.flatnonzero(data.labels == label)[0])
+        Image.fromarray(data.images[row] * np.uint8(15)).save(tmp_path / f"{name}.png")
+    return tmp_path
+
+
+def test_train_on_your_own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_images(tmp_path / "things", range(400), by_class=True)
+    write_images(tmp_path / "new", range(400, 405), by_class=False)
+    monkeypatch.chdir(tmp_path)
+    for language, block in blocks("your-own-folder.md"):
+        if language == "sh":
+            run(block, tmp_path)
+        else:
+            made: dict[str, Any] = {}
+            exec(compile(block, "your-own-folder.md", "exec"), made)
+    answers = (tmp_path / "answers.csv").read_text().splitlines()
+    assert len(answers) == 6
+    assert len(list((tmp_path / "why").glob("*.png"))) == 5
+    model = open_model(tmp_path / "things.lookalike")
+    assert model.class_names == list(load_dataset("digits").class_names)
+    assert made["again"].score(made["data"].train.images, made["names"]) > 0.95
+
+
+def test_put_it_behind_http(served: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    monkeypatch.chdir(served)
+    with serving(served) as url:
+        for language, block in blocks("http.md"):
+            if "pip install" in block:
+                continue  # as it is: the server runs on a port that is free
+            block = block.replace("http://127.0.0.1:8000", url)
+            if language == "sh":
+                assert '"label":"7"' in run(block, served)
+            else:
+                exec(compile(block, "http.md", "exec"), {"address": url})
+    assert capsys.readouterr().out.startswith("7 ")
+
+
+def test_correct_and_forget(served: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(served)
+    write_images(served / "more", range(1400, 1410), by_class=True)
+    commands = [block for language, block in blocks("correct-and-forget.md") if language == "sh"]
+    before = open_model("digits.lookalike").n_samples
+    with serving(served) as url:
+        assert '"unsaved":0' in run(commands[0], served, ADDRESS=url).splitlines()[-1]
+    assert open_model("digits.lookalike").n_samples == before
+    run(commands[1], served)
+    assert open_model("digits.lookalike").n_samples == before + 1 + 10 - 1
+    train = load_dataset("digits").train
+    made = {"images": train.images[:2], "labels": train.labels[:2].astype(str)}
+    for language, block in blocks("correct-and-forget.md"):
+        if language == "python":
+            exec(compile(block, "correct-and-forget.md", "exec"), made)
+    assert open_model("digits.lookalike").n_samples == before + 10 + 2 - 1

@@ -1,0 +1,278 @@
+"""The page in a real browser: drawn on, corrected and saved; on a phone, in the dark, by keys."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from tests.browser import Page, browser
+from tests.web import hands
+
+from lookalike import KNeighborsClassifier, LookalikeClassifier, load_dataset
+from lookalike.images.errors import DatasetNotFoundError
+from lookalike.models.file import save_model
+from lookalike.models.model import open_model
+
+SERVE = """
+import sys
+from lookalike.models.model import open_model
+from lookalike.web.serve import serve
+serve(open_model(sys.argv[1]), port=0, on_start=lambda where: print(where.url, flush=True))
+"""
+NOT_SHOWN = "Failed to load resource"  # Chromium's own line about an answer that is an error
+
+
+@pytest.fixture(scope="module")
+def page() -> Iterator[Page]:
+    with browser() as page:
+        yield page
+
+
+@contextmanager
+def serving(path: Path, page: Page) -> Iterator[str]:
+    """Serve a model file in a process of its own; give the address."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", SERVE, str(path)], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    try:
+        yield process.stdout.readline().strip()
+    finally:
+        page.open("about:blank")  # or it would go on asking
+        process.terminate()
+        process.wait(20)
+        process.stdout.close()
+
+
+@pytest.fixture
+def digits(tmp_path: Path) -> Path:
+    """Return a small model's file."""
+    train = load_dataset("digits").train
+    classifier = KNeighborsClassifier(3, weights="distance")
+    classifier.fit(train.images, train.labels.astype(str))
+    save_model(classifier, tmp_path / "digits.lookalike", source="digits")
+    return tmp_path / "digits.lookalike"
+
+
+def wait(page: Page, condition: str, *, seconds: float = 10) -> None:
+    """Wait until an expression of JavaScript is true."""
+    held = page.evaluate(
+        f"""new Promise(done => {{
+            const end = performance.now() + {1000 * seconds};
+            const look = () => {{
+                if ({condition}) done(true);
+                else if (performance.now() > end) done(false);
+                else setTimeout(look, 10);
+            }};
+            look();
+        }})"""
+    )
+    shown = page.evaluate("document.getElementById('error').textContent")
+    assert held, f"never: {condition}; the page says {shown!r}"
+
+
+def text(page: Page, id: str) -> str:
+    return str(page.evaluate(f"document.getElementById('{id}').textContent"))
+
+
+def click(page: Page, selector: str) -> None:
+    page.evaluate(f"document.querySelector({selector!r}).click()")
+
+
+def draw(page: Page, strokes: hands.Strokes, *, pen: float = 15) -> None:
+    """Draw with the mouse, as wide as on the canvas of `hands`."""
+    left, top, side = page.evaluate(
+        "(box => [box.left, box.top, box.width])"
+        "(document.getElementById('pad').getBoundingClientRect())"
+    )
+    page.evaluate(
+        f"(pen => {{ pen.value = {100 * pen / hands.CANVAS}; pen.dispatchEvent(new Event('input'))"
+        "})(document.getElementById('width'))"
+    )
+    for stroke in strokes:
+        kinds = ["mousePressed", *["mouseMoved"] * (len(stroke) - 1), "mouseReleased"]
+        for kind, (x, y) in zip(kinds, [*stroke, stroke[-1]], strict=True):
+            page.call(
+                "Input.dispatchMouseEvent",
+                type=kind,
+                x=left + x / hands.CANVAS * side,
+                y=top + y / hands.CANVAS * side,
+                button="left",
+                buttons=0 if kind == "mouseReleased" else 1,
+                clickCount=1,
+            )
+
+
+def answer_to(page: Page, strokes: hands.Strokes, **how: Any) -> str:
+    """Draw on an empty pad; return the label of the answer to all of it."""
+    click(page, "#clear")
+    wait(page, "document.getElementById('answer').dataset.state === 'nothing'")
+    draw(page, strokes, **how)
+    settled(page)
+    return str(page.evaluate("document.getElementById('answer').dataset.answer"))
+
+
+def settled(page: Page) -> None:
+    """Wait until an answer is shown that does not change any more."""
+    wait(page, "document.getElementById('answer').dataset.state !== 'nothing'")
+    page.evaluate(
+        """new Promise(done => {
+            let timer = setTimeout(done, 250);
+            new MutationObserver(() => { clearTimeout(timer); timer = setTimeout(done, 250); })
+                .observe(document.getElementById('answer'),
+                         {subtree: true, childList: true, attributes: true});
+        })"""
+    )
+
+
+def press(page: Page, key: str, *, ctrl: bool = False, times: int = 1) -> None:
+    for _ in range(times):
+        for kind in ("keyDown", "keyUp"):
+            typed = {"text": key} if len(key) == 1 and kind == "keyDown" and not ctrl else {}
+            page.call("Input.dispatchKeyEvent", type=kind, key=key, modifiers=2 * ctrl, **typed)
+
+
+@pytest.mark.slow
+@pytest.mark.mnist
+def test_digits_of_several_hands_and_pens_are_recognised(page: Page, tmp_path: Path) -> None:
+    try:
+        train = load_dataset("mnist", download=False).train
+    except DatasetNotFoundError:
+        pytest.skip("no MNIST")
+    classifier = LookalikeClassifier("fast").fit(train.images, train.labels.astype(str))
+    save_model(classifier, tmp_path / "mnist.lookalike")
+    right, seen = 0, []
+    with serving(tmp_path / "mnist.lookalike", page) as url:
+        page.open(url)
+        for hand in range(hands.N_HANDS):
+            for digit in range(10):
+                pen = hands.PENS[(hand + digit) % len(hands.PENS)]
+                found = answer_to(page, hands.write(digit, hand), pen=pen)
+                right += found == str(digit)
+                seen.append((digit, hand, pen, found))
+        assert page.console == []
+    wrong = [one for one in seen if str(one[0]) != one[3]]
+    assert right >= 0.95 * len(seen), wrong
+
+
+def test_a_correction_is_known_at_once_undone_and_saved(page: Page, digits: Path) -> None:
+    with serving(digits, page) as url:
+        page.open(url)
+        four = hands.write(4, 0)
+        answer_to(page, four)
+        page.evaluate("document.getElementById('new-name').value = 'boat'")
+        click(page, "#new-add")
+        wait(page, "document.getElementById('answer').dataset.answer === 'boat'")
+        assert page.evaluate("document.querySelectorAll('#corrections li').length") == 1
+        assert (
+            page.evaluate("document.querySelector('#neighbours li').dataset.correction") == "true"
+        )
+        assert "1" in text(page, "unsaved")
+        click(page, "#corrections [data-undo]")
+        wait(page, "document.querySelectorAll('#corrections li').length === 0")
+        wait(page, "document.getElementById('answer').dataset.answer !== 'boat'")
+        assert page.evaluate("document.querySelector('[data-label=boat]')") is None
+
+        click(page, "[data-label='4']")
+        wait(page, "document.querySelectorAll('#corrections li').length === 1")
+        before = open_model(digits).n_samples
+        click(page, "#save")
+        wait(page, "document.querySelector('#corrections li').dataset.saved === 'true'")
+        after = open_model(digits)
+        assert after.n_samples == before + 1
+        assert after.label(before) == "4"
+        page.open(url)  # again: corrections are the server's, not the tab's
+        wait(page, "document.querySelectorAll('#corrections li').length === 1")
+        assert page.console == []
+
+
+def test_a_picture_is_chosen_and_a_broken_one_told_of(
+    page: Page, digits: Path, tmp_path: Path
+) -> None:
+    Image.fromarray(hands.draw(hands.write(2, 1))).save(tmp_path / "two.png")
+    (tmp_path / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n and no more")
+    with serving(digits, page) as url:
+        page.open(url)
+        choose(page, tmp_path / "two.png")
+        settled(page)
+        assert page.evaluate("document.getElementById('answer').dataset.answer") == "2"
+        assert page.evaluate("document.getElementById('frame').dataset.holds") == "picture"
+        choose(page, tmp_path / "broken.png")
+        wait(page, "document.getElementById('error').textContent !== ''")
+        assert "\n" not in text(page, "error").strip()
+        assert all(NOT_SHOWN in line for line in page.console)
+
+
+def choose(page: Page, path: Path) -> None:
+    found = page.call("Runtime.evaluate", expression="document.getElementById('file')")
+    page.call("DOM.setFileInputFiles", files=[str(path)], objectId=found["result"]["objectId"])
+
+
+def test_noise_is_added_and_taken_away(page: Page, digits: Path) -> None:
+    with serving(digits, page) as url:
+        page.open(url)
+        answer_to(page, hands.write(0, 2))
+        page.evaluate(
+            "(noise => { noise.value = 3; noise.dispatchEvent(new Event('input')) })"
+            "(document.getElementById('noise'))"
+        )
+        wait(page, "document.getElementById('noisy').dataset.empty === 'false'")
+        wait(page, "document.getElementById('cleaned').dataset.empty === 'false'", seconds=30)
+        assert page.console == []
+
+
+def test_all_of_it_by_keys(page: Page, digits: Path) -> None:
+    with serving(digits, page) as url:
+        page.open(url)
+        page.evaluate("document.getElementById('pad').focus()")
+        press(page, "ArrowUp", times=9)
+        press(page, " ")
+        press(page, "ArrowDown", times=18)
+        press(page, " ")
+        settled(page)
+        assert page.evaluate("document.getElementById('answer').dataset.answer") == "1"
+        press(page, "1")
+        wait(page, "document.querySelectorAll('#corrections li').length === 1")
+        press(page, "s", ctrl=True)
+        wait(page, "document.querySelector('#corrections li').dataset.saved === 'true'")
+        press(page, "Delete")
+        wait(page, "document.getElementById('answer').dataset.state === 'nothing'")
+        press(page, "z", ctrl=True)
+        wait(page, "document.getElementById('answer').dataset.state !== 'nothing'")
+        focusable = page.evaluate(
+            "[...document.querySelectorAll('button, input, [tabindex]')]"
+            ".filter(one => one.checkVisibility() && !one.disabled && one.tabIndex < -1).length"
+        )
+        assert focusable == 0
+        assert page.console == []
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "dark"), [(1200, 900, False), (1200, 900, True), (360, 740, False)]
+)
+def test_it_fits_every_screen(
+    page: Page, digits: Path, tmp_path: Path, width: int, height: int, dark: bool
+) -> None:
+    with serving(digits, page) as url:
+        page.open(url, width=width, height=height, dark=dark)
+        answer_to(page, hands.write(3, 0))
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        ground = page.evaluate("getComputedStyle(document.documentElement).backgroundColor")
+        ground = (
+            ground
+            if "0, 0, 0, 0" not in ground
+            else page.evaluate("getComputedStyle(document.body).backgroundColor")
+        )
+        lightness = np.mean([float(part) for part in ground[ground.index("(") + 1 : -1].split(",")])
+        assert (lightness < 100) == dark, ground
+        page.screenshot(tmp_path / "page.png")
+        assert Image.open(tmp_path / "page.png").size[0] == width
+        assert page.console == []
+        assert all(one.startswith((url, "data:", "blob:")) for one in page.requests)
