@@ -128,7 +128,7 @@ def test_learning_again(quick: bool, tmp_path: Path, invoke: Run) -> None:
     save_model(LookalikeClassifier("fast", n_jobs=1).fit(images[:150], labels[:150]), path)
     expected = load_model(path).partial_fit(images[150:160], labels[150:160], relearn=not quick)
     np.savez(tmp_path / "more.npz", images=images[150:160], labels=labels[150:160])
-    option = ["--quick"] if quick else []
+    option = ["--no-relearn"] if quick else []
     result = invoke("add", path, tmp_path / "more.npz", "--as-is", *option)
     assert result.exit_code == 0, result.stderr
     queries = data.test.images[:40]

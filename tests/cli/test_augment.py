@@ -151,7 +151,7 @@ def test_json_tells_of_the_saved_file(tmp_path: Path, invoke: Run) -> None:
     ("fails", "options"),
     [
         ("lookalike.images.save._write", ["--save"]),
-        ("lookalike.images.save.os.replace", ["--save", "--out"]),
+        ("pathlib.Path.replace", ["--save", "--out"]),
         ("lookalike.cli.variants.save_augmentation_png", ["--save", "--out"]),
     ],
 )

@@ -216,3 +216,17 @@ def test_long_names(path):
     long = path.with_name("x" * 240)
     save_model(model(9), long)
     assert load_model(long).n_samples_fit_ == 9
+
+
+def test_what_a_killed_writer_left_is_cleared_away(path):
+    old, new = (path.with_name(f".{path.name}.{12 * digit}.tmp") for digit in "ab")
+    other = path.with_name(f".other.{12 * 'a'}.tmp")
+    for file in (old, new, other):
+        file.write_bytes(b"half")
+    hours_ago = time.time() - 2 * 3600
+    os.utime(old, (hours_ago, hours_ago))
+    os.utime(other, (hours_ago, hours_ago))
+    save_model(model(5), path)
+    assert not old.exists()
+    assert new.exists()  # somebody may still be writing it
+    assert other.exists()  # and this is of another file

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from lookalike.cli.jobs import Debug, Json, job
-from lookalike.cli.modelfile import AsIs, DryRun, ModelFile, Quick, check_is_file
+from lookalike.cli.modelfile import AsIs, DryRun, ModelFile, NoRelearn, check_is_file
 
 
 def add(
@@ -26,7 +26,7 @@ def add(
         typer.Option(metavar="CLASS", help="What the images are; may be a class that is new."),
     ] = None,
     as_is: AsIs = False,
-    quick: Quick = False,
+    no_relearn: NoRelearn = False,
     dry_run: DryRun = False,
     as_json: Json = False,
     debug: Debug = False,
@@ -61,7 +61,7 @@ def add(
                 data,
                 label,
                 as_is=as_is,
-                quick=quick,
+                relearn=not no_relearn,
                 dry_run=dry_run,
                 bar=bar,
                 watched=screen.is_watched,

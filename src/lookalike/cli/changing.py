@@ -95,7 +95,7 @@ def add_images(
     label: str | None,
     *,
     as_is: bool,
-    quick: bool,
+    relearn: bool,
     dry_run: bool,
     bar: Bar,
     watched: bool,
@@ -110,7 +110,7 @@ def add_images(
             images.append(_formed(picture, model.form, as_is=as_is))
             labels.append(own)
         bar.start("learning")
-        rows = model.add(np.stack(images), labels, relearn=not quick and not dry_run)
+        rows = model.add(np.stack(images), labels, relearn=relearn and not dry_run)
         labels = [model.label(row) for row in rows]
         changed = _changed(path, "added", rows, labels, before, model, dry_run=dry_run)
         bar.start("saving the model")
@@ -118,7 +118,7 @@ def add_images(
 
 
 def forget_rows(
-    path: Path, ranges: Sequence[range], *, quick: bool, dry_run: bool, bar: Bar
+    path: Path, ranges: Sequence[range], *, relearn: bool, dry_run: bool, bar: Bar
 ) -> Changed:
     """Take images out of the model of a file; the parameters are those of ``lookalike forget``."""
     bar.start("opening the model")
@@ -137,7 +137,7 @@ def forget_rows(
             )
         labels = [model.label(row) for row in rows]
         bar.start("learning")
-        model.remove(rows, relearn=not quick and not dry_run)
+        model.remove(rows, relearn=relearn and not dry_run)
         changed = _changed(path, "forgotten", rows, labels, before, model, dry_run=dry_run)
         bar.start("saving the model")
     return changed

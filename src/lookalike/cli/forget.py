@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from lookalike.cli.jobs import Debug, Json, job
-from lookalike.cli.modelfile import DryRun, ModelFile, Quick, check_is_file
+from lookalike.cli.modelfile import DryRun, ModelFile, NoRelearn, check_is_file
 from lookalike.cli.rows import parse_rows
 
 
@@ -31,7 +31,7 @@ def forget(
             show_default=False,
         ),
     ],
-    quick: Quick = False,
+    no_relearn: NoRelearn = False,
     dry_run: DryRun = False,
     as_json: Json = False,
     debug: Debug = False,
@@ -52,7 +52,9 @@ def forget(
             bar.start("importing libraries")
             from lookalike.cli.changing import forget_rows
 
-            changed = forget_rows(model, parse_rows(ids), quick=quick, dry_run=dry_run, bar=bar)
+            changed = forget_rows(
+                model, parse_rows(ids), relearn=not no_relearn, dry_run=dry_run, bar=bar
+            )
         screen.result(changed.report())
         if not as_json:
             changed.show(screen)

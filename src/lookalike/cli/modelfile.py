@@ -29,10 +29,10 @@ AsIs = Annotated[
         "and centred as the training images are.",
     ),
 ]
-Quick = Annotated[
+NoRelearn = Annotated[
     bool,
     typer.Option(
-        "--quick",
+        "--no-relearn",
         help="Change the images alone, in milliseconds; what the model has learnt from all of them "
         "(axes, weights, radii) is not learnt again.",
     ),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import secrets
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -15,6 +13,7 @@ from numpy.typing import NDArray
 
 from lookalike.images.augmentation import Augmentation
 from lookalike.images.dataset import Dataset
+from lookalike.images.replace import replace_file
 from lookalike.images.variants import Variant
 
 _BLOCK_BYTES = 2**23  # of images that are changed and written at a time
@@ -29,8 +28,7 @@ def save_expanded(
 ) -> None:
     """Write a data set whose train part is grown; `load_dataset` reads it.
 
-    The file appears whole or not at all: it is written beside ``path`` under another name, which
-    is given up for ``path`` at the end.
+    The file appears whole or not at all.
 
     Parameters
     ----------
@@ -62,20 +60,12 @@ def save_expanded(
     """
     if path.suffix != ".npz":
         raise ValueError(f"{path} does not end in .npz, by which data sets are known; rename it")
-    if path.is_dir():
-        raise OSError(f"{path} is a folder; name a file")
     train = data.train
     variants = (None, *augmentation.variants(train.images.shape[1:]))
     n_images = len(variants) * len(train)
-    unfinished = path.with_name(f".{path.name}-{secrets.token_hex(4)}")
-    try:
-        stream = unfinished.open("xb")
-    except OSError as error:
-        raise OSError(
-            f"{path} cannot be written: {error.strerror}; name a file in a folder that is there"
-        ) from error
-    try:
-        with stream, zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+
+    def write(beside: Path) -> None:
+        with zipfile.ZipFile(beside, "x", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
             grown = _blocks(train.images, variants, progress)
             _write(archive, "train_images", (n_images, *train.images.shape[1:]), grown)
             _write(archive, "train_labels", (n_images,), [train.labels] * len(variants))
@@ -83,9 +73,8 @@ def save_expanded(
             _write(archive, "test_labels", data.test.labels.shape, [data.test.labels])
             names = np.array(data.class_names, dtype=str)
             _write(archive, "class_names", names.shape, [names])
-        os.replace(unfinished, path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+
+    replace_file(path, write)
 
 
 def _blocks(

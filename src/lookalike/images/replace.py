@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import secrets
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+
+_ABANDONED = 3600.0
+"""Seconds after which an unfinished file is nobody's."""
 
 
 def replace_file(path: Path, write: Callable[[Path], None]) -> None:
@@ -29,7 +35,9 @@ def replace_file(path: Path, write: Callable[[Path], None]) -> None:
     if not path.parent.is_dir():
         raise FileNotFoundError(f"{path.parent} is no folder; make it, or name another")
     # Names are limited to 255 bytes on most systems.
-    beside = path.with_name(f".{path.name[:40]}.{secrets.token_hex(6)}.tmp")
+    stem = f".{path.name[:40]}"
+    _clear_away(path.parent, stem)
+    beside = path.with_name(f"{stem}.{secrets.token_hex(6)}.tmp")
     try:
         write(beside)
         with beside.open("rb+") as file:
@@ -40,6 +48,14 @@ def replace_file(path: Path, write: Callable[[Path], None]) -> None:
     finally:
         beside.unlink(missing_ok=True)
     _flush_folder(path.parent)
+
+
+def _clear_away(folder: Path, stem: str) -> None:
+    """Remove what writers that were killed left; who still writes is younger."""
+    for left in folder.glob(f"{glob.escape(stem)}.{'[0-9a-f]' * 12}.tmp"):
+        with suppress(OSError):
+            if time.time() - left.stat().st_mtime > _ABANDONED:
+                left.unlink()
 
 
 def _flush_folder(folder: Path) -> None:
