@@ -1,6 +1,7 @@
 """Predictions over HTTP: how many a second, how long each takes, and whether the memory stays flat.
 
-    python benchmarks/serving.py                     MNIST, three kinds of bodies
+    python benchmarks/serving.py                     MNIST, plain neighbours, three kinds of bodies
+    python benchmarks/serving.py --model balanced    as `lookalike train` makes it; or fast, best
     python benchmarks/serving.py --soak 600          and ten minutes more, watching the memory
 
 The server runs in a process of its own and the load comes from another. README.md beside this file
@@ -43,12 +44,14 @@ from _options import new_parser
 THROUGHPUT, P99 = 1000, 50  # the bars: requests a second; milliseconds at the rate
 CONNECTIONS = 16
 N_BODIES = 500  # different images that are asked about in turn
+PLAIN, EFFORTS = "neighbours", ("fast", "balanced", "best")
 KINDS = ("png", "png as_is", "json as_is")
 
 
 def main() -> int:
     parser = new_parser(__doc__)
     parser.add_argument("--data", choices=("mnist", "digits"), default="mnist", help="served")
+    parser.add_argument("--model", choices=(PLAIN, *EFFORTS), default=PLAIN, help="%(default)s")
     parser.add_argument("--seconds", type=float, default=15, help="of each load (%(default)s)")
     parser.add_argument("--rate", type=float, default=500, help="requests a second (%(default)s)")
     parser.add_argument("--n-jobs", type=int, default=1, help="threads of a search (%(default)s)")
@@ -60,11 +63,11 @@ def main() -> int:
         args.data, args.seconds, args.rate = "digits", 1, 100
 
     run = describe_run(["lookalike", "fastapi", "uvicorn", "uvloop", "pillow"])
-    print_head("Serving", run)
+    print_head(f"Serving: {args.data}, {args.model}", run)
     with (
         progress_on_stderr() as progress,
         tempfile.TemporaryDirectory() as folder,
-        served(args.data, args.n_jobs, Path(folder)) as url,
+        served(args.data, args.model, args.n_jobs, Path(folder)) as url,
     ):
         task = progress.add_task("serving", total=2 * len(KINDS))
         in_fresh_process(load, url, args.data, KINDS[0], "closed", 0.0, 1.0)  # warms up
@@ -94,11 +97,11 @@ def main() -> int:
 
 
 @contextmanager
-def served(data: str, n_jobs: int, folder: Path) -> Iterator[str]:
+def served(data: str, model: str, n_jobs: int, folder: Path) -> Iterator[str]:
     """Serve a model in a process of its own, until the block ends; give its URL."""
     spawn = multiprocessing.get_context("spawn")
     ours, theirs = spawn.Pipe()
-    process = spawn.Process(target=_serve, args=(data, n_jobs, folder, theirs))
+    process = spawn.Process(target=_serve, args=(data, model, n_jobs, folder, theirs))
     process.start()
     theirs.close()
     try:
@@ -109,17 +112,21 @@ def served(data: str, n_jobs: int, folder: Path) -> Iterator[str]:
         process.join()
 
 
-def _serve(data: str, n_jobs: int, folder: Path, told: Any) -> None:
-    from lookalike import KNeighborsClassifier, load_dataset
+def _serve(data: str, model: str, n_jobs: int, folder: Path, told: Any) -> None:
+    from lookalike import KNeighborsClassifier, LookalikeClassifier, load_dataset
     from lookalike.models.file import save_model
     from lookalike.models.model import open_model
     from lookalike.web.serve import serve
 
     train = load_dataset(data).train
-    knn = KNeighborsClassifier(4, weights="distance", n_jobs=n_jobs)
+    estimator: Any = KNeighborsClassifier(4, weights="distance")
+    if model != PLAIN:
+        estimator = LookalikeClassifier(model)  # type: ignore[arg-type]
     path = folder / "model.lookalike"
-    save_model(knn.fit(train.images, train.labels.astype(str)), path, source=data)
-    serve(open_model(path), port=0, on_start=lambda where: told.send(where.url))
+    save_model(estimator.fit(train.images, train.labels.astype(str)), path, source=data)
+    opened = open_model(path)
+    opened.on_threads(n_jobs)
+    serve(opened, port=0, on_start=lambda where: told.send(where.url))
 
 
 def load(url: str, data: str, kind: str, loop: str, rate: float, seconds: float) -> Load:

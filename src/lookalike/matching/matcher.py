@@ -216,6 +216,17 @@ class Matcher:
             self._deformed_radii = radii
         return self._deformed_radii
 
+    def factors(self, power: float, *, deformed: bool = False) -> FloatArray:
+        """Return what distances to each training image are multiplied by; remembered."""
+        known: dict[tuple[float, bool], FloatArray] = self.__dict__.setdefault("_factors", {})
+        if (power, deformed) not in known:
+            radii = self.deformed_radii() if deformed else self.radii_
+            known[power, deformed] = radii**-power
+        return known[power, deformed]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "_factors"}
+
     def appended(self, images: Bytes, codes: Codes, n_classes: int) -> Matcher:
         """Return a matcher with more training images, on the axes there are.
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.matching.classes import class_distances, hyperplane_distances
-from lookalike.matching.scaling import scale_locally
+from lookalike.matching.scaling import rescale
 from lookalike.search.table import Neighbors
 
 if TYPE_CHECKING:
@@ -126,9 +126,9 @@ class Reader:
 
     def _scale(self, power: float) -> tuple[Neighbors, NDArray[np.int64]]:
         matcher = self._matcher
-        table = scale_locally(
-            self._sought.table, matcher.radii_, 2 * power, n_threads=matcher.n_threads
-        )
+        # Of squared distances: twice the power.
+        factors = matcher.factors(2 * power)
+        table = rescale(self._sought.table, factors, n_threads=matcher.n_threads)
         nearest = matcher.codes_[table.indices[:, :UNANIMOUS]]
         return table, np.flatnonzero((nearest != nearest[:, :1]).any(axis=1))
 
@@ -169,12 +169,8 @@ class Reader:
         if how == "both":
             distances = distances + self._once(Reader._deform, scaling, True)[1]
         matcher = self._matcher
-        return scale_locally(
-            Neighbors(candidates, distances),
-            matcher.deformed_radii(),
-            DEFORMED_POWERS[how],
-            n_threads=matcher.n_threads,
-        )
+        factors = matcher.factors(DEFORMED_POWERS[how], deformed=True)
+        return rescale(Neighbors(candidates, distances), factors, n_threads=matcher.n_threads)
 
 
 def _log(distances: FloatArray) -> FloatArray:

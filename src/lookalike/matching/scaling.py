@@ -71,11 +71,16 @@ def scale_locally(
     >>> scale_locally(table, np.array([0.5, 1.5]), 1).indices
     array([[1, 0]])
     """
+    return rescale(table, radii ** -float(power), n_threads=n_threads)
+
+
+def rescale(table: Neighbors, factors: FloatArray, *, n_threads: int = 1) -> Neighbors:
+    """Refine a table: multiply each distance by the factor of its training image."""
     indices, distances = np.empty_like(table.indices), np.empty_like(table.distances)
     _core.rescale_table(
         table.indices,
         table.distances,
-        factors=radii ** -float(power),
+        factors=factors,
         out_indices=indices,
         out_distances=distances,
         n_threads=n_threads,
