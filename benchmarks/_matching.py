@@ -227,6 +227,8 @@ def measure_few(
     data: StoredImages, name: str, sizes: Sequence[int], n_draws: int, n_threads: int
 ) -> Reading:
     """Fit on few training images of each class, drawn anew each time; answer a list a size."""
+    from lookalike.evaluation.few_labels import draw_of_each_class
+
     method = METHODS[name]
     rows, labels = data.training()
     answers: list[list[Answer]] = []
@@ -234,7 +236,7 @@ def measure_few(
         for size in sizes:
             answers.append([])
             for seed in range(n_draws):
-                drawn = _draw(labels, size, seed)
+                drawn = draw_of_each_class(labels, size, seed)
                 largest = float(rows[drawn].max())
                 images = method.prepare(data.as_images(rows[drawn]), largest)
                 classifier = method.make(n_threads).fit(images, labels[drawn])
@@ -244,13 +246,6 @@ def measure_few(
                 answers[-1].append(Answer(n_wrong, len(test_labels)))
     taken.answer = answers
     return taken
-
-
-def _draw(labels: Array, size: int, seed: int) -> NDArray[np.int64]:
-    """Rows of so many images of each class."""
-    rng = np.random.default_rng(seed)
-    classes = [np.flatnonzero(labels == one) for one in np.unique(labels)]
-    return np.sort(np.concatenate([rng.choice(own, size, replace=False) for own in classes]))
 
 
 # --- Kinds of images -----------------------------------------------------------------------------

@@ -363,35 +363,22 @@ def run_few(args: argparse.Namespace, data: StoredImages, progress: Progress) ->
     print(f"Error in percent: mean ± standard deviation of {n_draws} draws of training images.\n")
     print(table(["", *(f"{size} a class" for size in sizes)], lines))
     if args.out is not None:
-        _draw_curves(args.out, sizes, errors, data.title)
+        _draw_curves(args.out, sizes, errors, data)
         print(f"\nDrawn in {args.out}.")
     found = {name: of_sizes.tolist() for name, of_sizes in errors.items()}
     return {"readings": figures(taken), "labels a class": sizes, "errors": found}
 
 
 def _draw_curves(
-    path: Path, sizes: Sequence[int], errors: Mapping[str, np.ndarray], title: str
+    path: Path, sizes: Sequence[int], errors: Mapping[str, np.ndarray], data: StoredImages
 ) -> None:
-    """Draw error against labels a class, both on logarithmic axes, with the spread of draws."""
-    from matplotlib.figure import Figure
-    from matplotlib.ticker import FormatStrFormatter, LogLocator, NullFormatter
+    """Draw error against labels a class, with the spread of draws."""
+    from lookalike.evaluation.few_labels import FewLabels
 
-    figure = Figure(figsize=(6.4, 4.4), layout="constrained")
-    axes = figure.subplots()
-    for name, of_sizes in errors.items():
-        means, spreads = of_sizes.mean(axis=1), of_sizes.std(axis=1, ddof=1)
-        axes.errorbar(sizes, means, spreads, marker="o", markersize=4, capsize=3, label=name)
-    axes.set_xscale("log")
-    axes.set_yscale("log")
-    axes.set_xticks(sizes, [str(size) for size in sizes])
-    axes.xaxis.set_minor_formatter(NullFormatter())
-    axes.yaxis.set_major_formatter(FormatStrFormatter("%g"))
-    axes.yaxis.set_minor_locator(LogLocator(subs=(2, 3, 5)))  # labels of all would touch
-    axes.yaxis.set_minor_formatter(FormatStrFormatter("%g"))
-    axes.set(xlabel="training images a class", ylabel="error, %", title=title)
-    axes.grid(which="both", alpha=0.3)
-    axes.legend(fontsize=8)
-    figure.savefig(path, dpi=130)
+    shares = {name: list(of_sizes / 100) for name, of_sizes in errors.items()}
+    axes = FewLabels(sizes, shares, len(data.test_rows)).plot()
+    axes.set_title(data.title)
+    axes.figure.savefig(path, dpi=130)
 
 
 RUNNERS = dict(zip(PARTS, (run_mnist, run_cv, run_ablation, run_kinds, run_few), strict=True))
