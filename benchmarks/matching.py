@@ -378,7 +378,7 @@ def _draw_curves(
     shares = {name: list(of_sizes / 100) for name, of_sizes in errors.items()}
     axes = FewLabels(sizes, shares, len(data.test_rows)).plot()
     axes.set_title(data.title)
-    axes.figure.savefig(path, dpi=130)
+    axes.figure.figure.savefig(path, dpi=130)
 
 
 RUNNERS = dict(zip(PARTS, (run_mnist, run_cv, run_ablation, run_kinds, run_few), strict=True))
