@@ -124,7 +124,7 @@ def test_wrong_usage_is_one_line_and_exit_code_2(
         (["augment", "digits", "--with", "Shift(1)"], {}, "'Shift' is no name of one; use Shifts"),
         (["augment", "digits", "--with", "Shifts(8)"], {}, "give a reach of 1 to 7"),
         (["augment", "digits", "--save", "grown.npy"], {}, "grown.npy does not end in .npz"),
-        (["augment", "digits", "--save", "no/grown.npz"], {}, "a folder that is there"),
+        (["augment", "digits", "--save", "no/grown.npz"], {}, "make it, or name another"),
         (["train", "mnits"], {}, "did you mean 'mnist'?"),
         (["train", "digits", "--n-jobs", "0"], {}, "n_jobs=0"),
         (["tune", "mnits"], {}, "did you mean 'mnist'?"),

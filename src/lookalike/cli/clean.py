@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lookalike.cli.jobs import Debug, Json, job
+from lookalike.cli.modelfile import counted
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -29,12 +30,14 @@ class Quality(Enum):
 
 
 def clean(
+    context: typer.Context,
     data: Annotated[
         str,
         typer.Argument(
             metavar="DATA",
             help="The clean images to learn from: a data set by name (see lookalike data list), a "
-            "folder of images or IDX files, or an .npz file. Its train part is used.",
+            "folder of images or IDX files, or an .npz file. Its train part is used. Or a file "
+            "that --model kept: nothing is learnt then.",
         ),
     ],
     images: Annotated[
@@ -62,6 +65,16 @@ def clean(
             file_okay=False,
             help="Write NAME-clean.png and NAME-before-after.png of each image, and report.json, "
             "into this folder.",
+        ),
+    ] = None,
+    model: Annotated[
+        Path | None,
+        typer.Option(
+            "--model",
+            "-o",
+            metavar="FILE",
+            dir_okay=False,
+            help="Keep the fitted denoiser in this file, such as digits.denoiser.",
         ),
     ] = None,
     add_noise: Annotated[
@@ -99,9 +112,20 @@ def clean(
     Example: lookalike clean mnist noisy/ --noise uniform:100 --out cleaned
 
     Or, to try it: lookalike clean mnist --noise gaussian:50+saltpepper:0.1
+
+    Or, to learn once: lookalike clean mnist --noise uniform:100 -o mnist.denoiser, and then
+    lookalike clean mnist.denoiser noisy/ --out cleaned
     """
+    is_fitted = _is_model_file(data)
+    if is_fitted:
+        _refuse_what_fits(context, data, images, seeded=add_noise)
     add_noise = add_noise or not images
-    if noise is None and not add_noise:
+    if noise is None and model is not None:
+        raise typer.BadParameter(
+            f"say which noise the denoiser is to take away, as in --noise {_TRIED_NOISE}",
+            param_hint="'--noise'",
+        )
+    if noise is None and not add_noise and not is_fitted:
         raise typer.BadParameter(
             f"say which noise the images have, as in --noise {_TRIED_NOISE}; or give --add-noise "
             "if they are clean",
@@ -117,25 +141,34 @@ def clean(
         from lookalike.cli.screen import Screen
 
         screen = Screen(as_json=as_json)
+        if model is not None and not model.absolute().parent.is_dir():
+            raise FileNotFoundError(f"{model.parent} is no folder; make it, or name another")
         with (
             contextlib.nullcontext() if out is None else filled_at_the_end(out) as folder,
             screen.bar(time_left=True) as bar,
         ):
             bar.start("importing libraries")
             from lookalike.cli.cleaning import Cleaning
+            from lookalike.cli.cleaning_model import ModelCleaning
 
-            cleaning = Cleaning(
-                data=data,
-                paths=images or [],
-                noise_text=noise or _TRIED_NOISE,
-                add_noise=add_noise,
-                out=out,
-                quality=quality.value,
-                n_train=n_train,
-                seed=seed,
-                n_jobs=n_jobs,
-            )
-            cleaned = cleaning.run(bar, watched=screen.is_watched)
+            common: dict[str, Any] = {
+                "paths": images or [],
+                "add_noise": add_noise,
+                "out": out,
+                "seed": seed,
+                "n_jobs": n_jobs,
+            }
+            if is_fitted:
+                cleaned = ModelCleaning(file=Path(data), **common).run(bar)
+            else:
+                cleaned = Cleaning(
+                    data=data,
+                    noise_text=noise or _TRIED_NOISE,
+                    quality=quality.value,
+                    n_train=n_train,
+                    model=model,
+                    **common,
+                ).run(bar, watched=screen.is_watched)
             report = cleaned.report()
             if folder is not None:
                 bar.start("writing images")
@@ -150,6 +183,57 @@ def clean(
                 n_files = len(cleaned.files()) + 1
                 screen.out.print()
                 screen.out.print(Text(f"Wrote {n_files:,} files into {out}"), soft_wrap=True)
+            if model is not None:
+                from rich.text import Text
+
+                said = f"Wrote {model}; try: lookalike clean {model} IMAGES --out cleaned"
+                screen.out.print()
+                screen.out.print(Text(said), soft_wrap=True)
+
+
+def _is_model_file(name: str) -> bool:
+    """Whether DATA is a file as --model keeps one, whole or damaged, and not a data set.
+
+    Such a file begins with the length of its header, in 8 bytes, and the header, in JSON.
+    """
+    path = Path(name)
+    if not path.is_file() or path.suffix in (".npz", ".npy"):
+        return False
+    from lookalike.images.catalogue import CATALOGUE
+
+    if name == "digits" or name in CATALOGUE:  # names go before paths
+        return False
+    try:
+        with path.open("rb") as file:
+            return file.read(9)[8:] == b"{"
+    except OSError:
+        return True  # opening it again will tell what is wrong
+
+
+def _refuse_what_fits(
+    context: typer.Context, model: str, images: list[Path] | None, *, seeded: bool
+) -> None:
+    """Refuse what makes sense only where a denoiser is fitted; without images there is no data."""
+    options = {
+        "noise": "--noise",
+        "quality": "--quality",
+        "n_train": "--train",
+        "model": "--model",
+    }
+    if not seeded:
+        options["seed"] = "--seed"
+    sources = {name: context.get_parameter_source(name) for name in options}
+    given = [
+        options[name] for name, source in sources.items() if source and source.name != "DEFAULT"
+    ]
+    if given:
+        raise typer.BadParameter(
+            f"{model} is a denoiser that is fitted already; leave out {' and '.join(given)}, or "
+            "name a data set",
+            param_hint=f"'{given[0]}'",
+        )
+    if not images:
+        raise typer.BadParameter(f"name the images that {model} is to clean", param_hint="'IMAGES'")
 
 
 def _show(cleaned: Cleaned, report: dict[str, Any], screen: Screen) -> None:
@@ -158,18 +242,17 @@ def _show(cleaned: Cleaned, report: dict[str, Any], screen: Screen) -> None:
 
     from lookalike.cli.drawing import draw_line
 
-    n_images = len(cleaned.names)
+    names = cleaned.given.names
+    n_images = len(names)
     screen.say(
-        f"[bold]{escape(report['data'])}[/]: {report['quality']} denoiser of "
-        f"{escape(report['noise'])}, fitted on {report['n_train']:,} images in "
-        f"{report['fit_seconds']:.2f} s; {n_images:,} image{'s' * (n_images > 1)} cleaned in "
-        f"{report['clean_seconds']:.2f} s"
+        f"[bold]{escape(cleaned.learnt.name)}[/]: {escape(cleaned.learnt.told())}; "
+        f"{counted(n_images, 'image')} cleaned in {cleaned.clean_seconds:.2f} s"
     )
     columns = cleaned.columns()
     for i in range(min(_N_DRAWN, n_images)):
         shades = [column.of(i).shades()[0] for column in columns]
         captions = [Text(column.title, style="bold") for column in columns]
-        captions[0] += Text(f"\n{cleaned.names[i]}", style="dim")
+        captions[0] += Text(f"\n{names[i]}", style="dim")
         screen.say()
         screen.say(draw_line(shades, captions, screen.out, brightest=255))
     if cleaned.before is not None:

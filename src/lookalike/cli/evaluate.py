@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from enum import Enum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from lookalike.cli.jobs import Data, Debug, Json, ReportFolder, Threads, job
+from lookalike.cli.modelfile import check_is_file
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -32,6 +34,14 @@ class Weights(Enum):
 
 def evaluate(
     data: Data,
+    model: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="MODEL",
+            help="Judge the classifier of this model file, as lookalike train keeps it, instead of "
+            "training one.",
+        ),
+    ] = None,
     n_neighbors: Annotated[
         int | None,
         typer.Option(
@@ -74,10 +84,22 @@ def evaluate(
     """Judge a neighbour classifier on the test images: metrics, errors, what to leave out.
 
     k and the weights are chosen by cross-validation of the train images, unless they are given;
-    thresholds too. The test images are looked at once.
+    thresholds too. The test images are looked at once. Of a model file nothing is chosen but the
+    thresholds; its classes are matched with those of DATA by their names.
 
     Example: lookalike evaluate mnist --detect 5 --precision 0.99 --out report
+
+    Or: lookalike evaluate mnist --model mnist.lookalike
     """
+    if model is not None:
+        training = {"--k": n_neighbors, "--weights": weights, "--augment": augment}
+        given = [name for name, value in training.items() if value is not None]
+        if given:
+            raise typer.BadParameter(
+                f"{' and '.join(given)} would train another classifier; leave out "
+                f"{'it' if len(given) == 1 else 'them'}, or --model",
+                param_hint="'--model'",
+            )
     aim = {
         name: value
         for name, value in (("precision", precision), ("recall", recall), ("beta", beta))
@@ -96,23 +118,31 @@ def evaluate(
         from lookalike.cli.screen import Screen
 
         screen = Screen(as_json=as_json)
+        if model is not None:
+            check_is_file(model)
         with (
             contextlib.nullcontext() if out is None else filled_at_the_end(out) as folder,
             screen.bar() as bar,
         ):
             bar.start("importing libraries")
             from lookalike.cli.evaluating import Judging
+            from lookalike.cli.evaluating_model import ModelJudging
 
-            judging = Judging(
-                data_name=data,
-                n_neighbors=n_neighbors,
-                weights=None if weights is None else weights.value,
-                augment=augment,
-                detect=detect,
-                aim=aim or {"beta": 1.0},
-                n_jobs=n_jobs,
-            )
-            judged = judging.run(bar, watched=screen.is_watched)
+            aim = aim or {"beta": 1.0}
+            if model is None:
+                judged = Judging(
+                    data_name=data,
+                    detect=detect,
+                    aim=aim,
+                    n_jobs=n_jobs,
+                    n_neighbors=n_neighbors,
+                    weights=None if weights is None else weights.value,
+                    augment=augment,
+                ).run(bar, watched=screen.is_watched)
+            else:
+                judged = ModelJudging(
+                    data_name=data, detect=detect, aim=aim, n_jobs=n_jobs, file=model
+                ).run(bar, watched=screen.is_watched)
             bar.start("writing the report")
             files = [] if folder is None else judged.write(folder)
         screen.result(judged.numbers())
@@ -126,17 +156,12 @@ def evaluate(
 
 
 def _show(judged: Judged, screen: Screen) -> None:
-    from rich.markup import escape
     from rich.text import Text
 
     from lookalike.cli.evaluating import ACCURACY
 
-    model = judged.model
-    how = "chosen on the train images" if judged.cv_accuracy is not None else "as given"
-    screen.say(
-        f"[bold]{escape(judged.asked.data_name)}[/]: k = {model.n_neighbors}, {model.weights} "
-        f"({how}); {len(judged.data.train):,} train and {len(judged.data.test):,} test images"
-    )
+    name, told = judged.told()
+    screen.say(Text.assemble((name, "bold"), f": {told}"))
     screen.say()
     screen.say(metrics_table(judged.evaluation))
     screen.say()

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from time import perf_counter
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 import lookalike
 from lookalike.cli.screen import Bar
@@ -34,21 +38,39 @@ from lookalike.images.expression import parse_augmentation
 
 _MOST_FOLDS, _MOST_NEIGHBORS = 5, 20
 _WEIGHTS = ("uniform", "distance")
+_MOST_NAMED = 20  # classes
 ACCURACY = 0.999
 """Of the answers that are left where unsure images get none."""
 
 
-@dataclass(frozen=True)
-class Judging:
-    """What was asked for; parameters as of ``lookalike evaluate``."""
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What was asked for, whatever is judged; parameters as of ``lookalike evaluate``."""
 
     data_name: str
-    n_neighbors: int | None
-    weights: str | None
-    augment: str | None
     detect: str | None
     aim: dict[str, float]
     n_jobs: int | None
+
+    def class_to_detect(self, class_names: Sequence[str]) -> int | None:
+        """Return the position of the class among those there are; None if none is asked for."""
+        name = self.detect
+        if name is None:
+            return None
+        if name not in class_names:
+            raise ValueError(
+                f"--detect {name}: no class is called so; there are {some_of(class_names)}"
+            )
+        return list(class_names).index(name)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judging(Asked):
+    """That a neighbour classifier is to be trained and judged."""
+
+    n_neighbors: int | None
+    weights: str | None
+    augment: str | None
 
     def run(self, bar: Bar, *, watched: bool) -> Judged:
         """Do the work. What can be wrong with what was asked for is found before any search."""
@@ -57,7 +79,7 @@ class Judging:
         augmentation = None if self.augment is None else parse_augmentation(self.augment)
         if augmentation is not None:
             augmentation.variants(data.train.images.shape[1:])
-        positive = None if self.detect is None else _class_of(self.detect, data)
+        positive = self.class_to_detect(data.class_names)
         model = KNeighborsClassifier(n_jobs=self.n_jobs, augmentation=augmentation)
         judged = Judged(self, data, model)
         judged.choose(bar)
@@ -72,7 +94,7 @@ class Judged:
 
     Attributes
     ----------
-    asked : Judging
+    asked : Asked
     data : Dataset
     model : KNeighborsClassifier
     cv_accuracy : float or None
@@ -89,7 +111,7 @@ class Judged:
     seconds : dict of str to float
     """
 
-    asked: Judging
+    asked: Asked
     data: Dataset
     model: KNeighborsClassifier
     cv_accuracy: float | None = None
@@ -105,6 +127,7 @@ class Judged:
     def choose(self, bar: Bar) -> None:
         """Choose what was not given, on the training images."""
         asked, train = self.asked, self.data.train
+        assert isinstance(asked, Judging)
         given = {"n_neighbors": asked.n_neighbors, "weights": asked.weights}
         self.model.set_params(**{name: value for name, value in given.items() if value is not None})
         if None not in given.values():
@@ -133,22 +156,43 @@ class Judged:
         bar.start("searching neighbours of the test images")
         self.explanation = self.model.explain(data.test.images, progress=bar)
         predicted = perf_counter()
-        classes = self.model.classes_
-        bar.start("measuring")
-        evaluation = evaluate_predictions(
-            data.test.labels,
-            self.explanation.prediction,
-            self.explanation.class_shares(classes),
-            classes=classes,
-            class_names=[data.class_names[code] for code in classes.tolist()],
-        )
-        assert isinstance(evaluation, Evaluation)  # labels are of one dimension
-        self.evaluation = evaluation
         self.seconds |= {
             "fitting": fitted - start,
             "predicting the test images": predicted - fitted,
-            "measuring": perf_counter() - predicted,
         }
+        classes, explanation = self.model.classes_, self.explanation
+        self.measure(explanation.prediction, explanation.class_shares(classes), classes, bar)
+
+    def measure(
+        self,
+        predicted: NDArray[np.int64],
+        probabilities: NDArray[np.float64],
+        classes: NDArray[np.int64],
+        bar: Bar,
+    ) -> None:
+        """Compare predictions with the labels of the test images.
+
+        Parameters
+        ----------
+        predicted : ndarray of shape (n,), int64
+            Positions in the class names of the data.
+        probabilities : ndarray of shape (n, n_classes)
+        classes : ndarray of shape (n_classes,), int64
+            The positions that columns of probabilities stand for.
+        bar : Bar
+        """
+        bar.start("measuring")
+        start = perf_counter()
+        evaluation = evaluate_predictions(
+            self.data.test.labels,
+            predicted,
+            probabilities,
+            classes=classes,
+            class_names=[self.data.class_names[code] for code in classes.tolist()],
+        )
+        assert isinstance(evaluation, Evaluation)  # labels are of one dimension
+        self.evaluation = evaluation
+        self.seconds["measuring"] = perf_counter() - start
 
     def decide(self, positive: int | None, bar: Bar) -> None:
         """Choose what to leave out, and the threshold of a class, and try both on test images."""
@@ -179,6 +223,22 @@ class Judged:
         self.tested = self.threshold.evaluate(test.images, test.labels)
         self.seconds["choosing a threshold"] = perf_counter() - start
 
+    def told(self) -> tuple[str, str]:
+        """Return the name of what was judged, and in a sentence what it is and on what."""
+        how = "chosen on the train images" if self.cv_accuracy is not None else "as given"
+        return self.asked.data_name, (
+            f"k = {self.model.n_neighbors}, {self.model.weights} ({how}); "
+            f"{len(self.data.train):,} train and {len(self.data.test):,} test images"
+        )
+
+    def titles(self) -> tuple[str, str]:
+        """Return title and subtitle of the report."""
+        return (
+            f"{self.asked.data_name}, classified by its neighbours",
+            f"k = {self.model.n_neighbors}, weights: {self.model.weights}; "
+            f"{len(self.data.train):,} training and {len(self.data.test):,} test images",
+        )
+
     def parameters(self) -> dict[str, Any]:
         """Return what the results depend on."""
         model = self.model
@@ -187,6 +247,7 @@ class Judged:
             "source": self.data.source,
             "n_train": len(self.data.train),
             "n_test": len(self.data.test),
+            "model": None,
             "n_neighbors": model.n_neighbors,
             "weights": model.weights,
             "augmentation": None if model.augmentation is None else repr(model.augmentation),
@@ -224,7 +285,7 @@ class Judged:
         """Return what there is to tell."""
         sections = [
             evaluation_section(self.evaluation, title="How good it is on the test images"),
-            errors_section(self.data, self.explanation),
+            self.errors(),
         ]
         if self.rejection is not None:
             sections.append(coverage_section(self.rejection, self.coverage))
@@ -241,19 +302,26 @@ class Judged:
             )
         return sections
 
+    def errors(self) -> Section:
+        """Return what there is to tell of the errors."""
+        return errors_section(self.data, self.explanation)
+
     def write(self, folder: Path) -> list[str]:
         """Write the report, as a page and as JSON; return the names of the files."""
-        model = self.model
+        title, subtitle = self.titles()
         return write_report(
             folder,
             Report(
-                f"{self.asked.data_name}, classified by its neighbours",
-                f"k = {model.n_neighbors}, weights: {model.weights}; {len(self.data.train):,} "
-                f"training and {len(self.data.test):,} test images",
+                title,
+                subtitle,
                 evaluation_headline(self.evaluation),
                 self.sections(),
-                # Where the data lies is told by the numbers alone: pages are passed on.
-                parameters={k: v for k, v in self.parameters().items() if k != "source"},
+                # Where files lie is told by the numbers alone: pages are passed on.
+                parameters={
+                    name: value
+                    for name, value in self.parameters().items()
+                    if name not in ("source", "model", "trained_on")
+                },
                 versions=run_facts(date=date.today().isoformat(), n_jobs=self.asked.n_jobs),
                 timings=self.seconds,
                 numbers=self.numbers(),
@@ -261,9 +329,13 @@ class Judged:
         )
 
 
-def _class_of(name: str, data: Dataset) -> int:
-    if name not in data.class_names:
-        shown = ", ".join(data.class_names[:20])
-        more = f", … ({len(data.class_names)} in all)" if len(data.class_names) > 20 else ""
-        raise ValueError(f"--detect {name}: no class is called so; there are {shown}{more}")
-    return data.class_names.index(name)
+def some_of(names: Sequence[str]) -> str:
+    """Return names in a line: the first ones, and how many there are, if there are many.
+
+    Examples
+    --------
+    >>> some_of(["cat", "dog"])
+    'cat, dog'
+    """
+    shown = ", ".join(names[:_MOST_NAMED])
+    return shown + (f", … ({len(names)} in all)" if len(names) > _MOST_NAMED else "")

@@ -10,12 +10,18 @@ from pathlib import Path
 
 
 @contextmanager
-def filled_at_the_end(folder: Path) -> Iterator[Path]:
+def filled_at_the_end(folder: Path, *, option: str = "--out") -> Iterator[Path]:
     """Give an empty folder to write files into; at the end they move to ``folder`` at once.
 
     The folder to write into is made beside ``folder``, on the same disk, so that moving is
     renaming; and it is made at the start, so that a place that cannot be written to is known
     before the work is done. If the work fails it goes away with all that is in it.
+
+    Parameters
+    ----------
+    folder : Path
+    option : str, default="--out"
+        That names the folder, for errors.
 
     Raises
     ------
@@ -27,7 +33,7 @@ def filled_at_the_end(folder: Path) -> Iterator[Path]:
         scratch = tempfile.TemporaryDirectory(prefix=".lookalike-", dir=place)
     except OSError as error:
         raise OSError(
-            f"{folder} cannot be written to: {error.strerror}; name another folder by --out"
+            f"{folder} cannot be written to: {error.strerror}; name another folder by {option}"
         ) from error
     with scratch as path:
         yield Path(path)

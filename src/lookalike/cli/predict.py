@@ -93,7 +93,9 @@ def predict(
         # for eyes is printed to the stdout that was there before.
         stdout = None if sys.stdout.isatty() else sys.stdout
         with (
-            contextlib.nullcontext() if explain is None else filled_at_the_end(explain) as folder,
+            contextlib.nullcontext()
+            if explain is None
+            else filled_at_the_end(explain, option="--explain") as folder,
             screen.bar(time_left=True) as bar,
         ):
             bar.start("importing libraries")

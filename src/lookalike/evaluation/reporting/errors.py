@@ -63,7 +63,7 @@ def errors_section(data: Dataset, explanation: Explanation) -> Section:
     n_wrong = sum(len(pair.rows) for pair in pairs)
     blocks: list[Block] = [_margin_chart(explanation, labels)]
     if pairs:
-        blocks += [Heading("Confused pairs"), _pair_table(pairs, data, n_wrong)]
+        blocks += [Heading("Confused pairs"), pair_table(pairs, data)]
         rows = [row for pair in pairs[:_PAIRS_SHOWN] for row in pair.rows[:_OF_A_PAIR].tolist()]
         caption = (
             f"The surest mistakes of the {min(len(pairs), _PAIRS_SHOWN)} most frequent pairs, each "
@@ -169,8 +169,10 @@ def _margin_chart(explanation: Explanation, labels: NDArray[np.int64]) -> Chart:
         )
 
 
-def _pair_table(pairs: list[ConfusedPair], data: Dataset, n_wrong: int) -> Table:
+def pair_table(pairs: list[ConfusedPair], data: Dataset) -> Table:
+    """Lay out pairs of classes that are confused, the most frequent first."""
     names = data.class_names
+    n_wrong = sum(len(pair.rows) for pair in pairs)
     sizes = np.bincount(data.test.labels, minlength=len(names))
     rows = [
         [names[pair.true], names[pair.predicted], len(pair.rows), len(pair.rows) / sizes[pair.true]]

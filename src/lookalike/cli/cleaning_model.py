@@ -1,0 +1,114 @@
+"""The work of ``lookalike clean MODEL``: images cleaned by a denoiser that was fitted before."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lookalike import KNeighborsDenoiser
+from lookalike.cleaning.levels import Levels
+from lookalike.cli.cleaning import Asked, Cleaned, Learnt, brightest_of
+from lookalike.cli.screen import Bar
+from lookalike.images.noise import (
+    GaussianNoise,
+    Noise,
+    NoiseSequence,
+    SaltAndPepper,
+    UniformNoise,
+)
+from lookalike.models.errors import ModelError
+from lookalike.models.file import Opened, open_file
+from lookalike.search.threads import count_threads
+
+
+@dataclass(kw_only=True)
+class ModelCleaning(Asked):
+    """That the denoiser of a file is to clean."""
+
+    file: Path
+
+    def run(self, bar: Bar) -> Cleaned:
+        """Do the work. What can be wrong with what was asked for is found before any cleaning."""
+        bar.start("opening the denoiser")
+        opened = open_file(self.file)
+        denoiser = opened.estimator
+        if not isinstance(denoiser, KNeighborsDenoiser):
+            raise ModelError(
+                f"{self.file} holds a {type(denoiser).__name__}, which cleans no images; make a "
+                "file that does by lookalike clean DATA --noise NOISE --model FILE"
+            )
+        image_shape = _image_shape(opened, self.file)
+        if self.add_noise and denoiser.noise_ is None:
+            raise ModelError(
+                f"{self.file} learnt its noise from pairs of images and can not add it; leave out "
+                "--add-noise, and give noisy images"
+            )
+        _use_threads(denoiser, count_threads(self.n_jobs))
+        learnt = Learnt(
+            denoiser,
+            name=str(self.file),
+            source=opened.description["source"],
+            noise_text=noise_text(denoiser.noise_),
+            brightest=brightest_of(denoiser),
+            model=self.file,
+        )
+        return self.clean(self.read(image_shape, denoiser.noise_), learnt, bar)
+
+
+def noise_text(noise: Noise | None) -> str:
+    """Return a noise as `parse_noise` takes it, or in words if it takes none such.
+
+    Examples
+    --------
+    >>> noise_text(UniformNoise(0, 100) + SaltAndPepper(0.1))
+    'uniform:100+saltpepper:0.1'
+    """
+    if noise is None:
+        return "what its training pairs differ by"
+    if isinstance(noise, NoiseSequence):
+        return f"{noise_text(noise.first)}+{noise_text(noise.second)}"
+    if isinstance(noise, UniformNoise):
+        low = f"{noise.low}," if noise.low else ""
+        return f"uniform:{low}{noise.high}"
+    if isinstance(noise, GaussianNoise) and noise.value_range is None:
+        return f"gaussian:{noise.sigma}"
+    if isinstance(noise, SaltAndPepper) and noise.value_range is None:
+        return f"saltpepper:{noise.share}"
+    return repr(noise)
+
+
+def _image_shape(opened: Opened, file: Path) -> tuple[int, ...]:
+    """Return the shape of the images that a denoiser of bytes cleans.
+
+    Raises
+    ------
+    ModelError
+        If it was fitted to others than bytes, or to images of several sizes.
+    """
+    denoiser: Any = opened.estimator
+    if denoiser._levels != Levels():
+        raise ModelError(
+            f"{file} was fitted to other values than whole ones from 0 to 255, which no image file "
+            "has; call its predict in Python, or fit it to uint8 images"
+        )
+    if opened.form is not None:
+        return opened.form.image_shape
+    if denoiser._frame is None:
+        raise ModelError(
+            f"{file} does not tell the size of its images; keep it by lookalike clean DATA --model "
+            "FILE, or by save_model with form=learn_form(images)"
+        )
+    height, width = denoiser._frame[:2]
+    return (height, width) if denoiser._n_channels == 1 else (height, width, denoiser._n_channels)
+
+
+def _use_threads(denoiser: Any, n_threads: int) -> None:
+    """Have a denoiser work on so many threads, wherever it was fitted."""
+    cascade = denoiser._cascade
+    denoiser.n_jobs = n_threads
+    for part in (cascade, cascade.neighbours, *(regression for regression, _ in cascade._stages)):
+        if part is not None:
+            part.n_threads = n_threads
+    if denoiser.uses_neighbors_:
+        cascade.neighbours._search.n_jobs = n_threads
