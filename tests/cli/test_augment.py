@@ -152,7 +152,7 @@ def test_json_tells_of_the_saved_file(tmp_path: Path, invoke: Run) -> None:
     [
         ("lookalike.images.save._write", ["--save"]),
         ("pathlib.Path.replace", ["--save", "--out"]),
-        ("lookalike.cli.variants.save_augmentation_png", ["--save", "--out"]),
+        ("lookalike.cli.work.variants.save_augmentation_png", ["--save", "--out"]),
     ],
 )
 def test_failed_run_leaves_everything_as_it_was(

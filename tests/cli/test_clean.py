@@ -205,7 +205,7 @@ def test_failed_run_leaves_everything_as_it_was(
         path.write_bytes(b"half")
         raise error
 
-    monkeypatch.setattr("lookalike.cli.cleaning.save_columns_png", fail)
+    monkeypatch.setattr("lookalike.cli.work.cleaning.save_columns_png", fail)
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "one-clean.png").write_text("the old one")
     for out in (tmp_path / "out", tmp_path / "new" / "folder"):

@@ -22,7 +22,7 @@ from lookalike import (
     load_model,
     save_model,
 )
-from lookalike.cli.cleaning_model import noise_text
+from lookalike.cli.work.cleaning_model import noise_text
 from lookalike.images.noise import Noise
 from lookalike.images.noise_expression import parse_noise
 

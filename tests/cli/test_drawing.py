@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from lookalike.cli.drawing import draw, shows_greys
+from lookalike.cli.work.drawing import draw, shows_greys
 
 
 @given(

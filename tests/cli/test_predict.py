@@ -66,9 +66,9 @@ def test_batches_do_not_change_answers(
     np.savez(tmp_path / "stack.npz", images=load_dataset("digits").test.images[:20])
     arguments = ("predict", model, tmp_path / "stack.npz", "--format", "csv")
     whole = invoke(*arguments).stdout
-    monkeypatch.setattr("lookalike.cli.predicting._BATCH", 7)
+    monkeypatch.setattr("lookalike.cli.work.predicting._BATCH", 7)
     assert invoke(*arguments).stdout == whole
-    monkeypatch.setattr("lookalike.cli.predicting._BATCH_PIXELS", 100)
+    monkeypatch.setattr("lookalike.cli.work.predicting._BATCH_PIXELS", 100)
     assert invoke(*arguments).stdout == whole
     assert whole.count("\n") == 21
 
@@ -241,8 +241,8 @@ def test_explain_writes_a_picture_an_image(
 
 
 def test_displacements_are_drawn_as_arrows(tmp_path: Path, model: Path) -> None:
-    from lookalike.cli.answers import answer
-    from lookalike.cli.neighbours import draw_neighbours
+    from lookalike.cli.work.answers import answer
+    from lookalike.cli.work.neighbours import draw_neighbours
 
     opened = open_model(model)
     image = load_dataset("digits").test.images[0]
@@ -276,7 +276,7 @@ def test_failed_run_leaves_the_folder_as_it_was(
     def fail(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr("lookalike.cli.predicting.draw_neighbours", fail)
+    monkeypatch.setattr("lookalike.cli.work.predicting.draw_neighbours", fail)
     result = invoke("predict", model, scans, "--explain", tmp_path / "why")
     interrupted = isinstance(error, KeyboardInterrupt)
     assert result.exit_code == (130 if interrupted else 1)
@@ -356,7 +356,7 @@ def test_progress_on_a_terminal_leaves_piped_answers_alone(model: Path, scans: P
 def test_ctrl_c_keeps_the_answers_that_are_printed(model: Path, scans: Path) -> None:
     # the fifo keeps the command waiting after the first image
     program = (
-        "import lookalike.cli.predicting as p; p._BATCH = 1\n"
+        "import lookalike.cli.work.predicting as p; p._BATCH = 1\n"
         "from lookalike.cli.app import main; main()"
     )
     os.mkfifo(scans / "waits.png")

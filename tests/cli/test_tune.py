@@ -15,8 +15,8 @@ from sklearn import neighbors
 from sklearn.model_selection import GridSearchCV
 
 from lookalike import Dataset, load_dataset
-from lookalike.cli.curves import draw_curves, legend
 from lookalike.cli.tune import parse_cv, parse_k, parse_weights
+from lookalike.cli.work.curves import draw_curves, legend
 from lookalike.evaluation.tuning import Curve, Tuning
 from lookalike.images import dataset as dataset_module
 

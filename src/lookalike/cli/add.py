@@ -54,7 +54,7 @@ def add(
         check_is_file(model)
         with screen.bar() as bar:
             bar.start("importing libraries")
-            from lookalike.cli.changing import add_images
+            from lookalike.cli.work.changing import add_images
 
             changed = add_images(
                 model,

@@ -205,7 +205,7 @@ def draw_suspect(dataset: Dataset, found: Audit, row: int, suggested: Any, scree
     """Draw a training image whose label is suspicious, beside its nearest others."""
     from rich.text import Text
 
-    from lookalike.cli.drawing import draw_line
+    from lookalike.cli.work.drawing import draw_line
 
     names = dataset.class_names
     given = int(found.labels[row])

@@ -79,7 +79,7 @@ def augment(
         screen.out.print(_table(report))
         if show and not as_json:
             screen.out.print()
-            from lookalike.cli.variants import draw_variants
+            from lookalike.cli.work.variants import draw_variants
 
             draw_variants(dataset, variants, screen)
         with contextlib.nullcontext() if out is None else filled_at_the_end(out) as folder:
@@ -156,7 +156,7 @@ def _mebibytes(n_bytes: int) -> str:
 def _save_picture(path: Path, data: Dataset, augmentation: Augmentation, screen: Screen) -> None:
     with screen.bar() as bar:
         bar.start("drawing the picture")
-        from lookalike.cli.variants import save_variants
+        from lookalike.cli.work.variants import save_variants
 
         save_variants(path, data, augmentation)
 

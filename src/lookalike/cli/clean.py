@@ -14,8 +14,8 @@ from lookalike.cli.modelfile import counted
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from lookalike.cli.cleaning import Cleaned
     from lookalike.cli.screen import Screen
+    from lookalike.cli.work.cleaning import Cleaned
 
 _TRIED_NOISE = "uniform:100"  # where the images are made noisy here
 _N_DRAWN = 2
@@ -148,8 +148,8 @@ def clean(
             screen.bar(time_left=True) as bar,
         ):
             bar.start("importing libraries")
-            from lookalike.cli.cleaning import Cleaning
-            from lookalike.cli.cleaning_model import ModelCleaning
+            from lookalike.cli.work.cleaning import Cleaning
+            from lookalike.cli.work.cleaning_model import ModelCleaning
 
             common: dict[str, Any] = {
                 "paths": images or [],
@@ -240,7 +240,7 @@ def _show(cleaned: Cleaned, report: dict[str, Any], screen: Screen) -> None:
     from rich.markup import escape
     from rich.text import Text
 
-    from lookalike.cli.drawing import draw_line
+    from lookalike.cli.work.drawing import draw_line
 
     names = cleaned.given.names
     n_images = len(names)

@@ -106,7 +106,7 @@ def compare(
             screen.bar() as bar,
         ):
             bar.start("importing libraries")
-            from lookalike.cli.comparing import compare_classifiers
+            from lookalike.cli.work.comparing import compare_classifiers
 
             done = compare_classifiers(
                 data,

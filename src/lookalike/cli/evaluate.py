@@ -14,8 +14,8 @@ from lookalike.cli.modelfile import check_is_file
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from lookalike.cli.evaluating import Judged
     from lookalike.cli.screen import Screen
+    from lookalike.cli.work.evaluating import Judged
     from lookalike.evaluation.metrics.evaluation import Evaluation
 
 _SHOWN = (
@@ -125,8 +125,8 @@ def evaluate(
             screen.bar() as bar,
         ):
             bar.start("importing libraries")
-            from lookalike.cli.evaluating import Judging
-            from lookalike.cli.evaluating_model import ModelJudging
+            from lookalike.cli.work.evaluating import Judging
+            from lookalike.cli.work.evaluating_model import ModelJudging
 
             aim = aim or {"beta": 1.0}
             if model is None:
@@ -158,7 +158,7 @@ def evaluate(
 def _show(judged: Judged, screen: Screen) -> None:
     from rich.text import Text
 
-    from lookalike.cli.evaluating import ACCURACY
+    from lookalike.cli.work.evaluating import ACCURACY
 
     name, told = judged.told()
     screen.say(Text.assemble((name, "bold"), f": {told}"))

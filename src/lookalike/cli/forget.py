@@ -8,7 +8,7 @@ import typer
 
 from lookalike.cli.jobs import Debug, Json, job
 from lookalike.cli.modelfile import DryRun, ModelFile, NoRelearn, check_is_file
-from lookalike.cli.rows import parse_rows
+from lookalike.cli.work.rows import parse_rows
 
 
 def _checked(texts: list[str]) -> list[str]:
@@ -50,7 +50,7 @@ def forget(
         check_is_file(model)
         with screen.bar() as bar:
             bar.start("importing libraries")
-            from lookalike.cli.changing import forget_rows
+            from lookalike.cli.work.changing import forget_rows
 
             changed = forget_rows(
                 model, parse_rows(ids), relearn=not no_relearn, dry_run=dry_run, bar=bar

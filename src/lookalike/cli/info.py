@@ -40,7 +40,7 @@ def info(
         screen = Screen(as_json=as_json)
         if model is not None:
             check_is_file(model)
-            from lookalike.cli.contents import describe, show
+            from lookalike.cli.work.contents import describe, show
 
             contents = describe(model)
             screen.result(contents)

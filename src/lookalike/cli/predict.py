@@ -99,7 +99,7 @@ def predict(
             screen.bar(time_left=True) as bar,
         ):
             bar.start("importing libraries")
-            from lookalike.cli.predicting import Asked, predict_all
+            from lookalike.cli.work.predicting import Asked, predict_all
 
             predicted = predict_all(
                 Asked(model, images, as_is, reject, top, n_jobs, explain, folder),

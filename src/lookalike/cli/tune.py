@@ -195,7 +195,7 @@ def _report(
     seconds: float,
 ) -> dict[str, Any]:
     import lookalike
-    from lookalike.cli.scores import choice_entry
+    from lookalike.cli.work.scores import choice_entry
 
     points = [curve.point(i) for curve in tuning.curves for i in range(len(curve.n_neighbors))]
     return {
@@ -217,9 +217,9 @@ def _report(
 def _show(report: dict[str, Any], tuning: Tuning, screen: Screen) -> None:
     from rich.markup import escape
 
-    from lookalike.cli.curves import draw_curves, legend
-    from lookalike.cli.scores import choice_lines, score_table
     from lookalike.cli.screen import INDENT
+    from lookalike.cli.work.curves import draw_curves, legend
+    from lookalike.cli.work.scores import choice_lines, score_table
 
     name, n_candidates = escape(report["data"]), len(report["candidates"])
     screen.say(

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.text import Text
 
-from lookalike.cli.drawing import draw_line
 from lookalike.cli.screen import Bar, Screen
 from lookalike.cli.tour.step import Step, Tour
+from lookalike.cli.work.drawing import draw_line
 from lookalike.estimators.classifier import KNeighborsClassifier
 from lookalike.estimators.search_cv import KNeighborsSearchCV
 from lookalike.evaluation.comparison.paired import error_drop

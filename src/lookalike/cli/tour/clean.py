@@ -14,10 +14,10 @@ from rich.text import Text
 
 from lookalike import KNeighborsDenoiser
 from lookalike.cleaning.layout import SMALLEST
-from lookalike.cli.cleaning import some_rows
-from lookalike.cli.drawing import draw_line
 from lookalike.cli.screen import Bar, Screen
 from lookalike.cli.tour.step import Step, Tour
+from lookalike.cli.work.cleaning import some_rows
+from lookalike.cli.work.drawing import draw_line
 from lookalike.estimators.classifier import KNeighborsClassifier
 from lookalike.evaluation.cleaned import (
     Column,

@@ -8,9 +8,9 @@ import numpy as np
 from rich.text import Text
 
 from lookalike.cli.compare import show_comparison
-from lookalike.cli.comparing import naming, some_of_each_class
 from lookalike.cli.screen import Bar, Screen
 from lookalike.cli.tour.step import Step, Tour
+from lookalike.cli.work.comparing import naming, some_of_each_class
 from lookalike.evaluation.comparison.compare import compare
 from lookalike.evaluation.comparison.models import DESCRIPTIONS, chapter_classifiers
 from lookalike.evaluation.reporting.comparing import comparison_section

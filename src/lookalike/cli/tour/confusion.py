@@ -12,9 +12,9 @@ from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
-from lookalike.cli.drawing import shows_greys
 from lookalike.cli.screen import INDENT, Bar, Screen
 from lookalike.cli.tour.step import Step, Tour
+from lookalike.cli.work.drawing import shows_greys
 from lookalike.evaluation.errors.confusion import ConfusionMatrix, shorten
 
 _N_LARGEST = 3

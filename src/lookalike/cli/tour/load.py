@@ -8,10 +8,10 @@ import numpy as np
 from rich.table import Table
 from rich.text import Text
 
-from lookalike.cli.drawing import draw, shows_greys
 from lookalike.cli.jobs import one_line, say_note
 from lookalike.cli.screen import INDENT, Bar, Screen
 from lookalike.cli.tour.step import Step, Tour
+from lookalike.cli.work.drawing import draw, shows_greys
 from lookalike.evaluation.reporting.data import data_section
 from lookalike.evaluation.reporting.report import Section
 from lookalike.images.dataset import Dataset, load_dataset

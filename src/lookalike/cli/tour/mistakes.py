@@ -7,9 +7,9 @@ from typing import Any
 
 from rich.text import Text
 
-from lookalike.cli.drawing import draw_line
 from lookalike.cli.screen import Bar, Screen
 from lookalike.cli.tour.step import Step, Tour
+from lookalike.cli.work.drawing import draw_line
 from lookalike.evaluation.errors.mistakes import surest_mistakes, winning_shares
 from lookalike.evaluation.errors.pictures import save_neighbors_png
 

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from lookalike.cli.screen import Bar, Screen
 from lookalike.cli.tour.step import Step, Tour
-from lookalike.cli.variants import draw_variants, save_variants
+from lookalike.cli.work.variants import draw_variants, save_variants
 from lookalike.images.augmentation import Shifts
 from lookalike.images.variants import Variant
 

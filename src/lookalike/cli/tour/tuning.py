@@ -8,10 +8,10 @@ from typing import Any
 
 from rich.text import Text
 
-from lookalike.cli.curves import draw_curves, legend
-from lookalike.cli.scores import choice_entry, choice_lines, score_table
 from lookalike.cli.screen import INDENT, Bar, Screen
 from lookalike.cli.tour.step import Step, Tour
+from lookalike.cli.work.curves import draw_curves, legend
+from lookalike.cli.work.scores import choice_entry, choice_lines, score_table
 from lookalike.estimators.classifier import KNeighborsClassifier
 from lookalike.estimators.search_cv import KNeighborsSearchCV
 from lookalike.evaluation.folds import choose_folds

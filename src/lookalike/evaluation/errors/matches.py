@@ -13,6 +13,7 @@ from lookalike.estimators.matches import Matches
 from lookalike.matching.levels import Bytes, grey
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 _RIGHT, _WRONG, _MOVES = "#1a7f37", "#c0392b", "#0057d9"
@@ -104,6 +105,24 @@ def _key(matches: Matches, rows: NDArray[np.int64]) -> str:
     if matches.deformed[rows].any():
         key += "\nArrows: where in the nearest one the image's pixels find their like."
     return key
+
+
+def draw_arrows(axes: Axes, moves: NDArray[np.float64], width: float) -> None:
+    """Draw moves, shape (4, n): from how far right and down, and by how much right and down."""
+    axes.quiver(
+        *moves,
+        color=_MOVES,
+        angles="xy",
+        scale_units="xy",
+        scale=1,
+        units="xy",
+        width=width,
+        headwidth=3.2,
+        headlength=3.2,
+        headaxislength=2.8,
+        minlength=0,
+        zorder=3,
+    )
 
 
 class _Told:
@@ -208,20 +227,7 @@ class _Canvas:
         self.axes.set_xlim(0, width)
         self.axes.set_ylim(height, 0)
         if self.moves:
-            self.axes.quiver(
-                *np.concatenate(self.moves, axis=1),
-                color=_MOVES,
-                angles="xy",
-                scale_units="xy",
-                scale=1,
-                units="xy",
-                width=0.22 * self.pixel,
-                headwidth=3.2,
-                headlength=3.2,
-                headaxislength=2.8,
-                minlength=0,
-                zorder=3,
-            )
+            draw_arrows(self.axes, np.concatenate(self.moves, axis=1), 0.22 * self.pixel)
         self.axes.text(
             width / 2, height - _MARGIN, key, fontsize=8, ha="center", va="bottom", wrap=True
         )

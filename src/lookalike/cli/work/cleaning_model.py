@@ -8,8 +8,8 @@ from typing import Any
 
 from lookalike import KNeighborsDenoiser
 from lookalike.cleaning.levels import Levels
-from lookalike.cli.cleaning import Asked, Cleaned, Learnt, brightest_of
 from lookalike.cli.screen import Bar
+from lookalike.cli.work.cleaning import Asked, Cleaned, Learnt, brightest_of
 from lookalike.images.noise import (
     GaussianNoise,
     Noise,

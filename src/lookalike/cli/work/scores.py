@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from rich.table import Table
 
-from lookalike.cli.curves import mark_of
+from lookalike.cli.work.curves import mark_of
 from lookalike.evaluation.tuning import Choice, Tuning
 
 

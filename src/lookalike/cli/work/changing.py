@@ -12,9 +12,9 @@ from rich.text import Text
 
 import lookalike
 from lookalike.cli.modelfile import changed_in_place, counted
-from lookalike.cli.pictures import Bytes, Picture, find_sources, in_form, read_pictures
-from lookalike.cli.rows import format_rows
 from lookalike.cli.screen import Bar, Screen
+from lookalike.cli.work.pictures import Bytes, Picture, find_sources, in_form, read_pictures
+from lookalike.cli.work.rows import format_rows
 from lookalike.images.arrays import read_npz
 from lookalike.images.catalogue import CATALOGUE
 from lookalike.images.dataset import load_dataset

@@ -12,12 +12,12 @@ import numpy as np
 from rich.text import Text
 
 import lookalike
-from lookalike.cli.answers import Answer, answer, csv_header, csv_lines, json_lines, table
 from lookalike.cli.jobs import one_line, say_error
 from lookalike.cli.modelfile import counted
-from lookalike.cli.neighbours import draw_neighbours
-from lookalike.cli.pictures import Bytes, find_sources, in_form, read_pictures
 from lookalike.cli.screen import Bar, Screen
+from lookalike.cli.work.answers import Answer, answer, csv_header, csv_lines, json_lines, table
+from lookalike.cli.work.neighbours import draw_neighbours
+from lookalike.cli.work.pictures import Bytes, find_sources, in_form, read_pictures
 from lookalike.models.model import Explained, Model, open_model
 from lookalike.search.threads import count_threads
 

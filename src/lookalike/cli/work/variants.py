@@ -8,8 +8,8 @@ import numpy as np
 from rich.table import Table
 from rich.text import Text
 
-from lookalike.cli.drawing import draw, shows_greys
 from lookalike.cli.screen import INDENT, Screen
+from lookalike.cli.work.drawing import draw, shows_greys
 from lookalike.evaluation.augmented import save_augmentation_png
 from lookalike.images.augmentation import Augmentation
 from lookalike.images.dataset import Dataset

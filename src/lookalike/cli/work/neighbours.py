@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.cli.answers import Answer
+from lookalike.cli.work.answers import Answer
+from lookalike.evaluation.errors.matches import draw_arrows
 from lookalike.matching.levels import grey
 from lookalike.models.model import Explained, Model, Neighbour
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 Bytes = NDArray[np.uint8]
 
-_SAME, _OTHER, _MOVES = "#1a7f37", "#c0392b", "#0057d9"
+_SAME, _OTHER = "#1a7f37", "#c0392b"
 # inches
 _SIDE, _GAP, _SET_OFF, _MARGIN = 1.15, 0.1, 0.3, 0.12
 _HEAD, _BELOW, _LINE = 0.7, 0.3, 0.18
@@ -181,17 +182,4 @@ class _Canvas:
         self.axes.set_xlim(0, width)
         self.axes.set_ylim(height, 0)
         if self.moves:
-            self.axes.quiver(
-                *np.concatenate(self.moves, axis=1),
-                color=_MOVES,
-                angles="xy",
-                scale_units="xy",
-                scale=1,
-                units="xy",
-                width=0.22 * self.pixel,
-                headwidth=3.2,
-                headlength=3.2,
-                headaxislength=2.8,
-                minlength=0,
-                zorder=3,
-            )
+            draw_arrows(self.axes, np.concatenate(self.moves, axis=1), 0.22 * self.pixel)

@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone
 
-from lookalike.cli.evaluating import Asked, Judged, some_of
 from lookalike.cli.jobs import say_note
 from lookalike.cli.modelfile import counted
 from lookalike.cli.screen import Bar
+from lookalike.cli.work.evaluating import Asked, Judged, some_of
 from lookalike.estimators.classifier import KNeighborsClassifier
 from lookalike.evaluation.auditing.duplicates import row_keys
 from lookalike.evaluation.reporting.errors import errors_section

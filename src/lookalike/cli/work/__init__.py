@@ -1,0 +1,1 @@
+"""What commands do, when they have understood what they were asked for."""
