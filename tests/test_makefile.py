@@ -28,7 +28,7 @@ def planned(*arguments: str, venv: Path) -> str:
 def installs(plan: str) -> list[str]:
     """Return what a plan installs, in order."""
     found = re.findall(r"/pip install .*?(--editable \S+|(\w+)\.extra\.txt|cmake)", plan)
-    names = {"cmake": "tools", "--editable .": "package"}
+    names = {"cmake": "tools", "--editable '.[web]'": "package"}
     return [extra or names[what] for what, extra in found]
 
 

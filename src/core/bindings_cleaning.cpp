@@ -19,10 +19,6 @@ using namespace nb::literals;
 namespace lookalike {
 namespace {
 
-template <class T, int Dimensions>
-using Stack = nb::ndarray<const T, nb::ndim<Dimensions>, nb::c_contig, nb::device::cpu>;
-template <class T, int Dimensions>
-using MutableStack = nb::ndarray<T, nb::ndim<Dimensions>, nb::c_contig, nb::device::cpu>;
 
 void blend_into(const Stack<std::uint16_t, 3>& noisy, const Stack<std::uint8_t, 2>& rows, const Stack<std::int64_t, 2>& neighbours,
                 const Stack<std::uint16_t, 2>& costs, const Stack<float, 2>& moments, const Stack<float, 2>& evidences,

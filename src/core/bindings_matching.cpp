@@ -20,10 +20,6 @@ using namespace nb::literals;
 namespace lookalike {
 namespace {
 
-template <class T, int Dimensions>
-using Stack = nb::ndarray<const T, nb::ndim<Dimensions>, nb::c_contig, nb::device::cpu>;
-template <class T, int Dimensions>
-using MutableStack = nb::ndarray<T, nb::ndim<Dimensions>, nb::c_contig, nb::device::cpu>;
 
 Strokes strokes_of(const Stack<std::uint8_t, 4>& images, double target_x, double target_y) {
     require(images.size() > 0 || images.shape(0) == 0, "images of at least a pixel");
@@ -37,14 +33,14 @@ void normalize_into(const Stack<std::uint8_t, 4>& images, double target_x, doubl
     for (std::size_t axis = 0; axis < 4; ++axis) require(out.shape(axis) == images.shape(axis), "stacks must be of one shape");
     require(n_threads >= 1, "n_threads at least 1");
     const nb::gil_scoped_release release;
-    normalize_strokes(strokes, images.data(), static_cast<std::int64_t>(images.shape(0)), n_threads, out.data(), check_signals);
+    normalize_strokes(strokes, images.data(), static_cast<std::int64_t>(images.shape(0)), n_threads, out.data(), watch_of(images.size()));
 }
 
 void extents_into(const Stack<std::uint8_t, 4>& images, const MutableStack<double, 2>& out, int n_threads) {
     const Strokes strokes = strokes_of(images, 1, 1);
     require(out.shape(0) == images.shape(0) && out.shape(1) == 2 && n_threads >= 1, "out must be (n, 2), n_threads at least 1");
     const nb::gil_scoped_release release;
-    stroke_extents(strokes, images.data(), static_cast<std::int64_t>(images.shape(0)), n_threads, out.data(), check_signals);
+    stroke_extents(strokes, images.data(), static_cast<std::int64_t>(images.shape(0)), n_threads, out.data(), watch_of(images.size()));
 }
 
 int padded(std::size_t n, int step) { return (static_cast<int>(n) + step - 1) / step * step; }
@@ -65,7 +61,7 @@ void orient_into(const Stack<std::uint8_t, 4>& images, const Stack<float, 2>& do
                       static_cast<int>(out.shape(1)), static_cast<int>(down.shape(1)), cells, root, down.data(), wide.data(),
                       cell_pitch, padded(images.shape(2), kGradientStep)};
     const nb::gil_scoped_release release;
-    orient_gradients(kernels_named(cpu), g, images.data(), static_cast<std::int64_t>(images.shape(0)), n_threads, out.data(), check_signals);
+    orient_gradients(kernels_named(cpu), g, images.data(), static_cast<std::int64_t>(images.shape(0)), n_threads, out.data(), watch_of(images.size()));
 }
 
 void deform_into(const Stack<std::uint8_t, 3>& queries, const Stack<std::uint8_t, 3>& images, const Stack<std::int64_t, 2>& candidates,
@@ -89,7 +85,7 @@ void deform_into(const Stack<std::uint8_t, 3>& queries, const Stack<std::uint8_t
     const nb::gil_scoped_release release;
     deformation_distances(kernels_named(cpu), d, queries.data(), images.data(), candidates.data(), static_cast<std::int64_t>(queries.shape(0)),
                           static_cast<std::int64_t>(candidates.shape(1)), backward, n_threads, distances.data(), fields ? fields->data() : nullptr,
-                          check_signals);
+                          watch_of(candidates.size() * images.shape(1) * images.shape(2)));
 }
 
 // The table of (n, k) candidates, all of them among `n_rows` rows.
@@ -115,7 +111,7 @@ void rescale_into(const Stack<std::int64_t, 2>& indices, const Stack<double, 2>&
         require(out_indices.shape(axis) == indices.shape(axis) && out_distances.shape(axis) == indices.shape(axis), "tables must be of one shape");
     require(n_threads >= 1, "n_threads at least 1");
     const nb::gil_scoped_release release;
-    rescale_table(table, factors.data(), n_threads, out_indices.data(), out_distances.data(), check_signals);
+    rescale_table(table, factors.data(), n_threads, out_indices.data(), out_distances.data(), watch_of(indices.size()));
 }
 
 void sum_into(const Stack<std::int64_t, 2>& indices, const Stack<double, 2>& distances, const Stack<std::int32_t, 1>& codes,
@@ -127,7 +123,7 @@ void sum_into(const Stack<std::int64_t, 2>& indices, const Stack<double, 2>& dis
     require(n_threads >= 1, "n_threads at least 1");
     const nb::gil_scoped_release release;
     sum_classes(table, codes.data(), static_cast<std::int64_t>(sums.shape(2)), ks.data(), static_cast<std::int64_t>(ks.shape(0)), n_threads,
-                sums.data(), check_signals);
+                sums.data(), watch_of(indices.size() * ks.size()));
 }
 
 void hyperplanes_into(const Stack<std::int8_t, 2>& queries, const Stack<std::int8_t, 2>& rows, const Stack<std::int64_t, 2>& indices,
@@ -141,7 +137,8 @@ void hyperplanes_into(const Stack<std::int8_t, 2>& queries, const Stack<std::int
     require(1 <= k && k <= kMostNearest && ridge >= 0 && n_threads >= 1, "k of 1 to 32, ridge at least 0, n_threads at least 1");
     const Hyperplanes hyperplanes{queries.data(), rows.data(), static_cast<std::int64_t>(rows.shape(1)), k, ridge};
     const nb::gil_scoped_release release;
-    hyperplane_distances(hyperplanes, table, codes.data(), static_cast<std::int64_t>(out.shape(1)), n_threads, out.data(), check_signals);
+    hyperplane_distances(hyperplanes, table, codes.data(), static_cast<std::int64_t>(out.shape(1)), n_threads, out.data(),
+                         watch_of(indices.size() + out.size() * static_cast<std::size_t>(k) * rows.shape(1)));
 }
 
 }  // namespace

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
@@ -17,7 +17,6 @@ from lookalike.matching.features import FEATURES, features_of
 from lookalike.matching.levels import Bytes
 
 Floats = NDArray[np.float32]
-Told = Callable[[], None]
 
 CHUNK = 1024
 """Images whose features are in memory at once, in each thread."""
@@ -84,21 +83,22 @@ class PrincipalAxes:
         self.components_ = np.ascontiguousarray(weights[:, np.newaxis] * axes, dtype=np.float32)
         return self
 
-    def transform(self, images: Bytes, tell: Callable[[int], None] | None = None) -> Floats:
+    def transform(self, images: Bytes) -> Floats:
         """Return the coordinates of images, shape (n, n_components)."""
         out = np.empty((len(images), self.components_.shape[1]), np.float32)
 
-        def project(start: int) -> int:
+        def project(start: int) -> None:
             part = images[start : start + CHUNK]
             centred = np.concatenate(features_of(part, self.features), axis=1)
             centred -= self.mean_
             np.matmul(centred, self.components_, out=out[start : start + len(part)])
-            return len(part)
 
-        with single_threaded_blas(), ThreadPoolExecutor(self.n_threads) as pool:
-            for done in pool.map(project, range(0, len(images), CHUNK)):
-                if tell is not None:
-                    tell(done)
+        with single_threaded_blas():
+            if len(images) <= CHUNK:  # a pool would take longer than few images do
+                project(0)
+                return out
+            with ThreadPoolExecutor(self.n_threads) as pool:
+                list(pool.map(project, range(0, len(images), CHUNK)))
         return out
 
     def _moments(self, images: Bytes) -> tuple[NDArray[np.float64], NDArray[np.float64], list[int]]:
