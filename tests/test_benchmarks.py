@@ -179,7 +179,7 @@ def test_augmentation_without_faiss(without_peers):
 def test_denoising_without_the_filters_of_others(tmp_path):
     file = tmp_path / "figures.json"
     report = run(
-        "denoising.py", "--without-peers", "--noise=saltpepper", "--images=50",
+        "denoising.py", "--without-peers", "--noise=saltpepper", "--images=50", "--train=400",
         f"--json={file}", f"--out={tmp_path}",
     )  # fmt: skip
     for model in ("KNeighborsClassifier", "KNeighborsRegressor"):

@@ -368,9 +368,12 @@ def test_ctrl_c_keeps_the_answers_that_are_printed(model: Path, scans: Path) -> 
         text=True,
     )
     assert process.stdout is not None
-    first = process.stdout.readline()
-    time.sleep(0.1)
-    process.send_signal(signal.SIGINT)
-    rest, stderr = process.communicate(timeout=20)
+    try:
+        first = process.stdout.readline()
+        time.sleep(0.1)
+        process.send_signal(signal.SIGINT)
+        rest, stderr = process.communicate(timeout=20)
+    finally:
+        process.kill()
     assert json.loads(first)["image"] == names[0]
     assert (process.returncode, rest, stderr) == (130, "", "error: interrupted\n")
