@@ -172,7 +172,8 @@ def choose(
             grown = winner.recipe._replace(growth=growth)
             trials = trials + comparison.run([grown], splits, readings, _GROWN)
             tell(_SECOND_UNITS)
-        winner = pick(deciding(trials), plan.usual, growths[0])
+        usual = USUAL_GROWTH if USUAL_GROWTH in growths else "none"
+        winner = pick(deciding(trials), plan.usual, usual)
     return Choice(winner.recipe, winner.reading, trials, comparison.held_out(winner))
 
 
@@ -186,7 +187,7 @@ def units_of(plan: Plan, n: int) -> int:
 
 
 def _growths(plan: Plan, n: int) -> list[str]:
-    """Return what n images may be grown by, the most usual first."""
+    """Return what n images may be grown by."""
     return [
         growth
         for growth in GROWTHS
@@ -219,6 +220,9 @@ USUAL = Reading(0.3, 6, 1.0, "forward")
 """What reads most tables well."""
 
 USUAL_WHITENING = 0.6
+
+USUAL_GROWTH = "turned"
+"""Where there are few images; mirrored ones may be of no class at all, and have to prove better."""
 
 
 def _most_equal(least: int) -> float:
