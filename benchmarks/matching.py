@@ -317,7 +317,8 @@ def _judge(
     """Count images wrong: ours, the plain neighbours' and the best fixed choice's."""
     wrong = {name: _pool(own[0].answer).n_wrong for name, own in taken.items() if _answered(own)}
     ours = {name: n for name, n in wrong.items() if name in OURS.values()}
-    lowest, plain, best = min(ours.values()), wrong[TUNED_KNN], wrong.get(OURS["best"], "–")
+    lowest, plain = min(ours.values()), wrong.get(TUNED_KNN, "–")
+    best = wrong.get(OURS["best"], "–")
     fixed: list[int] = taken[_FIXED][0].answer
     least = min(fixed)
     recipe, how = choices[fixed.index(least)]
@@ -325,7 +326,7 @@ def _judge(
         "kind": kind,
         "ours, lowest": lowest,
         "plain k-NN": plain,
-        "not more": "yes" if lowest <= plain else "NO",
+        "not more": "–" if isinstance(plain, str) else "yes" if lowest <= plain else "NO",
         "best effort": best,
         "fixed": least,
         "difference": f"{best - least:+d} ± {least**0.5:.1f}" if isinstance(best, int) else "–",
