@@ -245,8 +245,13 @@ def test_model_files(tmp_path):
 def test_serving(tmp_path):
     file = tmp_path / "figures.json"
     report = run("serving.py", f"--json={file}")
-    assert "requests/s" in report or "requests a second" in report
-    json.loads(file.read_text(encoding="utf-8"))
+    loads = json.loads(file.read_text(encoding="utf-8"))["loads"]
+    assert loads.keys() == {"png", "png as_is", "json as_is"}
+    for kind, of in loads.items():
+        assert int(cells(report, f"{kind:10} |")[1].replace(",", "")) == round(of["closed"]["rate"]) > 0
+        for one in of.values():
+            assert one["statuses"].keys() == {"200"}
+            assert 0 < one["ms"]["0.5"] <= one["ms"]["1"]
 
 
 ROWS = np.array([[0, 0], [3, 4], [5, 0], [100, 0], [0, 6]], dtype=np.uint8)

@@ -100,6 +100,15 @@ def test_it_is_the_same_on_any_number_of_threads(digits, quality):
     assert_array_equal(made[0], made[2])
 
 
+def test_threads_are_those_of_now_not_of_fit(digits):
+    denoiser = KNeighborsDenoiser(20, random_state=5, n_jobs=1)
+    denoiser.fit(clean=digits[0][:300], noise=GaussianNoise(50))
+    denoiser.set_params(n_jobs=3).predict(digits[1][:2])
+    cascade = denoiser._cascade
+    assert cascade.neighbours._search.n_jobs == cascade.neighbours.n_threads == 3
+    assert {regression.n_threads for regression, _ in cascade._stages} == {3}
+
+
 def test_pairs_are_learned_from_as_well(digits):
     noise = UniformNoise(0, 100)
     known = KNeighborsDenoiser(20, random_state=0).fit(clean=digits[0], noise=noise)

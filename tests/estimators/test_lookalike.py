@@ -13,6 +13,7 @@ from sklearn.metrics import log_loss
 from lookalike import KNeighborsClassifier, LookalikeClassifier, _core
 from lookalike.matching import choosing
 from lookalike.matching.choosing import deciding
+from lookalike.matching.matcher import Matcher
 from lookalike.matching.plans import PLANS
 
 
@@ -175,6 +176,25 @@ def test_images_that_are_added_and_removed_leave_no_trace(digits):
     assert_array_equal(changed.predict_proba(Xt[:50]), before)
     late = LookalikeClassifier("fast").partial_fit(X[:300], y[:300])
     assert_array_equal(late.predict_proba(Xt[:50]), before)
+
+
+def test_nothing_is_left_for_the_first_image_in_doubt_to_wait_for(digits, monkeypatch):
+    classifier = grown_classifier(digits, monkeypatch, "none")
+    assert classifier.reading_.deformation != "off"
+    classifier.partial_fit(digits[0][400:410], digits[1][400:410]).remove([3])
+
+    def late(*_):
+        raise AssertionError("radii are measured while somebody waits")
+
+    monkeypatch.setattr(Matcher, "_partners", late)
+    assert classifier.explain(digits[2]).doubtful.any()
+
+
+def test_threads_are_those_of_now_not_of_fit(digits):
+    classifier = LookalikeClassifier("fast", n_jobs=1).fit(digits[0][:100], digits[1][:100])
+    classifier.set_params(n_jobs=3).predict(digits[2][:5])
+    matcher = classifier._matcher
+    assert matcher.n_threads == matcher.axes_.n_threads == matcher.search_.n_jobs == 3
 
 
 def test_a_new_class_may_come_later(digits):

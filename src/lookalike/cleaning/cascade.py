@@ -99,6 +99,14 @@ class Cascade:
         self._variance: PairTable | None = None
         self._ends: Ends | None = None
 
+    def on_threads(self, n_threads: int) -> None:
+        """Work on so many threads from now on."""
+        self.n_threads = n_threads
+        if self.neighbours is not None:
+            self.neighbours.n_threads = n_threads
+        for regression, _ in self._stages:
+            regression.n_threads = n_threads
+
     @property
     def reach(self) -> int:
         """Pixels on each side that an estimate depends on, neighbours of whole images left out."""

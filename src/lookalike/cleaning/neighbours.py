@@ -76,6 +76,7 @@ class WholeNeighbours:
         """The neighbours of estimates, of shape (n, h, w); ``own`` names the image each is of."""
         queries = np.rint(np.clip(estimates, 0, N_LEVELS - 1)).astype(np.uint8)
         exclude = None if own is None else (own, np.arange(len(self._rows)))
+        self._search.n_jobs = self.n_threads
         found: NDArray[np.int64] = self._search.kneighbors(
             queries.reshape(len(queries), -1), return_distance=False, exclude=exclude
         )

@@ -57,7 +57,7 @@ class KNeighborsDenoiser(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         Seed of the noise that is drawn for training and of the choice of training pixels. With an
         int every fit gives the same denoiser, on any number of threads.
     n_jobs : int, default=None
-        Threads of ``fit`` and of the predictions after it; None means all CPUs.
+        Threads; None means all CPUs.
     working_memory : float, default=256
         MiB that ``predict`` may use beyond images and result. ``fit`` takes up to 2 GiB more, for
         what it learns from.
@@ -239,6 +239,7 @@ class KNeighborsDenoiser(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self)
         images = as_images(X, self.image_shape)
         self._check_like_training(images)
+        self._cascade.on_threads(count_threads(self.n_jobs))  # fitted elsewhere, perhaps
         run = self._run_frames if self._frame is not None else self._run_tiles
         estimates, deviations = run(images, progress)
         values = images.like([self._levels.values(stack) for stack in estimates])

@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from lookalike.estimators.labels import encode_labels
 from lookalike.estimators.matches import Matches
 from lookalike.matching.calibration import Calibration
-from lookalike.matching.choosing import CHUNK, choose, units_of
+from lookalike.matching.choosing import CHUNK, Choice, choose, units_of
 from lookalike.matching.growing import variant_names
 from lookalike.matching.levels import Bytes, Levels, check_images
 from lookalike.matching.matcher import Matcher, Recipe
@@ -124,9 +124,7 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         calibration = Calibration()
         if choice.held_out is not None:
             calibration.fit(*choice.held_out)
-        matcher = self._match(own, codes, len(classes), choice.recipe)
-        if choice.reading.deformation != "off":
-            matcher.deformed_radii()
+        matcher = self._match(own, codes, len(classes), choice)
         tell.end()
         self._choice, self._calibration = choice._replace(held_out=None), calibration
         return self._become(levels, own, labels, classes, matcher)
@@ -300,20 +298,23 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return PLANS[self.effort]
 
     def _match(
-        self, images: Bytes, codes: NDArray[np.int32], n_classes: int, recipe: Recipe
+        self, images: Bytes, codes: NDArray[np.int32], n_classes: int, choice: Choice
     ) -> Matcher:
         plan = self._plan()
         matcher = Matcher(
-            recipe,
+            choice.recipe,
             n_components=plan.n_components,
             n_neighbors=plan.n_neighbors,
             n_threads=count_threads(self.n_jobs),
         )
-        return matcher.fit(images, codes, n_classes)
+        matcher.fit(images, codes, n_classes)
+        if choice.reading.deformation != "off":
+            matcher.deformed_radii()  # or the first image in doubt would wait for them
+        return matcher
 
     def _learn(self, images: Bytes, labels: NDArray[Any]) -> Self:
         classes, codes = _encode(labels)
-        matcher = self._match(images, codes, len(classes), self.recipe_)
+        matcher = self._match(images, codes, len(classes), self._choice)
         return self._become(self._levels, images, labels, classes, matcher)
 
     def _become(

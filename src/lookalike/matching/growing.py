@@ -17,8 +17,7 @@ GROWTHS: dict[str, Augmentation | None] = {
     "turned": Rotations((-10, -5, 5, 10)),
     "mirrored": Flips(),
 }
-"""What a training set may be grown by. Shifts, scalings and elastic warps were tried, too: on
-images whose strokes are normalized, and on gradients in cells, they gain less than turns."""
+"""What a training set may be grown by."""
 
 
 class Grown(NamedTuple):

@@ -123,27 +123,25 @@ class Matcher:
 
     def fit(self, images: Bytes, codes: Codes, n_classes: int) -> Self:
         """Learn from images (n, height, width, channels), bytes, and their classes."""
-        grown, projected = self.learn_axes(images)
-        return self.fit_projected(grown, projected, codes, n_classes)
+        return self.fit_projected(*self.learn_axes(images), codes, n_classes)
 
-    def learn_axes(self, images: Bytes) -> tuple[Grown, Projected]:
-        """Learn what needs no classes; return the images, grown, and on the axes found."""
+    def learn_axes(self, images: Bytes) -> tuple[Grown, NDArray[np.float32]]:
+        """Learn what needs no classes; return the images, grown, and their coordinates."""
         self.strokes_ = None
         if self.recipe.strokes:
             self.strokes_ = NormalizeStroke(n_jobs=self.n_threads)._fit_bytes(images)
         grown = grow(self._normalized(images), self.recipe.growth)
         self.axes_ = PrincipalAxes(self.recipe.features, self.n_components, self.n_threads)
         self.axes_.fit(grown.images)
-        return grown, Projected(grown.images, self.axes_.transform(grown.images))
+        return grown, self.axes_.transform(grown.images)
 
     def fit_projected(
-        self, grown: Grown, projected: Projected, codes: Codes, n_classes: int
+        self, grown: Grown, coordinates: NDArray[np.float32], codes: Codes, n_classes: int
     ) -> Self:
         """Learn the rest from training images that are on the axes already, and their classes."""
         self.images_, self.parents_, self.variants_ = grown
         self.codes_, self.n_classes_ = codes[grown.parents], n_classes
         self._grey = grey(grown.images)
-        coordinates = projected.coordinates
         self.whitening_ = WithinClassWhitening(self.recipe.whitening).fit(coordinates, self.codes_)
         self.coordinates_ = self.whitening_.transform(coordinates)
         self.search_ = NearestNeighbors(metric="sqeuclidean", n_jobs=self.n_threads)
@@ -157,7 +155,12 @@ class Matcher:
         return self
 
     def whitened(
-        self, grown: Grown, projected: Projected, codes: Codes, n_classes: int, power: float
+        self,
+        grown: Grown,
+        coordinates: NDArray[np.float32],
+        codes: Codes,
+        n_classes: int,
+        power: float,
     ) -> Matcher:
         """Return a matcher on the same axes whose coordinates are whitened by another power."""
         other = Matcher(
@@ -167,7 +170,7 @@ class Matcher:
             n_threads=self.n_threads,
         )
         other.strokes_, other.axes_ = self.strokes_, self.axes_
-        return other.fit_projected(grown, projected, codes, n_classes)
+        return other.fit_projected(grown, coordinates, codes, n_classes)
 
     def on_threads(self, n_threads: int) -> Self:
         """Work on so many threads from now on."""

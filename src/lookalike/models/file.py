@@ -41,10 +41,13 @@ class Opened(NamedTuple):
     estimator : estimator
     description : dict
         "library": the version that wrote it; "class_names", "source" and "form" as they were given.
+    version : str
+        Of the format.
     """
 
     estimator: Any
     description: dict[str, Any]
+    version: str
 
     @property
     def form(self) -> Form | None:
@@ -146,7 +149,7 @@ def load_model(path: str | PathLike[str]) -> Any:
 
 def open_file(path: Path) -> Opened:
     """Return all that a file holds; errors as `load_model`."""
-    arrays, description = read_description(path)
+    arrays, description, version = read_description(path)
     checksums = description["checksums"]
     if checksums.keys() != arrays.keys():
         raise ModelError(f"{path} is damaged: its arrays are not those that it describes")
@@ -158,7 +161,7 @@ def open_file(path: Path) -> Opened:
         if name_of(estimator) not in MODELS:
             raise ModelError(f"it holds no estimator but {type(estimator).__name__}")
         check_is_fitted(estimator)
-        opened = Opened(estimator, description)
+        opened = Opened(estimator, description, version)
         _ = opened.form
     except Exception as error:  # whatever attributes lead to that nobody checked
         said = " ".join(str(error).split())
@@ -166,8 +169,8 @@ def open_file(path: Path) -> Opened:
     return opened
 
 
-def read_description(path: Path) -> tuple[Mapping[str, NDArray[Any]], dict[str, Any]]:
-    """Return the arrays of a file, not yet compared with their checksums, and its description.
+def read_description(path: Path) -> tuple[Mapping[str, NDArray[Any]], dict[str, Any], str]:
+    """Return a file's arrays, not yet compared with their checksums, its description and version.
 
     Raises
     ------
@@ -177,7 +180,8 @@ def read_description(path: Path) -> tuple[Mapping[str, NDArray[Any]], dict[str, 
     arrays, metadata = map_file(path)
     if metadata.get("format") != FORMAT:
         raise ModelError(f"{path} is a safetensors file but no model of lookalike")
-    _check_version(metadata.get("version", ""), path)
+    version = metadata.get("version", "")
+    _check_version(version, path)
     text = metadata.get("description", "")
     if xxh3_128_hexdigest(text.encode("utf-8", "surrogatepass")) != metadata.get("checksum"):
         raise ModelError(f"{path} is damaged: its description is not as it was saved")
@@ -186,7 +190,7 @@ def read_description(path: Path) -> tuple[Mapping[str, NDArray[Any]], dict[str, 
     except (ValueError, RecursionError) as error:
         raise ModelError(f"{path} is damaged: its description is no JSON") from error
     _check_description(description, path)
-    return arrays, description
+    return arrays, description, version
 
 
 def _check_description(description: Any, path: Path) -> None:

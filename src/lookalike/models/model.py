@@ -91,8 +91,6 @@ class Model:
     source : str, optional
     path : Path, optional
         The file it comes from.
-    library : str, optional
-        The version that wrote that.
 
     Raises
     ------
@@ -118,7 +116,6 @@ class Model:
         form: Form | None = None,
         source: str | None = None,
         path: Path | None = None,
-        library: str | None = None,
     ) -> None:
         if isinstance(estimator, KNeighborsSearchCV):
             estimator = getattr(estimator, "best_estimator_", estimator)
@@ -134,7 +131,7 @@ class Model:
             )
         self.estimator: Any = estimator
         self._n_jobs = estimator.n_jobs
-        self.source, self.path, self.library = source, path, library
+        self.source, self.path = source, path
         dtype = self._dtype()
         if dtype != np.uint8:
             raise ModelError(f"the classifier was fitted to {dtype} images; fit it to uint8 images")
@@ -151,6 +148,13 @@ class Model:
     def n_samples(self) -> int:
         """Training images."""
         return int(self.estimator.n_samples_fit_)
+
+    @property
+    def class_counts(self) -> dict[str, int]:
+        """Training images of each class."""
+        found, counts = np.unique(self._labels(), return_counts=True)
+        known = dict(zip(map(str, found.tolist()), counts.tolist(), strict=True))
+        return {name: known.get(name, 0) for name in self.class_names}
 
     def probabilities(self, images: Bytes) -> NDArray[np.float64]:
         """Return the probability of each class, shape (n, n_classes)."""
@@ -348,7 +352,6 @@ def open_model(path: str | PathLike[str]) -> Model:
             form=opened.form,
             source=opened.description["source"],
             path=path,
-            library=opened.description["library"],
         )
     except ModelError as error:
         raise ModelError(f"{path}: {error}") from error

@@ -49,7 +49,11 @@ class NeighbourAnswer(BaseModel):
     row: int = Field(ge=0, description="In the model; changes when an earlier one is removed.")
     label: str
     distance: float
-    share: float = Field(ge=0, le=1, description="Of the vote.")
+    share: float = Field(
+        ge=0,
+        le=1,
+        description="Of the vote; of a model without votes, of 1 / distance of those told.",
+    )
     variant: str = Field(description="How it was shifted or turned for the comparison.")
     image: str = Field(description="The training image: a data URL of a PNG.")
     compared: str = Field(description="As it was compared: a data URL of a PNG.")

@@ -19,7 +19,6 @@ from lookalike.images.noise import (
 )
 from lookalike.models.errors import ModelError
 from lookalike.models.file import Opened, open_file
-from lookalike.search.threads import count_threads
 
 
 @dataclass(kw_only=True)
@@ -44,7 +43,7 @@ class ModelCleaning(Asked):
                 f"{self.file} learnt its noise from pairs of images and can not add it; leave out "
                 "--add-noise, and give noisy images"
             )
-        _use_threads(denoiser, count_threads(self.n_jobs))
+        denoiser.n_jobs = self.n_jobs
         learnt = Learnt(
             denoiser,
             name=str(self.file),
@@ -101,14 +100,3 @@ def _image_shape(opened: Opened, file: Path) -> tuple[int, ...]:
         )
     height, width = denoiser._frame[:2]
     return (height, width) if denoiser._n_channels == 1 else (height, width, denoiser._n_channels)
-
-
-def _use_threads(denoiser: Any, n_threads: int) -> None:
-    """Have a denoiser work on so many threads, wherever it was fitted."""
-    cascade = denoiser._cascade
-    denoiser.n_jobs = n_threads
-    for part in (cascade, cascade.neighbours, *(regression for regression, _ in cascade._stages)):
-        if part is not None:
-            part.n_threads = n_threads
-    if denoiser.uses_neighbors_:
-        cascade.neighbours._search.n_jobs = n_threads

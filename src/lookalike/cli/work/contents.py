@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,6 @@ from lookalike.models.errors import ModelError
 from lookalike.models.file import open_file
 from lookalike.models.form import Form
 from lookalike.models.model import Model
-from lookalike.models.safetensors_map import map_file
 
 
 def describe(path: Path) -> dict[str, Any]:
@@ -27,12 +25,11 @@ def describe(path: Path) -> dict[str, Any]:
         As `load_model`.
     """
     opened = open_file(path)
-    _, metadata = map_file(path)
     estimator, form = opened.estimator, opened.form
     facts: dict[str, Any] = {
         "file": str(path),
         "bytes": path.stat().st_size,
-        "format_version": metadata["version"],
+        "format_version": opened.version,
         "lookalike": opened.description["library"],
         "source": opened.description["source"],
         "estimator": type(estimator).__name__,
@@ -48,13 +45,12 @@ def describe(path: Path) -> dict[str, Any]:
         model = Model(estimator, form=form)
     except ModelError:  # no classifier of images, which may be in a file as well
         return facts
-    counts = Counter(model.label(row) for row in range(model.n_samples))
     if isinstance(model.estimator, LookalikeClassifier):
         facts["chosen"] = f"{model.estimator.recipe_}; {model.estimator.reading_}"
     return facts | {
         "n_samples": model.n_samples,
         "image_shape": list(model.image_shape),
-        "classes": {name: counts[name] for name in model.class_names},
+        "classes": model.class_counts,
         "form": model.form.to_dict(),
     }
 
