@@ -18,6 +18,8 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+import numpy as np
+
 from _bars import value_row, value_table
 from _harness import (
     MIB,
@@ -35,7 +37,7 @@ MOST_MS = 50
 """The bar: to open a model of 60,000 images."""
 
 MODELS = ("KNeighborsClassifier", "LookalikeClassifier")
-TIMED = ("open", "first prediction", "next prediction")
+TIMED = ("open", "first prediction", "next prediction", "one image added", "taken away")
 IN_MAPPING = ("Rss", "Pss", "Shared_Clean")
 
 
@@ -89,7 +91,7 @@ def fit_and_save(name: str, data: str, path: Path) -> float:
 
 
 def open_and_ask(data: str, path: Path) -> dict[str, float]:
-    """Open a model and ask it twice; return seconds."""
+    """Open a model, ask it twice, add an image and take it away again; return seconds."""
     import lookalike
     from lookalike import load_dataset, load_model
 
@@ -103,6 +105,12 @@ def open_and_ask(data: str, path: Path) -> dict[str, float]:
     for i in range(2):
         model.predict(images[i : i + 1])
         times.append(perf_counter())
+    quick = {"relearn": False} if hasattr(model, "choices_") else {}
+    n = model.n_samples_fit_
+    model.partial_fit(images[:1], np.array(["0"]), **quick)
+    times.append(perf_counter())
+    model.remove([n], **quick)
+    times.append(perf_counter())
     return {name: times[i + 1] - times[i] for i, name in enumerate(TIMED)}
 
 

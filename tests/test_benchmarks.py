@@ -248,7 +248,11 @@ def test_serving(tmp_path):
     loads = json.loads(file.read_text(encoding="utf-8"))["loads"]
     assert loads.keys() == {"png", "png as_is", "json as_is"}
     for kind, of in loads.items():
-        assert int(cells(report, f"{kind:10} |")[1].replace(",", "")) == round(of["closed"]["rate"]) > 0
+        assert (
+            int(cells(report, f"{kind:10} |")[1].replace(",", ""))
+            == round(of["closed"]["rate"])
+            > 0
+        )
         for one in of.values():
             assert one["statuses"].keys() == {"200"}
             assert 0 < one["ms"]["0.5"] <= one["ms"]["1"]

@@ -144,7 +144,7 @@ def test_data_comes_before_files_by_its_name(
         (["m", "noisy", "--noise", "uniform:6"], 2, "leave out --noise, or name a data set"),
         (["m", "noisy", "--quality", "best"], 2, "leave out --quality, or"),
         (["m", "noisy", "--train", "9", "--seed", "0"], 2, "leave out --train and --seed, or"),
-        (["m", "noisy", "-o", "n"], 2, "leave out --model, or"),
+        (["m", "noisy", "-o", "n"], 2, "leave out --save, or"),
         (["m"], 2, "name the images that m is to clean"),
         (["m", "noisy"], 2, "name a folder for the cleaned images"),
         (["digits", "-o", "n"], 2, "say which noise the denoiser is to take away"),

@@ -9,6 +9,7 @@ from typing import Any
 from typer.testing import CliRunner
 
 from lookalike.cli.app import app
+from lookalike.matching.growing import GROWTHS
 from lookalike.matching.plans import PLANS
 
 PAGE = Path(__file__).parents[2] / "docs" / "matching.md"
@@ -35,6 +36,14 @@ def test_the_table_of_efforts_is_that_of_the_plans() -> None:
             str(plan.n_neighbors),
             str(plan.n_components),
         ]
+
+
+def test_the_limits_of_growing_are_those_of_the_plans() -> None:
+    said = " ".join(TEXT.split())
+    for effort, plan in PLANS.items():
+        assert re.search(rf'{plan.n_grown:,} (images with their copies )?by "{effort}"', said)
+    degrees = {abs(turn) for turn in GROWTHS["turned"].degrees}
+    assert f"turned by {' and '.join(map(str, sorted(degrees)))} degrees either way" in said
 
 
 def test_the_command_has_the_option_there_is() -> None:

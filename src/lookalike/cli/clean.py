@@ -37,7 +37,7 @@ def clean(
             metavar="DATA",
             help="The clean images to learn from: a data set by name (see lookalike data list), a "
             "folder of images or IDX files, or an .npz file. Its train part is used. Or a file "
-            "that --model kept: nothing is learnt then.",
+            "that --save kept: nothing is learnt then.",
         ),
     ],
     images: Annotated[
@@ -70,7 +70,7 @@ def clean(
     model: Annotated[
         Path | None,
         typer.Option(
-            "--model",
+            "--save",
             "-o",
             metavar="FILE",
             dir_okay=False,
@@ -192,7 +192,7 @@ def clean(
 
 
 def _is_model_file(name: str) -> bool:
-    """Whether DATA is a file as --model keeps one, whole or damaged, and not a data set.
+    """Whether DATA is a file as --save keeps one, whole or damaged, and not a data set.
 
     Such a file begins with the length of its header, in 8 bytes, and the header, in JSON.
     """
@@ -218,7 +218,7 @@ def _refuse_what_fits(
         "noise": "--noise",
         "quality": "--quality",
         "n_train": "--train",
-        "model": "--model",
+        "model": "--save",
     }
     if not seeded:
         options["seed"] = "--seed"

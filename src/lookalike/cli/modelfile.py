@@ -29,6 +29,16 @@ AsIs = Annotated[
         "and centred as the training images are.",
     ),
 ]
+Reject = Annotated[
+    float,
+    typer.Option(
+        metavar="P",
+        min=0,
+        max=1,
+        help="Call an answer not sure if its probability is below P, and name the likeliest "
+        "classes instead.",
+    ),
+]
 NoRelearn = Annotated[
     bool,
     typer.Option(

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from lookalike.cli.jobs import FAILED, Debug, Json, Threads, job
-from lookalike.cli.modelfile import AsIs, ModelFile, check_is_file
+from lookalike.cli.modelfile import AsIs, ModelFile, Reject, check_is_file
 
 
 class Format(Enum):
@@ -32,16 +32,7 @@ def predict(
         ),
     ],
     as_is: AsIs = False,
-    reject: Annotated[
-        float,
-        typer.Option(
-            metavar="P",
-            min=0,
-            max=1,
-            help="Call an answer not sure if its probability is below P, and name the likeliest "
-            "classes instead.",
-        ),
-    ] = 0.0,
+    reject: Reject = 0.0,
     top: Annotated[
         int | None,
         typer.Option(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lookalike.cli.jobs import Debug, Json, Threads, job
-from lookalike.cli.modelfile import ModelFile, check_is_file
+from lookalike.cli.modelfile import ModelFile, Reject, check_is_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,16 +49,7 @@ def serve(
             "are let in.",
         ),
     ] = None,
-    reject: Annotated[
-        float,
-        typer.Option(
-            metavar="P",
-            min=0,
-            max=1,
-            help="Call an answer not sure if its probability is below P, and name the likeliest "
-            "classes instead.",
-        ),
-    ] = 0.9,
+    reject: Reject = 0.9,
     open_page: Annotated[
         bool, typer.Option("--open", help="Open the page in the browser of this machine.")
     ] = False,

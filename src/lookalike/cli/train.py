@@ -41,7 +41,7 @@ def train(
     model: Annotated[
         Path | None,
         typer.Option(
-            "--model",
+            "--save",
             "-o",
             metavar="FILE",
             dir_okay=False,

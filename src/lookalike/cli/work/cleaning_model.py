@@ -35,7 +35,7 @@ class ModelCleaning(Asked):
         if not isinstance(denoiser, KNeighborsDenoiser):
             raise ModelError(
                 f"{self.file} holds a {type(denoiser).__name__}, which cleans no images; make a "
-                "file that does by lookalike clean DATA --noise NOISE --model FILE"
+                "file that does by lookalike clean DATA --noise NOISE --save FILE"
             )
         image_shape = _image_shape(opened, self.file)
         if self.add_noise and denoiser.noise_ is None:
@@ -95,7 +95,7 @@ def _image_shape(opened: Opened, file: Path) -> tuple[int, ...]:
         return opened.form.image_shape
     if denoiser._frame is None:
         raise ModelError(
-            f"{file} does not tell the size of its images; keep it by lookalike clean DATA --model "
+            f"{file} does not tell the size of its images; keep it by lookalike clean DATA --save "
             "FILE, or by save_model with form=learn_form(images)"
         )
     height, width = denoiser._frame[:2]
