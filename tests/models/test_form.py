@@ -1,11 +1,7 @@
 """Any picture is brought to the form of the training images, and strokes come out as theirs."""
 
-import importlib.util
-import json
 import os
 from functools import cache
-from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
@@ -13,20 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 from sklearn.datasets import load_sample_images
+from tests.web import hands
 
-from lookalike import LookalikeClassifier, load_dataset
+from lookalike import load_dataset
 from lookalike.models.form import Form, Strokes, learn_form
-
-
-def _load_hands() -> ModuleType:
-    path = Path(__file__).parents[1] / "web" / "hands.py"
-    spec = importlib.util.spec_from_file_location("hands", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-hands = _load_hands()
 
 # what MNIST's training images teach (test_what_mnist_teaches)
 MNIST = Form((28, 28), 0, Strokes(255, 20, "mass", (13.995, 14.004), (1.746, 3.234)))
@@ -73,8 +59,9 @@ def test_what_the_small_digits_teach() -> None:
 
 
 @pytest.mark.mnist
+@pytest.mark.skipif("LOOKALIKE_DATA" not in os.environ, reason="LOOKALIKE_DATA is not set")
 def test_what_mnist_teaches() -> None:
-    assert learn_form(mnist().train.images) == MNIST
+    assert learn_form(load_dataset("mnist", download=False).train.images) == MNIST
 
 
 def test_a_bright_ground_is_learnt() -> None:
@@ -327,146 +314,3 @@ def test_a_picture_of_the_frames_size_is_left_alone() -> None:
 def test_what_is_no_picture_is_refused(form: Form, picture: object) -> None:
     with pytest.raises(ValueError, match=r"a picture of .*; give"):
         form.apply(picture)
-
-
-# --- as plain values
-
-
-@pytest.mark.parametrize("form", [MNIST, Form((9, 8, 3), 255, None), Form((9, 8), 0, None)])
-def test_plain_values_and_back(form: Form) -> None:
-    assert Form.from_dict(json.loads(json.dumps(form.to_dict()))) == form
-
-
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("kind", "resize"),
-        ("kind", None),
-        ("image_shape", [28]),
-        ("image_shape", [28, 28, 3]),
-        ("image_shape", [28, 28, 1, 1]),
-        ("image_shape", [28, True]),
-        ("image_shape", [28, 28.0]),
-        ("image_shape", [0, 28]),
-        ("image_shape", [4097, 28]),
-        ("image_shape", "28"),
-        ("image_shape", {"0": 28, "1": 28}),
-        ("ground", 256),
-        ("ground", -1),
-        ("ground", 0.0),
-        ("ground", None),
-        ("ground", 10**400),
-        ("ground", "0" * 100_000),
-        ("strokes", None),
-        ("strokes", []),
-        ("strokes", {}),
-        ("value", 0),
-        ("value", 1e3),
-        ("side", 29),
-        ("side", 0),
-        ("side", "20"),
-        ("centre", "middle"),
-        ("centre", ["mass"]),
-        ("at", [14]),
-        ("at", [14, float("nan")]),
-        ("at", [float("inf"), 14]),
-        ("at", [14, 5000]),
-        ("at", 14),
-        ("line", [3, 2]),
-        ("line", [-1, 2]),
-        ("line", [1, 11]),
-        ("line", ["1", 2]),
-    ],
-)
-def test_hostile_values_are_refused(name: str, value: object) -> None:
-    values = MNIST.to_dict()
-    (values if name in values else values["strokes"])[name] = value
-    with pytest.raises(ValueError, match=r"=.{1,60}; it must be") as error:
-        Form.from_dict(values)
-    assert len(str(error.value)) < 200
-
-
-@pytest.mark.parametrize("values", [None, 3, "form", [], {}, {**MNIST.to_dict(), "more": 1}])
-def test_what_is_no_form_is_refused(values: object) -> None:
-    with pytest.raises(ValueError, match="it must be an object with ground, image_shape, kind"):
-        Form.from_dict(values)
-
-
-_plain = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
-    max_leaves=5,
-)
-
-
-@given(st.sampled_from([*MNIST.to_dict(), *MNIST.to_dict()["strokes"]]), _plain)
-def test_no_value_does_harm(name: str, value: object) -> None:
-    values = MNIST.to_dict()
-    (values if name in values else values["strokes"])[name] = value
-    try:
-        form = Form.from_dict(values)
-    except ValueError:
-        return
-    assert form.apply(canvas()).shape == form.image_shape
-
-
-# --- what it is for
-
-
-def test_hands_write_the_same_each_time_and_all_within_the_canvas() -> None:
-    for digit in range(10):
-        for hand in range(hands.N_HANDS):
-            strokes = hands.write(digit, hand)
-            assert strokes == hands.write(digit, hand)
-            assert all(0 < v < 280 for stroke in strokes for point in stroke for v in point)
-            assert all(len(stroke) > 10 for stroke in strokes)
-    assert hands.write(3, 0) != hands.write(3, 3)  # of the same template
-
-
-def drawn_digits() -> tuple[np.ndarray, list[np.ndarray]]:
-    every = [
-        (digit, canvas(digit, hand, pen=pen))
-        for hand in range(hands.N_HANDS)
-        for pen in hands.PENS
-        for digit in range(10)
-    ]
-    return np.array([digit for digit, _ in every]), [picture for _, picture in every]
-
-
-@cache
-def mnist():
-    if "LOOKALIKE_DATA" not in os.environ:
-        pytest.skip("LOOKALIKE_DATA is not set to a folder that holds mnist/")
-    return load_dataset("mnist", download=False)
-
-
-@pytest.mark.mnist
-@pytest.mark.slow
-def test_drawn_digits_are_recognised_and_mnists_own_as_before() -> None:
-    data = mnist()
-    classifier = LookalikeClassifier("fast").fit(data.train.images, data.train.labels)
-    form = learn_form(data.train.images)
-    labels, pictures = drawn_digits()
-    images = np.array([form.apply(picture) for picture in pictures])
-    assert np.mean(classifier.predict(images) == labels) >= 0.98
-
-    test, labels = data.test.images[:1000], data.test.labels[:1000]
-    before = classifier.score(test, labels)
-    assert classifier.score(np.array([form.apply(image) for image in test]), labels) == before
-    # inverted and enlarged, as a file from elsewhere may be
-    larger = [255 - np.asarray(Image.fromarray(image).resize((112, 112))) for image in test]
-    again = np.array([form.apply(picture) for picture in larger])
-    assert classifier.score(again, labels) > before - 0.005
-
-
-@pytest.mark.slow
-def test_drawn_digits_are_recognised_by_the_small_ones() -> None:
-    # whose writers all barred their sevens and gave no one a foot: some of ours do neither
-    data = load_dataset("digits")
-    classifier = LookalikeClassifier("fast").fit(data.train.images, data.train.labels)
-    form = learn_form(data.train.images)
-    labels, pictures = drawn_digits()
-    images = np.array([form.apply(picture) for picture in pictures])
-    right = classifier.predict(images) == labels
-    assert right.mean() > 0.88
-    assert right[~np.isin(labels, (1, 7))].mean() > 0.97
