@@ -8,8 +8,8 @@ import numpy as np
 from PIL import Image
 
 from lookalike import KNeighborsClassifier, load_dataset
+from lookalike.images.form import learn_form
 from lookalike.models.file import save_model
-from lookalike.models.form import learn_form
 
 N_TRAIN = 400
 

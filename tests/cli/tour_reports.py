@@ -15,7 +15,7 @@ Run = Callable[..., Any]
 
 def check_report(report: dict[str, Any], steps: list[str]) -> None:
     assert list(report["steps"]) == steps
-    load, baseline, confusion, mistakes = (report["steps"][name] for name in STEPS[:4])
+    load, baseline, confusion, mistakes = (report["steps"][name] for name in steps[:4])
     matrix = np.array(confusion["matrix"])
     n_classes = len(load["class_names"])
     assert matrix.shape == (n_classes, n_classes)

@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from lookalike import KNeighborsClassifier, LookalikeClassifier, Shifts, load_dataset, save_model
+from lookalike.images.form import learn_form
 from lookalike.models.file import VERSION, load_model
-from lookalike.models.form import learn_form
 
 FILES = Path(__file__).parent / "files"
 

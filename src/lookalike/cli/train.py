@@ -231,8 +231,8 @@ class _Trained(NamedTuple):
 
     def kept_in(self, path: Path) -> _Trained:
         """Keep the model in a file."""
+        from lookalike.images.form import learn_form
         from lookalike.models.file import save_model
-        from lookalike.models.form import learn_form
 
         form = learn_form(self.dataset.train.images)
         save_model(self.classifier, path, source=Path(self.name).name, form=form)

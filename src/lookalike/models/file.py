@@ -18,9 +18,9 @@ from sklearn.utils.validation import check_is_fitted
 from xxhash import xxh3_128_hexdigest
 
 import lookalike
+from lookalike.images.form import Form
 from lookalike.images.replace import replace_file
 from lookalike.models.errors import ModelError
-from lookalike.models.form import Form
 from lookalike.models.known import MODELS, name_of
 from lookalike.models.safetensors_map import map_file, no_number, once, write_file
 from lookalike.models.state import from_state, to_state

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from lookalike.estimators.classifier import KNeighborsClassifier
 from lookalike.estimators.lookalike import LookalikeClassifier
 from lookalike.estimators.search_cv import KNeighborsSearchCV
+from lookalike.images.form import Form, learn_form
 from lookalike.models.cleaner import Cleaner
 from lookalike.models.errors import ModelError
 from lookalike.models.file import open_file, save_model
-from lookalike.models.form import Form, learn_form
 
 if TYPE_CHECKING:
     from os import PathLike

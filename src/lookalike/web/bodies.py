@@ -25,7 +25,7 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
 from lookalike.images.files import to_bytes
-from lookalike.models.form import Form
+from lookalike.images.form import Form
 from lookalike.web.limits import Limits
 from lookalike.web.pictures import (
     MEDIA_TYPES,

@@ -20,9 +20,9 @@ from lookalike.images.catalogue import CATALOGUE
 from lookalike.images.dataset import load_dataset
 from lookalike.images.errors import DatasetError
 from lookalike.images.files import is_clutter
+from lookalike.images.form import Form
 from lookalike.images.idx import find_idx_files
 from lookalike.images.raw import as_images, check_labels, encode_labels
-from lookalike.models.form import Form
 from lookalike.models.model import Model
 
 

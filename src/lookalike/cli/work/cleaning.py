@@ -23,12 +23,12 @@ from lookalike.evaluation.cleaned import (
     to_pixels,
 )
 from lookalike.images.dataset import Dataset, load_dataset
+from lookalike.images.form import learn_form
 from lookalike.images.given import GivenImage, read_images
 from lookalike.images.noise import Noise, add_noise
 from lookalike.images.noise_expression import parse_noise
 from lookalike.images.raw import as_images
 from lookalike.models.file import save_model
-from lookalike.models.form import learn_form
 
 _N_TRIED = 8  # test images, where none are given
 

@@ -10,9 +10,9 @@ from rich.text import Text
 
 from lookalike.cli.screen import Screen
 from lookalike.estimators.lookalike import LookalikeClassifier
+from lookalike.images.form import Form
 from lookalike.models.errors import ModelError
 from lookalike.models.file import open_file
-from lookalike.models.form import Form
 from lookalike.models.model import Model
 
 

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from lookalike.images.arrays import read_array
 from lookalike.images.errors import DatasetError, DatasetNotFoundError
 from lookalike.images.files import FORMATS, MAX_PIXELS, is_clutter
+from lookalike.images.form import Form
 from lookalike.images.raw import as_images
-from lookalike.models.form import Form
 
 Bytes = NDArray[np.uint8]
 

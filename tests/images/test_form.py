@@ -12,7 +12,7 @@ from sklearn.datasets import load_sample_images
 from tests.web import hands
 
 from lookalike import load_dataset
-from lookalike.models.form import Form, Strokes, learn_form
+from lookalike.images.form import Form, Strokes, learn_form
 
 # what MNIST's training images teach (test_what_mnist_teaches)
 MNIST = Form((28, 28), 0, Strokes(255, 20, "mass", (13.995, 14.004), (1.746, 3.234)))

@@ -24,8 +24,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from lookalike.models.ink import FAINT, Floats, centre_of, cut_out, line_widths, with_line_width
-from lookalike.models.values import as_fields, as_integer, as_pair, bad_value
+from lookalike.images.ink import FAINT, Floats, centre_of, cut_out, line_widths, with_line_width
+from lookalike.images.values import as_fields, as_integer, as_pair, bad_value
 
 Bytes = NDArray[np.uint8]
 
