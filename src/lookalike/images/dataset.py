@@ -47,13 +47,21 @@ class Split:
     images : ndarray of shape (n, h, w) or (n, h, w, c), uint8
     labels : ndarray of shape (n,), int64
         Positions in the data set's ``class_names``.
+    paths : tuple of Path, or None
+        The file of each picture; None if the pictures do not lie in files of their own.
     """
 
     images: NDArray[np.uint8]
     labels: NDArray[np.int64]
+    paths: tuple[Path, ...] | None = None
 
     def __len__(self) -> int:
         return len(self.images)
+
+    def rows(self, rows: NDArray[np.int64]) -> Split:
+        """Return some of the pictures."""
+        paths = None if self.paths is None else tuple(self.paths[row] for row in rows)
+        return Split(self.images[rows], self.labels[rows], paths)
 
     def __repr__(self) -> str:
         return f"Split({len(self):,} images of {_times(self.images.shape[1:])})"
@@ -71,12 +79,15 @@ class Dataset:
         What the labels 0, 1, ... are called: ``class_names[label]``.
     source : str
         Where the data set came from.
+    skipped : tuple of (Path, str)
+        Files that could not be read as pictures and were passed over, and why.
     """
 
     train: Split
     test: Split
     class_names: tuple[str, ...]
     source: str
+    skipped: tuple[tuple[Path, str], ...] = ()
 
     def __repr__(self) -> str:
         classes = ", ".join(self.class_names[:10]) + (", ..." if len(self.class_names) > 10 else "")
@@ -237,7 +248,8 @@ def _assemble(
         for part, part_images in zip(parts, images, strict=True)
     ]
     codes, class_names = encode_labels(labels, raw.class_names, raw.source)
-    splits = [Split(*pair) for pair in zip(images, codes, strict=True)]
+    paths = [part.paths for part in parts]
+    splits = [Split(*columns) for columns in zip(images, codes, paths, strict=True)]
     if len(splits) == 1:
         splits = _hold_out(splits[0], class_names, raw.source, test_size, random_state)
     train, test = splits
@@ -246,7 +258,7 @@ def _assemble(
             f"{raw.source}: train images are {_times(train.images.shape[1:])} but test images "
             f"{_times(test.images.shape[1:])}; make them alike"
         )
-    return Dataset(train, test, class_names, raw.source)
+    return Dataset(train, test, class_names, raw.source, raw.skipped)
 
 
 def _hold_out(
@@ -278,7 +290,7 @@ def _hold_out(
             f"{np.count_nonzero(counts)} classes: {error}; change test_size"
         ) from error
     # sorted, so that both parts keep the source's order
-    return [Split(whole.images[part], whole.labels[part]) for part in map(np.sort, rows)]
+    return [whole.rows(np.sort(part)) for part in rows]
 
 
 def _times(shape: tuple[int, ...]) -> str:

@@ -81,7 +81,9 @@ def read_image_folder(
     raw = {part: _read_part(headers, shape, progress) for part, headers in parts.items()}
     names = {part: np.array([h.path.parent.name for h in parts[part]]) for part in parts}
     train, test = (
-        RawPart(raw[part], names[part], str(folder)) if part in raw else None
+        RawPart(raw[part], names[part], str(folder), tuple(h.path for h in parts[part]))
+        if part in raw
+        else None
         for part in ("train", "test")
     )
     assert train is not None

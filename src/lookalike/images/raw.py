@@ -7,6 +7,7 @@ for all of them and stands here once.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,20 +17,25 @@ from lookalike.images.errors import DatasetError
 
 
 class RawPart(NamedTuple):
-    """Images and labels as a source holds them, and where (for error messages)."""
+    """Images and labels as a source holds them, where (for error messages), and in which files."""
 
     images: NDArray[Any]
     labels: NDArray[Any]
     where: str
+    paths: tuple[Path, ...] | None = None
 
 
 class RawDataset(NamedTuple):
-    """A data set as a source holds it; ``test`` and ``class_names`` where it has them."""
+    """A data set as a source holds it; ``test`` and ``class_names`` where it has them.
+
+    ``skipped`` names the files that were passed over, as `Dataset.skipped`.
+    """
 
     train: RawPart
     test: RawPart | None
     class_names: tuple[str, ...] | None
     source: str
+    skipped: tuple[tuple[Path, str], ...] = ()
 
 
 def check_image_shape(image_shape: Sequence[int] | None) -> tuple[int, ...] | None:
