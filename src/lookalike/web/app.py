@@ -50,11 +50,11 @@ from lookalike.web.guard import Access, Guard
 from lookalike.web.limits import Limits
 from lookalike.web.live import ConflictError, DiskFullError, NoCorrectionError, Session
 from lookalike.web.metrics import MEDIA_TYPE, Meter, Metrics
-from lookalike.web.pictures import MEDIA_TYPES, BadPictureError, TooLargeError
+from lookalike.web.pictures import BadPictureError, TooLargeError
 from lookalike.web.static import add_pages
 
 _NO_SUCH = {
-    404: "there is nothing at this address; /docs lists what there is",
+    404: "there is nothing at this address, which ends in no slash; /docs lists what there is",
     405: "this address does not answer that method; /docs lists what there is",
 }
 _STATUS_OF = {
@@ -115,7 +115,7 @@ def _images_body(limits: Limits) -> dict[str, Any]:
     content = {
         "application/json": fields(of_json),
         "multipart/form-data": fields(of_form),
-        **{media_type: {"schema": file} for media_type in MEDIA_TYPES},
+        **{media_type: {"schema": file} for media_type in ("image/*", "application/octet-stream")},
     }
     return {"requestBody": {"required": True, "content": content}}
 
@@ -361,6 +361,7 @@ def _add_running(app: FastAPI, session: Session, access: Access, metrics: Metric
                 "file": session.file,
                 "reject": session.reject,
                 "can_clean": session.can_clean,
+                "can_draw": session.can_draw,
                 "can_write": access.may_write(request.headers.get("authorization")),
                 "unsaved": state.unsaved,
                 "form": session.form.to_dict(),

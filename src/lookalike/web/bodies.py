@@ -13,11 +13,13 @@ import base64
 import binascii
 import json
 import os
+import re
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 from typing import Any, NamedTuple, TypeVar
+from urllib.parse import unquote
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +30,6 @@ from lookalike.images.files import to_bytes
 from lookalike.images.form import Form
 from lookalike.web.limits import Limits
 from lookalike.web.pictures import (
-    MEDIA_TYPES,
     BadPictureError,
     TooLargeError,
     decode,
@@ -128,15 +129,15 @@ class Reader:
     async def _read(self, request: Request) -> _Body:
         content_type = request.headers.get("content-type", "")
         media_type = content_type.split(";", 1)[0].strip().lower()
-        if media_type in MEDIA_TYPES:
+        if _may_be_picture(media_type):
             return _Body(None, [await request.body()])
         if media_type == "application/json":
             return _Body(await request.body(), [])
         if media_type == "multipart/form-data":
             return _Body(None, await self._files(request))
         raise MediaTypeError(
-            f"Content-Type {media_type[:100] or 'none'!r} is not read; send {MEDIA_TYPES[0]} or "
-            "another image type, multipart/form-data with files named images, or application/json"
+            f"Content-Type {media_type[:100] or 'none'!r} is not read; send image/png or another "
+            "image type of pixels, multipart/form-data with files named images, or application/json"
         )
 
     async def _files(self, request: Request) -> list[bytes]:
@@ -164,9 +165,8 @@ class Reader:
                 "multipart/form-data that cannot be read; send files named images"
             ) from None
         try:
-            return [
-                part.file.read() for part in form.getlist("images") if not isinstance(part, str)
-            ]
+            parts = [part for name in _FIELDS for part in form.getlist(name)]
+            return [part.file.read() for part in parts if not isinstance(part, str)]
         finally:
             await form.close()
 
@@ -219,7 +219,9 @@ def _given(body: _Body, limits: Limits) -> list[Any]:
     """Return opened pictures and arrays of numbers."""
     files: Sequence[Any] = body.files if body.json is None else _from_json(body.json)
     if not files:
-        raise MeaningError("no images; send at least one, in a form as files named images")
+        raise MeaningError(
+            "no images; send at least one, in a form as files named images (curl -F images=@a.png)"
+        )
     if len(files) > limits.images:
         raise _too_many(f"{len(files):,}", limits.images)
     given = []
@@ -254,27 +256,61 @@ def _is_small(given: Any) -> bool:
 
 def _from_json(content: bytes) -> list[Any]:
     try:
-        document = json.loads(content)
+        # Not strict, so that text may hold line breaks, as the base64 of most tools does.
+        document = json.loads(content, strict=False)
     except RecursionError:
         raise MeaningError("JSON that is nested too deeply; " + _WANTED) from None
     except ValueError as error:
         raise MeaningError(f"JSON that cannot be read ({error}); {_WANTED}") from None
-    if not isinstance(document, dict) or not isinstance(document.get("images"), list):
+    fields = document if isinstance(document, dict) else {}
+    alone = [fields[name] for name in _FIELDS[1:] if isinstance(fields.get(name), str)]
+    images = fields.get("images", alone or None)
+    if not isinstance(images, list):
         raise MeaningError(f"JSON without a list of images; {_WANTED}")
-    images: list[Any] = document["images"]
     return images
 
 
+_FIELDS = ("images", "image", "file", "files", "images[]", "files[]")
 _WANTED = 'send {"images": [...]} with image files in base64 or nested lists of numbers 0 to 255'
 
 
+def _may_be_picture(media_type: str) -> bool:
+    """Return whether bytes of a type are looked at; what they are is told by their content."""
+    return media_type != "image/svg+xml" and (
+        media_type.startswith("image/") or media_type.endswith("/octet-stream")
+    )
+
+
 def _from_base64(text: str) -> bytes:
-    if text.startswith("data:"):  # as a canvas gives it
-        text = text.partition(",")[2]
+    """Return the bytes of base64, as forgiving as browsers are: WHATWG's Infra Standard, 7.
+
+    White space, URL-safe letters and a padding that lacks are taken, and data URLs, which a canvas
+    gives.
+    """
+    text = "".join(text.split())
+    if text[:5].lower() == "data:":
+        head, _, text = text[5:].partition(",")
+        media_type, *parameters = head.lower().split(";")
+        if media_type == "image/svg+xml" or "base64" not in parameters:
+            raise BadPictureError(
+                f"a data URL of {head[:100]!r}, which is not read; send pixels in base64, such as "
+                "data:image/png;base64,..."
+            )
+        text = unquote(text)
+    text = text.translate(_URL_SAFE).rstrip("=")
     try:
-        return base64.b64decode(text, validate=True)
+        return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
     except (binascii.Error, ValueError):  # ValueError: characters beyond ASCII
-        raise BadPictureError("text that is no base64; encode the bytes of an image file") from None
+        wrong = _NO_BASE64.search(text)
+        shown = f"text with {wrong[0]!r}" if wrong else f"{len(text):,} letters of text"
+        raise BadPictureError(
+            f"{shown} that is no base64; encode the bytes of an image file, in Python by "
+            "base64.b64encode(content).decode()"
+        ) from None
+
+
+_URL_SAFE = str.maketrans("-_", "+/")
+_NO_BASE64 = re.compile("[^A-Za-z0-9+/]")
 
 
 def _from_numbers(numbers: list[Any], limits: Limits) -> Bytes:
