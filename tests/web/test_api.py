@@ -5,7 +5,6 @@ import io
 import json
 import struct
 import zlib
-
 from urllib.parse import quote
 
 import numpy as np
@@ -126,7 +125,7 @@ def test_predict_answers_as_the_model_whatever_way_an_image_is_sent(client, imag
 
 def test_one_image_of_json_may_stand_alone_and_text_hold_line_breaks(client, image):
     lines = base64.encodebytes(picture(image)).decode()
-    for content in ('{"image": "%s"}' % lines, '{"images": ["%s"]}' % lines):
+    for content in (f'{{"image": "{lines}"}}', f'{{"images": ["{lines}"]}}'):
         headers = {"content-type": "application/json"}
         told = client.post("/predict?as_is=true", content=content, headers=headers).json()
         assert [one["label"] for one in told["answers"]] == [digits()[1][7]]
