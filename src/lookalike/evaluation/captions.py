@@ -46,8 +46,11 @@ def fitted(parts: Sequence[str], width: float, *, size: float, bold: bool = Fals
     --------
     >>> fitted(["cat,", "not dog"], 1.5, size=8)
     'cat, not dog'
-    >>> fitted(["cat,", "not a_very_long_name_2024"], 1, size=8).splitlines()
-    ['cat,', 'not a_ve…e_2024']
+    >>> fitted(["cat,", "not dog"], 0.6, size=8).splitlines()
+    ['cat,', 'not dog']
+    >>> shorter = fitted(["a_very_long_name_that_ends_in_2024"], 1, size=8)
+    >>> shorter[:5], shorter[-5:], "…" in shorter
+    ('a_ver', '_2024', True)
     """
     lines: list[str] = []
     for part in parts:
@@ -108,6 +111,7 @@ def _lacking() -> Iterator[set[str]]:
                 letters.add(letter)
 
         warnings.filterwarnings("always", "Glyph ")
+        warnings.filterwarnings("ignore", "Matplotlib currently does not support")  # before 3.11
         warnings.showwarning = lambda message, *where, **more: keep(message, *where, **more)
         # It logs that a font has no bold letters: the usual ones do.
         log = logging.getLogger("matplotlib.font_manager")
@@ -150,7 +154,7 @@ def _width(text: str, size: float, bold: bool) -> float:
     from matplotlib.font_manager import FontProperties
 
     family = [*rcParams["font.family"], *_fonts_with(_beyond(text))]
-    properties = FontProperties(family, size=size, weight="bold" if bold else "normal")
+    properties = FontProperties(family=family, size=size, weight="bold" if bold else "normal")
     with _lacking():
         renderer = RendererAgg(1, 1, _DPI)  # type: ignore[no-untyped-call]
         return float(renderer.get_text_width_height_descent(text, properties, False)[0]) / _DPI  # type: ignore[no-untyped-call]
@@ -180,7 +184,8 @@ def _fonts_with(letters: str) -> tuple[str, ...]:
         except Exception:  # whatever unusual fonts lead FreeType to
             continue
     having: dict[str, set[str]] = {}
-    for entry in fontManager.ttflist:
+    # A family is judged by its regular font.
+    for entry in sorted(fontManager.ttflist, key=lambda entry: entry.weight not in (400, "normal")):
         # "Last Resort" has a sign for every letter there is.
         if entry.name in having or entry.style != "normal" or "Last Resort" in entry.name:
             continue
