@@ -18,13 +18,14 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lookalike.evaluation.plain import drawable
+from lookalike.evaluation.plain import drawable, unformatted
 from lookalike.search.notices import warn_caller
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _DPI = 200
+_PLOT_NAME = 1.7  # inches
 _LONGEST = 200  # letters that are measured; no place is so wide
 
 
@@ -61,6 +62,17 @@ def fitted(parts: Sequence[str], width: float, *, size: float, bold: bool = Fals
         else:
             lines.append(_shortened(part, width, size, bold))
     return "\n".join(lines)
+
+
+def plot_name(name: str) -> str:
+    r"""Return a name for a plot's axis or legend: shortened where it would leave the plot no room.
+
+    Examples
+    --------
+    >>> print(plot_name("$x$"))
+    \$x\$
+    """
+    return unformatted(fitted([name], _PLOT_NAME, size=10))
 
 
 def save_picture(figure: Figure, path: Path, *, dpi: int = 150) -> None:
