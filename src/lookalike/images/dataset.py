@@ -6,8 +6,9 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +17,6 @@ from lookalike.images.arrays import read_npy, read_npz
 from lookalike.images.bunch import read_bunch, read_digits, read_openml
 from lookalike.images.catalogue import CATALOGUE
 from lookalike.images.errors import DatasetError, DatasetNotFoundError
-from lookalike.images.folder import read_image_folder
 from lookalike.images.idx import find_idx_files, read_idx_folder
 from lookalike.images.limits import MAX_BYTES
 from lookalike.images.raw import (
@@ -34,6 +34,9 @@ from lookalike.images.store import (
     find_folder,
     read_named,
 )
+
+if TYPE_CHECKING:
+    from lookalike.images.form import Fit, Form
 
 _OPENML = "openml:"
 
@@ -81,6 +84,9 @@ class Dataset:
         Where the data set came from.
     skipped : tuple of (Path, str)
         Files that could not be read as pictures and were passed over, and why.
+    form : Form
+        What brings a picture to the form that these have: the one that the files of a folder
+        were read by, else the one that the training images teach.
     """
 
     train: Split
@@ -88,6 +94,22 @@ class Dataset:
     class_names: tuple[str, ...]
     source: str
     skipped: tuple[tuple[Path, str], ...] = ()
+    read_by: Form | None = None
+
+    @cached_property
+    def form(self) -> Form:
+        """What brings a picture to the form that these have."""
+        if self.read_by is not None:
+            return self.read_by
+        from lookalike.images.form import learn_form
+
+        return learn_form(self.train.images)
+
+    def file_names(self, part: Split) -> list[str] | None:
+        """Return the names of the files of a part, below the folder of the data set."""
+        if part.paths is None:
+            return None
+        return [path.relative_to(self.source).as_posix() for path in part.paths]
 
     def __repr__(self) -> str:
         classes = ", ".join(self.class_names[:10]) + (", ..." if len(self.class_names) > 10 else "")
@@ -104,6 +126,10 @@ def load_dataset(
     test_size: float | int = 0.2,
     random_state: int | None = 0,
     image_shape: Sequence[int] | None = None,
+    fit: Fit | None = None,
+    form: Form | None = None,
+    working_side: int = 32,
+    skip_broken: bool = False,
     max_bytes: int = MAX_BYTES,
     download: bool = True,
     timeout: float = TIMEOUT,
@@ -132,8 +158,21 @@ def load_dataset(
     random_state : int or None
         Seed of the choice of held-out images; None for another choice each time.
     image_shape : tuple of shape (h, w) or (h, w, c), optional
-        Shape of each image. Folders of images are resized to it, flat rows are reshaped to
-        it (without it, to squares); of other sources it is checked.
+        Shape of each image. Pictures in folders are brought to it, flat rows are reshaped to
+        it (without it, to squares); for other sources it is checked.
+    fit : {"pad", "crop", "stretch"}, optional
+        How pictures in folders are brought to one size: whole with the ground beside them, cut to
+        cover it, or stretched. Without it they are padded; strokes on an empty ground, such as
+        drawn digits, are cut out and centred.
+    form : Form, optional
+        The form to bring pictures in folders to, such as the one that a model file keeps, instead
+        of one that is found for them.
+    working_side : int
+        Longer side, in pixels, that pictures in folders are brought to if they are larger than 64
+        pixels or of several sizes and no ``image_shape`` is given.
+    skip_broken : bool
+        Whether files in folders that cannot be read as pictures are passed over, and named by
+        ``skipped``, instead of an error that names them all.
     max_bytes : int
         Bytes that one array of the data set may take (4 GiB). A header that promises more is
         refused before memory is set aside.
@@ -159,7 +198,8 @@ def load_dataset(
     Warns
     -----
     UserWarning
-        If images of several sizes are resized and no ``image_shape`` was given.
+        If pictures in folders are brought to another size, and of all else that was decided while
+        they were read: files passed over, parts joined, frames not read, classes named alike.
 
     Examples
     --------
@@ -180,8 +220,15 @@ def load_dataset(
     elif isinstance(name_or_path, str) and name_or_path.startswith(_OPENML):
         raw = read_openml(name_or_path.removeprefix(_OPENML))
     else:
-        raw = _read_path(_resolve(name_or_path), shape, max_bytes, progress)
-    return _assemble(raw, shape, test_size, random_state)
+        pictures = {
+            "image_shape": shape,
+            "fit": fit,
+            "form": form,
+            "working_side": working_side,
+            "skip_broken": skip_broken,
+        }
+        raw = _read_path(_resolve(name_or_path), pictures, max_bytes, progress)
+    return _assemble(raw, None if raw.form else shape, test_size, random_state)
 
 
 def _read_catalogued(name: str, download: bool, timeout: float, progress: bool) -> RawDataset:
@@ -212,7 +259,7 @@ def _resolve(name_or_path: str | os.PathLike[str]) -> Path:
 
 
 def _read_path(
-    path: Path, image_shape: tuple[int, ...] | None, max_bytes: int, progress: bool
+    path: Path, pictures: Mapping[str, Any], max_bytes: int, progress: bool
 ) -> RawDataset:
     try:
         if path.is_dir():
@@ -220,9 +267,9 @@ def _read_path(
                 return read_idx_folder(path, max_bytes=max_bytes)
             if any(path.glob("*.npy")):
                 return read_npy(path, max_bytes=max_bytes)
-            return read_image_folder(
-                path, image_shape=image_shape, max_bytes=max_bytes, progress=progress
-            )
+            from lookalike.images.folder import read_image_folder
+
+            return read_image_folder(path, **pictures, max_bytes=max_bytes, progress=progress)
         if path.suffix == ".npz":
             return read_npz(path, max_bytes=max_bytes)
         if path.suffix == ".npy":
@@ -258,7 +305,7 @@ def _assemble(
             f"{raw.source}: train images are {_times(train.images.shape[1:])} but test images "
             f"{_times(test.images.shape[1:])}; make them alike"
         )
-    return Dataset(train, test, class_names, raw.source, raw.skipped)
+    return Dataset(train, test, class_names, raw.source, raw.skipped, raw.form)
 
 
 def _hold_out(

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from lookalike.cli.data_options import DataName
 from lookalike.cli.jobs import Debug, Json, Threads, job
 
 
@@ -20,8 +21,9 @@ class Peer(Enum):
 
 def tour(
     data: Annotated[
-        str | None,
+        DataName | None,
         typer.Option(
+            parser=DataName,
             metavar="NAME|PATH",
             help="A data set by name (see lookalike data list), a folder of images or IDX files, "
             "or an .npz file. Without it: mnist, or where that cannot be had the bundled digits.",
