@@ -28,7 +28,8 @@ class RawPart(NamedTuple):
 class RawDataset(NamedTuple):
     """A data set as a source holds it; ``test`` and ``class_names`` where it has them.
 
-    ``skipped`` names the files that were passed over, as `Dataset.skipped`.
+    ``skipped`` names the files that were passed over, as `Dataset.skipped`; ``transposed`` tells
+    that images lie on their side, rows for columns.
     """
 
     train: RawPart
@@ -36,6 +37,7 @@ class RawDataset(NamedTuple):
     class_names: tuple[str, ...] | None
     source: str
     skipped: tuple[tuple[Path, str], ...] = ()
+    transposed: bool = False
 
 
 def check_image_shape(image_shape: Sequence[int] | None) -> tuple[int, ...] | None:
