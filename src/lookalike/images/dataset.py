@@ -17,8 +17,10 @@ from lookalike.images.arrays import read_npy, read_npz
 from lookalike.images.bunch import read_bunch, read_digits, read_openml
 from lookalike.images.catalogue import CATALOGUE
 from lookalike.images.errors import DatasetError, DatasetNotFoundError
-from lookalike.images.idx import find_idx_files, read_idx_folder
+from lookalike.images.holdout import hold_out
+from lookalike.images.idx import find_idx_files, is_idx_name, read_idx_folder
 from lookalike.images.limits import MAX_BYTES
+from lookalike.images.notices import warn_caller
 from lookalike.images.raw import (
     RawDataset,
     as_images,
@@ -34,6 +36,7 @@ from lookalike.images.store import (
     find_folder,
     read_named,
 )
+from lookalike.images.tables import find_tables, is_table, read_table_file, read_tables
 
 if TYPE_CHECKING:
     from lookalike.images.form import Fit, Form
@@ -123,13 +126,14 @@ class Dataset:
 def load_dataset(
     name_or_path: str | os.PathLike[str] | Mapping[str, Any],
     *,
-    test_size: float | int = 0.2,
+    test_size: float | int | None = None,
     random_state: int | None = 0,
     image_shape: Sequence[int] | None = None,
     fit: Fit | None = None,
     form: Form | None = None,
     working_side: int = 32,
     skip_broken: bool = False,
+    transpose: bool | None = None,
     max_bytes: int = MAX_BYTES,
     download: bool = True,
     timeout: float = TIMEOUT,
@@ -146,15 +150,21 @@ def load_dataset(
         - ``"mnist"``, ``"fashion-mnist"``, ``"kmnist"``: looked for in
           ``$LOOKALIKE_DATA/<name>/``, then in the user's cache folder, else downloaded;
         - the name of any other folder in ``$LOOKALIKE_DATA`` or in the cache folder;
-        - the path of a folder of IDX files (``.gz`` or not), of images with one sub-folder a
-          class, or of ``.npy`` files; or of an ``.npz`` or ``.npy`` file;
+        - the path of a folder of IDX files (``.gz`` or not), or of one of them; of images with
+          one sub-folder a class; or of ``.npy`` files; or of an ``.npz`` or ``.npy`` file;
+        - the path of a table (``.csv`` or ``.tsv``, ``.gz`` or not), a row an image, with its
+          label in one column and its pixels in the others, as Kaggle has them; or of a folder
+          of such tables, called train and test;
         - ``"openml:<name>"`` or ``"openml:<number>"``, a data set on OpenML;
         - a Bunch of scikit-learn.
 
-        Names go before paths: write ``"./digits"`` for a folder of that name.
-    test_size : float or int
-        Share (0 to 1) or number of images to hold out for testing, stratified by class.
-        Where the source has a test part of its own, that is used and this is not.
+        The names of data sets that are bundled or can be downloaded go before paths: write
+        ``"./digits"`` for a folder of that name. Paths go before other names.
+    test_size : float, int or None
+        Share (0 to 1) or number of images to hold out for testing, stratified by class; 0 for
+        none. None is a fifth, or one image of each class where a fifth has not one of each.
+        The only image of a class is never held out. Where the source has a test part of its
+        own, that is used and this is not.
     random_state : int or None
         Seed of the choice of held-out images; None for another choice each time.
     image_shape : tuple of shape (h, w) or (h, w, c), optional
@@ -173,6 +183,10 @@ def load_dataset(
     skip_broken : bool
         Whether files in folders that cannot be read as pictures are passed over, and named by
         ``skipped``, instead of an error that names them all.
+    transpose : bool, optional
+        Whether rows and columns of each image are exchanged; ``image_shape`` is that of
+        afterwards. None exchanges those of EMNIST, whose files, or whose folder, are called
+        ``emnist-...``: they hold images transposed.
     max_bytes : int
         Bytes that one array of the data set may take (4 GiB). A header that promises more is
         refused before memory is set aside.
@@ -193,13 +207,16 @@ def load_dataset(
         If there is no such data set, or it cannot be downloaded.
     DatasetError
         If the data set is damaged, has a wrong layout, exceeds ``max_bytes``, or is too small
-        to hold a test part out of.
+        to hold ``test_size`` out of.
 
     Warns
     -----
     UserWarning
         If pictures in folders are brought to another size, and of all else that was decided while
-        they were read: files passed over, parts joined, frames not read, classes named alike.
+        they were read: files passed over, parts joined, frames not read, classes named alike; if a
+        folder and a data set have the name; if less is held out than a fifth, since there are few
+        images, or none of a class that has a single one; if images were transposed; or if
+        something of a table had to be guessed or was left out.
 
     Examples
     --------
@@ -214,21 +231,32 @@ def load_dataset(
     if isinstance(name_or_path, Mapping):
         raw = read_bunch(name_or_path)
     elif name_or_path == "digits":
+        _tell_shadowed("digits", None)
         raw = read_digits()
     elif name_or_path in CATALOGUE:
         raw = _read_catalogued(str(name_or_path), download, timeout, progress)
     elif isinstance(name_or_path, str) and name_or_path.startswith(_OPENML):
         raw = read_openml(name_or_path.removeprefix(_OPENML))
     else:
+        stored = _exchanged(shape) if transpose else shape
         pictures = {
-            "image_shape": shape,
+            "image_shape": stored,
             "fit": fit,
             "form": form,
             "working_side": working_side,
             "skip_broken": skip_broken,
         }
         raw = _read_path(_resolve(name_or_path), pictures, max_bytes, progress)
-    return _assemble(raw, None if raw.form else shape, test_size, random_state)
+    if raw.transposed and transpose is None:
+        warn_caller(
+            f"{raw.source} is of EMNIST by its name, whose images lie transposed: they were turned "
+            "upright; transpose=False leaves them as they are"
+        )
+    if raw.form is not None:
+        shape = None  # the pictures were brought to it
+    return _assemble(
+        raw, shape, test_size, random_state, raw.transposed if transpose is None else transpose
+    )
 
 
 def _read_catalogued(name: str, download: bool, timeout: float, progress: bool) -> RawDataset:
@@ -238,15 +266,17 @@ def _read_catalogued(name: str, download: bool, timeout: float, progress: bool) 
             f"{name} lies in none of {', '.join(str(path / name) for path in data_folders())}; "
             "put its files there or allow download=True"
         )
+    _tell_shadowed(name, folder)
     return read_named(name, folder or fetch_dataset(name, timeout=timeout, progress=progress))
 
 
 def _resolve(name_or_path: str | os.PathLike[str]) -> Path:
-    path = Path(name_or_path).expanduser()
-    if path.exists():
-        return path
-    name = os.fspath(name_or_path)
+    path, name = Path(name_or_path).expanduser(), os.fspath(name_or_path)
     folder = find_folder(name) if Path(name).name == name else None
+    if path.exists():
+        if folder is not None and not isinstance(name_or_path, Path) and not path.samefile(folder):
+            warn_caller(f"{name!r} is the folder here, and not the data set in {folder}")
+        return path
     if folder is not None:
         return folder
     names = [dataset.name for dataset in find_datasets()]
@@ -258,6 +288,16 @@ def _resolve(name_or_path: str | os.PathLike[str]) -> Path:
     )
 
 
+def _tell_shadowed(name: str, folder: Path | None) -> None:
+    """Warn if the data set that is taken has the name of a folder here."""
+    here = Path(name)
+    if here.is_dir() and (folder is None or not here.samefile(folder)):
+        warn_caller(
+            f"{name!r} is taken for the data set of that name, and not for the folder here; write "
+            f"{'./' + name!r} for the folder"
+        )
+
+
 def _read_path(
     path: Path, pictures: Mapping[str, Any], max_bytes: int, progress: bool
 ) -> RawDataset:
@@ -267,9 +307,15 @@ def _read_path(
                 return read_idx_folder(path, max_bytes=max_bytes)
             if any(path.glob("*.npy")):
                 return read_npy(path, max_bytes=max_bytes)
+            if tables := find_tables(path):
+                return read_tables(path, tables, max_bytes=max_bytes)
             from lookalike.images.folder import read_image_folder
 
             return read_image_folder(path, **pictures, max_bytes=max_bytes, progress=progress)
+        if is_idx_name(path.name):
+            return read_idx_folder(path, max_bytes=max_bytes)
+        if is_table(path):
+            return read_table_file(path, max_bytes=max_bytes)
         if path.suffix == ".npz":
             return read_npz(path, max_bytes=max_bytes)
         if path.suffix == ".npy":
@@ -277,19 +323,26 @@ def _read_path(
     except OSError as error:  # a folder that may not be listed
         raise DatasetError(f"{path} cannot be read: {error}; check its permissions") from error
     raise DatasetError(
-        f"{path} is no data set by its name; give an .npz or .npy file, or the folder that holds "
-        "IDX files or images"
+        f"{path} is no data set by its name; give an .npz, .npy or .csv file, or the folder that "
+        "holds IDX files or images"
     )
 
 
 def _assemble(
     raw: RawDataset,
     image_shape: tuple[int, ...] | None,
-    test_size: float | int,
+    test_size: float | int | None,
     random_state: int | None,
+    transposed: bool,
 ) -> Dataset:
     parts = [raw.train] if raw.test is None else [raw.train, raw.test]
-    images = [as_images(part.images, part.where, image_shape) for part in parts]
+    if raw.test is not None and len(raw.test.images) == 0 == len(raw.test.labels):
+        parts = [raw.train]  # nothing was held out when it was written
+        test_size = 0
+    stored = _exchanged(image_shape) if transposed else image_shape
+    images = [as_images(part.images, part.where, stored) for part in parts]
+    if transposed:
+        images = [np.ascontiguousarray(own.swapaxes(1, 2)) for own in images]
     labels = [
         check_labels(part.labels, len(part_images), part.where)
         for part, part_images in zip(parts, images, strict=True)
@@ -298,7 +351,9 @@ def _assemble(
     paths = [part.paths for part in parts]
     splits = [Split(*columns) for columns in zip(images, codes, paths, strict=True)]
     if len(splits) == 1:
-        splits = _hold_out(splits[0], class_names, raw.source, test_size, random_state)
+        (whole,) = splits
+        rows = hold_out(whole.labels, class_names, raw.source, test_size, random_state)
+        splits = [whole.rows(own) for own in rows]
     train, test = splits
     if train.images.shape[1:] != test.images.shape[1:]:
         raise DatasetError(
@@ -308,36 +363,8 @@ def _assemble(
     return Dataset(train, test, class_names, raw.source, raw.skipped, raw.form)
 
 
-def _hold_out(
-    whole: Split,
-    class_names: tuple[str, ...],
-    source: str,
-    test_size: float | int,
-    random_state: int | None,
-) -> list[Split]:
-    from sklearn.model_selection import train_test_split
-
-    counts = np.bincount(whole.labels, minlength=len(class_names))
-    single = np.flatnonzero(counts == 1)
-    if len(single):
-        raise DatasetError(
-            f"{source}: class {class_names[single[0]]!r} has 1 image, but holding a test part out "
-            "takes at least 2 of each class; add images or remove the class"
-        )
-    try:
-        rows = train_test_split(
-            np.arange(len(whole)),
-            test_size=test_size,
-            random_state=random_state,
-            stratify=whole.labels,
-        )
-    except ValueError as error:
-        raise DatasetError(
-            f"{source}: test_size={test_size!r} cannot be held out of {len(whole):,} images of "
-            f"{np.count_nonzero(counts)} classes: {error}; change test_size"
-        ) from error
-    # sorted, so that both parts keep the source's order
-    return [whole.rows(np.sort(part)) for part in rows]
+def _exchanged(shape: tuple[int, ...] | None) -> tuple[int, ...] | None:
+    return None if shape is None else (shape[1], shape[0], *shape[2:])
 
 
 def _times(shape: tuple[int, ...]) -> str:

@@ -7,7 +7,6 @@ memory as it was given. What cannot be read is collected, and told at once.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +20,7 @@ from lookalike.images.files import counted
 from lookalike.images.form import Fit, Form, learn_form
 from lookalike.images.layout import lay_out
 from lookalike.images.limits import MAX_BYTES, check_promised_bytes
+from lookalike.images.notices import warn_caller
 from lookalike.images.pictures import Header, Picture, read_header, read_picture
 from lookalike.images.raw import RawDataset, RawPart
 
@@ -97,7 +97,7 @@ def read_image_folder(
     if reading.broken:
         _tell_broken(reading.broken, folder, len(files), skip_broken=skip_broken)
     for note in (*layout.notes, *reading.notes(folder, form)):
-        warnings.warn(note, stacklevel=4)
+        warn_caller(note)
     parts, start = {}, 0
     for part, own in layout.parts.items():
         kept = [one for one in own if one[1] not in reading.broken]
@@ -126,7 +126,7 @@ def _tell_broken(broken: dict[Path, str], folder: Path, n_files: int, *, skip_br
             f"{folder}: {files} cannot be read: {each}. Mend or remove them, or go on without them "
             "by skip_broken=True (--skip-broken)"
         )
-    warnings.warn(f"{folder}: {files} passed over: {each}", stacklevel=5)
+    warn_caller(f"{folder}: {files} passed over: {each}")
 
 
 class _Reading:

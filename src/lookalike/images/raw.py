@@ -32,7 +32,8 @@ class RawDataset(NamedTuple):
     """A data set as a source holds it; ``test`` and ``class_names`` where it has them.
 
     ``skipped`` names the files that were passed over, as `Dataset.skipped`; ``form`` is what
-    pictures in files were brought to.
+    pictures in files were brought to; ``transposed`` tells that images lie on their side, rows for
+    columns.
     """
 
     train: RawPart
@@ -41,6 +42,7 @@ class RawDataset(NamedTuple):
     source: str
     skipped: tuple[tuple[Path, str], ...] = ()
     form: Form | None = None
+    transposed: bool = False
 
 
 def check_image_shape(image_shape: Sequence[int] | None) -> tuple[int, ...] | None:
