@@ -50,7 +50,7 @@ async function learn(signal) {
     estimator,
   ];
   byId("model").replaceChildren(...facts.filter(Boolean).map((fact) => make("span", "", fact)));
-  byId("seen-caption").textContent = `As the model sees it, ${image_shape[1]} × ${image_shape[0]}`;
+  byId("seen-caption").textContent = `As the model sees it, ${image_shape[1]}\u00a0×\u00a0${image_shape[0]}`;
   document.body.dataset.of = model.can_draw ? "strokes" : "photographs"; // what is not of it is hidden
   byId("label-keys").hidden = !class_names.some((name) => [...name].length === 1);
   if (String(class_names) !== before) corrections.showLabels(class_names);
