@@ -35,7 +35,6 @@ def clean(
     data: Annotated[
         DataName,
         typer.Argument(
-            parser=DataName,
             metavar="DATA",
             help="The clean images to learn from: a data set by name (see lookalike data list), a "
             "folder of images or IDX files, or an .npz file. Its train part is used. Or a file "

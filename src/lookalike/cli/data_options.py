@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from enum import Enum
 from functools import wraps
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self, get_args
 
 import typer
 
@@ -55,7 +55,6 @@ class DataName(str):
 Data = Annotated[
     DataName,
     typer.Argument(
-        parser=DataName,
         metavar="DATA",
         help="A data set by name (see lookalike data list), a folder of pictures or "
         "IDX files, a table (CSV), or an .npz file.",
@@ -138,6 +137,12 @@ _SkipBroken = Annotated[
 _OPTIONS = {"size": _Size, "fit": _Fit, "test_size": _TestSize, "skip_broken": _SkipBroken}
 
 
+def _as_text(annotation: Any) -> Any:
+    """Return the annotation of a `DataName` as that of the text that is typed."""
+    kind, *more = get_args(annotation)
+    return Annotated[str if kind is DataName else str | None, *more]
+
+
 def takes_data(command: Callable[..., None]) -> Callable[..., None]:
     """Return a command with the options of DATA, whose parameter ``data`` becomes a `DataName`."""
     signature = inspect.signature(command, eval_str=True)
@@ -151,7 +156,11 @@ def takes_data(command: Callable[..., None]) -> Callable[..., None]:
         for name, kind in _OPTIONS.items()
     ]
     own = [
-        one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in signature.parameters.values()
+        one.replace(
+            kind=inspect.Parameter.KEYWORD_ONLY,
+            annotation=_as_text(one.annotation) if one.name == "data" else one.annotation,
+        )
+        for one in signature.parameters.values()
     ]
     at = next(i for i, one in enumerate(own) if one.name == "n_jobs" or one.name == "as_json")
 

@@ -23,7 +23,6 @@ def tour(
     data: Annotated[
         DataName | None,
         typer.Option(
-            parser=DataName,
             metavar="NAME|PATH",
             help="A data set by name (see lookalike data list), a folder of images or IDX files, "
             "or an .npz file. Without it: mnist, or where that cannot be had the bundled digits.",
