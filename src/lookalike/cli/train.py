@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from lookalike.cli.jobs import Data, Debug, Json, Threads, job
+from lookalike.cli.data_options import Data, DataName
+from lookalike.cli.jobs import Debug, Json, Threads, job
 
 if TYPE_CHECKING:
     import numpy as np
@@ -231,11 +232,12 @@ class _Trained(NamedTuple):
 
     def kept_in(self, path: Path) -> _Trained:
         """Keep the model in a file."""
-        from lookalike.images.form import learn_form
         from lookalike.models.file import save_model
 
-        form = learn_form(self.dataset.train.images)
-        save_model(self.classifier, path, source=Path(self.name).name, form=form)
+        data = self.dataset
+        files = data.file_names(data.train)
+        source = Path(self.name).name
+        save_model(self.classifier, path, source=source, form=data.form, files=files)
         return self._replace(model=path)
 
     def error(self) -> dict[str, Any]:
@@ -271,19 +273,18 @@ class _Trained(NamedTuple):
         return ["matches.png"]
 
 
-def _train(data: str, effort: str, n_jobs: int | None, bar: Bar, *, watched: bool) -> _Trained:
+def _train(data: DataName, effort: str, n_jobs: int | None, bar: Bar, *, watched: bool) -> _Trained:
     bar.start("importing libraries")
     from time import perf_counter
 
     import numpy as np
 
     from lookalike.estimators.lookalike import LookalikeClassifier
-    from lookalike.images.dataset import load_dataset
     from lookalike.search.threads import count_threads
 
     n_threads = count_threads(n_jobs)
     bar.start("loading the data")
-    dataset = load_dataset(data, progress=watched)
+    dataset = data.load(progress=watched)
     classifier = LookalikeClassifier(effort, n_jobs=n_jobs)  # type: ignore[arg-type]
     bar.start("trying what matches images best")
     start = perf_counter()

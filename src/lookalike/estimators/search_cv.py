@@ -45,8 +45,8 @@ from lookalike.estimators.folds import FoldMaker, Split, as_splits
 from lookalike.estimators.meter import metered
 from lookalike.estimators.readings import Reader, Result, Scoring
 from lookalike.estimators.weights import check_sample_weight
+from lookalike.images.notices import warn_caller
 from lookalike.search.nearest import NearestNeighbors
-from lookalike.search.notices import warn_caller
 from lookalike.search.threads import count_threads
 from lookalike.search.validation import validate_rows
 

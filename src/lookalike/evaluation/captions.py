@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lookalike.evaluation.plain import drawable, unformatted
-from lookalike.search.notices import warn_caller
+from lookalike.images.notices import warn_caller
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -6,8 +6,9 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,9 +17,10 @@ from lookalike.images.arrays import read_npy, read_npz
 from lookalike.images.bunch import read_bunch, read_digits, read_openml
 from lookalike.images.catalogue import CATALOGUE
 from lookalike.images.errors import DatasetError, DatasetNotFoundError
-from lookalike.images.folder import read_image_folder
-from lookalike.images.idx import find_idx_files, read_idx_folder
+from lookalike.images.holdout import hold_out
+from lookalike.images.idx import find_idx_files, is_idx_name, read_idx_folder
 from lookalike.images.limits import MAX_BYTES
+from lookalike.images.notices import warn_caller
 from lookalike.images.raw import (
     RawDataset,
     as_images,
@@ -34,6 +36,10 @@ from lookalike.images.store import (
     find_folder,
     read_named,
 )
+from lookalike.images.tables import find_tables, is_table, read_table_file, read_tables
+
+if TYPE_CHECKING:
+    from lookalike.images.form import Fit, Form
 
 _OPENML = "openml:"
 
@@ -81,6 +87,9 @@ class Dataset:
         Where the data set came from.
     skipped : tuple of (Path, str)
         Files that could not be read as pictures and were passed over, and why.
+    form : Form
+        What brings a picture to the form that these have: the one that the files of a folder
+        were read by, else the one that the training images teach.
     """
 
     train: Split
@@ -88,6 +97,22 @@ class Dataset:
     class_names: tuple[str, ...]
     source: str
     skipped: tuple[tuple[Path, str], ...] = ()
+    read_by: Form | None = None
+
+    @cached_property
+    def form(self) -> Form:
+        """What brings a picture to the form that these have."""
+        if self.read_by is not None:
+            return self.read_by
+        from lookalike.images.form import learn_form
+
+        return learn_form(self.train.images)
+
+    def file_names(self, part: Split) -> list[str] | None:
+        """Return the names of the files of a part, below the folder of the data set."""
+        if part.paths is None:
+            return None
+        return [path.relative_to(self.source).as_posix() for path in part.paths]
 
     def __repr__(self) -> str:
         classes = ", ".join(self.class_names[:10]) + (", ..." if len(self.class_names) > 10 else "")
@@ -101,9 +126,14 @@ class Dataset:
 def load_dataset(
     name_or_path: str | os.PathLike[str] | Mapping[str, Any],
     *,
-    test_size: float | int = 0.2,
+    test_size: float | int | None = None,
     random_state: int | None = 0,
     image_shape: Sequence[int] | None = None,
+    fit: Fit | None = None,
+    form: Form | None = None,
+    working_side: int = 32,
+    skip_broken: bool = False,
+    transpose: bool | None = None,
     max_bytes: int = MAX_BYTES,
     download: bool = True,
     timeout: float = TIMEOUT,
@@ -120,20 +150,43 @@ def load_dataset(
         - ``"mnist"``, ``"fashion-mnist"``, ``"kmnist"``: looked for in
           ``$LOOKALIKE_DATA/<name>/``, then in the user's cache folder, else downloaded;
         - the name of any other folder in ``$LOOKALIKE_DATA`` or in the cache folder;
-        - the path of a folder of IDX files (``.gz`` or not), of images with one sub-folder a
-          class, or of ``.npy`` files; or of an ``.npz`` or ``.npy`` file;
+        - the path of a folder of IDX files (``.gz`` or not), or of one of them; of images with
+          one sub-folder a class; or of ``.npy`` files; or of an ``.npz`` or ``.npy`` file;
+        - the path of a table (``.csv`` or ``.tsv``, ``.gz`` or not), a row an image, with its
+          label in one column and its pixels in the others, as Kaggle has them; or of a folder
+          of such tables, called train and test;
         - ``"openml:<name>"`` or ``"openml:<number>"``, a data set on OpenML;
         - a Bunch of scikit-learn.
 
-        Names go before paths: write ``"./digits"`` for a folder of that name.
-    test_size : float or int
-        Share (0 to 1) or number of images to hold out for testing, stratified by class.
-        Where the source has a test part of its own, that is used and this is not.
+        The names of data sets that are bundled or can be downloaded go before paths: write
+        ``"./digits"`` for a folder of that name. Paths go before other names.
+    test_size : float, int or None
+        Share (0 to 1) or number of images to hold out for testing, stratified by class; 0 for
+        none. None is a fifth, or one image of each class where a fifth has not one of each.
+        The only image of a class is never held out. Where the source has a test part of its
+        own, that is used and this is not.
     random_state : int or None
         Seed of the choice of held-out images; None for another choice each time.
     image_shape : tuple of shape (h, w) or (h, w, c), optional
-        Shape of each image. Folders of images are resized to it, flat rows are reshaped to
-        it (without it, to squares); of other sources it is checked.
+        Shape of each image. Pictures in folders are brought to it, flat rows are reshaped to
+        it (without it, to squares); for other sources it is checked.
+    fit : {"pad", "crop", "stretch"}, optional
+        How pictures in folders are brought to one size: whole with the ground beside them, cut to
+        cover it, or stretched. Without it they are padded; strokes on an empty ground, such as
+        drawn digits, are cut out and centred.
+    form : Form, optional
+        The form to bring pictures in folders to, such as the one that a model file keeps, instead
+        of one that is found for them.
+    working_side : int
+        Longer side, in pixels, that pictures in folders are brought to if they are larger than 64
+        pixels or of several sizes and no ``image_shape`` is given.
+    skip_broken : bool
+        Whether files in folders that cannot be read as pictures are passed over, and named by
+        ``skipped``, instead of an error that names them all.
+    transpose : bool, optional
+        Whether rows and columns of each image are exchanged; ``image_shape`` is that of
+        afterwards. None exchanges those of EMNIST, whose files, or whose folder, are called
+        ``emnist-...``: they hold images transposed.
     max_bytes : int
         Bytes that one array of the data set may take (4 GiB). A header that promises more is
         refused before memory is set aside.
@@ -154,12 +207,16 @@ def load_dataset(
         If there is no such data set, or it cannot be downloaded.
     DatasetError
         If the data set is damaged, has a wrong layout, exceeds ``max_bytes``, or is too small
-        to hold a test part out of.
+        to hold ``test_size`` out of.
 
     Warns
     -----
     UserWarning
-        If images of several sizes are resized and no ``image_shape`` was given.
+        If pictures in folders are brought to another size, and of all else that was decided while
+        they were read: files passed over, parts joined, frames not read, classes named alike; if a
+        folder and a data set have the name; if less is held out than a fifth, since there are few
+        images, or none of a class that has a single one; if images were transposed; or if
+        something of a table had to be guessed or was left out.
 
     Examples
     --------
@@ -174,14 +231,32 @@ def load_dataset(
     if isinstance(name_or_path, Mapping):
         raw = read_bunch(name_or_path)
     elif name_or_path == "digits":
+        _tell_shadowed("digits", None)
         raw = read_digits()
     elif name_or_path in CATALOGUE:
         raw = _read_catalogued(str(name_or_path), download, timeout, progress)
     elif isinstance(name_or_path, str) and name_or_path.startswith(_OPENML):
         raw = read_openml(name_or_path.removeprefix(_OPENML))
     else:
-        raw = _read_path(_resolve(name_or_path), shape, max_bytes, progress)
-    return _assemble(raw, shape, test_size, random_state)
+        stored = _exchanged(shape) if transpose else shape
+        pictures = {
+            "image_shape": stored,
+            "fit": fit,
+            "form": form,
+            "working_side": working_side,
+            "skip_broken": skip_broken,
+        }
+        raw = _read_path(_resolve(name_or_path), pictures, max_bytes, progress)
+    if raw.transposed and transpose is None:
+        warn_caller(
+            f"{raw.source} is of EMNIST by its name, whose images lie transposed: they were turned "
+            "upright; transpose=False leaves them as they are"
+        )
+    if raw.form is not None:
+        shape = None  # the pictures were brought to it
+    return _assemble(
+        raw, shape, test_size, random_state, raw.transposed if transpose is None else transpose
+    )
 
 
 def _read_catalogued(name: str, download: bool, timeout: float, progress: bool) -> RawDataset:
@@ -191,15 +266,17 @@ def _read_catalogued(name: str, download: bool, timeout: float, progress: bool) 
             f"{name} lies in none of {', '.join(str(path / name) for path in data_folders())}; "
             "put its files there or allow download=True"
         )
+    _tell_shadowed(name, folder)
     return read_named(name, folder or fetch_dataset(name, timeout=timeout, progress=progress))
 
 
 def _resolve(name_or_path: str | os.PathLike[str]) -> Path:
-    path = Path(name_or_path).expanduser()
-    if path.exists():
-        return path
-    name = os.fspath(name_or_path)
+    path, name = Path(name_or_path).expanduser(), os.fspath(name_or_path)
     folder = find_folder(name) if Path(name).name == name else None
+    if path.exists():
+        if folder is not None and not isinstance(name_or_path, Path) and not path.samefile(folder):
+            warn_caller(f"{name!r} is the folder here, and not the data set in {folder}")
+        return path
     if folder is not None:
         return folder
     names = [dataset.name for dataset in find_datasets()]
@@ -211,8 +288,18 @@ def _resolve(name_or_path: str | os.PathLike[str]) -> Path:
     )
 
 
+def _tell_shadowed(name: str, folder: Path | None) -> None:
+    """Warn if the data set that is taken has the name of a folder here."""
+    here = Path(name)
+    if here.is_dir() and (folder is None or not here.samefile(folder)):
+        warn_caller(
+            f"{name!r} is taken for the data set of that name, and not for the folder here; write "
+            f"{'./' + name!r} for the folder"
+        )
+
+
 def _read_path(
-    path: Path, image_shape: tuple[int, ...] | None, max_bytes: int, progress: bool
+    path: Path, pictures: Mapping[str, Any], max_bytes: int, progress: bool
 ) -> RawDataset:
     try:
         if path.is_dir():
@@ -220,9 +307,15 @@ def _read_path(
                 return read_idx_folder(path, max_bytes=max_bytes)
             if any(path.glob("*.npy")):
                 return read_npy(path, max_bytes=max_bytes)
-            return read_image_folder(
-                path, image_shape=image_shape, max_bytes=max_bytes, progress=progress
-            )
+            if tables := find_tables(path):
+                return read_tables(path, tables, max_bytes=max_bytes)
+            from lookalike.images.folder import read_image_folder
+
+            return read_image_folder(path, **pictures, max_bytes=max_bytes, progress=progress)
+        if is_idx_name(path.name):
+            return read_idx_folder(path, max_bytes=max_bytes)
+        if is_table(path):
+            return read_table_file(path, max_bytes=max_bytes)
         if path.suffix == ".npz":
             return read_npz(path, max_bytes=max_bytes)
         if path.suffix == ".npy":
@@ -230,19 +323,26 @@ def _read_path(
     except OSError as error:  # a folder that may not be listed
         raise DatasetError(f"{path} cannot be read: {error}; check its permissions") from error
     raise DatasetError(
-        f"{path} is no data set by its name; give an .npz or .npy file, or the folder that holds "
-        "IDX files or images"
+        f"{path} is no data set by its name; give an .npz, .npy or .csv file, or the folder that "
+        "holds IDX files or images"
     )
 
 
 def _assemble(
     raw: RawDataset,
     image_shape: tuple[int, ...] | None,
-    test_size: float | int,
+    test_size: float | int | None,
     random_state: int | None,
+    transposed: bool,
 ) -> Dataset:
     parts = [raw.train] if raw.test is None else [raw.train, raw.test]
-    images = [as_images(part.images, part.where, image_shape) for part in parts]
+    if raw.test is not None and len(raw.test.images) == 0 == len(raw.test.labels):
+        parts = [raw.train]  # nothing was held out when it was written
+        test_size = 0
+    stored = _exchanged(image_shape) if transposed else image_shape
+    images = [as_images(part.images, part.where, stored) for part in parts]
+    if transposed:
+        images = [np.ascontiguousarray(own.swapaxes(1, 2)) for own in images]
     labels = [
         check_labels(part.labels, len(part_images), part.where)
         for part, part_images in zip(parts, images, strict=True)
@@ -251,46 +351,20 @@ def _assemble(
     paths = [part.paths for part in parts]
     splits = [Split(*columns) for columns in zip(images, codes, paths, strict=True)]
     if len(splits) == 1:
-        splits = _hold_out(splits[0], class_names, raw.source, test_size, random_state)
+        (whole,) = splits
+        rows = hold_out(whole.labels, class_names, raw.source, test_size, random_state)
+        splits = [whole.rows(own) for own in rows]
     train, test = splits
     if train.images.shape[1:] != test.images.shape[1:]:
         raise DatasetError(
             f"{raw.source}: train images are {_times(train.images.shape[1:])} but test images "
             f"{_times(test.images.shape[1:])}; make them alike"
         )
-    return Dataset(train, test, class_names, raw.source, raw.skipped)
+    return Dataset(train, test, class_names, raw.source, raw.skipped, raw.form)
 
 
-def _hold_out(
-    whole: Split,
-    class_names: tuple[str, ...],
-    source: str,
-    test_size: float | int,
-    random_state: int | None,
-) -> list[Split]:
-    from sklearn.model_selection import train_test_split
-
-    counts = np.bincount(whole.labels, minlength=len(class_names))
-    single = np.flatnonzero(counts == 1)
-    if len(single):
-        raise DatasetError(
-            f"{source}: class {class_names[single[0]]!r} has 1 image, but holding a test part out "
-            "takes at least 2 of each class; add images or remove the class"
-        )
-    try:
-        rows = train_test_split(
-            np.arange(len(whole)),
-            test_size=test_size,
-            random_state=random_state,
-            stratify=whole.labels,
-        )
-    except ValueError as error:
-        raise DatasetError(
-            f"{source}: test_size={test_size!r} cannot be held out of {len(whole):,} images of "
-            f"{np.count_nonzero(counts)} classes: {error}; change test_size"
-        ) from error
-    # sorted, so that both parts keep the source's order
-    return [whole.rows(np.sort(part)) for part in rows]
+def _exchanged(shape: tuple[int, ...] | None) -> tuple[int, ...] | None:
+    return None if shape is None else (shape[1], shape[0], *shape[2:])
 
 
 def _times(shape: tuple[int, ...]) -> str:

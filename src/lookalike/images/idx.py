@@ -8,17 +8,20 @@ file for a given array, so an array's content hash is the hash of the file it ca
 
 from __future__ import annotations
 
+import filecmp
 import gzip
 import hashlib
 import io
 import re
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lookalike.images.emnist import is_emnist, name_labels, read_mapping
 from lookalike.images.errors import DatasetError
 from lookalike.images.limits import (
     MAX_BYTES,
@@ -27,6 +30,7 @@ from lookalike.images.limits import (
     check_stored_bytes,
     read_promised_bytes,
 )
+from lookalike.images.notices import warn_caller
 from lookalike.images.raw import RawDataset, RawPart
 
 _DTYPES: dict[int, np.dtype[Any]] = {
@@ -41,7 +45,8 @@ _GZIP_MAGIC = b"\x1f\x8b"
 
 # train-images-idx3-ubyte.gz, t10k-labels.idx1-ubyte, emnist-letters-test-images-idx3-ubyte, ...
 _NAME = re.compile(
-    r"(?:.*[-_.])?(?P<part>train|t10k|test)[-_.](?P<kind>images|labels)[-_.]idx\d-\w+(?:\.gz)?"
+    r"(?P<prefix>.*[-_.])?(?P<part>train|t10k|test)[-_.](?P<kind>images|labels)[-_.]idx\d-\w+"
+    r"(?:\.gz)?"
 )
 
 
@@ -123,8 +128,19 @@ def content_sha256(array: NDArray[np.uint8]) -> str:
     return digest.hexdigest()
 
 
-def find_idx_files(folder: Path) -> dict[tuple[str, str], Path]:
+def is_idx_name(name: str) -> bool:
+    """Whether a file is called as those of MNIST are."""
+    return _NAME.fullmatch(name) is not None
+
+
+def find_idx_files(where: Path) -> dict[tuple[str, str], Path]:
     """Find the IDX files of a folder by their names.
+
+    Parameters
+    ----------
+    where : Path
+        The folder; or one of its files, for those whose names begin alike. Files in sub-folders
+        of their own names, as programs make that unpack them, are found too.
 
     Returns
     -------
@@ -135,40 +151,80 @@ def find_idx_files(folder: Path) -> dict[tuple[str, str], Path]:
     Raises
     ------
     DatasetError
-        If the folder holds two different files of one part and kind.
+        If the folder holds two files of one part and kind that are no copies of each other.
     """
+    folder = where if where.is_dir() else where.parent
+    wanted = None if where.is_dir() else _prefix(where)
     found: dict[tuple[str, str], Path] = {}
-    for path in sorted(folder.iterdir()):  # a name sorts before the same name with .gz
+    for path in _files(folder):
         match = _NAME.fullmatch(path.name)
-        if match is None:
+        if match is None or wanted not in (None, _prefix(path)):
             continue
         key = ("train" if match["part"] == "train" else "test", match["kind"])
         if key not in found:
             found[key] = path
-        elif path.name != f"{found[key].name}.gz":
+        elif path.name != f"{found[key].name}.gz" and not (
+            _prefix(path) == _prefix(found[key]) and is_copy(path, found[key])
+        ):
             raise DatasetError(
                 f"{folder} holds the {key[0]} {key[1]} twice, {found[key].name} and {path.name}; "
-                "keep each data set in a folder of its own"
+                f"name one of its files instead, such as {found[key]}, or keep each data set in a "
+                "folder of its own"
             )
     return found
 
 
-def read_idx_folder(folder: Path, *, max_bytes: int = MAX_BYTES) -> RawDataset:
+def _files(folder: Path) -> Iterator[Path]:
+    """Yield what a folder holds, and then what its sub-folders do that are called as a file is."""
+    folders = []
+    for path in sorted(folder.iterdir()):  # a name sorts before the same name with .gz
+        if is_idx_name(path.name) and path.is_dir():
+            folders.append(path)
+        else:
+            yield path
+    for path in folders:
+        yield from sorted(path.iterdir())
+
+
+def _prefix(path: Path) -> str:
+    match = _NAME.fullmatch(path.name)
+    return "" if match is None else match["prefix"] or ""
+
+
+def is_copy(path: Path, other: Path) -> bool:
+    """Whether two files hold the same."""
+    return filecmp.cmp(path, other, shallow=False)
+
+
+def read_idx_folder(where: Path, *, max_bytes: int = MAX_BYTES) -> RawDataset:
     """Read a folder of IDX files: train images and labels, and the test's where there are any.
+
+    Parameters
+    ----------
+    where : Path
+        As of `find_idx_files`.
+    max_bytes : int
+        Bytes each array may take.
 
     Raises
     ------
     DatasetError
         If a file is missing or cannot be read.
+
+    Warns
+    -----
+    UserWarning
+        If images are of signed bytes and some are negative, which are read as unsigned ones.
     """
-    files = find_idx_files(folder)
+    folder = where if where.is_dir() else where.parent
+    files = find_idx_files(where)
     parts: dict[str, RawPart] = {}
     for part in ("train", "test"):
         images, labels = files.get((part, "images")), files.get((part, "labels"))
         if images and labels:
             parts[part] = RawPart(
-                read_idx(images, max_bytes=max_bytes),
-                read_idx(labels, max_bytes=max_bytes),
+                _unsigned(read_idx(images, max_bytes=max_bytes), images),
+                _named(read_idx(labels, max_bytes=max_bytes), labels),
                 str(images),
             )
         elif images or labels or part == "train":
@@ -177,4 +233,20 @@ def read_idx_folder(folder: Path, *, max_bytes: int = MAX_BYTES) -> RawDataset:
                 f"{folder} holds no file of the {part} {missing} "
                 f"(such as {part}-{missing}-idx{3 if missing == 'images' else 1}-ubyte.gz); add it"
             )
-    return RawDataset(parts["train"], parts.get("test"), None, str(folder))
+    transposed = is_emnist(files["train", "images"])
+    return RawDataset(parts["train"], parts.get("test"), None, str(where), transposed=transposed)
+
+
+def _unsigned(images: NDArray[Any], path: Path) -> NDArray[Any]:
+    if images.dtype != np.int8 or images.size == 0 or images.min() >= 0:
+        return images
+    warn_caller(
+        f"{path} holds signed bytes, some of them negative; they were read as unsigned ones, -1 as "
+        "255, for pixels are 0 to 255"
+    )
+    return images.view(np.uint8)
+
+
+def _named(labels: NDArray[Any], path: Path) -> NDArray[Any]:
+    names = read_mapping(path, _prefix(path)) if is_emnist(path) else None
+    return labels if names is None else name_labels(labels, names, str(path))

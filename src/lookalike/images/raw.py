@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.images.errors import DatasetError
+
+if TYPE_CHECKING:
+    from lookalike.images.form import Form
 
 
 class RawPart(NamedTuple):
@@ -28,7 +31,9 @@ class RawPart(NamedTuple):
 class RawDataset(NamedTuple):
     """A data set as a source holds it; ``test`` and ``class_names`` where it has them.
 
-    ``skipped`` names the files that were passed over, as `Dataset.skipped`.
+    ``skipped`` names the files that were passed over, as `Dataset.skipped`; ``form`` is what
+    pictures in files were brought to; ``transposed`` tells that images lie on their side, rows for
+    columns.
     """
 
     train: RawPart
@@ -36,6 +41,8 @@ class RawDataset(NamedTuple):
     class_names: tuple[str, ...] | None
     source: str
     skipped: tuple[tuple[Path, str], ...] = ()
+    form: Form | None = None
+    transposed: bool = False
 
 
 def check_image_shape(image_shape: Sequence[int] | None) -> tuple[int, ...] | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from os import PathLike
 
 FORMAT = "lookalike-model"
-VERSION = (1, 0)
+VERSION = (1, 1)
 """Of the format. Files of the same first number, and a second one that is not higher, are read."""
 
 
@@ -40,7 +40,8 @@ class Opened(NamedTuple):
     ----------
     estimator : estimator
     description : dict
-        "library": the version that wrote it; "class_names", "source" and "form" as they were given.
+        "library": the version that wrote it; "class_names", "source", "form" and, since version
+        1.1, "files" as they were given.
     version : str
         Of the format.
     """
@@ -62,6 +63,7 @@ def save_model(
     *,
     source: str | None = None,
     form: Form | None = None,
+    files: Sequence[str | None] | None = None,
 ) -> None:
     """Keep a fitted estimator of this package in one file.
 
@@ -77,7 +79,9 @@ def save_model(
     source : str, optional
         Where the training images come from, for those who ask.
     form : Form, optional
-        How pictures are brought to the form of the training images (`learn_form`).
+        How pictures are brought to the form of the training images: ``data.form`` of a data set.
+    files : sequence of (str or None), optional
+        The name of the file that each training image was read from, for those who ask.
 
     Raises
     ------
@@ -114,6 +118,7 @@ def save_model(
             "class_names": _names(classes),
             "source": source,
             "form": None if form is None else form.to_dict(),
+            "files": None if files is None else list(files),
             "estimator": state,
             "checksums": {name: xxh3_128_hexdigest(array.data) for name, array in arrays.items()},
         },
@@ -203,6 +208,7 @@ def _check_description(description: Any, path: Path) -> None:
         "source": source is None or type(source) is str,
         "class_names": names is None or _are_names(names),
         "checksums": type(description["checksums"]) is dict,
+        "files": _are_files(description.get("files")),
     }
     for key, right in is_right.items():
         if not right:
@@ -214,6 +220,13 @@ def _are_names(value: Any) -> bool:
     return type(value) is list and all(
         type(one) is str or (type(one) is list and all(type(name) is str for name in one))
         for one in value
+    )
+
+
+def _are_files(value: Any) -> bool:
+    """Whether it is None, or a list of strings and Nones."""
+    return value is None or (
+        type(value) is list and all(name is None or type(name) is str for name in value)
     )
 
 

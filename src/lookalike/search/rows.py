@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.exceptions import DataConversionWarning
 
+from lookalike.images.notices import warn_caller
 from lookalike.search.dtypes import common_dtype, exactly
 from lookalike.search.index import ExactIndex
-from lookalike.search.notices import warn_caller
 from lookalike.search.table import Neighbors
 
 SECOND_INDEX_MIB = 1.0

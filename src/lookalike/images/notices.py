@@ -8,11 +8,11 @@ import warnings
 PACKAGE = __name__.partition(".")[0]
 
 
-def warn_caller(message: str, category: type[Warning]) -> None:
+def warn_caller(message: str, category: type[Warning] = UserWarning) -> None:
     """Warn at the nearest line of code that is not this package's.
 
-    A search may be asked for itself or by a classifier, in one call or several, so no number
-    of calls to go back is right for all.
+    A search may be asked for itself or by a classifier, a reader by itself or by `load_dataset`,
+    in one call or several, so no number of calls to go back is right for all.
     """
     # Python 3.12 does this itself, by `skip_file_prefixes`.
     frame, level = sys._getframe(), 1

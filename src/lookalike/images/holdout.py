@@ -1,0 +1,121 @@
+"""Which images of a data set without a test part are held out to test with."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lookalike.images.errors import DatasetError
+from lookalike.images.notices import warn_caller
+
+DEFAULT_SHARE = 0.2
+"""Of the images, held out where nothing else is asked for."""
+
+_MOST_NAMED = 5
+
+
+def hold_out(
+    labels: NDArray[np.int64],
+    class_names: tuple[str, ...],
+    source: str,
+    test_size: float | None,
+    random_state: int | None,
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Choose the rows to train with and those to test with, both in order.
+
+    Parameters
+    ----------
+    labels : ndarray of shape (n,), int64
+        Positions in the class names.
+    class_names : tuple of str
+    source : str
+        Where they come from, for messages.
+    test_size : float, int or None
+        Share or number of images to hold out, 0 for none. None is a fifth, or one of each class
+        where a fifth has not one of each.
+    random_state : int or None
+
+    Raises
+    ------
+    DatasetError
+        If so many cannot be held out.
+
+    Warns
+    -----
+    UserWarning
+        If nothing is held out though it was not asked for, only one of each class, or none of
+        some classes, since they have a single image.
+    """
+    every = np.arange(len(labels))
+    if test_size is not None and test_size == 0:
+        return every, every[:0]
+    counts = np.bincount(labels, minlength=len(class_names))
+    several = counts[labels] > 1
+    n_classes = int(np.count_nonzero(counts > 1))
+    if n_classes == 0 and test_size is None:
+        warn_caller(
+            f"{source} has one image of each class, so none is held out to test with: all of them "
+            "are train images; add images to have a test part"
+        )
+        return every, every[:0]
+    rows = every[several]
+    if test_size is None and np.ceil(DEFAULT_SHARE * len(rows)) < n_classes:
+        warn_caller(
+            f"{source} has few images, {len(labels):,} of {np.count_nonzero(counts):,} classes: "
+            "one of each class is held out to test with; choose another number with test_size"
+        )
+        test = _one_of_each(rows, labels, random_state)
+    else:
+        size = DEFAULT_SHARE if test_size is None else test_size
+        test = _stratified(rows, labels, n_classes, source, size, random_state)
+    if n_classes < np.count_nonzero(counts):
+        warn_caller(
+            _say_single([class_names[code] for code in np.flatnonzero(counts == 1)], source)
+        )
+    # sorted, so that both parts keep the source's order
+    return np.setdiff1d(every, test), np.sort(test)
+
+
+def _one_of_each(
+    rows: NDArray[np.int64], labels: NDArray[np.int64], random_state: int | None
+) -> NDArray[np.int64]:
+    shuffled = np.random.default_rng(random_state).permutation(rows)
+    return shuffled[np.unique(labels[shuffled], return_index=True)[1]]
+
+
+def _stratified(
+    rows: NDArray[np.int64],
+    labels: NDArray[np.int64],
+    n_classes: int,
+    source: str,
+    test_size: float,
+    random_state: int | None,
+) -> NDArray[np.int64]:
+    from sklearn.model_selection import train_test_split
+
+    try:
+        _, test = train_test_split(
+            rows, test_size=test_size, random_state=random_state, stratify=labels[rows]
+        )
+    except (ValueError, TypeError) as error:
+        cure = (
+            f"give a number of images from {n_classes} to {len(rows) - n_classes}, or 0 to hold "
+            "none out"
+            if len(rows)
+            else "give 0 to hold none out, or add images"
+        )
+        raise DatasetError(
+            f"{source}: test_size={test_size!r} cannot be held out of {len(labels):,} images of "
+            f"{len(np.unique(labels))} classes, {n_classes} of them with two images or more: "
+            f"{error}; {cure}"
+        ) from error
+    return np.asarray(test)
+
+
+def _say_single(names: list[str], source: str) -> str:
+    more = f" and {len(names) - _MOST_NAMED:,} more" if len(names) > _MOST_NAMED else ""
+    named = ", ".join(map(repr, names[:_MOST_NAMED])) + more
+    return (
+        f"{source}: {named} {'has' if len(names) == 1 else 'have'} a single image, which is a "
+        "train image: none of the class is held out to test with"
+    )
