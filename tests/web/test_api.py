@@ -220,7 +220,7 @@ def test_clean_gives_images_back_or_says_that_it_cannot(image, monkeypatch):
 @pytest.mark.parametrize(
     ("body", "status", "words"),
     [
-        ({"content": b"", "headers": PNG}, 400, "is empty"),
+        ({"content": b"", "headers": PNG}, 400, "0 bytes that are no picture"),
         ({"content": b"%!PS-Adobe", "headers": PNG}, 400, "no picture"),
         ({"content": picture(np.eye(30) * 255)[:-30], "headers": PNG}, 400, "truncated"),
         ({"content": picture(np.zeros((50, 50))), "headers": PNG}, 400, ""),
@@ -233,6 +233,7 @@ def test_clean_gives_images_back_or_says_that_it_cannot(image, monkeypatch):
         ({"json": {"images": [None]}}, 422, "null"),
         ({"json": {"images": [{}]}}, 422, "an object"),
         ({"json": {"images": [7]}}, 422, "a number"),
+        ({"content": b"<svg></svg>", "headers": PNG}, 400, "11 bytes that are no picture"),
         ({"json": {"images": ["no base64!"]}}, 400, "'!' that is no base64"),
         ({"json": {"images": [str(b"iVBORw0KGgo=")]}}, 400, 'text with "\'" that'),
         ({"json": {"images": ["https://example.org/a.png"]}}, 400, "text with ':' that"),

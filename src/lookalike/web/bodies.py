@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
-from lookalike.images.errors import PictureError
+from lookalike.images.errors import NoPictureError, PictureError
 from lookalike.images.form import Form, Formed
 from lookalike.images.pictures import opened, read_picture
 from lookalike.web.limits import Limits, TooLargeError
@@ -245,8 +245,14 @@ def _open(file: Any, limits: Limits) -> Any:
         file = _from_base64(file)
     if isinstance(file, bytes):
         # A few kilobytes can promise gigabytes: the size is looked at before a pixel is decoded.
-        with opened(file) as image:
-            width, height = image.size
+        try:
+            with opened(file) as image:
+                width, height = image.size
+        except NoPictureError:
+            raise NoPictureError(
+                f"{len(file):,} bytes that are no picture; send a PNG, JPEG, WebP or GIF file, "
+                "its bytes as they are or in base64"
+            ) from None
         if max(height, width) > limits.side:
             raise TooLargeError(
                 f"the picture has {width:,} × {height:,} pixels but the limit is {limits.side:,} × "
