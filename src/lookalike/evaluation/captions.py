@@ -18,13 +18,14 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lookalike.evaluation.plain import drawable
+from lookalike.evaluation.plain import drawable, unformatted
 from lookalike.images.notices import warn_caller
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _DPI = 200
+_PLOT_NAME = 1.7  # inches
 _LONGEST = 200  # letters that are measured; no place is so wide
 
 
@@ -46,8 +47,11 @@ def fitted(parts: Sequence[str], width: float, *, size: float, bold: bool = Fals
     --------
     >>> fitted(["cat,", "not dog"], 1.5, size=8)
     'cat, not dog'
-    >>> fitted(["cat,", "not a_very_long_name_2024"], 1, size=8).splitlines()
-    ['cat,', 'not a_ve…e_2024']
+    >>> fitted(["cat,", "not dog"], 0.6, size=8).splitlines()
+    ['cat,', 'not dog']
+    >>> shorter = fitted(["a_very_long_name_that_ends_in_2024"], 1, size=8)
+    >>> shorter[:5], shorter[-5:], "…" in shorter
+    ('a_ver', '_2024', True)
     """
     lines: list[str] = []
     for part in parts:
@@ -58,6 +62,17 @@ def fitted(parts: Sequence[str], width: float, *, size: float, bold: bool = Fals
         else:
             lines.append(_shortened(part, width, size, bold))
     return "\n".join(lines)
+
+
+def plot_name(name: str) -> str:
+    r"""Return a name for a plot's axis or legend: shortened where it would leave the plot no room.
+
+    Examples
+    --------
+    >>> print(plot_name("$x$"))
+    \$x\$
+    """
+    return unformatted(fitted([name], _PLOT_NAME, size=10))
 
 
 def save_picture(figure: Figure, path: Path, *, dpi: int = 150) -> None:
@@ -108,6 +123,7 @@ def _lacking() -> Iterator[set[str]]:
                 letters.add(letter)
 
         warnings.filterwarnings("always", "Glyph ")
+        warnings.filterwarnings("ignore", "Matplotlib currently does not support")  # before 3.11
         warnings.showwarning = lambda message, *where, **more: keep(message, *where, **more)
         # It logs that a font has no bold letters: the usual ones do.
         log = logging.getLogger("matplotlib.font_manager")
@@ -150,7 +166,7 @@ def _width(text: str, size: float, bold: bool) -> float:
     from matplotlib.font_manager import FontProperties
 
     family = [*rcParams["font.family"], *_fonts_with(_beyond(text))]
-    properties = FontProperties(family, size=size, weight="bold" if bold else "normal")
+    properties = FontProperties(family=family, size=size, weight="bold" if bold else "normal")
     with _lacking():
         renderer = RendererAgg(1, 1, _DPI)  # type: ignore[no-untyped-call]
         return float(renderer.get_text_width_height_descent(text, properties, False)[0]) / _DPI  # type: ignore[no-untyped-call]
@@ -180,7 +196,8 @@ def _fonts_with(letters: str) -> tuple[str, ...]:
         except Exception:  # whatever unusual fonts lead FreeType to
             continue
     having: dict[str, set[str]] = {}
-    for entry in fontManager.ttflist:
+    # A family is judged by its regular font.
+    for entry in sorted(fontManager.ttflist, key=lambda entry: entry.weight not in (400, "normal")):
         # "Last Resort" has a sign for every letter there is.
         if entry.name in having or entry.style != "normal" or "Last Resort" in entry.name:
             continue

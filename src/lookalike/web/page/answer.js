@@ -119,7 +119,7 @@ async function fillCard(card, neighbour, answer, compared) {
   const url = compared ? neighbour.compared : neighbour.image;
   if (image.src !== url) image.src = url;
   image.alt = `Training image ${number(neighbour.row)}, a ${neighbour.label}`;
-  card.title = `Training image ${number(neighbour.row)}`;
+  card.title = [image.alt, neighbour.file].filter(Boolean).join(": ");
   const moves = compared ? neighbour.displacement : null;
   const path = moves ? arrowPath(moves, await readPixels(neighbour.compared)) : "";
   if (answer !== last) return; // a newer one was shown meanwhile
