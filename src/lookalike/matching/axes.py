@@ -54,7 +54,8 @@ class PrincipalAxes:
 
     Parameters
     ----------
-    features : {"pixels", "gradients", "rich"}
+    features : str
+        Of `FEATURES`.
     n_components : int
     n_threads : int
     """
