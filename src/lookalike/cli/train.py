@@ -235,9 +235,13 @@ class _Trained(NamedTuple):
         from lookalike.models.file import save_model
 
         data = self.dataset
-        files = data.file_names(data.train)
-        source = Path(self.name).name
-        save_model(self.classifier, path, source=source, form=data.form, files=files)
+        save_model(
+            self.classifier,
+            path,
+            source=Path(self.name).name,
+            form=data.form,
+            originals=data.train.originals,
+        )
         return self._replace(model=path)
 
     def error(self) -> dict[str, Any]:

@@ -40,6 +40,7 @@ from lookalike.images.tables import find_tables, is_table, read_table_file, read
 
 if TYPE_CHECKING:
     from lookalike.images.form import Fit, Form
+    from lookalike.images.originals import Originals
 
 _OPENML = "openml:"
 
@@ -55,11 +56,14 @@ class Split:
         Positions in the data set's ``class_names``.
     paths : tuple of Path, or None
         The file of each picture; None if the pictures do not lie in files of their own.
+    originals : Originals or None
+        Names and thumbnails of these files.
     """
 
     images: NDArray[np.uint8]
     labels: NDArray[np.int64]
     paths: tuple[Path, ...] | None = None
+    originals: Originals | None = None
 
     def __len__(self) -> int:
         return len(self.images)
@@ -67,7 +71,17 @@ class Split:
     def rows(self, rows: NDArray[np.int64]) -> Split:
         """Return some of the pictures."""
         paths = None if self.paths is None else tuple(self.paths[row] for row in rows)
-        return Split(self.images[rows], self.labels[rows], paths)
+        originals = None if self.originals is None else self.originals.rows(rows)
+        return Split(self.images[rows], self.labels[rows], paths, originals)
+
+    def name(self, row: int) -> str | None:
+        """Return the name of a picture's file below the data set's folder, if it has one."""
+        return None if self.originals is None else self.originals.name(row)
+
+    def shown(self, row: int) -> NDArray[np.uint8]:
+        """Return a picture for people to look at: as it was, if that is larger than its image."""
+        picture = None if self.originals is None else self.originals.picture(row)
+        return self.images[row] if picture is None else picture
 
     def __repr__(self) -> str:
         return f"Split({len(self):,} images of {_times(self.images.shape[1:])})"
@@ -107,12 +121,6 @@ class Dataset:
         from lookalike.images.form import learn_form
 
         return learn_form(self.train.images)
-
-    def file_names(self, part: Split) -> list[str] | None:
-        """Return the names of the files of a part, below the folder of the data set."""
-        if part.paths is None:
-            return None
-        return [path.relative_to(self.source).as_posix() for path in part.paths]
 
     def __repr__(self) -> str:
         classes = ", ".join(self.class_names[:10]) + (", ..." if len(self.class_names) > 10 else "")
@@ -348,8 +356,10 @@ def _assemble(
         for part, part_images in zip(parts, images, strict=True)
     ]
     codes, class_names = encode_labels(labels, raw.class_names, raw.source)
-    paths = [part.paths for part in parts]
-    splits = [Split(*columns) for columns in zip(images, codes, paths, strict=True)]
+    splits = [
+        Split(own, own_codes, part.paths, part.originals)
+        for part, own, own_codes in zip(parts, images, codes, strict=True)
+    ]
     if len(splits) == 1:
         (whole,) = splits
         rows = hold_out(whole.labels, class_names, raw.source, test_size, random_state)

@@ -21,6 +21,7 @@ from lookalike.images.form import Fit, Form, learn_form
 from lookalike.images.layout import lay_out
 from lookalike.images.limits import MAX_BYTES, check_promised_bytes
 from lookalike.images.notices import warn_caller
+from lookalike.images.originals import Originals, make_thumbnail
 from lookalike.images.pictures import Header, Picture, read_header, read_picture
 from lookalike.images.raw import RawDataset, RawPart
 
@@ -106,6 +107,10 @@ def read_image_folder(
             np.array([name for name, _ in kept], dtype=str),
             str(folder),
             tuple(path for _, path in kept),
+            Originals(
+                [path.relative_to(folder).as_posix() for _, path in kept],
+                reading.thumbnails[start : start + len(kept)],
+            ),
         )
         start += len(kept)
     train, test = parts["train"], parts.get("test")
@@ -156,11 +161,14 @@ class _Reading:
     def images(self, form: Form) -> Bytes:
         """Return all pictures that can be read, in a form."""
         self.n_on_black, self.is_grey = 0, True
+        self.thumbnails: list[bytes] = []
+        size = form.image_shape[0], form.image_shape[1]
         images, n = np.empty((len(self.files), *form.image_shape), np.uint8), 0
         for path in _track(self.files, "Reading pictures", self.progress):
             picture = None if path in self.broken else self.read(path, form)
             if picture is not None:
                 images[n] = _formed(picture.pixels, form)
+                self.thumbnails.append(make_thumbnail(picture.pixels, size))
                 self.is_grey &= picture.pixels.ndim == 2
                 self.n_on_black += picture.is_on_black
                 n += 1

@@ -35,6 +35,7 @@ from lookalike.images.ink import (
     line_widths,
     with_line_width,
 )
+from lookalike.images.originals import THUMBNAIL_SIDE
 from lookalike.images.pictures import flatten
 from lookalike.images.values import as_fields, as_integer, as_pair, bad_value
 
@@ -131,7 +132,8 @@ class Form:
         """How many pixels of a picture, down and across, are enough for this form."""
         if self.strokes is not None:
             return FINEST, FINEST
-        return 2 * self.image_shape[0], 2 * self.image_shape[1]
+        height, width = (max(2 * side, THUMBNAIL_SIDE) for side in self.image_shape[:2])
+        return height, width
 
     @property
     def kind(self) -> Literal["ink", "resize"]:

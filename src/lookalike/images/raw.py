@@ -17,15 +17,20 @@ from lookalike.images.errors import DatasetError
 
 if TYPE_CHECKING:
     from lookalike.images.form import Form
+    from lookalike.images.originals import Originals
 
 
 class RawPart(NamedTuple):
-    """Images and labels as a source holds them, where (for error messages), and in which files."""
+    """Images and labels as a source holds them, where (for error messages), and in which files.
+
+    ``originals`` has what is told and shown of pictures in files.
+    """
 
     images: NDArray[Any]
     labels: NDArray[Any]
     where: str
     paths: tuple[Path, ...] | None = None
+    originals: Originals | None = None
 
 
 class RawDataset(NamedTuple):

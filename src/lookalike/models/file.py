@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -19,6 +19,7 @@ from xxhash import xxh3_128_hexdigest
 
 import lookalike
 from lookalike.images.form import Form
+from lookalike.images.originals import Originals
 from lookalike.images.replace import replace_file
 from lookalike.models.errors import ModelError
 from lookalike.models.known import MODELS, name_of
@@ -40,15 +41,17 @@ class Opened(NamedTuple):
     ----------
     estimator : estimator
     description : dict
-        "library": the version that wrote it; "class_names", "source", "form" and, since version
-        1.1, "files" as they were given.
+        "library": the version that wrote it; "class_names", "source" and "form" as they were given.
     version : str
         Of the format.
+    originals : Originals or None
+        Since version 1.1: what is told and shown of the training images.
     """
 
     estimator: Any
     description: dict[str, Any]
     version: str
+    originals: Originals | None
 
     @property
     def form(self) -> Form | None:
@@ -63,7 +66,7 @@ def save_model(
     *,
     source: str | None = None,
     form: Form | None = None,
-    files: Sequence[str | None] | None = None,
+    originals: Originals | None = None,
 ) -> None:
     """Keep a fitted estimator of this package in one file.
 
@@ -80,8 +83,8 @@ def save_model(
         Where the training images come from, for those who ask.
     form : Form, optional
         How pictures are brought to the form of the training images: ``data.form`` of a data set.
-    files : sequence of (str or None), optional
-        The name of the file that each training image was read from, for those who ask.
+    originals : Originals, optional
+        File names and thumbnails of the training images: ``data.train.originals``.
 
     Raises
     ------
@@ -111,6 +114,8 @@ def save_model(
         )
     check_is_fitted(estimator)
     state, arrays = to_state(estimator)
+    if originals is not None:
+        arrays |= originals.to_arrays()
     classes = getattr(estimator, "classes_", None)
     description = json.dumps(
         {
@@ -118,7 +123,6 @@ def save_model(
             "class_names": _names(classes),
             "source": source,
             "form": None if form is None else form.to_dict(),
-            "files": None if files is None else list(files),
             "estimator": state,
             "checksums": {name: xxh3_128_hexdigest(array.data) for name, array in arrays.items()},
         },
@@ -166,7 +170,10 @@ def open_file(path: Path) -> Opened:
         if name_of(estimator) not in MODELS:
             raise ModelError(f"it holds no estimator but {type(estimator).__name__}")
         check_is_fitted(estimator)
-        opened = Opened(estimator, description, version)
+        originals = None
+        if "originals/names" in arrays:
+            originals = Originals.from_arrays(arrays)
+        opened = Opened(estimator, description, version, originals)
         _ = opened.form
     except Exception as error:  # whatever attributes lead to that nobody checked
         said = " ".join(str(error).split())
@@ -208,7 +215,6 @@ def _check_description(description: Any, path: Path) -> None:
         "source": source is None or type(source) is str,
         "class_names": names is None or _are_names(names),
         "checksums": type(description["checksums"]) is dict,
-        "files": _are_files(description.get("files")),
     }
     for key, right in is_right.items():
         if not right:
@@ -220,13 +226,6 @@ def _are_names(value: Any) -> bool:
     return type(value) is list and all(
         type(one) is str or (type(one) is list and all(type(name) is str for name in one))
         for one in value
-    )
-
-
-def _are_files(value: Any) -> bool:
-    """Whether it is None, or a list of strings and Nones."""
-    return value is None or (
-        type(value) is list and all(name is None or type(name) is str for name in value)
     )
 
 

@@ -17,6 +17,7 @@ from lookalike.estimators.classifier import KNeighborsClassifier
 from lookalike.estimators.lookalike import LookalikeClassifier
 from lookalike.estimators.search_cv import KNeighborsSearchCV
 from lookalike.images.form import Form, Formed, learn_form
+from lookalike.images.originals import Originals
 from lookalike.images.pictures import read_picture
 from lookalike.models.cleaner import Cleaner
 from lookalike.models.errors import ModelError
@@ -95,8 +96,8 @@ class Model:
     source : str, optional
     path : Path, optional
         The file it comes from.
-    files : sequence of (str or None), optional
-        The names of the files that the training images were read from.
+    originals : Originals, optional
+        File names and thumbnails of the training images.
 
     Raises
     ------
@@ -122,7 +123,7 @@ class Model:
         form: Form | None = None,
         source: str | None = None,
         path: Path | None = None,
-        files: Sequence[str | None] | None = None,
+        originals: Originals | None = None,
     ) -> None:
         if isinstance(estimator, KNeighborsSearchCV):
             estimator = getattr(estimator, "best_estimator_", estimator)
@@ -144,10 +145,10 @@ class Model:
             raise ModelError(f"the classifier was fitted to {dtype} images; fit it to uint8 images")
         self.image_shape: tuple[int, ...] = tuple(estimator.image_shape_)
         self.form = learn_form(self._some(_FORM_SAMPLE)) if form is None else form
-        self.files = None if files is None else list(files)
-        if self.files is not None and len(self.files) != self.n_samples:
+        self.originals = originals
+        if originals is not None and len(originals) != self.n_samples:
             raise ModelError(
-                f"{len(self.files):,} names of files for {self.n_samples:,} training images; give "
+                f"names of {len(originals):,} files for {self.n_samples:,} training images; give "
                 "one for each, or none"
             )
         self._cleaner: Cleaner | None = None
@@ -196,7 +197,12 @@ class Model:
 
     def file(self, row: int) -> str | None:
         """Return the name of the file that a training image was read from, if it is known."""
-        return None if self.files is None else self.files[row]
+        return None if self.originals is None else self.originals.name(row)
+
+    def shown(self, row: int) -> Bytes:
+        """Return a training image for people to look at: as it was, small, if that is known."""
+        picture = None if self.originals is None else self.originals.picture(row)
+        return self.image(row) if picture is None else picture
 
     def read(self, picture: Path | bytes | Bytes) -> Formed:
         """Return a picture in the form of the training images, and what is in doubt of it.
@@ -225,11 +231,11 @@ class Model:
         labels: Sequence[str],
         *,
         relearn: bool = False,
-        files: Sequence[str | None] | None = None,
+        originals: Originals | None = None,
     ) -> list[int]:
         """Add training images, so that the next answer knows them; return their rows.
 
-        `files` are the names of their files, if they have any. With `relearn` all that a
+        `originals` tells of their files, if they have any. With `relearn` all that a
         `LookalikeClassifier` learns from images is learnt again, too, which takes seconds where
         there are many.
 
@@ -253,9 +259,9 @@ class Model:
             self.estimator.partial_fit(images, new, relearn=relearn)
         else:
             self.estimator.partial_fit(images, new)
-        if self.files is not None or (files is not None and any(files)):
-            known_files = self.files or [None] * before
-            self.files = [*known_files, *(files or [None] * len(images))]
+        if self.originals is not None or originals is not None:
+            known_before = self.originals or Originals.unknown(before)
+            self.originals = known_before.joined(originals or Originals.unknown(len(images)))
         return list(range(before, self.n_samples))
 
     def remove(self, rows: Sequence[int], *, relearn: bool = False) -> None:
@@ -272,9 +278,9 @@ class Model:
             self.estimator.remove(rows, relearn=relearn)
         else:
             self.estimator.remove(rows)
-        if self.files is not None:
-            gone = set(rows)
-            self.files = [own for row, own in enumerate(self.files) if row not in gone]
+        if self.originals is not None:
+            kept = np.delete(np.arange(len(self.originals)), list(rows))
+            self.originals = self.originals.rows(kept)
 
     def save(self, path: str | PathLike[str] | None = None) -> None:
         """Write it to a file, or to the one it comes from; see `save_model`."""
@@ -283,7 +289,13 @@ class Model:
             raise ModelError("the model comes from no file; name one to save it to")
         used, self.estimator.n_jobs = self.estimator.n_jobs, self._n_jobs
         try:
-            save_model(self.estimator, path, source=self.source, form=self.form, files=self.files)
+            save_model(
+                self.estimator,
+                path,
+                source=self.source,
+                form=self.form,
+                originals=self.originals,
+            )
         finally:
             self.estimator.n_jobs = used
         self.path = path
@@ -406,7 +418,7 @@ def open_model(path: str | PathLike[str]) -> Model:
             form=opened.form,
             source=opened.description["source"],
             path=path,
-            files=opened.description.get("files"),
+            originals=opened.originals,
         )
     except ModelError as error:
         raise ModelError(f"{path}: {error}") from error

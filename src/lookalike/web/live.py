@@ -119,7 +119,7 @@ class Explanation(NamedTuple):
     class_names : tuple of str
     explained : Explained
     images : list of ndarray
-        Of each neighbour the training image as it was given.
+        Of each neighbour the training image as people are shown it.
     corrections : list of bool
         Of each neighbour whether it is a correction.
     """
@@ -240,7 +240,7 @@ class Session:
             Explanation(
                 state.class_names,
                 one,
-                [self._model.image(neighbour.row) for neighbour in one.neighbours],
+                [self._model.shown(neighbour.row) for neighbour in one.neighbours],
                 [neighbour.row in corrected for neighbour in one.neighbours],
             )
             for one in explained

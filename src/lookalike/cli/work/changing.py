@@ -22,6 +22,7 @@ from lookalike.images.errors import DatasetError
 from lookalike.images.files import counted, told_left_out
 from lookalike.images.idx import find_idx_files
 from lookalike.images.layout import lay_out
+from lookalike.images.originals import Originals, make_thumbnail
 from lookalike.images.raw import as_images, check_labels, encode_labels
 from lookalike.images.sources import (
     Bytes,
@@ -113,7 +114,8 @@ def add_images(
     with changed_in_place(path, dry_run=dry_run) as model:
         before = model.class_names
         bar.start("reading images")
-        images, labels, files, failed = [], [], [], []
+        images, labels, names, thumbnails, failed = [], [], [], [], []
+        size = model.image_shape[0], model.image_shape[1]
         enough = None if as_is else model.form.least_size
         for picture, own in _labelled(data, label, enough, watched=watched, bar=bar):
             try:
@@ -123,9 +125,11 @@ def add_images(
                 continue
             if doubt is not None:
                 say_note(f"{picture.name}: {doubt}")
+            assert isinstance(picture.pixels, np.ndarray)
             images.append(image)
             labels.append(own)
-            files.append(None if picture.path is None else f"{own}/{picture.path.name}")
+            names.append("" if picture.path is None else f"{own}/{picture.path.name}")
+            thumbnails.append(make_thumbnail(picture.pixels, size))
         if failed:
             raise DatasetError(
                 f"{counted(len(failed), 'picture')} cannot be added, and so none was: "
@@ -134,7 +138,12 @@ def add_images(
         if not images:
             raise DatasetError(f"{', '.join(data)}: no picture was found; name others")
         bar.start("learning")
-        rows = model.add(np.stack(images), labels, relearn=relearn and not dry_run, files=files)
+        rows = model.add(
+            np.stack(images),
+            labels,
+            relearn=relearn and not dry_run,
+            originals=Originals(names, thumbnails) if any(names) else None,
+        )
         labels = [model.label(row) for row in rows]
         changed = _changed(path, "added", rows, labels, before, model, dry_run=dry_run)
         bar.start("saving the model")
