@@ -273,6 +273,8 @@ class _Trained(NamedTuple):
             surest_wrong(matches, self.truth[wrong])[:_MOST_DRAWN],
             folder / "matches.png",
             numbers=wrong,
+            test_paths=test.paths,
+            train_paths=self.dataset.train.paths,
         )
         return ["matches.png"]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -99,7 +99,10 @@ def _title(neighbour: Neighbour) -> str:
     said = [neighbour.label]
     if neighbour.variant != "original":
         said = [f"{neighbour.label},", neighbour.variant]
-    return f"{fitted(said, _SIDE, size=_FONT)}\nrow {neighbour.row:,}"
+    called = [f"row {neighbour.row:,}"]
+    if neighbour.file is not None:
+        called.append(PurePath(neighbour.file).name)
+    return "\n".join(fitted(own, _SIDE, size=_FONT) for own in (said, called))
 
 
 def _key(near: list[Neighbour]) -> str:

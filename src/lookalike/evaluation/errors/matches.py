@@ -51,6 +51,8 @@ def draw_matches(
     *,
     names: Sequence[str] | None = None,
     numbers: NDArray[np.int64] | None = None,
+    test_paths: Sequence[Path] | None = None,
+    train_paths: Sequence[Path] | None = None,
 ) -> None:
     """Draw queries as they were compared, each in a line with its 5 nearest training images.
 
@@ -70,13 +72,15 @@ def draw_matches(
         Of the classes, where labels are their codes.
     numbers : ndarray of shape (n,), int64, optional
         What queries are called; their rows if not given.
+    test_paths, train_paths : sequence of Path, optional
+        The files of all test images, as ``numbers`` counts them, and of all training images.
     """
     from matplotlib.figure import Figure
 
     n_nearest = min(_N_NEAREST, matches.indices.shape[1])
     n_blocks = 1 if len(rows) <= _ONE_BLOCK else 2
     n_lines = -(-len(rows) // n_blocks)
-    told = _Told(matches, labels, names, numbers)
+    told = _Told(matches, labels, names, numbers, test_paths, train_paths)
     titles = [
         [told.query(row), *(told.neighbor(row, i) for i in range(n_nearest))]
         for row in rows.tolist()
@@ -141,9 +145,12 @@ class _Told:
         labels: NDArray[Any],
         names: Sequence[str] | None,
         numbers: NDArray[np.int64] | None,
+        test_paths: Sequence[Path] | None,
+        train_paths: Sequence[Path] | None,
     ) -> None:
         self.matches, self.labels = matches, labels
         self.names, self.numbers = names, numbers
+        self.test_paths, self.train_paths = test_paths, train_paths
 
     def query(self, row: int) -> str:
         number = row if self.numbers is None else int(self.numbers[row])
@@ -152,18 +159,26 @@ class _Told:
         verdict = [self.name(true)]
         if true != answer:
             verdict = [f"{self.name(true)},", f"not {self.name(answer)}"]
-        said = fitted([*verdict, f"({share:.0%})"], _SIDE, size=_FONT, bold=True)
-        return f"test {number:,}\n{said}"
+        verdict.append(f"({share:.0%})")
+        return _titled("test", number, self.test_paths, verdict, bold=True)
 
     def neighbor(self, row: int, i: int) -> str:
         variant = self.matches.variants[row, i]
         said = [self.name(self.matches.labels[row, i])]
         if variant:
             said = [f"{said[0]},", self.matches.variant_names[variant]]
-        return f"train {self.matches.indices[row, i]:,}\n{fitted(said, _SIDE, size=_FONT)}"
+        return _titled("train", int(self.matches.indices[row, i]), self.train_paths, said)
 
     def name(self, label: Any) -> str:
         return str(label) if self.names is None else self.names[int(label)]
+
+
+def _titled(
+    part: str, row: int, paths: Sequence[Path] | None, said: list[str], *, bold: bool = False
+) -> str:
+    """Return the row of an image in its part, its file, and what is said of it."""
+    called = [f"{part} {row:,}", *([] if paths is None else [paths[row].name])]
+    return "\n".join(fitted(own, _SIDE, size=_FONT, bold=bold) for own in (called, said))
 
 
 class _Canvas:

@@ -116,6 +116,7 @@ async function fillCard(card, neighbour, answer, compared) {
   card.dataset.correction = String(neighbour.correction);
   if (neighbour.correction) marks.append(make("span", "mark", "correction"));
   if (neighbour.variant !== "original") marks.append(make("span", "variant", neighbour.variant));
+  if (neighbour.file) marks.append(make("span", "file", neighbour.file.split(/[\\/]/).at(-1)));
   const url = compared ? neighbour.compared : neighbour.image;
   if (image.src !== url) image.src = url;
   image.alt = `Training image ${number(neighbour.row)}, a ${neighbour.label}`;
