@@ -284,11 +284,12 @@ def _train(data: DataName, effort: str, n_jobs: int | None, bar: Bar, *, watched
     import numpy as np
 
     from lookalike.estimators.lookalike import LookalikeClassifier
+    from lookalike.matching.plans import PLANS
     from lookalike.search.threads import count_threads
 
     n_threads = count_threads(n_jobs)
     bar.start("loading the data")
-    dataset = data.load(progress=watched)
+    dataset = data.load(progress=watched, working_side=PLANS[effort].longest_side)
     classifier = LookalikeClassifier(effort, n_jobs=n_jobs)  # type: ignore[arg-type]
     bar.start("trying what matches images best")
     start = perf_counter()
