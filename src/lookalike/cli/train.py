@@ -245,7 +245,10 @@ class _Trained(NamedTuple):
         )
         return self._replace(model=path)
 
-    def error(self) -> dict[str, Any]:
+    def error(self) -> dict[str, Any] | None:
+        """Return how many of the test images came out wrong; None if there are none."""
+        if not len(self.truth):
+            return None
         from lookalike.evaluation.metrics.accuracy import accuracy
 
         right = accuracy(self.truth, self.prediction)
@@ -313,7 +316,9 @@ def _train(data: DataName, effort: str, n_jobs: int | None, bar: Bar, *, watched
     classifier.fit(dataset.train.images, names[dataset.train.labels], progress=bar)
     fitted = perf_counter()
     bar.start("matching the test images")
-    prediction = classifier.predict(dataset.test.images, progress=bar)
+    prediction = classifier.classes_[:0]
+    if len(dataset.test):
+        prediction = classifier.predict(dataset.test.images, progress=bar)
     predicted = perf_counter()
     seconds = (fitted - start, predicted - fitted)
     truth = names[dataset.test.labels]
@@ -343,17 +348,20 @@ def _show(trained: _Trained, screen: Screen) -> None:
     )
     screen.say(why_chosen(classifier))
     screen.say()
-    screen.say(
-        f"test error [bold green]{test['error']:.2%}[/] ± {test['standard_error']:.2%} (standard "
-        f"error): {test['n_wrong']:,} of {test['n']:,} wrong"
-    )
     threads = "1 thread" if trained.n_threads == 1 else f"{trained.n_threads} threads"
-    screen.say(
-        f"chosen and learnt in {trained.fit_seconds:.2f} s, test images matched in "
-        f"{trained.predict_seconds:.2f} s: {test['n'] / trained.predict_seconds:,.0f} a second "
-        f"(on {threads})",
-        style="dim",
-    )
+    took = f"chosen and learnt in {trained.fit_seconds:.2f} s"
+    if test is None:
+        screen.say("No images were held out: how often it errs on new ones is not known.")
+    else:
+        screen.say(
+            f"test error [bold green]{test['error']:.2%}[/] ± {test['standard_error']:.2%} "
+            f"(standard error): {test['n_wrong']:,} of {test['n']:,} wrong"
+        )
+        took += (
+            f", test images matched in {trained.predict_seconds:.2f} s: "
+            f"{test['n'] / trained.predict_seconds:,.0f} a second"
+        )
+    screen.say(f"{took} (on {threads})", style="dim")
     if trained.model is not None:
         screen.say()
         screen.say(Text(f"Wrote {trained.model}; try: lookalike serve {trained.model}"))

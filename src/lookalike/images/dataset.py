@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from lookalike.images.originals import Originals
 
 _OPENML = "openml:"
+_ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -321,8 +322,9 @@ def _read_path(
 ) -> RawDataset:
     try:
         if path.is_dir():
-            if find_idx_files(path):
-                return read_idx_folder(path, max_bytes=max_bytes)
+            for folder in (path, *_raw_folders(path)):
+                if find_idx_files(folder):
+                    return read_idx_folder(folder, max_bytes=max_bytes)
             if any(path.glob("*.npy")):
                 return read_npy(path, max_bytes=max_bytes)
             if tables := find_tables(path):
@@ -340,10 +342,17 @@ def _read_path(
             return read_npy(path, max_bytes=max_bytes)
     except OSError as error:  # a folder that may not be listed
         raise DatasetError(f"{path} cannot be read: {error}; check its permissions") from error
+    unpacked = "unpack it, or " if path.suffix.lower() in _ARCHIVES else ""
     raise DatasetError(
-        f"{path} is no data set by its name; give an .npz, .npy or .csv file, or the folder that "
-        "holds IDX files or images"
+        f"{path} is no data set by its name; {unpacked}give an .npz, .npy or .csv file, or the "
+        "folder that holds IDX files or images"
     )
+
+
+def _raw_folders(path: Path) -> list[Path]:
+    """Return where torchvision keeps files in a folder, if it keeps those of one data set."""
+    found = [own for own in (path / "raw", *path.glob("*/raw")) if own.is_dir()]
+    return found if len(found) == 1 else []
 
 
 def _assemble(

@@ -103,7 +103,7 @@ def _title(neighbour: Neighbour) -> str:
     said = [neighbour.label]
     if neighbour.variant != "original":
         said = [f"{neighbour.label},", neighbour.variant]
-    file = [] if neighbour.file is None else [neighbour.file]
+    file = [] if neighbour.file is None else [neighbour.file.rsplit("/", 1)[-1]]
     return fitted([*said, f"row {neighbour.row:,}", *file], _SIDE, size=_FONT)
 
 

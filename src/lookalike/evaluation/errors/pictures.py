@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.estimators.explanation import Explanation
-from lookalike.evaluation.captions import fitted, save_picture
+from lookalike.evaluation.captions import called_lines, fitted, save_picture
 from lookalike.images.dataset import Dataset
 
 _RIGHT, _WRONG = "#1a7f37", "#c0392b"
@@ -51,7 +51,7 @@ def save_neighbors_png(
         wrong = [f"{names[true]},", "taken for", names[predicted]]
         line[0].set_title(
             fitted(
-                [*f"test {data.test.called(row)}".split(", ", 1), *wrong],
+                [*called_lines(f"test {data.test.called(row)}"), *wrong],
                 _SIDE,
                 size=_FONT,
                 bold=True,
