@@ -204,3 +204,72 @@ def test_incomplete_folder(
         (tmp_path / name).write_bytes(idx_bytes(IMAGES))
     with pytest.raises(DatasetError, match=message):
         read_idx_folder(tmp_path)
+
+
+def test_files_in_folders_of_their_own_names(idx_bytes: Writer, tmp_path: Path) -> None:
+    labels = np.array([0, 1], np.uint8)
+    for name, array in (("images-idx3", IMAGES), ("labels-idx1", labels)):
+        inner = tmp_path / f"train-{name}-ubyte" / f"train-{name.replace('-', '.')}-ubyte"
+        inner.parent.mkdir()
+        inner.write_bytes(idx_bytes(array))
+    raw = read_idx_folder(tmp_path)
+    np.testing.assert_array_equal(raw.train.images, IMAGES)
+    copy = tmp_path / "train-images.idx3-ubyte"
+    copy.write_bytes(idx_bytes(IMAGES))
+    assert find_idx_files(tmp_path)["train", "images"] == copy
+    copy.write_bytes(idx_bytes(IMAGES[::-1]))
+    with pytest.raises(DatasetError, match="holds the train images twice"):
+        read_idx_folder(tmp_path)
+
+
+def test_one_of_several_data_sets_by_one_of_its_files(idx_bytes: Writer, tmp_path: Path) -> None:
+    for i, name in enumerate(("ones", "twos")):
+        for kind, array in (("images-idx3", IMAGES + i), ("labels-idx1", np.array([i, i], "u1"))):
+            (tmp_path / f"{name}-train-{kind}-ubyte").write_bytes(idx_bytes(array))
+    with pytest.raises(DatasetError, match=r"twice, .*name one of its files instead, such as") as e:
+        read_idx_folder(tmp_path)
+    named = Path(str(e.value).split("such as ")[1].split(", or keep")[0])
+    np.testing.assert_array_equal(read_idx_folder(named).train.labels, [0, 0])
+    raw = read_idx_folder(tmp_path / "twos-train-labels-idx1-ubyte")
+    np.testing.assert_array_equal(raw.train.images, IMAGES + 1)
+
+
+def test_signed_bytes_are_read_as_unsigned_ones(idx_bytes: Writer, tmp_path: Path) -> None:
+    images = np.array([[[0, 127], [128, 255]]], np.uint8)
+    (tmp_path / "train-images-idx3-ubyte").write_bytes(idx_bytes(images.view(np.int8)))
+    (tmp_path / "train-labels-idx1-ubyte").write_bytes(idx_bytes(np.array([3], np.uint8)))
+    with pytest.warns(UserWarning, match=r"signed bytes, .* read as unsigned ones, -1 as 255"):
+        raw = read_idx_folder(tmp_path)
+    np.testing.assert_array_equal(raw.train.images, images)
+
+
+def test_emnist_says_what_it_is(idx_bytes: Writer, tmp_path: Path) -> None:
+    for kind, array in (("images-idx3", IMAGES), ("labels-idx1", np.array([2, 1], np.uint8))):
+        (tmp_path / f"emnist-letters-train-{kind}-ubyte").write_bytes(idx_bytes(array))
+    assert read_idx_folder(tmp_path).train.labels.tolist() == [2, 1]
+    mapping = tmp_path / "emnist-letters-mapping.txt"
+    mapping.write_text("1 65 97\n2 66 98\n")
+    raw = read_idx_folder(tmp_path)
+    assert raw.transposed
+    assert raw.train.labels.tolist() == ["B", "A"]
+    mapping.write_text("1 65\n")
+    with pytest.raises(DatasetError, match=r"label 2 is not in EMNIST's mapping"):
+        read_idx_folder(tmp_path)
+    for wrong in ("1 A\n", "1\n", "1 7\n", "☃"):
+        mapping.write_text(wrong)
+        with pytest.raises(DatasetError, match=r"mapping\.txt.* correct or remove"):
+            read_idx_folder(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("folder", "is_one"),
+    [("emnist-letters", True), ("EMNIST", True), ("emnists", False), ("mnist", False)],
+)
+def test_emnist_is_told_by_its_folder(
+    folder: str, is_one: bool, idx_bytes: Writer, tmp_path: Path
+) -> None:
+    where = tmp_path / folder
+    where.mkdir()
+    (where / "train-images-idx3-ubyte").write_bytes(idx_bytes(IMAGES))
+    (where / "train-labels-idx1-ubyte").write_bytes(idx_bytes(np.array([3, 4], np.uint8)))
+    assert read_idx_folder(where).transposed == is_one

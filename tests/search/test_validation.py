@@ -1,10 +1,13 @@
 """Bad input: scikit-learn's exception types, with the value, the limit and the cure."""
 
 import re
+import warnings
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
+from scipy.spatial.distance import cdist
 
 from lookalike import NearestNeighbors
 from lookalike.search.threads import count_threads
@@ -77,8 +80,54 @@ def test_rows_too_short_for_cosine() -> None:
     found = search.partial_fit(rows[2:] * 1e24).kneighbors(rows[3:] * 1e24)
     np.testing.assert_array_equal(found[1], [[0, 3, 1]])
     np.testing.assert_allclose(found[0], [[0, 0, 1]], atol=1e-15)
-    for metric in ("euclidean", "manhattan"):
-        assert NearestNeighbors(metric=metric).fit(rows).n_samples_fit_ == 4
+    assert NearestNeighbors(metric="manhattan").fit(rows).n_samples_fit_ == 4
+
+
+@pytest.mark.parametrize("metric", ["euclidean", "sqeuclidean"])
+@pytest.mark.parametrize("exponent", [-310, -300, -200, -160, -140])
+def test_rows_too_small_for_squares_and_the_cure(metric: str, exponent: int) -> None:
+    rows = np.random.default_rng(0).integers(1, 99, (30, 5)) * 10.0**exponent
+    search = NearestNeighbors(n_neighbors=3, metric=metric)
+    with pytest.raises(
+        ValueError, match=r"row 0 of X .* scale all data up, as by X \* 2\.0\*\*900"
+    ):
+        search.fit(rows)
+    X = rows * 2.0**900
+    distances, _ = search.fit(X).kneighbors()
+    expected = cdist(X, X, metric)
+    np.fill_diagonal(expected, np.inf)
+    np.testing.assert_allclose(distances, np.sort(expected, axis=1)[:, :3], rtol=1e-12)
+    with pytest.raises(ValueError, match=r"row 0 of X .* or set such rows to zero"):
+        search.kneighbors(rows)
+    manhattan = NearestNeighbors(n_neighbors=3, metric="manhattan").fit(rows).kneighbors()[0]
+    expected = np.sort(cdist(rows, rows, "cityblock"), axis=1)[:, 1:4]
+    np.testing.assert_allclose(manhattan, expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("magnitude", [1e-129, 1e-100, 1e100, 1e152])
+def test_rows_near_the_limits_are_right(magnitude: float) -> None:
+    X = (1 + np.random.default_rng(0).random((30, 5)) * 1e-6) * magnitude
+    distances, _ = NearestNeighbors(n_neighbors=3).fit(X).kneighbors()
+    expected = np.sort(cdist(X / magnitude, X / magnitude), axis=1)[:, 1:4] * magnitude
+    np.testing.assert_allclose(distances, expected, rtol=1e-6)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        NearestNeighbors().fit(np.full((9, 99), np.finfo(np.float32).max))
+
+
+def test_images_as_objects() -> None:
+    images = np.random.default_rng(0).integers(0, 256, (20, 4, 5), np.uint8)
+    column = np.empty(20, object)
+    column[:] = list(images)
+    expected = NearestNeighbors().fit(images).kneighbors(images[:3])
+    for X in (column, column[:, None], pd.Series(list(images)), pd.DataFrame({"i": list(images)})):
+        search = NearestNeighbors().fit(X)
+        assert search.image_shape_ == (4, 5)
+        for found, wanted in zip(search.kneighbors(X[:3]), expected, strict=True):
+            np.testing.assert_array_equal(found, wanted)
+    column[7] = np.zeros((4, 4))
+    with pytest.raises(ValueError, match=r"several shapes, \(4, 5\) and, in row 7, \(4, 4\)"):
+        NearestNeighbors().fit(column)
 
 
 @pytest.mark.skipif(

@@ -59,11 +59,12 @@ def _exit(message: str, code: int, debug: bool) -> NoReturn:
     raise typer.Exit(code) from None
 
 
-def checked(parse: Callable[[str], Any]) -> Callable[[str], str]:
+def checked(parse: Callable[[str], Any]) -> Callable[[str | None], str | None]:
     """Return a callback that finds early what is wrong with an option, and keeps what was typed."""
 
-    def check(text: str) -> str:
-        parse(text)
+    def check(text: str | None) -> str | None:
+        if text is not None:
+            parse(text)
         return text
 
     return check

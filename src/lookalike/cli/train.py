@@ -225,6 +225,7 @@ class _Trained(NamedTuple):
             "why": why_chosen(classifier),
             "tried": [own.entry() for own in what_was_tried(classifier)],
             "test": error,
+            "wrong": self.wrong(),
             "model": None if self.model is None else str(self.model),
             "fit_seconds": round(self.fit_seconds, 3),
             "predict_seconds": round(self.predict_seconds, 3),
@@ -244,7 +245,10 @@ class _Trained(NamedTuple):
         )
         return self._replace(model=path)
 
-    def error(self) -> dict[str, Any]:
+    def error(self) -> dict[str, Any] | None:
+        """Return how many of the test images came out wrong; None if there are none."""
+        if not len(self.truth):
+            return None
         from lookalike.evaluation.metrics.accuracy import accuracy
 
         right = accuracy(self.truth, self.prediction)
@@ -255,6 +259,20 @@ class _Trained(NamedTuple):
             "n_wrong": n_wrong,
             "n": right.n,
         }
+
+    def wrong(self) -> list[dict[str, Any]]:
+        """Return the test images that came out wrong."""
+        import numpy as np
+
+        return [
+            {
+                "row": row,
+                "file": self.dataset.test.name(row),
+                "label": str(self.truth[row]),
+                "predicted": str(self.prediction[row]),
+            }
+            for row in np.flatnonzero(self.prediction != self.truth).tolist()
+        ]
 
     def draw(self, folder: Path) -> list[str]:
         """Write the picture of what came out wrong, the surest first; return its name."""
@@ -273,8 +291,7 @@ class _Trained(NamedTuple):
             surest_wrong(matches, self.truth[wrong])[:_MOST_DRAWN],
             folder / "matches.png",
             numbers=wrong,
-            test_paths=test.paths,
-            train_paths=self.dataset.train.paths,
+            data=self.dataset,
         )
         return ["matches.png"]
 
@@ -286,11 +303,12 @@ def _train(data: DataName, effort: str, n_jobs: int | None, bar: Bar, *, watched
     import numpy as np
 
     from lookalike.estimators.lookalike import LookalikeClassifier
+    from lookalike.matching.plans import PLANS
     from lookalike.search.threads import count_threads
 
     n_threads = count_threads(n_jobs)
     bar.start("loading the data")
-    dataset = data.load(progress=watched)
+    dataset = data.load(progress=watched, working_side=PLANS[effort].longest_side)
     classifier = LookalikeClassifier(effort, n_jobs=n_jobs)  # type: ignore[arg-type]
     bar.start("trying what matches images best")
     start = perf_counter()
@@ -298,7 +316,9 @@ def _train(data: DataName, effort: str, n_jobs: int | None, bar: Bar, *, watched
     classifier.fit(dataset.train.images, names[dataset.train.labels], progress=bar)
     fitted = perf_counter()
     bar.start("matching the test images")
-    prediction = classifier.predict(dataset.test.images, progress=bar)
+    prediction = classifier.classes_[:0]
+    if len(dataset.test):
+        prediction = classifier.predict(dataset.test.images, progress=bar)
     predicted = perf_counter()
     seconds = (fitted - start, predicted - fitted)
     truth = names[dataset.test.labels]
@@ -328,17 +348,20 @@ def _show(trained: _Trained, screen: Screen) -> None:
     )
     screen.say(why_chosen(classifier))
     screen.say()
-    screen.say(
-        f"test error [bold green]{test['error']:.2%}[/] ± {test['standard_error']:.2%} (standard "
-        f"error): {test['n_wrong']:,} of {test['n']:,} wrong"
-    )
     threads = "1 thread" if trained.n_threads == 1 else f"{trained.n_threads} threads"
-    screen.say(
-        f"chosen and learnt in {trained.fit_seconds:.2f} s, test images matched in "
-        f"{trained.predict_seconds:.2f} s: {test['n'] / trained.predict_seconds:,.0f} a second "
-        f"(on {threads})",
-        style="dim",
-    )
+    took = f"chosen and learnt in {trained.fit_seconds:.2f} s"
+    if test is None:
+        screen.say("No images were held out: how often it errs on new ones is not known.")
+    else:
+        screen.say(
+            f"test error [bold green]{test['error']:.2%}[/] ± {test['standard_error']:.2%} "
+            f"(standard error): {test['n_wrong']:,} of {test['n']:,} wrong"
+        )
+        took += (
+            f", test images matched in {trained.predict_seconds:.2f} s: "
+            f"{test['n'] / trained.predict_seconds:,.0f} a second"
+        )
+    screen.say(f"{took} (on {threads})", style="dim")
     if trained.model is not None:
         screen.say()
         screen.say(Text(f"Wrote {trained.model}; try: lookalike serve {trained.model}"))

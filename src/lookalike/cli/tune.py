@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 WEIGHTS = ("uniform", "distance")
 LEAVE_ONE_OUT = "loo"
+_MOST_FOLDS, _MOST_NEIGHBORS = 5, 30
 
 
 class Metric(Enum):
@@ -87,14 +88,14 @@ def parse_cv(text: str) -> int | str:
 def tune(
     data: Data,
     k: Annotated[
-        str,
+        str | None,
         typer.Option(
             "--k",
             metavar="1-30|3,4,5",
             callback=checked(parse_k),
-            help="Numbers of neighbours to try.",
+            help="Numbers of neighbours to try; if it is not given, 1-30, or as many as there are.",
         ),
-    ] = "1-30",
+    ] = None,
     weights: Annotated[
         str,
         typer.Option(
@@ -104,14 +105,14 @@ def tune(
         ),
     ] = ",".join(WEIGHTS),
     cv: Annotated[
-        str,
+        str | None,
         typer.Option(
             metavar="N|loo",
             callback=checked(parse_cv),
             help="Number of folds, each of which is predicted from the others; or loo, each "
-            "image from all others.",
+            "image from all others. If it is not given, 5, or fewer where classes are small.",
         ),
-    ] = "5",
+    ] = None,
     metric: Annotated[Metric, typer.Option(help="The distance between images.")] = Metric.EUCLIDEAN,
     out: Annotated[
         Path | None,
@@ -148,11 +149,16 @@ def tune(
 
                 from lookalike.estimators.classifier import KNeighborsClassifier
                 from lookalike.estimators.search_cv import KNeighborsSearchCV
+                from lookalike.evaluation.folds import choose_folds
                 from lookalike.evaluation.tuning import read_tuning, save_tuning_png
 
                 bar.start("loading the data")
                 dataset = data.load(progress=screen.is_watched)
                 images, labels = dataset.train.images, dataset.train.labels
+                if k is None or cv is None:
+                    folds = choose_folds(labels, most=_MOST_FOLDS)
+                    cv = str(folds.cv) if cv is None else cv
+                    k = f"1-{min(_MOST_NEIGHBORS, folds.most_neighbors)}" if k is None else k
                 grid = {"n_neighbors": parse_k(k), "weights": parse_weights(weights)}
                 search = KNeighborsSearchCV(
                     KNeighborsClassifier(metric=metric.value),

@@ -251,6 +251,11 @@ class KNeighborsClassifier(ClassifierMixin, KNeighborsPredictor):  # type: ignor
 
     def _check_targets(self, y: Any) -> NDArray[Any]:
         labels = check_target_array(y, dtype=None)
+        if labels.dtype.kind == "S" or any(isinstance(one, bytes) for one in labels.flat[:1]):
+            raise ValueError(
+                f"y holds bytes, such as {labels.flat[0]!r}, which equal no text; decode them, as "
+                "by numpy.char.decode(y.astype(bytes), 'utf-8')"
+            )
         if labels.ndim == 2 and labels.shape[1] == 1:
             labels = column_or_1d(labels, warn=True)
         if labels.ndim == 2 and labels.dtype.kind in "biu":

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from lookalike.images.originals import Originals
 
 _OPENML = "openml:"
+_ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -77,6 +78,11 @@ class Split:
     def name(self, row: int) -> str | None:
         """Return the name of a picture's file below the data set's folder, if it has one."""
         return None if self.originals is None else self.originals.name(row)
+
+    def called(self, row: int) -> str:
+        """Return what a picture is called: its row, and its file if it has one."""
+        name = self.name(row)
+        return f"{row:,}" if name is None else f"{row:,}, {name}"
 
     def shown(self, row: int) -> NDArray[np.uint8]:
         """Return a picture for people to look at: as it was, if that is larger than its image."""
@@ -121,6 +127,11 @@ class Dataset:
         from lookalike.images.form import learn_form
 
         return learn_form(self.train.images)
+
+    @property
+    def brightest(self) -> int:
+        """The value that is shown as white."""
+        return 255 if self.train.originals else max(1, int(self.train.images.max()))
 
     def __repr__(self) -> str:
         classes = ", ".join(self.class_names[:10]) + (", ..." if len(self.class_names) > 10 else "")
@@ -311,8 +322,9 @@ def _read_path(
 ) -> RawDataset:
     try:
         if path.is_dir():
-            if find_idx_files(path):
-                return read_idx_folder(path, max_bytes=max_bytes)
+            for folder in (path, *_raw_folders(path)):
+                if find_idx_files(folder):
+                    return read_idx_folder(folder, max_bytes=max_bytes)
             if any(path.glob("*.npy")):
                 return read_npy(path, max_bytes=max_bytes)
             if tables := find_tables(path):
@@ -330,10 +342,17 @@ def _read_path(
             return read_npy(path, max_bytes=max_bytes)
     except OSError as error:  # a folder that may not be listed
         raise DatasetError(f"{path} cannot be read: {error}; check its permissions") from error
+    unpacked = "unpack it, or " if path.suffix.lower() in _ARCHIVES else ""
     raise DatasetError(
-        f"{path} is no data set by its name; give an .npz, .npy or .csv file, or the folder that "
-        "holds IDX files or images"
+        f"{path} is no data set by its name; {unpacked}give an .npz, .npy or .csv file, or the "
+        "folder that holds IDX files or images"
     )
+
+
+def _raw_folders(path: Path) -> list[Path]:
+    """Return where torchvision keeps files in a folder, if it keeps those of one data set."""
+    found = [own for own in (path / "raw", *path.glob("*/raw")) if own.is_dir()]
+    return found if len(found) == 1 else []
 
 
 def _assemble(

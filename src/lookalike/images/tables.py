@@ -59,7 +59,9 @@ def _tables(folder: Path) -> Iterator[Path | None]:
     """Yield tables, those in sub-folders of their names last; None for any other sub-folder."""
     folders = []
     for path in sorted(folder.iterdir()):  # a name sorts before the same name with .gz
-        if path.is_dir() and clutter_kind(path.name) is None:
+        if clutter_kind(path.name):
+            continue
+        if path.is_dir():
             folders.append(path)
         elif is_table(path):
             yield path
@@ -104,7 +106,13 @@ def read_tables(folder: Path, tables: list[Path], *, max_bytes: int = MAX_BYTES)
         table = read_table(path, max_bytes=max_bytes)
         _tell(path, table.notes)
         if table.labels is None and name != "train":
-            _tell(path, ["it has no column of labels, so it was left out"])
+            _tell(
+                path,
+                [
+                    "it has no column of labels, so it was left out; unless there is another, a "
+                    f"part of {parts['train'].name} is held out to test with"
+                ],
+            )
         else:
             read[name] = _part(path, table)
     train, test, validation = (read.get(name) for name in ("train", "test", "validation"))

@@ -36,6 +36,9 @@ FLOAT64_INTEGERS = 2**53
 SMALLEST_FOR_COSINE = float((np.finfo(np.float64).tiny / np.finfo(np.float64).eps) ** 0.5)
 """Squares of smaller float64 values are less precise than they are, or zero."""
 
+SMALLEST_FOR_EUCLIDEAN = SMALLEST_FOR_COSINE / float(np.finfo(np.float64).eps)
+"""Rows of smaller values differ by less, and the squares of that are imprecise, or zero."""
+
 VALUES_AT_ONCE = 2**18
 """How many values are converted before they are compared."""
 
@@ -141,7 +144,7 @@ def exactly(array: NDArray[Any], dtype: DTypeLike) -> NDArray[Any] | None:
 
 
 def check_magnitude(array: NDArray[Any], metric: str, name: str = "X") -> None:
-    """Check that no distance can overflow float64, and no cosine underflow it.
+    """Check that no distance can overflow float64, and none of a row underflow it.
 
     Parameters
     ----------
@@ -154,8 +157,8 @@ def check_magnitude(array: NDArray[Any], metric: str, name: str = "X") -> None:
     Raises
     ------
     ValueError
-        If a magnitude is so large that a sum over d features might overflow, or if with cosine
-        a row that is not zero is so small that its squares lose their precision.
+        If a magnitude is so large that a sum over d features might overflow, or if squares are
+        summed and a row that is not zero is so small that they lose their precision.
     """
     if array.dtype != np.float64:
         return
@@ -168,14 +171,18 @@ def check_magnitude(array: NDArray[Any], metric: str, name: str = "X") -> None:
             f"{name} holds a value of magnitude {largest:.3g}, but beyond {limit:.3g} a {metric} "
             f"distance over {array.shape[1]} features overflows float64; scale all data down"
         )
-    if metric != "cosine":
+    if metric == "manhattan":
         return
-    tiny = np.flatnonzero((magnitudes > 0) & (magnitudes < SMALLEST_FOR_COSINE))
+    least, why, cure = SMALLEST_FOR_COSINE, "a row has no length for cosine", "scale such rows up"
+    if metric != "cosine":
+        least, why = SMALLEST_FOR_EUCLIDEAN, "distances are wrong"
+        cure = f"scale all data up, as by {name} * 2.0**900"
+    tiny = np.flatnonzero((magnitudes > 0) & (magnitudes < least))
     if tiny.size:
         raise ValueError(
             f"row {tiny[0]} of {name} holds no value beyond magnitude {magnitudes[tiny[0]]:.3g}, "
-            f"but below {SMALLEST_FOR_COSINE:.3g} squares underflow float64 and a row has no "
-            "length for cosine; scale such rows up, or set them to zero"
+            f"but below {least:.3g} squares underflow float64 and {why}; {cure}, or set such rows "
+            "to zero"
         )
 
 

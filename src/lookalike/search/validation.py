@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scipy.sparse import issparse
 from sklearn.utils.validation import validate_data
 
+from lookalike.images.stack import stack_images
 from lookalike.search.threads import count_threads
 
 GRAPH_FORMATS = ("csr", "csc", "coo", "lil")
@@ -31,7 +32,8 @@ def validate_rows(
     estimator : estimator
         Its `n_features_in_` and `feature_names_in_` are set if `reset`, else compared, and
         so is its `image_shape_`.
-    X : array-like of shape (n, d), (n, h, w) or (n, h, w, c), DataFrame or sparse matrix
+    X : array-like of shape (n, d), (n, h, w) or (n, h, w, c), DataFrame, sparse matrix, or \
+            array or Series of images as objects
     reset : bool
         True for the data to be fitted.
     allow_nan : bool, default=False
@@ -51,6 +53,7 @@ def validate_rows(
         If X can not be read as an array, such as a tensor on a device.
     """
     image_shape = None
+    X = stack_images(X)
     # Frames keep their column names, and sparse matrices their zeros, for `validate_data`.
     if not issparse(X) and not hasattr(X, "columns"):
         X = _read_array(X)
@@ -61,14 +64,15 @@ def validate_rows(
             X = X.reshape(len(X), prod(image_shape))
         if not reset:
             _check_width(estimator, X)
-    rows = validate_data(
-        estimator,
-        X,
-        reset=reset,
-        accept_sparse="csr",
-        order="C",
-        ensure_all_finite="allow-nan" if allow_nan else True,
-    )
+    with np.errstate(invalid="ignore"):  # of the sum of float32 values by which NaN is found
+        rows = validate_data(
+            estimator,
+            X,
+            reset=reset,
+            accept_sparse="csr",
+            order="C",
+            ensure_all_finite="allow-nan" if allow_nan else True,
+        )
     return rows, image_shape
 
 
@@ -209,8 +213,8 @@ def _check_real(name: str, value: Any, *, allow_zero: bool) -> None:
         raise ValueError(f"{name}={value!r} is out of range; give a number {limit}")
 
 
-def count_bytes(working_memory: float) -> int:
-    """The number of bytes in `working_memory` MiB.
+def count_bytes(working_memory: float, name: str = "working_memory") -> int:
+    """The number of bytes in so many MiB; `name` is what errors call them.
 
     Raises
     ------
@@ -221,9 +225,9 @@ def count_bytes(working_memory: float) -> int:
     """
     limit = f"give a number of MiB > 0 and <= {MOST_WORKING_MEMORY}"
     if not isinstance(working_memory, Real) or isinstance(working_memory, bool):
-        raise TypeError(f"working_memory={working_memory!r} is not a number; {limit}")
+        raise TypeError(f"{name}={working_memory!r} is not a number; {limit}")
     if not 0 < working_memory <= MOST_WORKING_MEMORY:
-        raise ValueError(f"working_memory={working_memory!r} is out of range; {limit}")
+        raise ValueError(f"{name}={working_memory!r} is out of range; {limit}")
     return max(1, int(float(working_memory) * 2**20))
 
 

@@ -185,6 +185,8 @@ class Cleaning(Asked):
         return images[some_rows(len(images), self.n_train, np.random.default_rng((self.seed, 0)))]
 
     def _some_test_images(self, dataset: Dataset, noise: Noise) -> Given:
+        if not len(dataset.test):
+            raise ValueError(f"{self.data} has no test images to clean; name images after it")
         rng = self.rng()
         rows = some_rows(len(dataset.test), _N_TRIED, rng)
         names = [f"test-{row}" for row in rows.tolist()]

@@ -64,6 +64,14 @@ class Asked:
             )
         return list(class_names).index(name)
 
+    def check_test_images(self, data: Dataset) -> None:
+        """Raise ValueError if there are no test images."""
+        if not len(data.test):
+            raise ValueError(
+                f"{self.data_name} has no test images to judge by; give classes two images or "
+                "more, or a test part of its own, such as a folder test beside train"
+            )
+
 
 @dataclass(frozen=True, kw_only=True)
 class Judging(Asked):
@@ -77,6 +85,7 @@ class Judging(Asked):
         """Do the work. What can be wrong with what was asked for is found before any search."""
         bar.start("loading the data")
         data = self.data_name.load(progress=watched)
+        self.check_test_images(data)
         augmentation = None if self.augment is None else parse_augmentation(self.augment)
         if augmentation is not None:
             augmentation.variants(data.train.images.shape[1:])

@@ -46,6 +46,7 @@ class ModelJudging(Asked):
             raise ValueError(f"--detect {self.detect}: {why_not}; leave it out, or --model")
         bar.start("loading the data")
         loaded = self.data_name.load(progress=watched, form=model.form)
+        self.check_test_images(loaded)
         data = _as_the_model_names_it(loaded, self.data_name, model, self.file)
         judged = JudgedModel(self, data, _to_choose_by(model), file=self.file, opened=model)
         judged.look_for_copies()

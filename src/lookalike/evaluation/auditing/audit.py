@@ -33,6 +33,7 @@ from lookalike.evaluation.auditing.duplicates import (
 from lookalike.evaluation.auditing.outliers import find_outliers
 from lookalike.evaluation.auditing.result import Audit, LabelIssue
 from lookalike.evaluation.auditing.shapley import knn_shapley, shapley_error_bound
+from lookalike.images.stack import stack_images
 from lookalike.search.nearest import NearestNeighbors
 from lookalike.search.validation import check_count
 
@@ -115,6 +116,7 @@ def audit(
         what = "sparse images" if issparse(images) else "precomputed distances"
         raise ValueError(f"{what} show no pixels to compare; give dense images or embeddings")
     seconds: dict[str, float] = {}
+    images = stack_images(images)
     with _timed(seconds, "search"):
         search.fit(images)
         n = search.n_samples_fit_
@@ -233,7 +235,7 @@ def _check_test(
         raise ValueError(
             f"test is a {type(test).__name__} that is no pair; give (images, labels) or None"
         )
-    images = np.asarray(test[0])
+    images = np.asarray(stack_images(test[0]))
     labels, test_classes, _ = _encode(test[1], "test labels")
     if len(images) != len(labels) or len(images) == 0:
         raise ValueError(

@@ -227,7 +227,8 @@ def _list_splits(X: NDArray[Any], y: NDArray[Any], cv: Any, groups: Any) -> list
         raise ValueError(f"cv={cv} but only {len(y)} images; lower cv or add images")
     if isinstance(cv, int) and cv > counts.max():
         raise ValueError(
-            f"cv={cv} but no class has more than {counts.max()} images; lower cv or add images"
+            f"cv={cv} but no class has more than {counts.max()} images; "
+            + ("add images" if counts.max() < 2 else "lower cv or add images")
         )
     splitter = check_cv(cv, y, classifier=True)
     splits = [
