@@ -143,11 +143,11 @@ def test_learning_again(quick: bool, tmp_path: Path, invoke: Run) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
-        (["add", "MODEL", "--label", "4", "broken.png"], 1, "broken.png is no image"),
+        (["add", "MODEL", "--label", "4", "broken.png"], 1, "broken.png is no picture"),
         (["add", "MODEL", "--label", "4", "good.png", "nowhere.png"], 1, "does not exist"),
         (["add", "MODEL", "--label", "4", "empty.png"], 1, "empty.png: "),
         (["add", "MODEL", "nowhere"], 1, "'nowhere' is neither a data set's name nor"),
-        (["add", "MODEL", "folder"], 1, "has no sub-folder for each class"),
+        (["add", "MODEL", "folder"], 1, "nor a sub-folder of pictures for each class"),
         (["add", "MODEL", "good.png"], 1, "good.png is no data set by its name"),
         (["add", "MODEL", "a", "b"], 2, "or say what the images are by --label"),
         (["add", "MODEL", "--label", " ", "good.png"], 2, "an empty name"),

@@ -151,11 +151,11 @@ def test_colour_images(tmp_path: Path, invoke: Run) -> None:
     ("arguments", "said"),
     [
         (["digits", "missing.png"], "missing.png does not exist; correct its name"),
-        (["digits", "a.png"], "a.png does not decode as an image"),
-        (["digits", "a.txt"], "a.txt is no image by its name; images end in"),
+        (["digits", "a.png"], "a.png is no picture that can be read"),
+        (["digits", "a.txt"], "a.txt is empty; replace or remove it"),
         (["digits", "wide.png"], "8 × 9 pixels in grey, but the training images are of 8 × 8"),
         (["digits", "red.png"], "in colour, but the training images are of 8 × 8 pixels in grey"),
-        (["digits", "empty"], "empty holds no images"),
+        (["digits", "empty"], "empty holds no pictures"),
         (["empty"], "holds no data set"),
         (["digts"], "did you mean 'digits'?"),
         (["digits", "--noise", "poisson:3"], "'poisson' is none of uniform, gaussian, saltpepper"),
@@ -182,7 +182,7 @@ def test_what_is_wrong_is_said_before_any_work(
     (tmp_path / "a.png").write_bytes(b"no image")
     (tmp_path / "a.txt").touch()
     Image.new("L", (9, 8)).save("wide.png")
-    Image.new("RGB", (8, 8)).save("red.png")
+    Image.new("RGB", (8, 8), "red").save("red.png")
     Image.new("L", (8, 8)).save("eight.png")
     Image.new("L", (8, 8)).save("eight-clean.png")
     noise = [] if "--noise" in arguments else ["--noise", "uniform:6"]

@@ -132,7 +132,7 @@ def test_stdin(model: Path, scans: Path, tmp_path: Path) -> None:
     for content, said in [
         (b"", "stdin is empty"),
         (b"\0\1\2", "neither an image that can be read nor names of files"),
-        (b"\x89PNG but no more", "stdin is no image that can be read"),
+        (b"\x89PNG but no more", "neither an image that can be read nor names of files"),
         (b"missing.png\n", "missing.png does not exist"),
     ]:
         result = piped(content)
@@ -183,7 +183,7 @@ def test_damaged_files_do_not_keep_others_from_answers(
     (scans / "0.png").write_bytes(b"no image")
     whole = (scans / "2.png").read_bytes()
     (scans / "2.png").write_bytes(whole[: len(whole) // 2])
-    Image.new("I;16", (8, 8)).save(scans / "deep.png")
+    Image.fromarray(np.full((8, 8), -1, np.int32)).save(scans / "deep.tif")
     Image.new("L", (8, 8)).save(scans / "empty.png")
     np.save(scans / "wrong.npy", np.full((2, 8, 8), 0.5))
     result = invoke("predict", model, scans, "nowhere*.png", "--json")
@@ -192,10 +192,10 @@ def test_damaged_files_do_not_keep_others_from_answers(
     assert [Path(one["image"]).name for one in report["images"]] == ["1.png", "3.png", "4.png"]
     failed = {Path(one["image"]).name: one["error"] for one in report["failed"]}
     assert sorted(failed) == [
-        *("0.png", "2.png", "deep.png", "empty.png", "nowhere*.png", "wrong.npy"),
+        *("0.png", "2.png", "deep.tif", "empty.png", "nowhere*.png", "wrong.npy"),
     ]
     assert "does not decode" in failed["2.png"]
-    assert "more than 8 bits" in failed["deep.png"]
+    assert "save it with values of 8 or 16 bits" in failed["deep.tif"]
     assert "whole numbers 0 to 255" in failed["wrong.npy"]
     lines = result.stderr.splitlines()
     assert len(lines) == len(failed)
@@ -347,7 +347,7 @@ def test_progress_on_a_terminal_leaves_piped_answers_alone(model: Path, scans: P
     os.close(terminal)
     assert b"predicting" in b"".join(shown)
     lines = done.stdout.splitlines()
-    assert lines[0] == "image,label,probability,sure,candidates"
+    assert lines[0] == "image,label,probability,sure,candidates,reason"
     assert [line.split(",")[0] for line in lines[1:]] == [str(scans / f"{i}.png") for i in range(5)]
     assert "\x1b" not in done.stdout
 

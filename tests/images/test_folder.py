@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from lookalike import load_dataset
-from lookalike.images import files as files_module
+from lookalike.images import pictures as pictures_module
 from lookalike.images.errors import DatasetError
 from lookalike.images.folder import read_image_folder
 
@@ -103,17 +103,24 @@ def test_exif_orientation(orientation: int, extension: str, tmp_path: Path) -> N
 def test_sizes_are_made_one_and_that_is_said(tmp_path: Path) -> None:
     for i, shape in enumerate([(4, 8), (6, 10), (20, 12)]):
         save(tmp_path / "a" / f"{i}.png", np.full(shape, 50 * i, np.uint8))
-    with pytest.warns(UserWarning, match="of 4 to 20 by 8 to 12 pixels are resized to 6 by 10"):
+    with pytest.warns(
+        UserWarning, match="of 4 × 8 to 20 × 12 pixels are brought to 8 × 10, padded"
+    ):
         images = read_image_folder(tmp_path).train.images
-    np.testing.assert_array_equal(images, np.full((3, 6, 10), [[[0]], [[50]], [[100]]]))
-    assert read_image_folder(tmp_path, image_shape=(3, 2)).train.images.shape == (3, 3, 2)
+    assert images.shape == (3, 8, 10)
+    assert [int(image[4, 5]) for image in images] == [0, 50, 100]
+    assert images[2, 0, 0] == 50  # the ground beside the third, which is higher than wide
+    stretched = read_image_folder(tmp_path, image_shape=(8, 10), fit="stretch").train.images
+    np.testing.assert_array_equal(stretched, np.full((3, 8, 10), [[[0]], [[50]], [[100]]]))
+    small = load_dataset(tmp_path, image_shape=(3, 2), test_size=1)
+    assert small.train.images.shape == (2, 3, 2)
 
 
 def test_warning_points_at_the_caller(tmp_path: Path) -> None:
     for i in range(3):
         save(tmp_path / "a" / f"{i}.png", RAMP[i:])
         save(tmp_path / "b" / f"{i}.png", RAMP[i:])
-    with pytest.warns(UserWarning, match="are resized") as caught:
+    with pytest.warns(UserWarning, match="are brought to") as caught:
         load_dataset(tmp_path, test_size=2)
     assert caught[0].filename == __file__
 
@@ -130,20 +137,47 @@ def test_transparent_parts_are_white(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read_image_folder(tmp_path).train.images, [expected] * 2)
 
 
-def test_more_than_8_bits_is_refused_not_clipped(tmp_path: Path) -> None:
-    save(tmp_path / "a" / "deep.png", RAMP.astype(np.uint16) * 200)
-    with pytest.raises(DatasetError, match=r"deep\.png has more than 8 bits a channel .*I;16"):
-        read_image_folder(tmp_path)
+def test_sixteen_bits_are_scaled_not_clipped(tmp_path: Path) -> None:
+    save(tmp_path / "a" / "deep.png", RAMP.astype(np.uint16) * 257)
+    np.testing.assert_array_equal(read_image_folder(tmp_path).train.images, [RAMP])
+
+
+def test_all_broken_files_are_named_at_once_or_passed_over(tmp_path: Path) -> None:
+    for i in range(6):
+        save(tmp_path / "ab"[i % 2] / f"{i}.jpg", np.full((32, 32), 40 * i, np.uint8))
+    whole = (tmp_path / "a" / "0.jpg").read_bytes()
+    bad = {"a/2.jpg": whole[: len(whole) // 2], "b/3.jpg": b"", "b/notes.txt": b"no picture"}
+    for name, content in bad.items():
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(DatasetError, match=r"3 of 7 files cannot be read: .* skip_broken=True"):
+        load_dataset(tmp_path, test_size=0)
+    with pytest.raises(DatasetError) as caught:
+        load_dataset(tmp_path, test_size=2)
+    assert all(str(tmp_path / name) in str(caught.value) for name in bad)
+    with pytest.warns(UserWarning, match="3 of 7 files passed over: "):
+        data = load_dataset(tmp_path, test_size=2, skip_broken=True)
+    assert sorted(path.relative_to(tmp_path).as_posix() for path, _ in data.skipped) == sorted(bad)
+    assert len(data.train) + len(data.test) == 4
+    for part in (data.train, data.test):
+        assert part.paths is not None
+        for path, image, label in zip(part.paths, part.images, part.labels, strict=True):
+            assert path.parent.name == data.class_names[label]
+            np.testing.assert_array_equal(image, np.asarray(Image.open(path)))
 
 
 @pytest.mark.parametrize(
     ("make", "message"),
     [
         (lambda root: None, "holds no data set: neither IDX files"),
-        (lambda root: (root / "a").mkdir(), "a is an empty class; add images"),
-        (lambda root: save(root / "a" / "sub" / "1.png"), "sub is a folder within a class"),
-        (lambda root: [save(root / "a" / "1.png"), save(root / "2.png")], r"holds the file 2\.png"),
-        (lambda root: save(root / "a" / "1.png").rename(root / "a" / "1.doc"), "is no image by"),
+        (
+            lambda root: (root / "a").mkdir(),
+            r"folder a in .*: empty, as classes are not; add pictures",
+        ),
+        (
+            lambda root: [save(root / "a" / "1.png"), save(root / "2.png")],
+            r"holds the file 2\.png beside",
+        ),
+        (lambda root: save(root / "1.png"), r"1 picture, such as 1\.png, but no folder for each"),
     ],
 )
 def test_wrong_layouts(make: Callable[[Path], object], message: str, tmp_path: Path) -> None:
@@ -168,17 +202,17 @@ def test_promise_of_a_bomb_is_not_kept(tmp_path: Path) -> None:
 
 def test_pixel_limit_is_exact(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     save(tmp_path / "a" / "1.png")
-    monkeypatch.setattr(files_module, "MAX_PIXELS", RAMP.size)
+    monkeypatch.setattr(pictures_module, "MAX_PIXELS", RAMP.size)
     assert len(read_image_folder(tmp_path).train.images) == 1
-    monkeypatch.setattr(files_module, "MAX_PIXELS", RAMP.size - 1)
-    with pytest.raises(DatasetError, match=r"promises 4 × 6 pixels but the limit is 23; shrink"):
+    monkeypatch.setattr(pictures_module, "MAX_PIXELS", RAMP.size - 1)
+    with pytest.raises(DatasetError, match=r"promises 4 × 6 pixels but the limit is 23; shrink it"):
         read_image_folder(tmp_path)
 
 
 def test_too_much_in_all(tmp_path: Path) -> None:
     save(tmp_path / "a" / "1.png")
-    with pytest.raises(DatasetError, match=r"1 images of \(6, 4\): .* promises 24 bytes .*=23"):
-        read_image_folder(tmp_path, max_bytes=23)
+    with pytest.raises(DatasetError, match=r"1 file of \(6, 4, 3\): .* promises 72 bytes .*=71"):
+        read_image_folder(tmp_path, max_bytes=71)
 
 
 @pytest.mark.filterwarnings("ignore:Corrupt EXIF")  # Pillow's, before it gives the file up
@@ -189,7 +223,9 @@ def test_truncated_images_are_named(image_format: str, tmp_path: Path) -> None:
     path.parent.mkdir()
     for length in (0, 10, len(content) // 2):
         path.write_bytes(content[:length])
-        with pytest.raises(DatasetError, match=r"cut\.\w+ does not decode as an image"):
+        with pytest.raises(
+            DatasetError, match=r"cut\.\w+ (is empty|does not decode|is no picture)"
+        ):
             read_image_folder(tmp_path)
 
 
@@ -197,7 +233,7 @@ def test_formats_that_run_programs_are_not_opened(tmp_path: Path) -> None:
     path = tmp_path / "a" / "script.png"
     path.parent.mkdir()
     path.write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n")
-    with pytest.raises(DatasetError, match="does not decode as an image"):
+    with pytest.raises(DatasetError, match="is no picture that can be read"):
         read_image_folder(tmp_path)
 
 

@@ -69,7 +69,9 @@ def test_hostile_values_are_refused(name: str, value: object) -> None:
 
 @pytest.mark.parametrize("values", [None, 3, "form", [], {}, {**MNIST.to_dict(), "more": 1}])
 def test_what_is_no_form_is_refused(values: object) -> None:
-    with pytest.raises(ValueError, match="it must be an object with ground, image_shape, kind"):
+    with pytest.raises(
+        ValueError, match="it must be an object with fit, ground, image_shape, kind"
+    ):
         Form.from_dict(values)
 
 

@@ -1,15 +1,18 @@
 """What the API answers, and every status with which it refuses."""
 
+import base64
 import io
 import json
 import struct
 import zlib
+from urllib.parse import quote
 
 import numpy as np
 import pytest
 from PIL import Image
 from tests.web.asking import PNG, as_text, asking, digits, digits_model, picture, pixels
 
+from lookalike import KNeighborsClassifier
 from lookalike.models.cleaner import Cleaner
 from lookalike.models.model import Model
 from lookalike.web import answers
@@ -53,6 +56,24 @@ def test_model_tells_what_is_served(tmp_path):
     assert told["form"]["image_shape"] == [8, 8]
 
 
+def texts(file):
+    """A file in base64 as tools write it."""
+    text = as_text(file)
+    lines = base64.encodebytes(file).decode()
+    urls = base64.urlsafe_b64encode(file).decode()
+    return {
+        "lines": lines,
+        "lines, CRLF": lines.replace("\n", "\r\n"),
+        "newline at the end": text + "\n",
+        "spaces": f"  {text} ",
+        "URL-safe": urls,
+        "URL-safe, no padding": urls.rstrip("="),
+        "data URL, capitals": "DATA:IMAGE/PNG;BASE64," + text,
+        "data URL, spaces": f" data:image/png; charset=utf-8; base64, {lines}",
+        "data URL, percents": "data:;base64," + quote(text, safe=""),
+    }
+
+
 def bodies(image):
     """The same image in every way it can be sent."""
     file = picture(image)
@@ -67,6 +88,14 @@ def bodies(image):
         "form": {"files": [("images", ("a.png", file, "image/png"))]},
         "base64": {"json": {"images": [as_text(file)]}},
         "data URL": {"json": {"images": ["data:image/png;base64," + as_text(file)]}},
+        "image/jpg": {"content": file, "headers": {"content-type": "image/jpg"}},
+        "image/*": {"content": file, "headers": {"content-type": "image/*"}},
+        "bytes": {"content": file, "headers": {"content-type": "application/octet-stream"}},
+        **{
+            f"form, {name}": {"files": [(name, ("a", file, "application/octet-stream"))]}
+            for name in ("image", "file", "images[]", "files")
+        },
+        **{way: {"json": {"images": [text]}} for way, text in texts(file).items()},
         "lists": {"json": {"images": [image.tolist()]}},
         "lists of floats": {"json": {"images": [(image + 0.25).tolist()]}},
     }
@@ -92,6 +121,22 @@ def test_predict_answers_as_the_model_whatever_way_an_image_is_sent(client, imag
         assert list(one["probabilities"].values()) == expected.tolist()
         assert one["label"] == digits()[1][7]
         assert one["probability"] == expected.max()
+
+
+def test_one_image_of_json_may_stand_alone_and_text_hold_line_breaks(client, image):
+    lines = base64.encodebytes(picture(image)).decode()
+    for content in (f'{{"image": "{lines}"}}', f'{{"images": ["{lines}"]}}'):
+        headers = {"content-type": "application/json"}
+        told = client.post("/predict?as_is=true", content=content, headers=headers).json()
+        assert [one["label"] for one in told["answers"]] == [digits()[1][7]]
+
+
+def test_model_tells_whether_one_can_draw(client):
+    assert client.get("/model").json()["can_draw"]
+    photographs = np.random.default_rng(0).integers(0, 256, (40, 16, 16, 3), np.uint8)
+    model = Model(KNeighborsClassifier(3).fit(photographs, np.arange(40) % 2))
+    with asking(model) as client:
+        assert not client.get("/model").json()["can_draw"]
 
 
 def test_pictures_are_brought_to_the_models_form_unless_they_have_it(client):
@@ -175,9 +220,9 @@ def test_clean_gives_images_back_or_says_that_it_cannot(image, monkeypatch):
 @pytest.mark.parametrize(
     ("body", "status", "words"),
     [
-        ({"content": b"", "headers": PNG}, 400, "no picture"),
+        ({"content": b"", "headers": PNG}, 400, "is empty"),
         ({"content": b"%!PS-Adobe", "headers": PNG}, 400, "no picture"),
-        ({"content": picture(np.eye(30) * 255)[:-30], "headers": PNG}, 400, "whole file"),
+        ({"content": picture(np.eye(30) * 255)[:-30], "headers": PNG}, 400, "truncated"),
         ({"content": picture(np.zeros((50, 50))), "headers": PNG}, 400, ""),
         ({"content": b"x", "headers": {"content-type": "image/svg+xml"}}, 415, "svg"),
         ({"content": b"x"}, 415, "none"),
@@ -188,7 +233,15 @@ def test_clean_gives_images_back_or_says_that_it_cannot(image, monkeypatch):
         ({"json": {"images": [None]}}, 422, "null"),
         ({"json": {"images": [{}]}}, 422, "an object"),
         ({"json": {"images": [7]}}, 422, "a number"),
-        ({"json": {"images": ["no base64!"]}}, 400, "base64"),
+        ({"json": {"images": ["no base64!"]}}, 400, "'!' that is no base64"),
+        ({"json": {"images": [str(b"iVBORw0KGgo=")]}}, 400, 'text with "\'" that'),
+        ({"json": {"images": ["https://example.org/a.png"]}}, 400, "text with ':' that"),
+        ({"json": {"images": ["abcde"]}}, 400, "5 letters of text"),
+        ({"json": {"images": ["data:image/svg+xml;base64,PHN2Zz4="]}}, 400, "svg"),
+        ({"json": {"images": ["data:image/svg+xml,%3Csvg%3E"]}}, 400, "pixels in base64"),
+        ({"json": {"image": [1]}}, 422, "without a list"),
+        ({"json": {"image": "abcd"}}, 400, "no picture"),
+        ({"files": [("images", (None, b"a.png"))]}, 422, "images=@"),
         ({"json": {"images": ["ü"]}}, 400, "base64"),
         ({"json": {"images": [[]]}}, 422, "shape"),
         ({"json": {"images": [[1, 2]]}}, 422, "shape"),
@@ -256,12 +309,16 @@ def test_a_picture_that_promises_too_much_is_not_decoded(client, side):
     assert "shrink it" in detail(client.post("/predict", content=content, headers=PNG), 413)
 
 
-def test_a_picture_of_16_bits_is_refused_rather_than_cut(client):
-    deep = np.zeros((8, 8), np.uint16)
-    stream = io.BytesIO()
-    Image.fromarray(deep).save(stream, "PNG")
-    response = client.post("/predict", content=stream.getvalue(), headers=PNG)
-    assert "8 bits" in detail(response, 400)
+def test_a_picture_of_16_bits_is_answered_as_that_of_8(client):
+    image = np.zeros((80, 80), np.uint8)
+    image[10:70, 35:45] = 200
+    answers = []
+    for values in (image, image.astype(np.uint16) * 257):
+        stream = io.BytesIO()
+        Image.fromarray(values).save(stream, "PNG")
+        response = client.post("/predict", content=stream.getvalue(), headers=PNG)
+        answers.append(response.json()["answers"])
+    assert answers[0] == answers[1]
 
 
 def test_large_pictures_are_read_as_small_ones_are(client):

@@ -217,6 +217,90 @@ def test_a_picture_is_chosen_and_a_broken_one_told_of(
         assert all(NOT_SHOWN in line for line in page.console)
 
 
+def note_what_is_sent(page: Page) -> None:
+    page.evaluate(
+        """(asked => {
+            window.sent = [];
+            window.fetch = (url, options) => {
+                if (options.body instanceof Blob) sent.push(options.body);
+                return asked(url, options);
+            };
+        })(window.fetch.bind(window))"""
+    )
+
+
+def last_sent(page: Page) -> list[Any]:
+    """Return the width, height, bytes and type of the picture that was sent last."""
+    found = page.evaluate(
+        "createImageBitmap(sent.at(-1)).then("
+        "({width, height}) => [width, height, sent.at(-1).size, sent.at(-1).type])"
+    )
+    return list(found)
+
+
+def test_a_photograph_is_shrunk_upright_before_it_is_sent_and_a_gif_sent_as_it_is(
+    page: Page, digits: Path, tmp_path: Path
+) -> None:
+    two = Image.fromarray(hands.draw(hands.write(2, 1)))
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned by 90 degrees
+    lying = two.resize((3000, 4000)).rotate(90, expand=True)
+    noise = np.random.default_rng(0).integers(0, 9, (3000, 4000), np.uint8)  # as cameras have it
+    lying = Image.fromarray(np.maximum(np.asarray(lying), noise) - noise // 2)
+    lying.save(tmp_path / "photograph.jpg", exif=exif)
+    two.save(tmp_path / "two.gif")
+    with serving(digits, page) as url:
+        page.open(url)
+        note_what_is_sent(page)
+        choose(page, tmp_path / "photograph.jpg")
+        settled(page)
+        assert page.evaluate("document.getElementById('answer').dataset.answer") == "2"
+        width, height, n_bytes, kind = last_sent(page)
+        assert (width, height, kind) == (1536, 2048, "image/jpeg")
+        assert n_bytes < (tmp_path / "photograph.jpg").stat().st_size / 2
+
+        click(page, "#clear")
+        choose(page, tmp_path / "two.gif")
+        settled(page)
+        assert page.evaluate("document.getElementById('answer').dataset.answer") == "2"
+        n_bytes = (tmp_path / "two.gif").stat().st_size
+        assert last_sent(page) == [*two.size, n_bytes, "image/gif"]
+        assert page.console == []
+
+
+def is_seen(page: Page, id: str) -> bool:
+    return bool(page.evaluate(f"document.getElementById('{id}').checkVisibility()"))
+
+
+@pytest.mark.parametrize("width", [1200, 360])
+def test_a_model_of_photographs_has_no_pen_and_no_noise(
+    page: Page, tmp_path: Path, width: int
+) -> None:
+    names = np.array(["学习", "naïve café", "a_very_long_class_name_that_goes_on_and_on_2024"])
+    labels = np.arange(150) % 3
+    images = np.random.default_rng(0).integers(0, 99, (150, 24, 32, 3), np.uint8)
+    images[np.arange(150), :, :, labels] += 150
+    classifier = KNeighborsClassifier(6).fit(images, names[labels])
+    save_model(classifier, tmp_path / "colours.lookalike", source="x" * 99)
+    Image.fromarray(images[2]).resize((320, 240)).save(tmp_path / "blue.webp")
+    with serving(tmp_path / "colours.lookalike", page) as url:
+        page.open(url, width=width, height=800)
+        wait(page, "document.body.dataset.of === 'photographs'")
+        for id in ("pad", "width", "noise"):
+            assert not is_seen(page, id)
+        assert "choose" in page.evaluate("document.getElementById('hint').innerText")
+        choose(page, tmp_path / "blue.webp")
+        settled(page)
+        assert text(page, "verdict") == names[2]
+        assert is_seen(page, "picture")
+        assert page.evaluate("document.querySelectorAll('#neighbours img:not([hidden])').length")
+        click(page, f"[data-label='{names[0]}']")
+        wait(page, "document.querySelectorAll('#corrections li').length === 1")
+        wait(page, "document.querySelector('#neighbours li').dataset.correction === 'true'")
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert page.console == []
+
+
 def choose(page: Page, path: Path) -> None:
     found = page.call("Runtime.evaluate", expression="document.getElementById('file')")
     page.call("DOM.setFileInputFiles", files=[str(path)], objectId=found["result"]["objectId"])

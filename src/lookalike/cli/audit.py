@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lookalike.cli.jobs import Data, Debug, Json, Threads, job
+from lookalike.cli.data_options import Data
+from lookalike.cli.jobs import Debug, Json, Threads, job
 
 if TYPE_CHECKING:
     from lookalike.cli.screen import Screen
@@ -69,10 +70,9 @@ def audit(
         ):
             bar.start("importing libraries")
             from lookalike.evaluation.auditing.audit import audit as run
-            from lookalike.images.dataset import load_dataset
 
             bar.start("loading the data")
-            dataset = load_dataset(data, progress=screen.is_watched)
+            dataset = data.load(progress=screen.is_watched)
             bar.start("searching neighbours")
             found = run(
                 dataset.train.images,

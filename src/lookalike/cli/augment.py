@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lookalike.cli.jobs import Data, Debug, Json, job
+from lookalike.cli.data_options import Data
+from lookalike.cli.jobs import Debug, Json, job
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -70,10 +71,9 @@ def augment(
         screen = Screen(as_json=as_json)
         with screen.bar() as bar:
             bar.start("importing libraries")
-            from lookalike.images.dataset import load_dataset
             from lookalike.images.expression import parse_augmentation
         augmentation = parse_augmentation(expression)
-        dataset = load_dataset(data, progress=screen.is_watched)
+        dataset = data.load(progress=screen.is_watched)
         variants = augmentation.variants(dataset.train.images.shape[1:])
         report = describe(data, dataset, augmentation, variants)
         screen.out.print(_table(report))

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from lookalike.cli.data_options import DataName
 from lookalike.cli.jobs import Debug, Json, job
-from lookalike.cli.modelfile import counted
+from lookalike.images.files import counted
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -32,7 +33,7 @@ class Quality(Enum):
 def clean(
     context: typer.Context,
     data: Annotated[
-        str,
+        DataName,
         typer.Argument(
             metavar="DATA",
             help="The clean images to learn from: a data set by name (see lookalike data list), a "

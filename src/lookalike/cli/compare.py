@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lookalike.cli.jobs import Data, Debug, Json, ReportFolder, Threads, checked, job
+from lookalike.cli.data_options import Data
+from lookalike.cli.jobs import Debug, Json, ReportFolder, Threads, checked, job
 
 if TYPE_CHECKING:
     from rich.table import Table

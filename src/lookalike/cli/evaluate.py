@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lookalike.cli.jobs import Data, Debug, Json, ReportFolder, Threads, job
+from lookalike.cli.data_options import Data
+from lookalike.cli.jobs import Debug, Json, ReportFolder, Threads, job
 from lookalike.cli.modelfile import check_is_file
 
 if TYPE_CHECKING:

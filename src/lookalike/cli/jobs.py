@@ -14,14 +14,6 @@ import typer
 Json = Annotated[
     bool, typer.Option("--json", help="Print one JSON document on stdout, nothing else.")
 ]
-Data = Annotated[
-    str,
-    typer.Argument(
-        metavar="DATA",
-        help="A data set by name (see lookalike data list), a folder of images or IDX files, "
-        "or an .npz file.",
-    ),
-]
 Threads = Annotated[
     int | None,
     typer.Option("--n-jobs", metavar="N", help="Threads to use; all CPUs if not given or -1."),

@@ -97,14 +97,3 @@ def _signature(path: Path) -> tuple[int, int, int] | None:
         return None
     found = path.stat()
     return found.st_ino, found.st_size, found.st_mtime_ns
-
-
-def counted(n: int, what: str) -> str:
-    """Return a number with what is counted, which takes an s where there are several.
-
-    Examples
-    --------
-    >>> counted(1, "image"), counted(1200, "image")
-    ('1 image', '1,200 images')
-    """
-    return f"{n:,} {what}" if n == 1 else f"{n:,} {what}s"

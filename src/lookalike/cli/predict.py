@@ -32,7 +32,7 @@ def predict(
         ),
     ],
     as_is: AsIs = False,
-    reject: Reject = 0.0,
+    reject: Reject = 0.5,
     top: Annotated[
         int | None,
         typer.Option(

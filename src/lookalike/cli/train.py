@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from lookalike.cli.jobs import Data, Debug, Json, Threads, job
+from lookalike.cli.data_options import Data, DataName
+from lookalike.cli.jobs import Debug, Json, Threads, job
 
 if TYPE_CHECKING:
     import numpy as np
@@ -231,11 +232,16 @@ class _Trained(NamedTuple):
 
     def kept_in(self, path: Path) -> _Trained:
         """Keep the model in a file."""
-        from lookalike.images.form import learn_form
         from lookalike.models.file import save_model
 
-        form = learn_form(self.dataset.train.images)
-        save_model(self.classifier, path, source=Path(self.name).name, form=form)
+        data = self.dataset
+        save_model(
+            self.classifier,
+            path,
+            source=Path(self.name).name,
+            form=data.form,
+            originals=data.train.originals,
+        )
         return self._replace(model=path)
 
     def error(self) -> dict[str, Any] | None:
@@ -274,19 +280,19 @@ class _Trained(NamedTuple):
         return ["matches.png"]
 
 
-def _train(data: str, effort: str, n_jobs: int | None, bar: Bar, *, watched: bool) -> _Trained:
+def _train(data: DataName, effort: str, n_jobs: int | None, bar: Bar, *, watched: bool) -> _Trained:
     bar.start("importing libraries")
     from time import perf_counter
 
     import numpy as np
 
     from lookalike.estimators.lookalike import LookalikeClassifier
-    from lookalike.images.dataset import load_dataset
+    from lookalike.matching.plans import PLANS
     from lookalike.search.threads import count_threads
 
     n_threads = count_threads(n_jobs)
     bar.start("loading the data")
-    dataset = load_dataset(data, progress=watched)
+    dataset = data.load(progress=watched, working_side=PLANS[effort].longest_side)
     classifier = LookalikeClassifier(effort, n_jobs=n_jobs)  # type: ignore[arg-type]
     bar.start("trying what matches images best")
     start = perf_counter()

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lookalike.cli.jobs import Data, Debug, Json, Threads, checked, job
+from lookalike.cli.data_options import Data
+from lookalike.cli.jobs import Debug, Json, Threads, checked, job
 
 if TYPE_CHECKING:
     from lookalike.cli.screen import Screen
@@ -150,10 +151,9 @@ def tune(
                 from lookalike.estimators.search_cv import KNeighborsSearchCV
                 from lookalike.evaluation.folds import choose_folds
                 from lookalike.evaluation.tuning import read_tuning, save_tuning_png
-                from lookalike.images.dataset import load_dataset
 
                 bar.start("loading the data")
-                dataset = load_dataset(data, progress=screen.is_watched)
+                dataset = data.load(progress=screen.is_watched)
                 images, labels = dataset.train.images, dataset.train.labels
                 if k is None or cv is None:
                     folds = choose_folds(labels, most=_MOST_FOLDS)

@@ -16,9 +16,9 @@ from lookalike.estimators.matches import Matches
 from lookalike.matching.calibration import Calibration
 from lookalike.matching.choosing import CHUNK, Choice, choose, units_of
 from lookalike.matching.growing import variant_names
-from lookalike.matching.levels import Bytes, Levels, check_images
+from lookalike.matching.levels import Bytes, Levels, check_images, shrink, working_sides
 from lookalike.matching.matcher import Matcher, Recipe
-from lookalike.matching.plans import PLANS
+from lookalike.matching.plans import plan_for, plan_of
 from lookalike.matching.reading import DEFORMED_CANDIDATES, Reader, Reading, Scores
 from lookalike.search.threads import count_threads
 from lookalike.search.validation import rows_to_keep
@@ -111,20 +111,23 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         TypeError
             If X does not hold numbers.
         """
-        plan = self._plan()
+        most = plan_of(self.effort).longest_side
         images, labels = _check_pairs(X, y)
         levels = Levels(images)
         classes, codes = _encode(labels)
         own = levels.to_bytes(images)
+        n_threads = count_threads(self.n_jobs)
+        small = shrink(own, working_sides(images.shape[1:3], most), n_threads)
+        plan = plan_for(self.effort, small)
         rng = np.random.default_rng(
             check_random_state(self.random_state).randint(2**31, dtype=np.int64)
         )
         tell = _Tell(progress, units_of(plan, len(own)) + _FIT_UNITS)
-        choice = choose(own, codes, len(classes), plan, rng, count_threads(self.n_jobs), tell.add)
+        choice = choose(small, codes, len(classes), plan, rng, n_threads, tell.add)
         calibration = Calibration()
         if choice.held_out is not None:
             calibration.fit(*choice.held_out)
-        matcher = self._match(own, codes, len(classes), choice)
+        matcher = self._match(small, codes, len(classes), choice)
         tell.end()
         self._choice, self._calibration = choice._replace(held_out=None), calibration
         return self._become(levels, own, labels, classes, matcher)
@@ -161,7 +164,7 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         if relearn:
             return self._learn(images, labels)
         classes, codes = _encode(labels)
-        matcher = self._matcher.appended(own, codes, len(classes))
+        matcher = self._matcher.appended(self._shrunk(own), codes, len(classes))
         return self._become(self._levels, images, labels, classes, matcher)
 
     def remove(self, ids: ArrayLike, *, relearn: bool = True) -> Self:
@@ -243,7 +246,7 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             )
         own = self._levels.to_bytes(check_images(X))
         matcher = self._matcher.on_threads(count_threads(self.n_jobs))
-        sought = matcher.seek(matcher.project(own))
+        sought = matcher.seek(matcher.project(self._shrunk(own)))
         reader = Reader(matcher, sought)
         scores = reader.read(self.reading_)
         table, unsure = reader.scaled(self.reading_.scaling)
@@ -292,15 +295,10 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """All that was tried."""
         return self._choice.trials
 
-    def _plan(self) -> Any:
-        if self.effort not in PLANS:
-            raise ValueError(f"effort={self.effort!r}; give one of {', '.join(PLANS)}")
-        return PLANS[self.effort]
-
     def _match(
         self, images: Bytes, codes: NDArray[np.int32], n_classes: int, choice: Choice
     ) -> Matcher:
-        plan = self._plan()
+        plan = plan_of(self.effort)
         matcher = Matcher(
             choice.recipe,
             n_components=plan.n_components,
@@ -314,8 +312,13 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def _learn(self, images: Bytes, labels: NDArray[Any]) -> Self:
         classes, codes = _encode(labels)
-        matcher = self._match(images, codes, len(classes), self._choice)
+        matcher = self._match(self._shrunk(images), codes, len(classes), self._choice)
         return self._become(self._levels, images, labels, classes, matcher)
+
+    def _shrunk(self, images: Bytes) -> Bytes:
+        """Return images of the size of training at the size that they are matched at."""
+        height, width = self._matcher.images_.shape[1:3]
+        return shrink(images, (height, width), count_threads(self.n_jobs))
 
     def _become(
         self,
@@ -338,7 +341,7 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         images = check_images(X)
         parts, matcher = [], self._matcher.on_threads(count_threads(self.n_jobs))
         for i in range(0, len(images), CHUNK):
-            own = self._levels.to_bytes(images[i : i + CHUNK])
+            own = self._shrunk(self._levels.to_bytes(images[i : i + CHUNK]))
             reader = Reader(matcher, matcher.seek(matcher.project(own)))
             parts.append(reader.read(self.reading_))
             if progress is not None:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lookalike.evaluation.captions import save_picture
 from lookalike.images.augmentation import Augmentation
 
 _MOST_COLUMNS = 11  # the original and ten variants: a page's width
@@ -72,7 +73,7 @@ def save_augmentation_png(
         grid[0, -1].text(0.5, 0.5, f"… and\n{n_more:,} more", ha="center", va="center", fontsize=9)
     title = fill(repr(augmentation), _CAPTION * n_columns)
     figure.suptitle(title, fontsize=9, parse_math=False)
-    figure.savefig(path, dpi=150)
+    save_picture(figure, path)
 
 
 def _lines(caption: str) -> str:

@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone
 
-from lookalike.evaluation.plain import axes_or_new, numbers, unformatted
+from lookalike.evaluation.captions import plot_name
+from lookalike.evaluation.plain import axes_or_new, numbers
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -133,7 +134,7 @@ class FewLabels:
                 marker=marker,
                 markersize=5,
                 capsize=2.5,
-                label=unformatted(name),
+                label=plot_name(name),
             )
         axes.set_xscale("log")
         axes.set_xticks(self.sizes, [f"{size:,}" for size in self.sizes])

@@ -22,6 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
+from lookalike.evaluation.captions import save_picture
+
 FloatArray = NDArray[np.float64]
 
 
@@ -209,7 +211,7 @@ def save_tuning_png(path: Path, tuning: Tuning, *, score: str = "score") -> None
     axes.grid(alpha=0.25)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(fontsize=8, frameon=False, markerscale=0.7, labelspacing=0.8)
-    figure.savefig(path, dpi=150)
+    save_picture(figure, path)
 
 
 def _list_settings(estimator: Any, params: list[dict[str, Any]]) -> list[tuple[str, int]]:

@@ -6,8 +6,9 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +17,6 @@ from lookalike.images.arrays import read_npy, read_npz
 from lookalike.images.bunch import read_bunch, read_digits, read_openml
 from lookalike.images.catalogue import CATALOGUE
 from lookalike.images.errors import DatasetError, DatasetNotFoundError
-from lookalike.images.folder import read_image_folder
 from lookalike.images.holdout import hold_out
 from lookalike.images.idx import find_idx_files, is_idx_name, read_idx_folder
 from lookalike.images.limits import MAX_BYTES
@@ -38,6 +38,10 @@ from lookalike.images.store import (
 )
 from lookalike.images.tables import find_tables, is_table, read_table_file, read_tables
 
+if TYPE_CHECKING:
+    from lookalike.images.form import Fit, Form
+    from lookalike.images.originals import Originals
+
 _OPENML = "openml:"
 _ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar")
 
@@ -53,11 +57,14 @@ class Split:
         Positions in the data set's ``class_names``.
     paths : tuple of Path, or None
         The file of each picture; None if the pictures do not lie in files of their own.
+    originals : Originals or None
+        Names and thumbnails of these files.
     """
 
     images: NDArray[np.uint8]
     labels: NDArray[np.int64]
     paths: tuple[Path, ...] | None = None
+    originals: Originals | None = None
 
     def __len__(self) -> int:
         return len(self.images)
@@ -65,7 +72,17 @@ class Split:
     def rows(self, rows: NDArray[np.int64]) -> Split:
         """Return some of the pictures."""
         paths = None if self.paths is None else tuple(self.paths[row] for row in rows)
-        return Split(self.images[rows], self.labels[rows], paths)
+        originals = None if self.originals is None else self.originals.rows(rows)
+        return Split(self.images[rows], self.labels[rows], paths, originals)
+
+    def name(self, row: int) -> str | None:
+        """Return the name of a picture's file below the data set's folder, if it has one."""
+        return None if self.originals is None else self.originals.name(row)
+
+    def shown(self, row: int) -> NDArray[np.uint8]:
+        """Return a picture for people to look at: as it was, if that is larger than its image."""
+        picture = None if self.originals is None else self.originals.picture(row)
+        return self.images[row] if picture is None else picture
 
     def __repr__(self) -> str:
         return f"Split({len(self):,} images of {_times(self.images.shape[1:])})"
@@ -85,6 +102,9 @@ class Dataset:
         Where the data set came from.
     skipped : tuple of (Path, str)
         Files that could not be read as pictures and were passed over, and why.
+    form : Form
+        What brings a picture to the form that these have: the one that the files of a folder
+        were read by, else the one that the training images teach.
     """
 
     train: Split
@@ -92,6 +112,16 @@ class Dataset:
     class_names: tuple[str, ...]
     source: str
     skipped: tuple[tuple[Path, str], ...] = ()
+    read_by: Form | None = None
+
+    @cached_property
+    def form(self) -> Form:
+        """What brings a picture to the form that these have."""
+        if self.read_by is not None:
+            return self.read_by
+        from lookalike.images.form import learn_form
+
+        return learn_form(self.train.images)
 
     def __repr__(self) -> str:
         classes = ", ".join(self.class_names[:10]) + (", ..." if len(self.class_names) > 10 else "")
@@ -108,6 +138,10 @@ def load_dataset(
     test_size: float | int | None = None,
     random_state: int | None = 0,
     image_shape: Sequence[int] | None = None,
+    fit: Fit | None = None,
+    form: Form | None = None,
+    working_side: int = 32,
+    skip_broken: bool = False,
     transpose: bool | None = None,
     max_bytes: int = MAX_BYTES,
     download: bool = True,
@@ -143,8 +177,21 @@ def load_dataset(
     random_state : int or None
         Seed of the choice of held-out images; None for another choice each time.
     image_shape : tuple of shape (h, w) or (h, w, c), optional
-        Shape of each image. Folders of images are resized to it, flat rows are reshaped to
-        it (without it, to squares); of other sources it is checked.
+        Shape of each image. Pictures in folders are brought to it, flat rows are reshaped to
+        it (without it, to squares); for other sources it is checked.
+    fit : {"pad", "crop", "stretch"}, optional
+        How pictures in folders are brought to one size: whole with the ground beside them, cut to
+        cover it, or stretched. Without it they are padded; strokes on an empty ground, such as
+        drawn digits, are cut out and centred.
+    form : Form, optional
+        The form to bring pictures in folders to, such as the one that a model file keeps, instead
+        of one that is found for them.
+    working_side : int
+        Longer side, in pixels, that pictures in folders are brought to if they are larger than 64
+        pixels or of several sizes and no ``image_shape`` is given.
+    skip_broken : bool
+        Whether files in folders that cannot be read as pictures are passed over, and named by
+        ``skipped``, instead of an error that names them all.
     transpose : bool, optional
         Whether rows and columns of each image are exchanged; ``image_shape`` is that of
         afterwards. None exchanges those of EMNIST, whose files, or whose folder, are called
@@ -174,10 +221,11 @@ def load_dataset(
     Warns
     -----
     UserWarning
-        If images of several sizes are resized and no ``image_shape`` was given; if a folder and
-        a data set have the name; if less is held out than a fifth, since there are few images,
-        or none of a class that has a single one; if images were transposed; or if of a table
-        something had to be guessed or was left out.
+        If pictures in folders are brought to another size, and of all else that was decided while
+        they were read: files passed over, parts joined, frames not read, classes named alike; if a
+        folder and a data set have the name; if less is held out than a fifth, since there are few
+        images, or none of a class that has a single one; if images were transposed; or if
+        something of a table had to be guessed or was left out.
 
     Examples
     --------
@@ -200,12 +248,21 @@ def load_dataset(
         raw = read_openml(name_or_path.removeprefix(_OPENML))
     else:
         stored = _exchanged(shape) if transpose else shape
-        raw = _read_path(_resolve(name_or_path), stored, max_bytes, progress)
+        pictures = {
+            "image_shape": stored,
+            "fit": fit,
+            "form": form,
+            "working_side": working_side,
+            "skip_broken": skip_broken,
+        }
+        raw = _read_path(_resolve(name_or_path), pictures, max_bytes, progress)
     if raw.transposed and transpose is None:
         warn_caller(
             f"{raw.source} is of EMNIST by its name, whose images lie transposed: they were turned "
             "upright; transpose=False leaves them as they are"
         )
+    if raw.form is not None:
+        shape = None  # the pictures were brought to it
     return _assemble(
         raw, shape, test_size, random_state, raw.transposed if transpose is None else transpose
     )
@@ -251,7 +308,7 @@ def _tell_shadowed(name: str, folder: Path | None) -> None:
 
 
 def _read_path(
-    path: Path, image_shape: tuple[int, ...] | None, max_bytes: int, progress: bool
+    path: Path, pictures: Mapping[str, Any], max_bytes: int, progress: bool
 ) -> RawDataset:
     try:
         if path.is_dir():
@@ -262,9 +319,9 @@ def _read_path(
                 return read_npy(path, max_bytes=max_bytes)
             if tables := find_tables(path):
                 return read_tables(path, tables, max_bytes=max_bytes)
-            return read_image_folder(
-                path, image_shape=image_shape, max_bytes=max_bytes, progress=progress
-            )
+            from lookalike.images.folder import read_image_folder
+
+            return read_image_folder(path, **pictures, max_bytes=max_bytes, progress=progress)
         if is_idx_name(path.name):
             return read_idx_folder(path, max_bytes=max_bytes)
         if is_table(path):
@@ -308,8 +365,10 @@ def _assemble(
         for part, part_images in zip(parts, images, strict=True)
     ]
     codes, class_names = encode_labels(labels, raw.class_names, raw.source)
-    paths = [part.paths for part in parts]
-    splits = [Split(*columns) for columns in zip(images, codes, paths, strict=True)]
+    splits = [
+        Split(own, own_codes, part.paths, part.originals)
+        for part, own, own_codes in zip(parts, images, codes, strict=True)
+    ]
     if len(splits) == 1:
         (whole,) = splits
         rows = hold_out(whole.labels, class_names, raw.source, test_size, random_state)
@@ -320,7 +379,7 @@ def _assemble(
             f"{raw.source}: train images are {_times(train.images.shape[1:])} but test images "
             f"{_times(test.images.shape[1:])}; make them alike"
         )
-    return Dataset(train, test, class_names, raw.source, raw.skipped)
+    return Dataset(train, test, class_names, raw.source, raw.skipped, raw.form)
 
 
 def _exchanged(shape: tuple[int, ...] | None) -> tuple[int, ...] | None:

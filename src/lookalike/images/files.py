@@ -1,87 +1,124 @@
-"""One image file: opened with care, whatever is in it, and made bytes.
+"""Files as people have them: what lies in a folder, without what programs have left there.
 
-Only formats that hold pictures and run nothing are opened, and none whose header promises more
-pixels than `MAX_PIXELS`.
+File managers, cameras' programs and network disks put files of their own beside pictures. These are
+passed over wherever they lie below a folder that was named, and counted by kind, so that whoever
+reads the folder can tell how many there were.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import os
+from collections import Counter
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from lookalike.images.errors import DatasetError
-
-if TYPE_CHECKING:
-    from PIL import Image
-
-MAX_PIXELS = 2**26
-"""Pixels that one image file may hold, 8192 × 8192; more is taken for a decompression bomb."""
-
-# Pillow's other formats are left out: some run programs (EPS), few hold what a camera takes.
-FORMATS = {
-    ".bmp": "BMP",
-    ".gif": "GIF",
-    ".jpeg": "JPEG",
-    ".jpg": "JPEG",
-    ".pgm": "PPM",
-    ".png": "PNG",
-    ".ppm": "PPM",
-    ".tif": "TIFF",
-    ".tiff": "TIFF",
-    ".webp": "WEBP",
-}
-"""How the names of image files end, and Pillow's name of the format."""
-
-GREY_MODES = {"1", "L", "LA"}
-COLOUR_MODES = {"P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "LAB", "HSV"}
-"""Pillow's modes of at most 8 bits a channel."""
-
-_CLUTTER = {"thumbs.db", "desktop.ini"}  # left by file managers, as are names with a leading dot
+_CLUTTER = (
+    ".*",  # hidden: .DS_Store, ._copies of macOS, .ipynb_checkpoints, .thumbnails, .git
+    "__macosx",
+    "@eadir",  # Synology's thumbnails
+    "#recycle",
+    "@recycle",
+    "$recycle.bin",
+    "system volume information",
+    "lost+found",
+    "__pycache__",
+    "icon\r",  # macOS's icon of a folder
+    "thumbs.db",
+    "thumbs.db:*",
+    "ehthumbs*.db",
+    "desktop.ini",
+    "picasa.ini",
+    "zbthumbnail.info",
+    "*.xmp",  # what photo programs note beside a picture
+    "*.aae",
+    "*~",  # copies that editors keep, and downloads that have not ended
+    "*.bak",
+    "*.tmp",
+    "*.part",
+    "*.crdownload",
+)
+"""Names of clutter, in lower case; a folder of such a name is passed over with all it holds."""
 
 
-def is_clutter(path: Path) -> bool:
-    """Whether a file is none that a user has put into a folder."""
-    return path.name.startswith(".") or path.name.lower() in _CLUTTER
+def clutter_kind(name: str) -> str | None:
+    """Return what kind of clutter a name is, or None if a user may have given it.
+
+    Examples
+    --------
+    >>> clutter_kind("Thumbs.db"), clutter_kind("._cup.png"), clutter_kind("cup.png")
+    ('thumbs.db', 'hidden', None)
+    """
+    lower = name.lower()
+    found = next((pattern for pattern in _CLUTTER if fnmatchcase(lower, pattern)), None)
+    return "hidden" if found == ".*" else found and found.strip()
 
 
-@contextmanager
-def opened(path: Path) -> Iterator[Image.Image]:
-    """Open an image for what the block does with it; turn all that fails into DatasetError."""
-    from PIL import Image
+def list_folder(folder: Path, left_out: Counter[str]) -> tuple[list[Path], list[Path]]:
+    """Return the folders and the files in a folder, sorted by name, without clutter.
 
-    if path.suffix.lower() not in FORMATS:
-        raise DatasetError(
-            f"{path} is no image by its name; images end in {', '.join(FORMATS)}; move it away"
-        )
-    try:
-        # a stream, because Pillow maps files given by path into memory, and then reads
-        # uncompressed TIFFs that lie on their side with the rows cut wrongly
-        with (
-            path.open("rb") as stream,
-            Image.open(stream, formats=sorted(set(FORMATS.values()))) as image,
-        ):
-            if image.width * image.height > MAX_PIXELS:
-                raise DatasetError(
-                    f"{path}: its header promises {image.width} × {image.height} pixels but the "
-                    f"limit is {MAX_PIXELS:,}; shrink the image"
-                )
-            yield image
-    except DatasetError:
-        raise
-    except Exception as error:  # Pillow's decoders raise whatever damaged bytes lead them to
-        raise DatasetError(
-            f"{path} does not decode as an image: {error}; replace or remove it"
-        ) from error
+    Parameters
+    ----------
+    folder : Path
+    left_out : Counter
+        Gets the number of files passed over, by kind.
+
+    Raises
+    ------
+    OSError
+        If the folder cannot be listed.
+    """
+    folders, files = [], []
+    for path in sorted(folder.iterdir()):
+        kind = clutter_kind(path.name)
+        if kind is not None:
+            left_out[kind] += _count_files(path)
+        elif path.is_dir():
+            folders.append(path)
+        else:
+            files.append(path)
+    return folders, files
 
 
-def to_bytes(image: Image.Image, *, grey: bool) -> Image.Image:
-    """Decode an image to 8 bits, grey or colour: upright, what is transparent on white."""
-    from PIL import Image, ImageOps
+def files_below(folder: Path, left_out: Counter[str]) -> list[Path]:
+    """Return all files below a folder, those of each folder together, without clutter.
 
-    upright = ImageOps.exif_transpose(image)
-    if upright.has_transparency_data:
-        white = Image.new("RGBA", upright.size, "white")
-        upright = Image.alpha_composite(white, upright.convert("RGBA")).convert("RGB")
-    return upright.convert("L" if grey else "RGB")
+    Links to folders are not followed, except for the folder itself.
+    """
+    folders, files = list_folder(folder, left_out)
+    for inner in folders:
+        if not inner.is_symlink():
+            files += files_below(inner, left_out)
+    return files
+
+
+def told_left_out(left_out: Mapping[str, int]) -> str:
+    """Return in words how many files were passed over, by kind; nothing if there were none.
+
+    Examples
+    --------
+    >>> told_left_out({"hidden": 2, "__macosx": 6})
+    'passed over 8 files that programs left: 6 __macosx, 2 hidden'
+    """
+    kinds = sorted(((n, kind) for kind, n in left_out.items() if n), reverse=True)
+    if not kinds:
+        return ""
+    each = ", ".join(f"{n:,} {kind}" for n, kind in kinds)
+    return f"passed over {counted(sum(left_out.values()), 'file')} that programs left: {each}"
+
+
+def counted(n: int, what: str) -> str:
+    """Return a number with what is counted, which takes an s where there are several.
+
+    Examples
+    --------
+    >>> counted(1, "image"), counted(1200, "image")
+    ('1 image', '1,200 images')
+    """
+    return f"{n:,} {what}" if n == 1 else f"{n:,} {what}s"
+
+
+def _count_files(path: Path) -> int:
+    if path.is_symlink() or not path.is_dir():
+        return 1
+    return sum(len(files) for _, _, files in os.walk(path))

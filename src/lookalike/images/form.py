@@ -1,11 +1,13 @@
 """Any picture brought to the form that a model's images have.
 
 A model compares pixels, so a drawing on a large canvas or a photograph of paper tells it nothing
-until it looks as the training images do. How they look is learnt from them. Strokes on an empty
-ground, such as MNIST's, are treated as MNIST was made [1]_: the ink is cut out, scaled until its
-longer side is as long as in training, antialiased, and laid into the frame with its centre of mass
-(or the middle of its box, whichever varies less in training) where it lies in training. All other
-images are scaled to cover the frame and cut to it.
+until it looks as the training images do. How they look is learnt from them, once, when they are
+read: the same form brings the files of a folder to what the model is trained with, and later any
+picture that it is asked about. Strokes on an empty ground, such as MNIST's, are treated as MNIST
+was made [1]_: the ink is cut out, scaled until its longer side is as long as in training,
+antialiased, and laid into the frame with its centre of mass (or the middle of its box, whichever
+varies less in training) where it lies in training. All other images are scaled to the frame:
+padded, cut or stretched.
 
 Pens differ more on a canvas than on forms filled in by ballpoint. Where the line comes out thinner
 or thicker than those of most training images, it is brought to the nearest of these.
@@ -18,16 +20,27 @@ References
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image
 
-from lookalike.images.ink import FAINT, Floats, centre_of, cut_out, line_widths, with_line_width
+from lookalike.images.ink import (
+    FAINT,
+    FINEST,
+    Floats,
+    centre_of,
+    cut_out,
+    line_widths,
+    with_line_width,
+)
+from lookalike.images.originals import THUMBNAIL_SIDE
+from lookalike.images.pictures import flatten
 from lookalike.images.values import as_fields, as_integer, as_pair, bad_value
 
 Bytes = NDArray[np.uint8]
+Fit = Literal["pad", "crop", "stretch"]
 
 MOST_SIDE = 4096
 _MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
@@ -59,6 +72,20 @@ class Strokes:
     line: tuple[float, float]
 
 
+class Formed(NamedTuple):
+    """A picture in a form.
+
+    Attributes
+    ----------
+    image : ndarray, uint8
+    doubt : str or None
+        Why the strokes may be others than those that were found.
+    """
+
+    image: Bytes
+    doubt: str | None
+
+
 @dataclass(frozen=True)
 class Form:
     """The form of a model's images, as `learn_form` finds it.
@@ -68,10 +95,12 @@ class Form:
     image_shape : tuple of int
         (h, w) or (h, w, c).
     ground : int
-        The value of the ground, 0 to 255: what surrounds strokes and what shows through
-        transparent pixels.
+        The value of the ground, 0 to 255: what surrounds strokes, and what pads pictures.
     strokes : Strokes or None
         How strokes lie in the frame; None if the images are not strokes on an empty ground.
+    fit : {"pad", "crop", "stretch"}
+        How a picture without strokes comes to the frame: whole, with the ground beside it; large
+        enough to cover the frame, and cut to it; or with its sides stretched.
 
     Examples
     --------
@@ -96,6 +125,15 @@ class Form:
     image_shape: tuple[int, ...]
     ground: int
     strokes: Strokes | None
+    fit: Fit = "crop"
+
+    @property
+    def least_size(self) -> tuple[int, int]:
+        """How many pixels of a picture, down and across, are enough for this form."""
+        if self.strokes is not None:
+            return FINEST, FINEST
+        height, width = (max(2 * side, THUMBNAIL_SIDE) for side in self.image_shape[:2])
+        return height, width
 
     @property
     def kind(self) -> Literal["ink", "resize"]:
@@ -122,7 +160,7 @@ class Form:
         """
         picture = check_picture(picture)
         if self.strokes is None:
-            return self._cover(picture)
+            return self._to_frame(picture)
         if picture.shape == self.image_shape[:2] and _lies_right(
             picture, self.ground, self.strokes
         ):
@@ -130,18 +168,45 @@ class Form:
         contrast = min(_LEAST_CONTRAST, abs(self.strokes.value - self.ground) / 2)
         return self._write(cut_out(picture, contrast), self.strokes).reshape(self.image_shape)
 
-    def _cover(self, picture: Bytes) -> Bytes:
-        if picture.ndim == 3 and picture.shape[2] == 4:
-            image = Image.fromarray(picture)
-            ground = Image.new("RGBA", image.size, (self.ground,) * 3 + (255,))
-            image = Image.alpha_composite(ground, image)
-        else:
-            image = Image.fromarray(picture)
+    def check(self, picture: Bytes) -> Bytes:
+        """Return a picture that has this form already, as it is.
+
+        Raises
+        ------
+        ValueError
+            If it is of another size, or in colour where the form is grey or the other way round.
+        """
+        wanted = self.image_shape
+        if picture.shape == wanted[:2] and wanted[2:] == (3,):
+            picture = np.stack([picture] * 3, axis=2)
+        if picture.shape != wanted and (*picture.shape, 1) != wanted:
+            raise ValueError(f"an image of shape {picture.shape}, but the model's are of {wanted}")
+        return picture.reshape(wanted)
+
+    def read(self, picture: Bytes) -> Formed:
+        """Return a picture in this form, and what is in doubt of it; as `apply`."""
+        return Formed(self.apply(picture), None)
+
+    def _to_frame(self, picture: Bytes) -> Bytes:
+        frame = self.image_shape[0], self.image_shape[1]
         channels = self.image_shape[2] if len(self.image_shape) == 3 else 1
-        image = image.convert("RGB").convert(_MODES[channels])
-        height, width = self.image_shape[:2]
-        fitted = ImageOps.fit(image, (width, height), Image.Resampling.LANCZOS)
-        return np.asarray(fitted).reshape(self.image_shape)
+        image = Image.fromarray(picture).convert("RGB").convert(_MODES[channels])
+        height, width = picture.shape[:2]
+        box, size = (0.0, 0.0, float(width), float(height)), frame
+        if self.fit == "pad":
+            scale = min(frame[0] / height, frame[1] / width)
+            size = max(1, round(height * scale)), max(1, round(width * scale))
+        elif self.fit == "crop":
+            scale = max(frame[0] / height, frame[1] / width)
+            down, across = (height - frame[0] / scale) / 2, (width - frame[1] / scale) / 2
+            box = (max(0.0, across), max(0.0, down), width - across, height - down)
+        if (size, box) != ((height, width), (0, 0, width, height)):
+            image = image.resize(size[::-1], Image.Resampling.LANCZOS, box, reducing_gap=3.0)
+        if size != frame:
+            padded = Image.new(image.mode, frame[::-1], (self.ground,) * len(image.getbands()))
+            padded.paste(image, ((frame[1] - size[1]) // 2, (frame[0] - size[0]) // 2))
+            image = padded
+        return np.asarray(image).reshape(self.image_shape)
 
     def _write(self, ink: Floats, strokes: Strokes) -> Bytes:
         """Return ink, 0 to 1 and cut to its box, as an image of shape (h, w)."""
@@ -167,6 +232,7 @@ class Form:
             "ground": self.ground,
             "strokes": strokes
             and {**strokes, "at": list(strokes["at"]), "line": list(strokes["line"])},
+            "fit": self.fit,
         }
 
     @classmethod
@@ -178,7 +244,9 @@ class Form:
         ValueError
             If it is no description of a form, naming the value and what it should be.
         """
-        values = as_fields(values, "form", {"kind", "image_shape", "ground", "strokes"})
+        if isinstance(values, dict):
+            values = {"fit": "crop", **values}  # files of version 1.0 name none
+        values = as_fields(values, "form", {"kind", "image_shape", "ground", "strokes", "fit"})
         shape = values["image_shape"]
         if not isinstance(shape, list | tuple) or len(shape) not in (2, 3):
             raise bad_value("image_shape", shape, "a list of 2 or 3 integers")
@@ -190,7 +258,9 @@ class Form:
             if channels and channels != [1]:
                 raise bad_value("image_shape", shape, "one channel, as the form has strokes")
             strokes = _strokes(values["strokes"], (sides[0], sides[1]), ground)
-        form = cls((*sides, *channels), ground, strokes)
+        if values["fit"] not in get_args(Fit):
+            raise bad_value("fit", values["fit"], "'pad', 'crop' or 'stretch'")
+        form = cls((*sides, *channels), ground, strokes, values["fit"])
         if values["kind"] != form.kind:
             raise bad_value("kind", values["kind"], repr(form.kind))
         return form
@@ -308,7 +378,7 @@ def _full_ink(images: Bytes, ground: int) -> int:
 
 
 def check_picture(picture: Any) -> Bytes:
-    """Return a picture, without the axis of a single channel.
+    """Return a picture without transparency, and without the axis of a single channel.
 
     Raises
     ------
@@ -323,6 +393,8 @@ def check_picture(picture: Any) -> Bytes:
         raise ValueError(
             f"a picture of shape {picture.shape}; give (h, w), (h, w, 3) or (h, w, 4), not empty"
         )
+    if channels == (4,):
+        return flatten(picture).pixels
     return picture[..., 0] if channels == (1,) else picture
 
 

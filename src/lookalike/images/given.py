@@ -1,13 +1,14 @@
-"""Images that are given as files, one by one or by the folder, with their values as they are.
+"""Images that are given as files to be cleaned, with their values as they are.
 
 A data set is made of bytes; noisy images need not be, for noise added to a byte reaches beyond 255.
-So here grey images of 16 bits and NumPy's arrays of any numbers are read too, and nothing is
+So here grey images of 16 bits and NumPy's arrays of any numbers keep their numbers, and nothing is
 resized, converted or clipped: what differs from the images expected is refused.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,15 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.images.arrays import read_array
-from lookalike.images.errors import DatasetError, DatasetNotFoundError
-from lookalike.images.files import COLOUR_MODES, FORMATS, GREY_MODES, is_clutter, opened, to_bytes
+from lookalike.images.errors import DatasetError, NoPictureError
+from lookalike.images.pictures import DEEP_MODES, decode, opened
+from lookalike.images.sources import ARRAYS, called_a_picture, find_sources
 
-_ARRAYS = (".npy", ".npz")
-_ENDINGS = (*FORMATS, *_ARRAYS)
-
-# Grey of more than 8 bits, read with the file's own numbers from these formats alone: others are
-# stretched to all 16 bits.
-_DEEP_MODES = {"I", "I;16", "I;16B", "I;16L", "F"}
+# Grey of more than 8 bits keeps the file's own numbers in these formats alone: Pillow stretches
+# others to all 16 bits.
 _DEEP_FORMATS = {"PNG", "TIFF"}
 
 
@@ -51,8 +49,8 @@ def read_images(paths: Sequence[Path], image_shape: tuple[int, ...]) -> list[Giv
     ----------
     paths : sequence of Path
         Image files, grey ones of 8 or 16 bits or colour of 8; ``.npy`` files, and ``.npz`` files
-        of one array or one named ``images``, of an image or a stack of them; folders, whose files
-        of these kinds are read in the order of their names.
+        of one array or one named ``images``, of an image or a stack of them; folders, in which
+        such files are looked for.
     image_shape : tuple of shape (h, w) or (h, w, c)
         That the images must have.
 
@@ -76,56 +74,47 @@ def read_images(paths: Sequence[Path], image_shape: tuple[int, ...]) -> list[Giv
     ['noisy-0', 'noisy-1']
     """
     found = []
-    for path in _files(paths):
-        array = read_array(path) if path.suffix.lower() in _ARRAYS else _read_picture(path)
+    for source in find_sources([str(path) for path in paths], Counter()):
+        path = source.content
+        if not isinstance(path, Path):
+            assert isinstance(path, ValueError)
+            raise path
+        try:
+            is_array = path.suffix.lower() in ARRAYS
+            array = read_array(path) if is_array else _read_picture(path, image_shape)
+        except NoPictureError:
+            if source.is_named or called_a_picture(source.name):
+                raise
+            continue
         images = _cut(array, image_shape, path)
         width = len(str(len(images) - 1))
         for i, pixels in enumerate(images):
             name = path.stem if array.ndim == len(image_shape) else f"{path.stem}-{i:0{width}}"
             found.append(GivenImage(name, path, pixels))
+    if not found:
+        raise DatasetError(f"{paths[0]} holds no pictures; name another folder")
     names = _told_apart([image.name for image in found])
     return [image._replace(name=name) for image, name in zip(found, names, strict=True)]
 
 
-def _files(paths: Sequence[Path]) -> Iterator[Path]:
-    for path in paths:
-        if path.is_dir():
-            files = [
-                file
-                for file in sorted(path.iterdir())
-                if file.suffix.lower() in _ENDINGS and not is_clutter(file)
-            ]
-            if not files:
-                raise DatasetNotFoundError(
-                    f"{path} holds no images, whose names end in {', '.join(_ENDINGS)}; name "
-                    "another folder"
-                )
-            yield from files
-        elif not path.exists():
-            raise DatasetNotFoundError(f"{path} does not exist; correct its name")
-        elif path.suffix.lower() not in _ENDINGS:
-            raise DatasetError(
-                f"{path} is no image by its name; images end in {', '.join(_ENDINGS)}"
-            )
-        else:
-            yield path
-
-
-def _read_picture(path: Path) -> NDArray[Any]:
+def _read_picture(path: Path, image_shape: tuple[int, ...]) -> NDArray[Any]:
     from PIL import ImageOps
 
     with opened(path) as image:
-        mode = image.mode
-        if mode in _DEEP_MODES and image.format in _DEEP_FORMATS:
+        if image.mode in DEEP_MODES and image.format in _DEEP_FORMATS:
             deep = np.asarray(ImageOps.exif_transpose(image))
             return deep.astype(deep.dtype.newbyteorder("="), copy=False)
         # Pillow leaves out the lower 8 of 16 bits in colour, and tells so in the raw mode alone.
-        if mode not in GREY_MODES | COLOUR_MODES or ";16" in str(getattr(image, "tile", "")):
+        if image.mode in DEEP_MODES or ";16" in str(getattr(image, "tile", "")):
             raise DatasetError(
-                f"{path} has more than 8 bits a channel (Pillow's mode {mode}), which only grey "
-                "PNG and TIFF files are read with; save its values by np.save"
+                f"{path} has more than 8 bits a channel (Pillow's mode {image.mode}), which only "
+                "grey PNG and TIFF files are read with; save its values by np.save"
             )
-        return np.asarray(to_bytes(image, grey=mode in GREY_MODES))
+        is_grey = image.mode in ("1", "L", "LA")
+        pixels = decode(image).pixels
+    # The form is asked for in colour: a colour file whose pixels are all grey is one, too.
+    in_colour = image_shape[2:] == (3,) and pixels.ndim == 2 and not is_grey
+    return np.stack([pixels] * 3, axis=2) if in_colour else pixels
 
 
 def _cut(array: NDArray[Any], image_shape: tuple[int, ...], path: Path) -> NDArray[Any]:

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from lookalike.images.emnist import is_emnist, name_labels, read_mapping
 from lookalike.images.errors import DatasetError
-from lookalike.images.files import is_clutter
+from lookalike.images.files import clutter_kind
 from lookalike.images.limits import (
     MAX_BYTES,
     check_deflated_bytes,
@@ -181,10 +181,10 @@ def _files(folder: Path) -> Iterator[Path]:
     for path in sorted(folder.iterdir()):  # a name sorts before the same name with .gz
         if is_idx_name(path.name) and path.is_dir():
             folders.append(path)
-        elif not is_clutter(path):
+        elif clutter_kind(path.name) is None:
             yield path
     for path in folders:
-        yield from (file for file in sorted(path.iterdir()) if not is_clutter(file))
+        yield from (file for file in sorted(path.iterdir()) if clutter_kind(file.name) is None)
 
 
 def _prefix(path: Path) -> str:

@@ -22,7 +22,7 @@ Floats = NDArray[np.floating[Any]]
 
 FAINT = 1 / 16  # of full ink: less is ground
 
-_FINEST = 1024  # pixels of the longer side that ink is looked for in; finer tells nothing more
+FINEST = 1024  # pixels of the longer side that ink is looked for in; finer tells nothing more
 _NOISE = 5.0  # standard deviations of the ground's noise that ink must exceed
 _ROUNDS = 3  # of measuring and mending the width of a line
 _WORKING_SIDE = 160  # least longer side, in pixels, that a line's edge is moved at
@@ -50,7 +50,7 @@ def cut_out(picture: Bytes, least_contrast: float = 16) -> Floats:
         If it has no ink.
     """
     grey = _grey(picture)
-    factor = -(-max(grey.shape) // _FINEST)
+    factor = -(-max(grey.shape) // FINEST)
     if factor > 1:
         grey = np.asarray(Image.fromarray(grey).reduce(factor))
     off, noise = _off_ground(grey)

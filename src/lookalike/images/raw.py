@@ -8,28 +8,37 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.images.errors import DatasetError
 
+if TYPE_CHECKING:
+    from lookalike.images.form import Form
+    from lookalike.images.originals import Originals
+
 
 class RawPart(NamedTuple):
-    """Images and labels as a source holds them, where (for error messages), and in which files."""
+    """Images and labels as a source holds them, where (for error messages), and in which files.
+
+    ``originals`` has what is told and shown of pictures in files.
+    """
 
     images: NDArray[Any]
     labels: NDArray[Any]
     where: str
     paths: tuple[Path, ...] | None = None
+    originals: Originals | None = None
 
 
 class RawDataset(NamedTuple):
     """A data set as a source holds it; ``test`` and ``class_names`` where it has them.
 
-    ``skipped`` names the files that were passed over, as `Dataset.skipped`; ``transposed`` tells
-    that images lie on their side, rows for columns.
+    ``skipped`` names the files that were passed over, as `Dataset.skipped`; ``form`` is what
+    pictures in files were brought to; ``transposed`` tells that images lie on their side, rows for
+    columns.
     """
 
     train: RawPart
@@ -37,6 +46,7 @@ class RawDataset(NamedTuple):
     class_names: tuple[str, ...] | None
     source: str
     skipped: tuple[tuple[Path, str], ...] = ()
+    form: Form | None = None
     transposed: bool = False
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from lookalike.images.emnist import is_emnist, name_labels, read_mapping
 from lookalike.images.errors import DatasetError
-from lookalike.images.files import is_clutter
+from lookalike.images.files import clutter_kind
 from lookalike.images.idx import is_copy
 from lookalike.images.limits import MAX_BYTES
 from lookalike.images.notices import warn_caller
@@ -59,7 +59,7 @@ def _tables(folder: Path) -> Iterator[Path | None]:
     """Yield tables, those in sub-folders of their names last; None for any other sub-folder."""
     folders = []
     for path in sorted(folder.iterdir()):  # a name sorts before the same name with .gz
-        if is_clutter(path):
+        if clutter_kind(path.name) is not None:
             continue
         if path.is_dir():
             folders.append(path)

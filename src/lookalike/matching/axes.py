@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
-from typing import Self
+from typing import Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,12 +17,20 @@ from lookalike.matching.features import FEATURES, features_of
 from lookalike.matching.levels import Bytes
 
 Floats = NDArray[np.float32]
+FloatArray = NDArray[np.float64]
+_Found = tuple[FloatArray, FloatArray, FloatArray]
+_Made = TypeVar("_Made")
 
 CHUNK = 1024
-"""Images whose features are in memory at once, in each thread."""
+"""Images whose features are in memory at once, in each thread; fewer if they are large."""
+
+_CHUNK_VALUES = 2**20
 
 SAMPLE = 15_000
 """Images that the axes are taken from, spread evenly over all."""
+
+WIDE_SAMPLE = 2048
+"""The same where there are more features than that: its Gram matrix is the smaller one then."""
 
 
 @cache
@@ -46,7 +54,8 @@ class PrincipalAxes:
 
     Parameters
     ----------
-    features : {"pixels", "gradients", "rich"}
+    features : str
+        Of `FEATURES`.
     n_components : int
     n_threads : int
     """
@@ -57,55 +66,88 @@ class PrincipalAxes:
         self.n_threads = n_threads
 
     def fit(self, images: Bytes) -> Self:
-        """Find the axes; `images` as `features_of` takes them."""
-        n = len(images)
-        rows = np.arange(n) if n <= SAMPLE else np.arange(SAMPLE) * n // SAMPLE
-        chunks = [rows[i : i + CHUNK] for i in range(0, len(rows), CHUNK)]
-        widths: list[int] = []
-        total, gram = None, None
-        with single_threaded_blas(), ThreadPoolExecutor(self.n_threads) as pool:
-            for sums, products, own in pool.map(lambda rows: self._moments(images[rows]), chunks):
-                widths = own
-                total = sums if total is None else total + sums
-                gram = products if gram is None else gram + products
-            assert total is not None
-            assert gram is not None
-            mean = total / len(rows)
-            covariance = gram / len(rows) - np.outer(mean, mean)
-            weights = _block_weights(covariance.diagonal(), widths, self.features)
-            covariance *= np.outer(weights, weights)
-            d = len(mean)
-            kept = max(1, min(self.n_components, d, len(rows) - 1))
-            _, axes = linalg.eigh(covariance, subset_by_index=[d - kept, d - 1], driver="evr")
-        axes = axes[:, ::-1]
+        """Find the axes; `images` as `features_of` takes them.
+
+        Where features outnumber images, the axes follow from the images' Gram matrix: the
+        eigenvectors u of Z Zᵀ give those of Zᵀ Z as Zᵀ u / ‖Zᵀ u‖.
+        """
+        widths = [block.shape[1] for block in features_of(images[:1], self.features)]
+        n, d = len(images), sum(widths)
+        n_used = min(n, SAMPLE if d <= min(n, WIDE_SAMPLE) else WIDE_SAMPLE)
+        used = images if n_used == n else images[np.arange(n_used) * n // n_used]
+        kept = max(1, min(self.n_components, d, n_used - 1))
+        find = self._by_covariance if d <= n_used else self._by_gram
+        with single_threaded_blas():
+            mean, weights, axes = find(used, widths, kept)
         axes *= np.where(axes[np.abs(axes).argmax(axis=0), np.arange(kept)] < 0, -1, 1)
         self.mean_ = mean.astype(np.float32)
         self.components_ = np.ascontiguousarray(weights[:, np.newaxis] * axes, dtype=np.float32)
         return self
 
+    def _by_covariance(self, images: Bytes, widths: list[int], kept: int) -> _Found:
+        """Return the features' mean, their weights, and the axes, the leading one first."""
+
+        def moments(part: Bytes) -> tuple[FloatArray, FloatArray]:
+            values = self._values(part)
+            return values.sum(axis=0, dtype=np.float64), (values.T @ values).astype(np.float64)
+
+        total, gram = np.zeros(sum(widths)), np.zeros((sum(widths), sum(widths)))
+        for sums, products in self._chunkwise(moments, images):
+            total += sums
+            gram += products
+        mean = total / len(images)
+        covariance = gram / len(images) - np.outer(mean, mean)
+        weights = _block_weights(covariance.diagonal(), widths, self.features)
+        covariance *= np.outer(weights, weights)
+        _, axes = _leading(covariance, kept)
+        return mean, weights, axes
+
+    def _by_gram(self, images: Bytes, widths: list[int], kept: int) -> _Found:
+        """Return the same without a matrix of features by features."""
+        values = np.concatenate(list(self._chunkwise(self._values, images)))
+        mean = values.mean(axis=0, dtype=np.float64)
+        values -= mean.astype(np.float32)
+        variances = np.einsum("ij,ij->j", values, values, dtype=np.float64) / len(values)
+        weights = _block_weights(variances, widths, self.features)
+        values *= weights.astype(np.float32)
+        squares, vectors = _leading((values @ values.T).astype(np.float64), kept)
+        axes = values.T @ vectors.astype(np.float32)
+        lengths = np.sqrt(np.maximum(squares, 0))
+        # Where images are alike there are fewer axes than images: the others stay without length.
+        real = lengths > 1e-4 * lengths[0]
+        return mean, weights, np.where(real, axes / np.where(real, lengths, 1), 0)
+
     def transform(self, images: Bytes) -> Floats:
         """Return the coordinates of images, shape (n, n_components)."""
-        out = np.empty((len(images), self.components_.shape[1]), np.float32)
 
-        def project(start: int) -> None:
-            part = images[start : start + CHUNK]
-            centred = np.concatenate(features_of(part, self.features), axis=1)
-            centred -= self.mean_
-            np.matmul(centred, self.components_, out=out[start : start + len(part)])
+        def project(part: Bytes) -> Floats:
+            values = self._values(part)
+            values -= self.mean_
+            return values @ self.components_
 
         with single_threaded_blas():
-            if len(images) <= CHUNK:  # a pool would take longer than few images do
-                project(0)
-                return out
-            with ThreadPoolExecutor(self.n_threads) as pool:
-                list(pool.map(project, range(0, len(images), CHUNK)))
-        return out
+            return np.concatenate(list(self._chunkwise(project, images)))
 
-    def _moments(self, images: Bytes) -> tuple[NDArray[np.float64], NDArray[np.float64], list[int]]:
-        blocks = features_of(images, self.features)
-        values = np.concatenate(blocks, axis=1)
-        products = (values.T @ values).astype(np.float64)
-        return values.sum(axis=0, dtype=np.float64), products, [b.shape[1] for b in blocks]
+    def _values(self, images: Bytes) -> Floats:
+        return np.concatenate(features_of(images, self.features), axis=1)
+
+    def _chunkwise(self, work: Callable[[Bytes], _Made], images: Bytes) -> Iterator[_Made]:
+        """Yield what is made of chunks of images, in their order, by all threads."""
+        step = max(1, min(CHUNK, _CHUNK_VALUES // images[0].size))
+        chunks = [images[i : i + step] for i in range(0, len(images), step)]
+        if len(chunks) == 1:  # a pool would take longer than few images do
+            yield work(chunks[0])
+            return
+        with ThreadPoolExecutor(self.n_threads) as pool:
+            yield from pool.map(work, chunks)
+
+
+def _leading(matrix: FloatArray, n: int) -> tuple[FloatArray, FloatArray]:
+    """Return the n largest eigenvalues of a symmetric matrix and their vectors, largest first."""
+    side = len(matrix)
+    found = linalg.eigh(matrix, subset_by_index=[side - n, side - 1], driver="evr")
+    values, vectors = (part[..., ::-1] for part in found)
+    return values, vectors
 
 
 def _block_weights(

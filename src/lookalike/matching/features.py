@@ -1,7 +1,8 @@
-"""Images as features: pixels, gradients, or both at several scales; by name."""
+"""Images as features: pixels, gradients and colours, alone or together; by name."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -18,24 +19,79 @@ class Block(NamedTuple):
 
     Attributes
     ----------
-    gradients : OrientedGradients or None
-        None: pixels.
+    make : callable
+        Returns them, shape (n, its number of features).
     weight : float
         The standard deviation that the block gets as a whole.
     """
 
-    gradients: OrientedGradients | None
+    make: Callable[[Bytes], Floats]
     weight: float = 1.0
 
 
+def _gradients(gradients: OrientedGradients) -> Callable[[Bytes], Floats]:
+    return lambda images: gradients._transform_bytes(images, n_threads=1)
+
+
+def _pixels(images: Bytes) -> Floats:
+    values: Floats = images.reshape(len(images), -1).astype(np.float32)
+    return values
+
+
+def _blurred(images: Bytes) -> Floats:
+    """Return square roots of a blur (sigma 1) at half the size."""
+    values = images.astype(np.float32)
+    down, across = (_blur(side) for side in images.shape[1:3])
+    values = np.einsum("ai,nijc->najc", down, values, optimize=True)
+    values = np.sqrt(np.einsum("bj,najc->nabc", across, values, optimize=True))
+    return values.reshape(len(images), -1)
+
+
+def _blur(side: int) -> Floats:
+    """Return the weights of each pixel in every second blurred one: (half the side, side)."""
+    places, middles = np.arange(side), np.arange(0, side, 2 if side >= 16 else 1)
+    weights = np.exp(-0.5 * (places - middles[:, np.newaxis]) ** 2.0)
+    weights[np.abs(places - middles[:, np.newaxis]) > 4] = 0
+    weights /= weights.sum(axis=1, keepdims=True)
+    return np.asarray(weights, np.float32)
+
+
+_N_FINE, _N_LEVELS = 16, 4
+"""Levels of each channel that pixels are counted at, and those that the counts are shared among."""
+
+
+def _colours(images: Bytes) -> Floats:
+    """Return square roots of how many pixels are of each of 4 x 4 x 4 colours.
+
+    A pixel counts for the colours about its own, the more the nearer they are. The first three
+    channels count.
+    """
+    n = len(images)
+    places = np.arange(n)[:, np.newaxis, np.newaxis]
+    for channel in range(3):
+        places = places * _N_FINE + images[..., channel] // (256 // _N_FINE)
+    found = np.bincount(places.ravel(), minlength=n * _N_FINE**3)
+    counts = found.reshape(n, *[_N_FINE] * 3).astype(np.float32)
+    levels = np.linspace(0, _N_LEVELS - 1, _N_FINE)[:, np.newaxis]
+    shares = np.maximum(0, 1 - np.abs(levels - np.arange(_N_LEVELS))).astype(np.float32)
+    for _ in range(3):  # the first of the axes that are left goes, and comes back last
+        counts = np.tensordot(counts, shares, (1, 0))
+    return np.sqrt(counts).reshape(n, -1)
+
+
+_FINE = Block(_gradients(OrientedGradients()))
+_RICH = (
+    Block(_gradients(OrientedGradients(root=True))),
+    Block(_gradients(OrientedGradients(16, 5, margin=1 / 7, spread=0.4, root=True))),
+    Block(_blurred, 0.3),
+)
+
 FEATURES: dict[str, tuple[Block, ...]] = {
-    "pixels": (Block(None),),
-    "gradients": (Block(OrientedGradients()),),
-    "rich": (
-        Block(OrientedGradients(root=True)),
-        Block(OrientedGradients(16, 5, margin=1 / 7, spread=0.4, root=True)),
-        Block(None, 0.3),
-    ),
+    "pixels": (Block(_pixels),),
+    "gradients": (_FINE,),
+    "gradients and colours": (_FINE, Block(_colours, 0.5)),
+    "rich": _RICH,
+    "rich and colours": (*_RICH, Block(_colours, 0.7)),
 }
 """What `features_of` makes, by name.
 
@@ -49,31 +105,13 @@ def features_of(images: Bytes, name: str) -> list[Floats]:
     Parameters
     ----------
     images : ndarray of shape (n, height, width, channels), uint8
-    name : {"pixels", "gradients", "rich"}
+    name : str
+        Of `FEATURES`; colours take three channels or more.
     """
-    blocks = FEATURES[name]
-    return [
-        _pixels(images, blurred=len(blocks) > 1)
-        if block.gradients is None
-        else block.gradients._transform_bytes(images, n_threads=1)
-        for block in blocks
-    ]
+    return [block.make(images) for block in FEATURES[name]]
 
 
-def _pixels(images: Bytes, *, blurred: bool) -> Floats:
-    """Return pixels as floats; blurred: square roots of a blur (sigma 1) at half the size."""
-    values = images.astype(np.float32)
-    if blurred:
-        down, across = (_blur(side) for side in images.shape[1:3])
-        values = np.einsum("ai,nijc->najc", down, values, optimize=True)
-        values = np.sqrt(np.einsum("bj,najc->nabc", across, values, optimize=True))
-    return values.reshape(len(images), -1)
-
-
-def _blur(side: int) -> Floats:
-    """Return the weights of each pixel in every second blurred one: (half the side, side)."""
-    places, middles = np.arange(side), np.arange(0, side, 2 if side >= 16 else 1)
-    weights = np.exp(-0.5 * (places - middles[:, np.newaxis]) ** 2.0)
-    weights[np.abs(places - middles[:, np.newaxis]) > 4] = 0
-    weights /= weights.sum(axis=1, keepdims=True)
-    return np.asarray(weights, np.float32)
+def with_colours(name: str) -> str:
+    """Return the features of a name with the colours beside them, if there are such."""
+    coloured = f"{name} and colours"
+    return coloured if coloured in FEATURES else name

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.images.augmentation import Augmentation, Flips
-from lookalike.images.expand import expand
 from lookalike.images.warps import Rotations
 from lookalike.matching.levels import Bytes
 
@@ -41,6 +40,8 @@ class Grown(NamedTuple):
 def grow(images: Bytes, growth: str) -> Grown:
     """Return images, then all of them changed in the first way of a growth, and so on.
 
+    What comes in from beyond a frame has the colour of the image's ground.
+
     Examples
     --------
     >>> grown = grow(np.zeros((2, 8, 8, 1), np.uint8), "mirrored")
@@ -49,9 +50,32 @@ def grow(images: Bytes, growth: str) -> Grown:
     """
     n, augmentation = len(images), GROWTHS[growth]
     if augmentation is not None:
-        images = expand(images, None, augmentation)[0]
+        changes = augmentation.variants(images.shape[1:])
+        # Warps have zeros come in, so it is the difference to the ground that is warped.
+        ground = ground_of(images).astype(np.int16)[:, np.newaxis, np.newaxis]
+        raised = images - ground
+        grown = [images, *(_to_bytes(change.apply(raised), ground) for change in changes)]
+        images = np.concatenate(grown)
     variants, parents = np.divmod(np.arange(len(images)), n)
     return Grown(images, parents, variants)
+
+
+def _to_bytes(raised: NDArray[np.int16], ground: NDArray[np.int16]) -> Bytes:
+    return np.asarray((raised + ground).astype(np.uint8))
+
+
+def ground_of(images: Bytes) -> Bytes:
+    """Return the colour of each image's ground, shape (n, channels): the median of its border.
+
+    Examples
+    --------
+    >>> image = np.full((1, 8, 8, 1), 200, np.uint8)
+    >>> image[:, 2:6, 2:6] = 0
+    >>> ground_of(image)
+    array([[200]], dtype=uint8)
+    """
+    sides = (images[:, 0], images[:, -1], images[:, :, 0], images[:, :, -1])
+    return np.asarray(np.median(np.concatenate(sides, axis=1), axis=1).astype(np.uint8))
 
 
 def variant_names(growth: str) -> tuple[str, ...]:

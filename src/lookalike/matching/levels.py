@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 Bytes = NDArray[np.uint8]
 
@@ -144,6 +146,35 @@ def check_images(X: Any) -> NDArray[Any]:
         bad = int(np.flatnonzero(~np.isfinite(images).all(axis=tuple(range(1, images.ndim))))[0])
         raise ValueError(f"image {bad} holds NaN or infinity; give finite values")
     return images
+
+
+def working_sides(sides: tuple[int, int], most: int) -> tuple[int, int]:
+    """Return the sides of an image brought down to a longest one, both at least 8 pixels.
+
+    Examples
+    --------
+    >>> working_sides((28, 28), 48), working_sides((96, 128), 48), working_sides((8, 640), 48)
+    ((28, 28), (36, 48), (8, 48))
+    """
+    scale = min(1.0, most / max(sides))
+    height, width = (max(LEAST_SIDE, round(side * scale)) for side in sides)
+    return height, width
+
+
+def shrink(images: Bytes, sides: tuple[int, int], n_threads: int = 1) -> Bytes:
+    """Return images of shape (n, height, width, channels) at smaller sides, averaged over areas."""
+    if images.shape[1:3] == sides:
+        return images
+    out = np.empty((len(images), *sides, images.shape[3]), np.uint8)
+
+    def average(row: int) -> None:
+        for channel in range(images.shape[3]):
+            plane = Image.fromarray(np.ascontiguousarray(images[row, :, :, channel]))
+            out[row, :, :, channel] = np.asarray(plane.resize(sides[::-1], Image.Resampling.BOX))
+
+    with ThreadPoolExecutor(n_threads) as pool:
+        list(pool.map(average, range(len(images))))
+    return out
 
 
 def grey(images: Bytes) -> Bytes:

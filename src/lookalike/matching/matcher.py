@@ -32,7 +32,8 @@ class Recipe(NamedTuple):
     ----------
     strokes : bool
         Whether strokes are normalized first (`NormalizeStroke`).
-    features : {"pixels", "gradients", "rich"}
+    features : str
+        Of `FEATURES`.
     whitening : float
         The power of `WithinClassWhitening`.
     growth : {"none", "turned", "mirrored"}

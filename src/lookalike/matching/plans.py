@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from lookalike.matching.features import with_colours
+from lookalike.matching.growing import ground_of
+from lookalike.matching.levels import Bytes
 from lookalike.matching.matcher import Recipe
 from lookalike.matching.reading import Deformed
 
@@ -31,6 +34,8 @@ class Plan(NamedTuple):
     usual : str
         The features that are preferred where errors are alike.
     n_components, n_neighbors : int
+    longest_side : int
+        In pixels; larger images are averaged down to it before all else.
     """
 
     recipes: tuple[Recipe, ...]
@@ -45,6 +50,7 @@ class Plan(NamedTuple):
     usual: str
     n_components: int
     n_neighbors: int
+    longest_side: int
 
 
 def _recipes(features: Sequence[str], whitening: Sequence[float]) -> tuple[Recipe, ...]:
@@ -70,6 +76,7 @@ PLANS = {
         usual="gradients",
         n_components=128,
         n_neighbors=100,
+        longest_side=48,
     ),
     "balanced": Plan(
         recipes=(
@@ -89,6 +96,7 @@ PLANS = {
         usual="gradients",
         n_components=160,
         n_neighbors=300,
+        longest_side=64,
     ),
     "best": Plan(
         recipes=_recipes(("pixels", "gradients", "rich"), (0.0, 0.3, 0.6)),
@@ -103,5 +111,37 @@ PLANS = {
         usual="rich",
         n_components=256,
         n_neighbors=400,
+        longest_side=64,
     ),
 }
+
+
+def plan_for(effort: str, images: Bytes) -> Plan:
+    """Return the plan of an effort for images (n, height, width, channels).
+
+    Colours count where there are some; strokes are looked for on a dark ground only.
+
+    Raises
+    ------
+    ValueError
+        If there is no such effort.
+    """
+    plan = plan_of(effort)
+    recipes, usual = plan.recipes, plan.usual
+    if images.shape[3] >= 3:
+        recipes = tuple(one._replace(features=with_colours(one.features)) for one in recipes)
+        usual = with_colours(usual)
+    if ground_of(images).mean() >= _BRIGHT:
+        recipes = tuple(one for one in recipes if not one.strokes)
+    return plan._replace(recipes=recipes, usual=usual)
+
+
+def plan_of(effort: str) -> Plan:
+    """Return the plan of an effort, whatever the images; `ValueError` if there is none."""
+    if effort not in PLANS:
+        raise ValueError(f"effort={effort!r}; give one of {', '.join(PLANS)}")
+    return PLANS[effort]
+
+
+_BRIGHT = 64
+"""A ground that strokes are not looked for on: they would be moved about on black."""

@@ -19,6 +19,7 @@ from xxhash import xxh3_128_hexdigest
 
 import lookalike
 from lookalike.images.form import Form
+from lookalike.images.originals import Originals
 from lookalike.images.replace import replace_file
 from lookalike.models.errors import ModelError
 from lookalike.models.known import MODELS, name_of
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from os import PathLike
 
 FORMAT = "lookalike-model"
-VERSION = (1, 0)
+VERSION = (1, 1)
 """Of the format. Files of the same first number, and a second one that is not higher, are read."""
 
 
@@ -43,11 +44,14 @@ class Opened(NamedTuple):
         "library": the version that wrote it; "class_names", "source" and "form" as they were given.
     version : str
         Of the format.
+    originals : Originals or None
+        Since version 1.1: what is told and shown of the training images.
     """
 
     estimator: Any
     description: dict[str, Any]
     version: str
+    originals: Originals | None
 
     @property
     def form(self) -> Form | None:
@@ -62,6 +66,7 @@ def save_model(
     *,
     source: str | None = None,
     form: Form | None = None,
+    originals: Originals | None = None,
 ) -> None:
     """Keep a fitted estimator of this package in one file.
 
@@ -77,7 +82,9 @@ def save_model(
     source : str, optional
         Where the training images come from, for those who ask.
     form : Form, optional
-        How pictures are brought to the form of the training images (`learn_form`).
+        How pictures are brought to the form of the training images: ``data.form`` of a data set.
+    originals : Originals, optional
+        File names and thumbnails of the training images: ``data.train.originals``.
 
     Raises
     ------
@@ -107,6 +114,8 @@ def save_model(
         )
     check_is_fitted(estimator)
     state, arrays = to_state(estimator)
+    if originals is not None:
+        arrays |= originals.to_arrays()
     classes = getattr(estimator, "classes_", None)
     description = json.dumps(
         {
@@ -161,7 +170,10 @@ def open_file(path: Path) -> Opened:
         if name_of(estimator) not in MODELS:
             raise ModelError(f"it holds no estimator but {type(estimator).__name__}")
         check_is_fitted(estimator)
-        opened = Opened(estimator, description, version)
+        originals = None
+        if "originals/names" in arrays:
+            originals = Originals.from_arrays(arrays)
+        opened = Opened(estimator, description, version, originals)
         _ = opened.form
     except Exception as error:  # whatever attributes lead to that nobody checked
         said = " ".join(str(error).split())

@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 from lookalike.estimators.classifier import KNeighborsClassifier
 from lookalike.estimators.lookalike import LookalikeClassifier
 from lookalike.estimators.search_cv import KNeighborsSearchCV
-from lookalike.images.form import Form, learn_form
+from lookalike.images.form import Form, Formed, learn_form
+from lookalike.images.originals import Originals
+from lookalike.images.pictures import read_picture
 from lookalike.models.cleaner import Cleaner
 from lookalike.models.errors import ModelError
 from lookalike.models.file import open_file, save_model
@@ -49,6 +51,8 @@ class Neighbour(NamedTuple):
     displacement : ndarray of shape (2, height, width), int8, or None
         By how many pixels, down and to the right, each pixel of the query moved to its like; None
         where pixels do not move.
+    file : str or None
+        The name of the file that the training image was read from, if it is known.
     """
 
     row: int
@@ -58,6 +62,7 @@ class Neighbour(NamedTuple):
     variant: str
     compared: Bytes
     displacement: NDArray[np.int8] | None
+    file: str | None
 
 
 class Explained(NamedTuple):
@@ -91,6 +96,8 @@ class Model:
     source : str, optional
     path : Path, optional
         The file it comes from.
+    originals : Originals, optional
+        File names and thumbnails of the training images.
 
     Raises
     ------
@@ -116,6 +123,7 @@ class Model:
         form: Form | None = None,
         source: str | None = None,
         path: Path | None = None,
+        originals: Originals | None = None,
     ) -> None:
         if isinstance(estimator, KNeighborsSearchCV):
             estimator = getattr(estimator, "best_estimator_", estimator)
@@ -137,6 +145,12 @@ class Model:
             raise ModelError(f"the classifier was fitted to {dtype} images; fit it to uint8 images")
         self.image_shape: tuple[int, ...] = tuple(estimator.image_shape_)
         self.form = learn_form(self._some(_FORM_SAMPLE)) if form is None else form
+        self.originals = originals
+        if originals is not None and len(originals) != self.n_samples:
+            raise ModelError(
+                f"names of {len(originals):,} files for {self.n_samples:,} training images; give "
+                "one for each, or none"
+            )
         self._cleaner: Cleaner | None = None
 
     @property
@@ -181,11 +195,49 @@ class Model:
         """Return the class name of a training image."""
         return str(self._labels()[row])
 
-    def add(self, images: Bytes, labels: Sequence[str], *, relearn: bool = False) -> list[int]:
+    def file(self, row: int) -> str | None:
+        """Return the name of the file that a training image was read from, if it is known."""
+        return None if self.originals is None else self.originals.name(row)
+
+    def shown(self, row: int) -> Bytes:
+        """Return a training image for people to look at: as it was, small, if that is known."""
+        picture = None if self.originals is None else self.originals.picture(row)
+        return self.image(row) if picture is None else picture
+
+    def read(self, picture: Path | bytes | Bytes) -> Formed:
+        """Return a picture in the form of the training images, and what is in doubt of it.
+
+        A file that the model was trained on comes out as the very image that it was trained as.
+
+        Parameters
+        ----------
+        picture : Path, bytes or ndarray of shape (h, w), (h, w, 3) or (h, w, 4), uint8
+            A file of any kind that Pillow reads, its content, or pixels.
+
+        Raises
+        ------
+        ValueError
+            If it is no picture, or none with strokes where the model knows strokes alone.
+        OSError
+            If the file cannot be read.
+        """
+        if isinstance(picture, np.ndarray):
+            return self.form.read(picture)
+        return self.form.read(read_picture(picture, least_size=self.form.least_size).pixels)
+
+    def add(
+        self,
+        images: Bytes,
+        labels: Sequence[str],
+        *,
+        relearn: bool = False,
+        originals: Originals | None = None,
+    ) -> list[int]:
         """Add training images, so that the next answer knows them; return their rows.
 
-        With `relearn` all that a `LookalikeClassifier` learns from images is learnt again, too,
-        which takes seconds where there are many.
+        `originals` tells of their files, if they have any. With `relearn` all that a
+        `LookalikeClassifier` learns from images is learnt again, too, which takes seconds where
+        there are many.
 
         Raises
         ------
@@ -207,6 +259,9 @@ class Model:
             self.estimator.partial_fit(images, new, relearn=relearn)
         else:
             self.estimator.partial_fit(images, new)
+        if self.originals is not None or originals is not None:
+            known_before = self.originals or Originals.unknown(before)
+            self.originals = known_before.joined(originals or Originals.unknown(len(images)))
         return list(range(before, self.n_samples))
 
     def remove(self, rows: Sequence[int], *, relearn: bool = False) -> None:
@@ -223,6 +278,9 @@ class Model:
             self.estimator.remove(rows, relearn=relearn)
         else:
             self.estimator.remove(rows)
+        if self.originals is not None:
+            kept = np.delete(np.arange(len(self.originals)), list(rows))
+            self.originals = self.originals.rows(kept)
 
     def save(self, path: str | PathLike[str] | None = None) -> None:
         """Write it to a file, or to the one it comes from; see `save_model`."""
@@ -231,7 +289,13 @@ class Model:
             raise ModelError("the model comes from no file; name one to save it to")
         used, self.estimator.n_jobs = self.estimator.n_jobs, self._n_jobs
         try:
-            save_model(self.estimator, path, source=self.source, form=self.form)
+            save_model(
+                self.estimator,
+                path,
+                source=self.source,
+                form=self.form,
+                originals=self.originals,
+            )
         finally:
             self.estimator.n_jobs = used
         self.path = path
@@ -299,6 +363,7 @@ class Model:
                         self.image(found.indices[i, j]), int(found.variants[i, j])
                     ).reshape(height, width, -1),
                     displacement=None,
+                    file=self.file(int(found.indices[i, j])),
                 )
                 for j in range(min(n_neighbors, found.indices.shape[1]))
             ]
@@ -327,6 +392,7 @@ class Model:
                     variant=found.variant_names[found.variants[i, j]],
                     compared=found.matcher.images_[found.rows[i, j]],
                     displacement=moves[j],
+                    file=self.file(int(found.indices[i, j])),
                 )
                 for j in range(len(near))
             ]
@@ -352,6 +418,7 @@ def open_model(path: str | PathLike[str]) -> Model:
             form=opened.form,
             source=opened.description["source"],
             path=path,
+            originals=opened.originals,
         )
     except ModelError as error:
         raise ModelError(f"{path}: {error}") from error

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from datetime import datetime
+from math import inf
 from typing import Any
 
 from pydantic import BaseModel, Field
@@ -36,6 +37,7 @@ class Answer(BaseModel):
     candidates: list[str] = Field(
         min_length=1, description="The label alone if sure, else the likeliest classes."
     )
+    reason: str | None = Field(description="Why it is not sure whatever the probability, if so.")
 
 
 class Predictions(BaseModel):
@@ -48,6 +50,7 @@ class NeighbourAnswer(BaseModel):
 
     row: int = Field(ge=0, description="In the model; changes when an earlier one is removed.")
     label: str
+    file: str | None = Field(description="The file that it was read from, if it is known.")
     distance: float
     share: float = Field(
         ge=0,
@@ -124,6 +127,7 @@ class ModelAnswer(BaseModel):
     file: str | None = Field(description="Its name, without the folder.")
     reject: float = Field(ge=0, le=1)
     can_clean: bool
+    can_draw: bool = Field(description="Whether its images are strokes, so that one can draw.")
     can_write: bool = Field(description="Whether this request would have been let write.")
     unsaved: int = Field(ge=0)
     form: dict[str, Any]
@@ -139,8 +143,8 @@ def respond(content: Any, status: int = 200) -> Response:
     return Response(body, status, media_type="application/json")
 
 
-def answer(prediction: Prediction, reject: float) -> dict[str, Any]:
-    """Return an `Answer`.
+def answer(prediction: Prediction, reject: float, doubt: str | None = None) -> dict[str, Any]:
+    """Return an `Answer`, which is not sure where there is a doubt.
 
     Examples
     --------
@@ -154,6 +158,8 @@ def answer(prediction: Prediction, reject: float) -> dict[str, Any]:
     names, probabilities = prediction
     values = probabilities.tolist()
     best = int(probabilities.argmax())
+    if doubt is not None:
+        reject = inf
     sure = values[best] >= reject
     return {
         "label": names[best],
@@ -161,20 +167,24 @@ def answer(prediction: Prediction, reject: float) -> dict[str, Any]:
         "probabilities": dict(zip(names, values, strict=True)),
         "sure": sure,
         "candidates": [names[own] for own in candidates(probabilities, reject)],
+        "reason": doubt,
     }
 
 
-def explained_answer(explanation: Explanation, image: Any, reject: float) -> dict[str, Any]:
+def explained_answer(
+    explanation: Explanation, image: Any, reject: float, doubt: str | None
+) -> dict[str, Any]:
     """Return an `ExplainedAnswer` about an image."""
     one = explanation.explained
     neighbours = zip(one.neighbours, explanation.images, explanation.corrections, strict=True)
     return {
-        **answer(Prediction(explanation.class_names, one.probabilities), reject),
+        **answer(Prediction(explanation.class_names, one.probabilities), reject, doubt),
         "image": data_url(png(image)),
         "neighbours": [
             {
                 "row": int(neighbour.row),
                 "label": neighbour.label,
+                "file": neighbour.file,
                 "distance": float(neighbour.distance),
                 "share": float(neighbour.share),
                 "variant": neighbour.variant,

@@ -25,6 +25,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse, Response
 
 from lookalike import __version__
+from lookalike.images.errors import PictureError, PictureTooLargeError
 from lookalike.images.noise_expression import parse_noise
 from lookalike.web.answers import (
     Added,
@@ -47,18 +48,18 @@ from lookalike.web.answers import (
 from lookalike.web.batches import ClosedError
 from lookalike.web.bodies import MeaningError, MediaTypeError, Reader
 from lookalike.web.guard import Access, Guard
-from lookalike.web.limits import Limits
+from lookalike.web.limits import Limits, TooLargeError
 from lookalike.web.live import ConflictError, DiskFullError, NoCorrectionError, Session
 from lookalike.web.metrics import MEDIA_TYPE, Meter, Metrics
-from lookalike.web.pictures import MEDIA_TYPES, BadPictureError, TooLargeError
 from lookalike.web.static import add_pages
 
 _NO_SUCH = {
-    404: "there is nothing at this address; /docs lists what there is",
+    404: "there is nothing at this address, which ends in no slash; /docs lists what there is",
     405: "this address does not answer that method; /docs lists what there is",
 }
 _STATUS_OF = {
-    BadPictureError: 400,
+    PictureError: 400,
+    PictureTooLargeError: 413,
     NoCorrectionError: 404,
     ConflictError: 409,
     TooLargeError: 413,
@@ -115,7 +116,7 @@ def _images_body(limits: Limits) -> dict[str, Any]:
     content = {
         "application/json": fields(of_json),
         "multipart/form-data": fields(of_form),
-        **{media_type: {"schema": file} for media_type in MEDIA_TYPES},
+        **{media_type: {"schema": file} for media_type in ("image/*", "application/octet-stream")},
     }
     return {"requestBody": {"required": True, "content": content}}
 
@@ -228,9 +229,12 @@ def _add_reading(app: FastAPI, session: Session, reader: Reader, limits: Limits)
     async def predict(request: Request, as_is: AsIs = False) -> Response:
         """Say what images are."""
         start = perf_counter()
-        images = await reader.images(request, as_is=as_is)
-        predictions = await asyncio.wrap_future(session.predict(images))
-        answers = [answer(one, session.reject) for one in predictions]
+        read = await reader.read(request, as_is=as_is)
+        predictions = await asyncio.wrap_future(session.predict(read.images))
+        answers = [
+            answer(one, session.reject, doubt)
+            for one, doubt in zip(predictions, read.doubts, strict=True)
+        ]
         return respond({"answers": answers, "seconds": perf_counter() - start})
 
     @app.post(
@@ -249,12 +253,12 @@ def _add_reading(app: FastAPI, session: Session, reader: Reader, limits: Limits)
     ) -> Response:
         """Say what images are, and show the training images that decided."""
         start = perf_counter()
-        images = await reader.images(request, as_is=as_is)
-        found = await asyncio.wrap_future(session.explain(images, n_neighbors=n_neighbors))
+        read = await reader.read(request, as_is=as_is)
+        found = await asyncio.wrap_future(session.explain(read.images, n_neighbors=n_neighbors))
         answers = await reader.run(
             lambda _: [
-                explained_answer(one, image, session.reject)
-                for one, image in zip(found, images, strict=True)
+                explained_answer(one, image, session.reject, doubt)
+                for one, image, doubt in zip(found, *read, strict=True)
             ]
         )
         return respond({"answers": answers, "seconds": perf_counter() - start})
@@ -284,7 +288,7 @@ def _add_reading(app: FastAPI, session: Session, reader: Reader, limits: Limits)
                 parse_noise(noise)
             except ValueError as error:
                 raise MeaningError(str(error)) from None
-        images = await reader.images(request, as_is=as_is)
+        images = (await reader.read(request, as_is=as_is)).images
         cleaned = await asyncio.wrap_future(session.clean(images, noise))
         return respond(await reader.run(lambda _: cleaned_answer(list(cleaned), noise)))
 
@@ -318,7 +322,7 @@ def _add_writing(app: FastAPI, session: Session, reader: Reader, limits: Limits)
         """Add images of a class; the very next answer knows them."""
         if not label.isprintable() or label.isspace():
             raise MeaningError("label: what cannot be seen names no class; give 1 to 100 letters")
-        images = await reader.images(request, as_is=as_is)
+        images = (await reader.read(request, as_is=as_is)).images
         ids, state = await asyncio.wrap_future(session.add(images, label))
         return respond({"ids": ids, **changes(state)}, 201)
 
@@ -361,6 +365,7 @@ def _add_running(app: FastAPI, session: Session, access: Access, metrics: Metric
                 "file": session.file,
                 "reject": session.reject,
                 "can_clean": session.can_clean,
+                "can_draw": session.can_draw,
                 "can_write": access.may_write(request.headers.get("authorization")),
                 "unsaved": state.unsaved,
                 "form": session.form.to_dict(),

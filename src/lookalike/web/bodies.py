@@ -13,27 +13,24 @@ import base64
 import binascii
 import json
 import os
+import re
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from itertools import chain
 from typing import Any, NamedTuple, TypeVar
+from urllib.parse import unquote
 
 import numpy as np
 from numpy.typing import NDArray
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
-from lookalike.images.files import to_bytes
-from lookalike.images.form import Form
-from lookalike.web.limits import Limits
-from lookalike.web.pictures import (
-    MEDIA_TYPES,
-    BadPictureError,
-    TooLargeError,
-    decode,
-    open_picture,
-)
+from lookalike.images.errors import PictureError
+from lookalike.images.form import Form, Formed
+from lookalike.images.pictures import opened, read_picture
+from lookalike.web.limits import Limits, TooLargeError
 
 Bytes = NDArray[np.uint8]
 Result = TypeVar("Result")
@@ -63,6 +60,27 @@ class _Body(NamedTuple):
         return size <= _SMALL_BODY
 
 
+class _File(NamedTuple):
+    """The content of an image file, whose header was looked at."""
+
+    content: bytes
+    n_pixels: int
+
+
+class Read(NamedTuple):
+    """The images of a request.
+
+    Attributes
+    ----------
+    images : ndarray of shape (n, *image_shape), uint8, n at least 1
+    doubts : list of (str or None)
+        Why the strokes of each may be others than those that were found.
+    """
+
+    images: Bytes
+    doubts: list[str | None]
+
+
 class Stopped(Exception):
     """The request was given up while its pictures were decoded."""
 
@@ -79,13 +97,12 @@ class Reader:
 
     def __init__(self, form: Form, limits: Limits) -> None:
         self._form = form
-        self._shape = tuple(form.image_shape)
         self._limits = limits
         self._pool = ThreadPoolExecutor(
             min(4, os.cpu_count() or 1), thread_name_prefix="lookalike-pictures"
         )
 
-    async def images(self, request: Request, *, as_is: bool) -> Bytes:
+    async def read(self, request: Request, *, as_is: bool) -> Read:
         """Return the images of a request.
 
         Parameters
@@ -94,13 +111,9 @@ class Reader:
         as_is : bool
             They have the model's form already, and must have its exact shape.
 
-        Returns
-        -------
-        ndarray of shape (n, *image_shape), uint8, n at least 1
-
         Raises
         ------
-        MediaTypeError, MeaningError, BadPictureError, TooLargeError
+        MediaTypeError, MeaningError, PictureError, TooLargeError
         """
         body = await self._read(request)
         if body.is_small():
@@ -128,15 +141,15 @@ class Reader:
     async def _read(self, request: Request) -> _Body:
         content_type = request.headers.get("content-type", "")
         media_type = content_type.split(";", 1)[0].strip().lower()
-        if media_type in MEDIA_TYPES:
+        if _may_be_picture(media_type):
             return _Body(None, [await request.body()])
         if media_type == "application/json":
             return _Body(await request.body(), [])
         if media_type == "multipart/form-data":
             return _Body(None, await self._files(request))
         raise MediaTypeError(
-            f"Content-Type {media_type[:100] or 'none'!r} is not read; send {MEDIA_TYPES[0]} or "
-            "another image type, multipart/form-data with files named images, or application/json"
+            f"Content-Type {media_type[:100] or 'none'!r} is not read; send image/png or another "
+            "image type of pixels, multipart/form-data with files named images, or application/json"
         )
 
     async def _files(self, request: Request) -> list[bytes]:
@@ -164,51 +177,47 @@ class Reader:
                 "multipart/form-data that cannot be read; send files named images"
             ) from None
         try:
-            return [
-                part.file.read() for part in form.getlist("images") if not isinstance(part, str)
-            ]
+            parts = [part for name in _FIELDS for part in form.getlist(name)]
+            return [part.file.read() for part in parts if not isinstance(part, str)]
         finally:
             await form.close()
 
     def _stack(
         self, given: Sequence[Any], *, as_is: bool, stop: threading.Event | None = None
-    ) -> Bytes:
-        images = np.empty((len(given), *self._shape), np.uint8)
+    ) -> Read:
+        read = Read(np.empty((len(given), *self._form.image_shape), np.uint8), [])
         for i, one in enumerate(given):
             if stop is not None and stop.is_set():
                 raise Stopped
-            try:
-                images[i] = self._as_is(one) if as_is else self._formed(one)
-            except (MeaningError, BadPictureError, TooLargeError) as error:
-                if len(given) == 1:
-                    raise
-                raise type(error)(f"image {i}: {error}") from None
-        return images
+            with _numbered(i, len(given)):
+                read.images[i], doubt = self._formed(one, as_is=as_is)
+                read.doubts.append(doubt)
+        return read
 
-    def _formed(self, given: Any) -> Bytes:
-        picture = given if isinstance(given, np.ndarray) else decode(given)
+    def _formed(self, given: Any, *, as_is: bool) -> Formed:
+        least_size = None if as_is else self._form.least_size
+        picture = (
+            read_picture(given.content, least_size=least_size).pixels
+            if isinstance(given, _File)
+            else given
+        )
         try:
-            return self._form.apply(picture)
+            return Formed(self._form.check(picture), None) if as_is else self._form.read(picture)
         except ValueError as error:
-            raise BadPictureError(str(error)) from None
+            if as_is:
+                raise MeaningError(f"{error}; send one of that shape, or leave as_is out") from None
+            raise PictureError(str(error)) from None
 
-    def _as_is(self, given: Any) -> Bytes:
-        if isinstance(given, np.ndarray):
-            pixels = given
-        elif self._shape[2:] == (4,):
-            decode(given)  # raises what is to be raised
-            pixels = np.asarray(given.convert("RGBA"))
-        else:
-            decode(given)
-            pixels = np.asarray(to_bytes(given, grey=self._shape[2:] != (3,)))
-        if self._shape[2:] == (1,) and pixels.ndim == 2:
-            pixels = pixels[..., None]
-        if pixels.shape != self._shape:
-            raise MeaningError(
-                f"an image of shape {pixels.shape} but the model's have {self._shape}; send one of "
-                "that shape, or leave as_is out"
-            )
-        return pixels
+
+@contextmanager
+def _numbered(i: int, n: int) -> Iterator[None]:
+    """Say of what goes wrong which of several images it is about."""
+    try:
+        yield
+    except (MeaningError, PictureError, TooLargeError) as error:
+        if n == 1:
+            raise
+        raise type(error)(f"image {i}: {error}") from None
 
 
 class _InMemory(MultiPartParser):
@@ -219,25 +228,31 @@ def _given(body: _Body, limits: Limits) -> list[Any]:
     """Return opened pictures and arrays of numbers."""
     files: Sequence[Any] = body.files if body.json is None else _from_json(body.json)
     if not files:
-        raise MeaningError("no images; send at least one, in a form as files named images")
+        raise MeaningError(
+            "no images; send at least one, in a form as files named images (curl -F images=@a.png)"
+        )
     if len(files) > limits.images:
         raise _too_many(f"{len(files):,}", limits.images)
     given = []
     for i, file in enumerate(files):
-        try:
+        with _numbered(i, len(files)):
             given.append(_open(file, limits))
-        except (MeaningError, BadPictureError, TooLargeError) as error:
-            if len(files) == 1:
-                raise
-            raise type(error)(f"image {i}: {error}") from None
     return given
 
 
 def _open(file: Any, limits: Limits) -> Any:
-    if isinstance(file, bytes):
-        return open_picture(file, limits)
     if isinstance(file, str):
-        return open_picture(_from_base64(file), limits)
+        file = _from_base64(file)
+    if isinstance(file, bytes):
+        # A few kilobytes can promise gigabytes: the size is looked at before a pixel is decoded.
+        with opened(file) as image:
+            width, height = image.size
+        if max(height, width) > limits.side:
+            raise TooLargeError(
+                f"the picture has {width:,} × {height:,} pixels but the limit is {limits.side:,} × "
+                f"{limits.side:,}; shrink it"
+            )
+        return _File(file, height * width)
     if isinstance(file, list):
         return _from_numbers(file, limits)
     raise MeaningError(
@@ -246,35 +261,68 @@ def _open(file: Any, limits: Limits) -> Any:
 
 
 def _is_small(given: Any) -> bool:
-    if isinstance(given, np.ndarray):
-        return given.size <= 4 * _SMALL_PIXELS
-    width, height = given.size
-    return bool(width * height <= _SMALL_PIXELS)
+    if isinstance(given, _File):
+        return given.n_pixels <= _SMALL_PIXELS
+    return bool(given.size <= 4 * _SMALL_PIXELS)
 
 
 def _from_json(content: bytes) -> list[Any]:
     try:
-        document = json.loads(content)
+        # Not strict, so that text may hold line breaks, as the base64 of most tools does.
+        document = json.loads(content, strict=False)
     except RecursionError:
         raise MeaningError("JSON that is nested too deeply; " + _WANTED) from None
     except ValueError as error:
         raise MeaningError(f"JSON that cannot be read ({error}); {_WANTED}") from None
-    if not isinstance(document, dict) or not isinstance(document.get("images"), list):
+    fields = document if isinstance(document, dict) else {}
+    alone = [fields[name] for name in _FIELDS[1:] if isinstance(fields.get(name), str)]
+    images = fields.get("images", alone or None)
+    if not isinstance(images, list):
         raise MeaningError(f"JSON without a list of images; {_WANTED}")
-    images: list[Any] = document["images"]
     return images
 
 
+_FIELDS = ("images", "image", "file", "files", "images[]", "files[]")
 _WANTED = 'send {"images": [...]} with image files in base64 or nested lists of numbers 0 to 255'
 
 
+def _may_be_picture(media_type: str) -> bool:
+    """Return whether bytes of a type are looked at; what they are is told by their content."""
+    return media_type != "image/svg+xml" and (
+        media_type.startswith("image/") or media_type.endswith("/octet-stream")
+    )
+
+
 def _from_base64(text: str) -> bytes:
-    if text.startswith("data:"):  # as a canvas gives it
-        text = text.partition(",")[2]
+    """Return the bytes of base64, as forgiving as browsers are: WHATWG's Infra Standard, 7.
+
+    White space, URL-safe letters and a padding that lacks are taken, and data URLs, which a canvas
+    gives.
+    """
+    text = "".join(text.split())
+    if text[:5].lower() == "data:":
+        head, _, text = text[5:].partition(",")
+        media_type, *parameters = head.lower().split(";")
+        if media_type == "image/svg+xml" or "base64" not in parameters:
+            raise PictureError(
+                f"a data URL of {head[:100]!r}, which is not read; send pixels in base64, such as "
+                "data:image/png;base64,..."
+            )
+        text = unquote(text)
+    text = text.translate(_URL_SAFE).rstrip("=")
     try:
-        return base64.b64decode(text, validate=True)
+        return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
     except (binascii.Error, ValueError):  # ValueError: characters beyond ASCII
-        raise BadPictureError("text that is no base64; encode the bytes of an image file") from None
+        wrong = _NO_BASE64.search(text)
+        shown = f"text with {wrong[0]!r}" if wrong else f"{len(text):,} letters of text"
+        raise PictureError(
+            f"{shown} that is no base64; encode the bytes of an image file, in Python by "
+            "base64.b64encode(content).decode()"
+        ) from None
+
+
+_URL_SAFE = str.maketrans("-_", "+/")
+_NO_BASE64 = re.compile("[^A-Za-z0-9+/]")
 
 
 def _from_numbers(numbers: list[Any], limits: Limits) -> Bytes:

@@ -5,6 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 
+class TooLargeError(ValueError):
+    """More pixels, or more pictures, than the limits allow."""
+
+
 @dataclass(frozen=True)
 class Limits:
     """What is refused beyond.

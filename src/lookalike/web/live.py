@@ -119,7 +119,7 @@ class Explanation(NamedTuple):
     class_names : tuple of str
     explained : Explained
     images : list of ndarray
-        Of each neighbour the training image as it was given.
+        Of each neighbour the training image as people are shown it.
     corrections : list of bool
         Of each neighbour whether it is a correction.
     """
@@ -165,6 +165,7 @@ class Session:
         self.source = model.source
         self.file = None if model.path is None else model.path.name
         self.can_clean = bool(model.can_clean)
+        self.can_draw = model.form.strokes is not None
         self.state = State(tuple(model.class_names), model.n_samples, (), 0)
         self.on_batch: Callable[[int], None] | None = None
         self._cleaning = ThreadPoolExecutor(1, "lookalike-cleaning")
@@ -239,7 +240,7 @@ class Session:
             Explanation(
                 state.class_names,
                 one,
-                [self._model.image(neighbour.row) for neighbour in one.neighbours],
+                [self._model.shown(neighbour.row) for neighbour in one.neighbours],
                 [neighbour.row in corrected for neighbour in one.neighbours],
             )
             for one in explained

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from lookalike.cli.data_options import DataName
 from lookalike.cli.jobs import Debug, Json, Threads, job
 
 
@@ -20,7 +21,7 @@ class Peer(Enum):
 
 def tour(
     data: Annotated[
-        str | None,
+        DataName | None,
         typer.Option(
             metavar="NAME|PATH",
             help="A data set by name (see lookalike data list), a folder of images or IDX files, "

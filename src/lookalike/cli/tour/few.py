@@ -14,6 +14,7 @@ from lookalike.cli.screen import Bar, Screen
 from lookalike.cli.tour.step import Step, Tour
 from lookalike.estimators.classifier import KNeighborsClassifier
 from lookalike.estimators.lookalike import LookalikeClassifier
+from lookalike.evaluation.captions import save_picture
 from lookalike.evaluation.few_labels import measure_few_labels
 from lookalike.evaluation.reporting.few_labels import few_labels_section
 from lookalike.evaluation.reporting.report import Section
@@ -70,7 +71,7 @@ class Few(Step):
     def save(self, folder: Path) -> list[str]:
         if self.skipped is not None:
             return []
-        self.found.plot().figure.figure.savefig(folder / "few_labels.png", dpi=130)
+        save_picture(self.found.plot().figure.figure, folder / "few_labels.png", dpi=130)
         return ["few_labels.png"]
 
     def _table(self) -> Table:

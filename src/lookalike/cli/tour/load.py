@@ -33,9 +33,10 @@ class Load(Step):
 
     def run(self, tour: Tour, bar: Bar) -> None:
         self.fallback_reason: str | None = None
+        self.data_name: str
         if tour.data_name is not None:
             self.data_name = tour.data_name
-            self.data = load_dataset(tour.data_name, progress=tour.watched)
+            self.data = tour.data_name.load(progress=tour.watched)
         else:
             self._load_default(tour)
         tour.data = self.data

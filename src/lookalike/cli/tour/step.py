@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
+    from lookalike.cli.data_options import DataName
     from lookalike.cli.screen import Bar, Screen
     from lookalike.estimators.classifier import KNeighborsClassifier
     from lookalike.estimators.explanation import Explanation
@@ -59,7 +60,7 @@ class Tour:
         Set by "clean", unless they can not: noisy test images, cleaned as the book does.
     """
 
-    data_name: str | None
+    data_name: DataName | None
     n_jobs: int | None
     watched: bool
     data: Dataset = field(init=False)

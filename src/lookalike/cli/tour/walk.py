@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from rich.text import Text
 
 import lookalike
+from lookalike.cli.data_options import DataName
 from lookalike.cli.outfolder import filled_at_the_end
 from lookalike.cli.screen import Screen
 from lookalike.cli.tour.step import Step, Tour
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 def walk(
     *,
-    data_name: str | None,
+    data_name: DataName | None,
     out: Path | None,
     against_sklearn: bool,
     n_jobs: int | None,

@@ -31,6 +31,8 @@ class Answer(NamedTuple):
         The label alone if it is sure, else the likeliest classes.
     probabilities : dict
         Of classes, the likeliest first.
+    reason : str or None
+        Why it is not sure whatever the probability, if so.
     """
 
     image: str
@@ -39,6 +41,7 @@ class Answer(NamedTuple):
     sure: bool
     candidates: list[str]
     probabilities: dict[str, float]
+    reason: str | None = None
 
     def entry(self) -> dict[str, Any]:
         """Return it for JSON."""
@@ -46,7 +49,10 @@ class Answer(NamedTuple):
 
     def words(self) -> str:
         """Return the label, or among which classes it is not sure."""
-        return self.label if self.sure else f"not sure: {either(self.candidates)}"
+        if self.sure:
+            return self.label
+        why = "" if self.reason is None else f" ({self.reason})"
+        return f"not sure: {either(self.candidates)}{why}"
 
 
 def answer(
@@ -56,6 +62,7 @@ def answer(
     *,
     reject: float,
     top: int | None,
+    doubt: str | None = None,
 ) -> Answer:
     """Return the answer that probabilities give.
 
@@ -70,6 +77,8 @@ def answer(
         The probability from which the likeliest class is sure.
     top : int, optional
         Of how many classes probabilities are kept; all if it is not given.
+    doubt : str, optional
+        Why the answer is not sure, whatever its probability.
 
     Examples
     --------
@@ -79,9 +88,10 @@ def answer(
     """
     order = np.argsort(-probabilities, kind="stable")
     best = float(probabilities[order[0]])
-    likely = [names[i] for i in candidates(probabilities, reject)]
+    likely = [names[i] for i in candidates(probabilities, reject if doubt is None else np.inf)]
+    sure = best >= reject and doubt is None
     kept = {names[i]: round(float(probabilities[i]), 6) for i in order[:top]}
-    return Answer(image, names[order[0]], round(best, 6), best >= reject, likely, kept)
+    return Answer(image, names[order[0]], round(best, 6), sure, likely, kept, doubt)
 
 
 def either(names: Sequence[str]) -> str:
@@ -97,7 +107,7 @@ def either(names: Sequence[str]) -> str:
 
 def csv_header(top: int | None) -> str:
     """Return the first line of CSV."""
-    columns = ["image", "label", "probability", "sure", "candidates"]
+    columns = ["image", "label", "probability", "sure", "candidates", "reason"]
     for place in range(1, (top or 0) + 1):
         columns += [f"class_{place}", f"probability_{place}"]
     return _csv([columns])
@@ -113,6 +123,7 @@ def csv_lines(answers: Sequence[Answer], top: int | None) -> str:
             one.probability,
             "yes" if one.sure else "no",
             "" if one.sure else "|".join(one.candidates),
+            one.reason or "",
         ]
         if top is not None:
             for name, probability in one.probabilities.items():

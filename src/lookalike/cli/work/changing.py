@@ -11,18 +11,27 @@ import numpy as np
 from rich.text import Text
 
 import lookalike
-from lookalike.cli.modelfile import changed_in_place, counted
+from lookalike.cli.jobs import say_note
+from lookalike.cli.modelfile import changed_in_place
 from lookalike.cli.screen import Bar, Screen
-from lookalike.cli.work.pictures import Bytes, Picture, find_sources, in_form, read_pictures
 from lookalike.cli.work.rows import format_rows
 from lookalike.images.arrays import read_npz
 from lookalike.images.catalogue import CATALOGUE
 from lookalike.images.dataset import load_dataset
 from lookalike.images.errors import DatasetError
-from lookalike.images.files import is_clutter
-from lookalike.images.form import Form
+from lookalike.images.files import counted, told_left_out
 from lookalike.images.idx import find_idx_files
+from lookalike.images.layout import lay_out
+from lookalike.images.originals import Originals, make_thumbnail
 from lookalike.images.raw import as_images, check_labels, encode_labels
+from lookalike.images.sources import (
+    Bytes,
+    Named,
+    Source,
+    find_sources,
+    in_form,
+    read_source,
+)
 from lookalike.models.model import Model
 
 
@@ -105,12 +114,36 @@ def add_images(
     with changed_in_place(path, dry_run=dry_run) as model:
         before = model.class_names
         bar.start("reading images")
-        images, labels = [], []
-        for picture, own in _labelled(data, label, watched=watched, bar=bar):
-            images.append(_formed(picture, model.form, as_is=as_is))
+        images, labels, names, thumbnails, failed = [], [], [], [], []
+        size = model.image_shape[0], model.image_shape[1]
+        enough = None if as_is else model.form.least_size
+        for picture, own in _labelled(data, label, enough, watched=watched, bar=bar):
+            try:
+                image, doubt = in_form(picture, model.form, as_is=as_is)
+            except ValueError as error:
+                failed.append(str(error))
+                continue
+            if doubt is not None:
+                say_note(f"{picture.name}: {doubt}")
+            assert isinstance(picture.pixels, np.ndarray)
+            images.append(image)
             labels.append(own)
+            names.append("" if picture.path is None else f"{own}/{picture.path.name}")
+            thumbnails.append(make_thumbnail(picture.pixels, size))
+        if failed:
+            raise DatasetError(
+                f"{counted(len(failed), 'picture')} cannot be added, and so none was: "
+                f"{'; '.join(failed)}"
+            )
+        if not images:
+            raise DatasetError(f"{', '.join(data)}: no picture was found; name others")
         bar.start("learning")
-        rows = model.add(np.stack(images), labels, relearn=relearn and not dry_run)
+        rows = model.add(
+            np.stack(images),
+            labels,
+            relearn=relearn and not dry_run,
+            originals=Originals(names, thumbnails) if any(names) else None,
+        )
         labels = [model.label(row) for row in rows]
         changed = _changed(path, "added", rows, labels, before, model, dry_run=dry_run)
         bar.start("saving the model")
@@ -167,18 +200,31 @@ def _changed(
 
 
 def _labelled(
-    data: Sequence[str], label: str | None, *, watched: bool, bar: Bar
-) -> Iterator[tuple[Picture, str]]:
+    data: Sequence[str],
+    label: str | None,
+    enough: tuple[int, int] | None,
+    *,
+    watched: bool,
+    bar: Bar,
+) -> Iterator[tuple[Named, str]]:
     """Read the images that were named, one after the other, with their labels."""
+    left_out: Counter[str] = Counter()
     if label is not None:
-        yield from ((picture, label) for picture in _read_all(data, bar))
+        named = [(source, label) for source in find_sources(data, left_out)]
+        yield from _read_all(named, left_out, enough, bar)
         return
     (name,) = data
     path = Path(name).expanduser()
     if name in ("digits", *CATALOGUE) or not path.exists():
         images, labels = _from_dataset(name, watched=watched)
     elif path.is_dir() and not find_idx_files(path) and not any(path.glob("*.npy")):
-        yield from _from_folders(path, bar)
+        layout = lay_out(path)
+        for note in layout.notes:
+            say_note(note)
+        files = layout.parts["train"]
+        yield from _read_all(
+            [(Source(str(file), file, False), own) for own, file in files], left_out, enough, bar
+        )
         return
     elif path.suffix == ".npz":
         images, labels = _from_npz(path, watched=watched)
@@ -186,7 +232,7 @@ def _labelled(
         images, labels = _from_dataset(name, watched=watched)
     for i, (image, own) in enumerate(zip(images, labels, strict=True)):
         bar(i, len(images))
-        yield Picture(f"{name}[{i}]", image), own
+        yield Named(f"{name}[{i}]", image), own
 
 
 def _from_dataset(name: str, *, watched: bool) -> tuple[Bytes, list[str]]:
@@ -206,29 +252,15 @@ def _from_npz(path: Path, *, watched: bool) -> tuple[Bytes, list[str]]:
     return images, [names[code] for code in codes]
 
 
-def _from_folders(path: Path, bar: Bar) -> Iterator[tuple[Picture, str]]:
-    """Read a folder with a sub-folder for each class, each image in its own size."""
-    train = path / "train"
-    root = train if train.is_dir() and (path / "test").is_dir() else path
-    classes = [own for own in sorted(root.iterdir()) if own.is_dir() and not is_clutter(own)]
-    if not classes:
-        raise DatasetError(
-            f"{root} has no sub-folder for each class; make them, or say what the images are by "
-            "--label"
-        )
-    for own in classes:
-        yield from ((picture, own.name) for picture in _read_all([str(own)], bar))
-
-
-def _read_all(names: Sequence[str], bar: Bar) -> Iterator[Picture]:
-    sources = find_sources(names)
-    for done, source in enumerate(sources):
+def _read_all(
+    sources: Sequence[tuple[Source, str]],
+    left_out: Counter[str],
+    enough: tuple[int, int] | None,
+    bar: Bar,
+) -> Iterator[tuple[Named, str]]:
+    for done, (source, label) in enumerate(sources):
         bar(done, len(sources))
-        yield from read_pictures(source)
-
-
-def _formed(picture: Picture, form: Form, *, as_is: bool) -> Bytes:
-    pixels = in_form(picture, form, as_is=as_is).pixels
-    if isinstance(pixels, ValueError):
-        raise pixels
-    return pixels
+        for picture in read_source(source, left_out, least_size=enough):
+            yield picture, label
+    if told := told_left_out(left_out):
+        say_note(told)

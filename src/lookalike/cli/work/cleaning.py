@@ -14,6 +14,7 @@ from PIL import Image
 
 import lookalike
 from lookalike import KNeighborsDenoiser
+from lookalike.cli.data_options import DataName
 from lookalike.cli.screen import Bar
 from lookalike.evaluation.cleaned import (
     Column,
@@ -22,8 +23,7 @@ from lookalike.evaluation.cleaned import (
     save_columns_png,
     to_pixels,
 )
-from lookalike.images.dataset import Dataset, load_dataset
-from lookalike.images.form import learn_form
+from lookalike.images.dataset import Dataset
 from lookalike.images.given import GivenImage, read_images
 from lookalike.images.noise import Noise, add_noise
 from lookalike.images.noise_expression import parse_noise
@@ -132,7 +132,7 @@ class Cleaning(Asked):
         The file to keep it in.
     """
 
-    data: str
+    data: DataName
     noise_text: str
     quality: str
     n_train: int | None
@@ -143,7 +143,7 @@ class Cleaning(Asked):
         noise = parse_noise(self.noise_text)
         add_noise(np.zeros(1, dtype=np.uint8), noise)  # for its checks
         bar.start("loading the data")
-        dataset = load_dataset(self.data, progress=watched)
+        dataset = self.data.load(progress=watched)
         train = self._training_images(dataset)
         if self.paths:
             given = self.read(train.shape[1:], noise)
@@ -170,7 +170,7 @@ class Cleaning(Asked):
         cleaned = self.clean(given, learnt, bar)
         if self.model is not None:
             bar.start("saving the denoiser")
-            save_model(denoiser, self.model, source=Path(self.data).name, form=learn_form(train))
+            save_model(denoiser, self.model, source=Path(self.data).name, form=dataset.form)
         return cleaned
 
     def _training_images(self, dataset: Dataset) -> NDArray[np.uint8]:

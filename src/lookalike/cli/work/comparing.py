@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from sklearn.model_selection import train_test_split
 
 import lookalike
+from lookalike.cli.data_options import DataName
 from lookalike.cli.screen import Bar
 from lookalike.evaluation.comparison.compare import compare
 from lookalike.evaluation.comparison.comparison import Comparison
@@ -22,7 +23,7 @@ from lookalike.evaluation.reporting.comparing import comparison_section
 from lookalike.evaluation.reporting.facts import run_facts
 from lookalike.evaluation.reporting.report import Headline, Report
 from lookalike.evaluation.reporting.write import write_report
-from lookalike.images.dataset import Dataset, load_dataset
+from lookalike.images.dataset import Dataset
 
 _SEED = 0
 
@@ -33,14 +34,14 @@ class Compared:
 
     Attributes
     ----------
-    data_name : str
+    data_name : DataName
     data : Dataset
     comparison : Comparison
     seconds : float
     n_jobs : int or None
     """
 
-    data_name: str
+    data_name: DataName
     data: Dataset
     comparison: Comparison
     seconds: float
@@ -104,7 +105,7 @@ class Compared:
 
 
 def compare_classifiers(
-    data_name: str,
+    data_name: DataName,
     names: Sequence[str],
     *,
     n_images: int | None,
@@ -117,7 +118,7 @@ def compare_classifiers(
 
     Parameters
     ----------
-    data_name : str
+    data_name : DataName
     names : sequence of str
         Of `chapter_classifiers`.
     n_images : int or None
@@ -134,7 +135,7 @@ def compare_classifiers(
         As `load_dataset` and `compare`, and if there are not so many train images.
     """
     bar.start("loading the data")
-    data = load_dataset(data_name, progress=watched)
+    data = data_name.load(progress=watched)
     labels = data.train.labels
     if n_images is not None and n_images > len(labels):
         n_images = None

@@ -98,7 +98,12 @@ def _classes(counts: dict[str, int]) -> str:
 
 def _form(form: Form) -> str:
     if form.strokes is None:
-        return "pictures are scaled to cover the frame, and cut to it"
+        how = {
+            "pad": f"scaled to fit into the frame, with {form.ground} of 255 beside them",
+            "crop": "scaled to cover the frame, and cut to it",
+            "stretch": "stretched to the frame",
+        }
+        return f"pictures are {how[form.fit]}"
     strokes = form.strokes
     middle = "centre of mass" if strokes.centre == "mass" else "middle of its box"
     down, right = strokes.at

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import lookalike
+from lookalike.cli.data_options import DataName
 from lookalike.cli.screen import Bar
 from lookalike.estimators.classifier import KNeighborsClassifier
 from lookalike.estimators.explanation import Explanation
@@ -33,7 +34,7 @@ from lookalike.evaluation.reporting.evaluating import evaluation_headline, evalu
 from lookalike.evaluation.reporting.facts import run_facts
 from lookalike.evaluation.reporting.report import Report, Section
 from lookalike.evaluation.reporting.write import write_report
-from lookalike.images.dataset import Dataset, load_dataset
+from lookalike.images.dataset import Dataset
 from lookalike.images.expression import parse_augmentation
 
 _MOST_FOLDS, _MOST_NEIGHBORS = 5, 20
@@ -47,7 +48,7 @@ ACCURACY = 0.999
 class Asked:
     """What was asked for, whatever is judged; parameters as of ``lookalike evaluate``."""
 
-    data_name: str
+    data_name: DataName
     detect: str | None
     aim: dict[str, float]
     n_jobs: int | None
@@ -83,7 +84,7 @@ class Judging(Asked):
     def run(self, bar: Bar, *, watched: bool) -> Judged:
         """Do the work. What can be wrong with what was asked for is found before any search."""
         bar.start("loading the data")
-        data = load_dataset(self.data_name, progress=watched)
+        data = self.data_name.load(progress=watched)
         self.check_test_images(data)
         augmentation = None if self.augment is None else parse_augmentation(self.augment)
         if augmentation is not None:

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 
 from lookalike.cli.jobs import say_note
-from lookalike.cli.modelfile import counted
 from lookalike.cli.screen import Bar
 from lookalike.cli.work.evaluating import Asked, Judged, some_of
 from lookalike.estimators.classifier import KNeighborsClassifier
@@ -21,7 +20,8 @@ from lookalike.evaluation.auditing.duplicates import row_keys
 from lookalike.evaluation.reporting.errors import errors_section
 from lookalike.evaluation.reporting.matched_errors import matched_errors_section
 from lookalike.evaluation.reporting.report import Section
-from lookalike.images.dataset import Dataset, Split, load_dataset
+from lookalike.images.dataset import Dataset, Split
+from lookalike.images.files import counted
 from lookalike.models.model import Model, open_model
 from lookalike.search.threads import count_threads
 
@@ -45,7 +45,7 @@ class ModelJudging(Asked):
         if positive is not None and why_not:
             raise ValueError(f"--detect {self.detect}: {why_not}; leave it out, or --model")
         bar.start("loading the data")
-        loaded = load_dataset(self.data_name, progress=watched)
+        loaded = self.data_name.load(progress=watched, form=model.form)
         self.check_test_images(loaded)
         data = _as_the_model_names_it(loaded, self.data_name, model, self.file)
         judged = JudgedModel(self, data, _to_choose_by(model), file=self.file, opened=model)

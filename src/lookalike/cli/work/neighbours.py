@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.cli.work.answers import Answer
+from lookalike.evaluation.captions import fitted, save_picture
 from lookalike.evaluation.errors.matches import draw_arrows
 from lookalike.matching.levels import grey
 from lookalike.models.model import Explained, Model, Neighbour
@@ -21,7 +22,8 @@ Bytes = NDArray[np.uint8]
 _SAME, _OTHER = "#1a7f37", "#c0392b"
 # inches
 _SIDE, _GAP, _SET_OFF, _MARGIN = 1.15, 0.1, 0.3, 0.12
-_HEAD, _BELOW, _LINE = 0.7, 0.3, 0.18
+_HEAD, _TITLE, _BELOW, _LINE = 0.44, 0.13, 0.3, 0.18
+_FONT = 8  # points
 _LEAST_SLOPE = 0.1  # of the brightest, a pixel, where arrows are drawn
 _FADED = 0.45  # what arrows are drawn over
 
@@ -50,44 +52,54 @@ def draw_neighbours(
     n = len(near)
     width = 2 * _MARGIN + (n + 2) * _SIDE + n * _GAP + 2 * _SET_OFF
     key = _key(near)
-    height = 2 * _MARGIN + _HEAD + _SIDE + _BELOW + _LINE * (key.count("\n") + 1)
+    titles = ["as given", "as the model\nsees it", *map(_title, near)]
+    head = _HEAD + _TITLE * max(title.count("\n") + 1 for title in titles)
+    height = 2 * _MARGIN + head + _SIDE + _BELOW + _LINE * (key.count("\n") + 1)
     figure = Figure(figsize=(width, height))
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set_axis_off()
     canvas = _Canvas(axes, model)
     brightest = _brightest([image]), _brightest([own.compared for own in near])
     style: dict[str, Any] = {"fontsize": 11, "fontweight": "bold", "va": "top", "parse_math": False}
-    axes.text(_MARGIN, _MARGIN, f"{answer.words()}  ({answer.probability:.1%})", **style)
-    style |= {"fontsize": 8, "fontweight": "normal", "ha": "right", "color": "#555555"}
-    axes.text(width - _MARGIN, _MARGIN, _end_of(answer.image), **style)
+    said = fitted([f"{answer.words()} ({answer.probability:.1%})"], 0.6 * width, size=11, bold=True)
+    axes.text(_MARGIN, _MARGIN, said, **style)
+    style |= {"fontsize": _FONT, "fontweight": "normal", "ha": "right", "color": "#555555"}
+    file = fitted([answer.image], 0.35 * width, size=_FONT)
+    axes.text(width - _MARGIN, _MARGIN, file, **style)
 
-    x, y = _MARGIN, _MARGIN + _HEAD
+    x, y = _MARGIN, _MARGIN + head
     canvas.show_given(given, x, y, brightest[0])
-    canvas.title("as given", x, y)
+    canvas.title(titles[0], x, y)
     x += _SIDE + _SET_OFF
     canvas.show(image, x, y, brightest[0])
-    canvas.title("as the model\nsees it", x, y)
+    canvas.title(titles[1], x, y)
     x += _SIDE + _SET_OFF
-    for neighbour in near:
+    for neighbour, title in zip(near, titles[2:], strict=True):
         moves = neighbour.displacement
         canvas.show(neighbour.compared, x, y, brightest[1], faded=moves is not None)
         if moves is not None:
             canvas.add_moves(neighbour.compared, moves, x, y, brightest[1])
-        changed = "" if neighbour.variant == "original" else f", {neighbour.variant}"
         colour = _SAME if neighbour.label == answer.label else _OTHER
-        canvas.title(f"{neighbour.label}{changed}\nrow {neighbour.row:,}", x, y, color=colour)
+        canvas.title(title, x, y, color=colour)
         axes.text(
             x + _SIDE / 2,
             y + _SIDE + 0.06,
             f"{_short(neighbour.distance)}; {neighbour.share:.0%}",
-            fontsize=8,
+            fontsize=_FONT,
             ha="center",
             va="top",
         )
         x += _SIDE + _GAP
     axes.text(_MARGIN, height - _MARGIN, key, fontsize=7.5, va="bottom", color="#555555")
     canvas.finish(width, height)
-    figure.savefig(path, dpi=150)
+    save_picture(figure, path)
+
+
+def _title(neighbour: Neighbour) -> str:
+    said = [neighbour.label]
+    if neighbour.variant != "original":
+        said = [f"{neighbour.label},", neighbour.variant]
+    return f"{fitted(said, _SIDE, size=_FONT)}\nrow {neighbour.row:,}"
 
 
 def _key(near: list[Neighbour]) -> str:
@@ -103,10 +115,6 @@ def _short(distance: float) -> str:
 
 def _brightest(images: list[Bytes]) -> int:
     return max(1, *(int(image.max()) for image in images))
-
-
-def _end_of(name: str) -> str:
-    return name if len(name) <= 60 else f"…{name[-59:]}"
 
 
 class _Canvas:
@@ -156,9 +164,9 @@ class _Canvas:
         self.axes.plot(*corners, color="#aaaaaa", linewidth=0.5)
 
     def title(self, text: str, x: float, y: float, color: str = "black") -> None:
-        """Write up to two lines above a square."""
-        style: dict[str, Any] = {"fontsize": 8, "ha": "center", "va": "bottom", "parse_math": False}
-        self.axes.text(x + _SIDE / 2, y - 0.05, text, color=color, **style)
+        """Write lines above a square."""
+        style: dict[str, Any] = {"ha": "center", "va": "bottom", "parse_math": False}
+        self.axes.text(x + _SIDE / 2, y - 0.05, text, fontsize=_FONT, color=color, **style)
 
     def add_moves(
         self, compared: Bytes, moves: NDArray[np.int8], x: float, y: float, brightest: int

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,12 +13,12 @@ import numpy as np
 from rich.text import Text
 
 import lookalike
-from lookalike.cli.jobs import one_line, say_error
-from lookalike.cli.modelfile import counted
+from lookalike.cli.jobs import one_line, say_error, say_note
 from lookalike.cli.screen import Bar, Screen
 from lookalike.cli.work.answers import Answer, answer, csv_header, csv_lines, json_lines, table
 from lookalike.cli.work.neighbours import draw_neighbours
-from lookalike.cli.work.pictures import Bytes, find_sources, in_form, read_pictures
+from lookalike.images.files import counted, told_left_out
+from lookalike.images.sources import Bytes, find_sources, in_form, read_source
 from lookalike.models.model import Explained, Model, open_model
 from lookalike.search.threads import count_threads
 
@@ -94,8 +95,8 @@ class Predicted:
         print(table(self.answers, top=top, colour=screen.out.is_terminal), end="", flush=True)
         n_doubtful = sum(not one.sure for one in self.answers)
         said = f"{counted(n, 'image')} in {self.seconds:.2f} s, {n / self.seconds:,.0f} a second"
-        if self.asked.reject:
-            said += f"; not sure of {n_doubtful:,} (probability below {self.asked.reject:g})"
+        if n_doubtful:
+            said += f"; not sure of {n_doubtful:,}"
         screen.out.print()
         screen.out.print(Text(said, style="dim"), soft_wrap=True)
         if self.asked.explain is not None:
@@ -141,12 +142,13 @@ def predict_all(
 
 
 class _Read(NamedTuple):
-    """An image as it was given, and in the model's form."""
+    """An image as it was given, in the model's form, and what is in doubt of it."""
 
     number: int
     name: str
     given: Bytes
     image: Bytes
+    doubt: str | None
 
 
 def _batches(
@@ -154,20 +156,23 @@ def _batches(
 ) -> Iterator[list[_Read]]:
     """Read images until a batch is full; tell those that cannot be read."""
     most = _BATCH if asked.folder is None else _EXPLAINED_BATCH
-    sources = find_sources(asked.images)
+    left_out: Counter[str] = Counter()
+    sources = find_sources(asked.images, left_out)
     batch: list[_Read] = []
     n_pixels = number = 0
     tell = _FileBar(bar, len(sources))
     for done, source in enumerate(sources):
         tell.start(done)
-        for picture in read_pictures(source, tell):
-            formed = in_form(picture, model.form, as_is=asked.as_is)
-            if isinstance(formed.pixels, ValueError):
-                failed.append((formed.name, one_line(str(formed.pixels))))
-                say_error(str(formed.pixels))
+        enough = None if asked.as_is else model.form.least_size
+        for picture in read_source(source, left_out, least_size=enough, progress=tell):
+            try:
+                image, doubt = in_form(picture, model.form, as_is=asked.as_is)
+            except ValueError as error:
+                failed.append((picture.name, one_line(str(error))))
+                say_error(str(error))
                 continue
             assert isinstance(picture.pixels, np.ndarray)
-            batch.append(_Read(number, picture.name, picture.pixels, formed.pixels))
+            batch.append(_Read(number, picture.name, picture.pixels, image, doubt))
             number += 1
             n_pixels += picture.pixels.size
             if len(batch) >= most or n_pixels >= _BATCH_PIXELS:
@@ -175,6 +180,8 @@ def _batches(
                 batch, n_pixels = [], 0
     if batch:
         yield batch
+    if told := told_left_out(left_out):
+        say_note(told)
 
 
 class _FileBar:
@@ -203,7 +210,7 @@ def _answer(
         explained = model.explain(images, min(_N_NEAREST, model.n_samples))
         probabilities = np.stack([own.probabilities for own in explained])
     answers = [
-        answer(own.name, names, row, reject=asked.reject, top=asked.top)
+        answer(own.name, names, row, reject=asked.reject, top=asked.top, doubt=own.doubt)
         for own, row in zip(batch, probabilities, strict=True)
     ]
     entries = []
@@ -218,6 +225,7 @@ def _answer(
                 "neighbours": [
                     {
                         "row": neighbour.row,
+                        "file": neighbour.file,
                         "label": neighbour.label,
                         "distance": neighbour.distance,
                         "share": round(neighbour.share, 6),

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lookalike.evaluation.captions import plot_name
 from lookalike.evaluation.comparison.comparison import Comparison
-from lookalike.evaluation.plain import axes_or_new, unformatted
+from lookalike.evaluation.plain import axes_or_new
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -44,7 +45,7 @@ def plot_accuracy(comparison: Comparison, ax: Axes | None = None) -> Axes:
         markersize=5,
         capsize=3,
     )
-    axes.set_yticks(places, [unformatted(comparison.names[i]) for i in shown])
+    axes.set_yticks(places, [plot_name(comparison.names[i]) for i in shown])
     axes.set_ylim(-0.6, len(shown) - 0.4)
     if min(_smallest_errors(comparison)) > 0:
         axes.set_xscale("log")
@@ -77,7 +78,7 @@ def plot_beats(comparison: Comparison, ax: Axes | None = None) -> Axes:
             if comparison.beats[i, j]:
                 axes.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, color="C0", alpha=0.35, lw=0))
             axes.text(x, y, f"{comparison.n_wins[i, j]:,}", ha="center", va="center", fontsize=9)
-    names = [unformatted(comparison.names[i]) for i in shown]
+    names = [plot_name(comparison.names[i]) for i in shown]
     axes.set_xticks(range(len(shown)), names, rotation=45, ha="left", rotation_mode="anchor")
     axes.xaxis.tick_top()
     axes.tick_params(length=0)
@@ -105,7 +106,7 @@ def plot_times(comparison: Comparison, ax: Axes | None = None) -> Axes:
         error = 1 - comparison.accuracy[i]
         (point,) = axes.plot(seconds, error, "o", color=f"C{i % 10}")
         axes.annotate(
-            unformatted(comparison.names[i]),
+            plot_name(comparison.names[i]),
             (seconds, error),
             xytext=(6, 4),
             textcoords="offset points",

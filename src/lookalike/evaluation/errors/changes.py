@@ -10,11 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.estimators.explanation import Explanation
+from lookalike.evaluation.captions import fitted, save_picture
 from lookalike.evaluation.errors.mistakes import surest_mistakes
 from lookalike.images.dataset import Dataset
 from lookalike.images.variants import Variant
 
 _RIGHT, _WRONG = "#1a7f37", "#c0392b"
+_SIDE, _FONT = 1.45, 7  # inches, points
 
 
 class Changes(NamedTuple):
@@ -148,15 +150,21 @@ def save_changes_png(
     for place, row in zip(places, rows.tolist(), strict=False):
         true = int(data.test.labels[row])
         pictures = [data.test.images[row]]
-        titles, colours = [f"test {row:,}\n{names[true]}"], ["black"]
+        titles, colours = [_title(f"test {row:,}", names[true])], ["black"]
         for when, explanation in (("before", before), ("after", after)):
             decided = decider(explanation, row)
             pictures.append(as_matched(data.train.images, decided, variants))
             name = explanation.variant_names[decided.variant]
             moved = f", {name}" if decided.variant else ""
-            titles.append(f"{when}: {names[decided.label]}\ntrain {decided.row:,}{moved}")
+            titles.append(
+                _title(f"{when}: {names[decided.label]}", f"train {decided.row:,}{moved}")
+            )
             colours.append(_RIGHT if decided.label == true else _WRONG)
         for axes, picture, title, colour in zip(place, pictures, titles, colours, strict=True):
             axes.imshow(picture, cmap="gray", vmin=0, vmax=brightest)
-            axes.set_title(title, fontsize=7, color=colour, parse_math=False)
-    figure.savefig(path, dpi=150)
+            axes.set_title(title, fontsize=_FONT, color=colour, parse_math=False)
+    save_picture(figure, path)
+
+
+def _title(*lines: str) -> str:
+    return "\n".join(fitted([line], _SIDE, size=_FONT) for line in lines)

@@ -10,13 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import confusion_matrix
 
+from lookalike.evaluation.captions import fitted, save_picture
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 # Above so many classes the picture shows neither names nor counts.
 _MOST_NAMED = 40
-_LONGEST_NAME = 40
+_LONGEST_NAME = 2.5  # inches
 
 
 class Confusion(NamedTuple):
@@ -108,12 +110,12 @@ class ConfusionMatrix:
         axes = draw(figure)
         right, n = int(self.counts.trace()), int(self.counts.sum())
         axes.set_title(f"{n - right:,} of {n:,} wrong; shaded by number of errors", fontsize=10)
-        figure.savefig(path, dpi=150)
+        save_picture(figure, path)
 
     def _draw_counts(self, figure: Figure) -> Axes:
         from sklearn.metrics import ConfusionMatrixDisplay
 
-        names = [shorten(name, _LONGEST_NAME) for name in self.class_names]
+        names = [fitted([name], _LONGEST_NAME, size=10) for name in self.class_names]
         longest = max(map(len, names))
         side = max(4.0, 1.5 + 0.5 * len(names)) + 0.09 * longest  # inches
         figure.set_size_inches(side + 0.8, side)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.estimators.matches import Matches
+from lookalike.evaluation.captions import fitted, save_picture
 from lookalike.matching.levels import Bytes, grey
 
 if TYPE_CHECKING:
@@ -25,7 +26,8 @@ _FADED = 0.45  # what arrows are drawn over
 
 # inches
 _SIDE, _GAP, _SET_OFF, _BETWEEN_BLOCKS = 1.05, 0.06, 0.14, 0.3
-_TITLE, _KEY, _MARGIN = 0.42, 0.45, 0.1
+_LINE, _ABOVE, _KEY, _MARGIN = 0.125, 0.17, 0.45, 0.1
+_FONT = 8  # points
 
 
 def surest_wrong(matches: Matches, labels: NDArray[Any]) -> NDArray[np.int64]:
@@ -74,19 +76,24 @@ def draw_matches(
     n_nearest = min(_N_NEAREST, matches.indices.shape[1])
     n_blocks = 1 if len(rows) <= _ONE_BLOCK else 2
     n_lines = -(-len(rows) // n_blocks)
+    told = _Told(matches, labels, names, numbers)
+    titles = [
+        [told.query(row), *(told.neighbor(row, i) for i in range(n_nearest))]
+        for row in rows.tolist()
+    ]
+    title_height = _ABOVE + _LINE * max(title.count("\n") + 1 for own in titles for title in own)
     block_width = _SIDE + _SET_OFF + n_nearest * (_SIDE + _GAP)
     width = n_blocks * block_width + (n_blocks - 1) * _BETWEEN_BLOCKS + 2 * _MARGIN
-    height = n_lines * (_TITLE + _SIDE) + _KEY + 2 * _MARGIN
+    height = n_lines * (title_height + _SIDE) + _KEY + 2 * _MARGIN
     figure = Figure(figsize=(width, height))
     # All on one canvas, in inches from the upper left: as many axes would take ten seconds.
     canvas = _Canvas(figure, matches.matcher.images_)
-    told = _Told(matches, labels, names, numbers)
     for place, row in enumerate(rows.tolist()):
         block, line = divmod(place, n_lines)
         x = _MARGIN + block * (block_width + _BETWEEN_BLOCKS)
-        y = _MARGIN + line * (_TITLE + _SIDE) + _TITLE
+        y = _MARGIN + line * (title_height + _SIDE) + title_height
         canvas.show(matches.images[row], x, y)
-        canvas.title(told.query(row), x, y, fontweight="bold")
+        canvas.title(titles[place][0], x, y, fontweight="bold")
         for i in range(n_nearest):
             x_near = x + _SIDE + _SET_OFF + i * (_SIDE + _GAP)
             arrows = i == 0 and bool(matches.deformed[row])
@@ -95,9 +102,9 @@ def draw_matches(
             if arrows:
                 canvas.add_moves(matches.images[row], matches.displacements(row)[0], x_near, y)
             is_right = matches.labels[row, i] == labels[row]
-            canvas.title(told.neighbor(row, i), x_near, y, color=_RIGHT if is_right else _WRONG)
+            canvas.title(titles[place][i + 1], x_near, y, color=_RIGHT if is_right else _WRONG)
     canvas.finish(_key(matches, rows))
-    figure.savefig(path, dpi=200)
+    save_picture(figure, path, dpi=200)
 
 
 def _key(matches: Matches, rows: NDArray[np.int64]) -> str:
@@ -142,16 +149,18 @@ class _Told:
         number = row if self.numbers is None else int(self.numbers[row])
         true, answer = self.labels[row], self.matches.prediction[row]
         share = self.matches.probabilities[row].max()
-        verdict = self.name(true)
+        verdict = [self.name(true)]
         if true != answer:
-            verdict += f", not {self.name(answer)}"
-        return f"test {number:,}\n{verdict} ({share:.0%})"
+            verdict = [f"{self.name(true)},", f"not {self.name(answer)}"]
+        said = fitted([*verdict, f"({share:.0%})"], _SIDE, size=_FONT, bold=True)
+        return f"test {number:,}\n{said}"
 
     def neighbor(self, row: int, i: int) -> str:
         variant = self.matches.variants[row, i]
-        turned = f", {self.matches.variant_names[variant]}" if variant else ""
-        label = self.name(self.matches.labels[row, i])
-        return f"train {self.matches.indices[row, i]:,}\n{label}{turned}"
+        said = [self.name(self.matches.labels[row, i])]
+        if variant:
+            said = [f"{said[0]},", self.matches.variant_names[variant]]
+        return f"train {self.matches.indices[row, i]:,}\n{fitted(said, _SIDE, size=_FONT)}"
 
     def name(self, label: Any) -> str:
         return str(label) if self.names is None else self.names[int(label)]
@@ -194,12 +203,12 @@ class _Canvas:
         self.axes.plot(*corners, color="#aaaaaa", linewidth=0.5)
 
     def title(self, text: str, x: float, y: float, **style: Any) -> None:
-        """Write two lines above a square."""
+        """Write lines above a square."""
         self.axes.text(
             x + _SIDE / 2,
             y - 0.05,
             text,
-            fontsize=8,
+            fontsize=_FONT,
             ha="center",
             va="bottom",
             parse_math=False,

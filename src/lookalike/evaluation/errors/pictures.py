@@ -8,9 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.estimators.explanation import Explanation
+from lookalike.evaluation.captions import fitted, save_picture
 from lookalike.images.dataset import Dataset
 
 _RIGHT, _WRONG = "#1a7f37", "#c0392b"
+_SIDE, _FONT = 1.15, 7  # inches, points
 
 
 def save_neighbors_png(
@@ -46,9 +48,10 @@ def save_neighbors_png(
     for line, row in zip(grid, rows.tolist(), strict=True):
         true, predicted = int(data.test.labels[row]), int(explanation.prediction[row])
         line[0].imshow(data.test.images[row], cmap="gray", vmin=0, vmax=brightest)
+        wrong = [f"{names[true]},", "taken for", names[predicted]]
         line[0].set_title(
-            f"test {row:,}\n{names[true]}, taken for {names[predicted]}",
-            fontsize=7,
+            f"test {row:,}\n" + fitted(wrong, _SIDE, size=_FONT, bold=True),
+            fontsize=_FONT,
             fontweight="bold",
             parse_math=False,
         )
@@ -62,9 +65,10 @@ def save_neighbors_png(
         ):
             axes.imshow(data.train.images[neighbor], cmap="gray", vmin=0, vmax=brightest)
             axes.set_title(
-                f"{names[label]}, {share:.0%} of the vote\ndistance {distance:,.1f}",
-                fontsize=7,
+                fitted([f"{names[label]},", f"{share:.0%} of the vote"], _SIDE, size=_FONT)
+                + f"\ndistance {distance:,.1f}",
+                fontsize=_FONT,
                 color=_RIGHT if label == true else _WRONG,
                 parse_math=False,
             )
-    figure.savefig(path, dpi=150)
+    save_picture(figure, path)

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lookalike.evaluation.captions import plot_name
 from lookalike.evaluation.metrics.evaluation import Evaluation
-from lookalike.evaluation.plain import axes_or_new, unformatted
+from lookalike.evaluation.plain import axes_or_new
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -41,7 +42,7 @@ def plot_confusion(
     """
     from sklearn.metrics import ConfusionMatrixDisplay
 
-    names = [unformatted(name) for name in evaluation.class_names]
+    names = [plot_name(name) for name in evaluation.class_names]
     n_classes, longest = len(names), max(map(len, names))
     side = min(9.0, 1.6 + 0.5 * n_classes)
     axes = axes_or_new(ax, (side + 0.4, side))
@@ -176,7 +177,7 @@ def _curves(evaluation: Evaluation, display: Any, ax: Axes | None) -> Axes:
         display.from_predictions(
             evaluation.truth == i,
             evaluation.probabilities[:, i],
-            name=unformatted(evaluation.class_names[i]),
+            name=plot_name(evaluation.class_names[i]),
             ax=axes,
         )
     return axes

@@ -20,15 +20,20 @@ export async function showAnswer(answer, model, seconds) {
   const verdict = answer ? either(answer.candidates) : "–";
   byId("kind").textContent = answer ? (answer.sure ? "This is" : "Not sure:") : "No picture yet";
   byId("verdict").textContent = verdict;
-  byId("verdict").dataset.length = verdict.length < 3 ? "short" : verdict.length < 12 ? "mid" : "long";
+  byId("verdict").title = verdict;
+  // Chinese, Japanese and Korean letters, and emoji, are twice as wide.
+  const width = [...verdict].reduce((sum, one) => sum + (one > "\u2e7f" ? 2 : 1), 0);
+  byId("verdict").dataset.length = width < 3 ? "short" : width < 12 ? "mid" : "long";
   byId("certainty").textContent = answer ? certainty(answer) : "";
+  byId("reason").textContent = answer?.reason ?? "";
   byId("speed").textContent = answer ? `answered in ${number(1000 * seconds)} ms` : "";
   const seen = byId("seen-image");
   seen.hidden = !answer;
   if (answer) {
     if (seen.src !== answer.image) seen.src = answer.image;
     seen.alt = "Your picture in the model’s form";
-    speak(answer.sure ? `${verdict}, ${percent(answer.probability, 0)}` : `Not sure: ${verdict}`);
+    const unsure = ["Not sure", verdict, answer.reason].filter(Boolean).join(": ");
+    speak(answer.sure ? `${verdict}, ${percent(answer.probability, 0)}` : unsure);
   }
   showBars(answer, model);
   await showNeighbours(answer);
@@ -114,7 +119,7 @@ async function fillCard(card, neighbour, answer, compared) {
   const url = compared ? neighbour.compared : neighbour.image;
   if (image.src !== url) image.src = url;
   image.alt = `Training image ${number(neighbour.row)}, a ${neighbour.label}`;
-  card.title = `Training image ${number(neighbour.row)}`;
+  card.title = [image.alt, neighbour.file].filter(Boolean).join(": ");
   const moves = compared ? neighbour.displacement : null;
   const path = moves ? arrowPath(moves, await readPixels(neighbour.compared)) : "";
   if (answer !== last) return; // a newer one was shown meanwhile

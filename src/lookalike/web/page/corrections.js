@@ -7,7 +7,7 @@ import { Latest } from "./latest.js";
 const EVERY = 5000; // milliseconds, to learn what other tabs said
 
 export class Corrections extends EventTarget {
-  #picture; // returns what to correct, a Blob or null
+  #picture; // returns what to correct, a Blob or null, or a promise of it
   #known = ""; // which corrections are listed
   #busy = false;
 
@@ -32,7 +32,7 @@ export class Corrections extends EventTarget {
 
   add(label) {
     return this.#write(async () => {
-      const picture = this.#picture();
+      const picture = await this.#picture();
       if (!picture) throw new Error("There is no picture yet; draw one first, or choose an image");
       await api.add(picture, label);
       speak(`Added as ${label}`, 0);

@@ -5,12 +5,13 @@
 // in shares of the pad's side, drawn in the theme's colours on the screen, and sent black on white.
 
 import { byId } from "./dom.js";
+import { shrunk } from "./pixels.js";
 
 const SENT = 256; // pixels, the side of a drawing as it is sent
 const MARGIN = 12; // of them are left white at each edge, so that paper can be told from ink
 const NEAR = 0.003; // of the side: points nearer than this to the last are left out
 const STEP = 1 / 28; // of the arrow keys
-const READABLE = ["image/png", "image/jpeg", "image/webp", "image/bmp"];
+const READABLE = /^image\/(?!svg)/; // what of these is no picture, the server tells by its content
 const ARROWS = { ArrowUp: [0, -1], ArrowDown: [0, 1], ArrowLeft: [-1, 0], ArrowRight: [1, 0] };
 
 export class Pad extends EventTarget {
@@ -38,6 +39,10 @@ export class Pad extends EventTarget {
       this.#letGo();
     });
     byId("width").addEventListener("input", () => this.#showPen());
+    // Pixels are shown as such where they are enlarged.
+    this.#picture.addEventListener("load", ({ target }) => {
+      target.dataset.small = String(target.naturalWidth < target.clientWidth);
+    });
     new ResizeObserver(() => this.#redraw()).observe(canvas);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#redraw());
   }
@@ -53,9 +58,9 @@ export class Pad extends EventTarget {
     return this.#steps.length > 0;
   }
 
-  // What to send, or null; a file is sent as it is.
+  // What to send, or null, or the promise of a file that is shrunk first.
   blob() {
-    if (this.holds === "picture") return this.#steps.at(-1).file;
+    if (this.holds === "picture") return this.#steps.at(-1).sent;
     if (this.holds === "nothing") return null;
     const canvas = document.createElement("canvas");
     canvas.width = canvas.height = SENT;
@@ -70,12 +75,12 @@ export class Pad extends EventTarget {
   }
 
   show(file) {
-    if (!READABLE.includes(file.type)) {
+    if (!READABLE.test(file.type)) {
       const name = file.name || "What was given";
-      throw new Error(`${name} is no image that can be read here; give a PNG, JPEG, WebP or BMP`);
+      throw new Error(`${name} is no image that can be read here; give a PNG, JPEG, WebP or GIF`);
     }
     this.#letGo();
-    this.#steps.push({ file, url: URL.createObjectURL(file) });
+    this.#steps.push({ file, sent: shrunk(file), url: URL.createObjectURL(file) });
     this.#changed(true);
   }
 
@@ -95,7 +100,8 @@ export class Pad extends EventTarget {
   }
 
   focus() {
-    this.#canvas.focus({ preventScroll: true });
+    const shown = this.#canvas.clientWidth > 0;
+    (shown ? this.#canvas : byId("file")).focus({ preventScroll: true });
   }
 
   // anew: what was asked before is not worth an answer any more

@@ -20,8 +20,8 @@ function report(part) {
 }
 
 async function ask(signal) {
-  const picture = pad.blob();
-  if (!picture || !model) return;
+  const picture = await pad.blob();
+  if (!picture || !model || signal.aborted) return;
   try {
     const { answers, seconds } = await api.explain(picture, signal);
     if (!signal.aborted) await show(answers[0], seconds);
@@ -50,7 +50,8 @@ async function learn(signal) {
     estimator,
   ];
   byId("model").replaceChildren(...facts.filter(Boolean).map((fact) => make("span", "", fact)));
-  byId("seen-caption").textContent = `As the model sees it, ${image_shape[1]} × ${image_shape[0]}`;
+  byId("seen-caption").textContent = `As the model sees it, ${image_shape[1]}\u00a0×\u00a0${image_shape[0]}`;
+  document.body.dataset.of = model.can_draw ? "strokes" : "photographs"; // what is not of it is hidden
   byId("label-keys").hidden = !class_names.some((name) => [...name].length === 1);
   if (String(class_names) !== before) corrections.showLabels(class_names);
   if (first) await show(null);
@@ -85,6 +86,10 @@ pad.addEventListener("pen", ({ detail }) => speak(detail, 0));
 corrections.addEventListener("change", () => learning.ask());
 byId("undo").addEventListener("click", () => pad.undo());
 byId("clear").addEventListener("click", () => pad.clear());
+
+byId("frame").addEventListener("click", () => {
+  if (model && !model.can_draw) byId("file").click();
+});
 
 byId("file").addEventListener("change", ({ target }) => {
   choose(target.files[0]);

@@ -10,6 +10,31 @@ export async function readPixels(url) {
   return context.getImageData(0, 0, canvas.width, canvas.height); // red, green, blue, opacity
 }
 
+const LONGEST = 2048; // pixels of a side, and bytes, of a file that is sent as it is
+const HEAVIEST = 2 ** 22;
+
+// A picture to send: the file itself, or a smaller one where a phone took more pixels than tell
+// what it is; upright as the phone was held. Of moving pictures that is the first.
+export async function shrunk(file) {
+  let bitmap;
+  try {
+    bitmap = await createImageBitmap(file, { imageOrientation: "from-image" });
+  } catch {
+    return file; // damaged, or read by the server alone: it tells
+  }
+  const scale = Math.min(1, LONGEST / Math.max(bitmap.width, bitmap.height));
+  if (scale === 1 && file.size <= HEAVIEST) return file;
+  const [width, height] = [bitmap.width, bitmap.height].map((n) => Math.max(1, Math.round(n * scale)));
+  const canvas = new OffscreenCanvas(width, height);
+  const context = canvas.getContext("2d");
+  context.imageSmoothingQuality = "high";
+  context.drawImage(bitmap, 0, 0, width, height);
+  bitmap.close();
+  // JPEG has no transparency. A browser that writes no WebP writes PNG.
+  const type = file.type === "image/jpeg" ? "image/jpeg" : "image/webp";
+  return canvas.convertToBlob({ type, quality: 0.92 });
+}
+
 // The brightness of each pixel, row by row.
 export function brightness({ data, width, height }) {
   return Float32Array.from({ length: width * height }, (_, at) => {

@@ -1,0 +1,202 @@
+"""Which files of a folder are pictures of which class and part.
+
+A data set of pictures is a folder with a sub-folder for each class, or with sub-folders for its
+parts (train and test, or as they are usually called), each with one for each class.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lookalike.images.errors import DatasetError
+from lookalike.images.files import counted, files_below, list_folder, told_left_out
+from lookalike.images.sources import called_a_picture
+
+_PARTS = {
+    "train": {"train", "training", "trainset", "train_set", "training_set"},
+    "test": {"test", "testing", "testset", "test_set", "testing_set"},
+    "val": {"val", "valid", "validation", "validation_set", "dev"},
+}
+"""What the sub-folders of parts are called, in lower case."""
+
+
+@dataclass
+class Layout:
+    """The files of each part and class of a folder.
+
+    Attributes
+    ----------
+    parts : dict of str to list of (class name, path)
+        "train", and "test" if the folder has such a part.
+    class_names : tuple of str
+        In the order of their names, numbers by their value.
+    notes : list of str
+        What a user should know.
+    """
+
+    parts: dict[str, list[tuple[str, Path]]]
+    class_names: tuple[str, ...] = ()
+    notes: list[str] = field(default_factory=list)
+
+
+def lay_out(folder: Path) -> Layout:
+    """Return which files of a folder belong to which part and class.
+
+    Raises
+    ------
+    DatasetError
+        If the folder has no sub-folders of classes, a class is empty, or pictures belong to none.
+    OSError
+        If a folder cannot be listed.
+    """
+    left_out: Counter[str] = Counter()
+    notes: list[str] = []
+    root = folder
+    folders, files = list_folder(root, left_out)
+    while len(folders) == 1 and not files and _holds_folders_alone(folders[0]):
+        root = folders[0]  # an archive's own folder around all others
+        folders, files = list_folder(root, left_out)
+    parts = _find_parts(folders)
+    if parts:
+        beside = [own for own in folders if own not in parts.values()]
+        if beside:
+            notes.append(f"{_listed(beside)} beside the parts of {root}: not read")
+        found = {
+            part: _classes_in(own, *list_folder(own, left_out), left_out, notes)
+            for part, own in parts.items()
+        }
+        if "test" in found and not found["test"]:
+            del found["test"]
+            notes.append(f"{parts['test']} has no folder for each class: no test part is read")
+        if "val" in found:
+            to = "train" if "test" in found else "test"
+            joined = (
+                "joins the training part" if to == "train" else "is the test part, for want of one"
+            )
+            notes.append(f"{parts['val']} {joined}")
+            found[to] = found.get(to, []) + found.pop("val")
+    else:
+        found = {"train": _classes_in(root, folders, files, left_out, notes)}
+    if not found["train"]:
+        pictures = [own for own in files if called_a_picture(own.name)]
+        raise DatasetError(
+            f"{folder} holds no data set: "
+            + (
+                f"{counted(len(pictures), 'picture')}, such as {pictures[0].name}, but no folder "
+                "for each class; put them into folders that are named as their classes"
+                if pictures
+                else "neither IDX files, nor .npy files, nor a table, nor a sub-folder of pictures "
+                "for each class; arrange it as one of these"
+            )
+        )
+    layout = Layout(found, notes=notes)
+    if told := told_left_out(left_out):
+        notes.append(f"{folder}: {told}")
+    layout.class_names = _class_names(layout)
+    return layout
+
+
+def _find_parts(folders: list[Path]) -> dict[str, Path]:
+    """Return the folders of parts by their usual names; none unless there are at least two."""
+    found: dict[str, Path] = {}
+    for folder in folders:
+        for part, names in _PARTS.items():
+            if folder.name.lower() in names and not _holds_pictures(folder, part):
+                if part in found:
+                    raise DatasetError(
+                        f"{found[part]} and {folder} are both called as a {part} part; rename one"
+                    )
+                found[part] = folder
+    return found if "train" in found and len(found) > 1 else {}
+
+
+def _holds_pictures(folder: Path, part: str) -> bool:
+    """Return whether a folder holds pictures of its own, as a class does and a part does not.
+
+    A test part may: pictures that nobody has sorted.
+    """
+    return part == "train" and any(map(_is_called_so, list_folder(folder, Counter())[1]))
+
+
+def _is_called_so(path: Path) -> bool:
+    return called_a_picture(path.name)
+
+
+def _holds_folders_alone(folder: Path) -> bool:
+    folders, files = list_folder(folder, Counter())
+    return bool(folders) and not any(map(_is_called_so, files))
+
+
+def _classes_in(
+    part: Path,
+    folders: list[Path],
+    files: list[Path],
+    left_out: Counter[str],
+    notes: list[str],
+) -> list[tuple[str, Path]]:
+    """Return the files of the classes in a part, which holds these folders and files."""
+    if not folders:
+        return []
+    loose = [own for own in files if called_a_picture(own.name)]
+    if loose:
+        raise DatasetError(
+            f"{part} holds the {_listed(loose)} beside its folders, of no class; move each into a "
+            "class or away"
+        )
+    if files:
+        notes.append(f"{_listed(files)} beside the classes of {part}: not read")
+    inner = {own: {one.name for one in list_folder(own, Counter())[0]} for own in folders}
+    shared = set.intersection(*inner.values()) if len(folders) > 1 else set()
+    if shared and not any(list_folder(own, Counter())[1] for own in folders):
+        raise DatasetError(
+            f"{_listed(folders)} in {part} hold the same folders, such as {sorted(shared)[0]}: "
+            "they look like parts of a data set, not like classes; call them train and test (or "
+            "val), or name one of them alone"
+        )
+    found = []
+    empty = []
+    for own in folders:
+        below = files_below(own, left_out)
+        if not below:
+            empty.append(own)
+        name = unicodedata.normalize("NFC", own.name)
+        found += [(name, path) for path in below]
+    if empty:
+        raise DatasetError(
+            f"{_listed(empty)} in {part}: empty, as classes are not; add pictures or remove "
+            f"{'it' if len(empty) == 1 else 'them'}"
+        )
+    return found
+
+
+def _class_names(layout: Layout) -> tuple[str, ...]:
+    names = {part: {name for name, _ in files} for part, files in layout.parts.items()}
+    every = set.union(*names.values())
+    of_lower: dict[str, list[str]] = {}
+    for name in sorted(every):
+        of_lower.setdefault(name.casefold(), []).append(name)
+    alike = [own for own in of_lower.values() if len(own) > 1]
+    if alike:
+        told = "; ".join(" and ".join(own) for own in alike)
+        layout.notes.append(f"classes that differ in their capital letters alone: {told}")
+    unknown = sorted(names.get("test", set()) - names["train"])
+    if unknown:
+        layout.notes.append(
+            f"the test part has classes that the training part lacks: {', '.join(unknown)}; none "
+            "of their pictures can come out right"
+        )
+    if all(re.fullmatch(r"[0-9]+", name) for name in every):
+        return tuple(sorted(every, key=lambda name: (int(name), name)))
+    return tuple(sorted(every))
+
+
+def _listed(paths: list[Path]) -> str:
+    """Return what the paths are called, of many the first."""
+    kind = "folder" if paths[0].is_dir() else "file"
+    names = ", ".join(path.name for path in paths[:5])
+    more = f" and {len(paths) - 5:,} more" if len(paths) > 5 else ""
+    return f"{kind} {names}" if len(paths) == 1 else f"{kind}s {names}{more}"

@@ -1,0 +1,155 @@
+"""What pictures looked like before they were brought to one form: for people to look at.
+
+A model works on pictures of a small size. Beside each stands the name of its file, if it was read
+from one, and a thumbnail of what was read, if that is more than the model has.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Bytes = NDArray[np.uint8]
+
+THUMBNAIL_SIDE = 96
+"""Pixels of the longer side of a thumbnail."""
+
+
+def make_thumbnail(pixels: Bytes, form_size: tuple[int, int]) -> bytes:
+    """Return a small JPEG file of a picture; nothing if it is no larger than the form's images."""
+    from PIL import Image
+
+    if pixels.shape[0] <= form_size[0] and pixels.shape[1] <= form_size[1]:
+        return b""
+    image = Image.fromarray(pixels)
+    image.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE), Image.Resampling.LANCZOS, reducing_gap=2.0)
+    stream = io.BytesIO()
+    image.save(stream, "JPEG", quality=85)
+    return stream.getvalue()
+
+
+class Originals:
+    """File names and thumbnails of pictures, one for each; empty where there is none.
+
+    Parameters
+    ----------
+    names : iterable of str
+        Below the folder of the data set, such as ``"cup/1.png"``.
+    thumbnails : iterable of bytes
+        JPEG files.
+
+    Examples
+    --------
+    >>> originals = Originals(["cup/1.png", ""], [b"", b""])
+    >>> len(originals), originals.name(0), originals.name(1), originals.picture(0)
+    (2, 'cup/1.png', None, None)
+    """
+
+    def __init__(self, names: Iterable[str], thumbnails: Iterable[bytes]) -> None:
+        self._names = _pack([name.encode("utf-8", "surrogateescape") for name in names])
+        self._thumbnails = _pack(thumbnails)
+
+    @classmethod
+    def unknown(cls, n: int) -> Originals:
+        """Return what is known of n pictures of which nothing is known."""
+        return cls([""] * n, [b""] * n)
+
+    def __len__(self) -> int:
+        return len(self._names[1])
+
+    def name(self, row: int) -> str | None:
+        """Return the name of a picture's file."""
+        return _of(self._names, row).decode("utf-8", "surrogateescape") or None
+
+    def picture(self, row: int) -> Bytes | None:
+        """Return a picture as it looked, small; shape (h, w) or (h, w, 3)."""
+        from lookalike.images.pictures import read_picture
+
+        content = _of(self._thumbnails, row)
+        return read_picture(content).pixels if content else None
+
+    def rows(self, rows: Sequence[int] | NDArray[np.integer[Any]]) -> Originals:
+        """Return those of some pictures."""
+        return Originals._of_packed(
+            *(
+                _pack([_of(own, int(row)) for row in rows])
+                for own in (self._names, self._thumbnails)
+            )
+        )
+
+    def joined(self, others: Originals) -> Originals:
+        """Return these, then others."""
+        return Originals._of_packed(
+            *(
+                (np.concatenate([data, more]), np.concatenate([ends, len(data) + more_ends]))
+                for (data, ends), (more, more_ends) in (
+                    (self._names, others._names),
+                    (self._thumbnails, others._thumbnails),
+                )
+            )
+        )
+
+    def to_arrays(self) -> dict[str, NDArray[Any]]:
+        """Return them as four arrays, for a file."""
+        return {
+            "originals/names": self._names[0],
+            "originals/name_ends": self._names[1],
+            "originals/thumbnails": self._thumbnails[0],
+            "originals/thumbnail_ends": self._thumbnails[1],
+        }
+
+    @classmethod
+    def from_arrays(cls, arrays: Any) -> Originals:
+        """Return what `to_arrays` described; trusts nothing.
+
+        Raises
+        ------
+        ValueError
+            If the arrays are no such ones.
+        """
+        names, thumbnails = (
+            _checked(arrays[f"originals/{kind}s"], arrays[f"originals/{kind}_ends"])
+            for kind in ("name", "thumbnail")
+        )
+        if len(names[1]) != len(thumbnails[1]):
+            raise ValueError("its originals have not as many names as thumbnails")
+        return cls._of_packed(names, thumbnails)
+
+    @classmethod
+    def _of_packed(cls, names: _Packed, thumbnails: _Packed) -> Originals:
+        made = cls([], [])
+        made._names, made._thumbnails = names, thumbnails
+        return made
+
+
+_Packed = tuple[NDArray[np.uint8], NDArray[np.int64]]
+
+
+def _pack(contents: Iterable[bytes]) -> _Packed:
+    """Return contents one after the other, and where each ends."""
+    contents = list(contents)
+    ends = np.cumsum([len(one) for one in contents], dtype=np.int64)
+    return np.frombuffer(b"".join(contents), np.uint8), ends
+
+
+def _of(packed: _Packed, row: int) -> bytes:
+    data, ends = packed
+    start = int(ends[row - 1]) if row else 0
+    return data[start : int(ends[row])].tobytes()
+
+
+def _checked(data: NDArray[Any], ends: NDArray[Any]) -> _Packed:
+    if (
+        data.dtype != np.uint8
+        or ends.dtype != np.int64
+        or data.ndim != 1
+        or ends.ndim != 1
+        or (np.diff(ends, prepend=0) < 0).any()
+        or (len(ends) and ends[-1] != len(data))
+    ):
+        raise ValueError("its originals are not packed as they should be")
+    return data, ends

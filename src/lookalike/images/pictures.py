@@ -1,0 +1,287 @@
+"""The one reader of pictures: any picture that Pillow knows, as upright pixels of 8 bits.
+
+A picture is known by its content, whatever its file is called. Only formats that hold pictures and
+run nothing are opened, and none whose header promises more pixels than a limit. Folders of
+training pictures, the command line and the server all read by `read_picture`, so that a picture
+that is asked about has the same pixels as when it was trained with.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import cache
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lookalike.images.errors import (
+    DatasetError,
+    NoPictureError,
+    PictureError,
+    PictureTooLargeError,
+)
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+Bytes = NDArray[np.uint8]
+
+MAX_PIXELS = 2**26
+"""Pixels that one picture may have, 8192 × 8192; more is taken for a decompression bomb."""
+
+_FORMATS = (
+    "AVIF BMP DDS DIB GIF HEIF ICNS ICO JPEG JPEG2000 JXL MPO PCX PNG PPM PSD QOI SGI TGA TIFF WEBP"
+)
+"""Pillow's names of formats of pictures. Others run programs (EPS) or hold no picture."""
+
+_GREY_MODES = {"1", "L"}
+DEEP_MODES = {"I", "I;16", "I;16B", "I;16L", "I;16N", "F"}
+_ORIENTATION = 0x0112  # EXIF tag; its values 5 to 8 swap height and width
+_FAINT = 8  # of 255: a picture whose values differ by no more is blank
+
+
+class Header(NamedTuple):
+    """What the header of a picture tells.
+
+    Attributes
+    ----------
+    size : tuple of int
+        Height and width of the picture as it is meant to be seen.
+    n_frames : int
+        Pages or frames.
+    """
+
+    size: tuple[int, int]
+    n_frames: int
+
+
+class Picture(NamedTuple):
+    """A picture that was read.
+
+    Attributes
+    ----------
+    pixels : ndarray of shape (h, w) or (h, w, 3), uint8
+        Two axes where all pixels are grey.
+    is_on_black : bool
+        Whether transparent parts are shown on black, for the picture would be blank on white.
+    """
+
+    pixels: Bytes
+    is_on_black: bool
+
+
+def read_picture(
+    source: Path | bytes,
+    *,
+    name: str | None = None,
+    least_size: tuple[int, int] | None = None,
+    max_pixels: int | None = None,
+) -> Picture:
+    """Return the pixels of a picture, upright and opaque; only the first of several frames.
+
+    Values of 16 bits are scaled to 8. Transparent parts are shown on white, or on black where
+    nothing could be seen on white.
+
+    Parameters
+    ----------
+    source : Path or bytes
+        The file, or its content.
+    name : str, optional
+        What messages call it; the path if it is not given.
+    least_size : tuple of int, optional
+        Height and width that are enough: a JPEG file may be decoded at a smaller scale, which is
+        faster, but is never smaller than this.
+    max_pixels : int, optional
+        Pixels that its header may promise; `MAX_PIXELS` if it is not given.
+
+    Raises
+    ------
+    NoPictureError
+        If it is empty or no picture.
+    PictureError
+        If it is damaged, or of values that 8 bits cannot hold.
+    PictureTooLargeError
+        If it has too many pixels.
+    OSError
+        If the file cannot be read.
+
+    Examples
+    --------
+    >>> from PIL import Image
+    >>> stream = io.BytesIO()
+    >>> Image.new("RGB", (3, 2), (9, 9, 9)).save(stream, "PNG")
+    >>> read_picture(stream.getvalue()).pixels
+    array([[9, 9, 9],
+           [9, 9, 9]], dtype=uint8)
+    """
+    with opened(source, name=name, max_pixels=max_pixels) as image:
+        if least_size is not None:
+            image.draft(None, least_size[::-1])  # does nothing where the format is not JPEG
+        return decode(image)
+
+
+def read_header(source: Path | bytes, *, name: str | None = None) -> Header:
+    """Return what the header of a picture tells; parameters and errors as of `read_picture`."""
+    from PIL import Image
+
+    with opened(source, name=name) as image:
+        width, height = image.size
+        if image.format == "TIFF":  # whose size some versions of Pillow have turned already
+            tags: Any = image
+            width, height = tags.tag_v2[256], tags.tag_v2[257]
+        # not the method of PNG files, which decodes all pixels in search of what stands behind them
+        swapped = Image.Image.getexif(image).get(_ORIENTATION) in (5, 6, 7, 8)
+        # the second frame of a photograph (MPO) is a preview or a map of brightness
+        n_frames = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
+        return Header((width, height) if swapped else (height, width), n_frames)
+
+
+def is_picture(content: bytes) -> bool:
+    """Return whether bytes begin as a picture does; it may be damaged all the same."""
+    try:
+        with opened(content):
+            return True
+    except NoPictureError:
+        return False
+    except PictureError:
+        return True
+
+
+@contextmanager
+def opened(
+    source: Path | bytes, *, name: str | None = None, max_pixels: int | None = None
+) -> Iterator[Image.Image]:
+    """Open a picture for what the block does with it; turn all that fails into PictureError."""
+    from PIL import Image, UnidentifiedImageError
+
+    named = name or (str(source) if isinstance(source, Path) else "the picture")
+    most = MAX_PIXELS if max_pixels is None else max_pixels
+    with _stream(source) as stream:
+        try:
+            with Image.open(stream, formats=_formats()) as image:
+                if image.width * image.height > most:
+                    raise PictureTooLargeError(
+                        f"{named}: its header promises {image.width:,} × {image.height:,} pixels "
+                        f"but the limit is {most:,}; shrink it"
+                    )
+                yield image
+        except PictureError as error:
+            raise error if named in str(error) else type(error)(f"{named}: {error}") from None
+        except DatasetError:
+            raise
+        except UnidentifiedImageError:
+            raise NoPictureError(f"{named} {_why_unknown(stream)}") from None
+        except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+            raise PictureTooLargeError(
+                f"{named}: its header promises too many pixels; the limit is {most:,}; shrink it"
+            ) from None
+        except Exception as error:  # Pillow's decoders raise whatever damaged bytes lead them to
+            said = " ".join(str(error).split())[:200] or type(error).__name__
+            raise PictureError(
+                f"{named} does not decode as a picture: {said}; replace or remove it"
+            ) from error
+
+
+def decode(image: Image.Image) -> Picture:
+    """Return the pixels of a picture that was opened; raises what damaged bytes lead to."""
+    from PIL import ImageOps
+
+    upright = ImageOps.exif_transpose(image)
+    if upright.mode in DEEP_MODES:
+        is_16 = upright.mode.startswith("I;16") or image.format in ("PNG", "PPM")
+        return Picture(_to_8_bits(np.asarray(upright), is_16=is_16), False)
+    if upright.has_transparency_data:
+        return flatten(np.asarray(upright.convert("RGBA")))
+    if upright.mode in _GREY_MODES:
+        return Picture(np.asarray(upright.convert("L")), False)
+    return Picture(_grey_if_grey(np.asarray(upright.convert("RGB"))), False)
+
+
+def flatten(pixels: Bytes) -> Picture:
+    """Return a picture of shape (h, w, 4) without transparency: on white, or else on black.
+
+    It is shown on black where it would be blank on white although its transparency is not: white
+    ink on a transparent ground.
+
+    Examples
+    --------
+    >>> white_dot = np.full((1, 3, 4), 255, np.uint8)
+    >>> white_dot[0, ::2, 3] = 0
+    >>> flatten(white_dot)
+    Picture(pixels=array([[  0, 255,   0]], dtype=uint8), is_on_black=True)
+    """
+    from PIL import Image
+
+    picture = Image.fromarray(pixels)
+    on_white, on_black = (
+        np.asarray(Image.alpha_composite(Image.new("RGBA", picture.size, ground), picture))[..., :3]
+        for ground in ("white", "black")
+    )
+    is_blank = bool(np.ptp(on_white) <= _FAINT < np.ptp(pixels[..., 3]))
+    return Picture(_grey_if_grey(on_black if is_blank else on_white), is_blank)
+
+
+def _grey_if_grey(pixels: Bytes) -> Bytes:
+    red, green, blue = (pixels[..., i] for i in range(3))
+    # most pictures in colour are told by a few of their pixels
+    for part in (np.s_[::16, ::16], np.s_[:, :]):
+        if not (np.array_equal(red[part], green[part]) and np.array_equal(green[part], blue[part])):
+            return pixels
+    return np.ascontiguousarray(red)
+
+
+def _to_8_bits(values: NDArray[Any], *, is_16: bool) -> Bytes:
+    """Return grey values of more than 8 bits as bytes.
+
+    Whole numbers of 16 bits are divided by 257, so that black and white stay so. Wider numbers
+    have no usual range: fractions up to 1 are multiplied by 255, values up to 255 are rounded,
+    those up to 65,535 are read as of 16 bits.
+    """
+    low, high = float(values.min()), float(values.max())
+    if not (low >= 0 and high <= 65535):  # NaN fails, too
+        raise PictureError(
+            f"it has values from {low:g} to {high:g}; save it with values of 8 or 16 bits"
+        )
+    wide = values.astype(np.float64)
+    if is_16 or high > 255:
+        wide /= 257
+    elif high <= 1 and (wide % 1 != 0).any():
+        wide *= 255
+    return np.rint(wide).astype(np.uint8)
+
+
+@contextmanager
+def _stream(source: Path | bytes) -> Iterator[IO[bytes]]:
+    # A stream, because Pillow maps files given by path into memory, and then reads uncompressed
+    # TIFFs that lie on their side with the rows cut wrongly.
+    with io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as stream:
+        yield stream
+
+
+@cache
+def _formats() -> list[str]:
+    """Return Pillow's names of the formats that can be read here."""
+    from importlib import import_module
+
+    from PIL import Image
+
+    for plugin in ("pillow_heif", "pillow_avif", "pillow_jxl"):
+        with suppress(ImportError):
+            module = import_module(plugin)
+            getattr(module, "register_heif_opener", lambda: None)()
+    Image.init()
+    return sorted(set(_FORMATS.split()) & Image.OPEN.keys())
+
+
+def _why_unknown(stream: IO[bytes]) -> str:
+    stream.seek(0)
+    start = stream.read(32)
+    if not start:
+        return "is empty; replace or remove it"
+    if start[4:8] == b"ftyp" and start[8:12] in (b"heic", b"heix", b"mif1", b"msf1", b"hevc"):
+        return "is a HEIC photograph, which is read after `pip install pillow-heif`"
+    return "is no picture that can be read; replace or remove it"
