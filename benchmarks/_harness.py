@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import Any
 
 import numpy as np
@@ -49,6 +49,8 @@ class Reading:
     ----------
     seconds : dict of str to float
         Of each stage.
+    cpu_seconds : float
+        Of all threads, from the start to the end.
     peak_bytes : int or None
         Memory beyond what the process held at the start; None where it can not be told.
     answer : Any
@@ -56,6 +58,7 @@ class Reading:
     """
 
     seconds: dict[str, float] = field(default_factory=dict)
+    cpu_seconds: float = 0.0
     peak_bytes: int | None = None
     answer: Any = None
 
@@ -74,7 +77,9 @@ def reading() -> Iterator[Reading]:
     _reset_peak()
     before = _memory("VmRSS")
     result = Reading()
+    start = process_time()
     yield result
+    result.cpu_seconds = process_time() - start
     after = _memory("VmHWM")
     if before is not None and after is not None:
         result.peak_bytes = max(0, after - before)
@@ -255,7 +260,10 @@ def peak_bytes(readings: Sequence[Reading]) -> int | None:
 def figures(readings: Mapping[str, Sequence[Reading]]) -> dict[str, list[dict[str, Any]]]:
     """All readings as JSON takes them, without the answers."""
     return {
-        name: [{"seconds": one.seconds, "peak_bytes": one.peak_bytes} for one in taken]
+        name: [
+            {"seconds": one.seconds, "cpu_seconds": one.cpu_seconds, "peak_bytes": one.peak_bytes}
+            for one in taken
+        ]
         for name, taken in readings.items()
     }
 

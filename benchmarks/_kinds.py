@@ -113,13 +113,13 @@ def make_patches(most: int = 400, *, seed: int = 0) -> Kind:
         Patches of a photograph, chosen at random where it has more.
     seed : int
     """
-    photographs = [np.asarray(_load_photograph(name).convert("L")) for name in GREY_PHOTOGRAPHS]
+    photographs = [np.asarray(load_photograph(name).convert("L")) for name in GREY_PHOTOGRAPHS]
     return _cut("patches", photographs, most, seed)
 
 
 def make_colour_patches(most: int = 400, *, seed: int = 0) -> Kind:
     """Cut colour photographs as `make_patches` cuts grey ones."""
-    photographs = [np.asarray(_load_photograph(name)) for name in COLOUR_PHOTOGRAPHS]
+    photographs = [np.asarray(load_photograph(name)) for name in COLOUR_PHOTOGRAPHS]
     return _cut("colour-patches", photographs, most, seed)
 
 
@@ -181,7 +181,7 @@ def _add_noise(images: NDArray[np.float64], rng: np.random.Generator) -> Bytes:
     return np.clip(np.rint(noisy), 0, 255).astype(np.uint8)
 
 
-def _load_photograph(name: str) -> Image.Image:
+def load_photograph(name: str) -> Image.Image:
     """A photograph by its file's name, or by that of scikit-image's function."""
     from matplotlib import get_data_path
     from skimage import data

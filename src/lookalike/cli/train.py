@@ -225,6 +225,7 @@ class _Trained(NamedTuple):
             "why": why_chosen(classifier),
             "tried": [own.entry() for own in what_was_tried(classifier)],
             "test": error,
+            "wrong": self.wrong(),
             "model": None if self.model is None else str(self.model),
             "fit_seconds": round(self.fit_seconds, 3),
             "predict_seconds": round(self.predict_seconds, 3),
@@ -259,6 +260,20 @@ class _Trained(NamedTuple):
             "n": right.n,
         }
 
+    def wrong(self) -> list[dict[str, Any]]:
+        """Return the test images that came out wrong."""
+        import numpy as np
+
+        return [
+            {
+                "row": row,
+                "file": self.dataset.test.name(row),
+                "label": str(self.truth[row]),
+                "predicted": str(self.prediction[row]),
+            }
+            for row in np.flatnonzero(self.prediction != self.truth).tolist()
+        ]
+
     def draw(self, folder: Path) -> list[str]:
         """Write the picture of what came out wrong, the surest first; return its name."""
         import numpy as np
@@ -276,6 +291,7 @@ class _Trained(NamedTuple):
             surest_wrong(matches, self.truth[wrong])[:_MOST_DRAWN],
             folder / "matches.png",
             numbers=wrong,
+            data=self.dataset,
         )
         return ["matches.png"]
 

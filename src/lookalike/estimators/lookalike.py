@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
 from typing import Any, Literal, Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils import check_random_state
+from sklearn.utils import check_random_state, column_or_1d
+from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
 from lookalike.estimators.labels import encode_labels
@@ -18,10 +20,12 @@ from lookalike.matching.choosing import CHUNK, Choice, choose, units_of
 from lookalike.matching.growing import variant_names
 from lookalike.matching.levels import Bytes, Levels, check_images, shrink, working_sides
 from lookalike.matching.matcher import Matcher, Recipe
+from lookalike.matching.needs import needed_bytes
 from lookalike.matching.plans import plan_for, plan_of
 from lookalike.matching.reading import DEFORMED_CANDIDATES, Reader, Reading, Scores
+from lookalike.search.memory import available_bytes
 from lookalike.search.threads import count_threads
-from lookalike.search.validation import rows_to_keep
+from lookalike.search.validation import count_bytes, rows_to_keep
 
 Progress = Callable[[int, int], None]
 
@@ -43,6 +47,9 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Which training images are held out.
     n_jobs : int, default=None
         Threads; None for all CPUs. Results do not depend on it.
+    max_memory : float, default=None
+        MiB that `fit` may take beside its images; None for what the machine, or the container, has
+        free. Where more would be needed (`estimate`), `fit` refuses before it starts.
 
     Attributes
     ----------
@@ -74,16 +81,20 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     True
     """
 
+    max_memory: float | None = None  # of models from files that were made before it
+
     def __init__(
         self,
         effort: Literal["fast", "balanced", "best"] = "balanced",
         *,
         random_state: int | np.random.RandomState | None = 0,
         n_jobs: int | None = None,
+        max_memory: float | None = None,
     ) -> None:
         self.effort = effort
         self.random_state = random_state
         self.n_jobs = n_jobs
+        self.max_memory = max_memory
 
     def fit(self, X: Any, y: ArrayLike, *, progress: Progress | None = None) -> Self:
         """Choose a representation and a reading, and learn all training images by them.
@@ -106,8 +117,8 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Raises
         ------
         ValueError
-            If X is no stack of finite images of one size, y is not one label for each of them,
-            or effort is unknown.
+            If X is no stack of finite images of one size, y is not one class for each of them,
+            effort is unknown, or more memory is needed than there is.
         TypeError
             If X does not hold numbers.
         """
@@ -115,6 +126,7 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         images, labels = _check_pairs(X, y)
         levels = Levels(images)
         classes, codes = _encode(labels)
+        self._check_memory(images, len(classes))
         own = levels.to_bytes(images)
         n_threads = count_threads(self.n_jobs)
         small = shrink(own, working_sides(images.shape[1:3], most), n_threads)
@@ -131,6 +143,40 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         tell.end()
         self._choice, self._calibration = choice._replace(held_out=None), calibration
         return self._become(levels, own, labels, classes, matcher)
+
+    def estimate(
+        self,
+        n: int,
+        image_shape: Sequence[int],
+        *,
+        n_classes: int = 10,
+        dtype: DTypeLike = np.uint8,
+    ) -> int:
+        """Return about how many bytes of memory `fit` takes at its peak, beside its images.
+
+        Parameters
+        ----------
+        n : int
+            Training images.
+        image_shape : tuple (h, w) or (h, w, c)
+        n_classes : int, default=10
+        dtype : dtype, default=uint8
+            Of the images.
+
+        Raises
+        ------
+        ValueError
+            If effort is unknown.
+
+        Examples
+        --------
+        >>> classifier = LookalikeClassifier("fast")
+        >>> few, many = (classifier.estimate(n, (256, 256, 3)) for n in (1_000, 100_000))
+        >>> few < 2**30 < many
+        True
+        """
+        n_threads, plan = count_threads(self.n_jobs), plan_of(self.effort)
+        return needed_bytes(plan, n, image_shape, n_classes, dtype, n_threads)
 
     def partial_fit(
         self, X: Any, y: ArrayLike, *, relearn: bool = True, progress: Progress | None = None
@@ -315,6 +361,32 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         matcher = self._match(self._shrunk(images), codes, len(classes), self._choice)
         return self._become(self._levels, images, labels, classes, matcher)
 
+    def _check_memory(self, images: NDArray[Any], n_classes: int) -> None:
+        limit = available_bytes()
+        if self.max_memory is not None:
+            limit = count_bytes(self.max_memory, "max_memory")
+
+        def need(n: int, effort: str = self.effort) -> int:
+            return needed_bytes(plan_of(effort), n, shape, n_classes, images.dtype, n_threads)
+
+        n, shape, n_threads = len(images), images.shape[1:], count_threads(self.n_jobs)
+        if limit is None or need(n) <= limit:
+            return
+        fitting = bisect_right(range(1, n), limit, key=need)
+        cures = [f"at most {fitting:,} images"] if fitting else []
+        cures += ['effort="fast"'] if need(n, "fast") <= limit else []
+        cures += ["more memory" if self.max_memory is None else "a larger max_memory"]
+        raise ValueError(
+            f"{n:,} images of {' x '.join(map(str, shape))} take about "
+            f"{_in_mib(need(n))} of memory to fit with effort={self.effort!r}, but "
+            + (
+                f"{_in_mib(limit)} are free"
+                if self.max_memory is None
+                else f"max_memory={self.max_memory:g} (MiB)"
+            )
+            + f"; give {', or '.join(cures)}"
+        )
+
     def _shrunk(self, images: Bytes) -> Bytes:
         """Return images of the size of training at the size that they are matched at."""
         height, width = self._matcher.images_.shape[1:3]
@@ -377,6 +449,10 @@ class _Tell:
         self.add(self._total - self._done)
 
 
+def _in_mib(n_bytes: int) -> str:
+    return f"{n_bytes / 2**20:,.0f} MiB"
+
+
 def _encode(labels: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.int32]]:
     classes, codes = encode_labels(labels)
     return classes, codes.astype(np.int32)
@@ -385,6 +461,8 @@ def _encode(labels: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.int32]]:
 def _check_pairs(X: Any, y: ArrayLike) -> tuple[NDArray[Any], NDArray[Any]]:
     images = check_images(X)
     labels = np.asarray(y)
+    if labels.ndim == 2 and labels.shape[1] == 1:
+        labels = column_or_1d(labels, warn=True)
     if labels.ndim != 1 or len(labels) != len(images):
         raise ValueError(
             f"{len(images)} images but labels of shape {labels.shape}; give one label an image"
@@ -393,4 +471,5 @@ def _check_pairs(X: Any, y: ArrayLike) -> tuple[NDArray[Any], NDArray[Any]]:
         raise ValueError("a label is NaN or infinite; give a class to every image")
     if labels.dtype == object and any(label is None or label != label for label in labels):
         raise ValueError("a label is missing; give a class to every image")
+    check_classification_targets(labels)
     return images, labels

@@ -64,6 +64,18 @@ def fitted(parts: Sequence[str], width: float, *, size: float, bold: bool = Fals
     return "\n".join(lines)
 
 
+def called_lines(called: str) -> list[str]:
+    """Return what a picture is called as lines of a caption: its row, its file without folders.
+
+    Examples
+    --------
+    >>> called_lines("test 7, cup/a.png"), called_lines("test 7")
+    (['test 7', 'a.png'], ['test 7'])
+    """
+    row, *file = called.split(", ", 1)
+    return [row, *(name.rsplit("/", 1)[-1] for name in file)]
+
+
 def plot_name(name: str) -> str:
     r"""Return a name for a plot's axis or legend: shortened where it would leave the plot no room.
 

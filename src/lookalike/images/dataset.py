@@ -79,6 +79,11 @@ class Split:
         """Return the name of a picture's file below the data set's folder, if it has one."""
         return None if self.originals is None else self.originals.name(row)
 
+    def called(self, row: int) -> str:
+        """Return what a picture is called: its row, and its file if it has one."""
+        name = self.name(row)
+        return f"{row:,}" if name is None else f"{row:,}, {name}"
+
     def shown(self, row: int) -> NDArray[np.uint8]:
         """Return a picture for people to look at: as it was, if that is larger than its image."""
         picture = None if self.originals is None else self.originals.picture(row)
@@ -122,6 +127,11 @@ class Dataset:
         from lookalike.images.form import learn_form
 
         return learn_form(self.train.images)
+
+    @property
+    def brightest(self) -> int:
+        """The value that is shown as white."""
+        return 255 if self.train.originals else max(1, int(self.train.images.max()))
 
     def __repr__(self) -> str:
         classes = ", ".join(self.class_names[:10]) + (", ..." if len(self.class_names) > 10 else "")

@@ -59,7 +59,7 @@ def _tables(folder: Path) -> Iterator[Path | None]:
     """Yield tables, those in sub-folders of their names last; None for any other sub-folder."""
     folders = []
     for path in sorted(folder.iterdir()):  # a name sorts before the same name with .gz
-        if clutter_kind(path.name) is not None:
+        if clutter_kind(path.name):
             continue
         if path.is_dir():
             folders.append(path)

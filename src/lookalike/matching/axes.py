@@ -24,7 +24,7 @@ _Made = TypeVar("_Made")
 CHUNK = 1024
 """Images whose features are in memory at once, in each thread; fewer if they are large."""
 
-_CHUNK_VALUES = 2**20
+CHUNK_VALUES = 2**20
 
 SAMPLE = 15_000
 """Images that the axes are taken from, spread evenly over all."""
@@ -133,7 +133,7 @@ class PrincipalAxes:
 
     def _chunkwise(self, work: Callable[[Bytes], _Made], images: Bytes) -> Iterator[_Made]:
         """Yield what is made of chunks of images, in their order, by all threads."""
-        step = max(1, min(CHUNK, _CHUNK_VALUES // images[0].size))
+        step = max(1, min(CHUNK, CHUNK_VALUES // images[0].size))
         chunks = [images[i : i + step] for i in range(0, len(images), step)]
         if len(chunks) == 1:  # a pool would take longer than few images do
             yield work(chunks[0])

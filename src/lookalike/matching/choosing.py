@@ -145,7 +145,7 @@ def choose(
     tell = tell or (lambda done: None)
     comparison = _Comparison(images, codes, n_classes, plan, n_threads)
     splits = make_splits(codes, plan.n_first, plan.n_first_held_out, 1, rng)
-    plain = [Reading(g, k, h) for g, k, h in product(SCALINGS, KS, HYPERPLANES)]
+    plain, richer = readings_of(plan)
     trials: list[Trial] = []
     for axes in dict.fromkeys((recipe.strokes, recipe.features) for recipe in plan.recipes):
         own = [recipe for recipe in plan.recipes if (recipe.strokes, recipe.features) == axes]
@@ -154,19 +154,14 @@ def choose(
     last, readings = trials, plain
     if plan.n_kept:
         splits = make_splits(codes, plan.n_second, plan.n_second_held_out, plan.n_splits, rng)
-        deformed = [
-            Reading(USUAL.scaling, USUAL.k, h, d)
-            for d in plan.deformations
-            for h in HYPERPLANES
-            if d != "off"
-        ]
-        last, readings = [], plain + deformed
+        last, readings = [], plain + richer
+        comparison.forget()
         for recipe in _best_recipes(trials, plan.n_kept, plan.usual):
             last += comparison.run([recipe], splits, readings, 2)
             tell(_SECOND_UNITS)
         trials = trials + last
     winner = pick(last, plan.usual)
-    growths = _growths(plan, len(images))
+    growths = growths_of(plan, len(images))
     if growths:
         for growth in growths:
             grown = winner.recipe._replace(growth=growth)
@@ -181,12 +176,20 @@ _SECOND_UNITS = 6
 """What one recipe of the second comparison takes, in recipes of the first."""
 
 
+def readings_of(plan: Plan) -> tuple[list[Reading], list[Reading]]:
+    """Return the readings that are tried of all recipes, and those of the best alone."""
+    plain = [Reading(g, k, h) for g, k, h in product(SCALINGS, KS, HYPERPLANES)]
+    deformed = [how for how in plan.deformations if how != "off"]
+    usual = (USUAL.scaling, USUAL.k)
+    return plain, [Reading(*usual, h, d) for d, h in product(deformed, HYPERPLANES)]
+
+
 def units_of(plan: Plan, n: int) -> int:
     """Return how many units `choose` tells of, of n images."""
-    return len(plan.recipes) + (plan.n_kept + len(_growths(plan, n))) * _SECOND_UNITS
+    return len(plan.recipes) + (plan.n_kept + len(growths_of(plan, n))) * _SECOND_UNITS
 
 
-def _growths(plan: Plan, n: int) -> list[str]:
+def growths_of(plan: Plan, n: int) -> list[str]:
     """Return what n images may be grown by."""
     return [
         growth
@@ -294,7 +297,7 @@ class _Comparison:
         """Try all readings of recipes that differ in their whitening alone."""
         wrong = dict.fromkeys(product(recipes, readings), 0)
         seconds = dict.fromkeys(recipes, 0.0)
-        n_kept = _KEPT_VALUES // (self.n_classes * len(readings))
+        n_kept = KEPT_VALUES // (self.n_classes * len(readings))
         for recipe in recipes:
             self._kept_codes[recipe] = self.codes[:0]
             for reading in readings:
@@ -335,6 +338,10 @@ class _Comparison:
             for (recipe, reading), n_wrong in wrong.items()
         ]
 
+    def forget(self) -> None:
+        """Drop the scores of what will not be chosen."""
+        self._kept.clear()
+
     def held_out(self, trial: Trial) -> tuple[Scores, Codes] | None:
         """Return the scores of held-out images by the last trial of a combination."""
         parts = self._kept[trial.recipe, trial.reading]
@@ -344,7 +351,7 @@ class _Comparison:
         return scores, self._kept_codes[trial.recipe]
 
 
-_KEPT_VALUES = 2**24
+KEPT_VALUES = 2**24
 """Scores of one recipe that are kept, all readings together: 128 MB."""
 
 CHUNK = 2500

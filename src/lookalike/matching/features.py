@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -43,8 +44,8 @@ def _blurred(images: Bytes) -> Floats:
     values = images.astype(np.float32)
     down, across = (_blur(side) for side in images.shape[1:3])
     values = np.einsum("ai,nijc->najc", down, values, optimize=True)
-    values = np.sqrt(np.einsum("bj,najc->nabc", across, values, optimize=True))
-    return values.reshape(len(images), -1)
+    roots: Floats = np.sqrt(np.einsum("bj,najc->nabc", across, values, optimize=True))
+    return roots.reshape(len(images), -1)
 
 
 def _blur(side: int) -> Floats:
@@ -109,6 +110,13 @@ def features_of(images: Bytes, name: str) -> list[Floats]:
         Of `FEATURES`; colours take three channels or more.
     """
     return [block.make(images) for block in FEATURES[name]]
+
+
+@cache
+def count_features(name: str, image_shape: tuple[int, int, int]) -> int:
+    """Return how many features an image of (height, width, channels) has."""
+    blank = np.zeros((1, *image_shape), np.uint8)
+    return sum(block.shape[1] for block in features_of(blank, name))
 
 
 def with_colours(name: str) -> str:

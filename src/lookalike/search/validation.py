@@ -219,8 +219,8 @@ def _check_real(name: str, value: Any, *, allow_zero: bool) -> None:
         raise ValueError(f"{name}={value!r} is out of range; give a number {limit}")
 
 
-def count_bytes(working_memory: float) -> int:
-    """The number of bytes in `working_memory` MiB.
+def count_bytes(working_memory: float, name: str = "working_memory") -> int:
+    """The number of bytes in so many MiB; `name` is what errors call them.
 
     Raises
     ------
@@ -231,9 +231,9 @@ def count_bytes(working_memory: float) -> int:
     """
     limit = f"give a number of MiB > 0 and <= {MOST_WORKING_MEMORY}"
     if not isinstance(working_memory, Real) or isinstance(working_memory, bool):
-        raise TypeError(f"working_memory={working_memory!r} is not a number; {limit}")
+        raise TypeError(f"{name}={working_memory!r} is not a number; {limit}")
     if not 0 < working_memory <= MOST_WORKING_MEMORY:
-        raise ValueError(f"working_memory={working_memory!r} is out of range; {limit}")
+        raise ValueError(f"{name}={working_memory!r} is out of range; {limit}")
     return max(1, int(float(working_memory) * 2**20))
 
 

@@ -205,7 +205,7 @@ class Augmented(Step):
                     (f"\n{decided.share:.0%} of the vote", "dim"),
                 )
             )
-        brightest = max(1, int(self.data.train.images.max()))
+        brightest = self.data.brightest
         screen.say()
         screen.say(draw_line(images, captions, screen.out, brightest=brightest))
 

@@ -63,7 +63,7 @@ class Clean(Step):
         self.skipped = tour.no_cleaning = _why_not(self.data.train.images.shape[1:])
         if self.skipped is not None:
             return
-        self.brightest = max(1, int(tour.data.train.images.max()))
+        self.brightest = tour.data.brightest
         self.noise = UniformNoise(0, max(2, _HIGH * self.brightest // 255))
         rng = np.random.default_rng(0)
         self.train_rows = some_rows(len(tour.data.train), _MOST_TRAIN, rng)

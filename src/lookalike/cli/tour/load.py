@@ -99,14 +99,14 @@ class Load(Step):
     def _classes(self, codes: range, screen: Screen) -> Table:
         data = self.data
         train_counts, test_counts = _class_counts(data)
-        brightest = max(1, int(data.train.images.max()))
+        brightest = data.brightest
         greys = shows_greys(screen.out)
         table = Table.grid(padding=(0, 1, 0, 0))
         pictures, captions = [], []
         for code in codes:
             rows = np.flatnonzero(data.train.labels == code)
             if len(rows):
-                image = data.train.images[rows[0]]
+                image = data.train.shown(int(rows[0]))
                 pictures.append(draw(image, _COLUMNS, brightest=brightest, greys=greys))
             else:  # a class of the test part alone
                 pictures.append(Text("none"))

@@ -107,10 +107,14 @@ class Matched(Step):
             "wrong": [
                 {
                     "test_row": int(row),
+                    "file": self.data.test.name(int(row)),
                     "true": names[self.data.test.labels[row]],
                     "predicted": names[self.matches.prediction[i]],
                     "probability": float(self.matches.probabilities[i].max()),
                     "neighbors": self.matches.indices[i].tolist(),
+                    "neighbor_files": [
+                        self.data.train.name(own) for own in self.matches.indices[i].tolist()
+                    ],
                     "neighbor_labels": [names[label] for label in self.matches.labels[i]],
                 }
                 for i, row in enumerate(self.wrong[:_MOST_DRAWN])
@@ -157,6 +161,7 @@ class Matched(Step):
             folder / "matches.png",
             names=self.data.class_names,
             numbers=self.wrong,
+            data=self.data,
         )
         return ["matches.png"]
 

@@ -35,10 +35,14 @@ class Mistakes(Step):
             "surest": [
                 {
                     "test_row": row,
+                    "file": self.data.test.name(row),
                     "true": names[self.data.test.labels[row]],
                     "predicted": names[self.explanation.prediction[row]],
                     "share": float(self.shares[row]),
                     "neighbors": self.explanation.indices[row].tolist(),
+                    "neighbor_files": [
+                        self.data.train.name(own) for own in self.explanation.indices[row].tolist()
+                    ],
                     "neighbor_labels": [names[i] for i in self.explanation.labels[row]],
                     "distances": self.explanation.distances[row].tolist(),
                     "shares": self.explanation.shares[row].tolist(),
@@ -72,10 +76,12 @@ class Mistakes(Step):
         names = self.data.class_names
         true, predicted = int(self.data.test.labels[row]), int(self.explanation.prediction[row])
         neighbors = self.explanation.indices[row].tolist()
-        images = [self.data.test.images[row], *self.data.train.images[neighbors]]
+        data = self.data
+        images = [data.test.shown(row), *(data.train.shown(own) for own in neighbors)]
         captions = [
             Text.assemble(
-                (f"{names[true]}, not {names[predicted]}", "bold"), (f"\ntest {row}", "dim")
+                (f"{names[true]}, not {names[predicted]}", "bold"),
+                (f"\ntest {self.data.test.called(row)}", "dim"),
             )
         ]
         for label, share, distance in zip(
@@ -90,6 +96,6 @@ class Mistakes(Step):
                     (f"\n{share:.0%} at {distance:,.{0 if distance >= 1000 else 1}f}", "dim"),
                 )
             )
-        brightest = max(1, int(self.data.train.images.max()))
+        brightest = self.data.brightest
         screen.say()
         screen.say(draw_line(images, captions, screen.out, brightest=brightest))

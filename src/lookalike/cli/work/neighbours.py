@@ -76,9 +76,13 @@ def draw_neighbours(
     x += _SIDE + _SET_OFF
     for neighbour, title in zip(near, titles[2:], strict=True):
         moves = neighbour.displacement
-        canvas.show(neighbour.compared, x, y, brightest[1], faded=moves is not None)
         if moves is not None:
+            canvas.show(neighbour.compared, x, y, brightest[1], faded=True)
             canvas.add_moves(neighbour.compared, moves, x, y, brightest[1])
+        elif (shown := model.shown(neighbour.row)).shape[:2] != model.image_shape[:2]:
+            canvas.show_given(shown, x, y, 255)
+        else:
+            canvas.show(neighbour.compared, x, y, brightest[1])
         colour = _SAME if neighbour.label == answer.label else _OTHER
         canvas.title(title, x, y, color=colour)
         axes.text(
@@ -99,11 +103,12 @@ def _title(neighbour: Neighbour) -> str:
     said = [neighbour.label]
     if neighbour.variant != "original":
         said = [f"{neighbour.label},", neighbour.variant]
-    return f"{fitted(said, _SIDE, size=_FONT)}\nrow {neighbour.row:,}"
+    file = [] if neighbour.file is None else [neighbour.file.rsplit("/", 1)[-1]]
+    return fitted([*said, f"row {neighbour.row:,}", *file], _SIDE, size=_FONT)
 
 
 def _key(near: list[Neighbour]) -> str:
-    key = "Training images, the nearest first: class, row, distance and share of the say."
+    key = "Training images, the nearest first: class, row, file, distance and share of the say."
     if any(neighbour.displacement is not None for neighbour in near):
         key += "\nArrows: where the image's pixels find their like."
     return key

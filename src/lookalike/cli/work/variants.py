@@ -30,7 +30,7 @@ def draw_variants(
     room = screen.out.width - INDENT + _GAP
     shown = variants[: max(1, room // (_COLUMNS + _GAP) - 1)]
     columns = max(1, min(_COLUMNS, room // (len(shown) + 1) - _GAP))
-    brightest = max(1, int(data.train.images.max()))
+    brightest = data.brightest
     greys = shows_greys(screen.out)
     table = Table.grid(padding=(0, _GAP, 0, 0))
     for _ in range(len(shown) + 1):

@@ -143,7 +143,7 @@ def save_changes_png(
         squeeze=False,
         width_ratios=[1, 1, 1, 0.15, 1, 1, 1][: 4 * n_columns - 1],
     )
-    brightest = max(1, int(data.train.images.max()))
+    brightest = data.brightest
     for axes in grid.ravel():
         axes.set_axis_off()
     places = np.delete(grid, [3] * (n_columns - 1), axis=1).reshape(-1, 3)

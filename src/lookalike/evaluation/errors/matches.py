@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.estimators.matches import Matches
-from lookalike.evaluation.captions import fitted, save_picture
+from lookalike.evaluation.captions import called_lines, fitted, save_picture
+from lookalike.images.dataset import Dataset
 from lookalike.matching.levels import Bytes, grey
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ def draw_matches(
     *,
     names: Sequence[str] | None = None,
     numbers: NDArray[np.int64] | None = None,
+    data: Dataset | None = None,
 ) -> None:
     """Draw queries as they were compared, each in a line with its 5 nearest training images.
 
@@ -70,13 +72,16 @@ def draw_matches(
         Of the classes, where labels are their codes.
     numbers : ndarray of shape (n,), int64, optional
         What queries are called; their rows if not given.
+    data : Dataset, optional
+        Where the queries are test images, of these numbers, and the others its training images:
+        they are named by their files, and drawn as they were where no pixel moved.
     """
     from matplotlib.figure import Figure
 
     n_nearest = min(_N_NEAREST, matches.indices.shape[1])
     n_blocks = 1 if len(rows) <= _ONE_BLOCK else 2
     n_lines = -(-len(rows) // n_blocks)
-    told = _Told(matches, labels, names, numbers)
+    told = _Told(matches, labels, names, numbers, data)
     titles = [
         [told.query(row), *(told.neighbor(row, i) for i in range(n_nearest))]
         for row in rows.tolist()
@@ -92,13 +97,13 @@ def draw_matches(
         block, line = divmod(place, n_lines)
         x = _MARGIN + block * (block_width + _BETWEEN_BLOCKS)
         y = _MARGIN + line * (title_height + _SIDE) + title_height
-        canvas.show(matches.images[row], x, y)
+        has_moved = bool(matches.deformed[row])
+        canvas.show(told.query_image(row), x, y)
         canvas.title(titles[place][0], x, y, fontweight="bold")
         for i in range(n_nearest):
             x_near = x + _SIDE + _SET_OFF + i * (_SIDE + _GAP)
-            arrows = i == 0 and bool(matches.deformed[row])
-            image = matches.matcher.images_[matches.rows[row, i]]
-            canvas.show(image, x_near, y, faded=arrows)
+            arrows = i == 0 and has_moved
+            canvas.show(told.neighbor_image(row, i, as_compared=arrows), x_near, y, faded=arrows)
             if arrows:
                 canvas.add_moves(matches.images[row], matches.displacements(row)[0], x_near, y)
             is_right = matches.labels[row, i] == labels[row]
@@ -108,7 +113,7 @@ def draw_matches(
 
 
 def _key(matches: Matches, rows: NDArray[np.int64]) -> str:
-    key = "Left: the image as it was compared. Right of it: the training images nearest to it."
+    key = "Left: the test image. Right of it: the training images nearest to it."
     if matches.deformed[rows].any():
         key += "\nArrows: where in the nearest one the image's pixels find their like."
     return key
@@ -141,29 +146,54 @@ class _Told:
         labels: NDArray[Any],
         names: Sequence[str] | None,
         numbers: NDArray[np.int64] | None,
+        data: Dataset | None,
     ) -> None:
         self.matches, self.labels = matches, labels
-        self.names, self.numbers = names, numbers
+        self.names, self.numbers, self.data = names, numbers, data
+
+    def number(self, row: int) -> int:
+        return row if self.numbers is None else int(self.numbers[row])
+
+    def query_image(self, row: int) -> Bytes:
+        """Return a query as it was, or as it was compared where pixels moved."""
+        if self.data is None or self.data.test.originals is None or self.matches.deformed[row]:
+            return np.asarray(self.matches.images[row])
+        return self.data.test.shown(self.number(row))
+
+    def neighbor_image(self, row: int, i: int, *, as_compared: bool) -> Bytes:
+        if as_compared or self.data is None or self.data.train.originals is None:
+            return np.asarray(self.matches.matcher.images_[self.matches.rows[row, i]])
+        return self.data.train.shown(int(self.matches.indices[row, i]))
 
     def query(self, row: int) -> str:
-        number = row if self.numbers is None else int(self.numbers[row])
+        number = self.number(row)
+        called = f"{number:,}" if self.data is None else self.data.test.called(number)
         true, answer = self.labels[row], self.matches.prediction[row]
         share = self.matches.probabilities[row].max()
         verdict = [self.name(true)]
         if true != answer:
             verdict = [f"{self.name(true)},", f"not {self.name(answer)}"]
-        said = fitted([*verdict, f"({share:.0%})"], _SIDE, size=_FONT, bold=True)
-        return f"test {number:,}\n{said}"
+        said = [*called_lines(f"test {called}"), *verdict, f"({share:.0%})"]
+        return fitted(said, _SIDE, size=_FONT, bold=True)
 
     def neighbor(self, row: int, i: int) -> str:
         variant = self.matches.variants[row, i]
         said = [self.name(self.matches.labels[row, i])]
         if variant:
             said = [f"{said[0]},", self.matches.variant_names[variant]]
-        return f"train {self.matches.indices[row, i]:,}\n{fitted(said, _SIDE, size=_FONT)}"
+        train = int(self.matches.indices[row, i])
+        called = f"{train:,}" if self.data is None else self.data.train.called(train)
+        return fitted([*called_lines(f"train {called}"), *said], _SIDE, size=_FONT)
 
     def name(self, label: Any) -> str:
         return str(label) if self.names is None else self.names[int(label)]
+
+
+def _places(size: Sequence[int]) -> tuple[float, float, float]:
+    """Return the inches of a pixel, and how far from its square's edges an oblong image stands."""
+    height, width = size
+    pixel = _SIDE / max(height, width)
+    return pixel, (_SIDE - width * pixel) / 2, (_SIDE - height * pixel) / 2
 
 
 class _Canvas:
@@ -177,23 +207,23 @@ class _Canvas:
         self.brightest = max(1, int(images.max() if self.in_colour else images[..., 0].max()))
         some = images[:: -(-len(images) // 1000), ..., 0]
         self.cmap = "gray_r" if np.median(some) < _DARK * self.brightest else "gray"
-        height, width = images.shape[1:3]
-        self.pixel = _SIDE / max(height, width)
-        # An oblong one stands in the middle of its square.
-        self.right = (_SIDE - width * self.pixel) / 2
-        self.down = (_SIDE - height * self.pixel) / 2
+        self.shape = images.shape[1:]
+        self.pixel, self.right, self.down = _places(self.shape[:2])
         self.moves: list[NDArray[np.float64]] = []
 
     def show(self, image: Bytes, x: float, y: float, *, faded: bool = False) -> None:
         """Draw an image into the square whose upper left corner is given, in a thin frame."""
         height, width = image.shape[:2]
-        left, top = x + self.right, y + self.down
-        right, bottom = left + width * self.pixel, top + height * self.pixel
+        pixel, right, down = _places((height, width))
+        left, top = x + right, y + down
+        right, bottom = left + width * pixel, top + height * pixel
+        as_compared = image.shape == self.shape
+        pixels = image.reshape(height, width, -1)
         self.axes.imshow(
-            image[..., :3] if self.in_colour else image[..., 0],
-            cmap=self.cmap,
+            pixels[..., :3] if pixels.shape[2] >= 3 else pixels[..., 0],
+            cmap=self.cmap if as_compared else "gray",
             vmin=0,
-            vmax=self.brightest,
+            vmax=self.brightest if as_compared else 255,
             alpha=_FADED if faded else 1.0,
             extent=(left, right, bottom, top),
             aspect="auto",

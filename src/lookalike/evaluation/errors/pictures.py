@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.estimators.explanation import Explanation
-from lookalike.evaluation.captions import fitted, save_picture
+from lookalike.evaluation.captions import called_lines, fitted, save_picture
 from lookalike.images.dataset import Dataset
 
 _RIGHT, _WRONG = "#1a7f37", "#c0392b"
@@ -42,15 +42,20 @@ def save_neighbors_png(
         squeeze=False,
         width_ratios=[1, 0.12, *[1] * n_neighbors],
     )
-    brightest = max(1, int(data.train.images.max()))
+    brightest = data.brightest
     for axes in grid.ravel():
         axes.set_axis_off()
     for line, row in zip(grid, rows.tolist(), strict=True):
         true, predicted = int(data.test.labels[row]), int(explanation.prediction[row])
-        line[0].imshow(data.test.images[row], cmap="gray", vmin=0, vmax=brightest)
+        line[0].imshow(data.test.shown(row), cmap="gray", vmin=0, vmax=brightest)
         wrong = [f"{names[true]},", "taken for", names[predicted]]
         line[0].set_title(
-            f"test {row:,}\n" + fitted(wrong, _SIDE, size=_FONT, bold=True),
+            fitted(
+                [*called_lines(f"test {data.test.called(row)}"), *wrong],
+                _SIDE,
+                size=_FONT,
+                bold=True,
+            ),
             fontsize=_FONT,
             fontweight="bold",
             parse_math=False,
@@ -63,7 +68,7 @@ def save_neighbors_png(
             explanation.shares[row].tolist(),
             strict=True,
         ):
-            axes.imshow(data.train.images[neighbor], cmap="gray", vmin=0, vmax=brightest)
+            axes.imshow(data.train.shown(neighbor), cmap="gray", vmin=0, vmax=brightest)
             axes.set_title(
                 fitted([f"{names[label]},", f"{share:.0%} of the vote"], _SIDE, size=_FONT)
                 + f"\ndistance {distance:,.1f}",

@@ -87,7 +87,7 @@ def _changed(
     row: NDArray[np.int64],
 ) -> Picture:
     names, true = data.class_names, int(data.test.labels[row])
-    brightest = max(1, int(data.train.images.max()))
+    brightest = data.brightest
     neighbors = []
     for when, explanation in (("before", before), ("after", after)):
         decided = decider(explanation, int(row))

@@ -23,13 +23,12 @@ def data_section(data: Dataset, *, title: str = "The data") -> Section:
     train, test = (
         np.bincount(part.labels, minlength=n_classes).tolist() for part in (data.train, data.test)
     )
-    brightest = max(1, int(data.train.images.max()))
     pictures = [
         picture(
-            data.train.images[row],
-            brightest,
-            f"Training image {row:,}: {data.class_names[label]}",
-            [data.class_names[label], f"train {row:,}"],
+            data.train.shown(row),
+            data.brightest,
+            f"Training image {data.train.called(row)}: {data.class_names[label]}",
+            [data.class_names[label], f"train {data.train.called(row)}"],
         )
         for label in range(min(n_classes, _MOST_CLASSES))
         for row in np.flatnonzero(data.train.labels == label)[:_OF_EACH].tolist()

@@ -97,7 +97,7 @@ class _Shower:
         self.data = data
         self.explanation = explanation
         self.margins = true_margins(explanation, data.test.labels)
-        self.brightest = max(1, int(data.train.images.max()))
+        self.brightest = data.brightest
 
     def with_neighbors(self, row: int) -> Picture:
         data, explanation, names = self.data, self.explanation, self.data.class_names
@@ -109,10 +109,10 @@ class _Shower:
             for place in range(min(explanation.indices.shape[1], _NEIGHBORS_SHOWN))
         ]
         return picture(
-            data.test.images[row],
+            data.test.shown(row),
             self.brightest,
-            f"Test image {row:,}: {said}",
-            [said, f"test {row:,}", f"margin {self.margins[row]:+.0%}"],
+            f"Test image {data.test.called(row)}: {said}",
+            [said, f"test {data.test.called(row)}", f"margin {self.margins[row]:+.0%}"],
             state="right" if right else "wrong",
             neighbors=neighbors,
         )
@@ -125,20 +125,21 @@ class _Shower:
         distance = explanation.distances[row, place]
         variant = int(explanation.variants[row, place])
         moved = [explanation.variant_names[variant]] if variant else []
+        called = self.data.train.called(train_row)
         return picture(
-            self.data.train.images[train_row],
+            self.data.train.shown(train_row),
             self.brightest,
-            f"Training image {train_row:,}: {name}, {share:.0%} of the vote",
-            [name, f"{share:.0%} at {distance:,.0f}", f"train {train_row:,}", *moved],
+            f"Training image {called}: {name}, {share:.0%} of the vote",
+            [name, f"{share:.0%} at {distance:,.0f}", f"train {called}", *moved],
             state="right" if label == true else "wrong",
         )
 
     def train(self, row: int, caption: list[str]) -> Picture:
         name = self.data.class_names[int(self.data.train.labels[row])]
-        lines = [name, f"train {row:,}", *caption]
-        return picture(
-            self.data.train.images[row], self.brightest, f"Training image {row:,}: {name}", lines
-        )
+        called = self.data.train.called(row)
+        lines = [name, f"train {called}", *caption]
+        alt = f"Training image {called}: {name}"
+        return picture(self.data.train.shown(row), self.brightest, alt, lines)
 
 
 def _margin_chart(explanation: Explanation, labels: NDArray[np.int64]) -> Chart:

@@ -51,17 +51,18 @@ def matched_errors_section(
         return Section(title, intro=intro)
     rows = np.concatenate([pair.rows[:_OF_A_PAIR] for pair in pairs[:_PAIRS_SHOWN]])
     matches = explain(data.test.images[rows])
-    brightest = max(1, int(data.train.images.max()))
+    brightest = data.brightest
     names = data.class_names
 
     def shown(i: int) -> Picture:
         row = int(rows[i])
         said = f"{names[labels[row]]}, taken for {names[predicted[row]]}"
+        called = data.test.called(row)
         return picture(
-            data.test.images[row],
+            data.test.shown(row),
             brightest,
-            f"Test image {row:,}: {said}",
-            [said, f"test {row:,}", f"probability {probabilities[row]:.0%}"],
+            f"Test image {called}: {said}",
+            [said, f"test {called}", f"probability {probabilities[row]:.0%}"],
             state="wrong",
             neighbors=[neighbour(i, j) for j in range(matches.indices.shape[1])],
         )
@@ -70,11 +71,12 @@ def matched_errors_section(
         row, variant = int(matches.indices[i, j]), int(matches.variants[i, j])
         name = names[data.train.labels[row]]
         changed = [matches.variant_names[variant]] if variant else []
+        called = data.train.called(row)
         return picture(
-            data.train.images[row],
+            data.train.shown(row),
             brightest,
-            f"Training image {row:,}: {name}",
-            [name, f"train {row:,}", *changed],
+            f"Training image {called}: {name}",
+            [name, f"train {called}", *changed],
             state="right" if data.train.labels[row] == labels[rows[i]] else "wrong",
         )
 

@@ -1,0 +1,69 @@
+"""How much memory the choice of a recipe and the last fit take, told before they begin."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from lookalike.matching.axes import CHUNK_VALUES, SAMPLE, WIDE_SAMPLE
+from lookalike.matching.choosing import CHUNK, KEPT_VALUES, growths_of, readings_of
+from lookalike.matching.features import count_features, with_colours
+from lookalike.matching.growing import growth_factor
+from lookalike.matching.levels import working_sides
+from lookalike.matching.plans import Plan
+
+_REST = 16 * 2**20
+"""What does not grow with the images."""
+
+_COPIES = 3
+"""Times that images stand in memory where they are grown and compared; grey ones come beside."""
+
+_COORDINATES = 16
+"""Bytes of each coordinate of a training image: as a float, twice, as a byte, and in the search."""
+
+
+def needed_bytes(
+    plan: Plan, n: int, image_shape: Sequence[int], n_classes: int, dtype: DTypeLike, n_threads: int
+) -> int:
+    """Return about how much memory a fit takes at its peak, beside the images given.
+
+    Parameters
+    ----------
+    plan : Plan
+    n : int
+        Images.
+    image_shape : sequence of int
+        (height, width) or (height, width, channels).
+    n_classes : int
+    dtype : dtype
+        Of the images.
+    n_threads : int
+    """
+    height, width, n_channels = (*image_shape, 1)[:3]
+    sides = working_sides((height, width), plan.longest_side)
+    n_pixels = sides[0] * sides[1]
+    needed = _REST
+    if np.dtype(dtype) != np.uint8:
+        needed += n * height * width * n_channels
+    if sides != (height, width):
+        needed += n * n_pixels * n_channels
+
+    n_grown = n * max([1, *map(growth_factor, growths_of(plan, n))])
+    needed += n_grown * (n_pixels * (_COPIES * n_channels + 1) + _COORDINATES * plan.n_components)
+
+    shape = (*sides, n_channels)
+    names = {one.features for one in plan.recipes}
+    if n_channels >= 3:
+        names = {with_colours(name) for name in names}
+    d = max(count_features(name, shape) for name in names)
+    n_used = min(n_grown, WIDE_SAMPLE if d > WIDE_SAMPLE else SAMPLE)
+    values = 4 * n_used * d if d > n_used else 0
+    needed += max(2 * values, n_threads * 12 * CHUNK_VALUES) + 16 * min(d, n_used) ** 2
+
+    k, queries = min(plan.n_neighbors, n_grown), min(n, CHUNK)
+    readings = [one for stage in readings_of(plan) for one in stage]
+    needed += queries * 16 * (k * (1 + len({one.scaling for one in readings})) + n_classes * 9)
+    kept = 8 * min(KEPT_VALUES, n * n_classes * len(readings))
+    return needed + kept * (len(plan.recipes) if not plan.n_kept else plan.n_kept + 2)
