@@ -1,5 +1,7 @@
 """Every error names the value, the limit and the cure."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from sklearn.exceptions import NotFittedError
@@ -165,3 +167,20 @@ def test_metrics_that_do_not_fit_the_data(Estimator):
         Estimator(metric="haversine", algorithm="brute").fit(np.ones((10, 3)), Y).predict(
             np.ones((1, 3))
         )
+
+
+@pytest.mark.parametrize("kind", [bytes, object])
+def test_bytes_as_labels_and_the_cure(kind: Any) -> None:
+    y = np.array([b"cup", b"hand"] * 5, dtype=kind)
+    X = np.arange(40, dtype=np.uint8).reshape(10, 4)
+    with refused(r"y holds bytes, such as .*b'cup'.*numpy\.char\.decode"):
+        KNeighborsClassifier().fit(X, y)
+    y = np.char.decode(y.astype(bytes), "utf-8")
+    assert KNeighborsClassifier(1).fit(X, y).predict(X[:2]).tolist() == ["cup", "hand"]
+
+
+@pytest.mark.parametrize("odd", [None, 3])
+def test_labels_of_several_types(odd: Any) -> None:
+    y = np.array([odd, *"abcabcabc"], dtype=object)
+    with refused("cannot be sorted among one another: they are of .*, str; give labels of one"):
+        KNeighborsClassifier().fit(np.arange(40, dtype=np.uint8).reshape(10, 4), y)

@@ -105,3 +105,13 @@ def test_openml_failures(
     monkeypatch.setattr(sklearn.datasets, "fetch_openml", fetch_openml)
     with pytest.raises(kind, match=message):
         load_dataset("openml:x")
+
+
+def test_images_as_objects_and_signed_bytes() -> None:
+    images = np.arange(0, 240, dtype=np.uint8).reshape(15, 4, 4)
+    column = np.empty(15, object)
+    column[:] = list(images)
+    data = load_dataset(Bunch(data=column, target=np.arange(15) % 3), test_size=0)
+    np.testing.assert_array_equal(data.train.images, images)
+    with pytest.raises(DatasetError, match=r"int8 hold -128, .* give images\.view\('uint8'\)"):
+        load_dataset(Bunch(data=images.view(np.int8), target=np.arange(15) % 3))

@@ -305,3 +305,9 @@ def test_tensors_of_torch() -> None:
     ):
         with pytest.raises(TypeError, match=cure):
             search.kneighbors(tensor)
+
+
+@pytest.mark.parametrize("X", [["a.png", "b.png"], pd.Series([b"x", b"y"]), pd.Series([{}, {}])])
+def test_what_names_pictures_is_none(X: Any) -> None:
+    with pytest.raises(ValueError, match=r"and no pixels; read each as an array, .*np\.stack"):
+        NearestNeighbors().fit(X)

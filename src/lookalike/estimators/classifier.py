@@ -262,10 +262,14 @@ class KNeighborsClassifier(ClassifierMixin, KNeighborsPredictor):  # type: ignor
             return labels  # always classes; to look for them takes long where pixels are the labels
         try:
             check_classification_targets(labels)
-        except TypeError as error:
+        except (TypeError, ValueError) as error:
+            if labels.dtype != object and not isinstance(error, TypeError):
+                raise
+            kinds = sorted({type(label).__name__ for label in labels.ravel().tolist()})
             raise ValueError(
-                f"labels like {labels.flat[0]!r} cannot be sorted among one another ({error}); "
-                "give labels of one type, all numbers or all strings"
+                f"labels like {labels.flat[0]!r} cannot be sorted among one another: they are of "
+                f"{', '.join(kinds)}; give labels of one type, all numbers or all strings, and "
+                "none missing"
             ) from error
         return labels
 

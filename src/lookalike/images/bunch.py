@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from lookalike.images.errors import DatasetError, DatasetNotFoundError
 from lookalike.images.raw import RawDataset, RawPart
+from lookalike.images.stack import stack_images
 
 
 def read_digits() -> RawDataset:
@@ -42,7 +43,7 @@ def read_bunch(bunch: Mapping[str, Any], *, source: str = "Bunch") -> RawDataset
             f"{source} has only {sorted(bunch)}; a Bunch needs data (or images) and target"
         )
     try:
-        part = RawPart(np.asarray(images), np.asarray(target), source)
+        part = RawPart(np.asarray(stack_images(images)), np.asarray(target), source)
     except ValueError as error:  # ragged lists
         raise DatasetError(f"{source}: {error}; give images of one shape") from error
     return RawDataset(part, None, _class_names(bunch, part.labels), source)

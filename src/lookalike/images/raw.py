@@ -128,9 +128,12 @@ def _as_bytes(array: NDArray[Any], where: str) -> NDArray[np.uint8]:
     whole = (array >= 0) & (array <= 255) & (array == np.floor(array))
     if not whole.all():
         value = array[~whole][0]
+        cure = "scale and round them yourself, as in np.rint(255 * images).astype('uint8')"
+        if array.dtype == np.int8:
+            cure = "if they are bytes that were read as signed ones, give images.view('uint8')"
         raise DatasetError(
             f"{where}: images of dtype {array.dtype} hold {value}, but pixels are whole numbers "
-            "0 to 255; scale and round them yourself, as in np.rint(255 * images).astype('uint8')"
+            f"0 to 255; {cure}"
         )
     return array.astype(np.uint8)
 
@@ -171,6 +174,11 @@ def check_labels(labels: NDArray[Any], n_images: int, where: str) -> NDArray[Any
         )
     if labels.dtype == object and all(isinstance(label, str) for label in labels):
         labels = labels.astype(str)
+    if labels.dtype.kind == "S" or any(isinstance(label, bytes) for label in labels[:1]):
+        raise DatasetError(
+            f"{where}: labels are bytes, such as {labels[0]!r}; decode them, as by "
+            "np.char.decode(labels.astype(bytes), 'utf-8')"
+        )
     if labels.dtype.kind not in "iuU":
         raise DatasetError(
             f"{where}: labels of dtype {labels.dtype} name no classes; give whole numbers "

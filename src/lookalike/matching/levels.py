@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from lookalike.images.scale import are_bytes
+
 Bytes = NDArray[np.uint8]
 
 LEAST_SIDE, MOST_SIDE = 8, 4096
@@ -34,7 +36,7 @@ class Levels:
     ----------
     image_shape : tuple of int
     dtype : str
-        Of the training images.
+        Of the training images; that of bytes if all values are whole numbers 0 to 255.
     low, high : float
         The range; 0 and 255 for bytes that use it.
     """
@@ -42,7 +44,8 @@ class Levels:
     def __init__(self, images: NDArray[Any]) -> None:
         self.image_shape, self.dtype = images.shape[1:], images.dtype.str
         self.low, self.high = float(images.min()), float(images.max())
-        if images.dtype == np.uint8:
+        if are_bytes(images):  # in whatever dtype, the answers are those to bytes
+            self.dtype = np.dtype(np.uint8).str
             self.low, self.high = 0.0, self.high if self.high < _HALF else 255.0
 
     def to_bytes(self, images: NDArray[Any]) -> Bytes:

@@ -19,10 +19,12 @@ from xxhash import xxh3_128_hexdigest
 
 import lookalike
 from lookalike.images.form import Form
+from lookalike.images.notices import warn_caller
 from lookalike.images.originals import Originals
 from lookalike.images.replace import replace_file
 from lookalike.models.errors import ModelError
 from lookalike.models.known import MODELS, name_of
+from lookalike.models.pixels import is_of_images, why_no_bytes
 from lookalike.models.safetensors_map import map_file, no_number, once, write_file
 from lookalike.models.state import from_state, to_state
 
@@ -96,6 +98,11 @@ def save_model(
     OSError
         If the file can not be written.
 
+    Warns
+    -----
+    UserWarning
+        If a classifier of images was not fitted to whole numbers 0 to 255, as pictures have them.
+
     Examples
     --------
     >>> from tempfile import TemporaryDirectory
@@ -113,6 +120,9 @@ def save_model(
             f"{type(estimator).__name__} is no estimator of this package; keep it with joblib"
         )
     check_is_fitted(estimator)
+    classifier = getattr(estimator, "best_estimator_", estimator)
+    if is_of_images(classifier) and (why := why_no_bytes(classifier)):
+        warn_caller(f"{path} can be loaded, but lookalike predict and serve refuse it: {why}")
     state, arrays = to_state(estimator)
     if originals is not None:
         arrays |= originals.to_arrays()

@@ -22,6 +22,7 @@ from lookalike.images.pictures import read_picture
 from lookalike.models.cleaner import Cleaner
 from lookalike.models.errors import ModelError
 from lookalike.models.file import open_file, save_model
+from lookalike.models.pixels import is_of_images, why_no_bytes
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -90,7 +91,7 @@ class Model:
     Parameters
     ----------
     estimator : KNeighborsClassifier, LookalikeClassifier, or a `KNeighborsSearchCV` of the former
-        Fitted to uint8 images, one label each.
+        Fitted to images of whole numbers 0 to 255, in any dtype, one label each.
     form : Form, optional
         Learnt from the training images if it is not given.
     source : str, optional
@@ -132,7 +133,7 @@ class Model:
                 f"{type(estimator).__name__} classifies no images; give a KNeighborsClassifier or "
                 "a LookalikeClassifier"
             )
-        if getattr(estimator, "outputs_2d_", False) or estimator.image_shape_ is None:
+        if not is_of_images(estimator):
             raise ModelError(
                 "the classifier was fitted to rows of pixels, or to several labels an image; fit "
                 "it to images of shape (n, h, w) or (n, h, w, c) and one label each"
@@ -140,9 +141,8 @@ class Model:
         self.estimator: Any = estimator
         self._n_jobs = estimator.n_jobs
         self.source, self.path = source, path
-        dtype = self._dtype()
-        if dtype != np.uint8:
-            raise ModelError(f"the classifier was fitted to {dtype} images; fit it to uint8 images")
+        if why := why_no_bytes(estimator):
+            raise ModelError(why)
         self.image_shape: tuple[int, ...] = tuple(estimator.image_shape_)
         self.form = learn_form(self._some(_FORM_SAMPLE)) if form is None else form
         self.originals = originals
@@ -326,20 +326,12 @@ class Model:
         if self._matches:
             return np.asarray(estimator._levels.from_bytes(estimator._images[rows]))
         images = np.asarray(estimator._search._searcher.rows[rows])
-        return images.reshape(len(rows), *self.image_shape)
+        return images.reshape(len(rows), *self.image_shape).astype(np.uint8, copy=False)
 
     def _some(self, most: int) -> Bytes:
         """Return training images, spread evenly over all if there are more."""
         n = self.n_samples
         return self._given(np.arange(n) if n <= most else np.arange(most) * n // most)
-
-    def _dtype(self) -> np.dtype[Any]:
-        estimator = self.estimator
-        if self._matches:
-            found: np.dtype[Any] = np.dtype(estimator._levels.dtype)
-        else:
-            found = np.dtype(estimator._search._searcher.rows.dtype)
-        return found
 
     def _labels(self) -> NDArray[Any]:
         estimator = self.estimator

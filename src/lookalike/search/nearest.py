@@ -16,6 +16,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from lookalike.images.augmentation import Augmentation
+from lookalike.images.scale import warn_of_other_scale
 from lookalike.images.variants import Variant
 from lookalike.search.augmented import AugmentedRows
 from lookalike.search.dtypes import check_magnitude, to_native
@@ -339,6 +340,9 @@ class NearestNeighbors(NeighborsGraphMixin, RadiusNeighborsMixin, BaseEstimator)
             or more.
         HandOverWarning
             If the queries are sparse and the rows are not.
+        UserWarning
+            If the queries are pixels from 0 to 255 and the rows from 0 to 1, or the other way
+            round.
 
         Examples
         --------
@@ -407,6 +411,7 @@ class NearestNeighbors(NeighborsGraphMixin, RadiusNeighborsMixin, BaseEstimator)
         if not isinstance(self._searcher, HandedOver) and not sparse.issparse(rows):
             rows = to_native(rows)
             check_magnitude(rows, self._searcher.metric)
+            warn_of_other_scale(self._searcher.rows, rows)
         return rows
 
     def _list_variants(

@@ -57,6 +57,12 @@ def validate_rows(
     # Frames keep their column names, and sparse matrices their zeros, for `validate_data`.
     if not issparse(X) and not hasattr(X, "columns"):
         X = _read_array(X)
+        if X.ndim == 1 and X.dtype.kind in "USO" and len(X):
+            raise ValueError(
+                f"X holds objects of {type(X[0]).__name__}, such as {str(X[0])[:40]!r}, and no "
+                "pixels; read each as an array, as by np.asarray(PIL.Image.open(file)), and "
+                "np.stack them, or read a folder of pictures by load_dataset"
+            )
         if X.ndim in (3, 4):
             image_shape = X.shape[1:]
             if not reset:

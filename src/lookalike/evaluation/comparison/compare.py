@@ -17,6 +17,7 @@ from sklearn.utils.multiclass import type_of_target
 
 from lookalike.evaluation.comparison.comparison import Comparison, Contestant
 from lookalike.evaluation.comparison.memory import peak_memory
+from lookalike.images.stack import stack_images
 
 Progress = Callable[[int, int], None]
 Split = tuple[NDArray[np.int64], NDArray[np.int64]]
@@ -110,7 +111,7 @@ def compare(
         raise ValueError(f"confidence={confidence!r} is not between 0 and 1; give one such as 0.95")
     if n_resamples < 1:
         raise ValueError(f"n_resamples={n_resamples} resamples nothing; give 1 or more")
-    X, y = np.asarray(images), np.asarray(labels)
+    X, y = np.asarray(stack_images(images)), np.asarray(labels)
     _check_labels(X, y)
     splits = _list_splits(X, y, cv, groups)
     flat = X.reshape(len(X), -1)

@@ -1,0 +1,67 @@
+"""On which scale pixels are: the bytes that files hold, 0 to 255, or floats from 0 to 1."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lookalike.images.notices import warn_caller
+
+_FEWEST_VALUES = 16
+"""Rows of fewer are hardly pictures."""
+
+_SAMPLE = 64
+"""Rows that are looked at in every search; all are only if these leave a doubt."""
+
+
+def are_bytes(images: NDArray[Any]) -> bool:
+    """Whether pixels are whole numbers 0 to 255 in any dtype, and not only 0 and 1.
+
+    Examples
+    --------
+    >>> are_bytes(np.array([0.0, 255.0])), are_bytes(np.array([0.0, 0.5]))
+    (True, False)
+    """
+    if images.dtype == np.uint8:
+        return True
+    if images.dtype.kind not in "iuf" or not (images.min() >= 0 and 1 < images.max() <= 255):
+        return False
+    return images.dtype.kind != "f" or all(_are_whole(part) for part in images)
+
+
+def warn_of_other_scale(fitted: NDArray[Any], given: NDArray[Any]) -> None:
+    """Warn if bytes are compared with pixels from 0, or -1, to 1.
+
+    Parameters
+    ----------
+    fitted, given : ndarray of shape (n, d)
+        Rows to search, and queries.
+    """
+    if given.dtype.kind != "f" and fitted[0].max() > 1:  # at once, as most searches are of bytes
+        return
+    sample = fitted[:_SAMPLE]
+    if fitted.shape[1] < _FEWEST_VALUES or not (sample.min() >= -1 and sample.max() <= 255):
+        return
+    if not _are_shares(sample):
+        mistaken = given.dtype.kind == "f" and _are_whole(sample) and _are_shares(given)
+        if mistaken and not _are_whole(given):
+            warn_caller(
+                "X holds pixels from 0 to 1, but fitted were pixels from 0 to 255, with which they "
+                "are not alike; multiply X by 255, or fit to pixels that are divided by it"
+            )
+    elif given.min() >= 0 and given.max() > 1 and _are_whole(given) and _are_shares(fitted):
+        warn_caller(
+            f"X holds whole numbers up to {given.max():g}, but fitted were pixels of at most "
+            f"{fitted.max():g}, with which they are not alike; scale X as those were, such as X / "
+            "255, or fit to whole numbers"
+        )
+
+
+def _are_shares(values: NDArray[Any]) -> bool:
+    return bool(values.min() >= -1 and values.max() <= 1)
+
+
+def _are_whole(values: NDArray[Any]) -> bool:
+    return values.dtype.kind != "f" or bool((values == np.floor(values)).all())
