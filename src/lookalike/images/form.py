@@ -18,13 +18,20 @@ References
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from lookalike.images.ink import FAINT, Floats, centre_of, cut_out, line_widths, with_line_width
+from lookalike.images.ink import find_ink
+from lookalike.images.line_width import (
+    FAINT,
+    Floats,
+    centre_of,
+    line_widths,
+    with_line_width,
+)
 from lookalike.images.values import as_fields, as_integer, as_pair, bad_value
 
 Bytes = NDArray[np.uint8]
@@ -57,6 +64,22 @@ class Strokes:
     centre: Literal["mass", "box"]
     at: tuple[float, float]
     line: tuple[float, float]
+
+
+class Formed(NamedTuple):
+    """A picture in a model's form.
+
+    Attributes
+    ----------
+    image : ndarray, uint8
+        Of the form's `image_shape`.
+    doubt : str or None
+        Why the strokes may be something else in the picture, as a sentence; None where that is
+        clear, or the form is not one of strokes.
+    """
+
+    image: Bytes
+    doubt: str | None
 
 
 @dataclass(frozen=True)
@@ -103,7 +126,11 @@ class Form:
         return "resize" if self.strokes is None else "ink"
 
     def apply(self, picture: Bytes) -> Bytes:
-        """Return a picture in this form.
+        """Return a picture in this form: the image of `read`."""
+        return self.read(picture).image
+
+    def read(self, picture: Bytes) -> Formed:
+        """Return a picture in this form, and the doubt whether its strokes were told right.
 
         Parameters
         ----------
@@ -112,8 +139,9 @@ class Form:
 
         Returns
         -------
-        ndarray of shape `image_shape`, uint8
-            The picture itself, copied, if strokes lie in it as they do in training images.
+        Formed
+            The image is the picture itself, copied, if strokes lie in it as they do in training
+            images.
 
         Raises
         ------
@@ -122,13 +150,14 @@ class Form:
         """
         picture = check_picture(picture)
         if self.strokes is None:
-            return self._cover(picture)
+            return Formed(self._cover(picture), None)
         if picture.shape == self.image_shape[:2] and _lies_right(
             picture, self.ground, self.strokes
         ):
-            return picture.reshape(self.image_shape).copy()
+            return Formed(picture.reshape(self.image_shape).copy(), None)
         contrast = min(_LEAST_CONTRAST, abs(self.strokes.value - self.ground) / 2)
-        return self._write(cut_out(picture, contrast), self.strokes).reshape(self.image_shape)
+        ink, doubt = find_ink(picture, contrast)
+        return Formed(self._write(ink, self.strokes).reshape(self.image_shape), doubt)
 
     def _cover(self, picture: Bytes) -> Bytes:
         if picture.ndim == 3 and picture.shape[2] == 4:
