@@ -227,21 +227,18 @@ class _Groups:
 
 def _solid(kept: Mask) -> bool:
     """Return whether ink fills most of its outline, and has something in it."""
-    count = np.count_nonzero(kept)
-    if count < _SOLID / 2 * kept[box_of_mask(kept)].size:
+    box = box_of(kept, 0)
+    count = np.count_nonzero(box)
+    if count < _SOLID / 2 * box.size or min(box.shape) <= 0.3 * max(box.shape):
         return False  # no convex outline is less than half its box
-    rows = np.flatnonzero(kept.any(axis=1))
-    first = kept[rows].argmax(axis=1)
-    last = kept.shape[1] - kept[rows, ::-1].argmax(axis=1)
-    inside = np.count_nonzero(kept) / (last - first).sum()  # of what lies between the outlines
-    box = (rows[-1] + 1 - rows[0], last.max() - first.min())
-    if inside == 1 or min(box) <= 0.3 * max(box):
+    first = box.argmax(axis=1)
+    last = box.shape[1] - box[:, ::-1].argmax(axis=1)
+    filled = box.any(axis=1)
+    if count == (last - first)[filled].sum():
         return False
-    corners = np.concatenate(
-        [np.column_stack([y, x]) for y in (rows, rows + 1) for x in (first, last)]
-    )
-    share = np.count_nonzero(kept) / ConvexHull(corners).volume
-    return bool(share > _SOLID)
+    rows = np.flatnonzero(filled)
+    corners = [np.column_stack([y, x[rows]]) for y in (rows, rows + 1) for x in (first, last)]
+    return bool(count > _SOLID * ConvexHull(np.concatenate(corners)).volume)
 
 
 def _components(near: Mask) -> tuple[int, Any]:
