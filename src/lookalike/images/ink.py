@@ -64,7 +64,7 @@ def find_ink(picture: Bytes, least_contrast: float = 16) -> Ink:
     readings: list[_Reading] = []
     for tried, rivals in enumerate(grounds(picture, least_contrast), 1):
         readings += [one for off in rivals if (one := _read(off, least_contrast))]
-        best = max(readings, key=_Reading.rank) if len(readings) > 1 else (readings or [None])[0]
+        best = max(readings, key=_Reading.rank) if len(readings) > 1 else next(iter(readings), None)
         if best and best.doubt is None and (best.sure or tried > 1):
             break
     if best is None:
@@ -106,7 +106,7 @@ def _read(off: Off, least_contrast: float) -> _Reading | None:
     groups = _Groups(mask, cropped)
     clutter = groups.clutter()
     if clutter is not None:
-        lines = printed_lines(mask, clutter)
+        lines = printed_lines(mask, clutter, groups.edge)
         if lines.any():
             rest = _Groups(mask & ~lines, cropped)
             if rest.plausible:
@@ -130,25 +130,21 @@ class _Groups:
     ----------
     n : int
         How many pieces there are, specks included.
+    edge : int
+        Pixels off the picture's border that still touch it.
     """
 
     def __init__(self, mask: Mask, cropped: bool) -> None:
         self._pieces, self.n = ndimage.label(mask, np.ones((3, 3)))
-        self._cropped = cropped
-        height, width = mask.shape
+        self.edge = min(mask.shape) // 100
         boxes = ndimage.find_objects(self._pieces)
         self._boxes = np.array(
             [(rows.start, columns.start, rows.stop, columns.stop) for rows, columns in boxes],
             dtype=int,
         ).reshape(-1, 4)
-        self._touch = self._touching(self._boxes, height, width)
+        low, high = self._boxes[:, :2], mask.shape - self._boxes[:, 2:]
+        self._touch = (np.minimum(low, high) <= self.edge).any(axis=1) & (not cropped)
         self._areas = np.bincount(self._pieces.ravel(), minlength=self.n + 1)[1:]
-
-    def _touching(self, boxes: Any, height: int, width: int) -> Any:
-        if self._cropped:
-            return np.zeros(len(boxes), bool)
-        low, high = boxes[:, :2].min(axis=1), np.max(boxes[:, 2:] - (height, width), axis=1)
-        return (low <= 0) | (high >= 0)
 
     @property
     def _weights(self) -> Floats:
@@ -175,7 +171,7 @@ class _Groups:
         for turned in (piece, piece.T):
             for side in (turned, turned[:, ::-1]):
                 depth = np.where(side.any(axis=1), side.argmax(axis=1), side.shape[1])
-                if np.quantile(depth, 0.4) > 0.1 * side.shape[1]:
+                if np.quantile(depth, 0.7) > 0.1 * side.shape[1]:
                     return False
         return True
 

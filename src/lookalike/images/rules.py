@@ -1,7 +1,7 @@
 """Lines that are printed, not drawn: frames, boxes, rules, squares and margins.
 
-They are straight, nearly level or upright, long, and have no free end: each runs on to the border of
-the picture or into another such line. A drawn stroke, however straight, has a free end.
+They are straight, nearly level or upright, long, and have no free end: each runs on to the border of the
+picture or into another such line. A drawn stroke, however straight, has a free end.
 
 Long straight lines are found by a directional opening that bears a slight turn: the mask is cut
 into columns of blocks, and a pixel lies on a line if, at one of several slopes, a run of blocks
@@ -28,7 +28,7 @@ _THICKEST = 0.12  # of the shorter side
 _REACH = 0.03  # of the shorter side that a line's end may be away from what it runs into
 
 
-def printed_lines(mask: Mask, box: tuple[slice, slice]) -> Mask:
+def printed_lines(mask: Mask, box: tuple[slice, slice], edge: int) -> Mask:
     """Return which pixels lie on printed lines and on nothing else.
 
     Parameters
@@ -37,20 +37,29 @@ def printed_lines(mask: Mask, box: tuple[slice, slice]) -> Mask:
         What is ink in a picture.
     box : tuple of slice
         The part that lines are looked for in: they are long beside that.
+    edge : int
+        Pixels off the picture's border that still are the border, where lines may end.
 
     Returns
     -------
     ndarray of shape (h, w), bool
     """
-    within = np.zeros(mask.shape, bool)  # the picture's border: lines may end there
-    within[2:-2, 2:-2] = True
+    within = np.zeros(mask.shape, bool)
+    within[edge + 1 : -edge - 1, edge + 1 : -edge - 1] = True
     level, upright = _Lines(mask[box], within[box]), _Lines(mask[box].T, within[box].T)
     count = 0
     while count != (count := len(level.kept) + len(upright.kept)):
         level.keep_those_that_end_in(upright.widths().T)
         upright.keep_those_that_end_in(level.widths().T)
     lines = np.zeros(mask.shape, bool)
-    lines[box] = level.alone() | upright.alone().T
+    if level.kept or upright.kept:
+        found = level.alone() | upright.alone().T
+        # where two lines cross, each is as thick as the other is long
+        rest, n = ndimage.label(mask[box] & ~found, np.ones((3, 3)))
+        elsewhere = (level.widths() == 0) | (upright.widths().T == 0)
+        stays = np.zeros(n + 1, bool)
+        stays[rest[elsewhere]] = True
+        lines[box] = mask[box] & ~stays[rest] | found
     return lines
 
 
@@ -87,7 +96,7 @@ class _Lines:
         """Return the usual width of the kept line on each pixel, 0 elsewhere."""
         usual = np.zeros(self._pieces.max() + 1)
         usual[self.kept] = [self._usual[number] for number in self.kept]
-        return usual[self._pieces]
+        return np.asarray(usual[self._pieces])
 
     def keep_those_that_end_in(self, widths: Floats) -> None:
         """Drop lines with a free end: not at the border, nor in a line about as wide or wider."""
