@@ -33,6 +33,7 @@ _WINDOW = 0.4  # of a picture's side: ink is narrower, but a page is wider
 _LEAST_RIM = 0.6  # of the border's pixels that are ground if a plane is to explain them
 _MOST_SHAPE = 3.0  # standard deviations off a plane in those of neighbouring pixels: else no plane
 _LEAST_APART = 0.75  # of the variance that lies between two levels
+_PLAIN, _DARK = 1.5, 1.2  # how much more likely a plain ground is, and dark ink on a local one
 _MOST_LUMA = 0.5  # of the contrast in colour, which luma must reach to be looked at instead
 
 
@@ -45,22 +46,25 @@ class Off(NamedTuple):
         Positive on the ink's side of the ground.
     noise : float
         The ground's own standard deviation.
-    cropped : bool
-        Whether the ground was found on the condition that ink reaches the border.
     prior : float
         How much more likely such a ground is than others.
+    cropped : bool
+        Whether the ground was found on the condition that ink reaches the border.
+    steps : ndarray of shape (h, w), bool, or None
+        Where the ground itself changes, as from a page to the table; None if it does nowhere.
     """
 
     values: Floats
     noise: float
-    cropped: bool
     prior: float
+    cropped: bool = False
+    steps: Mask | None = None
 
 
 def grounds(picture: Bytes, least_contrast: float) -> Iterator[list[Off]]:
     """Yield the explanations of a picture's ground, the plainest first.
 
-    Each is a list, of two where ink may be dark or bright, empty where it does not hold.
+    Each is a list, of several where no one is plainer, empty where it does not hold.
 
     Parameters
     ----------
@@ -68,10 +72,9 @@ def grounds(picture: Bytes, least_contrast: float) -> Iterator[list[Off]]:
     least_contrast : float
         By how much of 255 ink must differ from the ground.
     """
-    values = _one_value(_reduced(picture))
-    yield _off_plane(values, least_contrast)
-    yield _off_local(values)
-    yield _off_level(values, least_contrast)
+    for values in _views(_reduced(picture)):
+        yield _off_plane(values, least_contrast)
+        yield _off_local(values, least_contrast) + _off_level(values, least_contrast)
 
 
 def _reduced(picture: Bytes) -> Bytes:
@@ -84,10 +87,15 @@ def _reduced(picture: Bytes) -> Bytes:
 # --- one value a pixel ---------------------------------------------------------------------------
 
 
-def _one_value(picture: Bytes) -> Floats:
-    """Return luma, or the place between the colours of ground and ink where they differ more."""
+def _views(picture: Bytes) -> Iterator[Floats]:
+    """Yield a picture as one value a pixel, first as the contrast is best.
+
+    That is luma, or the place on the line through the colours of ground and ink if they differ more
+    along that. Then comes what differs in colour alone.
+    """
     if picture.ndim == 2:
-        return picture.astype(np.float32)
+        yield picture.astype(np.float32)
+        return
     image = Image.fromarray(picture)
     luma = np.asarray(image.convert("RGB").convert("L")).astype(np.float32)
     if picture.shape[2] == 4:
@@ -100,17 +108,23 @@ def _one_value(picture: Bytes) -> Floats:
         luma = np.asarray(image.convert("L")).astype(np.float32)
     colours = np.asarray(image).astype(np.float32)
     if np.ptp(colours, axis=2).max() < 16:
-        return luma
+        yield luma
+        return
     sample = colours[:: max(1, len(colours) // 128), :: max(1, colours.shape[1] // 128)]
     sample = sample.reshape(-1, 3) - np.median(sample.reshape(-1, 3), axis=0)
-    moments = sample.T @ sample
-    variances, axes = np.linalg.eigh(moments)
-    weights = np.array([0.299, 0.587, 0.114])
-    in_luma = weights @ moments @ weights / (weights @ weights)
-    if in_luma > _MOST_LUMA**2 * variances[-1]:
-        return luma
-    along = axes[:, -1] * np.sign(axes[:, -1].sum() or 1)
-    return np.asarray(colours @ along.astype(np.float32))
+    weights = np.array([0.299, 0.587, 0.114], np.float32)
+    axis, variance = _principal(sample)
+    in_luma = float(np.square(sample @ weights).sum() / np.square(weights).sum())
+    yield luma if in_luma > _MOST_LUMA**2 * variance else colours @ axis
+    axis, _ = _principal(sample - (sample @ weights)[:, None])
+    yield (colours - luma[..., None]) @ axis
+
+
+def _principal(colours: Floats) -> tuple[Floats, float]:
+    """Return the axis along which colours, shape (n, 3), differ most, and their squares' sum."""
+    variances, axes = np.linalg.eigh(colours.T @ colours)
+    axis = axes[:, -1] * (np.sign(axes[:, -1].sum()) or 1)
+    return axis.astype(np.float32), float(variances[-1])
 
 
 # --- the three explanations ----------------------------------------------------------------------
@@ -148,7 +162,7 @@ def _off_plane(values: Floats, least_contrast: float) -> list[Off]:
 
 
 def _if_most(kept: Mask, off: Floats, noise: float) -> list[Off]:
-    return [Off(off, noise, False, 1.0)] if kept.mean() >= _LEAST_RIM else []
+    return [Off(off, noise, _PLAIN)] if kept.mean() >= _LEAST_RIM else []
 
 
 def _pixel_noise(values: Floats) -> float:
@@ -161,7 +175,7 @@ def _ink_side(off: Floats, least: float) -> Floats:
     return -off if off[off < -least].sum() + off[off > least].sum() < 0 else off
 
 
-def _off_local(values: Floats) -> list[Off]:
+def _off_local(values: Floats, least_contrast: float) -> list[Off]:
     """Return how far pixels are off what is left without anything narrower than a window."""
     height, width = values.shape
     size = round(_WINDOW * (height * width) ** 0.5) // 2 * 2 + 1
@@ -176,14 +190,9 @@ def _off_local(values: Floats) -> list[Off]:
             # light multiplies: ink in the shade is as much darker than its ground as in the light
             off = off * (np.median(ground) / np.maximum(ground, 1))
         off = off - np.median(off)  # the brightest of noise is the ground that a window finds
-        found.append(
-            Off(
-                off,
-                1.4826 * float(np.median(np.abs(off))),
-                False,
-                1.2 if first is _largest else 1.0,
-            )
-        )
+        noise = 1.4826 * float(np.median(np.abs(off)))
+        steps = _largest(ground, 7) - _least(ground, 7) > max(2 * least_contrast, 5 * noise)
+        found.append(Off(off, noise, _DARK if first is _largest else 1.0, steps=steps))
     return found
 
 
@@ -224,4 +233,4 @@ def _off_level(values: Floats, least_contrast: float) -> list[Off]:
     ground = values[bright == on_bright]
     level = float(np.median(ground))
     noise = 1.4826 * float(np.median(np.abs(ground - level)))
-    return [Off(level - values if on_bright else values - level, noise, True, 1.0)]
+    return [Off(level - values if on_bright else values - level, noise, _PLAIN, cropped=True)]

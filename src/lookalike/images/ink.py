@@ -16,7 +16,7 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial import ConvexHull
 
 from lookalike.images.ground import Bytes, Floats, Mask, Off, grounds
-from lookalike.images.line_width import FAINT, box_of
+from lookalike.images.line_width import FAINT, box_of, line_widths
 from lookalike.images.rules import printed_lines
 
 _NOISE = 5.0  # standard deviations of the ground's noise that ink must exceed
@@ -24,6 +24,8 @@ _SPECK = 0.01  # of the largest piece: less is dust, or noise
 _GAP = 0.25  # of the largest piece's side, that pieces of one group may be apart
 _RIVAL = 0.4  # of the strokes' weight, which makes another group a possible answer
 _AT_BORDER = 0.15  # of its weight, that is left to a group which touches the border
+_ALL_LINES = 0.8  # of the ink, in printed lines: a frame with nothing in it
+_THIN = 0.4  # of the strokes' width: a long piece of less is an underline
 _IF_SOLID = 0.4  # of its prior, that is left to ink like a page with something on it
 _SOLID = 0.8  # of the hull that ink fills, as a page with something on it does
 
@@ -62,10 +64,14 @@ def find_ink(picture: Bytes, least_contrast: float = 16) -> Ink:
         If it has no ink.
     """
     readings: list[_Reading] = []
-    for tried, rivals in enumerate(grounds(picture, least_contrast), 1):
+    best: _Reading | None = None
+    for rivals in grounds(picture, least_contrast):
         readings += [one for off in rivals if (one := _read(off, least_contrast))]
-        best = max(readings, key=_Reading.rank) if len(readings) > 1 else next(iter(readings), None)
-        if best and best.doubt is None and (best.sure or tried > 1):
+        if len(readings) == 1:
+            best = readings[0]
+        elif readings:
+            best = max(readings, key=_Reading.rank)
+        if best and best.doubt is None and (best.sure or len(rivals) > 1):
             break
     if best is None:
         raise ValueError(
@@ -97,7 +103,7 @@ class _Reading(NamedTuple):
 
 def _read(off: Off, least_contrast: float) -> _Reading | None:
     """Return the strokes among what is off one ground, None if nothing is."""
-    values, noise, cropped, prior = off
+    values, noise, prior, cropped, steps = off
     floor = _NOISE * noise
     most = float(values.max())
     if most <= max(least_contrast, floor):
@@ -105,13 +111,21 @@ def _read(off: Off, least_contrast: float) -> _Reading | None:
     mask = values > max(floor, FAINT * most)
     groups = _Groups(mask, cropped)
     clutter = groups.clutter()
+    only_lines = False
     if clutter is not None:
-        lines = printed_lines(mask, clutter, groups.edge)
+        within = np.zeros(mask.shape, bool)
+        edge = groups.edge + 1
+        within[edge:-edge, edge:-edge] = True
+        lines = printed_lines(mask, clutter, within if steps is None else within & ~steps)
         if lines.any():
             rest = _Groups(mask & ~lines, cropped)
             if rest.plausible:
                 groups = rest
-    kept, doubt, within = groups.strokes()
+            else:
+                only_lines = np.count_nonzero(lines) > _ALL_LINES * np.count_nonzero(mask)
+    kept, doubt, within_picture = groups.strokes()
+    if only_lines:
+        doubt = "there is hardly more than a frame or printed lines in the picture"
     shown = values[kept]
     # in noise full ink is as most of it is, not as the one brightest pixel
     top = shown.max()
@@ -120,7 +134,12 @@ def _read(off: Off, least_contrast: float) -> _Reading | None:
     if np.count_nonzero(kept) < np.count_nonzero(mask):
         ink = np.where(ndimage.binary_dilation(kept, np.ones((3, 3))), ink, 0.0)
     solid = _solid(ink > 0.5)
-    return _Reading(ink, doubt, within and not solid, prior * (_IF_SOLID if solid else 1))
+    return _Reading(
+        ink,
+        doubt,
+        doubt is None and within_picture and not solid,
+        prior * (_IF_SOLID if solid else 1),
+    )
 
 
 class _Groups:
@@ -190,7 +209,11 @@ class _Groups:
         if self.n == 1:
             kept = self._pieces == 1
             return kept, None, not self._touch[0]
-        near = np.flatnonzero(self._areas >= _SPECK * self._areas[main])
+        sides = (self._boxes[:, 2:] - self._boxes[:, :2]).max(axis=1)
+        width = line_widths((self._pieces == main + 1)[None].astype(np.float32))[0]
+        thin = (self._areas < _THIN * width * sides) & (sides > sides[main] / 2)
+        thin[main] = False
+        near = np.flatnonzero((self._areas >= _SPECK * self._areas[main]) & ~thin)
         boxes = self._boxes[near]
         gap = np.max(
             [
@@ -199,10 +222,9 @@ class _Groups:
             ],
             axis=(0, 3),
         )
-        side = (self._boxes[main, 2:] - self._boxes[main, :2]).max()
         # what reaches the border may be anything; it is not drawn into the group of what does not
         alike = self._touch[near][:, None] == self._touch[near]
-        n, group = _components((gap <= _GAP * side) & alike)
+        n, group = _components((gap <= _GAP * sides[main]) & alike)
         weights = np.zeros(n)
         middle = np.array(self._pieces.shape) / 2
         for number in range(n):
@@ -218,7 +240,7 @@ class _Groups:
         if np.any(np.delete(weights, first) > _RIVAL * weights[first]):
             doubt = "there are several things in the picture that may be the strokes"
         touch = self._touch[members - 1].any()
-        return kept, doubt, doubt is None and not touch
+        return kept, doubt, not touch
 
 
 def _solid(kept: Mask) -> bool:

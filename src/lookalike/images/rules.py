@@ -1,7 +1,7 @@
 """Lines that are printed, not drawn: frames, boxes, rules, squares and margins.
 
-They are straight, nearly level or upright, long, and have no free end: each runs on to the border of the
-picture or into another such line. A drawn stroke, however straight, has a free end.
+They are straight, nearly level or upright, long, and have no free end: each runs on to the border
+of the picture or page, or into another such line. A drawn stroke, however straight, has a free end.
 
 Long straight lines are found by a directional opening that bears a slight turn: the mask is cut
 into columns of blocks, and a pixel lies on a line if, at one of several slopes, a run of blocks
@@ -28,7 +28,7 @@ _THICKEST = 0.12  # of the shorter side
 _REACH = 0.03  # of the shorter side that a line's end may be away from what it runs into
 
 
-def printed_lines(mask: Mask, box: tuple[slice, slice], edge: int) -> Mask:
+def printed_lines(mask: Mask, box: tuple[slice, slice], within: Mask) -> Mask:
     """Return which pixels lie on printed lines and on nothing else.
 
     Parameters
@@ -37,15 +37,13 @@ def printed_lines(mask: Mask, box: tuple[slice, slice], edge: int) -> Mask:
         What is ink in a picture.
     box : tuple of slice
         The part that lines are looked for in: they are long beside that.
-    edge : int
-        Pixels off the picture's border that still are the border, where lines may end.
+    within : ndarray of shape (h, w), bool
+        Where no line may end but in another one: not at a border.
 
     Returns
     -------
     ndarray of shape (h, w), bool
     """
-    within = np.zeros(mask.shape, bool)
-    within[edge + 1 : -edge - 1, edge + 1 : -edge - 1] = True
     level, upright = _Lines(mask[box], within[box]), _Lines(mask[box].T, within[box].T)
     count = 0
     while count != (count := len(level.kept) + len(upright.kept)):
