@@ -52,6 +52,8 @@ class Off(NamedTuple):
         Whether the ground was found on the condition that ink reaches the border.
     steps : ndarray of shape (h, w), bool, or None
         Where the ground itself changes, as from a page to the table; None if it does nowhere.
+    gain : ndarray of shape (h, w), or float
+        What makes ink in the shade as strong as ink in the light.
     """
 
     values: Floats
@@ -59,6 +61,7 @@ class Off(NamedTuple):
     prior: float
     cropped: bool = False
     steps: Mask | None = None
+    gain: Floats | float = 1.0
 
 
 def grounds(picture: Bytes, least_contrast: float) -> Iterator[list[Off]]:
@@ -186,13 +189,15 @@ def _off_local(values: Floats, least_contrast: float) -> list[Off]:
     for first, then in ((_largest, _least), (_least, _largest)):
         ground = then(first(padded, size), size)[inside]
         off = np.abs(ground - values)
-        if first is _largest:
-            # light multiplies: ink in the shade is as much darker than its ground as in the light
-            off = off * (np.median(ground) / np.maximum(ground, 1))
         off = off - np.median(off)  # the brightest of noise is the ground that a window finds
         noise = 1.4826 * float(np.median(np.abs(off)))
         steps = _largest(ground, 7) - _least(ground, 7) > max(2 * least_contrast, 5 * noise)
-        found.append(Off(off, noise, _DARK if first is _largest else 1.0, steps=steps))
+        if first is _largest:
+            # light multiplies: ink in the shade is as much darker than its ground as in the light
+            gain = np.median(ground) / np.maximum(ground, 1)
+            found.append(Off(off, noise, _DARK, steps=steps, gain=gain))
+        else:
+            found.append(Off(off, noise, 1.0, steps=steps))
     return found
 
 

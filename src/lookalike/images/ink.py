@@ -103,7 +103,7 @@ class _Reading(NamedTuple):
 
 def _read(off: Off, least_contrast: float) -> _Reading | None:
     """Return the strokes among what is off one ground, None if nothing is."""
-    values, noise, prior, cropped, steps = off
+    values, noise, prior, cropped, steps, gain = off
     floor = _NOISE * noise
     most = float(values.max())
     if most <= max(least_contrast, floor):
@@ -126,20 +126,20 @@ def _read(off: Off, least_contrast: float) -> _Reading | None:
     kept, doubt, within_picture = groups.strokes()
     if only_lines:
         doubt = "there is hardly more than a frame or printed lines in the picture"
-    shown = values[kept]
+    strength = (values - floor) * gain
+    shown = strength[kept]
     # in noise full ink is as most of it is, not as the one brightest pixel
     top = shown.max()
     full = np.quantile(shown[shown > top / 2], 0.9) if noise > 0 else top
-    ink = np.clip((values - floor) / max(full - floor, 1.0), 0, 1)
+    ink = np.clip(strength / max(full, 1.0), 0, 1)
     if np.count_nonzero(kept) < np.count_nonzero(mask):
         ink = np.where(ndimage.binary_dilation(kept, np.ones((3, 3))), ink, 0.0)
-    solid = _solid(ink > 0.5)
-    return _Reading(
-        ink,
-        doubt,
-        doubt is None and within_picture and not solid,
-        prior * (_IF_SOLID if solid else 1),
-    )
+    if ink.max() <= 0.5:
+        return None
+    if _solid(ink > 0.5):
+        prior *= _IF_SOLID
+        doubt = doubt or "what stands out in the picture may be a page, and not the strokes"
+    return _Reading(ink, doubt, doubt is None and within_picture, prior)
 
 
 class _Groups:
@@ -244,7 +244,7 @@ class _Groups:
 
 
 def _solid(kept: Mask) -> bool:
-    """Return whether ink fills most of its outline, and has something in it."""
+    """Return whether ink fills most of its outline and has something in it, or is half of all."""
     box = box_of(kept, 0)
     count = np.count_nonzero(box)
     if count < _SOLID / 2 * box.size or min(box.shape) <= 0.3 * max(box.shape):
@@ -252,7 +252,7 @@ def _solid(kept: Mask) -> bool:
     first = box.argmax(axis=1)
     last = box.shape[1] - box[:, ::-1].argmax(axis=1)
     filled = box.any(axis=1)
-    if count == (last - first)[filled].sum():
+    if count == (last - first)[filled].sum() and count < kept.size / 2:
         return False
     rows = np.flatnonzero(filled)
     corners = [np.column_stack([y, x[rows]]) for y in (rows, rows + 1) for x in (first, last)]

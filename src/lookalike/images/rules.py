@@ -23,7 +23,7 @@ Floats = NDArray[np.floating[Any]]
 _BLOCKS = 20  # that a side is cut into
 _LEAST_RUN = 6  # blocks that a line is long
 _COVERED = 0.8  # of a block's columns: the rest is worn off
-_STEEPEST = 0.07  # tangent of the largest turn: four degrees
+_STEEPEST = 0.14  # tangent of the largest turn: eight degrees
 _THICKEST = 0.12  # of the shorter side
 _REACH = 0.03  # of the shorter side that a line's end may be away from what it runs into
 
