@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -84,7 +85,7 @@ def box(ink: Floats, random: Random) -> Floats:
     x0, x1 = columns[0] - gap[0], columns[-1] + gap[1]
     y0, y1 = rows[0] - gap[2], rows[-1] + gap[3]
     corners = [(x0, y0), (x1, y0), (x1, y1), (x0, y1), (x0, y0), (x1, y0)]
-    sides = [(*a, *b) for a, b in zip(corners, corners[1:], strict=False)]
+    sides = [(*a, *b) for a, b in pairwise(corners)]
     printed = lines(sides, random.uniform(1, 6), _tilt(random)) * random.uniform(0.4, 1)
     return on_paper(np.maximum(ink, printed), random)
 
@@ -186,7 +187,7 @@ def equal_luma(ink: Floats, random: Random) -> Floats:
     while True:
         ground, line = random.uniform(0, 255, (2, 3))
         line = line + (ground - line) @ _LUMA
-        if 0 <= line.min() and line.max() <= 255 and np.abs(line - ground).max() > 80:
+        if line.min() >= 0 and line.max() <= 255 and np.abs(line - ground).max() > 80:
             return ground + ink[..., None] * (line - ground)
 
 
@@ -213,7 +214,6 @@ def thumb(ink: Floats, random: Random) -> Floats:
     x = random.uniform(0, SIDE)
     ImageDraw.Draw(canvas).ellipse((x - width, -2 * reach, x + width, reach), 255)
     finger = np.rot90(np.asarray(canvas) / 255, int(random.integers(4)))
-    finger = np.where(ink.any(), finger, finger)
     paper = on_paper(ink, random)
     return paper + finger * (random.uniform(90, 160) - paper)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 from time import process_time
 from typing import Any
 
@@ -23,7 +24,7 @@ from _images import StoredImages, stored_images
 from _options import BARS_THREADS, new_parser, parse
 
 DROP, SURE, SURE_SHARE = 3.0, 0.9, 20.0
-"""Points that a canvas may cost, what a sure answer is, and percent of the wrong ones that may be."""
+"""Points that a canvas may cost, what is sure, and percent of the wrong answers that may be."""
 
 N_DIGITS = 500
 """Spaced evenly. Everything was chosen on canvases of training digits."""
@@ -61,8 +62,6 @@ def main() -> int:
 
 
 def parse_arguments() -> argparse.Namespace:
-    from pathlib import Path
-
     parser = new_parser(__doc__)
     add = parser.add_argument
     add("--digits", type=int, default=N_DIGITS, help="of each kind of canvas (%(default)s)")
@@ -83,15 +82,16 @@ def run_canvases(
     from lookalike.images.form import learn_form
 
     rows, labels = data.training()
-    images = rows.reshape(-1, 28, 28)
+    images = data.as_images(rows)
     form = learn_form(images)
     classifiers = {
         "KNeighborsClassifier": KNeighborsClassifier(4, n_jobs=args.threads).fit(images, labels),
         "LookalikeClassifier": LookalikeClassifier("fast").fit(images, labels),
     }
-    test = data.test().reshape(-1, 28, 28)
+    rows, labels = data.test()
+    test = data.as_images(rows)
     chosen = np.linspace(0, len(test) - 1, min(args.digits, len(test))).astype(int)
-    truth = data.test_labels()[chosen]
+    truth = labels[chosen]
     found: dict[str, dict[str, Any]] = {}
     task = progress.add_task("canvases", total=len(CONDITIONS))
     for condition in CONDITIONS:
@@ -118,8 +118,12 @@ def run_canvases(
         progress.advance(task)
     bars = [row for name in classifiers for row in _bars(name, found, args)]
     print(f"\n### {len(chosen)} test digits of MNIST on {len(CONDITIONS)} kinds of canvas\n")
-    print("**Wrong** answers are counted, and of them those that are **sure** of 90 % or more while")
-    print("no doubt was told about the strokes. ms is the time of one picture to the model's form.\n")
+    print(
+        "**Wrong** answers are counted, and of them those that are **sure** of 90 % or more while"
+    )
+    print(
+        "no doubt was told about the strokes. ms is the time of one picture to the model's form.\n"
+    )
     lines = [
         (name, *(one[of] for of in classifiers), f"{one['doubts']:.1f} %", f"{one['ms']:.1f}")
         for name, one in found.items()

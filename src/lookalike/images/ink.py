@@ -26,6 +26,7 @@ _RIVAL = 0.4  # of the strokes' weight, which makes another group a possible ans
 _AT_BORDER = 0.15  # of its weight, that is left to a group which touches the border
 _ALL_LINES = 0.8  # of the ink, in printed lines: a frame with nothing in it
 _THIN = 0.4  # of the strokes' width: a long piece of less is an underline
+_IF_LINES = 0.01  # of its prior, that is left to printed lines alone
 _IF_SOLID = 0.4  # of its prior, that is left to ink like a page with something on it
 _SOLID = 0.8  # of the hull that ink fills, as a page with something on it does
 
@@ -70,7 +71,7 @@ def find_ink(picture: Bytes, least_contrast: float = 16) -> Ink:
         if len(readings) == 1:
             best = readings[0]
         elif readings:
-            best = max(readings, key=_Reading.rank)
+            best = max(readings, key=_Reading.length)
         if best and best.doubt is None and (best.sure or len(rivals) > 1):
             break
     if best is None:
@@ -89,16 +90,16 @@ class _Reading(NamedTuple):
     sure: bool  # these are lines, and no other ground needs to be tried
     prior: float
 
-    def rank(self) -> tuple[bool, float]:
-        """Return what the most likely reading has most of: no doubt, and length.
+    def length(self) -> float:
+        """Return how long the lines are beside their width, times the prior.
 
-        The length is the area of the ink in squares as wide as its widest place. Lines have many; a
+        That is the area of the ink in squares as wide as its widest place. Lines have many; a
         page or a shadow with a digit in it has few, and so has what lies between lines.
         """
         inside = self.ink > 2 * FAINT
         box = box_of(inside, 0)
         widest = 2 * ndimage.distance_transform_edt(box).max()
-        return self.doubt is None, self.prior * float(np.count_nonzero(inside) / widest**2)
+        return self.prior * float(np.count_nonzero(inside) / widest**2)
 
 
 def _read(off: Off, least_contrast: float) -> _Reading | None:
@@ -123,8 +124,9 @@ def _read(off: Off, least_contrast: float) -> _Reading | None:
                 groups = rest
             else:
                 only_lines = np.count_nonzero(lines) > _ALL_LINES * np.count_nonzero(mask)
-    kept, doubt, within_picture = groups.strokes()
+    kept, doubt, away = groups.strokes()
     if only_lines:
+        prior *= _IF_LINES
         doubt = "there is hardly more than a frame or printed lines in the picture"
     strength = (values - floor) * gain
     shown = strength[kept]
@@ -139,7 +141,7 @@ def _read(off: Off, least_contrast: float) -> _Reading | None:
     if _solid(ink > 0.5):
         prior *= _IF_SOLID
         doubt = doubt or "what stands out in the picture may be a page, and not the strokes"
-    return _Reading(ink, doubt, doubt is None and within_picture, prior)
+    return _Reading(ink, doubt, doubt is None and away, prior)
 
 
 class _Groups:
