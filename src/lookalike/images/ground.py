@@ -114,7 +114,8 @@ def _views(picture: Bytes) -> Iterator[Floats]:
         yield luma
         return
     sample = colours[:: max(1, len(colours) // 128), :: max(1, colours.shape[1] // 128)]
-    sample = sample.reshape(-1, 3) - np.median(sample.reshape(-1, 3), axis=0)
+    sample = sample.reshape(-1, 3)
+    sample = sample - np.median(sample, axis=0).astype(np.float32)
     weights = np.array([0.299, 0.587, 0.114], np.float32)
     axis, variance = _principal(sample)
     in_luma = float(np.square(sample @ weights).sum() / np.square(weights).sum())

@@ -123,7 +123,7 @@ def _read(off: Off, least_contrast: float) -> _Reading | None:
             if rest.plausible:
                 groups = rest
             else:
-                only_lines = np.count_nonzero(lines) > _ALL_LINES * np.count_nonzero(mask)
+                only_lines = bool(lines.sum() > _ALL_LINES * mask.sum())
     kept, doubt, away = groups.strokes()
     if only_lines:
         prior *= _IF_LINES
@@ -169,7 +169,7 @@ class _Groups:
 
     @property
     def _weights(self) -> Floats:
-        return self._areas * np.where(self._touch, _AT_BORDER, 1.0)
+        return np.asarray(self._areas * np.where(self._touch, _AT_BORDER, 1.0))
 
     def clutter(self) -> tuple[slice, slice] | None:
         """Return the box in which printed lines may be, None if there can be none."""

@@ -10,7 +10,7 @@ as for sharp ones, for any curve, and needs no threshold.
 from __future__ import annotations
 
 import math
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from PIL import Image
 from scipy import ndimage
 
 Floats = NDArray[np.floating[Any]]
+Value = TypeVar("Value", bound=np.generic)  # floats, or bool for all or nothing
 
 FAINT = 1 / 16  # of full ink: less is ground
 
@@ -25,7 +26,7 @@ _ROUNDS = 3  # of measuring and mending the width of a line
 _WORKING_SIDE = 160  # least longer side, in pixels, that a line's edge is moved at
 
 
-def box_of(ink: Floats, least: float) -> Floats:
+def box_of(ink: NDArray[Value], least: float) -> NDArray[Value]:
     """Return ink cut to the box of what is more than a value."""
     rows = np.flatnonzero((ink > least).any(axis=1))
     columns = np.flatnonzero((ink > least).any(axis=0))
