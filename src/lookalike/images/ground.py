@@ -171,7 +171,8 @@ def _if_most(kept: Mask, off: Floats, noise: float) -> list[Off]:
 
 def _pixel_noise(values: Floats) -> float:
     """Return the standard deviation of noise, from the differences of neighbours."""
-    return 1.4826 * float(np.median(np.abs(np.diff(values, axis=1)))) / 2**0.5 if values.size else 0
+    steps = np.abs(np.diff(values, axis=1))
+    return 1.4826 * float(np.median(steps)) / 2**0.5 if steps.size else 0.0
 
 
 def _ink_side(off: Floats, least: float) -> Floats:

@@ -18,7 +18,7 @@ from PIL import Image
 from scipy import ndimage
 
 Floats = NDArray[np.floating[Any]]
-Value = TypeVar("Value", bound=np.generic)  # floats, or bool for all or nothing
+Value = TypeVar("Value", np.floating[Any], np.bool_)  # bool: all or nothing
 
 FAINT = 1 / 16  # of full ink: less is ground
 
