@@ -26,15 +26,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from lookalike.images.ink import (
-    FAINT,
-    FINEST,
-    Floats,
-    centre_of,
-    cut_out,
-    line_widths,
-    with_line_width,
-)
+from lookalike.images.ground import FINEST
+from lookalike.images.ink import find_ink
+from lookalike.images.line_width import FAINT, Floats, centre_of, line_widths, with_line_width
 from lookalike.images.originals import THUMBNAIL_SIDE
 from lookalike.images.pictures import flatten
 from lookalike.images.values import as_fields, as_integer, as_pair, bad_value
@@ -73,13 +67,15 @@ class Strokes:
 
 
 class Formed(NamedTuple):
-    """A picture in a form.
+    """A picture in a model's form.
 
     Attributes
     ----------
     image : ndarray, uint8
+        Of the form's `image_shape`.
     doubt : str or None
-        Why the strokes may be others than those that were found.
+        Why the strokes may be something else in the picture, as a sentence; None where that is
+        clear, or the form is not one of strokes.
     """
 
     image: Bytes
@@ -141,7 +137,11 @@ class Form:
         return "resize" if self.strokes is None else "ink"
 
     def apply(self, picture: Bytes) -> Bytes:
-        """Return a picture in this form.
+        """Return a picture in this form: the image of `read`."""
+        return self.read(picture).image
+
+    def read(self, picture: Bytes) -> Formed:
+        """Return a picture in this form, and the doubt whether its strokes were told right.
 
         Parameters
         ----------
@@ -150,8 +150,9 @@ class Form:
 
         Returns
         -------
-        ndarray of shape `image_shape`, uint8
-            The picture itself, copied, if strokes lie in it as they do in training images.
+        Formed
+            The image is the picture itself, copied, if strokes lie in it as they do in training
+            images.
 
         Raises
         ------
@@ -160,13 +161,14 @@ class Form:
         """
         picture = check_picture(picture)
         if self.strokes is None:
-            return self._to_frame(picture)
+            return Formed(self._to_frame(picture), None)
         if picture.shape == self.image_shape[:2] and _lies_right(
             picture, self.ground, self.strokes
         ):
-            return picture.reshape(self.image_shape).copy()
+            return Formed(picture.reshape(self.image_shape).copy(), None)
         contrast = min(_LEAST_CONTRAST, abs(self.strokes.value - self.ground) / 2)
-        return self._write(cut_out(picture, contrast), self.strokes).reshape(self.image_shape)
+        ink, doubt = find_ink(picture, contrast)
+        return Formed(self._write(ink, self.strokes).reshape(self.image_shape), doubt)
 
     def check(self, picture: Bytes) -> Bytes:
         """Return a picture that has this form already, as it is.
@@ -182,10 +184,6 @@ class Form:
         if picture.shape != wanted and (*picture.shape, 1) != wanted:
             raise ValueError(f"an image of shape {picture.shape}, but the model's are of {wanted}")
         return picture.reshape(wanted)
-
-    def read(self, picture: Bytes) -> Formed:
-        """Return a picture in this form, and what is in doubt of it; as `apply`."""
-        return Formed(self.apply(picture), None)
 
     def _to_frame(self, picture: Bytes) -> Bytes:
         frame = self.image_shape[0], self.image_shape[1]

@@ -1,38 +1,53 @@
-"""Strokes on a ground: cut out of a picture, measured, and made as large and thick as wanted.
+"""The strokes of a picture, told from whatever else lies in it.
 
-Ink is a float array with 0 for empty ground and 1 for full ink.
-
-The width of a line is measured as ``2 * mass / variation``: along one pixel of a line of width w
-the ink sums to w and rises and falls by 1, so its total variation is 2. It holds for blurred edges
-as for sharp ones, for any curve, and needs no threshold.
+Ink is what is off the ground (`ground.py`). Printed lines are taken away (`rules.py`), the rest is
+cut into pieces, and pieces near each other make a group. Of these the strokes are the heaviest
+that lies near the middle and not at the border. If another one might as well be them, a different
+explanation of the ground is tried; if none makes sense, the doubt is told.
 """
 
 from __future__ import annotations
 
-import math
-from typing import Any, Literal
+from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
 from scipy import ndimage
+from scipy.sparse.csgraph import connected_components
+from scipy.spatial import ConvexHull
 
-Bytes = NDArray[np.uint8]
-Floats = NDArray[np.floating[Any]]
+from lookalike.images.ground import Bytes, Floats, Mask, Off, grounds
+from lookalike.images.line_width import FAINT, box_of, line_widths
+from lookalike.images.rules import printed_lines
 
-FAINT = 1 / 16  # of full ink: less is ground
-
-FINEST = 1024  # pixels of the longer side that ink is looked for in; finer tells nothing more
 _NOISE = 5.0  # standard deviations of the ground's noise that ink must exceed
-_ROUNDS = 3  # of measuring and mending the width of a line
-_WORKING_SIDE = 160  # least longer side, in pixels, that a line's edge is moved at
+_SPECK = 0.01  # of the largest piece: less is dust, or noise
+_GAP = 0.25  # of the largest piece's side, that pieces of one group may be apart
+_RIVAL = 0.4  # of the strokes' weight, which makes another group a possible answer
+_AT_BORDER = 0.15  # of its weight, that is left to a group which touches the border
+_ALL_LINES = 0.8  # of the ink, in printed lines: a frame with nothing in it
+_THIN = 0.4  # of the strokes' width: a long piece of less is an underline
+_IF_LINES = 0.01  # of its prior, that is left to printed lines alone
+_IF_SOLID = 0.4  # of its prior, that is left to ink like a page with something on it
+_SOLID = 0.8  # of the hull that ink fills, as a page with something on it does
 
 
-def cut_out(picture: Bytes, least_contrast: float = 16) -> Floats:
-    """Return the ink of a picture, cut to its box.
+class Ink(NamedTuple):
+    """The strokes of a picture.
 
-    Whether the ground is dark or bright, and how it slopes from side to side as paper does in a
-    photograph, is read off the picture's border.
+    Attributes
+    ----------
+    values : ndarray of shape (h, w)
+        From 0, ground, to 1, full ink; cut to its box.
+    doubt : str or None
+        Why something else may be the strokes.
+    """
+
+    values: Floats
+    doubt: str | None
+
+
+def find_ink(picture: Bytes, least_contrast: float = 16) -> Ink:
+    """Return the strokes of a picture, and whether they could be told from what else is in it.
 
     Parameters
     ----------
@@ -42,190 +57,210 @@ def cut_out(picture: Bytes, least_contrast: float = 16) -> Floats:
 
     Returns
     -------
-    ndarray of shape (h', w'), values 0 to 1
+    Ink
 
     Raises
     ------
     ValueError
         If it has no ink.
     """
-    grey = _grey(picture)
-    factor = -(-max(grey.shape) // FINEST)
-    if factor > 1:
-        grey = np.asarray(Image.fromarray(grey).reduce(factor))
-    off, noise = _off_ground(grey)
-    floor = _NOISE * noise
-    least = max(least_contrast, floor)
-    # the ink's side of the ground: that to which more of the picture strays
-    if off[off < -least].sum() + off[off > least].sum() < 0:
-        off = -off
-    if off.max() <= least:
+    readings: list[_Reading] = []
+    best: _Reading | None = None
+    for rivals in grounds(picture, least_contrast):
+        readings += [one for off in rivals if (one := _read(off, least_contrast))]
+        if len(readings) == 1:
+            best = readings[0]
+        elif readings:
+            best = max(readings, key=_Reading.length)
+        if best and best.doubt is None and (best.sure or len(rivals) > 1):
+            break
+    if best is None:
         raise ValueError(
             "no ink: the picture is of one colour all over; draw something, or give a picture with "
             "more contrast"
         )
+    return Ink(box_of(best.ink, FAINT), best.doubt)
+
+
+class _Reading(NamedTuple):
+    """What the strokes are on one ground: ink as large as the picture, and the doubts."""
+
+    ink: Floats
+    doubt: str | None
+    sure: bool  # these are lines, and no other ground needs to be tried
+    prior: float
+
+    def length(self) -> float:
+        """Return how long the lines are beside their width, times the prior.
+
+        That is the area of the ink in squares as wide as its widest place. Lines have many; a
+        page or a shadow with a digit in it has few, and so has what lies between lines.
+        """
+        inside = self.ink > 2 * FAINT
+        box = box_of(inside, 0)
+        widest = 2 * ndimage.distance_transform_edt(box).max()
+        return self.prior * float(np.count_nonzero(inside) / widest**2)
+
+
+def _read(off: Off, least_contrast: float) -> _Reading | None:
+    """Return the strokes among what is off one ground, None if nothing is."""
+    values, noise, prior, cropped, steps, gain = off
+    floor = _NOISE * noise
+    most = float(values.max())
+    if most <= max(least_contrast, floor):
+        return None
+    mask = values > max(floor, FAINT * most)
+    groups = _Groups(mask, cropped)
+    clutter = groups.clutter()
+    only_lines = False
+    if clutter is not None:
+        within = np.zeros(mask.shape, bool)
+        edge = groups.edge + 1
+        within[edge:-edge, edge:-edge] = True
+        lines = printed_lines(mask, clutter, within if steps is None else within & ~steps)
+        if lines.any():
+            rest = _Groups(mask & ~lines, cropped)
+            if rest.plausible:
+                groups = rest
+            else:
+                only_lines = bool(lines.sum() > _ALL_LINES * mask.sum())
+    kept, doubt, away = groups.strokes()
+    if only_lines:
+        prior *= _IF_LINES
+        doubt = "there is hardly more than a frame or printed lines in the picture"
+    strength = (values - floor) * gain
+    shown = strength[kept]
     # in noise full ink is as most of it is, not as the one brightest pixel
-    full = np.quantile(off[off > off.max() / 2], 0.9) if noise > 0 else off.max()
-    ink = np.clip((off - floor) / max(full - floor, 1.0), 0, 1)
-    if noise > 0:
-        ink = _without_specks(ink)
-    return box_of(ink, FAINT)
+    top = shown.max()
+    full = np.quantile(shown[shown > top / 2], 0.9) if noise > 0 else top
+    ink = np.clip(strength / max(full, 1.0), 0, 1)
+    if np.count_nonzero(kept) < np.count_nonzero(mask):
+        ink = np.where(ndimage.binary_dilation(kept, np.ones((3, 3))), ink, 0.0)
+    if ink.max() <= 0.5:
+        return None
+    if _solid(ink > 0.5):
+        prior *= _IF_SOLID
+        doubt = doubt or "what stands out in the picture may be a page, and not the strokes"
+    return _Reading(ink, doubt, doubt is None and away, prior)
 
 
-def _grey(picture: Bytes) -> Bytes:
-    """Return the luma of a picture, on white or black where it is transparent."""
-    if picture.ndim == 2:
-        return picture
-    image = Image.fromarray(picture)
-    if picture.shape[2] == 3:
-        return np.asarray(image.convert("L"))
-    luma = np.asarray(image.convert("RGB").convert("L")).astype(np.float32)
-    alpha = picture[..., 3] / np.float32(255)
-    total = float(alpha.sum())
-    # dark strokes on a transparent ground lie on white, bright ones on black
-    ground = 255.0 if total == 0 or float((luma * alpha).sum()) / total < 128 else 0.0
-    return np.rint(luma * alpha + ground * (1 - alpha)).astype(np.uint8)
+class _Groups:
+    """The pieces of a mask, those near each other as one.
 
-
-def _off_ground(grey: Bytes) -> tuple[Floats, float]:
-    """Return how far each pixel is off the ground, and the ground's noise (standard deviation).
-
-    The ground is the plane through the border's pixels, without those that are far from it: ink
-    that touches the border.
-    """
-    height, width = grey.shape
-    values = grey.astype(np.float32)
-    edge = max(1, min(height, width) // 20)
-    border = np.ones(grey.shape, bool)
-    border[edge : height - edge, edge : width - edge] = False
-    rim = values[border]
-    median = np.median(rim)
-    spread = np.median(np.abs(rim - median))
-    if spread == 0:
-        return values - median, 0.0
-    down, right = np.nonzero(border)
-    design = np.column_stack([np.ones(len(rim)), down / height - 0.5, right / width - 0.5])
-    kept = np.abs(rim - median) <= 6 * spread
-    for _ in range(3):
-        plane = np.linalg.lstsq(design[kept], rim[kept], rcond=None)[0]
-        away = np.abs(rim - design @ plane)
-        noise = 1.4826 * float(np.median(away))  # the standard deviation, if it is Gaussian
-        kept = away <= max(3 * noise, 1.0)
-    rows = plane[1] * (np.arange(height) / height - 0.5)
-    columns = plane[2] * (np.arange(width) / width - 0.5)
-    return values - (plane[0] + rows[:, None] + columns), noise
-
-
-def _without_specks(ink: Floats) -> Floats:
-    """Return ink without pieces of less than a hundredth of all of it: noise, not strokes."""
-    pieces, n = ndimage.label(ink > 0, np.ones((3, 3)))
-    mass = ndimage.sum_labels(ink, pieces, np.arange(n + 1))
-    kept = mass >= 0.01 * mass.sum()
-    kept[0] = False
-    return np.where(kept[pieces], ink, 0.0)
-
-
-def box_of(ink: Floats, least: float) -> Floats:
-    """Return ink cut to the box of what is more than a value."""
-    rows = np.flatnonzero((ink > least).any(axis=1))
-    columns = np.flatnonzero((ink > least).any(axis=0))
-    return np.asarray(ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1])
-
-
-def line_widths(ink: Floats) -> Floats:
-    """Return the mean width of the lines in each image, in pixels.
-
-    Parameters
+    Attributes
     ----------
-    ink : ndarray of shape (n, h, w)
-        Each with some ink.
-
-    Returns
-    -------
-    ndarray of shape (n,)
+    n : int
+        How many pieces there are, specks included.
+    edge : int
+        Pixels off the picture's border that still touch it.
     """
-    padded = np.pad(ink, ((0, 0), (1, 1), (1, 1)))
-    down, right = np.diff(padded, axis=1)[:, :, :-1], np.diff(padded, axis=2)[:, :-1]
-    variation = np.hypot(down, right).sum(axis=(1, 2))
-    return np.asarray(2 * padded.sum(axis=(1, 2)) / variation)
+
+    def __init__(self, mask: Mask, cropped: bool) -> None:
+        self._pieces, self.n = ndimage.label(mask, np.ones((3, 3)))
+        self.edge = min(mask.shape) // 100
+        boxes = ndimage.find_objects(self._pieces)
+        self._boxes = np.array(
+            [(rows.start, columns.start, rows.stop, columns.stop) for rows, columns in boxes],
+            dtype=int,
+        ).reshape(-1, 4)
+        low, high = self._boxes[:, :2], mask.shape - self._boxes[:, 2:]
+        self._touch = (np.minimum(low, high) <= self.edge).any(axis=1) & (not cropped)
+        self._areas = np.bincount(self._pieces.ravel(), minlength=self.n + 1)[1:]
+
+    @property
+    def _weights(self) -> Floats:
+        return np.asarray(self._areas * np.where(self._touch, _AT_BORDER, 1.0))
+
+    def clutter(self) -> tuple[slice, slice] | None:
+        """Return the box in which printed lines may be, None if there can be none."""
+        if self.n == 0:
+            return None
+        sides = self._boxes[:, 2:] - self._boxes[:, :2]
+        long = np.flatnonzero(sides.max(axis=1) >= 0.25 * max(self._pieces.shape))
+        if len(long) == 0:
+            return None
+        if len(long) == 1 and not self._touch[long[0]] and not self._framed(long[0]):
+            return None
+        top, left = self._boxes[long, :2].min(axis=0)
+        bottom, right = self._boxes[long, 2:].max(axis=0)
+        return slice(top, bottom), slice(left, right)
+
+    def _framed(self, number: int) -> bool:
+        """Return whether a piece lies along all sides of its box, as a printed box does."""
+        top, left, bottom, right = self._boxes[number]
+        piece = self._pieces[top:bottom, left:right] == number + 1
+        for turned in (piece, piece.T):
+            for side in (turned, turned[:, ::-1]):
+                depth = np.where(side.any(axis=1), side.argmax(axis=1), side.shape[1])
+                if np.quantile(depth, 0.7) > 0.1 * side.shape[1]:
+                    return False
+        return True
+
+    @property
+    def plausible(self) -> bool:
+        """Whether something of size is left that lies within the picture."""
+        if self.n == 0:
+            return False
+        main = self._weights.argmax()
+        side = (self._boxes[main, 2:] - self._boxes[main, :2]).max()
+        return bool(not self._touch[main] and side >= 0.1 * max(self._pieces.shape))
+
+    def strokes(self) -> tuple[Mask, str | None, bool]:
+        """Return where the strokes are, the doubt about them, and whether they are sure."""
+        main = int(self._weights.argmax())
+        if self.n == 1:
+            kept = self._pieces == 1
+            return kept, None, not self._touch[0]
+        sides = (self._boxes[:, 2:] - self._boxes[:, :2]).max(axis=1)
+        width = line_widths((self._pieces == main + 1)[None].astype(np.float32))[0]
+        thin = (self._areas < _THIN * width * sides) & (sides > sides[main] / 2)
+        thin[main] = False
+        near = np.flatnonzero((self._areas >= _SPECK * self._areas[main]) & ~thin)
+        boxes = self._boxes[near]
+        gap = np.max(
+            [
+                boxes[:, None, :2] - boxes[None, :, 2:],
+                boxes[None, :, :2] - boxes[:, None, 2:],
+            ],
+            axis=(0, 3),
+        )
+        # what reaches the border may be anything; it is not drawn into the group of what does not
+        alike = self._touch[near][:, None] == self._touch[near]
+        n, group = _components((gap <= _GAP * sides[main]) & alike)
+        weights = np.zeros(n)
+        middle = np.array(self._pieces.shape) / 2
+        for number in range(n):
+            members = near[group == number]
+            box = self._boxes[members]
+            centre = (box[:, :2].min(axis=0) + box[:, 2:].max(axis=0)) / 2
+            away = np.abs((centre - middle) / middle).max()
+            weights[number] = self._weights[members].sum() * (1 - 0.5 * away)
+        first = int(weights.argmax())
+        members = near[group == first] + 1
+        kept = np.isin(self._pieces, members)
+        doubt = None
+        if np.any(np.delete(weights, first) > _RIVAL * weights[first]):
+            doubt = "there are several things in the picture that may be the strokes"
+        touch = self._touch[members - 1].any()
+        return kept, doubt, not touch
 
 
-def centre_of(ink: Floats, kind: Literal["mass", "box"]) -> tuple[float, float]:
-    """Return the centre of mass of ink, or the middle of the array: (down, right) in pixels."""
-    height, width = ink.shape
-    if kind == "box":
-        return (height - 1) / 2, (width - 1) / 2
-    total = ink.sum()
-    down = float(ink.sum(axis=1) @ np.arange(height) / total)
-    return down, float(ink.sum(axis=0) @ np.arange(width) / total)
+def _solid(kept: Mask) -> bool:
+    """Return whether ink fills most of its outline and has something in it, or is half of all."""
+    box = box_of(kept, 0)
+    count = np.count_nonzero(box)
+    if count < _SOLID / 2 * box.size or min(box.shape) <= 0.3 * max(box.shape):
+        return False  # no convex outline is less than half its box
+    first = box.argmax(axis=1)
+    last = box.shape[1] - box[:, ::-1].argmax(axis=1)
+    filled = box.any(axis=1)
+    if count == (last - first)[filled].sum() and count < kept.size / 2:
+        return False
+    rows = np.flatnonzero(filled)
+    corners = [np.column_stack([y, x[rows]]) for y in (rows, rows + 1) for x in (first, last)]
+    return bool(count > _SOLID * ConvexHull(np.concatenate(corners)).volume)
 
 
-def render(ink: Floats, side: int, frame: tuple[int, int]) -> Floats:
-    """Return ink scaled, antialiased, to a longer side, or less where the frame is smaller."""
-    scale = min(side / max(ink.shape), frame[0] / ink.shape[0], frame[1] / ink.shape[1])
-    height, width = (max(1, round(n * scale)) for n in ink.shape)
-    if (height, width) == ink.shape:
-        return ink
-    image = Image.fromarray(ink.astype(np.float32))
-    filter = Image.Resampling.BOX if scale < 0.5 else Image.Resampling.BICUBIC
-    return np.asarray(image.resize((width, height), filter)).clip(0, 1)
-
-
-def with_line_width(
-    ink: Floats, side: int, frame: tuple[int, int], usual: tuple[float, float]
-) -> Floats:
-    """Return ink rendered so that its lines are of a usual width.
-
-    Lines of less or more are brought to the nearest usual width by moving their edges: at the size
-    of the drawing, before antialiasing, where a line's edge can be moved by less than one pixel of
-    the result.
-
-    Parameters
-    ----------
-    ink : ndarray of shape (h, w)
-        Cut to its box.
-    side : int
-        The longer side of the result, in pixels.
-    frame : tuple of int
-        What the result must fit in.
-    usual : tuple of float
-        The least and the largest usual width, in pixels of the result.
-    """
-    small = render(ink, side, frame)
-    depth: Floats | None = None
-    moved = 0.0  # outward
-    for _ in range(_ROUNDS):
-        width = float(line_widths(small[None])[0])
-        wanted = float(np.clip(width, *usual))
-        if abs(width - wanted) < 0.05 * wanted:
-            break
-        if depth is None:
-            thicker = wanted > width
-            room = math.ceil(usual[0] / side * max(_WORKING_SIDE, *ink.shape)) if thicker else 0
-            depth, length = _depth(ink, outside=thicker, room=room + 1)
-        # the box grows with its lines and is scaled to the same side: so lines grow by less
-        moved += (wanted - width) / 2 * (length + 2 * moved) / side / (1 - wanted / side)
-        moved = min(max(moved, 0.0), room) if thicker else min(moved, 0.0)
-        edged = np.clip(depth + (moved + 0.5), 0, 1)
-        if edged.max() <= 0.5:
-            break
-        small = render(box_of(edged, 0.5), side, frame)
-    return small
-
-
-def _depth(ink: Floats, *, outside: bool, room: int) -> tuple[Floats, int]:
-    """Return how deep in the ink pixels lie, and the longer side of its box, in pixels.
-
-    Outside the depth is negative. It is measured only there, or only inside; beyond the edge it
-    is half a pixel. Around the ink is empty room.
-    """
-    finer = max(1, -(-_WORKING_SIDE // max(ink.shape)))
-    height, width = (finer * n for n in ink.shape)
-    image = Image.fromarray(ink.astype(np.float32))
-    fine = np.asarray(image.resize((width, height), Image.Resampling.BICUBIC))
-    inside = np.pad(fine > 0.5, room)
-    if outside:
-        depth = 0.5 - ndimage.distance_transform_edt(~inside)
-    else:
-        depth = ndimage.distance_transform_edt(inside) - 0.5
-    return depth.astype(np.float32), max(height, width)
+def _components(near: Mask) -> tuple[int, Any]:
+    n, labels = connected_components(near, directed=False)
+    return int(n), labels

@@ -41,7 +41,7 @@ _FORMATS = (
 _GREY_MODES = {"1", "L"}
 DEEP_MODES = {"I", "I;16", "I;16B", "I;16L", "I;16N", "F"}
 _ORIENTATION = 0x0112  # EXIF tag; its values 5 to 8 swap height and width
-_FAINT = 8  # of 255: a picture whose values differ by no more is blank
+_FAINT = 16  # of 255: a picture whose values differ by no more is blank
 
 
 class Header(NamedTuple):
