@@ -45,7 +45,7 @@ def test_another_effort_is_named_where_it_helps():
 
 @pytest.mark.parametrize("wrong", [0, -1, "much", True])
 def test_limits_that_are_none(wrong):
-    with pytest.raises((TypeError, ValueError), match="max_memory=.* give a number of MiB"):
+    with pytest.raises((TypeError, ValueError), match=r"max_memory=.* give a number of MiB"):
         LookalikeClassifier(max_memory=wrong).fit(textures(4, (8, 8)), [0, 1, 0, 1])
 
 
