@@ -500,3 +500,16 @@ def test_perturbed_copies_are_shifted_images_with_little_noise():
         shift = min(off, key=off.get)
         assert shift != (2, 2)
         assert 0 < off[shift] <= 8
+
+
+def test_pictures_beside_others(tmp_path, monkeypatch):
+    pytest.importorskip("skimage")
+    monkeypatch.setenv("LOOKALIKE_DATA", str(tmp_path))
+    file = tmp_path / "figures.json"
+    report = run("pictures.py", f"--json={file}")
+    assert "There is no folder clipart in $LOOKALIKE_DATA" in report
+    assert "photographs 24: 60 training images of 24 × 24 × 3 uint8, 30 test images" in report
+    figures = json.loads(file.read_text(encoding="utf-8"))
+    for own in figures["sizes"]["photographs 24"].values():
+        assert own[0]["cpu_seconds"] > 0
+    assert [row["what"] for row in figures["cost"]["bars"]] == ["lookalike fast: exponent of CPU s"]

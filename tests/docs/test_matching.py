@@ -35,6 +35,7 @@ def test_the_table_of_efforts_is_that_of_the_plans() -> None:
             ", ".join(names[how] for how in deformed) or "–",
             str(plan.n_neighbors),
             str(plan.n_components),
+            str(plan.longest_side),
         ]
 
 

@@ -7,7 +7,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.datasets import load_digits
-from sklearn.exceptions import NotFittedError
+from sklearn.exceptions import DataConversionWarning, NotFittedError
 from sklearn.metrics import log_loss
 
 from lookalike import KNeighborsClassifier, LookalikeClassifier, _core
@@ -272,11 +272,21 @@ def test_odd_training_sets_have_answers(effort, X, y):
         (np.zeros((3, 8, 8)), np.array([0, None, "a"], object), "missing"),
         (np.full((2, 8, 8), np.inf), [0, 1], "infinity"),
         (np.zeros((3, 64)), [0, 1, 1], "reshape"),
+        (np.zeros((3, 8, 8)), [0.25, 1.5, 0.75], "continuous"),
+        (np.zeros((3, 8, 8)), [[0, 1], [0, 1], [1, 1]], r"labels of shape \(3, 2\)"),
     ],
 )
 def test_what_can_not_be_learnt_is_refused(X, y, told):
     with pytest.raises(ValueError, match=told):
         LookalikeClassifier().fit(X, y)
+
+
+def test_a_column_of_labels_is_taken_as_scikit_learn_does(digits):
+    X, y, Xt, _ = digits
+    flat = LookalikeClassifier("fast").fit(X[:200], y[:200])
+    with pytest.warns(DataConversionWarning, match="column-vector"):
+        column = LookalikeClassifier("fast").fit(X[:200], y[:200, np.newaxis])
+    assert_array_equal(column.predict_proba(Xt[:20]), flat.predict_proba(Xt[:20]))
 
 
 def test_unknown_efforts_and_other_sizes_are_refused(digits, fitted):

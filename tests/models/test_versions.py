@@ -24,6 +24,7 @@ def test_predictions_are_as_they_were(path, tmp_path):
     queries = np.array(kept["queries"], np.uint8)
     loaded = load_model(path)
     assert loaded.classes_.tolist() == kept["classes"]
+    assert loaded.get_params()  # those that files of older versions lack, too
     assert loaded.predict(queries).tolist() == kept["predict"]
     # Matrix products differ in their last digits from one CPU to another, and then are rounded.
     atol = 1e-12 if "votes" in path.stem else 0.02
