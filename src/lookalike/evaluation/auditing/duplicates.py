@@ -39,7 +39,7 @@ from scipy.sparse.csgraph import connected_components
 
 IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float64]
-Kind = Literal["exact", "near"]
+Kind = Literal["exact", "near", "transformed"]
 
 _DENSEST = 0.05
 
@@ -50,21 +50,27 @@ class DuplicateGroup:
 
     Attributes
     ----------
-    kind : {"exact", "near"}
+    kind : {"exact", "near", "transformed"}
         "exact": all have the same pixels. "near": each is near another of the group; exact copies
-        of one that is near stand in both an exact group and this.
+        of one that is near stand in both an exact group and this. "transformed": each is another
+        of the group once that is mirrored, turned, shifted, cropped, resized or brightened.
     rows : ndarray of shape (n,), int64
         Ascending, at least two.
     labels : ndarray of shape (n,)
         Their given labels.
     distance : float
-        Between the two of a pair that were found alike, the largest; 0 if exact.
+        Between the two of a pair that were found alike, the largest; 0 if exact. If transformed,
+        what is left over where it is most, as a share of the picture's contrast.
+    how : tuple of str
+        If transformed: what makes each image of another of the group, such as "mirrored"; "" for
+        that with the lowest row and for exact copies. Else empty.
     """
 
     kind: Kind
     rows: IntArray
     labels: NDArray[Any]
     distance: float
+    how: tuple[str, ...] = ()
 
     @property
     def is_conflicting(self) -> bool:
@@ -81,12 +87,14 @@ class Leak:
 
     Attributes
     ----------
-    kind : {"exact", "near"}
+    kind : {"exact", "near", "transformed"}
     test_row, train_row : int
         Of several training images like it, the nearest.
     test_label, train_label : object
     distance : float
-        0 if exact.
+        As of `DuplicateGroup`.
+    how : str
+        If transformed: what makes the test image of a training image.
     """
 
     kind: Kind
@@ -95,6 +103,7 @@ class Leak:
     test_label: Any
     train_label: Any
     distance: float
+    how: str = ""
 
     @property
     def is_conflicting(self) -> bool:
@@ -239,19 +248,36 @@ def _near_groups(
     both = np.minimum(scales[:, np.newaxis], scales[indices])
     rows, columns = np.nonzero(distances <= cutoff.ratio * both)
     others, lengths = indices[rows, columns], distances[rows, columns]
+    for group, longest in link_groups(n, rows, others, lengths, exact):
+        yield DuplicateGroup("near", group, labels[group], longest)
+
+
+def link_groups(
+    n: int, heads: IntArray, tails: IntArray, lengths: FloatArray, exact: list[IntArray]
+) -> Iterator[tuple[IntArray, float]]:
+    """Give the groups of images that links hold together, and the longest link in each.
+
+    Parameters
+    ----------
+    n : int
+        Images.
+    heads, tails, lengths : ndarrays of shape (n_links,)
+    exact : list of ndarray
+        Groups of exact copies, which belong together too, but are no group by themselves.
+    """
     original = np.arange(n)
     for copies in exact:
         original[copies] = copies[0]
     # Exact copies are linked to their first: there may be more of them than the table is wide.
-    heads, tails = np.concatenate([rows, original]), np.concatenate([others, np.arange(n)])
-    graph = coo_array((np.ones(len(heads), dtype=bool), (heads, tails)), shape=(n, n))
+    ends = np.concatenate([heads, original]), np.concatenate([tails, np.arange(n)])
+    graph = coo_array((np.ones(len(ends[0]), dtype=bool), ends), shape=(n, n))
     n_parts, part = connected_components(graph, directed=False)
     longest = np.zeros(n_parts)
-    np.maximum.at(longest, part[rows], lengths)
+    np.maximum.at(longest, part[heads], lengths)
     order = np.argsort(part, kind="stable")
     for group in np.split(order, np.flatnonzero(np.diff(part[order])) + 1):
         if np.any(original[group] != original[group[0]]):
-            yield DuplicateGroup("near", group, labels[group], float(longest[part[group[0]]]))
+            yield group, float(longest[part[group[0]]])
 
 
 def find_leaks(
