@@ -47,13 +47,13 @@ class Split:
     images : ndarray of shape (n, h, w) or (n, h, w, c), uint8
     labels : ndarray of shape (n,), int64
         Positions in the data set's ``class_names``.
-    paths : tuple of Path, or None
+    paths : tuple of (Path or None), or None
         The file of each picture; None if the pictures do not lie in files of their own.
     """
 
     images: NDArray[np.uint8]
     labels: NDArray[np.int64]
-    paths: tuple[Path, ...] | None = None
+    paths: tuple[Path | None, ...] | None = None
 
     def __len__(self) -> int:
         return len(self.images)
@@ -127,7 +127,7 @@ def load_dataset(
 
         Names go before paths: write ``"./digits"`` for a folder of that name.
     test_size : float or int
-        Share (0 to 1) or number of images to hold out for testing, stratified by class.
+        Share (0 to 1) or number of images to hold out for testing, stratified by class; 0 for none.
         Where the source has a test part of its own, that is used and this is not.
     random_state : int or None
         Seed of the choice of held-out images; None for another choice each time.
@@ -270,6 +270,8 @@ def _hold_out(
 ) -> list[Split]:
     from sklearn.model_selection import train_test_split
 
+    if test_size == 0:
+        return [whole, whole.rows(np.empty(0, dtype=np.int64))]
     counts = np.bincount(whole.labels, minlength=len(class_names))
     single = np.flatnonzero(counts == 1)
     if len(single):

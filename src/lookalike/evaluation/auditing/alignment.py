@@ -88,7 +88,9 @@ def align(
         wanted = _centred(second, weight).reshape(n, -1)
         lengths = np.sqrt((parts**2).sum(axis=2, keepdims=True)) + np.float32(1e-6)
         parts /= lengths
-        normal = parts @ parts.transpose(0, 2, 1) + _RIDGE * np.eye(parts.shape[1], dtype=np.float32)
+        normal = parts @ parts.transpose(0, 2, 1) + _RIDGE * np.eye(
+            parts.shape[1], dtype=np.float32
+        )
         shares = np.linalg.solve(normal, parts @ wanted[..., np.newaxis])
         if step < steps:
             weights = (shares / lengths)[..., 0].astype(np.float64)
@@ -118,9 +120,7 @@ def _centred(maps: FloatArray, weight: FloatArray) -> FloatArray:
     return centred
 
 
-def _resample(
-    maps: FloatArray, moves: NDArray[np.float64]
-) -> tuple[FloatArray, FloatArray]:
+def _resample(maps: FloatArray, moves: NDArray[np.float64]) -> tuple[FloatArray, FloatArray]:
     """Return squares as they lie after the moves, and where both are seen (1) or not (0)."""
     side = maps.shape[-1]
     (down, sees_y), (across, sees_x) = (
@@ -139,7 +139,7 @@ def _interpolation(
     away = np.abs(at[..., np.newaxis] - np.arange(side)).astype(np.float32)
     near = 1 + away * away * (1.5 * away - 2.5)
     far = 2 + away * (-4 + away * (2.5 - 0.5 * away))
-    weights = np.where(away < 1, near, np.where(away < 2, far, 0))
+    weights: FloatArray = np.where(away < 1, near, np.where(away < 2, far, np.float32(0)))
     border = max(1, round(side / 20))
     place = np.arange(side)
     sees = (at >= border - 0.5) & (at <= side - border - 0.5)

@@ -41,7 +41,12 @@ from lookalike.evaluation.auditing.outliers import find_outliers
 from lookalike.evaluation.auditing.rejects import Reject, find_rejects, read_sizes
 from lookalike.evaluation.auditing.result import LEAST_ACCURACY, Audit, LabelIssue
 from lookalike.evaluation.auditing.shapley import knn_shapley, shapley_error_bound
-from lookalike.evaluation.auditing.transformed import Links, count_searches, find_transformed
+from lookalike.evaluation.auditing.transformed import (
+    LEAST_SIDE,
+    Links,
+    count_searches,
+    find_transformed,
+)
 from lookalike.search.nearest import NearestNeighbors
 from lookalike.search.validation import check_count
 
@@ -97,7 +102,7 @@ def audit(
         Neighbours that vote about a label, and how far off an outlier's neighbour is counted.
     transformed : bool, default=True
         Whether to look for copies that were mirrored, turned, shifted, cropped, resized or
-        brightened, too. Rows that are no pictures have none.
+        brightened, too. They can not be told among pictures of fewer than 16 pixels a side.
     metric : str or callable, default="euclidean"
         As of `NearestNeighbors`.
     n_jobs : int, default=None
@@ -111,7 +116,7 @@ def audit(
     Returns
     -------
     Audit
-        Its ``label_issues``, ``duplicates``, ``leaks``, ``rejects``, ``outliers`` and ``values``, and
+        Its ``label_issues``, ``duplicates``, ``leaks``, ``rejects``, ``outliers``, ``values``, and
         much more.
 
     Raises
@@ -151,7 +156,8 @@ def audit(
         _check_names(n, n_train, test, paths, class_names, classes)
         n_test = 0 if looked_for is None else len(looked_for[1])
         rows = np.asarray(images)
-        pictures = rows if transformed and _are_pictures(rows) else None
+        has_copies = transformed and _are_pictures(rows) and min(rows.shape[1:3]) >= LEAST_SIDE
+        pictures = rows if has_copies else None
         sizes = None if paths is None else read_sizes(paths)
         units = n + n_test + (0 if pictures is None else count_searches(n + n_test))
         total = n + n_test
@@ -330,11 +336,11 @@ def _check_names(
     if paths is not None and len(paths) != n:
         raise ValueError(f"{len(paths):,} paths but {n:,} images; give one, or None, for each")
     if class_names is not None and not (
-        classes.dtype.kind in "iu" and 0 <= classes[0] and classes[-1] < len(class_names)
+        classes.dtype.kind in "iu" and classes[0] >= 0 and classes[-1] < len(class_names)
     ):
         raise ValueError(
-            f"{len(class_names)} class_names but labels from {classes[0]!r} to {classes[-1]!r}; give "
-            "names only for whole numbers from 0 on, one for each"
+            f"{len(class_names)} class_names but labels from {classes[0]!r} to {classes[-1]!r}; "
+            "give names only for whole numbers from 0 on, one for each"
         )
 
 
@@ -457,9 +463,7 @@ def _transformed_leaks(
     return sorted(found.values(), key=lambda leak: not leak.is_conflicting)
 
 
-def _leaks_of_parts(
-    labels: NDArray[Any], n_train: int, groups: list[DuplicateGroup]
-) -> list[Leak]:
+def _leaks_of_parts(labels: NDArray[Any], n_train: int, groups: list[DuplicateGroup]) -> list[Leak]:
     """Return the images of the test part that are in a group with some of the training part."""
     found: dict[int, Leak] = {}
     for group in groups:

@@ -27,6 +27,7 @@ SIDE = 10
 _REACH = 1.3  # half the side of what is described, in standard deviations of what is seen
 _BLUR = 1.0  # of a description, in its pixels
 _MAP_SIDE, _MAP_BLUR = 28, 0.7  # of the small picture that is described
+_KEPT_SIDE = 64  # to which large pictures are shrunk once
 _TRIM = 0.03  # of the side: what a shift leaves at the border is no part of the picture
 _FAINT = 0.1  # of the strongest: noise that compression leaves on an even ground moves no centre
 _FRAME_SPREAD = 0.5 / _REACH
@@ -44,12 +45,23 @@ class Pictures:
         the padding is cut off, for it hides where a cropped copy ends.
     """
 
-    def __init__(
-        self, images: NDArray[np.generic], sizes: NDArray[np.int64] | None = None
-    ) -> None:
-        self.images, self._sizes = images, sizes
+    def __init__(self, images: NDArray[np.generic], sizes: NDArray[np.int64] | None = None) -> None:
+        self.images = images
         self._low, high = float(images.min()), float(images.max())
         self._range = max(high - self._low, float(np.finfo(np.float32).tiny))
+        if sizes is not None or max(images.shape[1:3]) > _KEPT_SIDE:
+            self._keep_small(sizes)
+
+    def _keep_small(self, sizes: NDArray[np.int64] | None) -> None:
+        """Shrink large pictures once and for all, and cut their padding off."""
+        small = np.empty((len(self), _KEPT_SIDE, _KEPT_SIDE, self.n_channels), np.uint8)
+        for rows in self.batches():
+            shares = np.ones((len(self.images[rows]), 2))
+            if sizes is not None:
+                shares = _unpadded(self.images[rows], sizes[rows])
+            values = self._shrink(self.images[rows], _KEPT_SIDE, 0.35, shares) * 255
+            small[rows] = np.rint(np.moveaxis(values, 1, 3))
+        self.images, self._low, self._range = small, 0.0, 255.0
 
     def __len__(self) -> int:
         return len(self.images)
@@ -80,19 +92,21 @@ class Pictures:
         ndarray of shape (n, c, side, side), float32
         """
         picked = self.images[rows]
-        n, height, width = picked.shape[:3]
-        pixels = np.moveaxis(picked.reshape(n, height, width, -1), 3, 1).astype(np.float32)
-        shares = np.ones((n, 2))
-        if self._sizes is not None:
-            shares = _unpadded(picked.reshape(n, height, width, -1), self._sizes[rows])
+        return self._shrink(picked, side, blur, np.full((len(picked), 2), 1 - 2 * _TRIM))
+
+    def _shrink(
+        self, images: NDArray[np.generic], side: int, blur: float, shares: NDArray[np.float64]
+    ) -> FloatArray:
+        n, height, width = images.shape[:3]
+        pixels = np.moveaxis(images.reshape(n, height, width, -1), 3, 1).astype(np.float32)
         down, across = (
             _samples(length, side, blur, shares[:, axis])
             for axis, length in enumerate((height, width))
         )
-        small: FloatArray = down[:, np.newaxis] @ pixels @ across.swapaxes(1, 2)[:, np.newaxis]
+        small = down[:, np.newaxis] @ pixels @ across.swapaxes(1, 2)[:, np.newaxis]
         small -= np.float32(self._low)
         small /= np.float32(self._range)
-        return small
+        return small.astype(np.float32, copy=False)
 
 
 def describe(pictures: Pictures) -> tuple[FloatArray, FloatArray, FloatArray]:
@@ -133,12 +147,13 @@ def turn(looks: FloatArray, variant: int) -> FloatArray:
 
 def grid(side: int) -> FloatArray:
     """Return where the pixels of a side lie, in sides of the frame."""
-    return ((np.arange(side, dtype=np.float32) + 0.5) / side) - 0.5
+    places: FloatArray = (np.arange(side, dtype=np.float32) + np.float32(0.5)) / np.float32(side)
+    return places - np.float32(0.5)
 
 
 def _samples(length: int, side: int, blur: float, share: NDArray[np.float64]) -> FloatArray:
     """Return the matrices that sample the middle share of a side by Gaussians of weight 1."""
-    step = (share * (1 - 2 * _TRIM))[:, np.newaxis, np.newaxis]
+    step = share[:, np.newaxis, np.newaxis]
     sigma = np.maximum(blur * step / side, 0.3 / length)
     weights = np.exp(-(((grid(side)[:, np.newaxis] * step - grid(length)) / sigma) ** 2) / 2)
     normal: FloatArray = (weights / weights.sum(axis=2, keepdims=True)).astype(np.float32)
@@ -148,7 +163,9 @@ def _samples(length: int, side: int, blur: float, share: NDArray[np.float64]) ->
 def _unpadded(images: NDArray[np.generic], sizes: NDArray[np.int64]) -> NDArray[np.float64]:
     """Return the shares of height and width that are no padding, 1 where there is none."""
     height, width = images.shape[1:3]
+    sizes = np.maximum(sizes, 1)
     filled = np.minimum(1, sizes * (width, height) / (sizes[:, ::-1] * (height, width)))
+    filled[sizes.min(axis=1) < 2] = 1
     shares = np.ones(filled.shape)
     for axis, length in enumerate((height, width)):
         lines = np.floor((1 - filled[:, axis]) * length / 2).astype(int)
@@ -176,7 +193,9 @@ def _looks(maps: FloatArray, places: FloatArray) -> FloatArray:
     sigma = np.maximum(_BLUR * step, 0.4 / maps.shape[-1])[:, np.newaxis, np.newaxis]
     at = grid(SIDE) * SIDE * step[:, np.newaxis]
     down, across = (
-        np.exp(-((((c[:, np.newaxis] + at)[..., np.newaxis] - grid(maps.shape[-1])) / sigma) ** 2) / 2)
+        np.exp(
+            -((((c[:, np.newaxis] + at)[..., np.newaxis] - grid(maps.shape[-1])) / sigma) ** 2) / 2
+        )
         for c in (places[:, 0], places[:, 1])
     )
     looks = down[:, np.newaxis] @ maps @ across.transpose(0, 2, 1)[:, np.newaxis]

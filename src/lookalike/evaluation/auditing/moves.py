@@ -38,9 +38,9 @@ def moves_script(found: Audit, data: Path) -> str:
     """Return a POSIX shell script that tidies a folder of pictures as an audit suggests.
 
     Broken, blank and odd files go to a folder ``rejected`` and copies, but for the first of each
-    group, to a folder ``duplicates``. Both lie in ``<data>-aside`` beside the data, as within it they
-    would be taken for classes. Files with likely wrong labels go to the folder of the class that is
-    suggested. Copies under different labels are only listed.
+    group, to a folder ``duplicates``. Both lie in ``<data>-aside`` beside the data, as within it
+    they would be taken for classes. Files with likely wrong labels go to the folder of the class
+    that is suggested. Copies under different labels are only listed.
 
     Parameters
     ----------

@@ -129,7 +129,10 @@ def _odd(sizes: IntArray) -> Iterator[tuple[int, tuple[RejectKind, str]]]:
     usual, most = np.median(shapes), _limit(shapes, _TIMES_LONGER)
     for row, h, w, side, shape in zip(rows.tolist(), height, width, sides, shapes, strict=True):
         if side < least:
-            yield row, ("tiny", f"{h} × {w} pixels, usual are {np.exp(np.median(sides)):.0f} a side")
+            yield (
+                row,
+                ("tiny", f"{h} × {w} pixels, usual are {np.exp(np.median(sides)):.0f} a side"),
+            )
         elif abs(shape - usual) > most:
             yield row, ("odd shape", f"{h} × {w} pixels, high × wide")
 

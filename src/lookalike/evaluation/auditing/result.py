@@ -255,8 +255,8 @@ class Audit:
         """Write what was found as tables, each whole or not at all.
 
         label_issues.csv, duplicates.csv (one line an image), leaks.csv (if there is a test part),
-        rejects.csv, outliers.csv, and values.csv, which has every image with its value, self-confidence and
-        place in the ranking.
+        rejects.csv, outliers.csv, and values.csv, which has every image with its value,
+        self-confidence and place in the ranking.
 
         Parameters
         ----------
@@ -380,9 +380,7 @@ class Audit:
         kinds = [f"{counts['exact']:,} exact", f"{counts['near']:,} near"]
         if counts["transformed"]:
             kinds.append(f"{counts['transformed']:,} transformed")
-        return (
-            f"{', '.join(kinds)}, of {self.n_test:,} test images; {conflicting:,} conflicting"
-        )
+        return f"{', '.join(kinds)}, of {self.n_test:,} test images; {conflicting:,} conflicting"
 
     def _count_rejects(self) -> str:
         counts = Counter(reject.kind for reject in self.rejects)
@@ -403,7 +401,9 @@ class Audit:
     def _where(self, row: int) -> tuple[int, str, Path | None]:
         """Return an image's row in its part, the part and the file."""
         path = None if self.paths is None else self.paths[row]
-        return (row - (self.n_train or 0), "test", path) if self.is_test(row) else (row, "train", path)
+        return (
+            (row - (self.n_train or 0), "test", path) if self.is_test(row) else (row, "train", path)
+        )
 
     def _labelled(self, row: int) -> tuple[Any, ...]:
         label = self.labels[row].item() if self.labels.dtype != object else self.labels[row]
@@ -412,8 +412,12 @@ class Audit:
     def _image(self, row: int) -> dict[str, Any]:
         where, part, path = self._where(row)
         file = None if path is None else str(path)
-        named = {"row": where, "part": part, "file": file, "class": self.class_name(self.labels[row])}
-        return named
+        return {
+            "row": where,
+            "part": part,
+            "file": file,
+            "class": self.class_name(self.labels[row]),
+        }
 
     def _issue(self, issue: LabelIssue) -> dict[str, Any]:
         labels = {"given": _plain(issue.given), "suggested": _plain(issue.suggested)}

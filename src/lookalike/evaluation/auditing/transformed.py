@@ -31,6 +31,9 @@ IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float64]
 Progress = Callable[[int, int], None]
 
+LEAST_SIDE = 16
+"""Pixels of a picture's side: smaller ones show too little to tell copies from lookalikes."""
+
 VARIANTS = {
     0: "",
     1: "mirrored",
@@ -47,7 +50,7 @@ _SEARCHED = (0, 1, 2, 3, 4, 5, 7)
 _NEIGHBORS = 8
 _COARSE_SIDE, _FINE_SIDES = 16, (16, 40)
 _MOST_LEFT_COARSELY = 0.3
-_OF_USUAL, _AT_MOST = 0.5, 0.1
+_OF_USUAL, _AT_MOST = 0.42, 0.1
 """What may be left over at worst: a share of the distance that is usual there, and a limit."""
 
 _DENSEST = 0.05  # many copies of one picture are no usual distance: see `duplicates`
@@ -168,56 +171,58 @@ def _candidates(
     n_jobs: int | None,
     progress: Progress | None,
 ) -> tuple[_Pairs, FloatArray]:
-    """Return pairs that may be copies, the nearest for where they lie first, and usual distances."""
+    """Return pairs that may be copies, nearest for where they lie first, and usual distances."""
     n = len(shown)
     k = min(_NEIGHBORS, n - 1)
-    tables = []
+    ranked = []
     done = 0
     for looks, variants in ((shown, _SEARCHED), (frames, (0,))):
         search = NearestNeighbors(n_neighbors=k + 1, n_jobs=n_jobs)
         search.fit(np.ascontiguousarray(looks.reshape(n, -1)))
+        found: list[tuple[FloatArray, IntArray]] = []
         for variant in variants:
             queries = np.ascontiguousarray(turn(looks, variant).reshape(n, -1))
-            distances, indices = search.kneighbors(queries)
-            distances[indices == np.arange(n)[:, np.newaxis]] = np.inf
-            tables.append((distances, indices, np.full(indices.shape, variant)))
+            distances, rows = search.kneighbors(queries)
+            distances[rows == np.arange(n)[:, np.newaxis]] = np.inf
+            found.append((distances, rows))
             done += n
             if progress is not None:
                 progress(done, count_searches(n))
-    # The last table's distances are in another space, so it ranks by itself.
-    by_place = [np.concatenate(columns, axis=1) for columns in zip(*tables[:-1], strict=True)]
-    *nearest, usual = _ratios(*by_place, k)
-    ratios, indices, variants = (
-        np.concatenate(columns, axis=1)
-        for columns in zip(nearest, _ratios(*tables[-1], k)[:3], strict=True)
+        ranked.append(_rank(found, variants, k))
+    usual = ranked[0][3]
+    ratios, indices, variants_of = (
+        np.concatenate([part[column] for part in ranked], axis=1) for column in range(3)
     )
     first = np.repeat(np.arange(n), indices.shape[1]).reshape(indices.shape)
     order = np.argsort(ratios, axis=None, kind="stable")
     order = order[np.isfinite(ratios.ravel()[order])]
-    pairs = _Pairs(first.ravel()[order], indices.ravel()[order], variants.ravel()[order])
+    pairs = _Pairs(first.ravel()[order], indices.ravel()[order], variants_of.ravel()[order])
     low, high = np.minimum(pairs.first, pairs.second), np.maximum(pairs.first, pairs.second)
     _, once = np.unique(low * n + high, return_index=True)
     return pairs.take(np.sort(once)[: min(2 * n + _COARSELY[0], max(_COARSELY[1], n // 2))]), usual
 
 
-def _ratios(
-    distances: FloatArray, indices: IntArray, variants: IntArray, k: int
+def _rank(
+    found: list[tuple[FloatArray, IntArray]], variants: tuple[int, ...], k: int
 ) -> tuple[FloatArray, IntArray, IntArray, FloatArray]:
     """Return the k nearest others, each in its best variant: how near for there, rows, variants.
 
     And how far the k-th is from each picture.
     """
-    columns = distances, indices, variants
-    order = np.lexsort((distances, indices), axis=1)
-    distances, indices, variants = (np.take_along_axis(c, order, axis=1) for c in columns)
-    distances[:, 1:][indices[:, 1:] == indices[:, :-1]] = np.inf
-    order = np.argsort(distances, axis=1, kind="stable")[:, :k]
-    columns = distances, indices, variants
-    distances, indices, variants = (np.take_along_axis(c, order, axis=1) for c in columns)
+    distances, rows = (np.concatenate(part, axis=1) for part in zip(*found, strict=True))
+    of_column = np.repeat(np.array(variants), found[0][1].shape[1])
+    order = np.lexsort((distances, rows), axis=1)
+    distances, rows = (np.take_along_axis(part, order, axis=1) for part in (distances, rows))
+    distances[:, 1:][rows[:, 1:] == rows[:, :-1]] = np.inf
+    nearest = np.argsort(distances, axis=1, kind="stable")[:, :k]
+    distances, rows, order = (
+        np.take_along_axis(part, nearest, axis=1) for part in (distances, rows, order)
+    )
     # Where fewer than k others were found, nothing is usual; 2 is as far as descriptions can be.
-    last = np.minimum(distances[:, -1], 2)
-    last = np.maximum(last, max(np.quantile(last, _DENSEST), np.finfo(float).tiny))
-    return distances / np.minimum(last[:, np.newaxis], last[indices]), indices, variants, last
+    usual = np.minimum(distances[:, -1], 2)
+    usual = np.maximum(usual, max(float(np.quantile(usual, _DENSEST)), np.finfo(float).tiny))
+    both = np.minimum(usual[:, np.newaxis], usual[rows])
+    return distances / both, rows, of_column[order], usual
 
 
 def _maps(
