@@ -67,8 +67,8 @@ def audit(
     Each image, of the training and of the test part if there is one, is looked at beside its
     nearest others. Labels that these do not have are suspicious, the worst first; images too near
     to be chance, also once mirrored, turned or moved, are copies, and leaks if in both parts;
-    images too far from all are outliers; broken, blank, tiny and odd-shaped files are listed. Nothing is
-    changed.
+    images too far from all are outliers; broken, blank, tiny and odd-shaped files are listed.
+    Nothing is changed.
 
     Example: lookalike audit mnist --out audit
     """

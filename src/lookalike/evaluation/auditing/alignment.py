@@ -46,14 +46,14 @@ class Aligned(NamedTuple):
         The length of what is left over, of that of the second picture.
     worst : ndarray of shape (n,), float64
         What is left over where it is most, blurred by a pixel, of what is strongest in the second.
-    gain : ndarray of shape (n,), float64
-        How much brighter the second is, on average.
+    lift : ndarray of shape (n,), float64
+        How much brighter the second is, on average, of full brightness.
     """
 
     moves: NDArray[np.float64]
     rest: NDArray[np.float64]
     worst: NDArray[np.float64]
-    gain: NDArray[np.float64]
+    lift: NDArray[np.float64]
 
 
 def align(
@@ -106,9 +106,9 @@ def align(
     worst = np.abs(blurred).max(axis=(1, 2, 3)) / (np.abs(wanted).max(axis=1) + tiny)
     covered = weight.mean(axis=(1, 2, 3)) >= _LEAST_COVER
     left = np.sqrt((rest**2).sum(axis=(1, 2, 3))) / length
-    sums = ((maps * weight).sum(axis=(1, 2, 3)) + tiny for maps in (second, now))
-    gain = next(sums) / next(sums)
-    return Aligned(moves, np.where(covered, left, 1.0), np.where(covered, worst, 1.0), gain)
+    seen = np.maximum(weight.sum(axis=(1, 2, 3)) * second.shape[1], 1)
+    lift = ((second - now) * weight).sum(axis=(1, 2, 3)) / seen
+    return Aligned(moves, np.where(covered, left, 1.0), np.where(covered, worst, 1.0), lift)
 
 
 def _centred(maps: FloatArray, weight: FloatArray) -> FloatArray:
@@ -126,9 +126,9 @@ def _resample(maps: FloatArray, moves: NDArray[np.float64]) -> tuple[FloatArray,
     (down, sees_y), (across, sees_x) = (
         _interpolation(moves[:, axis], moves[:, 2], side) for axis in (0, 1)
     )
-    seen: FloatArray = down[:, np.newaxis] @ maps @ across.transpose(0, 2, 1)[:, np.newaxis]
+    seen = down[:, np.newaxis] @ maps @ across.transpose(0, 2, 1)[:, np.newaxis]
     inside = (sees_y[:, :, np.newaxis] & sees_x[:, np.newaxis]).astype(np.float32)
-    return seen, inside[:, np.newaxis]
+    return seen.astype(np.float32, copy=False), inside[:, np.newaxis]
 
 
 def _interpolation(

@@ -28,6 +28,7 @@ from lookalike.evaluation.auditing.confidence import (
     vote_accuracy,
 )
 from lookalike.evaluation.auditing.duplicates import (
+    Confirm,
     DuplicateGroup,
     Leak,
     NearCutoff,
@@ -44,6 +45,7 @@ from lookalike.evaluation.auditing.shapley import knn_shapley, shapley_error_bou
 from lookalike.evaluation.auditing.transformed import (
     LEAST_SIDE,
     Links,
+    confirm_copies,
     count_searches,
     find_transformed,
 )
@@ -158,6 +160,7 @@ def audit(
         rows = np.asarray(images)
         has_copies = transformed and _are_pictures(rows) and min(rows.shape[1:3]) >= LEAST_SIDE
         pictures = rows if has_copies else None
+        confirm = confirm_copies if has_copies else None
         sizes = None if paths is None else read_sizes(paths)
         units = n + n_test + (0 if pictures is None else count_searches(n + n_test))
         total = n + n_test
@@ -195,12 +198,16 @@ def audit(
         )
     with _timed(seconds, "duplicates"):
         cutoff = choose_near_cutoff(local)
-        duplicates = find_duplicates(rows, given, local, local_rows, cutoff)
+        duplicates = find_duplicates(
+            rows if pictures is None else pictures, given, local, local_rows, cutoff, confirm
+        )
     leaks = None
     if looked_for is not None:
         with _timed(seconds, "leaks"):
             part = _part(progress, n, units)
-            leaks = _leaks(search, rows, given, looked_for, local, cutoff, part)
+            leaks = _leaks(
+                search, np.asarray(images), given, looked_for, local, cutoff, confirm, part
+            )
     if pictures is not None:
         with _timed(seconds, "transformed"):
             part = _part(progress, n + n_test, units)
@@ -381,11 +388,15 @@ def _leaks(
     test: tuple[NDArray[Any], NDArray[Any]],
     local: NDArray[np.float64],
     cutoff: NearCutoff,
+    confirm: Confirm | None,
     progress: Progress | None,
 ) -> list[Leak]:
     images, test_labels = test
+    images = images.reshape(-1, *rows.shape[1:])
     distances, indices = search.kneighbors(images, local.shape[1], progress=progress)
-    return find_leaks(rows, labels, images, test_labels, distances, indices, local[:, -1], cutoff)
+    return find_leaks(
+        rows, labels, images, test_labels, distances, indices, local[:, -1], cutoff, confirm
+    )
 
 
 def _link(

@@ -28,7 +28,7 @@ References
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -39,6 +39,9 @@ from scipy.sparse.csgraph import connected_components
 
 IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float64]
+Confirm = Callable[[NDArray[Any], NDArray[Any]], NDArray[np.bool_]]
+"""Tells of pairs of images whether they are copies."""
+
 Kind = Literal["exact", "near", "transformed"]
 
 _DENSEST = 0.05
@@ -202,6 +205,7 @@ def find_duplicates(
     distances: FloatArray,
     indices: IntArray,
     cutoff: NearCutoff,
+    confirm: Confirm | None = None,
 ) -> list[DuplicateGroup]:
     """Find the exact and the near copies among training images.
 
@@ -212,6 +216,8 @@ def find_duplicates(
     distances, indices : ndarray of shape (n, k)
         Their leave-one-out neighbours.
     cutoff : NearCutoff
+    confirm : callable, optional
+        Which pairs that are near are copies; all, if not given.
 
     Returns
     -------
@@ -232,22 +238,28 @@ def find_duplicates(
         of_key.setdefault(key, []).append(row)
     exact = [np.array(rows) for rows in of_key.values() if len(rows) > 1]
     groups = [DuplicateGroup("exact", rows, labels[rows], 0.0) for rows in exact]
-    groups += _near_groups(labels, distances, indices, cutoff, exact)
+    groups += _near_groups(images, labels, distances, indices, cutoff, exact, confirm)
     return sorted(groups, key=lambda g: (g.kind, not g.is_conflicting, int(g.rows[0])))
 
 
 def _near_groups(
+    images: NDArray[Any],
     labels: NDArray[Any],
     distances: FloatArray,
     indices: IntArray,
     cutoff: NearCutoff,
     exact: list[IntArray],
+    confirm: Confirm | None,
 ) -> Iterator[DuplicateGroup]:
     n = len(labels)
     scales = cutoff.scales(distances[:, -1])
     both = np.minimum(scales[:, np.newaxis], scales[indices])
     rows, columns = np.nonzero(distances <= cutoff.ratio * both)
     others, lengths = indices[rows, columns], distances[rows, columns]
+    if confirm is not None:
+        apart = lengths > 0
+        apart[apart] = ~confirm(images[rows[apart]], images[others[apart]])
+        rows, others, lengths = rows[~apart], others[~apart], lengths[~apart]
     for group, longest in link_groups(n, rows, others, lengths, exact):
         yield DuplicateGroup("near", group, labels[group], longest)
 
@@ -289,6 +301,7 @@ def find_leaks(
     indices: IntArray,
     train_kth: FloatArray,
     cutoff: NearCutoff,
+    confirm: Confirm | None = None,
 ) -> list[Leak]:
     """Find the test images that are copies of training images.
 
@@ -303,6 +316,8 @@ def find_leaks(
         The k-th leave-one-out distance of the training images.
     cutoff : NearCutoff
         Of the training images.
+    confirm : callable, optional
+        As of `find_duplicates`.
 
     Returns
     -------
@@ -321,7 +336,10 @@ def find_leaks(
         (0.0, Leak("exact", row, copy, test_labels[row], labels[copy], 0.0))
         for row, copy in copies.items()
     ]
-    for row in np.flatnonzero(distances[:, 0] <= cutoff.ratio * scales).tolist():
+    near = np.flatnonzero(distances[:, 0] <= cutoff.ratio * scales)
+    if confirm is not None:
+        near = near[confirm(test_images[near], images[indices[near, 0]])]
+    for row in near.tolist():
         if row not in copies:
             copy, distance = int(indices[row, 0]), float(distances[row, 0])
             leak = Leak("near", row, copy, test_labels[row], labels[copy], distance)

@@ -37,7 +37,7 @@ LEAST_SIDE = 16
 VARIANTS = {
     0: "",
     1: "mirrored",
-    2: "turned upside down and mirrored",
+    2: "mirrored upside down",
     3: "turned 180°",
     4: "turned 90° and mirrored",
     5: "turned 90°",
@@ -50,11 +50,11 @@ _SEARCHED = (0, 1, 2, 3, 4, 5, 7)
 _NEIGHBORS = 8
 _COARSE_SIDE, _FINE_SIDES = 16, (16, 40)
 _MOST_LEFT_COARSELY = 0.3
-_OF_USUAL, _AT_MOST = 0.42, 0.1
+_OF_USUAL, _AT_MOST = 0.45, 0.1
 """What may be left over at worst: a share of the distance that is usual there, and a limit."""
 
 _DENSEST = 0.05  # many copies of one picture are no usual distance: see `duplicates`
-_COARSELY, _FINELY = (1_000, 8_000), 1_500
+_COARSELY, _FINELY = (1_000, 8_000), 2_000
 """Pairs aligned, which costs: two for each picture and some, of many pictures fewer."""
 
 _PAIRS = 500  # aligned at a time
@@ -143,7 +143,7 @@ def find_transformed(
         back = align(second, first, _reversed(moves), steps=3, blur=0.7)
         return _better(
             there,
-            back._replace(moves=_reversed(back.moves), gain=1 / np.maximum(back.gain, 1e-6)),
+            back._replace(moves=_reversed(back.moves), lift=-back.lift),
             by="worst",
         )
 
@@ -157,12 +157,41 @@ def find_transformed(
         np.where(ascends, pairs.second, pairs.first),
         fine.worst,
         [
-            _explain(variant, move, gain, forth, side)
-            for variant, move, gain, forth in zip(
-                pairs.variant.tolist(), fine.moves, fine.gain.tolist(), ascends, strict=True
+            _explain(variant, move, lift, forth, side)
+            for variant, move, lift, forth in zip(
+                pairs.variant.tolist(), fine.moves, fine.lift.tolist(), ascends, strict=True
             )
         ],
     )
+
+
+def confirm_copies(first: NDArray[np.generic], second: NDArray[np.generic]) -> NDArray[np.bool_]:
+    """Tell which pictures are explained by others, as they lie.
+
+    Two pale pictures on white differ in few pixels and by little, and are near by any metric, but
+    neither explains the other.
+
+    Parameters
+    ----------
+    first, second : ndarray of shape (n, h, w) or (n, h, w, c)
+
+    Returns
+    -------
+    ndarray of shape (n,), bool
+    """
+    n = len(first)
+    confirmed = np.zeros(n, dtype=bool)
+    if n == 0:
+        return confirmed
+    pictures = Pictures(np.concatenate([first, second]))
+    side = int(np.clip(max(first.shape[1:3]), *_FINE_SIDES))
+    for start in range(0, n, _PAIRS):
+        rows = np.arange(start, min(start + _PAIRS, n))
+        pair = pictures.shrink(rows, side), pictures.shrink(rows + n, side)
+        frame = np.tile([0.0, 0, 1], (len(rows), 1))
+        there, back = (align(*p, frame, steps=3, blur=0.7) for p in (pair, pair[::-1]))
+        confirmed[rows] = np.minimum(there.worst, back.worst) <= _AT_MOST
+    return confirmed
 
 
 def _candidates(
@@ -277,16 +306,16 @@ def _each(
     return Aligned(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
-def _explain(variant: int, move: FloatArray, gain: float, forth: bool, side: int) -> str:
+def _explain(variant: int, move: FloatArray, lift: float, forth: bool, side: int) -> str:
     """Tell what makes the picture with the higher row of the other."""
     if variant:
         return VARIANTS[variant if forth or variant not in (5, 6) else 11 - variant]
     if not forth:
-        move, gain = _reversed(move[np.newaxis])[0], 1 / max(gain, 1e-6)
+        move, lift = _reversed(move[np.newaxis])[0], -lift
     if abs(move[2] - 1) >= 0.02:
         return "cropped" if move[2] < 1 else "padded"
     if np.abs(move[:2]).max() * side >= 0.4:
         return "shifted"
-    if abs(np.log(max(gain, 1e-6))) >= 0.015:
-        return "brighter" if gain > 1 else "darker"
+    if abs(lift) >= 0.012:
+        return "brighter" if lift > 0 else "darker"
     return "resized or recompressed"
