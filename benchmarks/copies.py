@@ -127,8 +127,8 @@ def _run(name: str, n_rows: int | None, seed: int) -> dict[str, Any]:
                 change: float(hit[is_new & (np.array(changes) == change)].mean())
                 for change in CHANGES
             },
-            "pictures called copies with none planted": len(before),
-            "cpu_seconds": round(seconds, 2),
+            "pictures called copies with none planted": f"{len(before):,}",
+            "CPU seconds": f"{seconds:.1f}",
         }
     print(f"\n### {name}: {n:,} pictures, {n_each} copies planted of each change\n")
     rows = [
@@ -140,7 +140,7 @@ def _run(name: str, n_rows: int | None, seed: int) -> dict[str, Any]:
 
 
 def _told(value: float) -> str:
-    return f"{value:.1%}" if isinstance(value, float) and value <= 1 else f"{value:,}"
+    return str(value) if isinstance(value, str) else f"{value:.1%}"
 
 
 def _load(name: str) -> tuple[list[Picture], Callable[[Picture], NDArray[np.uint8]]]:

@@ -28,7 +28,7 @@ FloatArray = NDArray[np.float32]
 FARTHEST, LEAST_SCALE, LARGEST_SCALE = 0.12, 0.87, 1.15
 """Sides that a copy may have moved, and by how much it may have been sized."""
 
-_KNEES = 0.6, 0.7, 0.8, 0.9
+_KNEES = 0.65, 0.71, 0.77, 0.83, 0.89, 0.95
 """Of full brightness: where the tone curve may bend."""
 
 _RIDGE = 1e-3

@@ -50,7 +50,7 @@ _SEARCHED = (0, 1, 2, 3, 4, 5, 7)
 _NEIGHBORS = 8
 _COARSE_SIDE, _FINE_SIDES = 16, (16, 40)
 _MOST_LEFT_COARSELY = 0.3
-_OF_USUAL, _AT_MOST = 0.45, 0.1
+_OF_USUAL, _AT_MOST = 0.45, 0.11
 """What may be left over at worst: a share of the distance that is usual there, and a limit."""
 
 _DENSEST = 0.05  # many copies of one picture are no usual distance: see `duplicates`
