@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lookalike.cli.data_options import Data
-from lookalike.cli.jobs import Debug, Json, Threads, job
+from lookalike.cli.jobs import Debug, Json, Threads, job, say_note
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from lookalike.cli.screen import Screen
     from lookalike.evaluation.auditing.result import Audit
     from lookalike.evaluation.reporting.report import Report
@@ -24,8 +26,14 @@ _N_LISTED = 100  # rows of each list in the JSON
 def audit(
     data: Data,
     n_neighbors: Annotated[
-        int, typer.Option(metavar="K", min=1, help="Neighbours that vote about each label.")
-    ] = _N_NEIGHBORS,
+        int | None,
+        typer.Option(
+            metavar="K",
+            min=1,
+            help=f"Neighbours that vote about each label; {_N_NEIGHBORS}, or all others if there "
+            "are fewer.",
+        ),
+    ] = None,
     top: Annotated[
         int, typer.Option(metavar="N", min=0, help="Suspicious images to draw here.")
     ] = 3,
@@ -34,14 +42,21 @@ def audit(
         typer.Option(
             metavar="DIR",
             file_okay=False,
-            help="Also write report.html, which opens anywhere, report.json, tables (CSV) and "
-            "pictures (PNG) into this folder.",
+            help="Also write report.html, which opens anywhere, report.json, tables (CSV), "
+            "pictures (PNG), and for a folder of pictures moves.sh, to read and run, into this "
+            "folder.",
         ),
     ] = None,
     no_test: Annotated[
         bool,
+        typer.Option("--no-test", help="Leave out the test part, if the data has one of its own."),
+    ] = False,
+    no_transformed: Annotated[
+        bool,
         typer.Option(
-            "--no-test", help="Do not look for the test images among the training images."
+            "--no-transformed",
+            help="Do not look for copies that were mirrored, turned, shifted, cropped, resized or "
+            "brightened, which takes longest.",
         ),
     ] = False,
     n_jobs: Threads = None,
@@ -50,9 +65,11 @@ def audit(
 ) -> None:
     """Find likely wrong labels, copies, leaks and outliers in a data set.
 
-    Each training image is looked at beside its nearest others. Labels that these do not have are
-    suspicious, the worst first; images too near to be chance are copies of each other, or test
-    images that leaked; images too far from all are outliers. Nothing is changed.
+    Each image, of the training and of the test part if there is one, is looked at beside its
+    nearest others. Labels that these do not have are suspicious, the worst first; images too near
+    to be chance, also once mirrored, turned or moved, are copies, and leaks if in both parts;
+    images too far from all are outliers; broken, blank, tiny and odd-shaped files are listed.
+    Nothing is changed.
 
     Example: lookalike audit mnist --out audit
     """
@@ -72,23 +89,34 @@ def audit(
             from lookalike.evaluation.auditing.audit import audit as run
 
             bar.start("loading the data")
-            dataset = data.load(progress=screen.is_watched)
-            bar.start("searching neighbours")
+            dataset = data.load(test_size=0, skip_broken=True, progress=screen.is_watched)
+            alone = no_test or len(dataset.test) == 0
+            pictures = dataset.train if alone else dataset.train.joined(dataset.test)
+            n = len(pictures)
+            if n_neighbors is None:
+                n_neighbors = max(1, min(_N_NEIGHBORS, n - 1))
+                if n_neighbors < _N_NEIGHBORS:
+                    say_note(f"of {n} images {n_neighbors} neighbours vote, not {_N_NEIGHBORS}")
+            bar.start("looking at the images")
             found = run(
-                dataset.train.images,
-                dataset.train.labels,
-                test=None if no_test else (dataset.test.images, dataset.test.labels),
+                pictures.images,
+                pictures.labels,
+                n_train=None if alone else len(dataset.train),
+                paths=pictures.paths,
+                class_names=dataset.class_names,
+                skipped=dataset.skipped,
                 n_neighbors=n_neighbors,
+                transformed=not no_transformed,
                 n_jobs=n_jobs,
                 progress=bar,
             )
             report = _report(data, dataset, found)
             if folder is not None:
                 bar.start("writing tables and pictures")
-                files = _write(folder, dataset, found, report, n_jobs)
+                files = _write(folder, data, pictures.images, found, report, n_jobs)
         screen.result(report)
         if not as_json:
-            _show(data, dataset, found, top, screen)
+            _show(data, pictures.images, found, top, screen)
             if out is not None:
                 from rich.text import Text
 
@@ -109,25 +137,35 @@ def _report(name: str, dataset: Dataset, found: Audit) -> dict[str, Any]:
 
 
 def _write(
-    folder: Path, dataset: Dataset, found: Audit, report: dict[str, Any], n_jobs: int | None
+    folder: Path,
+    data: str,
+    images: NDArray[Any],
+    found: Audit,
+    report: dict[str, Any],
+    n_jobs: int | None,
 ) -> list[str]:
     from lookalike.evaluation.auditing import pictures
+    from lookalike.evaluation.auditing.moves import moves_script
     from lookalike.evaluation.reporting.write import write_report
 
-    images, names = dataset.train.images, dataset.class_names
     found.to_csv(folder)
-    pictures.save_issues_png(folder / "label_issues.png", images, found, class_names=names)
-    pictures.save_outliers_png(folder / "outliers.png", images, found, class_names=names)
+    pictures.save_issues_png(folder / "label_issues.png", images, found)
+    pictures.save_outliers_png(folder / "outliers.png", images, found)
     if found.duplicates:
-        pictures.save_duplicates_png(folder / "duplicates.png", images, found, class_names=names)
+        pictures.save_duplicates_png(folder / "duplicates.png", images, found)
     if found.leaks:
-        test = dataset.test.images
-        pictures.save_leaks_png(folder / "leaks.png", images, test, found, class_names=names)
-    write_report(folder, _page(dataset, found, report, n_jobs))
+        pictures.save_leaks_png(folder / "leaks.png", images, None, found)
+    if any(reject.row is not None for reject in found.rejects):
+        pictures.save_rejects_png(folder / "rejects.png", images, found)
+    if found.paths is not None and Path(report["source"]).is_dir():
+        # Names of files are bytes; surrogates stand for those that are no text.
+        script = moves_script(found, Path(report["source"]))
+        (folder / "moves.sh").write_text(script, encoding="utf-8", errors="surrogateescape")
+    write_report(folder, _page(images, found, report, n_jobs))
     return sorted(path.name for path in folder.iterdir())
 
 
-def _page(dataset: Dataset, found: Audit, report: dict[str, Any], n_jobs: int | None) -> Report:
+def _page(images: NDArray[Any], found: Audit, report: dict[str, Any], n_jobs: int | None) -> Report:
     from datetime import date
 
     from lookalike.evaluation.reporting.audited import audit_section
@@ -137,23 +175,21 @@ def _page(dataset: Dataset, found: Audit, report: dict[str, Any], n_jobs: int | 
     name = report["data"]
     headline = [
         Headline("label issues", f"{len(found.label_issues):,}"),
-        Headline("estimated share of wrong labels", f"{found.label_noise:.2%}"),
+        Headline("neighbours right", f"{found.accuracy:.1%}"),
+        Headline(
+            "estimated share of wrong labels",
+            f"{found.label_noise:.2%}" if found.is_sure else "unknown",
+        ),
         Headline("groups of copies", f"{len(found.duplicates):,}"),
         Headline("images unlike all others", f"{len(found.outliers):,}"),
     ]
     if found.leaks is not None:
         note = f"of {found.n_test:,} test images"
-        headline.insert(3, Headline("leaks", f"{len(found.leaks):,}", note))
-    section = audit_section(
-        found,
-        dataset.train.images,
-        test_images=None if found.leaks is None else dataset.test.images,
-        # Labels are positions; of those without images no class is known here.
-        class_names=[dataset.class_names[label] for label in found.classes.tolist()],
-    )
+        headline.insert(4, Headline("leaks", f"{len(found.leaks):,}", note))
+    section = audit_section(found, images)
     return Report(
         f"An audit of {name}",
-        f"{len(found):,} training images, {len(found.classes)} classes",
+        f"{_count(found)}, {len(found.classes)} classes",
         headline,
         [section],
         parameters={"data": name, "n_neighbors": found.n_neighbors},
@@ -163,7 +199,13 @@ def _page(dataset: Dataset, found: Audit, report: dict[str, Any], n_jobs: int | 
     )
 
 
-def _show(name: str, dataset: Dataset, found: Audit, top: int, screen: Screen) -> None:
+def _count(found: Audit) -> str:
+    if found.n_train is None:
+        return f"{len(found):,} images"
+    return f"{found.n_train:,} training images and {found.n_test:,} test images"
+
+
+def _show(name: str, images: NDArray[Any], found: Audit, top: int, screen: Screen) -> None:
     from rich.markup import escape
     from rich.table import Table
     from rich.text import Text
@@ -171,15 +213,23 @@ def _show(name: str, dataset: Dataset, found: Audit, top: int, screen: Screen) -
     from lookalike.evaluation.auditing.pictures import suspects
 
     screen.say(
-        f"[bold]{escape(name)}[/]: {len(found):,} training images"
-        + ("" if found.n_test is None else f" and {found.n_test:,} test images")
-        + f", {len(found.classes)} classes, in {sum(found.seconds.values()):.2f} s."
+        f"[bold]{escape(name)}[/]: {_count(found)}, {len(found.classes)} classes, in "
+        f"{sum(found.seconds.values()):.2f} s."
     )
     screen.say()
     table = Table.grid(padding=(0, 2, 0, 0))
     for what, told in found.summary().items():
         table.add_row(Text(what, "bold"), told)
     screen.say(table)
+    if not found.is_sure:
+        screen.say()
+        screen.say(
+            Text(
+                f"The nearest images vote right for only {found.accuracy:.0%} here, so label "
+                "issues are guesses: only the strongest are called.",
+                "yellow",
+            )
+        )
     shown = suspects(found)[:top]
     if shown:
         most = "most" if len(shown) == 1 else f"{len(shown)} most"
@@ -192,27 +242,30 @@ def _show(name: str, dataset: Dataset, found: Audit, top: int, screen: Screen) -
             )
         )
     for row, suggested in shown:
-        draw_suspect(dataset, found, row, suggested, screen)
+        draw_suspect(images, found, row, suggested, screen)
     if shown:
         screen.say()
-        screen.say("Beside each: its nearest training images, with their labels.", style="dim")
+        screen.say("Beside each: its nearest images, with their labels.", style="dim")
     screen.say()
     times = ", ".join(f"{part} {seconds:.2f}" for part, seconds in found.seconds.items())
     screen.say(Text(f"Seconds: {times}"), style="dim")
 
 
-def draw_suspect(dataset: Dataset, found: Audit, row: int, suggested: Any, screen: Screen) -> None:
-    """Draw a training image whose label is suspicious, beside its nearest others."""
+def draw_suspect(
+    images: NDArray[Any], found: Audit, row: int, suggested: Any, screen: Screen
+) -> None:
+    """Draw an image whose label is suspicious, beside its nearest others."""
     from rich.text import Text
 
     from lookalike.cli.work.drawing import draw_line
+    from lookalike.evaluation.plain import drawable
 
-    names = dataset.class_names
+    name = found.class_name
     given = int(found.labels[row])
     captions = [
         Text.assemble(
-            (f"{names[given]}, or {names[suggested]}?", "bold"),
-            (f"\ntrain {row}\n{found.self_confidence[row]:.0%} agree", "dim"),
+            (f"{name(given)}, or {name(suggested)}?", "bold"),
+            (f"\n{found.place(row)}\n{found.self_confidence[row]:.0%} agree", "dim"),
         )
     ]
     neighbors = found.indices[row, :_N_BESIDE].tolist()
@@ -220,10 +273,11 @@ def draw_suspect(dataset: Dataset, found: Audit, row: int, suggested: Any, scree
     for neighbor, distance in zip(neighbors, distances, strict=True):
         label = int(found.labels[neighbor])
         colour = "bold red" if label == given else "bold green" if label == suggested else "bold"
-        captions.append(Text.assemble((names[label], colour), (f"\nat {distance:,.4g}", "dim")))
-    images = dataset.train.images
+        captions.append(Text.assemble((name(label), colour), (f"\nat {distance:,.4g}", "dim")))
     brightest = max(1, int(images.max()))
     screen.say()
+    if (file := found.file(row)) is not None:
+        screen.say(Text(drawable(file), "dim"))
     screen.say(
         draw_line(list(images[[row, *neighbors]]), captions, screen.out, brightest=brightest)
     )

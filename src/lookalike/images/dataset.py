@@ -75,6 +75,17 @@ class Split:
         originals = None if self.originals is None else self.originals.rows(rows)
         return Split(self.images[rows], self.labels[rows], paths, originals)
 
+    def joined(self, other: Split) -> Split:
+        """Return the pictures of this part, and after them those of another."""
+        own, more = self.paths, other.paths
+        ours, theirs = self.originals, other.originals
+        return Split(
+            np.concatenate([self.images, other.images]),
+            np.concatenate([self.labels, other.labels]),
+            None if own is None or more is None else own + more,
+            None if ours is None or theirs is None else ours.joined(theirs),
+        )
+
     def name(self, row: int) -> str | None:
         """Return the name of a picture's file below the data set's folder, if it has one."""
         return None if self.originals is None else self.originals.name(row)

@@ -173,6 +173,34 @@ def test_an_image_of_noise_is_the_first_outlier(digits: Labelled) -> None:
     assert audit(images, labels).outliers[0] == 123
 
 
+def test_neighbours_that_err_make_no_estimate_and_few_issues() -> None:
+    rng = np.random.default_rng(3)
+    images, labels = rng.normal(size=(600, 5)), rng.integers(0, 6, 600)
+    # One class alone is told well; labels within it that differ are strong evidence.
+    labels[:150], images[:150] = 6, rng.normal(size=(150, 5)) * 0.3 + 9
+    labels[[7, 70]] = 2
+    found = audit(images, labels)
+    assert found.accuracy < 0.5
+    assert not found.is_sure
+    assert np.isnan(found.label_noise)
+    assert np.isnan(found.noise_of_class).all()
+    assert {issue.row for issue in found.label_issues} == {7, 70}
+    assert "guesses, since neighbours err" in repr(found)
+    assert found.to_dict()["label_noise"] is None
+
+
+def test_the_test_part_is_audited_with_the_training_part(digits: Labelled) -> None:
+    images, labels = digits[0][:400].copy(), digits[1][:400].copy()
+    images[350], images[20] = images[10], images[11]
+    labels[380] = (labels[380] + 1) % 10
+    found = audit(images, labels, n_train=300, class_names=[f"d{i}" for i in range(10)])
+    assert (len(found), found.n_test) == (400, 100)
+    assert [(leak.test_row, leak.train_row) for leak in found.leaks or []] == [(50, 10)]
+    assert found.place(350) == "test 50"
+    issues = {(entry["part"], entry["row"]): entry for entry in found.to_dict()["label_issues"]}
+    assert issues["test", 80]["class"] == f"d{labels[380]}"
+
+
 def test_all_equal_images_are_all_copies() -> None:
     found = audit(np.zeros((12, 2, 2), dtype=np.uint8), np.arange(12) % 3, n_neighbors=3)
     (group,) = found.duplicates
@@ -252,6 +280,10 @@ LABELS = np.arange(15) % 2
             {"test": (IMAGES[:, :1], LABELS)},
             r"shape \(15, 1, 2\) have not the 4 values of a training image",
         ),
+        ((IMAGES, LABELS), {"n_train": 16}, "n_train=16 of 15 images; give 1 to 15"),
+        ((IMAGES, LABELS), {"n_train": 9, "test": (IMAGES, LABELS)}, "both n_train and test"),
+        ((IMAGES, LABELS), {"paths": [None]}, "1 paths but 15 images"),
+        ((IMAGES, LABELS), {"class_names": ["a"]}, "1 class_names but labels from"),
         ((np.eye(15), LABELS), {"metric": "precomputed"}, "precomputed distances show no pixels"),
     ],
 )

@@ -38,6 +38,8 @@ class Audited(Step):
                 train.images,
                 train.labels,
                 test=(test.images, test.labels),
+                class_names=self.data.class_names,
+                paths=train.paths,
                 n_neighbors=max(1, min(_N_NEIGHBORS, len(train) - 1)),
                 n_jobs=tour.n_jobs,
                 progress=bar,
@@ -62,7 +64,7 @@ class Audited(Step):
             table.add_row(Text(what, "bold"), told)
         screen.say(table)
         for row, suggested in suspects(self.found)[:_N_SHOWN]:
-            draw_suspect(self.data, self.found, row, suggested, screen)
+            draw_suspect(self.data.train.images, self.found, row, suggested, screen)
         screen.say()
         screen.say(
             f"{len(self.found):,} training images searched among each other in "
@@ -78,6 +80,5 @@ class Audited(Step):
                 self.found,
                 self.data.train.images,
                 test_images=self.data.test.images,
-                class_names=[self.data.class_names[code] for code in self.found.classes.tolist()],
             )
         ]

@@ -3,13 +3,15 @@
 Every training image is searched among all others, once. All readers read that table: who agrees
 with a label (`confidence`), what is too near (`duplicates`), what is too far (`outliers`), what an
 image is worth to the others (`shapley`). The table is wider than the neighbours that vote, since
-values need ranks far beyond them; a wider one costs little.
+values need ranks far beyond them; a wider one costs little. Copies that differ in every pixel are
+searched for by themselves (`transformed`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from time import perf_counter
 from typing import Any
 
@@ -21,18 +23,32 @@ from lookalike.evaluation.auditing.confidence import (
     count_confident_joint,
     count_votes,
     rank_by_suspicion,
+    strong_evidence,
     suggest_classes,
+    vote_accuracy,
 )
 from lookalike.evaluation.auditing.duplicates import (
+    Confirm,
+    DuplicateGroup,
     Leak,
     NearCutoff,
     choose_near_cutoff,
     find_duplicates,
     find_leaks,
+    link_groups,
+    row_keys,
 )
 from lookalike.evaluation.auditing.outliers import find_outliers
-from lookalike.evaluation.auditing.result import Audit, LabelIssue
+from lookalike.evaluation.auditing.rejects import Reject, find_rejects, read_sizes
+from lookalike.evaluation.auditing.result import LEAST_ACCURACY, Audit, LabelIssue
 from lookalike.evaluation.auditing.shapley import knn_shapley, shapley_error_bound
+from lookalike.evaluation.auditing.transformed import (
+    LEAST_SIDE,
+    Links,
+    confirm_copies,
+    count_searches,
+    find_transformed,
+)
 from lookalike.images.stack import stack_images
 from lookalike.search.nearest import NearestNeighbors
 from lookalike.search.validation import check_count
@@ -54,7 +70,12 @@ def audit(
     labels: ArrayLike,
     *,
     test: tuple[Any, ArrayLike] | None = None,
+    n_train: int | None = None,
+    paths: Sequence[Path | None] | None = None,
+    class_names: Sequence[str] | None = None,
+    skipped: Sequence[tuple[Path, str]] = (),
     n_neighbors: int = 10,
+    transformed: bool = True,
     metric: str | Callable[..., float] = "euclidean",
     n_jobs: int | None = None,
     working_memory: float = 256,
@@ -65,14 +86,26 @@ def audit(
     Parameters
     ----------
     images : array-like of shape (n, h, w), (n, h, w, c) or (n, d)
-        Training images, or embeddings of them, in any dtype that `NearestNeighbors` takes.
+        Images, or embeddings of them, in any dtype that `NearestNeighbors` takes.
     labels : array-like of shape (n,)
         Numbers or strings, of at least two classes.
     test : pair (images, labels), optional
-        Test images of the same layout, to look for among the training images. Nothing else is
-        read off them.
+        Test images of the same layout, to look for among the images. Nothing else is read off
+        them; to audit them too, let them stand among the images and give n_train.
+    n_train : int, optional
+        The first n_train images are the training part of a data set, the others its test part. All
+        are audited alike; copies that stand in both parts are leaks.
+    paths : sequence of (Path or None), optional
+        The file of each image, to name it by. Sizes and shapes are read from these files.
+    class_names : sequence of str, optional
+        What labels that are numbers from 0 on are called.
+    skipped : sequence of (Path, str)
+        Files that could not be read, and why, as of ``Dataset.skipped``: listed with the rejects.
     n_neighbors : int, default=10
         Neighbours that vote about a label, and how far off an outlier's neighbour is counted.
+    transformed : bool, default=True
+        Whether to look for copies that were mirrored, turned, shifted, cropped, resized or
+        brightened, too. They can not be told among pictures of fewer than 16 pixels a side.
     metric : str or callable, default="euclidean"
         As of `NearestNeighbors`.
     n_jobs : int, default=None
@@ -86,14 +119,16 @@ def audit(
     Returns
     -------
     Audit
-        Its ``label_issues``, ``duplicates``, ``leaks``, ``outliers`` and ``values``, and much more.
+        Its ``label_issues``, ``duplicates``, ``leaks``, ``rejects``, ``outliers``, ``values``, and
+        much more.
 
     Raises
     ------
     ValueError
         If there are no more images than n_neighbors, fewer than two classes, not one label for each
         image, labels of several outputs or missing ones, test labels of another kind than those of
-        training (text and numbers), or images that are not finite.
+        training (text and numbers), images that are not finite, or if n_train, paths or class_names
+        do not fit the images and labels.
     TypeError
         If n_neighbors is not an integer, or labels can not be sorted.
 
@@ -122,13 +157,22 @@ def audit(
         n = search.n_samples_fit_
         _check_counts(n, len(codes), k, classes)
         looked_for = None if test is None else _check_test(test, classes, search.n_features_in_)
+        _check_names(n, n_train, test, paths, class_names, classes)
         n_test = 0 if looked_for is None else len(looked_for[1])
+        rows = np.asarray(images)
+        has_copies = transformed and _are_pictures(rows) and min(rows.shape[1:3]) >= LEAST_SIDE
+        pictures = rows if has_copies else None
+        confirm = confirm_copies if has_copies else None
+        sizes = None if paths is None else read_sizes(paths)
+        units = n + n_test + (0 if pictures is None else count_searches(n + n_test))
+        total = n + n_test
+        progress = _scaled(progress, total, units)
         width = min(n - 1, max(k, _LEAST_WIDTH, _CELLS // n))
-        distances, indices = search.kneighbors(None, width, progress=_part(progress, 0, n + n_test))
+        distances, indices = search.kneighbors(None, width, progress=_part(progress, 0, units))
     near, near_rows = distances[:, :k], indices[:, :k]
     n_local = max(k, _LEAST_LOCAL)
     local, local_rows = distances[:, :n_local], indices[:, :n_local]
-    rows = np.asarray(images).reshape(n, -1)
+    rows = rows.reshape(n, -1)
     with _timed(seconds, "labels"):
         is_own = codes[indices] == codes[:, np.newaxis]
         own_votes = is_own[:, :k].sum(axis=1)
@@ -139,32 +183,60 @@ def audit(
         ranking = rank_by_suspicion(own_votes, is_own, distances)
         others = suggest_classes(near_codes, codes, votes)
         suggested = classes[others]
+        accuracy = vote_accuracy(near_codes, codes, votes)
         # The joint tells how many labels are wrong, the ranking which: better than the images off
-        # its diagonal, which votes of k neighbours are too coarse for.
+        # its diagonal, which votes of k neighbours are too coarse for. Where neighbours often err,
+        # the joint takes their errors for wrong labels.
+        first = ranking[: round(noise * n)]
+        if accuracy < LEAST_ACCURACY:
+            noise, noise_of_class = np.nan, np.full(len(classes), np.nan)
+            first = ranking[strong_evidence(near_codes, codes, votes, LEAST_ACCURACY)[ranking]]
         issues = _list_issues(
             given,
             suggested,
             own_votes / k,
             (near_codes == others[:, np.newaxis]).mean(axis=1),
-            ranking[: round(noise * n)],
+            first,
         )
     with _timed(seconds, "duplicates"):
         cutoff = choose_near_cutoff(local)
-        duplicates = find_duplicates(rows, given, local, local_rows, cutoff)
+        duplicates = find_duplicates(
+            rows if pictures is None else pictures, given, local, local_rows, cutoff, confirm
+        )
     leaks = None
     if looked_for is not None:
         with _timed(seconds, "leaks"):
-            leaks = _leaks(search, rows, given, looked_for, local, cutoff, progress)
+            part = _part(progress, n, units)
+            leaks = _leaks(
+                search, np.asarray(images), given, looked_for, local, cutoff, confirm, part
+            )
+    if pictures is not None:
+        with _timed(seconds, "transformed"):
+            part = _part(progress, n + n_test, units)
+            links = _link(pictures, looked_for, sizes, n_jobs, part)
+            duplicates = duplicates + _transformed_groups(given, links, duplicates)
+            if leaks is not None and looked_for is not None:
+                leaks += _transformed_leaks(given, looked_for[1], links, leaks)
+    if n_train is not None:
+        leaks = _leaks_of_parts(given, n_train, duplicates)
+    rejects = [Reject("broken", None, path, reason) for path, reason in skipped]
+    if _are_pictures(np.asarray(images)):
+        with _timed(seconds, "rejects"):
+            rejects = find_rejects(np.asarray(images), paths, sizes, skipped)
     with _timed(seconds, "outliers"):
         outliers = find_outliers(near[:, -1])
     with _timed(seconds, "values"):
         values = knn_shapley(indices, codes, codes, k, n - 1)
     if progress is not None:
-        progress(n + n_test, n + n_test)
+        progress(units, units)
     return Audit(
         classes=classes,
         labels=given,
+        class_names=None if class_names is None else tuple(class_names),
+        paths=None if paths is None else tuple(paths),
+        n_train=n_train,
         n_neighbors=k,
+        accuracy=accuracy,
         distances=near.copy(),
         indices=near_rows.copy(),
         self_confidence=own_votes / k,
@@ -177,7 +249,8 @@ def audit(
         duplicates=duplicates,
         near_cutoff=cutoff.ratio,
         leaks=leaks,
-        n_test=None if looked_for is None else n_test,
+        n_test=n_test if looked_for is not None else None if n_train is None else n - n_train,
+        rejects=rejects,
         outliers=outliers.rows,
         outlier_distances=outliers.distances.copy(),
         outlier_cutoff=outliers.cutoff,
@@ -257,6 +330,35 @@ def _check_test(
     return images, labels
 
 
+def _check_names(
+    n: int,
+    n_train: int | None,
+    test: object,
+    paths: Sequence[Path | None] | None,
+    class_names: Sequence[str] | None,
+    classes: NDArray[Any],
+) -> None:
+    if n_train is not None and test is not None:
+        raise ValueError("both n_train and test are given; give test images in one way")
+    if n_train is not None and not 1 <= n_train <= n:
+        raise ValueError(f"n_train={n_train} of {n:,} images; give 1 to {n:,}")
+    if paths is not None and len(paths) != n:
+        raise ValueError(f"{len(paths):,} paths but {n:,} images; give one, or None, for each")
+    if class_names is not None and not (
+        classes.dtype.kind in "iu" and classes[0] >= 0 and classes[-1] < len(class_names)
+    ):
+        raise ValueError(
+            f"{len(class_names)} class_names but labels from {classes[0]!r} to {classes[-1]!r}; "
+            "give names only for whole numbers from 0 on, one for each"
+        )
+
+
+def _are_pictures(images: NDArray[Any]) -> bool:
+    return images.dtype != object and (
+        images.ndim == 3 or (images.ndim == 4 and images.shape[3] in (1, 3, 4))
+    )
+
+
 def _kind(classes: NDArray[Any]) -> str:
     """Return what labels are, such that those of two kinds are never equal."""
     label = classes.tolist()[0]
@@ -288,12 +390,118 @@ def _leaks(
     test: tuple[NDArray[Any], NDArray[Any]],
     local: NDArray[np.float64],
     cutoff: NearCutoff,
+    confirm: Confirm | None,
     progress: Progress | None,
 ) -> list[Leak]:
-    (n, n_local), (images, test_labels) = local.shape, test
-    part = _part(progress, n, n + len(images))
-    distances, indices = search.kneighbors(images, n_local, progress=part)
-    return find_leaks(rows, labels, images, test_labels, distances, indices, local[:, -1], cutoff)
+    images, test_labels = test
+    images = images.reshape(-1, *rows.shape[1:])
+    distances, indices = search.kneighbors(images, local.shape[1], progress=progress)
+    return find_leaks(
+        rows, labels, images, test_labels, distances, indices, local[:, -1], cutoff, confirm
+    )
+
+
+def _link(
+    pictures: NDArray[Any],
+    looked_for: tuple[NDArray[Any], NDArray[Any]] | None,
+    sizes: NDArray[np.int64] | None,
+    n_jobs: int | None,
+    progress: Progress | None,
+) -> Links:
+    """Return transformed copies among the images and the test images, whose rows follow."""
+    if looked_for is not None:
+        test = looked_for[0].reshape(-1, *pictures.shape[1:])
+        pictures = np.concatenate([pictures, test])
+    keys = np.array(list(row_keys(pictures)), dtype=object)
+    first = np.sort(np.unique(keys, return_index=True)[1])
+    if len(first) < 2:
+        none = np.empty(0, dtype=np.int64)
+        return Links(none, none, np.empty(0), [])
+    links = find_transformed(
+        pictures if len(first) == len(pictures) else pictures[first],
+        sizes=None if sizes is None or looked_for is not None else sizes[first],
+        n_jobs=n_jobs,
+        progress=progress,
+    )
+    return links._replace(first=first[links.first], second=first[links.second])
+
+
+def _transformed_groups(
+    labels: NDArray[Any], links: Links, known: list[DuplicateGroup]
+) -> list[DuplicateGroup]:
+    """Return groups of transformed copies, but for what is known to be an exact or a near copy."""
+    n = len(labels)
+    new = links.second < n
+    for kind in ("exact", "near"):
+        group_of = np.full(n, -1)
+        for number, group in enumerate(known):
+            if group.kind == kind:
+                group_of[group.rows] = number
+        one, other = group_of[links.first[new]], group_of[links.second[new]]
+        new[new] = (one < 0) | (one != other)
+    heads, tails = links.first[new], links.second[new]
+    how = dict(
+        zip(
+            tails[::-1].tolist(),
+            [links.how[i] for i in np.flatnonzero(new)[::-1].tolist()],
+            strict=True,
+        )
+    )
+    exact = [group.rows for group in known if group.kind == "exact"]
+    groups = [
+        DuplicateGroup(
+            "transformed",
+            rows,
+            labels[rows],
+            longest,
+            tuple(how.get(row, "") for row in rows.tolist()),
+        )
+        for rows, longest in link_groups(n, heads, tails, links.distances[new], exact)
+    ]
+    return sorted(groups, key=lambda group: (not group.is_conflicting, int(group.rows[0])))
+
+
+def _transformed_leaks(
+    labels: NDArray[Any], test_labels: NDArray[Any], links: Links, known: list[Leak]
+) -> list[Leak]:
+    n, rows = len(labels), {leak.test_row for leak in known}
+    found: dict[int, Leak] = {}
+    for i in np.argsort(links.distances, kind="stable").tolist():
+        row, test_row = int(links.first[i]), int(links.second[i]) - n
+        if row < n and test_row >= 0 and test_row not in rows:
+            one, other = labels[row], test_labels[test_row]
+            distance, how = float(links.distances[i]), links.how[i]
+            leak = Leak("transformed", test_row, row, other, one, distance, how)
+            found.setdefault(test_row, leak)
+    return sorted(found.values(), key=lambda leak: not leak.is_conflicting)
+
+
+def _leaks_of_parts(labels: NDArray[Any], n_train: int, groups: list[DuplicateGroup]) -> list[Leak]:
+    """Return the images of the test part that are in a group with some of the training part."""
+    found: dict[int, Leak] = {}
+    for group in groups:
+        row = int(group.rows[0])
+        for i in np.flatnonzero(group.rows >= n_train).tolist() if row < n_train else []:
+            test_row, how = int(group.rows[i]), group.how[i] if group.how else ""
+            leak = Leak(
+                group.kind,
+                test_row - n_train,
+                row,
+                labels[test_row],
+                labels[row],
+                group.distance,
+                how,
+            )
+            found.setdefault(leak.test_row, leak)
+    kinds = ("exact", "near", "transformed")
+    return sorted(found.values(), key=lambda x: (kinds.index(x.kind), not x.is_conflicting))
+
+
+def _scaled(progress: Progress | None, total: int, units: int) -> Progress | None:
+    """Report the progress in units of work as one in images."""
+    if progress is None:
+        return None
+    return lambda done, _: progress(done * total // units, total)
 
 
 def _part(progress: Progress | None, before: int, total: int) -> Progress | None:

@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import binomtest
 
 IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float64]
@@ -170,6 +171,62 @@ def count_confident_joint(
     counts = np.bincount(cells, minlength=n_classes**2).reshape(n_classes, n_classes)
     np.fill_diagonal(counts, np.maximum(counts.diagonal(), 1))
     return ConfidentJoint(counts, thresholds, classes)
+
+
+def vote_accuracy(neighbor_labels: IntArray, labels: IntArray, votes: IntArray) -> float:
+    """Return the share of images whose neighbours vote for their label.
+
+    Of classes with equally many votes that of the nearest neighbour counts.
+
+    Parameters
+    ----------
+    neighbor_labels, labels, votes
+        As of `suggest_classes`.
+
+    Examples
+    --------
+    >>> neighbor_labels = np.array([[2, 1, 1], [0, 1, 2]])
+    >>> vote_accuracy(neighbor_labels, np.array([1, 2]), count_votes(neighbor_labels))
+    0.5
+    """
+    best = votes.argmax(axis=1)
+    return float((neighbor_labels[np.arange(len(labels)), best] == labels).mean())
+
+
+def strong_evidence(
+    neighbor_labels: IntArray, labels: IntArray, votes: IntArray, least: float
+) -> NDArray[np.bool_]:
+    """Tell which labels the neighbours contradict in such a way as is right nearly always.
+
+    Where neighbours often err, their majority says little, but agreement on some classes may still
+    say much. An image's label is contradicted strongly if none of its neighbours has it, and of the
+    images with at least as many votes for the same class the lower end of Wilson's 95 % interval of
+    the share that is labelled so is at least ``least``.
+
+    Parameters
+    ----------
+    neighbor_labels, labels, votes
+        As of `suggest_classes`.
+    least : float
+
+    Returns
+    -------
+    ndarray of shape (n,), bool
+    """
+    rows = np.arange(len(labels))
+    best = votes.argmax(axis=1)
+    classes, counts = neighbor_labels[rows, best], votes[rows, best]
+    is_strong = np.zeros(len(labels), dtype=bool)
+    for label in np.unique(classes).tolist():
+        of_class = classes == label
+        for count in np.unique(counts[of_class]).tolist():
+            agreeing = of_class & (counts >= count)
+            n_right = int((labels[agreeing] == label).sum())
+            interval = binomtest(n_right, int(agreeing.sum())).proportion_ci(method="wilson")
+            if interval.low >= least:
+                is_strong |= agreeing
+    is_strong &= ~(neighbor_labels == labels[:, np.newaxis]).any(axis=1)
+    return is_strong
 
 
 def rank_by_suspicion(

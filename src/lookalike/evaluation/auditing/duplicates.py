@@ -28,7 +28,7 @@ References
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -39,7 +39,10 @@ from scipy.sparse.csgraph import connected_components
 
 IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float64]
-Kind = Literal["exact", "near"]
+Confirm = Callable[[NDArray[Any], NDArray[Any]], NDArray[np.bool_]]
+"""Tells of pairs of images whether they are copies."""
+
+Kind = Literal["exact", "near", "transformed"]
 
 _DENSEST = 0.05
 
@@ -50,21 +53,27 @@ class DuplicateGroup:
 
     Attributes
     ----------
-    kind : {"exact", "near"}
+    kind : {"exact", "near", "transformed"}
         "exact": all have the same pixels. "near": each is near another of the group; exact copies
-        of one that is near stand in both an exact group and this.
+        of one that is near stand in both an exact group and this. "transformed": each is another
+        of the group once that is mirrored, turned, shifted, cropped, resized or brightened.
     rows : ndarray of shape (n,), int64
         Ascending, at least two.
     labels : ndarray of shape (n,)
         Their given labels.
     distance : float
-        Between the two of a pair that were found alike, the largest; 0 if exact.
+        Between the two of a pair that were found alike, the largest; 0 if exact. If transformed,
+        what is left over where it is most, as a share of the picture's contrast.
+    how : tuple of str
+        If transformed: what makes each image of another of the group, such as "mirrored"; "" for
+        that with the lowest row and for exact copies. Else empty.
     """
 
     kind: Kind
     rows: IntArray
     labels: NDArray[Any]
     distance: float
+    how: tuple[str, ...] = ()
 
     @property
     def is_conflicting(self) -> bool:
@@ -81,12 +90,14 @@ class Leak:
 
     Attributes
     ----------
-    kind : {"exact", "near"}
+    kind : {"exact", "near", "transformed"}
     test_row, train_row : int
         Of several training images like it, the nearest.
     test_label, train_label : object
     distance : float
-        0 if exact.
+        As of `DuplicateGroup`.
+    how : str
+        If transformed: what makes the test image of a training image.
     """
 
     kind: Kind
@@ -95,6 +106,7 @@ class Leak:
     test_label: Any
     train_label: Any
     distance: float
+    how: str = ""
 
     @property
     def is_conflicting(self) -> bool:
@@ -193,6 +205,7 @@ def find_duplicates(
     distances: FloatArray,
     indices: IntArray,
     cutoff: NearCutoff,
+    confirm: Confirm | None = None,
 ) -> list[DuplicateGroup]:
     """Find the exact and the near copies among training images.
 
@@ -203,6 +216,8 @@ def find_duplicates(
     distances, indices : ndarray of shape (n, k)
         Their leave-one-out neighbours.
     cutoff : NearCutoff
+    confirm : callable, optional
+        Which pairs that are near are copies; all, if not given.
 
     Returns
     -------
@@ -223,35 +238,58 @@ def find_duplicates(
         of_key.setdefault(key, []).append(row)
     exact = [np.array(rows) for rows in of_key.values() if len(rows) > 1]
     groups = [DuplicateGroup("exact", rows, labels[rows], 0.0) for rows in exact]
-    groups += _near_groups(labels, distances, indices, cutoff, exact)
+    groups += _near_groups(images, labels, distances, indices, cutoff, exact, confirm)
     return sorted(groups, key=lambda g: (g.kind, not g.is_conflicting, int(g.rows[0])))
 
 
 def _near_groups(
+    images: NDArray[Any],
     labels: NDArray[Any],
     distances: FloatArray,
     indices: IntArray,
     cutoff: NearCutoff,
     exact: list[IntArray],
+    confirm: Confirm | None,
 ) -> Iterator[DuplicateGroup]:
     n = len(labels)
     scales = cutoff.scales(distances[:, -1])
     both = np.minimum(scales[:, np.newaxis], scales[indices])
     rows, columns = np.nonzero(distances <= cutoff.ratio * both)
     others, lengths = indices[rows, columns], distances[rows, columns]
+    if confirm is not None:
+        apart = lengths > 0
+        apart[apart] = ~confirm(images[rows[apart]], images[others[apart]])
+        rows, others, lengths = rows[~apart], others[~apart], lengths[~apart]
+    for group, longest in link_groups(n, rows, others, lengths, exact):
+        yield DuplicateGroup("near", group, labels[group], longest)
+
+
+def link_groups(
+    n: int, heads: IntArray, tails: IntArray, lengths: FloatArray, exact: list[IntArray]
+) -> Iterator[tuple[IntArray, float]]:
+    """Give the groups of images that links hold together, and the longest link in each.
+
+    Parameters
+    ----------
+    n : int
+        Images.
+    heads, tails, lengths : ndarrays of shape (n_links,)
+    exact : list of ndarray
+        Groups of exact copies, which belong together too, but are no group by themselves.
+    """
     original = np.arange(n)
     for copies in exact:
         original[copies] = copies[0]
     # Exact copies are linked to their first: there may be more of them than the table is wide.
-    heads, tails = np.concatenate([rows, original]), np.concatenate([others, np.arange(n)])
-    graph = coo_array((np.ones(len(heads), dtype=bool), (heads, tails)), shape=(n, n))
+    ends = np.concatenate([heads, original]), np.concatenate([tails, np.arange(n)])
+    graph = coo_array((np.ones(len(ends[0]), dtype=bool), ends), shape=(n, n))
     n_parts, part = connected_components(graph, directed=False)
     longest = np.zeros(n_parts)
-    np.maximum.at(longest, part[rows], lengths)
+    np.maximum.at(longest, part[heads], lengths)
     order = np.argsort(part, kind="stable")
     for group in np.split(order, np.flatnonzero(np.diff(part[order])) + 1):
         if np.any(original[group] != original[group[0]]):
-            yield DuplicateGroup("near", group, labels[group], float(longest[part[group[0]]]))
+            yield group, float(longest[part[group[0]]])
 
 
 def find_leaks(
@@ -263,6 +301,7 @@ def find_leaks(
     indices: IntArray,
     train_kth: FloatArray,
     cutoff: NearCutoff,
+    confirm: Confirm | None = None,
 ) -> list[Leak]:
     """Find the test images that are copies of training images.
 
@@ -277,6 +316,8 @@ def find_leaks(
         The k-th leave-one-out distance of the training images.
     cutoff : NearCutoff
         Of the training images.
+    confirm : callable, optional
+        As of `find_duplicates`.
 
     Returns
     -------
@@ -295,7 +336,10 @@ def find_leaks(
         (0.0, Leak("exact", row, copy, test_labels[row], labels[copy], 0.0))
         for row, copy in copies.items()
     ]
-    for row in np.flatnonzero(distances[:, 0] <= cutoff.ratio * scales).tolist():
+    near = np.flatnonzero(distances[:, 0] <= cutoff.ratio * scales)
+    if confirm is not None:
+        near = near[confirm(test_images[near], images[indices[near, 0]])]
+    for row in near.tolist():
         if row not in copies:
             copy, distance = int(indices[row, 0]), float(distances[row, 0])
             leak = Leak("near", row, copy, test_labels[row], labels[copy], distance)

@@ -10,9 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.evaluation.auditing.result import Audit
+from lookalike.evaluation.plain import drawable
 
 _GIVEN, _SUGGESTED, _OTHER, _PLAIN = "#c0392b", "#1a7f37", "#666666", "#222222"
 _MOST_SHOWN = 8  # images in a line
+_MOST_LETTERS = 22
 
 
 class _Tile(NamedTuple):
@@ -41,7 +43,7 @@ def save_issues_png(
         The training images that were audited, or of which embeddings were.
     found : Audit
     class_names : sequence of str, optional
-        What labels that are numbers from 0 on are called.
+        What labels that are numbers from 0 on are called; else as the audit calls them.
     n_rows : int, default=8
         Images to draw, at most: the first label issues, and where there are none the first of the
         ranking.
@@ -59,8 +61,8 @@ def save_issues_png(
         given = found.labels[row]
         share = found.self_confidence[row]
         title = (
-            f"train {row:,}\ngiven {_name(given, class_names)} ({share:.0%})\n"
-            f"suggested {_name(suggested, class_names)}"
+            f"{_place(found, row)}\ngiven {_name(given, found, class_names)} ({share:.0%})\n"
+            f"suggested {_name(suggested, found, class_names)}"
         )
         line = [_Tile(images[row], title, is_bold=True)]
         for neighbor, distance in zip(
@@ -70,7 +72,7 @@ def save_issues_png(
         ):
             label = found.labels[neighbor]
             colour = _GIVEN if label == given else _SUGGESTED if label == suggested else _OTHER
-            title = f"{_name(label, class_names)}\ndistance {distance:,.4g}"
+            title = f"{_name(label, found, class_names)}\ndistance {distance:,.4g}"
             line.append(_Tile(images[neighbor], title, colour))
         lines.append(line)
     _save(path, lines)
@@ -98,8 +100,11 @@ def save_duplicates_png(
     for group in found.duplicates[:n_rows]:
         usual = group.labels[0]
         line = []
-        for row, label in zip(group.rows[:_MOST_SHOWN].tolist(), group.labels, strict=False):
-            title = f"{group.kind}, train {row:,}\n{_name(label, class_names)}"
+        for i, (row, label) in enumerate(
+            zip(group.rows[:_MOST_SHOWN].tolist(), group.labels, strict=False)
+        ):
+            how = group.how[i] if group.how else ""
+            title = f"{how or group.kind}, {_place(found, row)}\n{_name(label, found, class_names)}"
             line.append(_Tile(images[row], title, _PLAIN if label == usual else _GIVEN))
         lines.append(line)
     _save(path, lines)
@@ -108,7 +113,7 @@ def save_duplicates_png(
 def save_leaks_png(
     path: Path,
     images: NDArray[Any],
-    test_images: NDArray[Any],
+    test_images: NDArray[Any] | None,
     found: Audit,
     *,
     class_names: Sequence[str] | None = None,
@@ -120,11 +125,14 @@ def save_leaks_png(
     ----------
     path, images, found, class_names
         As of `save_issues_png`.
-    test_images : ndarray of shape (m, h, w) or (m, h, w, c)
+    test_images : ndarray of shape (m, h, w) or (m, h, w, c), or None
+        Not needed where they were audited too.
     n_rows : int, default=16
         Pairs to draw, at most.
     """
     _check_images(images, len(found), "images")
+    if test_images is None:
+        test_images = images[found.n_train :]
     _check_images(test_images, found.n_test or 0, "test images")
     tiles = []
     for leak in (found.leaks or [])[:n_rows]:
@@ -133,7 +141,7 @@ def save_leaks_png(
             (test_images[leak.test_row], "test", leak.test_row, leak.test_label),
             (images[leak.train_row], "train", leak.train_row, leak.train_label),
         ):
-            title = f"{leak.kind}, {part} {row:,}\n{_name(label, class_names)}"
+            title = f"{leak.how or leak.kind}, {part} {row:,}\n{_name(label, found, class_names)}"
             tiles.append(_Tile(image, title, colour, is_bold=part == "test"))
     _save(path, [tiles[i : i + 4] for i in range(0, len(tiles), 4)])
 
@@ -160,8 +168,28 @@ def save_outliers_png(
     tiles = []
     for row in np.argsort(-found.outlier_distances, kind="stable")[:n_rows].tolist():
         distance = found.outlier_distances[row]
-        title = f"train {row:,}\n{_name(found.labels[row], class_names)}, at {distance:,.4g}"
+        name = _name(found.labels[row], found, class_names)
+        title = f"{_place(found, row)}\n{name}, at {distance:,.4g}"
         tiles.append(_Tile(images[row], title, _GIVEN if row in found.outliers else _PLAIN))
+    _save(path, [tiles[i : i + _MOST_SHOWN] for i in range(0, len(tiles), _MOST_SHOWN)])
+
+
+def save_rejects_png(path: Path, images: NDArray[Any], found: Audit, *, n_rows: int = 24) -> None:
+    """Draw the pictures that can hardly be meant, but for those that could not be read.
+
+    Parameters
+    ----------
+    path, images, found
+        As of `save_issues_png`.
+    n_rows : int, default=24
+        Images to draw, at most.
+    """
+    _check_images(images, len(found), "images")
+    tiles = [
+        _Tile(images[reject.row], f"{reject.kind}\n{_place(found, reject.row)}")
+        for reject in found.rejects
+        if reject.row is not None
+    ][:n_rows]
     _save(path, [tiles[i : i + _MOST_SHOWN] for i in range(0, len(tiles), _MOST_SHOWN)])
 
 
@@ -182,8 +210,9 @@ def _save(path: Path, lines: Sequence[Sequence[_Tile]]) -> None:
     if not lines:
         raise ValueError(f"there is nothing to draw into {path.name}; ask for it where there is")
     n_columns = max(map(len, lines))
+    n_lines = max(tile.title.count("\n") + 1 for line in lines for tile in line)
     figure = Figure(
-        figsize=(1.3 * n_columns + 0.3, 1.75 * len(lines)),
+        figsize=(1.3 * n_columns + 0.3, (1.4 + 0.12 * n_lines) * len(lines)),
         layout=ConstrainedLayoutEngine(h_pad=0.06),
     )
     grid = figure.subplots(len(lines), n_columns, squeeze=False)
@@ -209,8 +238,20 @@ def _save(path: Path, lines: Sequence[Sequence[_Tile]]) -> None:
     figure.savefig(path, dpi=150)
 
 
-def _name(label: Any, class_names: Sequence[str] | None) -> str:
-    return str(label) if class_names is None else class_names[int(label)]
+def _name(label: Any, found: Audit, class_names: Sequence[str] | None) -> str:
+    return _short(found.class_name(label) if class_names is None else class_names[int(label)])
+
+
+def _place(found: Audit, row: int) -> str:
+    """Return where an image stands and, below that, the name of its file."""
+    path = None if found.paths is None else found.paths[row]
+    return found.place(row) + ("" if path is None else f"\n{_short(path.name)}")
+
+
+def _short(name: str) -> str:
+    """Return a name that fits above an image: its end tells files apart."""
+    name = drawable(name).replace("\n", " ")
+    return name if len(name) <= _MOST_LETTERS else f"…{name[1 - _MOST_LETTERS :]}"
 
 
 def _check_images(images: NDArray[Any], n: int, what: str) -> None:

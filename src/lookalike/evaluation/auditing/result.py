@@ -13,16 +13,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.evaluation.auditing.duplicates import DuplicateGroup, Leak
+from lookalike.evaluation.auditing.rejects import Reject
 from lookalike.evaluation.auditing.tables import write_tables
 from lookalike.evaluation.plain import number, numbers
 
 IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float64]
 
+LEAST_ACCURACY = 0.8
+"""Share of right votes below which labels that neighbours contradict are guesses."""
+
 
 @dataclass(frozen=True)
 class LabelIssue:
-    """A training image whose label is likely wrong.
+    """An image whose label is likely wrong.
 
     Attributes
     ----------
@@ -52,8 +56,18 @@ class Audit:
         The labels there are, sorted.
     labels : ndarray of shape (n,)
         The given ones.
+    class_names : tuple of str or None
+        What labels that are numbers are called.
+    paths : tuple of (Path or None), or None
+        The file of each image.
+    n_train : int or None
+        The rows from here on are the test part; None if no parts were told.
     n_neighbors : int
         Neighbours that vote.
+    accuracy : float
+        The share of images whose neighbours vote for their label. Where it is less than 0.8 the
+        neighbours are wrong too often to tell how many labels are, and only labels that they
+        contradict as strongly as they are nearly always right with are called issues.
     distances : ndarray of shape (n, n_neighbors), float64
         Of every image to its nearest others, in the unit of the metric.
     indices : ndarray of shape (n, n_neighbors), int64
@@ -67,24 +81,27 @@ class Audit:
         of the nearest. Its own where no neighbour has another.
     label_issues : list of LabelIssue
         As many images as are estimated to be labelled wrongly, the first of the ranking, but for
-        such as no other class has more votes for. Read them in this order: the farther down, the
-        more are only hard.
+        such as no other class has more votes for; fewer where ``accuracy`` is low. Read them in
+        this order: the farther down, the more are only hard.
     confident_joint : ndarray of shape (n_classes, n_classes), int64
         Images counted by given label (row) and the class they are confidently of.
     label_noise : float
-        The estimated share of wrong labels.
+        The estimated share of wrong labels; NaN where ``accuracy`` is too low to tell.
     noise_of_class : ndarray of shape (n_classes,), float64
         The same of the images with each label.
     duplicates : list of DuplicateGroup
-        Copies among the training images: exact ones first, then near ones, in each case those
-        with conflicting labels first.
+        Copies among the images: exact ones first, then near ones, then transformed ones, in each
+        case those with conflicting labels first.
     near_cutoff : float
         Up to which multiple of the distance of its neighbour number n_neighbors, or 10 if that is
         more, an image's neighbour is a near copy; 0 where distances are too few or too much alike
         to tell, so that near are only those at distance 0.
     leaks : list of Leak or None
-        Test images that are copies of training images; None if no test images were given.
+        Test images that are copies of training images, their rows counted in the test part; None
+        if no test part was given.
     n_test : int or None
+    rejects : list of Reject
+        Broken, blank, nearly blank, tiny and odd-shaped pictures.
     outliers : ndarray of shape (n_outliers,), int64
         Images unlike all others, the farthest from them first.
     outlier_distances : ndarray of shape (n,), float64
@@ -105,7 +122,11 @@ class Audit:
 
     classes: NDArray[Any]
     labels: NDArray[Any]
+    class_names: tuple[str, ...] | None
+    paths: tuple[Path | None, ...] | None
+    n_train: int | None
     n_neighbors: int
+    accuracy: float
     distances: FloatArray
     indices: IntArray
     self_confidence: FloatArray
@@ -119,6 +140,7 @@ class Audit:
     near_cutoff: float
     leaks: list[Leak] | None
     n_test: int | None
+    rejects: list[Reject]
     outliers: IntArray
     outlier_distances: FloatArray
     outlier_cutoff: float
@@ -136,13 +158,46 @@ class Audit:
         )
         return "\n".join([head, *(f"  {what:14}{told}" for what, told in self.summary().items())])
 
+    @property
+    def is_sure(self) -> bool:
+        """Whether the neighbours are right often enough for label issues to be no guesses."""
+        return self.accuracy >= LEAST_ACCURACY
+
+    def is_test(self, row: int) -> bool:
+        """Whether a row is of the test part."""
+        return self.n_train is not None and row >= self.n_train
+
+    def class_name(self, label: Any) -> str:
+        """Return what a label is called."""
+        return str(label) if self.class_names is None else self.class_names[int(label)]
+
+    def place(self, row: int) -> str:
+        """Return an image's part and row in it, such as "train 5"."""
+        return f"test {row - (self.n_train or 0):,}" if self.is_test(row) else f"train {row:,}"
+
+    def file(self, row: int) -> str | None:
+        """Return the name of an image's file, with its folder's; None if it has none."""
+        path = None if self.paths is None else self.paths[row]
+        return None if path is None else str(Path(path.parent.name, path.name))
+
+    def name(self, row: int) -> str:
+        """Return what to call an image: its place and its file."""
+        file = self.file(row)
+        return self.place(row) if file is None else f"{self.place(row)}, {file}"
+
     def summary(self) -> dict[str, str]:
         """Return what was found of each kind, in words."""
+        issues = f"{len(self.label_issues):,}; "
+        if self.is_sure:
+            issues += f"an estimated {self.label_noise:.2%} of all labels are wrong"
+        else:
+            issues += "guesses, since neighbours err; how many are wrong is unknown"
         return {
-            "label issues": f"{len(self.label_issues):,}; an estimated {self.label_noise:.2%} of "
-            "all labels are wrong",
+            "neighbours": f"vote right for {self.accuracy:.1%} of the images",
+            "label issues": issues,
             "duplicates": self._count_duplicates(),
             "leaks": self._count_leaks(),
+            "rejects": self._count_rejects(),
             "outliers": self._count_outliers(),
             "values": self._tell_values(),
         }
@@ -162,26 +217,30 @@ class Audit:
         """
         if n_rows is not None and n_rows < 0:
             raise ValueError(f"n_rows={n_rows} is negative; give 0 or more, or None for all")
-        leaks = None if self.leaks is None else [_leak_entry(leak) for leak in self.leaks[:n_rows]]
+        leaks = None if self.leaks is None else [self._leak(leak) for leak in self.leaks[:n_rows]]
         entry: dict[str, Any] = {
             "n": len(self),
             "n_test": self.n_test,
             "classes": [_plain(label) for label in self.classes],
             "n_neighbors": self.n_neighbors,
+            "accuracy": self.accuracy,
             "n_label_issues": len(self.label_issues),
-            "label_issues": [_issue_entry(issue) for issue in self.label_issues[:n_rows]],
+            "label_issues": [self._issue(issue) for issue in self.label_issues[:n_rows]],
             "confident_joint": self.confident_joint.tolist(),
             "label_noise": number(self.label_noise),
             "noise_of_class": numbers(self.noise_of_class),
             "n_duplicates": dict(Counter(group.kind for group in self.duplicates)),
-            "duplicates": [_group_entry(group) for group in self.duplicates[:n_rows]],
+            "duplicates": [self._group(group) for group in self.duplicates[:n_rows]],
             "near_cutoff": self.near_cutoff,
             "n_leaks": None
             if self.leaks is None
             else dict(Counter(leak.kind for leak in self.leaks)),
             "leaks": leaks,
+            "n_rejects": dict(Counter(reject.kind for reject in self.rejects)),
+            "rejects": [self._reject(reject) for reject in self.rejects[:n_rows]],
             "n_outliers": len(self.outliers),
             "outliers": self.outliers[:n_rows].tolist(),
+            "outlier_images": [self._image(row) for row in self.outliers[:n_rows].tolist()],
             "outlier_cutoff": number(self.outlier_cutoff),
             "n_negative_values": int(np.count_nonzero(self.values < 0)),
             "values_error_bound": self.values_error_bound,
@@ -195,9 +254,9 @@ class Audit:
     def to_csv(self, folder: Path | str) -> list[Path]:
         """Write what was found as tables, each whole or not at all.
 
-        label_issues.csv, duplicates.csv (one line an image), leaks.csv (if test images were given),
-        outliers.csv, and values.csv, which has every image with its value, self-confidence and
-        place in the ranking.
+        label_issues.csv, duplicates.csv (one line an image), leaks.csv (if there is a test part),
+        rejects.csv, outliers.csv, and values.csv, which has every image with its value,
+        self-confidence and place in the ranking.
 
         Parameters
         ----------
@@ -211,45 +270,81 @@ class Audit:
         """
         tables: dict[str, tuple[Sequence[str], Iterator[Sequence[Any]]]] = {
             "label_issues.csv": (
-                ("row", "given", "suggested", "self_confidence", "suggested_share"),
-                (tuple(vars(issue).values()) for issue in self.label_issues),
+                (
+                    *("row", "part", "file", "given", "suggested"),
+                    *("self_confidence", "suggested_share", "class", "suggested_class"),
+                ),
+                (
+                    (
+                        *self._where(issue.row),
+                        *(issue.given, issue.suggested),
+                        *(issue.self_confidence, issue.suggested_share),
+                        *(self.class_name(issue.given), self.class_name(issue.suggested)),
+                    )
+                    for issue in self.label_issues
+                ),
             ),
             "duplicates.csv": (
-                ("group", "kind", "row", "label", "conflicting", "distance"),
                 (
-                    (number, group.kind, row, label, group.is_conflicting, group.distance)
+                    *("group", "kind", "row", "part", "file", "label", "class"),
+                    *("conflicting", "distance", "how"),
+                ),
+                (
+                    (
+                        *(number, group.kind, *self._where(row), label, self.class_name(label)),
+                        *(group.is_conflicting, group.distance),
+                        group.how[i] if group.how else "",
+                    )
                     for number, group in enumerate(self.duplicates)
-                    for row, label in zip(group.rows.tolist(), group.labels.tolist(), strict=True)
+                    for i, (row, label) in enumerate(
+                        zip(group.rows.tolist(), group.labels.tolist(), strict=True)
+                    )
+                ),
+            ),
+            "rejects.csv": (
+                ("row", "part", "file", "kind", "reason"),
+                (
+                    (
+                        *(
+                            (None, None, reject.path)
+                            if reject.row is None
+                            else self._where(reject.row)
+                        ),
+                        *(reject.kind, reject.reason),
+                    )
+                    for reject in self.rejects
                 ),
             ),
             "outliers.csv": (
-                ("row", "label", "distance"),
+                ("row", "part", "file", "label", "class", "distance"),
                 (
-                    (row, self.labels[row], self.outlier_distances[row])
+                    (*self._labelled(row), self.outlier_distances[row])
                     for row in self.outliers.tolist()
                 ),
             ),
             "values.csv": (
-                ("row", "label", "value", "self_confidence", "rank"),
-                zip(
-                    range(len(self)),
-                    self.labels.tolist(),
-                    self.values.tolist(),
-                    self.self_confidence.tolist(),
-                    np.argsort(self.ranking).tolist(),
-                    strict=True,
+                ("row", "part", "file", "label", "class", "value", "self_confidence", "rank"),
+                (
+                    (*self._labelled(row), value, confidence, rank)
+                    for row, value, confidence, rank in zip(
+                        range(len(self)),
+                        self.values.tolist(),
+                        self.self_confidence.tolist(),
+                        np.argsort(self.ranking).tolist(),
+                        strict=True,
+                    )
                 ),
             ),
         }
         if self.leaks is not None:
             header = ("kind", "test_row", "train_row", "test_label", "train_label")
             tables["leaks.csv"] = (
-                (*header, "conflicting", "distance"),
+                (*header, "conflicting", "distance", "how", "test_file", "train_file"),
                 (
                     (
                         *(getattr(leak, name) for name in header),
-                        leak.is_conflicting,
-                        leak.distance,
+                        *(leak.is_conflicting, leak.distance, leak.how),
+                        *(self._leak(leak)[name] for name in ("test_file", "train_file")),
                     )
                     for leak in self.leaks
                 ),
@@ -263,10 +358,11 @@ class Audit:
         elif not self.duplicates:
             return "none"
         parts = []
-        for kind in ("exact", "near"):
+        for kind in ("exact", "near", "transformed"):
             groups = [group for group in self.duplicates if group.kind == kind]
             if not groups:
-                parts.append("no exact ones" if kind == "exact" else no_near)
+                if kind != "transformed":
+                    parts.append("no exact ones" if kind == "exact" else no_near)
                 continue
             images = sum(len(group) for group in groups)
             conflicting = sum(group.is_conflicting for group in groups)
@@ -281,10 +377,14 @@ class Audit:
             return "not looked for, no test images given"
         counts = Counter(leak.kind for leak in self.leaks)
         conflicting = sum(leak.is_conflicting for leak in self.leaks)
-        return (
-            f"{counts['exact']:,} exact, {counts['near']:,} near, of {self.n_test:,} test images; "
-            f"{conflicting:,} conflicting"
-        )
+        kinds = [f"{counts['exact']:,} exact", f"{counts['near']:,} near"]
+        if counts["transformed"]:
+            kinds.append(f"{counts['transformed']:,} transformed")
+        return f"{', '.join(kinds)}, of {self.n_test:,} test images; {conflicting:,} conflicting"
+
+    def _count_rejects(self) -> str:
+        counts = Counter(reject.kind for reject in self.rejects)
+        return ", ".join(f"{n:,} {kind}" for kind, n in counts.items()) or "none"
 
     def _count_outliers(self) -> str:
         if math.isnan(self.outlier_cutoff):
@@ -298,25 +398,54 @@ class Audit:
         # Signs of values so small say nothing where they are truncated.
         return f"of the {round(1 / bound):,} nearest ranks; off by at most {bound:.2g}"
 
+    def _where(self, row: int) -> tuple[int, str, Path | None]:
+        """Return an image's row in its part, the part and the file."""
+        path = None if self.paths is None else self.paths[row]
+        return (
+            (row - (self.n_train or 0), "test", path) if self.is_test(row) else (row, "train", path)
+        )
 
-def _issue_entry(issue: LabelIssue) -> dict[str, Any]:
-    labels = {"given": _plain(issue.given), "suggested": _plain(issue.suggested)}
-    return vars(issue) | labels
+    def _labelled(self, row: int) -> tuple[Any, ...]:
+        label = self.labels[row].item() if self.labels.dtype != object else self.labels[row]
+        return (*self._where(row), label, self.class_name(label))
 
+    def _image(self, row: int) -> dict[str, Any]:
+        where, part, path = self._where(row)
+        file = None if path is None else str(path)
+        return {
+            "row": where,
+            "part": part,
+            "file": file,
+            "class": self.class_name(self.labels[row]),
+        }
 
-def _leak_entry(leak: Leak) -> dict[str, Any]:
-    labels = {"test_label": _plain(leak.test_label), "train_label": _plain(leak.train_label)}
-    return vars(leak) | labels | {"conflicting": leak.is_conflicting}
+    def _issue(self, issue: LabelIssue) -> dict[str, Any]:
+        labels = {"given": _plain(issue.given), "suggested": _plain(issue.suggested)}
+        suggested = {"suggested_class": self.class_name(issue.suggested)}
+        return vars(issue) | labels | self._image(issue.row) | suggested
 
+    def _leak(self, leak: Leak) -> dict[str, Any]:
+        labels = {"test_label": _plain(leak.test_label), "train_label": _plain(leak.train_label)}
+        # Test images that were only looked for have no place among the audited ones.
+        test = None if self.n_train is None else self._image(leak.test_row + self.n_train)["file"]
+        files = {"test_file": test, "train_file": self._image(leak.train_row)["file"]}
+        return vars(leak) | labels | {"conflicting": leak.is_conflicting} | files
 
-def _group_entry(group: DuplicateGroup) -> dict[str, Any]:
-    return {
-        "kind": group.kind,
-        "rows": group.rows.tolist(),
-        "labels": [_plain(label) for label in group.labels],
-        "conflicting": group.is_conflicting,
-        "distance": group.distance,
-    }
+    def _group(self, group: DuplicateGroup) -> dict[str, Any]:
+        return {
+            "kind": group.kind,
+            "rows": group.rows.tolist(),
+            "labels": [_plain(label) for label in group.labels],
+            "conflicting": group.is_conflicting,
+            "distance": group.distance,
+            "how": list(group.how),
+            "images": [self._image(row) for row in group.rows.tolist()],
+        }
+
+    def _reject(self, reject: Reject) -> dict[str, Any]:
+        image = {} if reject.row is None else self._image(reject.row)
+        file = None if reject.path is None else str(reject.path)
+        return {"kind": reject.kind, "reason": reject.reason, "row": None, **image, "file": file}
 
 
 def _plain(label: Any) -> Any:

@@ -29,7 +29,9 @@ from lookalike.evaluation.reporting.thumbnails import as_pixels
 _ISSUES_LISTED, _ISSUES_SHOWN, _NEIGHBORS_SHOWN = 50, 10, 5
 _GROUPS_SHOWN, _OF_A_GROUP = 6, 6
 _SINGLE_SHOWN = 16
+_REJECTS_LISTED = 50
 _BINS = 30
+_KINDS = {"exact": "the same pixels", "near": "nearly the same", "transformed": "a copy"}
 
 
 def audit_section(
@@ -50,7 +52,7 @@ def audit_section(
     test_images : ndarray, optional
         The test images, to show what leaks.
     class_names : sequence of str, optional
-        What to call ``audit.classes``, in their order.
+        What to call ``audit.classes``, in their order; else as the audit calls them.
     title : str, default="The labelled images themselves"
 
     Returns
@@ -72,6 +74,7 @@ def audit_section(
     blocks: list[Block] = [_summary(audit), Heading("Labels that are likely wrong")]
     blocks += [_agreement_chart(audit), *_issue_blocks(audit, show), _noise_table(audit, show)]
     blocks += [Heading("Copies"), *_copy_blocks(audit, show)]
+    blocks += [Heading("Broken, blank, tiny and odd-shaped files"), *_reject_blocks(audit, show)]
     blocks += [Heading("Images unlike all others"), *_outlier_blocks(audit, show)]
     blocks += [Heading("What each image is worth to the others"), *_value_blocks(audit, show)]
     intro = [
@@ -92,11 +95,13 @@ class _Shower:
         class_names: Sequence[str] | None,
     ) -> None:
         labels = audit.classes.tolist()
-        names = list(map(str, labels)) if class_names is None else list(class_names)
+        names = list(map(audit.class_name, labels)) if class_names is None else list(class_names)
         if len(names) != len(labels):
             raise ValueError(
                 f"{len(names)} class_names but {len(labels)} classes; give one name for each"
             )
+        if test_images is None and audit.n_train is not None:
+            test_images = images[audit.n_train :]
         self.audit, self.images, self.test_images = audit, images, test_images
         self._names: dict[Any, str] = dict(zip(labels, names, strict=True))
         self.has_pictures = images.ndim == 3 or (images.ndim == 4 and images.shape[3] in (1, 3, 4))
@@ -110,20 +115,24 @@ class _Shower:
         name = self.name(self.audit.labels[row].item())
         return self._picture(
             self.images[row],
-            f"Training image {row:,}, labelled {name}",
-            [name, f"train {row:,}", *caption],
+            f"Image {self.audit.name(row)}, labelled {name}",
+            [name, *self._where(row), *caption],
             **more,
         )
+
+    def _where(self, row: int) -> list[str]:
+        file = self.audit.file(row)
+        return [self.audit.place(row), *([] if file is None else [file])]
 
     def issue(self, issue: LabelIssue) -> Picture:
         row, audit = issue.row, self.audit
         given, suggested = self.name(issue.given), self.name(issue.suggested)
         return self._picture(
             self.images[row],
-            f"Training image {row:,}, labelled {given}, which is likely {suggested}",
+            f"Image {audit.name(row)}, labelled {given}, which is likely {suggested}",
             [
                 f"{given}, rather {suggested}",
-                f"train {row:,}",
+                *self._where(row),
                 f"{issue.self_confidence:.0%} agree",
             ],
             neighbors=[
@@ -138,9 +147,11 @@ class _Shower:
 
     def group(self, group: DuplicateGroup) -> Picture:
         first, *others = group.rows[:_OF_A_GROUP].tolist()
-        kind = "the same pixels" if group.kind == "exact" else "nearly the same"
-        said = [kind, *(["labels differ"] if group.is_conflicting else [])]
-        neighbors = [self.train(row) for row in others]
+        said = [_KINDS[group.kind], *(["labels differ"] if group.is_conflicting else [])]
+        how = group.how[1:] or ("",) * len(others)
+        neighbors = [
+            self.train(row, [told] if told else []) for row, told in zip(others, how, strict=False)
+        ]
         return self.train(
             first, said, neighbors=neighbors, state="wrong" if group.is_conflicting else None
         )
@@ -148,13 +159,16 @@ class _Shower:
     def leak(self, leak: Leak) -> Picture:
         assert self.test_images is not None
         name = self.name(leak.test_label)
-        said = "the same pixels" if leak.kind == "exact" else "nearly the same"
+        said = leak.how or _KINDS[leak.kind]
+        test_row = leak.test_row + (self.audit.n_train or 0)
+        file = None if self.audit.n_train is None else self.audit.file(test_row)
         return self._picture(
             self.test_images[leak.test_row],
             f"Test image {leak.test_row:,}, labelled {name}",
             [
                 name,
                 f"test {leak.test_row:,}",
+                *([] if file is None else [file]),
                 said,
                 *(["labels differ"] if leak.is_conflicting else []),
             ],
@@ -170,7 +184,11 @@ class _Shower:
 
 def _summary(audit: Audit) -> Table:
     rows: list[list[Cell]] = [["labels that are likely wrong", len(audit.label_issues)]]
-    for kind, what in (("exact", "exact copies"), ("near", "near copies")):
+    for kind, what in (
+        ("exact", "exact copies"),
+        ("near", "near copies"),
+        ("transformed", "mirrored, turned, moved or otherwise changed copies"),
+    ):
         groups = [group for group in audit.duplicates if group.kind == kind]
         rows.append([f"images that have {what}", sum(map(len, groups))])
         conflicting = sum(len(group) for group in groups if group.is_conflicting)
@@ -181,6 +199,7 @@ def _summary(audit: Audit) -> Table:
     else:
         rows.append(["test images that are copies of training images", len(audit.leaks)])
         rows.append(["of these with another label", sum(x.is_conflicting for x in audit.leaks)])
+    rows.append(["broken, blank, tiny or odd-shaped files", len(audit.rejects)])
     rows.append(["images unlike all others", len(audit.outliers)])
     if audit.values_error_bound == 0:  # of truncated values the sign of small ones tells nothing
         rows.append(["images of negative worth", int(np.count_nonzero(audit.values < 0))])
@@ -214,11 +233,19 @@ def _agreement_chart(audit: Audit) -> Chart:
 
 def _issue_blocks(audit: Audit, show: _Shower) -> list[Block]:
     issues = audit.label_issues
+    guesses: list[Block] = []
+    if not audit.is_sure:
+        told = (
+            f"The nearest images vote right for only {audit.accuracy:.1%} of the images, so labels "
+            "that they contradict are guesses: how many labels are wrong can not be told, and only "
+            "those are called that are contradicted as strongly as is right nearly always."
+        )
+        guesses = [Text(told)]
     if not issues:
-        return [Text("No label is likely wrong.")]
+        return [*guesses, Text("No label is likely wrong.")]
     rows: list[list[Cell]] = [
         [
-            str(issue.row),
+            _row(audit, issue.row),
             show.name(issue.given),
             show.name(issue.suggested),
             issue.self_confidence,
@@ -233,9 +260,16 @@ def _issue_blocks(audit: Audit, show: _Shower) -> list[Block]:
         "The most suspicious labels first" + (f"; {rest:,} more are left out" if rest else ""),
     )
     if not show.has_pictures:
-        return [table]
+        return [*guesses, table]
     caption = "The most suspicious labels, each before its nearest other images."
-    return [Gallery([show.issue(issue) for issue in issues[:_ISSUES_SHOWN]], caption), table]
+    gallery = Gallery([show.issue(issue) for issue in issues[:_ISSUES_SHOWN]], caption)
+    return [*guesses, gallery, table]
+
+
+def _row(audit: Audit, row: int) -> str:
+    """Return what to call a row in a table: its number alone where that says all."""
+    is_alone = audit.n_train is None and audit.file(row) is None
+    return str(row) if is_alone else audit.name(row)
 
 
 def _noise_table(audit: Audit, show: _Shower) -> Table:
@@ -243,8 +277,8 @@ def _noise_table(audit: Audit, show: _Shower) -> Table:
     rows: list[list[Cell]] = []
     for label, noise in zip(audit.classes.tolist(), audit.noise_of_class.tolist(), strict=True):
         n = int(np.count_nonzero(audit.labels == label))
-        rows.append([show.name(label), n, given.count(label), noise])
-    rows.append(["all", len(audit), len(given), audit.label_noise])
+        rows.append([show.name(label), n, given.count(label), _known(audit, noise)])
+    rows.append(["all", len(audit), len(given), _known(audit, audit.label_noise)])
     return Table(
         ["label", "images", "likely wrong", Column("estimated share of wrong ones", ".2%")],
         rows,
@@ -252,14 +286,22 @@ def _noise_table(audit: Audit, show: _Shower) -> Table:
     )
 
 
+def _known(audit: Audit, noise: float) -> Cell:
+    return noise if audit.is_sure else Undefined("neighbours are wrong too often to tell")
+
+
 def _copy_blocks(audit: Audit, show: _Shower) -> list[Block]:
     blocks: list[Block] = []
     if not audit.duplicates:
-        blocks.append(Text("No training image has a copy."))
+        blocks.append(
+            Text(
+                "No training image has a copy." if audit.n_train is None else "No image has a copy."
+            )
+        )
     elif show.has_pictures:
         shown = audit.duplicates[:_GROUPS_SHOWN]
         rest = len(audit.duplicates) - len(shown)
-        caption = "Training images that are copies of each other, a group in a line" + (
+        caption = "Images that are copies of each other, a group in a line" + (
             f"; {rest:,} more groups are left out." if rest else "."
         )
         blocks.append(Gallery([show.group(group) for group in shown], caption))
@@ -269,6 +311,30 @@ def _copy_blocks(audit: Audit, show: _Shower) -> list[Block]:
         caption = "Test images that are copies of training images, which make scores too good."
         blocks.append(Gallery([show.leak(leak) for leak in audit.leaks[:_GROUPS_SHOWN]], caption))
     return blocks or [Text("Copies are counted above.")]
+
+
+def _reject_blocks(audit: Audit, show: _Shower) -> list[Block]:
+    if not audit.rejects:
+        return [Text("There are none.")]
+    rows: list[list[Cell]] = [
+        [
+            reject.kind,
+            "–" if reject.row is None else audit.place(reject.row),
+            "–" if reject.path is None else str(reject.path),
+            reject.reason,
+        ]
+        for reject in audit.rejects[:_REJECTS_LISTED]
+    ]
+    rest = len(audit.rejects) - len(rows)
+    left_out = f"; {rest:,} more are left out" if rest else ""
+    blocks: list[Block] = [
+        Table(["", "image", "file", "why"], rows, "Files that can hardly be meant" + left_out)
+    ]
+    seen = [reject for reject in audit.rejects if reject.row is not None][:_SINGLE_SHOWN]
+    if seen and show.has_pictures:
+        pictures = [show.train(r.row, [r.kind]) for r in seen if r.row is not None]
+        blocks.append(Gallery(pictures, "Those of them that could be read."))
+    return blocks
 
 
 def _outlier_blocks(audit: Audit, show: _Shower) -> list[Block]:

@@ -1,0 +1,207 @@
+"""Copies that were changed: how many of those planted are found, and what is called a copy wrongly.
+
+    python benchmarks/copies.py            MNIST's training images and clipart, 1 % planted a change
+
+Beside it perceptual hashes of the library imagehash, where it is installed: two pictures are copies
+if their hashes, in one of the eight mirrored and turned variants, differ in at most the bits that
+its documentation calls similar. README.md beside this file says how to read what it prints.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import os
+import sys
+import time
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageEnhance
+
+from _harness import describe_run, print_head, table, write_json
+
+Picture = Image.Image
+Change = Callable[[Picture, np.random.Generator], Picture]
+_Turn = Image.Transpose
+
+SIDE = 64
+"""Pixels to which clipart's pictures are stretched, both the files and their changed copies."""
+
+HASH_BITS = 4
+"""Of 64 in which the hashes of copies may differ; more calls a tenth of MNIST copies."""
+
+
+def _shift(picture: Picture, rng: np.random.Generator) -> Picture:
+    moves = [(y, x) for y in range(-2, 3) for x in range(-2, 3) if (y, x) != (0, 0)]
+    y, x = moves[rng.integers(len(moves))]
+    pixels = np.asarray(picture)
+    height, width = pixels.shape[:2]
+    wide = np.pad(pixels, [(2, 2), (2, 2), *[(0, 0)] * (pixels.ndim - 2)], mode="edge")
+    return Image.fromarray(np.ascontiguousarray(wide[2 + y :, 2 + x :][:height, :width]))
+
+
+def _crop(picture: Picture, rng: np.random.Generator) -> Picture:
+    width, height = picture.size
+    left, top = rng.random(2) * 0.05 * (width, height)
+    box = (left, top, left + 0.95 * width, top + 0.95 * height)
+    return picture.resize(picture.size, Image.Resampling.BICUBIC, box=box)
+
+
+def _resize(picture: Picture, rng: np.random.Generator) -> Picture:
+    share = rng.choice([0.7, 1.5])
+    small = picture.resize(
+        (round(picture.width * share), round(picture.height * share)), Image.Resampling.BICUBIC
+    )
+    return small.resize(picture.size, Image.Resampling.BICUBIC)
+
+
+def _compress(picture: Picture, rng: np.random.Generator) -> Picture:
+    stream = io.BytesIO()
+    picture.save(stream, "JPEG", quality=int(rng.integers(50, 91)))
+    return Image.open(stream).convert(picture.mode)
+
+
+CHANGES: dict[str, Change] = {
+    "mirrored": lambda picture, _: picture.transpose(_Turn.FLIP_LEFT_RIGHT),
+    "turned 90°": lambda picture, _: picture.transpose(_Turn.ROTATE_90),
+    "turned 180°": lambda picture, _: picture.transpose(_Turn.ROTATE_180),
+    "turned 270°": lambda picture, _: picture.transpose(_Turn.ROTATE_270),
+    "shifted up to 2 pixels": _shift,
+    "cropped by 5 %": _crop,
+    "resized to 70 or 150 %": _resize,
+    "JPEG of quality 50 to 90": _compress,
+    "brightened by 20 %": lambda picture, _: ImageEnhance.Brightness(picture).enhance(1.2),
+}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", nargs="*", default=["mnist", "clipart"])
+    parser.add_argument("--rows", type=int, help="at most so many pictures")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--json", type=Path)
+    args = parser.parse_args()
+    run = describe_run(["lookalike", "imagehash", "numpy"])
+    print_head("Copies", run)
+    figures = {name: _run(name, args.rows, args.seed) for name in args.data}
+    write_json(args.json, {**run, **figures})
+    return 0
+
+
+def _run(name: str, n_rows: int | None, seed: int) -> dict[str, Any]:
+    rng = np.random.default_rng(seed)
+    pictures, fit = _load(name)
+    pictures = pictures[:n_rows]
+    n, n_each = len(pictures), max(20, min(600, len(pictures) // 100))
+    known = np.stack([fit(picture) for picture in pictures])
+    planted, originals, changes = [], [], []
+    for change, apply in CHANGES.items():
+        for row in rng.choice(n, n_each, replace=False).tolist():
+            planted.append(fit(apply(pictures[row], rng)))
+            originals.append(row)
+            changes.append(change)
+    images = np.concatenate([known, np.stack(planted)])
+    # A picture that its change leaves as it was, such as a mirrored disc, is an exact copy.
+    is_new = np.array(
+        [(known[row] != copy).any() for row, copy in zip(originals, planted, strict=True)]
+    )
+    contenders: dict[str, Callable[[NDArray[np.uint8]], set[tuple[int, int]]]] = {
+        "lookalike audit": _ours
+    }
+    if find_spec("imagehash"):
+        contenders |= {f"imagehash {kind}": _hashes(kind) for kind in ("phash", "dhash")}
+    found: dict[str, Any] = {}
+    for contender, search in contenders.items():
+        start = time.process_time()
+        pairs = search(images)
+        seconds = time.process_time() - start
+        hit = np.array([(row, n + i) in pairs for i, row in enumerate(originals)])
+        before = {row for pair in search(known) for row in pair}
+        found[contender] = {
+            **{
+                change: float(hit[is_new & (np.array(changes) == change)].mean())
+                for change in CHANGES
+            },
+            "pictures called copies with none planted": f"{len(before):,}",
+            "CPU seconds": f"{seconds:.1f}",
+        }
+    print(f"\n### {name}: {n:,} pictures, {n_each} copies planted of each change\n")
+    rows = [
+        (what, *(_told(found[contender][what]) for contender in found))
+        for what in next(iter(found.values()))
+    ]
+    print(table(["", *found], rows))
+    return {"n": n, "n_each": n_each, "found": found}
+
+
+def _told(value: float) -> str:
+    return str(value) if isinstance(value, str) else f"{value:.1%}"
+
+
+def _load(name: str) -> tuple[list[Picture], Callable[[Picture], NDArray[np.uint8]]]:
+    from lookalike import load_dataset
+
+    if name != "clipart":
+        images = load_dataset(name).train.images
+        return [Image.fromarray(image) for image in images], np.asarray
+    folder = Path(os.environ["LOOKALIKE_DATA"]) / name
+    pictures = []
+    for path in sorted(folder.glob("*/*/*")):
+        with Image.open(path) as image:
+            shown = image.convert("RGBA")
+        white = Image.new("RGBA", shown.size, "white")
+        pictures.append(Image.alpha_composite(white, shown).convert("RGB"))
+
+    def fit(picture: Picture) -> NDArray[np.uint8]:
+        return np.asarray(picture.resize((SIDE, SIDE), Image.Resampling.LANCZOS))
+
+    return pictures, fit
+
+
+def _ours(images: NDArray[np.uint8]) -> set[tuple[int, int]]:
+    """Return pairs that stand in one group of copies of an audit."""
+    from lookalike.evaluation.auditing.audit import audit
+
+    labels = np.arange(len(images)) % 2
+    pairs = set()
+    for group in audit(images, labels).duplicates:
+        rows = group.rows.tolist()
+        pairs |= {(one, other) for one in rows for other in rows if one < other}
+    return pairs
+
+
+def _hashes(kind: str) -> Callable[[NDArray[np.uint8]], set[tuple[int, int]]]:
+    def search(images: NDArray[np.uint8]) -> set[tuple[int, int]]:
+        import imagehash
+
+        from lookalike import NearestNeighbors
+
+        hash_of = getattr(imagehash, kind)
+
+        def bits(variant: _Turn | None) -> NDArray[np.uint8]:
+            pictures = map(Image.fromarray, images)
+            turned = (p if variant is None else p.transpose(variant) for p in pictures)
+            return np.stack([hash_of(p).hash.ravel() for p in turned]).astype(np.uint8)
+
+        as_is = bits(None)
+        # Bits that differ are the squared distance; more than 20 neighbours are too many to list.
+        search = NearestNeighbors(n_neighbors=min(20, len(images)), metric="sqeuclidean").fit(as_is)
+        pairs = set()
+        for variant in (None, *_Turn):
+            distances, rows = search.kneighbors(as_is if variant is None else bits(variant))
+            for i, j in np.argwhere(distances <= HASH_BITS).tolist():
+                other = int(rows[i, j])
+                if other != i:
+                    pairs.add((min(i, other), max(i, other)))
+        return pairs
+
+    return search
+
+
+if __name__ == "__main__":
+    sys.exit(main())
