@@ -114,20 +114,20 @@ def _run(name: str, n_rows: int | None, seed: int) -> dict[str, Any]:
         "lookalike audit": _ours
     }
     if find_spec("imagehash"):
-        contenders |= {f"imagehash {kind}": _hashes(kind) for kind in ("phash", "dhash")}
+        contenders |= {f"imagehash {kind}": _hashes(kind) for kind in ("phash",)}
     found: dict[str, Any] = {}
     for contender, search in contenders.items():
         start = time.process_time()
         pairs = search(images)
         seconds = time.process_time() - start
         hit = np.array([(row, n + i) in pairs for i, row in enumerate(originals)])
-        before = {row for pair in search(known) for row in pair}
+        before = {row for pair in pairs if max(pair) < n for row in pair}
         found[contender] = {
             **{
                 change: float(hit[is_new & (np.array(changes) == change)].mean())
                 for change in CHANGES
             },
-            "pictures called copies with none planted": f"{len(before):,}",
+            "pictures called copies of others that were there": f"{len(before):,}",
             "CPU seconds": f"{seconds:.1f}",
         }
     print(f"\n### {name}: {n:,} pictures, {n_each} copies planted of each change\n")
