@@ -34,7 +34,7 @@ SIDE = 64
 """Pixels to which clipart's pictures are stretched, both the files and their changed copies."""
 
 HASH_BITS = 4
-"""Of 64 in which the hashes of copies may differ: our choice, not tuned; more finds more of both."""
+"""Of 64 in which the hashes of copies may differ: our choice, not tuned; more finds more."""
 
 
 def _shift(picture: Picture, rng: np.random.Generator) -> Picture:
