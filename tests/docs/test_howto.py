@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import re
@@ -14,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from lookalike import load_dataset
 from lookalike.models.model import open_model
@@ -88,9 +89,37 @@ def served(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def write_mixed_pictures(folder: Path, n: int, *, by_class: bool) -> None:
+    """Write pictures as people have them: three kinds of things in many sizes and formats."""
+    rng = np.random.default_rng(n)
+    formats = [("png", "RGB"), ("jpg", "RGB"), ("gif", "P"), ("tif", "CMYK"), ("webp", "RGB")]
+    for i in range(n):
+        kind = ("cup", "hand", "leaf")[i % 3]
+        own = folder / kind if by_class else folder
+        own.mkdir(parents=True, exist_ok=True)
+        width, height = rng.integers(120, 400, 2).tolist()
+        image = Image.new("RGB", (width, height), tuple(rng.integers(180, 256, 3).tolist()))
+        colour = ((200, 60, 40), (230, 180, 150), (60, 150, 50))[i % 3]
+        pen = ImageDraw.Draw(image)
+        box = [width * 0.2, height * 0.2, width * 0.8, height * 0.8]
+        if kind == "cup":
+            pen.rectangle(box, fill=colour)
+        elif kind == "hand":
+            for finger in range(4):
+                x = width * (0.2 + 0.16 * finger)
+                pen.rectangle([x, height * 0.2, x + width * 0.1, height * 0.8], fill=colour)
+        else:
+            pen.ellipse(box, fill=colour)
+        ending, mode = formats[i % len(formats)]
+        image.convert(mode).save(own / f"{kind} {i:03}.{ending}")
+
+
 def test_train_on_your_own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write_images(tmp_path / "things", range(400), by_class=True)
-    write_images(tmp_path / "new", range(400, 405), by_class=False)
+    write_mixed_pictures(tmp_path / "things", 90, by_class=True)
+    write_mixed_pictures(tmp_path / "new", 9, by_class=False)
+    (tmp_path / "things" / "cup" / "broken.jpg").write_bytes(b"\xff\xd8\xff")
+    (tmp_path / "things" / "hand" / "Thumbs.db").write_bytes(b"left by a program")
+    (tmp_path / "new" / "notes.txt").write_text("no picture")
     monkeypatch.chdir(tmp_path)
     for language, block in blocks("your-own-folder.md"):
         if language == "sh":
@@ -98,12 +127,17 @@ def test_train_on_your_own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         else:
             made: dict[str, Any] = {}
             exec(compile(block, "your-own-folder.md", "exec"), made)
-    answers = (tmp_path / "answers.csv").read_text().splitlines()
-    assert len(answers) == 6
-    assert len(list((tmp_path / "why").glob("*.png"))) == 5
+    with (tmp_path / "answers.csv").open(encoding="utf-8") as file:
+        answers = list(csv.DictReader(file))
+    assert [own["image"].split("/")[1].split(" ")[0] for own in answers] == [
+        own["label"] for own in answers
+    ]
+    assert len(answers) == len(list((tmp_path / "why").glob("*.png"))) == 9
+    assert "broken.jpg" in (tmp_path / "audit" / "moves.sh").read_text(encoding="utf-8")
     model = open_model(tmp_path / "things.lookalike")
-    assert model.class_names == list(load_dataset("digits").class_names)
-    assert made["again"].score(made["data"].train.images, made["names"]) > 0.95
+    assert model.class_names == ["cup", "hand", "leaf"]
+    names = np.array(made["data"].class_names)[made["data"].test.labels]
+    assert made["again"].score(made["data"].test.images, names) > 0.9
 
 
 def test_put_it_behind_http(served: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:

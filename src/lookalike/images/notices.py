@@ -16,6 +16,9 @@ def warn_caller(message: str, category: type[Warning] = UserWarning) -> None:
     """
     # Python 3.12 does this itself, by `skip_file_prefixes`.
     frame, level = sys._getframe(), 1
-    while frame.f_back is not None and frame.f_globals["__name__"].partition(".")[0] == PACKAGE:
+    while (
+        frame.f_back is not None
+        and frame.f_globals.get("__name__", "").partition(".")[0] == PACKAGE
+    ):
         frame, level = frame.f_back, level + 1
     warnings.warn(message, category, stacklevel=level)
