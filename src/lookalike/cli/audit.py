@@ -113,10 +113,10 @@ def audit(
             report = _report(data, dataset, found)
             if folder is not None:
                 bar.start("writing tables and pictures")
-                files = _write(folder, data, pictures.images, found, report, n_jobs)
+                files = _write(folder, data, pictures.shown, found, report, n_jobs)
         screen.result(report)
         if not as_json:
-            _show(data, pictures.images, found, top, screen)
+            _show(data, pictures.shown, found, top, screen)
             if out is not None:
                 from rich.text import Text
 
@@ -279,5 +279,7 @@ def draw_suspect(
     if (file := found.file(row)) is not None:
         screen.say(Text(drawable(file), "dim"))
     screen.say(
-        draw_line(list(images[[row, *neighbors]]), captions, screen.out, brightest=brightest)
+        draw_line(
+            [images[own] for own in (row, *neighbors)], captions, screen.out, brightest=brightest
+        )
     )

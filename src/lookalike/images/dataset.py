@@ -21,6 +21,7 @@ from lookalike.images.holdout import hold_out
 from lookalike.images.idx import find_idx_files, is_idx_name, read_idx_folder
 from lookalike.images.limits import MAX_BYTES
 from lookalike.images.notices import warn_caller
+from lookalike.images.originals import Originals, Shown
 from lookalike.images.raw import (
     RawDataset,
     as_images,
@@ -40,7 +41,6 @@ from lookalike.images.tables import find_tables, is_table, read_table_file, read
 
 if TYPE_CHECKING:
     from lookalike.images.form import Fit, Form
-    from lookalike.images.originals import Originals
 
 _OPENML = "openml:"
 _ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar")
@@ -95,10 +95,10 @@ class Split:
         name = self.name(row)
         return f"{row:,}" if name is None else f"{row:,}, {name}"
 
-    def shown(self, row: int) -> NDArray[np.uint8]:
-        """Return a picture for people to look at: as it was, if that is larger than its image."""
-        picture = None if self.originals is None else self.originals.picture(row)
-        return self.images[row] if picture is None else picture
+    @property
+    def shown(self) -> Any:
+        """The pictures for people to look at, by row: as they were, if larger than the images."""
+        return self.images if self.originals is None else Shown(self.images, self.originals)
 
     def __repr__(self) -> str:
         return f"Split({len(self):,} images of {_times(self.images.shape[1:])})"

@@ -126,6 +126,38 @@ class Originals:
         return made
 
 
+class Shown:
+    """Pictures as people look at them: as they were where that is larger than their images.
+
+    Each is read when it is asked for, by its row. Code that draws takes them for an array of
+    images.
+
+    Parameters
+    ----------
+    images : ndarray of shape (n, h, w) or (n, h, w, c), uint8
+    originals : Originals
+        Of the same pictures.
+    """
+
+    def __init__(self, images: Bytes, originals: Originals) -> None:
+        self._images, self._originals = images, originals
+        self.ndim, self.shape, self.dtype = images.ndim, images.shape, images.dtype
+
+    def __len__(self) -> int:
+        return len(self._images)
+
+    def __getitem__(self, row: int | slice) -> Any:
+        if isinstance(row, slice):
+            rows = range(len(self))[row]
+            return Shown(self._images[row], self._originals.rows(rows))
+        picture = self._originals.picture(row)
+        return self._images[row] if picture is None else picture
+
+    def max(self) -> int:
+        """Return the value that is shown as white."""
+        return 255
+
+
 _Packed = tuple[NDArray[np.uint8], NDArray[np.int64]]
 
 

@@ -106,7 +106,7 @@ class Load(Step):
         for code in codes:
             rows = np.flatnonzero(data.train.labels == code)
             if len(rows):
-                image = data.train.shown(int(rows[0]))
+                image = data.train.shown[int(rows[0])]
                 pictures.append(draw(image, _COLUMNS, brightest=brightest, greys=greys))
             else:  # a class of the test part alone
                 pictures.append(Text("none"))

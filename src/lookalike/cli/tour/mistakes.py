@@ -77,7 +77,7 @@ class Mistakes(Step):
         true, predicted = int(self.data.test.labels[row]), int(self.explanation.prediction[row])
         neighbors = self.explanation.indices[row].tolist()
         data = self.data
-        images = [data.test.shown(row), *(data.train.shown(own) for own in neighbors)]
+        images = [data.test.shown[row], *(data.train.shown[own] for own in neighbors)]
         captions = [
             Text.assemble(
                 (f"{names[true]}, not {names[predicted]}", "bold"),

@@ -158,12 +158,12 @@ class _Told:
         """Return a query as it was, or as it was compared where pixels moved."""
         if self.data is None or self.data.test.originals is None or self.matches.deformed[row]:
             return np.asarray(self.matches.images[row])
-        return self.data.test.shown(self.number(row))
+        return np.asarray(self.data.test.shown[self.number(row)])
 
     def neighbor_image(self, row: int, i: int, *, as_compared: bool) -> Bytes:
         if as_compared or self.data is None or self.data.train.originals is None:
             return np.asarray(self.matches.matcher.images_[self.matches.rows[row, i]])
-        return self.data.train.shown(int(self.matches.indices[row, i]))
+        return np.asarray(self.data.train.shown[int(self.matches.indices[row, i])])
 
     def query(self, row: int) -> str:
         number = self.number(row)

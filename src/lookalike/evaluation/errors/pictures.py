@@ -47,7 +47,7 @@ def save_neighbors_png(
         axes.set_axis_off()
     for line, row in zip(grid, rows.tolist(), strict=True):
         true, predicted = int(data.test.labels[row]), int(explanation.prediction[row])
-        line[0].imshow(data.test.shown(row), cmap="gray", vmin=0, vmax=brightest)
+        line[0].imshow(data.test.shown[row], cmap="gray", vmin=0, vmax=brightest)
         wrong = [f"{names[true]},", "taken for", names[predicted]]
         line[0].set_title(
             fitted(
@@ -68,7 +68,7 @@ def save_neighbors_png(
             explanation.shares[row].tolist(),
             strict=True,
         ):
-            axes.imshow(data.train.shown(neighbor), cmap="gray", vmin=0, vmax=brightest)
+            axes.imshow(data.train.shown[neighbor], cmap="gray", vmin=0, vmax=brightest)
             axes.set_title(
                 fitted([f"{names[label]},", f"{share:.0%} of the vote"], _SIDE, size=_FONT)
                 + f"\ndistance {distance:,.1f}",

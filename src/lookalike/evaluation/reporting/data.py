@@ -25,7 +25,7 @@ def data_section(data: Dataset, *, title: str = "The data") -> Section:
     )
     pictures = [
         picture(
-            data.train.shown(row),
+            data.train.shown[row],
             data.brightest,
             f"Training image {data.train.called(row)}: {data.class_names[label]}",
             [data.class_names[label], f"train {data.train.called(row)}"],

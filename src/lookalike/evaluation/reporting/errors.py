@@ -109,7 +109,7 @@ class _Shower:
             for place in range(min(explanation.indices.shape[1], _NEIGHBORS_SHOWN))
         ]
         return picture(
-            data.test.shown(row),
+            data.test.shown[row],
             self.brightest,
             f"Test image {data.test.called(row)}: {said}",
             [said, f"test {data.test.called(row)}", f"margin {self.margins[row]:+.0%}"],
@@ -127,7 +127,7 @@ class _Shower:
         moved = [explanation.variant_names[variant]] if variant else []
         called = self.data.train.called(train_row)
         return picture(
-            self.data.train.shown(train_row),
+            self.data.train.shown[train_row],
             self.brightest,
             f"Training image {called}: {name}, {share:.0%} of the vote",
             [name, f"{share:.0%} at {distance:,.0f}", f"train {called}", *moved],
@@ -139,7 +139,7 @@ class _Shower:
         called = self.data.train.called(row)
         lines = [name, f"train {called}", *caption]
         alt = f"Training image {called}: {name}"
-        return picture(self.data.train.shown(row), self.brightest, alt, lines)
+        return picture(self.data.train.shown[row], self.brightest, alt, lines)
 
 
 def _margin_chart(explanation: Explanation, labels: NDArray[np.int64]) -> Chart:

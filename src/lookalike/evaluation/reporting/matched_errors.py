@@ -59,7 +59,7 @@ def matched_errors_section(
         said = f"{names[labels[row]]}, taken for {names[predicted[row]]}"
         called = data.test.called(row)
         return picture(
-            data.test.shown(row),
+            data.test.shown[row],
             brightest,
             f"Test image {called}: {said}",
             [said, f"test {called}", f"probability {probabilities[row]:.0%}"],
@@ -73,7 +73,7 @@ def matched_errors_section(
         changed = [matches.variant_names[variant]] if variant else []
         called = data.train.called(row)
         return picture(
-            data.train.shown(row),
+            data.train.shown[row],
             brightest,
             f"Training image {called}: {name}",
             [name, f"train {called}", *changed],
