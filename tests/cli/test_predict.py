@@ -131,8 +131,8 @@ def test_stdin(model: Path, scans: Path, tmp_path: Path) -> None:
         assert own["label"] == expected[0]["label"], ending
     for content, said in [
         (b"", "stdin is empty"),
-        (b"\0\1\2", "neither an image that can be read nor names of files"),
-        (b"\x89PNG but no more", "neither an image that can be read nor names of files"),
+        (b"\0\1\2", "stdin is no picture that can be read"),
+        (b"\x89PNG but no more", "stdin is no picture that can be read"),
         (b"missing.png\n", "missing.png does not exist"),
     ]:
         result = piped(content)

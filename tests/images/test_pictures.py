@@ -149,8 +149,10 @@ def test_what_is_no_picture(content: bytes, said: str, tmp_path: Path) -> None:
     assert str(caught.value).startswith(str(path))
 
 
-def test_limit_of_pixels() -> None:
+def test_limit_of_pixels(monkeypatch: pytest.MonkeyPatch) -> None:
     content = encoded(Image.fromarray(RAMP), "PNG")
-    assert read_picture(content, max_pixels=24).pixels.shape == (6, 4)
+    monkeypatch.setattr("lookalike.images.pictures.MAX_PIXELS", 24)
+    assert read_picture(content).pixels.shape == (6, 4)
+    monkeypatch.setattr("lookalike.images.pictures.MAX_PIXELS", 23)
     with pytest.raises(PictureTooLargeError, match="promises 4 × 6 pixels but the limit is 23"):
-        read_picture(content, max_pixels=23)
+        read_picture(content)

@@ -79,7 +79,6 @@ def read_picture(
     *,
     name: str | None = None,
     least_size: tuple[int, int] | None = None,
-    max_pixels: int | None = None,
 ) -> Picture:
     """Return the pixels of a picture, upright and opaque; only the first of several frames.
 
@@ -95,8 +94,6 @@ def read_picture(
     least_size : tuple of int, optional
         Height and width that are enough: a JPEG file may be decoded at a smaller scale, which is
         faster, but is never smaller than this.
-    max_pixels : int, optional
-        Pixels that its header may promise; `MAX_PIXELS` if it is not given.
 
     Raises
     ------
@@ -105,7 +102,7 @@ def read_picture(
     PictureError
         If it is damaged, or of values that 8 bits cannot hold.
     PictureTooLargeError
-        If it has too many pixels.
+        If its header promises more than `MAX_PIXELS` pixels.
     OSError
         If the file cannot be read.
 
@@ -118,7 +115,7 @@ def read_picture(
     array([[9, 9, 9],
            [9, 9, 9]], dtype=uint8)
     """
-    with opened(source, name=name, max_pixels=max_pixels) as image:
+    with opened(source, name=name) as image:
         if least_size is not None:
             image.draft(None, least_size[::-1])  # does nothing where the format is not JPEG
         return decode(image)
@@ -140,33 +137,19 @@ def read_header(source: Path | bytes, *, name: str | None = None) -> Header:
         return Header((width, height) if swapped else (height, width), n_frames)
 
 
-def is_picture(content: bytes) -> bool:
-    """Return whether bytes begin as a picture does; it may be damaged all the same."""
-    try:
-        with opened(content):
-            return True
-    except NoPictureError:
-        return False
-    except PictureError:
-        return True
-
-
 @contextmanager
-def opened(
-    source: Path | bytes, *, name: str | None = None, max_pixels: int | None = None
-) -> Iterator[Image.Image]:
+def opened(source: Path | bytes, *, name: str | None = None) -> Iterator[Image.Image]:
     """Open a picture for what the block does with it; turn all that fails into PictureError."""
     from PIL import Image, UnidentifiedImageError
 
     named = name or (str(source) if isinstance(source, Path) else "the picture")
-    most = MAX_PIXELS if max_pixels is None else max_pixels
     with _stream(source) as stream:
         try:
             with Image.open(stream, formats=_formats()) as image:
-                if image.width * image.height > most:
+                if image.width * image.height > MAX_PIXELS:
                     raise PictureTooLargeError(
                         f"{named}: its header promises {image.width:,} × {image.height:,} pixels "
-                        f"but the limit is {most:,}; shrink it"
+                        f"but the limit is {MAX_PIXELS:,}; shrink it"
                     )
                 yield image
         except PictureError as error:
@@ -177,7 +160,8 @@ def opened(
             raise NoPictureError(f"{named} {_why_unknown(stream)}") from None
         except (Image.DecompressionBombError, Image.DecompressionBombWarning):
             raise PictureTooLargeError(
-                f"{named}: its header promises too many pixels; the limit is {most:,}; shrink it"
+                f"{named}: its header promises too many pixels; the limit is {MAX_PIXELS:,}; "
+                "shrink it"
             ) from None
         except Exception as error:  # Pillow's decoders raise whatever damaged bytes lead them to
             said = " ".join(str(error).split())[:200] or type(error).__name__

@@ -21,7 +21,7 @@ from lookalike.images.arrays import read_array
 from lookalike.images.errors import DatasetError, DatasetNotFoundError, NoPictureError
 from lookalike.images.files import files_below
 from lookalike.images.form import Form, Formed
-from lookalike.images.pictures import is_picture, read_picture
+from lookalike.images.pictures import read_picture
 from lookalike.images.raw import as_images
 
 Bytes = NDArray[np.uint8]
@@ -191,23 +191,17 @@ def _from_path(name: str, left_out: Counter[str]) -> Iterator[Source]:
 
 
 def _from_stdin(left_out: Counter[str]) -> Iterator[Source]:
+    """Give what stdin holds: names, if it is text, else a picture."""
     content = sys.stdin.buffer.read()
-    if not content.strip():
+    lines = content.decode(sys.getfilesystemencoding(), "surrogateescape").split("\n")
+    names = [name for line in lines if (name := line.strip())]
+    if not names:
         yield _missing("stdin", "is empty; give an image, or names of files, one a line")
-        return
-    if is_picture(content):
+    elif b"\0" not in content and (all(map(str.isprintable, names)) or Path(names[0]).exists()):
+        for name in names:
+            yield from _from_path(name, left_out)
+    else:
         yield Source("stdin", content)
-        return
-    names = [
-        line.decode(sys.getfilesystemencoding(), "surrogateescape")
-        for line in content.splitlines()
-        if line.strip()
-    ]
-    if b"\0" in content or not (Path(names[0]).exists() or names[0].isprintable()):
-        yield _missing("stdin", "is neither an image that can be read nor names of files")
-        return
-    for name in names:
-        yield from _from_path(name, left_out)
 
 
 def _missing(name: str, why: str) -> Source:
