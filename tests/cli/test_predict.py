@@ -377,3 +377,18 @@ def test_ctrl_c_keeps_the_answers_that_are_printed(model: Path, scans: Path) -> 
         process.kill()
     assert json.loads(first)["image"] == names[0]
     assert (process.returncode, rest, stderr) == (130, "", "error: interrupted\n")
+
+
+def test_what_is_passed_over_is_told(model: Path, scans: Path, invoke: Run) -> None:
+    (scans / "notes.txt").write_text("no picture")
+    (scans / "Thumbs.db").write_bytes(b"left by a program")
+    with Image.open(scans / "1.png") as image:
+        image.save(scans / "1.tif", save_all=True, append_images=[image.copy()] * 2)
+    result = invoke("predict", model, scans, "--json")
+    assert result.exit_code == 0
+    assert len(answers(result)) == 6
+    assert (
+        "passed over 2 files (left by programs, or no pictures): 1 thumbs.db, 1 no picture"
+        in result.stderr
+    )
+    assert "2 pages or frames behind the first of a file: not read" in result.stderr

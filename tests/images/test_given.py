@@ -150,3 +150,11 @@ def test_sixteen_bits_are_never_cut_to_eight(tmp_path: Path) -> None:
     for name in ("a.png", "b.pgm"):
         with pytest.raises(DatasetError, match=r"more than 8 bits a channel .* by np\.save"):
             read_images([tmp_path / name], (5, 4, 3))
+
+
+def test_all_that_cannot_be_read_is_told_at_once(tmp_path: Path) -> None:
+    for name in ("a.png", "b.png"):
+        (tmp_path / name).write_bytes(b"no image")
+    png(5, 4).save(tmp_path / "good.png")
+    with pytest.raises(DatasetError, match=r"2 files cannot be read: .*a\.png is no .*b\.png is"):
+        read_images([tmp_path], SHAPE)

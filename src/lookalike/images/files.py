@@ -41,6 +41,10 @@ _CLUTTER = (
 """Names of clutter, in lower case; a folder of such a name is passed over with all it holds."""
 
 
+FRAMES = "pages or frames behind the first of a file"
+"""The kind of what is passed over within files."""
+
+
 def clutter_kind(name: str) -> str | None:
     """Return what kind of clutter a name is, or None if a user may have given it.
 
@@ -93,18 +97,24 @@ def files_below(folder: Path, left_out: Counter[str]) -> list[Path]:
 
 
 def told_left_out(left_out: Mapping[str, int]) -> str:
-    """Return in words how many files were passed over, by kind; nothing if there were none.
+    """Return in words what was passed over, by kind; nothing if there was none.
 
     Examples
     --------
     >>> told_left_out({"hidden": 2, "__macosx": 6})
-    'passed over 8 files that programs left: 6 __macosx, 2 hidden'
+    'passed over 8 files (left by programs, or no pictures): 6 __macosx, 2 hidden'
     """
-    kinds = sorted(((n, kind) for kind, n in left_out.items() if n), reverse=True)
-    if not kinds:
-        return ""
-    each = ", ".join(f"{n:,} {kind}" for n, kind in kinds)
-    return f"passed over {counted(sum(left_out.values()), 'file')} that programs left: {each}"
+    kinds = sorted(
+        ((n, kind) for kind, n in left_out.items() if n and kind != FRAMES), reverse=True
+    )
+    told = []
+    if kinds:
+        files = counted(sum(n for n, _ in kinds), "file")
+        each = ", ".join(f"{n:,} {kind}" for n, kind in kinds)
+        told.append(f"passed over {files} (left by programs, or no pictures): {each}")
+    if left_out.get(FRAMES):
+        told.append(f"{left_out[FRAMES]:,} {FRAMES}: not read")
+    return "; ".join(told)
 
 
 def counted(n: int, what: str) -> str:

@@ -8,7 +8,7 @@ resized, converted or clipped: what differs from the images expected is refused.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.images.arrays import read_array
-from lookalike.images.errors import DatasetError, NoPictureError
+from lookalike.images.errors import DatasetError, DatasetNotFoundError, NoPictureError
 from lookalike.images.pictures import DEEP_MODES, decode, opened
 from lookalike.images.sources import ARRAYS, called_a_picture, find_sources
 
@@ -73,28 +73,40 @@ def read_images(paths: Sequence[Path], image_shape: tuple[int, ...]) -> list[Giv
     ...     [image.name for image in read_images([Path(folder)], (8, 8))]
     ['noisy-0', 'noisy-1']
     """
-    found = []
+    found: list[GivenImage] = []
+    failed: list[ValueError] = []
     for source in find_sources([str(path) for path in paths], Counter()):
-        path = source.content
-        if not isinstance(path, Path):
-            assert isinstance(path, ValueError)
-            raise path
         try:
-            is_array = path.suffix.lower() in ARRAYS
-            array = read_array(path) if is_array else _read_picture(path, image_shape)
-        except NoPictureError:
-            if source.is_named or called_a_picture(source.name):
-                raise
-            continue
-        images = _cut(array, image_shape, path)
-        width = len(str(len(images) - 1))
-        for i, pixels in enumerate(images):
-            name = path.stem if array.ndim == len(image_shape) else f"{path.stem}-{i:0{width}}"
-            found.append(GivenImage(name, path, pixels))
+            found += _read(source.content, image_shape)
+        except ValueError as error:
+            if (
+                source.is_named
+                or called_a_picture(source.name)
+                or not isinstance(error, NoPictureError)
+            ):
+                failed.append(error)
+    if len(failed) == 1:
+        raise failed[0]
+    if failed:
+        raise DatasetError(f"{len(failed):,} files cannot be read: {'; '.join(map(str, failed))}")
     if not found:
-        raise DatasetError(f"{paths[0]} holds no pictures; name another folder")
+        raise DatasetNotFoundError(f"{paths[0]} holds no pictures; name another folder")
     names = _told_apart([image.name for image in found])
     return [image._replace(name=name) for image, name in zip(found, names, strict=True)]
+
+
+def _read(content: Path | bytes | ValueError, image_shape: tuple[int, ...]) -> Iterator[GivenImage]:
+    if isinstance(content, ValueError):
+        raise content
+    assert isinstance(content, Path)  # what stdin holds is not asked for here
+    is_array = content.suffix.lower() in ARRAYS
+    array = read_array(content) if is_array else _read_picture(content, image_shape)
+    images = _cut(array, image_shape, content)
+    width = len(str(len(images) - 1))
+    for i, pixels in enumerate(images):
+        stem = content.stem
+        name = stem if array.ndim == len(image_shape) else f"{stem}-{i:0{width}}"
+        yield GivenImage(name, content, pixels)
 
 
 def _read_picture(path: Path, image_shape: tuple[int, ...]) -> NDArray[Any]:

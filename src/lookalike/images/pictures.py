@@ -68,10 +68,13 @@ class Picture(NamedTuple):
         Two axes where all pixels are grey.
     is_on_black : bool
         Whether transparent parts are shown on black, for the picture would be blank on white.
+    n_frames : int
+        Pages or frames that the file holds; these are the pixels of the first.
     """
 
     pixels: Bytes
     is_on_black: bool
+    n_frames: int = 1
 
 
 def read_picture(
@@ -118,7 +121,8 @@ def read_picture(
     with opened(source, name=name) as image:
         if least_size is not None:
             image.draft(None, least_size[::-1])  # does nothing where the format is not JPEG
-        return decode(image)
+        n_frames = _count_frames(image)
+        return decode(image)._replace(n_frames=n_frames)
 
 
 def read_header(source: Path | bytes, *, name: str | None = None) -> Header:
@@ -132,9 +136,7 @@ def read_header(source: Path | bytes, *, name: str | None = None) -> Header:
             width, height = tags.tag_v2[256], tags.tag_v2[257]
         # not the method of PNG files, which decodes all pixels in search of what stands behind them
         swapped = Image.Image.getexif(image).get(_ORIENTATION) in (5, 6, 7, 8)
-        # the second frame of a photograph (MPO) is a preview or a map of brightness
-        n_frames = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
-        return Header((width, height) if swapped else (height, width), n_frames)
+        return Header((width, height) if swapped else (height, width), _count_frames(image))
 
 
 @contextmanager
@@ -168,6 +170,11 @@ def opened(source: Path | bytes, *, name: str | None = None) -> Iterator[Image.I
             raise PictureError(
                 f"{named} does not decode as a picture: {said}; replace or remove it"
             ) from error
+
+
+def _count_frames(image: Image.Image) -> int:
+    # the second frame of a photograph (MPO) is a preview or a map of brightness
+    return 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
 
 
 def decode(image: Image.Image) -> Picture:

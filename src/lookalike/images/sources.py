@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from lookalike.images.arrays import read_array
 from lookalike.images.errors import DatasetError, DatasetNotFoundError, NoPictureError
-from lookalike.images.files import files_below
+from lookalike.images.files import FRAMES, files_below
 from lookalike.images.form import Form, Formed
 from lookalike.images.pictures import read_picture
 from lookalike.images.raw import as_images
@@ -108,7 +108,8 @@ def read_source(
     ----------
     source : Source
     left_out : Counter
-        Counts a file in a folder that is no picture, neither by its content nor by its name.
+        Counts a file in a folder that is no picture, neither by its content nor by its name, and
+        frames that are not read.
     least_size : tuple of int, optional
         As of `read_picture`.
     progress : callable, optional
@@ -130,7 +131,9 @@ def read_source(
     else:
         path = content if isinstance(content, Path) else None
         try:
-            yield Named(name, read_picture(content, name=name, least_size=least_size).pixels, path)
+            picture = read_picture(content, name=name, least_size=least_size)
+            left_out[FRAMES] += picture.n_frames - 1
+            yield Named(name, picture.pixels, path)
         except OSError as error:
             reason = error.strerror or str(error)
             yield Named(name, DatasetError(f"{name} cannot be read: {reason}"), path)

@@ -175,12 +175,17 @@ class Augmented(Step):
 
     def _entry(self, row: int) -> dict[str, Any]:
         names = self.data.class_names
-        entry: dict[str, Any] = {"test_row": row, "true": names[self.data.test.labels[row]]}
+        entry: dict[str, Any] = {
+            "test_row": row,
+            "file": self.data.test.name(row),
+            "true": names[self.data.test.labels[row]],
+        }
         for when, explanation in (("before", self.before), ("after", self.after)):
             decided = decider(explanation, row)
             entry[when] = {
                 "predicted": names[decided.label],
                 "train_row": decided.row,
+                "file": self.data.train.name(decided.row),
                 "variant": self._variant_name(decided.variant),
                 "share": decided.share,
                 "distance": decided.distance,
