@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from lookalike import LookalikeClassifier
-from lookalike.estimators import lookalike as module
+from lookalike.matching import needs as module
 
 
 def textures(n, shape, seed=0):

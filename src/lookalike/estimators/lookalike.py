@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, Self
 
@@ -20,12 +19,11 @@ from lookalike.matching.choosing import CHUNK, Choice, choose, units_of
 from lookalike.matching.growing import variant_names
 from lookalike.matching.levels import Bytes, Levels, check_images, shrink, working_sides
 from lookalike.matching.matcher import Matcher, Recipe
-from lookalike.matching.needs import needed_bytes
+from lookalike.matching.needs import check_memory, needed_bytes
 from lookalike.matching.plans import plan_for, plan_of
 from lookalike.matching.reading import DEFORMED_CANDIDATES, Reader, Reading, Scores
-from lookalike.search.memory import available_bytes
 from lookalike.search.threads import count_threads
-from lookalike.search.validation import count_bytes, rows_to_keep
+from lookalike.search.validation import rows_to_keep
 
 Progress = Callable[[int, int], None]
 
@@ -126,9 +124,9 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         images, labels = _check_pairs(X, y)
         levels = Levels(images)
         classes, codes = _encode(labels)
-        self._check_memory(images, len(classes))
-        own = levels.to_bytes(images)
         n_threads = count_threads(self.n_jobs)
+        check_memory(self.effort, images, len(classes), n_threads, self.max_memory)
+        own = levels.to_bytes(images)
         small = shrink(own, working_sides(images.shape[1:3], most), n_threads)
         plan = plan_for(self.effort, small)
         rng = np.random.default_rng(
@@ -361,32 +359,6 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         matcher = self._match(self._shrunk(images), codes, len(classes), self._choice)
         return self._become(self._levels, images, labels, classes, matcher)
 
-    def _check_memory(self, images: NDArray[Any], n_classes: int) -> None:
-        limit = available_bytes()
-        if self.max_memory is not None:
-            limit = count_bytes(self.max_memory, "max_memory")
-
-        def need(n: int, effort: str = self.effort) -> int:
-            return needed_bytes(plan_of(effort), n, shape, n_classes, images.dtype, n_threads)
-
-        n, shape, n_threads = len(images), images.shape[1:], count_threads(self.n_jobs)
-        if limit is None or need(n) <= limit:
-            return
-        fitting = bisect_right(range(1, n), limit, key=need)
-        cures = [f"at most {fitting:,} images"] if fitting else []
-        cures += ['effort="fast"'] if need(n, "fast") <= limit else []
-        cures += ["more memory" if self.max_memory is None else "a larger max_memory"]
-        raise ValueError(
-            f"{n:,} images of {' x '.join(map(str, shape))} take about "
-            f"{_in_mib(need(n))} of memory to fit with effort={self.effort!r}, but "
-            + (
-                f"{_in_mib(limit)} are free"
-                if self.max_memory is None
-                else f"max_memory={self.max_memory:g} (MiB)"
-            )
-            + f"; give {', or '.join(cures)}"
-        )
-
     def _shrunk(self, images: Bytes) -> Bytes:
         """Return images of the size of training at the size that they are matched at."""
         height, width = self._matcher.images_.shape[1:3]
@@ -447,10 +419,6 @@ class _Tell:
 
     def end(self) -> None:
         self.add(self._total - self._done)
-
-
-def _in_mib(n_bytes: int) -> str:
-    return f"{n_bytes / 2**20:,.0f} MiB"
 
 
 def _encode(labels: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.int32]]:

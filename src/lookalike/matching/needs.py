@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
-from numpy.typing import DTypeLike
+from numpy.typing import DTypeLike, NDArray
 
 from lookalike.matching.axes import CHUNK_VALUES, SAMPLE, WIDE_SAMPLE
 from lookalike.matching.choosing import CHUNK, KEPT_VALUES, growths_of, readings_of
 from lookalike.matching.features import count_features, with_colours
 from lookalike.matching.growing import growth_factor
 from lookalike.matching.levels import working_sides
-from lookalike.matching.plans import Plan
+from lookalike.matching.plans import Plan, plan_of
+from lookalike.search.memory import available_bytes
+from lookalike.search.validation import count_bytes
 
 _REST = 16 * 2**20
 """What does not grow with the images."""
@@ -67,3 +71,48 @@ def needed_bytes(
     needed += queries * 16 * (k * (1 + len({one.scaling for one in readings})) + n_classes * 9)
     kept = 8 * min(KEPT_VALUES, n * n_classes * len(readings))
     return needed + kept * (len(plan.recipes) if not plan.n_kept else plan.n_kept + 2)
+
+
+def check_memory(
+    effort: str,
+    images: NDArray[Any],
+    n_classes: int,
+    n_threads: int,
+    max_memory: float | None,
+) -> None:
+    """Refuse images that take more memory to fit than there is.
+
+    Parameters
+    ----------
+    effort : {"fast", "balanced", "best"}
+    images : ndarray of shape (n, height, width) or (n, height, width, channels)
+    n_classes, n_threads : int
+    max_memory : float or None
+        MiB; None for what the machine, or the container, has free.
+
+    Raises
+    ------
+    ValueError
+        With the size, the limit, and what would fit.
+    """
+    limit = available_bytes() if max_memory is None else count_bytes(max_memory, "max_memory")
+
+    def need(n: int, effort: str = effort) -> int:
+        return needed_bytes(plan_of(effort), n, shape, n_classes, images.dtype, n_threads)
+
+    n, shape = len(images), images.shape[1:]
+    if limit is None or need(n) <= limit:
+        return
+    fitting = bisect_right(range(1, n), limit, key=need)
+    cures = [f"at most {fitting:,} images"] if fitting else []
+    cures += ['effort="fast"'] if need(n, "fast") <= limit else []
+    cures += ["more memory" if max_memory is None else "a larger max_memory"]
+    told = f"{_in_mib(limit)} are free" if max_memory is None else f"{max_memory=:g} (MiB)"
+    raise ValueError(
+        f"{n:,} images of {' x '.join(map(str, shape))} take about {_in_mib(need(n))} of memory to "
+        f"fit with {effort=!r}, but {told}; give {', or '.join(cures)}"
+    )
+
+
+def _in_mib(n_bytes: int) -> str:
+    return f"{n_bytes / 2**20:,.0f} MiB"
