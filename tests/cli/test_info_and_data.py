@@ -63,7 +63,7 @@ def test_info_of_a_model(tmp_path: Path, invoke: Run) -> None:
     facts = json.loads(invoke("info", path, "--json").stdout)
     assert facts["file"] == str(path)
     assert facts["bytes"] == path.stat().st_size
-    assert (facts["lookalike"], facts["format_version"]) == (package.__version__, "1.0")
+    assert (facts["lookalike"], facts["format_version"]) == (package.__version__, "1.1")
     assert facts["source"] == "scikit-learn's bundled digits"
     assert facts["estimator"] == "KNeighborsClassifier"
     assert facts["parameters"]["n_neighbors"] == 4

@@ -15,6 +15,7 @@ import numpy as np
 
 from lookalike import KNeighborsClassifier, LookalikeClassifier, Shifts, load_dataset, save_model
 from lookalike.images.form import learn_form
+from lookalike.images.originals import Originals, make_thumbnail
 from lookalike.models.file import VERSION, load_model
 
 FILES = Path(__file__).parent / "files"
@@ -33,7 +34,19 @@ def main() -> None:
         path = FILES / f"lookalike-{'.'.join(map(str, VERSION))}-{name}.lookalike"
         if path.exists():
             raise SystemExit(f"{path} is there already, and is never written again")
-        save_model(estimator.fit(images, names), path, source="digits", form=learn_form(images))
+        save_model(
+            estimator.fit(images, names),
+            path,
+            source="digits",
+            form=learn_form(images),
+            originals=Originals(
+                [f"{name}/{i}.png" for i, name in enumerate(names)],
+                [
+                    make_thumbnail(np.kron(image, np.ones((2, 2), np.uint8)), (8, 8))
+                    for image in images
+                ],
+            ),
+        )
         loaded = load_model(path)
         kept = {
             "queries": queries.tolist(),

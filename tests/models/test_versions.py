@@ -42,6 +42,12 @@ def test_what_else_stands_in_the_file(path):
     assert opened.description["source"] == "digits"
     assert opened.description["class_names"] == list("0123456789")
     assert opened.form.image_shape == (8, 8)
+    assert opened.form.fit == "crop"  # what version 1.0 did, and did not tell
+    if "1.0" in path.stem:
+        assert opened.originals is None
+    else:
+        assert opened.originals.name(3) == "3/3.png"
+        assert opened.originals.picture(3).shape == (16, 16)
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
