@@ -35,6 +35,8 @@ def put(folder: Path, n: int = 3) -> None:
         (("train", "validation"), 6, 6),
         (("train", "valid", "test"), 12, 6),
         (("things/train", "things/test"), 6, 6),
+        (("seg_train/seg_train", "seg_test/seg_test"), 6, 6),
+        (("signs/asl_alphabet_train", "signs/asl_alphabet_test"), 6, 6),
     ],
 )
 @pytest.mark.filterwarnings("ignore")
@@ -71,13 +73,20 @@ def test_unknown_parts_are_not_taken_for_classes(tmp_path: Path) -> None:
         for name in ("cup", "hand"):
             put(tmp_path / part / name)
     with pytest.raises(
-        DatasetError, match=r"look like parts .* call them train and test"
+        DatasetError, match=r"hold folders alone, .* call parts train and test"
     ) as caught:
         lay_out(tmp_path)
     assert "fold1, fold2" in str(caught.value)
     for old, new in (("fold1", "train"), ("fold2", "test")):  # the cure
         (tmp_path / old).rename(tmp_path / new)
     assert lay_out(tmp_path).parts.keys() == {"train", "test"}
+
+
+def test_a_wrapper_may_have_files_beside_it(tmp_path: Path) -> None:
+    for name in ("cup", "hand"):
+        put(tmp_path / "things" / name)
+    (tmp_path / "README.txt").write_text("what this is")
+    assert lay_out(tmp_path).class_names == ("cup", "hand")
 
 
 def test_an_unsorted_test_folder_is_no_test_part(tmp_path: Path) -> None:

@@ -17,11 +17,11 @@ from lookalike.images.files import counted, files_below, list_folder, told_left_
 from lookalike.images.sources import called_a_picture
 
 _PARTS = {
-    "train": {"train", "training", "trainset", "train_set", "training_set"},
-    "test": {"test", "testing", "testset", "test_set", "testing_set"},
-    "val": {"val", "valid", "validation", "validation_set", "dev"},
+    "train": {"train", "training", "trainset"},
+    "test": {"test", "testing", "testset"},
+    "val": {"val", "valid", "validation", "dev"},
 }
-"""What the sub-folders of parts are called, in lower case."""
+"""Words in the names of parts, in lower case: ``Train``, ``test_set``, ``letters-validation``."""
 
 
 @dataclass
@@ -55,23 +55,19 @@ def lay_out(folder: Path) -> Layout:
     """
     left_out: Counter[str] = Counter()
     notes: list[str] = []
-    root = folder
-    folders, files = list_folder(root, left_out)
-    while len(folders) == 1 and not files and _holds_folders_alone(folders[0]):
-        root = folders[0]  # an archive's own folder around all others
-        folders, files = list_folder(root, left_out)
+    root = _unwrapped(folder)
+    folders, files = list_folder(root, Counter())
     parts = _find_parts(folders)
     if parts:
+        list_folder(root, left_out)  # counts; below, the parts or the classes are listed
         beside = [own for own in folders if own not in parts.values()]
         if beside:
             notes.append(f"{_listed(beside)} beside the parts of {root}: not read")
-        found = {
-            part: _classes_in(own, *list_folder(own, left_out), left_out, notes)
-            for part, own in parts.items()
-        }
-        if "test" in found and not found["test"]:
-            del found["test"]
-            notes.append(f"{parts['test']} has no folder for each class: no test part is read")
+        found = {part: _classes_in(own, left_out, notes) for part, own in parts.items()}
+        for part in ("test", "val"):
+            if part in found and not found[part]:
+                del found[part]
+                notes.append(f"{parts[part]} has no folder for each class: it is not read")
         if "val" in found:
             to = "train" if "test" in found else "test"
             joined = (
@@ -80,7 +76,7 @@ def lay_out(folder: Path) -> Layout:
             notes.append(f"{parts['val']} {joined}")
             found[to] = found.get(to, []) + found.pop("val")
     else:
-        found = {"train": _classes_in(root, folders, files, left_out, notes)}
+        found = {"train": _classes_in(root, left_out, notes)}
     if not found["train"]:
         pictures = [own for own in files if called_a_picture(own.name)]
         raise DatasetError(
@@ -101,25 +97,33 @@ def lay_out(folder: Path) -> Layout:
 
 
 def _find_parts(folders: list[Path]) -> dict[str, Path]:
-    """Return the folders of parts by their usual names; none unless there are at least two."""
+    """Return the folders of parts by their usual names; none unless there are at least two.
+
+    A folder that holds pictures is a class, whatever it is called; but unsorted pictures lie in
+    many a folder called test.
+    """
     found: dict[str, Path] = {}
     for folder in folders:
-        for part, names in _PARTS.items():
-            if folder.name.lower() in names and not _holds_pictures(folder, part):
-                if part in found:
-                    raise DatasetError(
-                        f"{found[part]} and {folder} are both called as a {part} part; rename one"
-                    )
-                found[part] = folder
+        words = set(re.findall("[a-z]+", folder.name.lower()))
+        own = [part for part, names in _PARTS.items() if words & names]
+        if len(own) != 1 or not (_holds_folders_alone(folder) or folder.name.lower() == "test"):
+            continue
+        (part,) = own
+        if part in found:
+            raise DatasetError(
+                f"{found[part]} and {folder} are both called as a {part} part; rename one"
+            )
+        found[part] = folder
     return found if "train" in found and len(found) > 1 else {}
 
 
-def _holds_pictures(folder: Path, part: str) -> bool:
-    """Return whether a folder holds pictures of its own, as a class does and a part does not.
-
-    A test part may: pictures that nobody has sorted.
-    """
-    return part == "train" and any(map(_is_called_so, list_folder(folder, Counter())[1]))
+def _unwrapped(folder: Path) -> Path:
+    """Return a folder, or the one within it that an archive has put around all others."""
+    folders, files = list_folder(folder, Counter())
+    is_wrapper = len(folders) == 1 and not any(map(_is_called_so, files))
+    if is_wrapper and _holds_folders_alone(folders[0]):
+        return _unwrapped(folders[0])
+    return folder
 
 
 def _is_called_so(path: Path) -> bool:
@@ -131,14 +135,10 @@ def _holds_folders_alone(folder: Path) -> bool:
     return bool(folders) and not any(map(_is_called_so, files))
 
 
-def _classes_in(
-    part: Path,
-    folders: list[Path],
-    files: list[Path],
-    left_out: Counter[str],
-    notes: list[str],
-) -> list[tuple[str, Path]]:
-    """Return the files of the classes in a part, which holds these folders and files."""
+def _classes_in(part: Path, left_out: Counter[str], notes: list[str]) -> list[tuple[str, Path]]:
+    """Return the files of the classes in a part."""
+    part = _unwrapped(part)
+    folders, files = list_folder(part, left_out)
     if not folders:
         return []
     loose = [own for own in files if called_a_picture(own.name)]
@@ -149,13 +149,11 @@ def _classes_in(
         )
     if files:
         notes.append(f"{_listed(files)} beside the classes of {part}: not read")
-    inner = {own: {one.name for one in list_folder(own, Counter())[0]} for own in folders}
-    shared = set.intersection(*inner.values()) if len(folders) > 1 else set()
-    if shared and not any(list_folder(own, Counter())[1] for own in folders):
+    if all(map(_holds_folders_alone, folders)):
         raise DatasetError(
-            f"{_listed(folders)} in {part} hold the same folders, such as {sorted(shared)[0]}: "
-            "they look like parts of a data set, not like classes; call them train and test (or "
-            "val), or name one of them alone"
+            f"{_listed(folders)} in {part} hold folders alone, as parts of a data set do and not "
+            "classes: call parts train and test (or val), or name one of them; or move the "
+            "pictures of classes up"
         )
     found = []
     empty = []
