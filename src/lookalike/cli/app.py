@@ -23,7 +23,6 @@ from lookalike.cli.augment import augment
 from lookalike.cli.clean import clean
 from lookalike.cli.compare import compare
 from lookalike.cli.data import data_app
-from lookalike.cli.data_options import takes_data
 from lookalike.cli.evaluate import evaluate
 from lookalike.cli.forget import forget
 from lookalike.cli.info import info
@@ -40,18 +39,18 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-app.command()(takes_data(tour))
-app.command()(takes_data(train))
+app.command()(tour)
+app.command()(train)
 app.command()(predict)
 app.command()(serve)
 app.command()(add)
 app.command()(forget)
-app.command()(takes_data(tune))
-app.command()(takes_data(evaluate))
-app.command()(takes_data(compare))
-app.command()(takes_data(augment))
-app.command()(takes_data(clean))
-app.command()(takes_data(audit))
+app.command()(tune)
+app.command()(evaluate)
+app.command()(compare)
+app.command()(augment)
+app.command()(clean)
+app.command()(audit)
 app.command()(info)
 app.add_typer(data_app, name="data")
 

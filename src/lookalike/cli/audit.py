@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lookalike.cli.data_options import Data
+from lookalike.cli.data_options import Data, takes_data
 from lookalike.cli.jobs import Debug, Json, Threads, job, say_note
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ _N_BESIDE = 4  # neighbours drawn beside a suspicious image
 _N_LISTED = 100  # rows of each list in the JSON
 
 
+@takes_data
 def audit(
     data: Data,
     n_neighbors: Annotated[

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lookalike.cli.data_options import DataName
+from lookalike.cli.data_options import DataName, takes_data
 from lookalike.cli.jobs import Debug, Json, job
 from lookalike.images.files import counted
 
@@ -30,6 +30,7 @@ class Quality(Enum):
     FAST = "fast"
 
 
+@takes_data
 def clean(
     context: typer.Context,
     data: Annotated[

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lookalike.cli.data_options import Data
+from lookalike.cli.data_options import Data, takes_data
 from lookalike.cli.jobs import Debug, Json, ReportFolder, Threads, checked, job
 
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ def parse_train(text: str) -> int | None:
     return int(text)
 
 
+@takes_data
 def compare(
     data: Data,
     with_: Annotated[

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lookalike.cli.data_options import Data
+from lookalike.cli.data_options import Data, takes_data
 from lookalike.cli.jobs import Debug, Json, ReportFolder, Threads, job
 from lookalike.cli.modelfile import check_is_file
 
@@ -33,6 +33,7 @@ class Weights(Enum):
     DISTANCE = "distance"
 
 
+@takes_data
 def evaluate(
     data: Data,
     model: Annotated[

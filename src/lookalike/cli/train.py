@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from lookalike.cli.data_options import Data, DataName
+from lookalike.cli.data_options import Data, DataName, takes_data
 from lookalike.cli.jobs import Debug, Json, Threads, job
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ class Effort(Enum):
     BEST = "best"
 
 
+@takes_data
 def train(
     data: Data,
     effort: Annotated[

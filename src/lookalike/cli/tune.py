@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lookalike.cli.data_options import Data
+from lookalike.cli.data_options import Data, takes_data
 from lookalike.cli.jobs import Debug, Json, Threads, checked, job
 
 if TYPE_CHECKING:
@@ -85,6 +85,7 @@ def parse_cv(text: str) -> int | str:
     return int(text)
 
 
+@takes_data
 def tune(
     data: Data,
     k: Annotated[

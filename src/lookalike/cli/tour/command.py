@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from lookalike.cli.data_options import DataName
+from lookalike.cli.data_options import DataName, takes_data
 from lookalike.cli.jobs import Debug, Json, Threads, job
 
 
@@ -19,6 +19,7 @@ class Peer(Enum):
     SKLEARN = "sklearn"
 
 
+@takes_data
 def tour(
     data: Annotated[
         DataName | None,
