@@ -206,4 +206,4 @@ def extrapolate(single: Reading, grid: Grid) -> Reading:
         "fit": N_SPLITS * fits + single.seconds["refit"],
         "score": single.seconds["score"],
     }
-    return Reading(seconds, single.peak_bytes, single.answer)
+    return Reading(seconds, peak_bytes=single.peak_bytes, answer=single.answer)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from time import perf_counter
 from typing import Any, NamedTuple
 
@@ -203,23 +202,6 @@ def measure(data: StoredImages, name: str, n_threads: int) -> Reading:
         with taken.stage("predict"):
             answers = classifier.predict(test_images)
     taken.answer = Answer(_count_wrong(answers, test_labels), len(test_labels), choice)
-    return taken
-
-
-def measure_files(folder: Path, effort: str, n_threads: int) -> Reading:
-    """Read a folder of pictures as `load_dataset` does by itself, fit and predict."""
-    from lookalike import load_dataset
-
-    classifier = METHODS[OURS[effort]].make(n_threads)
-    with reading() as taken:
-        with taken.stage("read"):
-            data = load_dataset(folder)
-        with taken.stage("fit"):
-            classifier.fit(data.train.images, data.train.labels)
-        with taken.stage("predict"):
-            answers = classifier.predict(data.test.images)
-    n_wrong = _count_wrong(answers, data.test.labels)
-    taken.answer = Answer(n_wrong, len(data.test.labels), _describe_choice(classifier))
     return taken
 
 

@@ -11,12 +11,16 @@ README.md beside this file says how to read what it prints.
 from __future__ import annotations
 
 import argparse
+import json
 import os
+import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
+from subprocess import DEVNULL, PIPE
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -43,7 +47,7 @@ from _harness import (
 )
 from _images import StoredImages
 from _kinds import COLOUR_PHOTOGRAPHS, load_photograph
-from _matching import NEAREST, OURS, SCALED_SVM, SKLEARN_KNN, SMALLER_FOREST, measure, measure_files
+from _matching import NEAREST, OURS, SCALED_SVM, SKLEARN_KNN, SMALLER_FOREST, measure
 from _options import BARS_THREADS, new_parser, parse
 
 PARTS = ("clipart", "sizes", "cost")
@@ -53,6 +57,8 @@ QUICK_METHODS = (OURS["fast"], NEAREST)
 CLIPART_SIDES = (32, 48)
 CLIPART_BARS = {OURS["fast"]: (43.8, 12.5), OURS["balanced"]: (41.3, None)}
 """Percent of the test pictures wrong at 32 pixels a side, and seconds to fit those of 48."""
+COMMAND_BARS = {"fast": (43.8, 30.0, 1024.0), "balanced": (41.3, 90.0, None)}
+"""For each effort percent wrong, seconds, and MiB at its peak, of the whole command."""
 
 SIZES = ((24, 5000), (32, 3000), (48, 1000), (64, 1000), (128, 500), (256, 200))
 """Pixels a side, and training pictures; there are half as many test pictures, at most 500."""
@@ -181,7 +187,7 @@ def run_clipart(args: argparse.Namespace, folder: Path, progress: Progress) -> d
     readings: dict[str, Any] = {}
     bars: list[dict[str, object]] = []
     for side in CLIPART_SIDES[:1] if args.quick else CLIPART_SIDES:
-        data = load_dataset(place, image_shape=(side, side, 3))
+        data = load_dataset(place, image_shape=(side, side, 3), fit="stretch")
         parts = {}
         for name, part in (("training", data.train), ("test", data.test)):
             rows = _some_of_each(part.labels) if args.quick else slice(None)
@@ -201,19 +207,37 @@ def run_clipart(args: argparse.Namespace, folder: Path, progress: Progress) -> d
             elif limit is not None:
                 bars.append(value_row(f"{name}, side {side}: fit", fit, " s", limit, at_most=True))
     if not args.quick:
-        contenders = [
-            Contender(f"lookalike {effort}", measure_files, (place, effort, args.threads), 1)
-            for effort in ("fast", "balanced")
-        ]
-        taken = alternate(contenders, n_threads=args.threads, progress=progress, what="files")
-        print(f"\n### Clipart: from the files, as load_dataset has them, {args.threads} threads\n")
-        lines = [
-            (*_line(name, own), str(total_seconds(own, "read"))) for name, own in taken.items()
-        ]
-        print(table([*HEADER, "read s"], lines))
+        commands = [run_command(place, effort, args.threads) for effort in COMMAND_BARS]
+        print(f"\n### Clipart: the command, files to answers, {args.threads} threads\n")
+        print(table(list(commands[0]), [[str(one) for one in row.values()] for row in commands]))
+        for told, (error, limit, most) in zip(commands, COMMAND_BARS.values(), strict=True):
+            for key, unit, bar in (("wrong %", " %", error), ("s", " s", limit), ("MiB", "", most)):
+                what = f"{told['command']}: {key}"
+                bars.append(value_row(what, float(told[key]), unit, bar, at_most=True))
         print(f"\n{value_table(bars)}")
-        readings |= {f"files, {name}": own for name, own in taken.items()}
+        return {"readings": figures(readings), "commands": commands, "bars": bars}
     return {"readings": figures(readings), "bars": bars}
+
+
+def run_command(place: Path, effort: str, n_threads: int) -> dict[str, Any]:
+    """Run ``lookalike train`` on a folder; return its error, seconds and peak of memory."""
+    program = "from lookalike.cli.app import main; main()"
+    options = ["train", str(place), "--effort", effort, "--n-jobs", str(n_threads), "--json"]
+    start = perf_counter()
+    with subprocess.Popen(
+        [sys.executable, "-c", program, *options], stdout=PIPE, stderr=DEVNULL, text=True
+    ) as process:
+        assert process.stdout is not None
+        report = json.loads(process.stdout.read())
+        _, _, used = os.wait4(process.pid, 0)
+        process.returncode = 0
+    return {
+        "command": f"lookalike train clipart --effort {effort}",
+        "wrong %": round(100 * report["test"]["error"], 1),
+        "s": round(perf_counter() - start, 1),
+        "CPU s": round(used.ru_utime + used.ru_stime, 1),
+        "MiB": round(used.ru_maxrss / 1024),
+    }
 
 
 def _some_of_each(labels: NDArray[np.int64]) -> NDArray[np.int64]:
