@@ -254,7 +254,8 @@ def _solid(kept: Mask) -> bool:
     first = box.argmax(axis=1)
     last = box.shape[1] - box[:, ::-1].argmax(axis=1)
     filled = box.any(axis=1)
-    if count == (last - first)[filled].sum() and count < kept.size / 2:
+    within = (last - first)[filled].sum()  # the hull is no less
+    if count <= _SOLID * within or (count == within and count < kept.size / 2):
         return False
     rows = np.flatnonzero(filled)
     corners = [np.column_stack([y, x[rows]]) for y in (rows, rows + 1) for x in (first, last)]
