@@ -23,11 +23,13 @@ _NOISE = 5.0  # standard deviations of the ground's noise that ink must exceed
 _SPECK = 0.01  # of the largest piece: less is dust, or noise
 _GAP = 0.25  # of the largest piece's side, that pieces of one group may be apart
 _RIVAL = 0.4  # of the strokes' weight, which makes another group a possible answer
+_AMBIGUOUS = 0.7  # of the best reading's worth, which makes another one a possible answer
 _AT_BORDER = 0.15  # of its weight, that is left to a group which touches the border
 _ALL_LINES = 0.8  # of the ink, in printed lines: a frame with nothing in it
 _THIN = 0.4  # of the strokes' width: a long piece of less is an underline
 _IF_LINES = 0.01  # of its prior, that is left to printed lines alone
 _IF_SOLID = 0.4  # of its prior, that is left to ink like a page with something on it
+_WAVY = 0.002  # of the ink, that may be missing in it where nothing is drawn on it
 _SOLID = 0.8  # of the hull that ink fills, as a page with something on it does
 
 
@@ -79,7 +81,12 @@ def find_ink(picture: Bytes, least_contrast: float = 16) -> Ink:
             "no ink: the picture is of one colour all over; draw something, or give a picture with "
             "more contrast"
         )
-    return Ink(box_of(best.ink, FAINT), best.doubt)
+    doubt = best.doubt
+    if len(readings) > 1 and doubt is None:
+        least = _AMBIGUOUS * best.length()
+        if any(one.length() > least and one.differs(best) for one in readings):
+            doubt = "there are several ways to tell the strokes from the ground"
+    return Ink(box_of(best.ink, FAINT), doubt)
 
 
 class _Reading(NamedTuple):
@@ -89,6 +96,11 @@ class _Reading(NamedTuple):
     doubt: str | None
     sure: bool  # these are lines, and no other ground needs to be tried
     prior: float
+
+    def differs(self, other: _Reading) -> bool:
+        """Return whether the ink is for the most part somewhere else than another reading's."""
+        here, there = self.ink > 0.5, other.ink > 0.5
+        return bool((here & there).sum() < 0.5 * (here | there).sum())
 
     def length(self) -> float:
         """Return how long the lines are beside their width, times the prior.
@@ -251,14 +263,24 @@ def _solid(kept: Mask) -> bool:
     count = np.count_nonzero(box)
     if count < _SOLID / 2 * box.size or min(box.shape) <= 0.3 * max(box.shape):
         return False  # no convex outline is less than half its box
-    first = box.argmax(axis=1)
-    last = box.shape[1] - box[:, ::-1].argmax(axis=1)
-    filled = box.any(axis=1)
-    within = (last - first)[filled].sum()  # the hull is no less
-    if count <= _SOLID * within or (count == within and count < kept.size / 2):
+    within = np.ones(box.shape, bool)
+    corners = []
+    for turned, inside in ((box, within), (box.T, within.T)):
+        lines = np.flatnonzero(turned.any(axis=1))
+        first = turned.argmax(axis=1)
+        last = turned.shape[1] - turned[:, ::-1].argmax(axis=1)
+        if count <= _SOLID * (last - first)[lines].sum():
+            return False  # the outline is no less
+        along = np.arange(turned.shape[1])
+        inside &= (along >= first[:, None]) & (along < last[:, None])
+        if turned is box:
+            corners = [
+                np.column_stack([y, x[lines]]) for y in (lines, lines + 1) for x in (first, last)
+            ]
+    # a pen's wavy edge has nothing in it
+    holes = np.count_nonzero(within & ~box)
+    if holes <= _WAVY * count and count < kept.size / 2:
         return False
-    rows = np.flatnonzero(filled)
-    corners = [np.column_stack([y, x[rows]]) for y in (rows, rows + 1) for x in (first, last)]
     return bool(count > _SOLID * ConvexHull(np.concatenate(corners)).volume)
 
 
