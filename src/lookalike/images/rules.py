@@ -144,7 +144,9 @@ def _straight(mask: Mask) -> Mask:
         return np.zeros_like(mask)
     # all slopes at once: a row of blocks along a slope is one number, a bit for each block
     most = round(_STEEPEST * width)
-    bits = np.pad(covered.astype(np.uint32) << np.arange(n, dtype=np.uint32), ((most, most), (0, 0)))
+    bits = np.pad(
+        covered.astype(np.uint32) << np.arange(n, dtype=np.uint32), ((most, most), (0, 0))
+    )
     drifts = np.linspace(-most, most, most + 1)[:, None]
     down = np.rint(drifts * (np.arange(n) / max(n - 1, 1) - 0.5)).astype(int)
     along = np.zeros((most + 1, height), np.uint32)
@@ -153,9 +155,9 @@ def _straight(mask: Mask) -> Mask:
         along |= moved[most + down[:, column]]
     slope, row = np.nonzero(run := _opened(along))
     blocks = run[slope, row, None] >> np.arange(n, dtype=np.uint32) & 1 > 0
-    number, column = np.nonzero(blocks)
+    number, at = np.nonzero(blocks)
     found = np.zeros(covered.shape, bool)
-    found[np.clip(row[number] + down[slope[number], column], 0, height - 1), column] = True
+    found[np.clip(row[number] + down[slope[number], at], 0, height - 1), at] = True
     return np.asarray(np.repeat(found, sizes, axis=1) & thick) & mask
 
 
