@@ -8,6 +8,9 @@ explanation of the ground is tried; if none makes sense, the doubt is told.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import cached_property
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -73,7 +76,7 @@ def find_ink(picture: Bytes, least_contrast: float = 16) -> Ink:
         if len(readings) == 1:
             best = readings[0]
         elif readings:
-            best = max(readings, key=_Reading.length)
+            best = max(readings, key=attrgetter("length"))
         if best and best.doubt is None and (best.sure or len(rivals) > 1):
             break
     if best is None:
@@ -83,13 +86,14 @@ def find_ink(picture: Bytes, least_contrast: float = 16) -> Ink:
         )
     doubt = best.doubt
     if len(readings) > 1 and doubt is None:
-        least = _AMBIGUOUS * best.length()
-        if any(one.length() > least and one.differs(best) for one in readings):
+        least = _AMBIGUOUS * best.length
+        if any(one.length > least and one.differs(best) for one in readings):
             doubt = "there are several ways to tell the strokes from the ground"
     return Ink(box_of(best.ink, FAINT), doubt)
 
 
-class _Reading(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class _Reading:
     """What the strokes are on one ground: ink as large as the picture, and the doubts."""
 
     ink: Floats
@@ -102,8 +106,9 @@ class _Reading(NamedTuple):
         here, there = self.ink > 0.5, other.ink > 0.5
         return bool((here & there).sum() < 0.5 * (here | there).sum())
 
+    @cached_property
     def length(self) -> float:
-        """Return how long the lines are beside their width, times the prior.
+        """How long the lines are beside their width, times the prior.
 
         That is the area of the ink in squares as wide as its widest place. Lines have many; a
         page or a shadow with a digit in it has few, and so has what lies between lines.
