@@ -18,7 +18,7 @@ from scipy import ndimage
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import ConvexHull
 
-from lookalike.images.ground import Bytes, Floats, Mask, Off, grounds
+from lookalike.images.ground import Bytes, Floats, Mask, Off, grounds, largest
 from lookalike.images.line_width import FAINT, box_of, line_widths
 from lookalike.images.rules import printed_lines
 
@@ -32,6 +32,9 @@ _ALL_LINES = 0.8  # of the ink, in printed lines: a frame with nothing in it
 _THIN = 0.4  # of the strokes' width: a long piece of less is an underline
 _IF_LINES = 0.01  # of its prior, that is left to printed lines alone
 _IF_SOLID = 0.4  # of its prior, that is left to ink like a page with something on it
+_EVEN = 0.8  # of full ink that half of even strokes are at least
+_NEAR = 0.15  # of the picture's side, in which full ink is sought where strokes are uneven
+_LEAST_FULL = 0.25  # of full ink, that may be full elsewhere
 _WAVY = 0.002  # of the ink, that may be missing in it where nothing is drawn on it
 _SOLID = 0.8  # of the hull that ink fills, as a page with something on it does
 
@@ -126,7 +129,8 @@ def _read(off: Off, least_contrast: float) -> _Reading | None:
     most = float(values.max())
     if most <= max(least_contrast, floor):
         return None
-    mask = values > max(floor, FAINT * most)
+    # a local ground is that of the brightest: sharpened edges of a page lift it a little
+    mask = values > max(floor, FAINT * most if steps is None else 2 * FAINT * most)
     groups = _Groups(mask, cropped)
     clutter = groups.clutter()
     only_lines = False
@@ -151,10 +155,14 @@ def _read(off: Off, least_contrast: float) -> _Reading | None:
     top = shown.max()
     full = np.quantile(shown[shown > top / 2], 0.9) if noise > 0 else top
     ink = np.clip(strength / max(full, 1.0), 0, 1)
-    if np.count_nonzero(kept) < np.count_nonzero(mask):
+    uneven = np.median(ink[kept]) < _EVEN
+    if uneven or steps is not None or np.count_nonzero(kept) < np.count_nonzero(mask):
         ink = np.where(ndimage.binary_dilation(kept, np.ones((3, 3))), ink, 0.0)
     if ink.max() <= 0.5:
         return None
+    if uneven:  # part of it is in the shade, or written faintly: full ink is less there
+        near = largest(ink, round(_NEAR * max(ink.shape)))
+        ink = np.clip(ink / np.maximum(near, _LEAST_FULL), 0, 1)
     if _solid(ink > 0.5):
         prior *= _IF_SOLID
         doubt = doubt or "what stands out in the picture may be a page, and not the strokes"
