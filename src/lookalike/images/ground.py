@@ -27,7 +27,8 @@ Bytes = NDArray[np.uint8]
 Floats = NDArray[np.floating[Any]]
 Mask = NDArray[np.bool_]
 
-FINEST = 640  # pixels of the longer side that ink is looked for in; finer tells nothing more
+FINEST = 1024  # pixels of the longer side that ink is looked for in; finer tells nothing more
+COARSE = 512  # the same where the ground is no plane and several explanations are weighed
 
 _WINDOW = 0.4  # of a picture's side: ink is narrower, but a page is wider
 _LEAST_RIM = 0.6  # of the border's pixels that are ground if a plane is to explain them
@@ -75,13 +76,14 @@ def grounds(picture: Bytes, least_contrast: float) -> Iterator[list[Off]]:
     least_contrast : float
         By how much of 255 ink must differ from the ground.
     """
-    for values in _views(_reduced(picture)):
+    for values in _views(picture):
         yield _off_plane(values, least_contrast)
         yield _off_local(values, least_contrast) + _off_level(values, least_contrast)
 
 
-def _reduced(picture: Bytes) -> Bytes:
-    factor = -(-max(picture.shape[:2]) // FINEST)
+def reduced(picture: Bytes, side: int) -> Bytes:
+    """Return a picture whose longer side is at most that many pixels."""
+    factor = -(-max(picture.shape[:2]) // side)
     if factor == 1:
         return picture
     return np.asarray(Image.fromarray(picture).reduce(factor))
@@ -184,7 +186,7 @@ def _off_local(values: Floats, least_contrast: float) -> list[Off]:
         off = np.abs(ground - values)
         off = off - np.median(off)  # the brightest of noise is the ground that a window finds
         noise = 1.4826 * float(np.median(np.abs(off)))
-        wide = 7
+        wide = max(7, size // 4)  # a page's lines end near its edge
         steps = largest(ground, wide) - _least(ground, wide) > max(2 * least_contrast, 5 * noise)
         if first is largest:
             # light multiplies: ink in the shade is as much darker than its ground as in the light

@@ -18,7 +18,17 @@ from scipy import ndimage
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import ConvexHull
 
-from lookalike.images.ground import Bytes, Floats, Mask, Off, grounds, largest
+from lookalike.images.ground import (
+    COARSE,
+    FINEST,
+    Bytes,
+    Floats,
+    Mask,
+    Off,
+    grounds,
+    largest,
+    reduced,
+)
 from lookalike.images.line_width import FAINT, box_of, line_widths
 from lookalike.images.rules import printed_lines
 
@@ -74,6 +84,12 @@ def find_ink(picture: Bytes, least_contrast: float = 16) -> Ink:
     """
     readings: list[_Reading] = []
     best: _Reading | None = None
+    if max(picture.shape[:2]) > COARSE:
+        picture = reduced(picture, FINEST)
+        plain = next(grounds(picture, least_contrast))
+        if plain and (only := _read(plain[0], least_contrast)) and only.sure:
+            return Ink(box_of(only.ink, FAINT), None)
+        picture = reduced(picture, COARSE)
     for rivals in grounds(picture, least_contrast):
         readings += [one for off in rivals if (one := _read(off, least_contrast))]
         if len(readings) == 1:
@@ -155,13 +171,15 @@ def _read(off: Off, least_contrast: float) -> _Reading | None:
     top = shown.max()
     full = np.quantile(shown[shown > top / 2], 0.9) if noise > 0 else top
     ink = np.clip(strength / max(full, 1.0), 0, 1)
-    uneven = np.median(ink[kept]) < _EVEN
+    uneven = bool(np.median(ink[kept]) < _EVEN)
+    if uneven:
+        near = largest(ink, max(3, round(_NEAR * max(ink.shape))))
+        uneven = bool(np.quantile(near[kept], 0.25) < _EVEN)
     if uneven or steps is not None or np.count_nonzero(kept) < np.count_nonzero(mask):
         ink = np.where(ndimage.binary_dilation(kept, np.ones((3, 3))), ink, 0.0)
     if ink.max() <= 0.5:
         return None
     if uneven:  # part of it is in the shade, or written faintly: full ink is less there
-        near = largest(ink, round(_NEAR * max(ink.shape)))
         ink = np.clip(ink / np.maximum(near, _LEAST_FULL), 0, 1)
     if _solid(ink > 0.5):
         prior *= _IF_SOLID
