@@ -15,6 +15,8 @@ from time import process_time
 from typing import Any
 
 import numpy as np
+from joblib import Parallel, delayed
+from numpy.typing import NDArray
 from rich.progress import Progress
 
 from _bars import value_row, value_table
@@ -22,11 +24,17 @@ from _canvases import CONDITIONS, canvas
 from _harness import describe_run, print_head, progress_on_stderr, table, write_json
 from _images import StoredImages, stored_images
 from _options import BARS_THREADS, new_parser, parse
+from lookalike.images.form import Form, Formed, learn_form
+
+Bytes = NDArray[np.uint8]
 
 DROP, SURE, SURE_SHARE = 3.0, 0.9, 20.0
 """Points that a canvas may cost, what is sure, and percent of the wrong answers that may be."""
 
-N_DIGITS = 500
+ENOUGH = 20
+"""Wrong answers for which one canvas is judged by itself; those with fewer are judged together."""
+
+N_DIGITS = 2000
 """Spaced evenly. Everything was chosen on canvases of training digits."""
 
 
@@ -37,18 +45,21 @@ class Answers:
     Attributes
     ----------
     right : float
+    below : float
+        Points below the clean canvas.
     wrong : int
         Wrong answers.
     sure : int
         Wrong answers of `SURE` or more for which no doubt was told.
+    clean_too : int
+        Of these, those that are wrong and sure on the clean canvas of the same digit as well.
     """
 
     right: float
+    below: float
     wrong: int
     sure: int
-
-    def __str__(self) -> str:
-        return f"{self.right:.1f} %, {self.wrong} wrong, {self.sure} sure"
+    clean_too: int
 
 
 def main() -> int:
@@ -79,7 +90,6 @@ def run_canvases(
 ) -> dict[str, Any]:
     """Bring all canvases to the model's form, ask both classifiers, print, return the figures."""
     from lookalike import KNeighborsClassifier, LookalikeClassifier
-    from lookalike.images.form import learn_form
 
     rows, labels = data.training()
     images = data.as_images(rows)
@@ -92,74 +102,98 @@ def run_canvases(
     test = data.as_images(rows)
     chosen = np.linspace(0, len(test) - 1, min(args.digits, len(test))).astype(int)
     truth = labels[chosen]
-    found: dict[str, dict[str, Any]] = {}
+    answers: dict[str, dict[str, Answers]] = {name: {} for name in classifiers}
+    doubted, milliseconds = {}, {}
+    wrong_if_clean: dict[str, Any] = {}
+    sure_if_clean: dict[str, Any] = {}
     task = progress.add_task("canvases", total=len(CONDITIONS))
-    for condition in CONDITIONS:
+    for condition in CONDITIONS:  # the clean one first
         progress.update(task, description=condition)
-        pictures = [canvas(test[row], condition, int(row)) for row in chosen]
-        formed, doubts = [], []
-        start = process_time()
-        for picture in pictures:
-            try:
-                image, doubt = form.read(picture)
-            except ValueError:
-                image, doubt = np.zeros((28, 28), np.uint8), "no ink"
-            formed.append(image)
-            doubts.append(doubt is not None)
-        milliseconds = (process_time() - start) / len(chosen) * 1e3
-        found[condition] = {"ms": milliseconds, "doubts": 100 * float(np.mean(doubts))}
+        formed = Parallel(args.threads)(
+            delayed(_formed)(form, test[row], condition, int(row)) for row in chosen
+        )
+        doubt = np.array([one.doubt is not None for one, _ in formed])
+        doubted[condition] = 100 * float(doubt.mean())
+        milliseconds[condition] = 1e3 * float(np.mean([seconds for _, seconds in formed]))
         for name, classifier in classifiers.items():
-            shares = classifier.predict_proba(np.array(formed))
+            shares = classifier.predict_proba(np.array([one.image for one, _ in formed]))
             wrong = classifier.classes_[shares.argmax(axis=1)] != truth
-            sure = wrong & (shares.max(axis=1) >= SURE) & ~np.array(doubts)
-            found[condition][name] = Answers(
-                100 * float(1 - wrong.mean()), int(wrong.sum()), int(sure.sum())
+            sure = wrong & (shares.max(axis=1) >= SURE) & ~doubt
+            before = wrong_if_clean.setdefault(name, wrong)
+            too = sure & sure_if_clean.setdefault(name, sure)
+            answers[name][condition] = Answers(
+                100 * float(1 - wrong.mean()),
+                100 * float(wrong.mean() - before.mean()),
+                int(wrong.sum()),
+                int(sure.sum()),
+                int(too.sum()),
             )
         progress.advance(task)
-    bars = [row for name in classifiers for row in _bars(name, found, args)]
+    bars = [row for name in classifiers for row in _bars(name, answers[name], args)]
     print(f"\n### {len(chosen)} test digits of MNIST on {len(CONDITIONS)} kinds of canvas\n")
     print(
         "**Wrong** answers are counted, and of them those that are **sure** of 90 % or more while"
     )
-    print(
-        "no doubt was told about the strokes. ms is the time of one picture to the model's form.\n"
-    )
-    lines = [
-        (name, *(one[of] for of in classifiers), f"{one['doubts']:.1f} %", f"{one['ms']:.1f}")
-        for name, one in found.items()
-    ]
-    print(table(["", *classifiers, "doubts", "ms"], lines))
+    print("no doubt was told about the strokes, and of these those wrong and sure on the **clean")
+    print("canvas too**. ms is the CPU time that brings one picture to the model's form.\n")
+    print(table(["", "doubts", "ms"], _per_canvas(doubted, milliseconds)))
+    for name, found in answers.items():
+        print(f"\n{name}\n")
+        lines = [
+            (canvas, f"{a.right:.1f} %", f"{a.below:+.1f}", a.wrong, a.sure, a.clean_too)
+            for canvas, a in found.items()
+        ]
+        header = ["", "right", "points below clean", "wrong", "sure", "clean canvas too"]
+        print(table(header, lines))
     print(f"\n{value_table(bars)}")
     figures = {
-        condition: {key: vars(v) if isinstance(v, Answers) else v for key, v in one.items()}
-        for condition, one in found.items()
+        name: {canvas: vars(one) for canvas, one in found.items()}
+        for name, found in answers.items()
     }
-    return {"canvases": figures, "bars": bars}
+    return {"answers": figures, "doubts": doubted, "ms": milliseconds, "bars": bars}
+
+
+def _formed(form: Form, digit: Bytes, condition: str, seed: int) -> tuple[Formed, float]:
+    """Return a digit on a canvas in the model's form, and the seconds of CPU that takes."""
+    picture = canvas(digit, condition, seed)
+    start = process_time()
+    try:
+        formed = form.read(picture)
+    except ValueError:
+        formed = Formed(np.zeros(form.image_shape, np.uint8), "no ink")
+    return formed, process_time() - start
+
+
+def _per_canvas(doubted: dict[str, float], milliseconds: dict[str, float]) -> list[tuple[str, ...]]:
+    return [(one, f"{doubted[one]:.1f} %", f"{milliseconds[one]:.1f}") for one in doubted]
 
 
 def _bars(
-    name: str, found: dict[str, dict[str, Any]], args: argparse.Namespace
+    name: str, found: dict[str, Answers], args: argparse.Namespace
 ) -> list[dict[str, object]]:
-    clean = found["clean"][name].right
-    others = [one[name] for condition, one in found.items() if condition != "clean"]
-    drop = max(clean - one.right for one in others)
-    wrong, sure = sum(one.wrong for one in others), sum(one.sure for one in others)
+    others = {canvas: one for canvas, one in found.items() if canvas != "clean"}
     full = args.digits >= N_DIGITS
-    return [
+    worst = max(others, key=lambda canvas: others[canvas].below)
+    below = value_row(
+        f"{name}, points below clean, the worst canvas ({worst})",
+        others[worst].below,
+        "",
+        DROP if full else None,
+        at_most=True,
+    )
+    judged = {canvas: [one] for canvas, one in others.items() if one.wrong >= ENOUGH}
+    few = [one for one in others.values() if one.wrong < ENOUGH]
+    if few:
+        judged[f"{len(few)} canvases of fewer than {ENOUGH}"] = few
+    return [below] + [
         value_row(
-            f"{name}, points below clean, the worst canvas",
-            drop,
-            "",
-            DROP if full else None,
-            at_most=True,
-        ),
-        value_row(
-            f"{name}, wrong answers that are sure, all canvases",
-            100 * sure / max(wrong, 1),
+            f"{name}, wrong answers that are sure, {canvas}",
+            100 * sum(one.sure for one in ones) / max(sum(one.wrong for one in ones), 1),
             " %",
             SURE_SHARE if full else None,
             at_most=True,
-        ),
+        )
+        for canvas, ones in judged.items()
     ]
 
 

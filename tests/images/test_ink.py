@@ -93,6 +93,14 @@ def test_chalk_on_a_board(condition: str, digit: int) -> None:
     assert likeness(image, MNIST.apply(picture)) > 0.9
 
 
+@pytest.mark.parametrize("digit", DIGITS)
+def test_chalk_half_in_the_shade(digit: int) -> None:
+    picture = canvas(digit)
+    image, doubt = MNIST.read(np.where(2 * X + Y > 400, (255 - picture) // 2, 255 - picture))
+    assert doubt is None
+    assert likeness(image, MNIST.apply(picture)) > 0.9
+
+
 @pytest.mark.parametrize("bright", [False, True])
 @pytest.mark.parametrize("digit", range(10))
 def test_a_picture_cut_off_at_the_ink(digit: int, bright: bool) -> None:
@@ -126,6 +134,15 @@ def test_two_digits_apart_are_doubted() -> None:
 def test_a_frame_with_nothing_in_it_is_doubted() -> None:
     _, doubt = MNIST.read(frame(np.full((280, 280), 255, np.uint8), 30, 4))
     assert doubt == "there is hardly more than a frame or printed lines in the picture"
+
+
+def test_a_bar_along_a_printed_line_stays() -> None:
+    mask = np.zeros((100, 100), bool)
+    mask[40:42] = True
+    mask[34:46, 20:85] = True  # two thirds of the line
+    found = printed_lines(mask, (slice(0, 100), slice(0, 100)), np.zeros((100, 100), bool))
+    assert found[40:42, :20].all()
+    assert not found[34:46, 21:84].any()
 
 
 def test_lines_without_a_free_end_are_printed() -> None:

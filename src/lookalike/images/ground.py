@@ -28,6 +28,7 @@ Floats = NDArray[np.floating[Any]]
 Mask = NDArray[np.bool_]
 
 FINEST = 1024  # pixels of the longer side that ink is looked for in; finer tells nothing more
+COARSE = 512  # the same where the ground is no plane and several explanations are weighed
 
 _WINDOW = 0.4  # of a picture's side: ink is narrower, but a page is wider
 _LEAST_RIM = 0.6  # of the border's pixels that are ground if a plane is to explain them
@@ -75,13 +76,14 @@ def grounds(picture: Bytes, least_contrast: float) -> Iterator[list[Off]]:
     least_contrast : float
         By how much of 255 ink must differ from the ground.
     """
-    for values in _views(_reduced(picture)):
+    for values in _views(picture):
         yield _off_plane(values, least_contrast)
         yield _off_local(values, least_contrast) + _off_level(values, least_contrast)
 
 
-def _reduced(picture: Bytes) -> Bytes:
-    factor = -(-max(picture.shape[:2]) // FINEST)
+def reduced(picture: Bytes, side: int) -> Bytes:
+    """Return a picture whose longer side is at most that many pixels."""
+    factor = -(-max(picture.shape[:2]) // side)
     if factor == 1:
         return picture
     return np.asarray(Image.fromarray(picture).reduce(factor))
@@ -179,13 +181,14 @@ def _off_local(values: Floats, least_contrast: float) -> list[Off]:
     padded = np.pad(values, size // 2, mode="edge")
     inside = np.s_[size // 2 : size // 2 + height, size // 2 : size // 2 + width]
     found = []
-    for first, then in ((_largest, _least), (_least, _largest)):
+    for first, then in ((largest, _least), (_least, largest)):
         ground = then(first(padded, size), size)[inside]
         off = np.abs(ground - values)
         off = off - np.median(off)  # the brightest of noise is the ground that a window finds
         noise = 1.4826 * float(np.median(np.abs(off)))
-        steps = _largest(ground, 7) - _least(ground, 7) > max(2 * least_contrast, 5 * noise)
-        if first is _largest:
+        wide = max(7, size // 4)  # a page's lines end near its edge
+        steps = largest(ground, wide) - _least(ground, wide) > max(2 * least_contrast, 5 * noise)
+        if first is largest:
             # light multiplies: ink in the shade is as much darker than its ground as in the light
             gain = np.median(ground) / np.maximum(ground, 1)
             found.append(Off(off, noise, _DARK, steps=steps, gain=gain))
@@ -194,7 +197,8 @@ def _off_local(values: Floats, least_contrast: float) -> list[Off]:
     return found
 
 
-def _largest(values: Floats, size: int) -> Floats:
+def largest(values: Floats, size: int) -> Floats:
+    """Return the largest value in the square of a size around each pixel."""
     for axis in (0, 1):
         values = ndimage.maximum_filter1d(values, size, axis)
     return values

@@ -8,6 +8,9 @@ explanation of the ground is tried; if none makes sense, the doubt is told.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import cached_property
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,7 +18,17 @@ from scipy import ndimage
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import ConvexHull
 
-from lookalike.images.ground import Bytes, Floats, Mask, Off, grounds
+from lookalike.images.ground import (
+    COARSE,
+    FINEST,
+    Bytes,
+    Floats,
+    Mask,
+    Off,
+    grounds,
+    largest,
+    reduced,
+)
 from lookalike.images.line_width import FAINT, box_of, line_widths
 from lookalike.images.rules import printed_lines
 
@@ -23,11 +36,16 @@ _NOISE = 5.0  # standard deviations of the ground's noise that ink must exceed
 _SPECK = 0.01  # of the largest piece: less is dust, or noise
 _GAP = 0.25  # of the largest piece's side, that pieces of one group may be apart
 _RIVAL = 0.4  # of the strokes' weight, which makes another group a possible answer
+_AMBIGUOUS = 0.7  # of the best reading's worth, which makes another one a possible answer
 _AT_BORDER = 0.15  # of its weight, that is left to a group which touches the border
 _ALL_LINES = 0.8  # of the ink, in printed lines: a frame with nothing in it
 _THIN = 0.4  # of the strokes' width: a long piece of less is an underline
 _IF_LINES = 0.01  # of its prior, that is left to printed lines alone
 _IF_SOLID = 0.4  # of its prior, that is left to ink like a page with something on it
+_EVEN = 0.8  # of full ink that half of even strokes are at least
+_NEAR = 0.15  # of the picture's side, in which full ink is sought where strokes are uneven
+_LEAST_FULL = 0.25  # of full ink, that may be full elsewhere
+_WAVY = 0.002  # of the ink, that may be missing in it where nothing is drawn on it
 _SOLID = 0.8  # of the hull that ink fills, as a page with something on it does
 
 
@@ -66,12 +84,18 @@ def find_ink(picture: Bytes, least_contrast: float = 16) -> Ink:
     """
     readings: list[_Reading] = []
     best: _Reading | None = None
+    if max(picture.shape[:2]) > COARSE:
+        picture = reduced(picture, FINEST)
+        plain = next(grounds(picture, least_contrast))
+        if plain and (only := _read(plain[0], least_contrast)) and only.sure:
+            return Ink(box_of(only.ink, FAINT), None)
+        picture = reduced(picture, COARSE)
     for rivals in grounds(picture, least_contrast):
         readings += [one for off in rivals if (one := _read(off, least_contrast))]
         if len(readings) == 1:
             best = readings[0]
         elif readings:
-            best = max(readings, key=_Reading.length)
+            best = max(readings, key=attrgetter("length"))
         if best and best.doubt is None and (best.sure or len(rivals) > 1):
             break
     if best is None:
@@ -79,10 +103,16 @@ def find_ink(picture: Bytes, least_contrast: float = 16) -> Ink:
             "no ink: the picture is of one colour all over; draw something, or give a picture with "
             "more contrast"
         )
-    return Ink(box_of(best.ink, FAINT), best.doubt)
+    doubt = best.doubt
+    if len(readings) > 1 and doubt is None:
+        least = _AMBIGUOUS * best.length
+        if any(one.length > least and one.differs(best) for one in readings):
+            doubt = "there are several ways to tell the strokes from the ground"
+    return Ink(box_of(best.ink, FAINT), doubt)
 
 
-class _Reading(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class _Reading:
     """What the strokes are on one ground: ink as large as the picture, and the doubts."""
 
     ink: Floats
@@ -90,8 +120,14 @@ class _Reading(NamedTuple):
     sure: bool  # these are lines, and no other ground needs to be tried
     prior: float
 
+    def differs(self, other: _Reading) -> bool:
+        """Return whether the ink is for the most part somewhere else than another reading's."""
+        here, there = self.ink > 0.5, other.ink > 0.5
+        return bool((here & there).sum() < 0.5 * (here | there).sum())
+
+    @cached_property
     def length(self) -> float:
-        """Return how long the lines are beside their width, times the prior.
+        """How long the lines are beside their width, times the prior.
 
         That is the area of the ink in squares as wide as its widest place. Lines have many; a
         page or a shadow with a digit in it has few, and so has what lies between lines.
@@ -109,7 +145,8 @@ def _read(off: Off, least_contrast: float) -> _Reading | None:
     most = float(values.max())
     if most <= max(least_contrast, floor):
         return None
-    mask = values > max(floor, FAINT * most)
+    # a local ground is that of the brightest: sharpened edges of a page lift it a little
+    mask = values > max(floor, FAINT * most if steps is None else 2 * FAINT * most)
     groups = _Groups(mask, cropped)
     clutter = groups.clutter()
     only_lines = False
@@ -134,10 +171,16 @@ def _read(off: Off, least_contrast: float) -> _Reading | None:
     top = shown.max()
     full = np.quantile(shown[shown > top / 2], 0.9) if noise > 0 else top
     ink = np.clip(strength / max(full, 1.0), 0, 1)
-    if np.count_nonzero(kept) < np.count_nonzero(mask):
+    uneven = bool(np.median(ink[kept]) < _EVEN)
+    if uneven:
+        near = largest(ink, max(3, round(_NEAR * max(ink.shape))))
+        uneven = bool(np.quantile(near[kept], 0.25) < _EVEN)
+    if uneven or steps is not None or np.count_nonzero(kept) < np.count_nonzero(mask):
         ink = np.where(ndimage.binary_dilation(kept, np.ones((3, 3))), ink, 0.0)
     if ink.max() <= 0.5:
         return None
+    if uneven:  # part of it is in the shade, or written faintly: full ink is less there
+        ink = np.clip(ink / np.maximum(near, _LEAST_FULL), 0, 1)
     if _solid(ink > 0.5):
         prior *= _IF_SOLID
         doubt = doubt or "what stands out in the picture may be a page, and not the strokes"
@@ -251,13 +294,24 @@ def _solid(kept: Mask) -> bool:
     count = np.count_nonzero(box)
     if count < _SOLID / 2 * box.size or min(box.shape) <= 0.3 * max(box.shape):
         return False  # no convex outline is less than half its box
-    first = box.argmax(axis=1)
-    last = box.shape[1] - box[:, ::-1].argmax(axis=1)
-    filled = box.any(axis=1)
-    if count == (last - first)[filled].sum() and count < kept.size / 2:
+    within = np.ones(box.shape, bool)
+    corners = []
+    for turned, inside in ((box, within), (box.T, within.T)):
+        lines = np.flatnonzero(turned.any(axis=1))
+        first = turned.argmax(axis=1)
+        last = turned.shape[1] - turned[:, ::-1].argmax(axis=1)
+        if count <= _SOLID * (last - first)[lines].sum():
+            return False  # the outline is no less
+        along = np.arange(turned.shape[1])
+        inside &= (along >= first[:, None]) & (along < last[:, None])
+        if turned is box:
+            corners = [
+                np.column_stack([y, x[lines]]) for y in (lines, lines + 1) for x in (first, last)
+            ]
+    # a pen's wavy edge has nothing in it
+    holes = np.count_nonzero(within & ~box)
+    if holes <= _WAVY * count and count < kept.size / 2:
         return False
-    rows = np.flatnonzero(filled)
-    corners = [np.column_stack([y, x[rows]]) for y in (rows, rows + 1) for x in (first, last)]
     return bool(count > _SOLID * ConvexHull(np.concatenate(corners)).volume)
 
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from scipy import ndimage
 
@@ -79,10 +80,7 @@ class _Lines:
         tops[1:] &= ~mask[:-1]
         tops &= self._pieces > 0
         self._boxes = ndimage.find_objects(self._pieces)
-        # the median over columns: where strokes cross a line or run along it, it is thicker
-        usual = ndimage.median(self._thickness, self._pieces * tops, np.arange(n + 1))
-        self._usual = np.nan_to_num(usual, nan=np.inf)
-        self._usual[0] = 0
+        self._usual = _low(self._thickness[tops], self._pieces[tops], n)
         least, most = mask.shape[1] * _LEAST_RUN / _BLOCKS, _THICKEST * min(mask.shape)
         self.kept = [
             number
@@ -119,6 +117,18 @@ class _Lines:
         return np.asarray((widths > 0) & (self._thickness <= 1.5 * widths + 1))
 
 
+def _low(values: Floats, labels: NDArray[np.integer[Any]], n: int) -> Floats:
+    """Return the lower quartile of the values of each label from 0 to n, infinite without any.
+
+    Where strokes cross a line or run along it, it is thicker than elsewhere.
+    """
+    order = np.lexsort((values, labels))
+    counts = np.bincount(labels, minlength=n + 1)
+    at = np.cumsum(counts) - counts + counts // 4
+    low = values[order][np.minimum(at, len(order) - 1)] if len(order) else np.zeros(n + 1)
+    return np.where(counts > 0, low, np.inf)
+
+
 def _straight(mask: Mask) -> Mask:
     """Return the pixels that lie on straight, nearly level lines."""
     height, width = mask.shape
@@ -129,31 +139,34 @@ def _straight(mask: Mask) -> Mask:
     thick[:-1] |= mask[1:]
     sizes = np.diff(np.append(starts, width))
     covered = np.add.reduceat(thick, starts, axis=1, dtype=np.int32) >= _COVERED * sizes
-    if not covered.any():
-        return np.zeros_like(mask)
     n = len(starts)
-    found = np.zeros(covered.shape, bool)
+    if not covered.any() or n < _LEAST_RUN - 1:
+        return np.zeros_like(mask)
+    # all slopes at once: a row of blocks along a slope is one number, a bit for each block
     most = round(_STEEPEST * width)
-    padded = np.pad(covered, ((most, most), (0, 0)))
-    at = np.arange(height)[:, None] + most
-    columns = np.arange(n)
-    for drift in np.linspace(-most, most, most + 1):
-        rows = at + np.rint(drift * (columns / max(n - 1, 1) - 0.5)).astype(int)
-        run = _opened(padded[rows, columns])
-        if run.any():
-            down, along = np.nonzero(run)
-            found[np.clip(rows[down, along] - most, 0, height - 1), along] = True
+    bits = np.pad(
+        covered.astype(np.uint32) << np.arange(n, dtype=np.uint32), ((most, most), (0, 0))
+    )
+    drifts = np.linspace(-most, most, most + 1)[:, None]
+    down = np.rint(drifts * (np.arange(n) / max(n - 1, 1) - 0.5)).astype(int)
+    along = np.zeros((most + 1, height), np.uint32)
+    for column in range(n):
+        moved = sliding_window_view(bits[:, column], height)
+        along |= moved[most + down[:, column]]
+    slope, row = np.nonzero(run := _opened(along))
+    blocks = run[slope, row, None] >> np.arange(n, dtype=np.uint32) & 1 > 0
+    number, at = np.nonzero(blocks)
+    found = np.zeros(covered.shape, bool)
+    found[np.clip(row[number] + down[slope[number], at], 0, height - 1), at] = True
     return np.asarray(np.repeat(found, sizes, axis=1) & thick) & mask
 
 
-def _opened(covered: Mask) -> Mask:
-    """Return which blocks belong to runs of enough blocks, and those at the ends of the runs."""
-    n = covered.shape[1]
-    least = min(_LEAST_RUN - 1, n)
-    sums = np.cumsum(np.pad(covered, ((0, 0), (1, 0))), axis=1)
-    begins = sums[:, least:] - sums[:, :-least] == least
-    run = np.zeros_like(covered)
-    for step in range(-1, least + 1):
-        first, last = max(0, step), min(n, begins.shape[1] + step)
-        run[:, first:last] |= begins[:, first - step : last - step]
-    return run
+def _opened(covered: NDArray[np.uint32]) -> NDArray[np.uint32]:
+    """Return the bits that belong to runs of enough, and those at the ends of the runs."""
+    run = covered.copy()
+    for step in range(1, _LEAST_RUN - 1):
+        run &= covered >> np.uint32(step)
+    wide = run | run >> np.uint32(1)
+    for step in range(1, _LEAST_RUN):
+        wide |= run << np.uint32(step)
+    return wide
