@@ -152,7 +152,7 @@ def table(ink: Floats, random: Random) -> Floats:
     paper = picture.rotate(angle, fillcolor=int(page.getpixel((0, 0))), **how)  # type: ignore[arg-type]
     inside = np.asarray(mask.rotate(angle, **how)) / 255  # type: ignore[arg-type]
     dark = random.uniform(20, 110)
-    return inside * np.asarray(paper) + (1 - inside) * dark
+    return np.asarray(inside * np.asarray(paper) + (1 - inside) * dark)
 
 
 def shadow(ink: Floats, random: Random) -> Floats:
@@ -162,7 +162,7 @@ def shadow(ink: Floats, random: Random) -> Floats:
     across = x * np.cos(angle) + y * np.sin(angle) - random.uniform(-0.35, 0.35) * SIDE
     soft = random.uniform(0.5, 4)
     shade = 1 / (1 + np.exp(-np.clip(across / soft, -50, 50)))
-    return on_paper(ink, random) * (1 - shade * random.uniform(0.25, 0.6))
+    return np.asarray(on_paper(ink, random) * (1 - shade * random.uniform(0.25, 0.6)))
 
 
 def light(ink: Floats, random: Random) -> Floats:
@@ -176,7 +176,7 @@ def light(ink: Floats, random: Random) -> Floats:
         fall = x**2 + y**2
         fall = fall / fall.max()
     lit = on_paper(ink, random) * (1 - random.uniform(0.3, 0.65) * fall)
-    return lit + random.normal(0, random.uniform(0, 4), lit.shape)
+    return np.asarray(lit + random.normal(0, random.uniform(0, 4), lit.shape))
 
 
 _LUMA = np.array([0.299, 0.587, 0.114])
@@ -188,7 +188,7 @@ def equal_luma(ink: Floats, random: Random) -> Floats:
         ground, line = random.uniform(0, 255, (2, 3))
         line = line + (ground - line) @ _LUMA
         if line.min() >= 0 and line.max() <= 255 and np.abs(line - ground).max() > 80:
-            return ground + ink[..., None] * (line - ground)
+            return np.asarray(ground + ink[..., None] * (line - ground))
 
 
 def crop(ink: Floats, random: Random) -> Floats:

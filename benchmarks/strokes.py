@@ -94,7 +94,7 @@ def run_canvases(
     rows, labels = data.training()
     images = data.as_images(rows)
     form = learn_form(images)
-    classifiers = {
+    classifiers: dict[str, Any] = {
         "KNeighborsClassifier": KNeighborsClassifier(4, n_jobs=args.threads).fit(images, labels),
         "LookalikeClassifier": LookalikeClassifier("fast").fit(images, labels),
     }
