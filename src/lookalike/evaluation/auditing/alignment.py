@@ -33,6 +33,8 @@ _KNEES = 0.65, 0.71, 0.77, 0.83, 0.89, 0.95
 
 _RIDGE = 1e-3
 _LEAST_COVER = 0.5
+_MOST_LEFT = 0.3
+_LEAST_SEEN = 2 * (len(_KNEES) + 5)  # pixels: two for each weight
 
 
 class Aligned(NamedTuple):
@@ -48,12 +50,24 @@ class Aligned(NamedTuple):
         What is left over where it is most, blurred by a pixel, of what is strongest in the second.
     lift : ndarray of shape (n,), float64
         How much brighter the second is, on average, of full brightness.
+    n_seen : ndarray of shape (n,), float64
+        Pixels of the second in which there is something to see.
     """
 
     moves: NDArray[np.float64]
     rest: NDArray[np.float64]
     worst: NDArray[np.float64]
     lift: NDArray[np.float64]
+    n_seen: NDArray[np.float64]
+
+    def explains(self, limits: NDArray[np.float64] | float) -> NDArray[np.bool_]:
+        """Tell which seconds are explained but for so much at worst.
+
+        Nearly blank pictures are explained by any other to within their strongest value, and specks
+        of fewer pixels than there are weights: neither shows enough to tell.
+        """
+        tells = (self.rest < _MOST_LEFT) & (self.n_seen >= _LEAST_SEEN)
+        return tells & (self.worst <= limits)
 
 
 def align(
@@ -106,9 +120,11 @@ def align(
     worst = np.abs(blurred).max(axis=(1, 2, 3)) / (np.abs(wanted).max(axis=1) + tiny)
     covered = weight.mean(axis=(1, 2, 3)) >= _LEAST_COVER
     left = np.sqrt((rest**2).sum(axis=(1, 2, 3))) / length
+    strength = (wanted.reshape(second.shape) ** 2).sum(axis=1).reshape(n, -1)
+    n_seen = strength.sum(axis=1) ** 2 / ((strength**2).sum(axis=1) + tiny**4)
     seen = np.maximum(weight.sum(axis=(1, 2, 3)) * second.shape[1], 1)
     lift = ((second - now) * weight).sum(axis=(1, 2, 3)) / seen
-    return Aligned(moves, np.where(covered, left, 1.0), np.where(covered, worst, 1.0), lift)
+    return Aligned(moves, *(np.where(covered, x, 1.0) for x in (left, worst)), lift, n_seen)
 
 
 def _centred(maps: FloatArray, weight: FloatArray) -> FloatArray:
