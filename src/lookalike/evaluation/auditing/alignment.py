@@ -28,13 +28,13 @@ FloatArray = NDArray[np.float32]
 FARTHEST, LEAST_SCALE, LARGEST_SCALE = 0.12, 0.87, 1.15
 """Sides that a copy may have moved, and by how much it may have been sized."""
 
-_KNEES = 0.65, 0.71, 0.77, 0.83, 0.89, 0.95
+KNEES = 0.65, 0.71, 0.77, 0.83, 0.89, 0.95
 """Of full brightness: where the tone curve may bend."""
 
 _RIDGE = 1e-3
 _LEAST_COVER = 0.5
 _MOST_LEFT = 0.3
-_LEAST_SEEN = 2 * (len(_KNEES) + 5)  # pixels: two for each weight
+_LEAST_SEEN = 2 * (len(KNEES) + 5)  # pixels: two for each weight
 
 
 class Aligned(NamedTuple):
@@ -78,7 +78,8 @@ def align(
     Parameters
     ----------
     first, second : ndarray of shape (n, c, side, side), float32
-        Values from 0 to 1.
+        Values from 0 to 1 and, in channels that follow, what is above each of `KNEES`: told before
+        pictures were shrunk, for that is where brightening saturates.
     moves : ndarray of shape (n, 3)
         Where to begin.
     steps : int
@@ -86,19 +87,19 @@ def align(
         Pixels by which both are blurred.
     """
     n, side = len(first), first.shape[-1]
-    tones = np.concatenate([first, *(np.maximum(first - np.float32(k), 0) for k in _KNEES)], 1)
-    tones, second = (gaussian_filter(maps, (0, 0, blur, blur)) for maps in (tones, second))
+    second = second[:, : second.shape[1] // (len(KNEES) + 1)]
+    first, second = (gaussian_filter(maps, (0, 0, blur, blur)) for maps in (first, second))
     at = grid(side)
     moves = moves.copy()
     for step in range(steps + 1):
-        seen, weight = _resample(tones, moves)
-        now, *bent = np.split(seen, len(_KNEES) + 1, axis=1)
+        seen, weight = _resample(first, moves)
+        now, *bent = np.split(seen, len(KNEES) + 1, axis=1)
         dy, dx = (np.gradient(now, axis=axis) for axis in (2, 3))
         by_size = (dy * at[:, np.newaxis] + dx * at) * side
         laplacian = np.gradient(dy, axis=2) + np.gradient(dx, axis=3)
         parts = np.stack([now, dy * side, dx * side, by_size, laplacian, *bent], axis=1)
         # Within what both show, less its mean: the grounds were told from other borders.
-        parts = _centred(parts, weight[:, np.newaxis]).reshape(n, len(_KNEES) + 5, -1)
+        parts = _centred(parts, weight[:, np.newaxis]).reshape(n, len(KNEES) + 5, -1)
         wanted = _centred(second, weight).reshape(n, -1)
         lengths = np.sqrt((parts**2).sum(axis=2, keepdims=True)) + np.float32(1e-6)
         parts /= lengths

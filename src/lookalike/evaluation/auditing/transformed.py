@@ -18,12 +18,13 @@ from numpy.typing import NDArray
 
 from lookalike.evaluation.auditing.alignment import (
     FARTHEST,
+    KNEES,
     LARGEST_SCALE,
     LEAST_SCALE,
     Aligned,
     align,
 )
-from lookalike.evaluation.auditing.descriptors import Pictures, describe, turn
+from lookalike.evaluation.auditing.descriptors import Pictures, bend, describe, turn
 from lookalike.search.nearest import NearestNeighbors
 from lookalike.search.threads import count_threads
 
@@ -50,7 +51,7 @@ _SEARCHED = (0, 1, 2, 3, 4, 5, 7)
 _NEIGHBORS = 8
 _COARSE_SIDE, _FINE_SIDES = 16, (16, 40)
 _MOST_LEFT_COARSELY = 0.3
-_OF_USUAL, _AT_MOST, _AT_MOST_NEAR = 0.5, 0.13, 0.06
+_OF_USUAL, _AT_MOST, _AT_MOST_NEAR = 0.5, 0.11, 0.06
 """What may be left over at worst: a share of the distance that is usual there, and limits."""
 
 _DENSEST = 0.05  # many copies of one picture are no usual distance: see `duplicates`
@@ -123,7 +124,8 @@ def find_transformed(
 
     def coarsely(some: _Pairs) -> Aligned:
         first, second = (
-            maps.mean(axis=1, keepdims=True) for maps in _maps(pictures, some, _COARSE_SIDE)
+            bend(maps.mean(axis=1, keepdims=True), KNEES)
+            for maps in _maps(pictures, some, _COARSE_SIDE)
         )
         starts = _by_place(places, some), _unmoved(len(first))
         tried = [align(first, second, moves, steps=4, blur=1.0) for moves in starts]
@@ -135,7 +137,7 @@ def find_transformed(
     pairs, moves = pairs.take(kept), coarse.moves[kept]
 
     def finely(some: _Pairs, moves: FloatArray) -> Aligned:
-        first, second = _maps(pictures, some, side)
+        first, second = _maps(pictures, some, side, KNEES)
         # Fine detail, which small pictures lack, leads them astray.
         starts = moves, _unmoved(len(first))
         tried = [align(first, second, start, steps=0, blur=0.7) for start in starts]
@@ -187,7 +189,7 @@ def confirm_copies(first: NDArray[np.generic], second: NDArray[np.generic]) -> N
     pictures = Pictures(np.concatenate([first, second]))
     side = int(np.clip(max(first.shape[1:3]), *_FINE_SIDES))
     for rows in _batches(n, pictures.n_channels * side**2):
-        pair = pictures.shrink(rows, side), pictures.shrink(rows + n, side)
+        pair = tuple(pictures.shrink(part, side, knees=KNEES) for part in (rows, rows + n))
         there, back = (
             align(*p, _unmoved(len(rows)), steps=3, blur=0.7) for p in (pair, pair[::-1])
         )
@@ -256,9 +258,11 @@ def _rank(
 
 
 def _maps(
-    pictures: Pictures, pairs: _Pairs, side: int
+    pictures: Pictures, pairs: _Pairs, side: int, knees: tuple[float, ...] = ()
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    first, second = pictures.shrink(pairs.first, side), pictures.shrink(pairs.second, side)
+    first, second = (
+        pictures.shrink(rows, side, knees=knees) for rows in (pairs.first, pairs.second)
+    )
     for variant in np.unique(pairs.variant).tolist():
         rows = pairs.variant == variant
         first[rows] = turn(first[rows], variant)
