@@ -34,7 +34,7 @@ KNEES = 0.65, 0.71, 0.77, 0.83, 0.89, 0.95
 _RIDGE = 1e-3
 _LEAST_COVER = 0.5
 _MOST_LEFT = 0.3
-_LEAST_SEEN = 2 * (len(KNEES) + 5)  # pixels: two for each weight
+_LEAST_SEEN = 1.5 * (len(KNEES) + 5)  # pixels for each weight
 
 
 class Aligned(NamedTuple):
@@ -89,6 +89,7 @@ def align(
     n, side = len(first), first.shape[-1]
     second = second[:, : second.shape[1] // (len(KNEES) + 1)]
     first, second = (gaussian_filter(maps, (0, 0, blur, blur)) for maps in (first, second))
+    n_values = second.shape[1] * side**2
     at = grid(side)
     moves = moves.copy()
     for step in range(steps + 1):
@@ -99,8 +100,8 @@ def align(
         laplacian = np.gradient(dy, axis=2) + np.gradient(dx, axis=3)
         parts = np.stack([now, dy * side, dx * side, by_size, laplacian, *bent], axis=1)
         # Within what both show, less its mean: the grounds were told from other borders.
-        parts = _centred(parts, weight[:, np.newaxis]).reshape(n, len(KNEES) + 5, -1)
-        wanted = _centred(second, weight).reshape(n, -1)
+        parts = _centred(parts, weight[:, np.newaxis]).reshape(n, len(KNEES) + 5, n_values)
+        wanted = _centred(second, weight).reshape(n, n_values)
         lengths = np.sqrt((parts**2).sum(axis=2, keepdims=True)) + np.float32(1e-6)
         parts /= lengths
         normal = parts @ parts.transpose(0, 2, 1) + _RIDGE * np.eye(
@@ -121,7 +122,7 @@ def align(
     worst = np.abs(blurred).max(axis=(1, 2, 3)) / (np.abs(wanted).max(axis=1) + tiny)
     covered = weight.mean(axis=(1, 2, 3)) >= _LEAST_COVER
     left = np.sqrt((rest**2).sum(axis=(1, 2, 3))) / length
-    strength = (wanted.reshape(second.shape) ** 2).sum(axis=1).reshape(n, -1)
+    strength = (wanted.reshape(second.shape) ** 2).sum(axis=1).reshape(n, side**2)
     n_seen = strength.sum(axis=1) ** 2 / ((strength**2).sum(axis=1) + tiny**4)
     seen = np.maximum(weight.sum(axis=(1, 2, 3)) * second.shape[1], 1)
     lift = ((second - now) * weight).sum(axis=(1, 2, 3)) / seen

@@ -50,12 +50,12 @@ VARIANTS = {
 _SEARCHED = (0, 1, 2, 3, 4, 5, 7)
 _NEIGHBORS = 8
 _COARSE_SIDE, _FINE_SIDES = 16, (16, 40)
-_MOST_LEFT_COARSELY = 0.3
+_MOST_LEFT_COARSELY, _MOST_LEFT_AT_FIRST = 0.4, 0.35
 _OF_USUAL, _AT_MOST, _AT_MOST_NEAR = 0.5, 0.11, 0.06
 """What may be left over at worst: a share of the distance that is usual there, and limits."""
 
 _DENSEST = 0.05  # many copies of one picture are no usual distance: see `duplicates`
-_COARSELY, _FINELY = (1_000, 8_000), 2_000
+_COARSELY, _FINELY = (1_000, 8_000), 3_000
 """Pairs aligned, which costs: two for each picture and some, of many pictures fewer."""
 
 _VALUES = 1 << 16  # of pairs aligned at a time, which take some 100 bytes each: what caches hold
@@ -141,14 +141,15 @@ def find_transformed(
         # Fine detail, which small pictures lack, leads them astray.
         starts = moves, _unmoved(len(first))
         tried = [align(first, second, start, steps=0, blur=0.7) for start in starts]
-        moves = _better(*tried, by="rest").moves
+        found = _better(*tried, by="rest")
+        near = np.flatnonzero(found.rest < _MOST_LEFT_AT_FIRST)
+        first, second, moves = first[near], second[near], found.moves[near]
         there = align(first, second, moves, steps=3, blur=0.7)
         back = align(second, first, _reversed(moves), steps=3, blur=0.7)
-        return _better(
-            there,
-            back._replace(moves=_reversed(back.moves), lift=-back.lift),
-            by="worst",
-        )
+        back = back._replace(moves=_reversed(back.moves), lift=-back.lift)
+        for column, better in zip(found, _better(there, back, by="worst"), strict=True):
+            column[near] = better
+        return found
 
     fine = _each(finely, pairs, pictures.n_channels * side**2, n_threads, moves)
     cutoffs = _OF_USUAL * np.minimum(usual[pairs.first], usual[pairs.second])
