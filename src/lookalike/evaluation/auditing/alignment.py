@@ -28,11 +28,13 @@ FloatArray = NDArray[np.float32]
 FARTHEST, LEAST_SCALE, LARGEST_SCALE = 0.12, 0.87, 1.15
 """Sides that a copy may have moved, and by how much it may have been sized."""
 
-_KNEES = 0.65, 0.71, 0.77, 0.83, 0.89, 0.95
+KNEES = 0.65, 0.71, 0.77, 0.83, 0.89, 0.95
 """Of full brightness: where the tone curve may bend."""
 
 _RIDGE = 1e-3
 _LEAST_COVER = 0.5
+_MOST_LEFT = 0.3
+_LEAST_SEEN = 1.5 * (len(KNEES) + 5)  # pixels for each weight
 
 
 class Aligned(NamedTuple):
@@ -48,12 +50,24 @@ class Aligned(NamedTuple):
         What is left over where it is most, blurred by a pixel, of what is strongest in the second.
     lift : ndarray of shape (n,), float64
         How much brighter the second is, on average, of full brightness.
+    n_seen : ndarray of shape (n,), float64
+        Pixels of the second in which there is something to see.
     """
 
     moves: NDArray[np.float64]
     rest: NDArray[np.float64]
     worst: NDArray[np.float64]
     lift: NDArray[np.float64]
+    n_seen: NDArray[np.float64]
+
+    def explains(self, limits: NDArray[np.float64] | float) -> NDArray[np.bool_]:
+        """Tell which seconds are explained but for so much at worst.
+
+        Nearly blank pictures are explained by any other to within their strongest value, and specks
+        of fewer pixels than there are weights: neither shows enough to tell.
+        """
+        tells = (self.rest < _MOST_LEFT) & (self.n_seen >= _LEAST_SEEN)
+        return tells & (self.worst <= limits)
 
 
 def align(
@@ -64,7 +78,8 @@ def align(
     Parameters
     ----------
     first, second : ndarray of shape (n, c, side, side), float32
-        Values from 0 to 1.
+        Values from 0 to 1 and, in channels that follow, what is above each of `KNEES`: told before
+        pictures were shrunk, for that is where brightening saturates.
     moves : ndarray of shape (n, 3)
         Where to begin.
     steps : int
@@ -72,20 +87,21 @@ def align(
         Pixels by which both are blurred.
     """
     n, side = len(first), first.shape[-1]
-    tones = np.concatenate([first, *(np.maximum(first - np.float32(k), 0) for k in _KNEES)], 1)
-    tones, second = (gaussian_filter(maps, (0, 0, blur, blur)) for maps in (tones, second))
+    second = second[:, : second.shape[1] // (len(KNEES) + 1)]
+    first, second = (gaussian_filter(maps, (0, 0, blur, blur)) for maps in (first, second))
+    n_values = second.shape[1] * side**2
     at = grid(side)
     moves = moves.copy()
     for step in range(steps + 1):
-        seen, weight = _resample(tones, moves)
-        now, *bent = np.split(seen, len(_KNEES) + 1, axis=1)
+        seen, weight = _resample(first, moves)
+        now, *bent = np.split(seen, len(KNEES) + 1, axis=1)
         dy, dx = (np.gradient(now, axis=axis) for axis in (2, 3))
         by_size = (dy * at[:, np.newaxis] + dx * at) * side
         laplacian = np.gradient(dy, axis=2) + np.gradient(dx, axis=3)
         parts = np.stack([now, dy * side, dx * side, by_size, laplacian, *bent], axis=1)
         # Within what both show, less its mean: the grounds were told from other borders.
-        parts = _centred(parts, weight[:, np.newaxis]).reshape(n, len(_KNEES) + 5, -1)
-        wanted = _centred(second, weight).reshape(n, -1)
+        parts = _centred(parts, weight[:, np.newaxis]).reshape(n, len(KNEES) + 5, n_values)
+        wanted = _centred(second, weight).reshape(n, n_values)
         lengths = np.sqrt((parts**2).sum(axis=2, keepdims=True)) + np.float32(1e-6)
         parts /= lengths
         normal = parts @ parts.transpose(0, 2, 1) + _RIDGE * np.eye(
@@ -106,9 +122,11 @@ def align(
     worst = np.abs(blurred).max(axis=(1, 2, 3)) / (np.abs(wanted).max(axis=1) + tiny)
     covered = weight.mean(axis=(1, 2, 3)) >= _LEAST_COVER
     left = np.sqrt((rest**2).sum(axis=(1, 2, 3))) / length
+    strength = (wanted.reshape(second.shape) ** 2).sum(axis=1).reshape(n, side**2)
+    n_seen = strength.sum(axis=1) ** 2 / ((strength**2).sum(axis=1) + tiny**4)
     seen = np.maximum(weight.sum(axis=(1, 2, 3)) * second.shape[1], 1)
     lift = ((second - now) * weight).sum(axis=(1, 2, 3)) / seen
-    return Aligned(moves, np.where(covered, left, 1.0), np.where(covered, worst, 1.0), lift)
+    return Aligned(moves, *(np.where(covered, x, 1.0) for x in (left, worst)), lift, n_seen)
 
 
 def _centred(maps: FloatArray, weight: FloatArray) -> FloatArray:

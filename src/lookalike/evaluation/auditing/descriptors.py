@@ -76,7 +76,13 @@ class Pictures:
         for start in range(0, len(self), size):
             yield slice(start, start + size)
 
-    def shrink(self, rows: slice | NDArray[np.int64], side: int, blur: float = 0.5) -> FloatArray:
+    def shrink(
+        self,
+        rows: slice | NDArray[np.int64],
+        side: int,
+        blur: float = 0.5,
+        knees: tuple[float, ...] = (),
+    ) -> FloatArray:
         """Return pictures made small squares without their borders, of values from 0 to 1.
 
         Parameters
@@ -86,16 +92,23 @@ class Pictures:
             Pixels of a small picture's side.
         blur : float
             Standard deviation in its pixels.
+        knees : tuple of float
+            Values: what is above each is shrunk too, into channels that follow.
 
         Returns
         -------
-        ndarray of shape (n, c, side, side), float32
+        ndarray of shape (n, c, side, side), float32, c times 1 + len(knees)
         """
         picked = self.images[rows]
-        return self._shrink(picked, side, blur, np.full((len(picked), 2), 1 - 2 * _TRIM))
+        return self._shrink(picked, side, blur, np.full((len(picked), 2), 1 - 2 * _TRIM), knees)
 
     def _shrink(
-        self, images: NDArray[np.generic], side: int, blur: float, shares: NDArray[np.float64]
+        self,
+        images: NDArray[np.generic],
+        side: int,
+        blur: float,
+        shares: NDArray[np.float64],
+        knees: tuple[float, ...] = (),
     ) -> FloatArray:
         n, height, width = images.shape[:3]
         pixels = np.moveaxis(images.reshape(n, height, width, -1), 3, 1).astype(np.float32)
@@ -103,9 +116,10 @@ class Pictures:
             _samples(length, side, blur, shares[:, axis])
             for axis, length in enumerate((height, width))
         )
+        pixels -= np.float32(self._low)
+        pixels /= np.float32(self._range)
+        pixels = bend(pixels, knees)
         small = down[:, np.newaxis] @ pixels @ across.swapaxes(1, 2)[:, np.newaxis]
-        small -= np.float32(self._low)
-        small /= np.float32(self._range)
         return small.astype(np.float32, copy=False)
 
 
@@ -143,6 +157,11 @@ def turn(looks: FloatArray, variant: int) -> FloatArray:
     if variant & 2:
         looks = looks[..., ::-1, :]
     return looks.swapaxes(-1, -2) if variant & 4 else looks
+
+
+def bend(maps: FloatArray, knees: tuple[float, ...]) -> FloatArray:
+    """Return maps and, in channels that follow, what of them is above each knee."""
+    return np.concatenate([maps, *(np.maximum(maps - np.float32(k), 0) for k in knees)], axis=1)
 
 
 def grid(side: int) -> FloatArray:

@@ -18,12 +18,13 @@ from numpy.typing import NDArray
 
 from lookalike.evaluation.auditing.alignment import (
     FARTHEST,
+    KNEES,
     LARGEST_SCALE,
     LEAST_SCALE,
     Aligned,
     align,
 )
-from lookalike.evaluation.auditing.descriptors import Pictures, describe, turn
+from lookalike.evaluation.auditing.descriptors import Pictures, bend, describe, turn
 from lookalike.search.nearest import NearestNeighbors
 from lookalike.search.threads import count_threads
 
@@ -49,15 +50,15 @@ VARIANTS = {
 _SEARCHED = (0, 1, 2, 3, 4, 5, 7)
 _NEIGHBORS = 8
 _COARSE_SIDE, _FINE_SIDES = 16, (16, 40)
-_MOST_LEFT_COARSELY = 0.3
-_OF_USUAL, _AT_MOST = 0.45, 0.11
-"""What may be left over at worst: a share of the distance that is usual there, and a limit."""
+_MOST_LEFT_COARSELY, _MOST_LEFT_AT_FIRST = 0.4, 0.35
+_OF_USUAL, _AT_MOST, _AT_MOST_NEAR = 0.4, 0.08, 0.06
+"""What may be left over at worst: a share of the distance that is usual there, and limits."""
 
 _DENSEST = 0.05  # many copies of one picture are no usual distance: see `duplicates`
-_COARSELY, _FINELY = (1_000, 8_000), 2_000
+_COARSELY, _FINELY = (1_000, 8_000), 3_000
 """Pairs aligned, which costs: two for each picture and some, of many pictures fewer."""
 
-_PAIRS = 500  # aligned at a time
+_VALUES = 1 << 16  # of pairs aligned at a time, which take some 100 bytes each: what caches hold
 
 
 class Links(NamedTuple):
@@ -123,33 +124,36 @@ def find_transformed(
 
     def coarsely(some: _Pairs) -> Aligned:
         first, second = (
-            maps.mean(axis=1, keepdims=True) for maps in _maps(pictures, some, _COARSE_SIDE)
+            bend(maps.mean(axis=1, keepdims=True), KNEES)
+            for maps in _maps(pictures, some, _COARSE_SIDE)
         )
-        frame = np.tile([0.0, 0, 1], (len(first), 1))
-        tried = [
-            align(first, second, moves, steps=4, blur=1.0)
-            for moves in (_by_place(places, some), frame)
-        ]
+        starts = _by_place(places, some), _unmoved(len(first))
+        tried = [align(first, second, moves, steps=4, blur=1.0) for moves in starts]
         return _better(*tried, by="rest")
 
-    coarse = _each(coarsely, pairs, n_threads)
+    coarse = _each(coarsely, pairs, _COARSE_SIDE**2, n_threads)
     order = np.argsort(coarse.rest, kind="stable")[: max(_FINELY, len(images) // 8)]
     kept = np.sort(order[coarse.rest[order] < _MOST_LEFT_COARSELY])
     pairs, moves = pairs.take(kept), coarse.moves[kept]
 
     def finely(some: _Pairs, moves: FloatArray) -> Aligned:
-        first, second = _maps(pictures, some, side)
+        first, second = _maps(pictures, some, side, KNEES)
+        # Fine detail, which small pictures lack, leads them astray.
+        starts = moves, _unmoved(len(first))
+        tried = [align(first, second, start, steps=0, blur=0.7) for start in starts]
+        found = _better(*tried, by="rest")
+        near = np.flatnonzero(found.rest < _MOST_LEFT_AT_FIRST)
+        first, second, moves = first[near], second[near], found.moves[near]
         there = align(first, second, moves, steps=3, blur=0.7)
         back = align(second, first, _reversed(moves), steps=3, blur=0.7)
-        return _better(
-            there,
-            back._replace(moves=_reversed(back.moves), lift=-back.lift),
-            by="worst",
-        )
+        back = back._replace(moves=_reversed(back.moves), lift=-back.lift)
+        for column, better in zip(found, _better(there, back, by="worst"), strict=True):
+            column[near] = better
+        return found
 
-    fine = _each(finely, pairs, n_threads, moves)
+    fine = _each(finely, pairs, pictures.n_channels * side**2, n_threads, moves)
     cutoffs = _OF_USUAL * np.minimum(usual[pairs.first], usual[pairs.second])
-    is_copy = fine.worst <= np.minimum(cutoffs, _AT_MOST)
+    is_copy = fine.explains(np.minimum(cutoffs, _AT_MOST))
     pairs, fine = pairs.take(is_copy), Aligned(*(column[is_copy] for column in fine))
     ascends = pairs.first < pairs.second
     return Links(
@@ -185,12 +189,12 @@ def confirm_copies(first: NDArray[np.generic], second: NDArray[np.generic]) -> N
         return confirmed
     pictures = Pictures(np.concatenate([first, second]))
     side = int(np.clip(max(first.shape[1:3]), *_FINE_SIDES))
-    for start in range(0, n, _PAIRS):
-        rows = np.arange(start, min(start + _PAIRS, n))
-        pair = pictures.shrink(rows, side), pictures.shrink(rows + n, side)
-        frame = np.tile([0.0, 0, 1], (len(rows), 1))
-        there, back = (align(*p, frame, steps=3, blur=0.7) for p in (pair, pair[::-1]))
-        confirmed[rows] = np.minimum(there.worst, back.worst) <= _AT_MOST
+    for rows in _batches(n, pictures.n_channels * side**2):
+        pair = tuple(pictures.shrink(part, side, knees=KNEES) for part in (rows, rows + n))
+        there, back = (
+            align(*p, _unmoved(len(rows)), steps=3, blur=0.7) for p in (pair, pair[::-1])
+        )
+        confirmed[rows] = _better(there, back, by="worst").explains(_AT_MOST_NEAR)
     return confirmed
 
 
@@ -255,9 +259,11 @@ def _rank(
 
 
 def _maps(
-    pictures: Pictures, pairs: _Pairs, side: int
+    pictures: Pictures, pairs: _Pairs, side: int, knees: tuple[float, ...] = ()
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    first, second = pictures.shrink(pairs.first, side), pictures.shrink(pairs.second, side)
+    first, second = (
+        pictures.shrink(rows, side, knees=knees) for rows in (pairs.first, pairs.second)
+    )
     for variant in np.unique(pairs.variant).tolist():
         rows = pairs.variant == variant
         first[rows] = turn(first[rows], variant)
@@ -275,6 +281,10 @@ def _by_place(places: NDArray[np.float32], pairs: _Pairs) -> FloatArray:
     return np.column_stack([np.clip(moves, -FARTHEST, FARTHEST), scale])
 
 
+def _unmoved(n: int) -> FloatArray:
+    return np.tile([0.0, 0, 1], (n, 1))
+
+
 def _reversed(moves: FloatArray) -> FloatArray:
     return np.column_stack([-moves[:, :2] / moves[:, 2:], 1 / moves[:, 2]])
 
@@ -290,20 +300,29 @@ def _better(one: Aligned, other: Aligned, *, by: str) -> Aligned:
 
 
 def _each(
-    function: Callable[..., Aligned], pairs: _Pairs, n_threads: int, *columns: FloatArray
+    function: Callable[..., Aligned],
+    pairs: _Pairs,
+    n_values: int,
+    n_threads: int,
+    *columns: FloatArray,
 ) -> Aligned:
-    """Align pairs, some at a time."""
+    """Align pairs of pictures of so many values, some at a time."""
     if len(pairs.first) == 0:
-        return Aligned(np.empty((0, 3)), *(np.empty(0) for _ in range(3)))
+        return Aligned(np.empty((0, 3)), *(np.empty(0) for _ in range(4)))
 
     def arguments() -> Iterator[tuple[object, ...]]:
-        for start in range(0, len(pairs.first), _PAIRS):
-            rows = np.arange(start, min(start + _PAIRS, len(pairs.first)))
+        for rows in _batches(len(pairs.first), n_values):
             yield (pairs.take(rows), *(column[rows] for column in columns))
 
     with ThreadPoolExecutor(n_threads) as pool:
         parts = list(pool.map(lambda some: function(*some), arguments()))
     return Aligned(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+
+
+def _batches(n: int, n_values: int) -> Iterator[IntArray]:
+    size = max(1, _VALUES // n_values)
+    for start in range(0, n, size):
+        yield np.arange(start, min(start + size, n))
 
 
 def _explain(variant: int, move: FloatArray, lift: float, forth: bool, side: int) -> str:
