@@ -21,7 +21,7 @@ from lookalike.images.arrays import read_array
 from lookalike.images.errors import DatasetError, DatasetNotFoundError, NoPictureError
 from lookalike.images.files import files_below
 from lookalike.images.form import Form, Formed
-from lookalike.images.pictures import is_picture, read_picture
+from lookalike.images.pictures import is_picture, read_header, read_picture
 from lookalike.images.raw import as_images
 
 Bytes = NDArray[np.uint8]
@@ -108,7 +108,8 @@ def read_source(
     ----------
     source : Source
     left_out : Counter
-        Counts a file in a folder that is no picture, neither by its content nor by its name.
+        Counts files in folders that are no pictures, neither by content nor by name, and the pages
+        or frames that are not read.
     least_size : tuple of int, optional
         As of `read_picture`.
     progress : callable, optional
@@ -130,15 +131,14 @@ def read_source(
     else:
         path = content if isinstance(content, Path) else None
         try:
+            n_frames = read_header(content, name=name).n_frames
+            left_out["pages or frames after the first"] += n_frames - 1
             yield Named(name, read_picture(content, name=name, least_size=least_size).pixels, path)
-        except OSError as error:
-            reason = error.strerror or str(error)
-            yield Named(name, DatasetError(f"{name} cannot be read: {reason}"), path)
         except NoPictureError as error:
             if is_named or called_a_picture(name):
                 yield Named(name, error, path)
             else:
-                left_out["no picture"] += 1
+                left_out["files of other kinds"] += 1
         except ValueError as error:
             yield Named(name, error, path)
 
