@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 
 from lookalike import Dataset, load_dataset
 from lookalike.cli.audit import audit as command
+from lookalike.cli.data_options import takes_data
 from lookalike.evaluation.auditing.audit import audit
 from lookalike.images import dataset as dataset_module
 
@@ -29,7 +30,7 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Run:
     """Return a function that runs the command in this process."""
     monkeypatch.setenv("COLUMNS", "80")
     app = typer.Typer()
-    app.command()(command)
+    app.command()(takes_data(command))
 
     def invoke(*arguments: str | Path) -> Any:
         return CliRunner().invoke(app, [str(argument) for argument in arguments])
