@@ -43,7 +43,9 @@ def test_what_is_added_is_known_and_can_be_forgotten(
     assert (result.exit_code, result.stderr) == (0, "")
     report = json.loads(result.stdout)
     n = samples.N_TRAIN
-    assert report["added"] == [{"row": n, "label": "four"}, {"row": n + 1, "label": "four"}]
+    assert report["added"] == [
+        {"row": n + i, "file": f"four/{i}.png", "label": "four"} for i in range(2)
+    ]
     assert report["new_classes"] == ["four"]
     after = open_model(model)
     assert after.n_samples == report["n_samples"] == n + 2
@@ -66,6 +68,7 @@ def test_what_is_printed(model: Path, tmp_path: Path, invoke: Run) -> None:
     samples.save_drawing(tmp_path / "a.jpg")
     assert invoke("add", model, tmp_path / "a.jpg", "--label", "4").stdout.splitlines() == [
         "Added: 1 image (1 of 4), row 400",
+        "4/a.jpg",
         f"{model} holds 401 images now",
     ]
     labels = [open_model(model).label(row) for row in (3, 5, 6, 400)]
@@ -73,6 +76,7 @@ def test_what_is_printed(model: Path, tmp_path: Path, invoke: Run) -> None:
     result = invoke("forget", model, "3", "5,6", "400", "5-6", "--dry-run")
     assert result.stdout.splitlines() == [
         f"Forgotten: 4 images ({counts}), rows 3,5-6,400",
+        "4/a.jpg",
         f"{model} would hold 397 images; nothing was changed (--dry-run)",
     ]
     assert open_model(model).n_samples == 401

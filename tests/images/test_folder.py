@@ -211,7 +211,8 @@ def test_pixel_limit_is_exact(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 def test_too_much_in_all(tmp_path: Path) -> None:
     save(tmp_path / "a" / "1.png")
-    with pytest.raises(DatasetError, match=r"1 file of \(6, 4, 3\): .* promises 72 bytes .*=71"):
+    said = r"1 picture of \(6, 4, 3\) take 72 bytes .*=71; .*--size"
+    with pytest.raises(DatasetError, match=said):
         read_image_folder(tmp_path, max_bytes=71)
 
 

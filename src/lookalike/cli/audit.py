@@ -90,7 +90,9 @@ def audit(
             from lookalike.evaluation.auditing.audit import audit as run
 
             bar.start("loading the data")
-            dataset = data.load(test_size=0, skip_broken=True, progress=screen.is_watched)
+            dataset = data.load(
+                least_classes=2, test_size=0, skip_broken=True, progress=screen.is_watched
+            )
             alone = no_test or len(dataset.test) == 0
             pictures = dataset.train if alone else dataset.train.joined(dataset.test)
             n = len(pictures)

@@ -39,17 +39,30 @@ class DataName(str):
         made.options = {key: one for key, one in options.items() if one is not None}
         return made
 
-    def load(self, **options: Any) -> Dataset:
+    def load(self, *, least_classes: int = 1, **options: Any) -> Dataset:
         """Load the data set; options as of `load_dataset`, of which those given to the command win.
 
         Raises
         ------
         DatasetError
-            As `load_dataset`.
+            As `load_dataset`; if options ask for another form than the one that is given, which is
+            a model's; if there are fewer classes than the command needs.
         """
         from lookalike.images.dataset import load_dataset
+        from lookalike.images.errors import DatasetError
 
-        return load_dataset(str(self), **{**options, **self.options})
+        if "form" in options and self.options.keys() & {"image_shape", "fit"}:
+            raise DatasetError(
+                "--size and --fit have no part here: pictures are brought to the form that the "
+                "model keeps; leave them out"
+            )
+        dataset = load_dataset(str(self), **{**options, **self.options})
+        if len(dataset.class_names) < least_classes:
+            raise DatasetError(
+                f"{self} has a single class, {dataset.class_names[0]!r}, but this takes at least "
+                f"{least_classes}; add images of another class"
+            )
+        return dataset
 
 
 Data = Annotated[

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 
 from lookalike.cli.data_options import Data, DataName, takes_data
-from lookalike.cli.jobs import Debug, Json, Threads, job
+from lookalike.cli.jobs import Debug, Json, Threads, job, say_note
 
 if TYPE_CHECKING:
     import numpy as np
@@ -310,6 +310,11 @@ def _train(data: DataName, effort: str, n_jobs: int | None, bar: Bar, *, watched
     n_threads = count_threads(n_jobs)
     bar.start("loading the data")
     dataset = data.load(progress=watched, working_side=PLANS[effort].longest_side)
+    if len(dataset.class_names) == 1:
+        say_note(
+            f"{data} has a single class, {dataset.class_names[0]!r}: every answer will be that; "
+            "add images of another"
+        )
     classifier = LookalikeClassifier(effort, n_jobs=n_jobs)  # type: ignore[arg-type]
     bar.start("trying what matches images best")
     start = perf_counter()
@@ -330,12 +335,14 @@ def _show(trained: _Trained, screen: Screen) -> None:
     from rich.markup import escape
     from rich.text import Text
 
+    from lookalike.images.files import counted
+
     classifier, test = trained.classifier, trained.error()
     tried = what_was_tried(classifier)
     shape = " × ".join(map(str, classifier.image_shape_))
     screen.say(
-        f"[bold]{escape(trained.name)}[/]: {len(trained.dataset.train):,} train images of {shape}, "
-        f"{len(classifier.classes_)} classes; effort {classifier.effort}"
+        f"[bold]{escape(trained.name)}[/]: {counted(len(trained.dataset.train), 'train image')} of "
+        f"{shape}, {counted(len(classifier.classes_), 'class')}; effort {classifier.effort}"
     )
     for stage in dict.fromkeys(own.trial.stage for own in tried):
         own = [one for one in tried if one.trial.stage == stage]

@@ -154,7 +154,7 @@ def tune(
                 from lookalike.evaluation.tuning import read_tuning, save_tuning_png
 
                 bar.start("loading the data")
-                dataset = data.load(progress=screen.is_watched)
+                dataset = data.load(least_classes=2, progress=screen.is_watched)
                 images, labels = dataset.train.images, dataset.train.labels
                 if k is None or cv is None:
                     folds = choose_folds(labels, most=_MOST_FOLDS)
@@ -227,12 +227,13 @@ def _show(report: dict[str, Any], tuning: Tuning, screen: Screen) -> None:
     from lookalike.cli.screen import INDENT
     from lookalike.cli.work.curves import draw_curves, legend
     from lookalike.cli.work.scores import choice_lines, score_table
+    from lookalike.images.files import counted
 
     name, n_candidates = escape(report["data"]), len(report["candidates"])
     screen.say(
         f"[bold]{name}[/]: {n_candidates} candidates on {report['n_train']:,} training images, "
-        f"{_what_score(str(report['cv']))}, in {report['seconds']:.2f} s. The "
-        f"{report['n_test_not_looked_at']:,} test images were not looked at."
+        f"{_what_score(str(report['cv']))}, in {report['seconds']:.2f} s. Not looked at: "
+        f"{counted(report['n_test_not_looked_at'], 'test image')}."
     )
     screen.say()
     screen.say(score_table(tuning))

@@ -258,6 +258,8 @@ def load_dataset(
     '1'
     """
     shape = check_image_shape(image_shape)
+    if fit is not None and fit not in ("pad", "crop", "stretch"):
+        raise DatasetError(f"fit={fit!r}; give 'pad', 'crop' or 'stretch', or leave it out")
     if isinstance(name_or_path, Mapping):
         raw = read_bunch(name_or_path)
     elif name_or_path == "digits":
@@ -268,9 +270,8 @@ def load_dataset(
     elif isinstance(name_or_path, str) and name_or_path.startswith(_OPENML):
         raw = read_openml(name_or_path.removeprefix(_OPENML))
     else:
-        stored = _exchanged(shape) if transpose else shape
         pictures = {
-            "image_shape": stored,
+            "image_shape": shape,
             "fit": fit,
             "form": form,
             "working_side": working_side,
@@ -284,6 +285,21 @@ def load_dataset(
         )
     if raw.form is not None:
         shape = None  # the pictures were brought to it
+        if transpose:
+            raise DatasetError(
+                f"{raw.source}: transpose=True but pictures in files lie as they are seen; leave "
+                "it out, or turn the files"
+            )
+    elif fit is not None:
+        raise DatasetError(
+            f"{raw.source}: fit={fit!r} but only folders of image files are brought to another "
+            "size; leave fit (--fit) out"
+        )
+    if raw.test is not None and len(raw.test.images) and test_size:
+        warn_caller(
+            f"{raw.source} has a test part of its own: test_size={test_size} (--test-size) has no "
+            "part in it"
+        )
     return _assemble(
         raw, shape, test_size, random_state, raw.transposed if transpose is None else transpose
     )
@@ -357,6 +373,15 @@ def _read_path(
     raise DatasetError(
         f"{path} is no data set by its name; {unpacked}give an .npz, .npy or .csv file, or the "
         "folder that holds IDX files or images"
+    )
+
+
+def is_picture_folder(path: Path) -> bool:
+    """Return whether a path is read as a folder of pictures, with a sub-folder for each class."""
+    return path.is_dir() and not (
+        any(find_idx_files(folder) for folder in (path, *_raw_folders(path)))
+        or any(path.glob("*.npy"))
+        or find_tables(path)
     )
 
 

@@ -41,10 +41,6 @@ _CLUTTER = (
 """Names of clutter, in lower case; a folder of such a name is passed over with all it holds."""
 
 
-FRAMES = "pages or frames behind the first of a file"
-"""The kind of what is passed over within files."""
-
-
 def clutter_kind(name: str) -> str | None:
     """Return what kind of clutter a name is, or None if a user may have given it.
 
@@ -97,35 +93,28 @@ def files_below(folder: Path, left_out: Counter[str]) -> list[Path]:
 
 
 def told_left_out(left_out: Mapping[str, int]) -> str:
-    """Return in words what was passed over, by kind; nothing if there was none.
+    """Return in words how much was passed over, by kind; nothing if nothing was.
 
     Examples
     --------
     >>> told_left_out({"hidden": 2, "__macosx": 6})
-    'passed over 8 files (left by programs, or no pictures): 6 __macosx, 2 hidden'
+    'passed over: __macosx (6), hidden (2)'
     """
-    kinds = sorted(
-        ((n, kind) for kind, n in left_out.items() if n and kind != FRAMES), reverse=True
-    )
-    told = []
-    if kinds:
-        files = counted(sum(n for n, _ in kinds), "file")
-        each = ", ".join(f"{n:,} {kind}" for n, kind in kinds)
-        told.append(f"passed over {files} (left by programs, or no pictures): {each}")
-    if left_out.get(FRAMES):
-        told.append(f"{left_out[FRAMES]:,} {FRAMES}: not read")
-    return "; ".join(told)
+    kinds = sorted(((n, kind) for kind, n in left_out.items() if n), reverse=True)
+    if not kinds:
+        return ""
+    return "passed over: " + ", ".join(f"{kind} ({n:,})" for n, kind in kinds)
 
 
 def counted(n: int, what: str) -> str:
-    """Return a number with what is counted, which takes an s where there are several.
+    """Return a number with what is counted, in the plural where there are several.
 
     Examples
     --------
-    >>> counted(1, "image"), counted(1200, "image")
-    ('1 image', '1,200 images')
+    >>> counted(1, "image"), counted(1200, "image"), counted(2, "class")
+    ('1 image', '1,200 images', '2 classes')
     """
-    return f"{n:,} {what}" if n == 1 else f"{n:,} {what}s"
+    return f"{n:,} {what}" if n == 1 else f"{n:,} {what}{'es' if what.endswith('s') else 's'}"
 
 
 def _count_files(path: Path) -> int:

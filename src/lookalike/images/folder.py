@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from lookalike.images.errors import DatasetError
 from lookalike.images.files import counted
-from lookalike.images.form import Fit, Form, learn_form
+from lookalike.images.form import MOST_SIDE, Fit, Form, learn_form
 from lookalike.images.layout import lay_out
-from lookalike.images.limits import MAX_BYTES, check_promised_bytes
+from lookalike.images.limits import MAX_BYTES
 from lookalike.images.notices import warn_caller
 from lookalike.images.originals import Originals, make_thumbnail
 from lookalike.images.pictures import Header, Picture, read_header, read_picture
@@ -87,11 +87,13 @@ def read_image_folder(
     reading = _Reading(files, progress)
     if form is None:
         form = _choose_form(reading, image_shape, fit, working_side)
-        check_promised_bytes(
-            len(files) * int(np.prod(form.image_shape)),
-            f"{folder}, {counted(len(files), 'file')} of {form.image_shape}",
-            max_bytes=max_bytes,
-        )
+        n_bytes = len(files) * int(np.prod(form.image_shape))
+        if n_bytes > max_bytes:
+            raise DatasetError(
+                f"{folder}: {counted(len(files), 'picture')} of {form.image_shape} take "
+                f"{n_bytes:,} bytes but the limit is max_bytes={max_bytes:,}; bring them to a "
+                "smaller size: image_shape=(h, w), --size HxW"
+            )
         images, form = reading.learn(form, is_free=len(image_shape or ()) < 3, fit=fit)
     else:
         images = reading.images(form)
@@ -144,7 +146,7 @@ class _Reading:
         for path in _track(files, "Looking at pictures", progress):
             try:
                 self.headers[path] = read_header(path)
-            except (DatasetError, OSError) as error:
+            except DatasetError as error:
                 self.broken[path] = str(error)
 
     def sizes(self) -> NDArray[np.int64]:
@@ -154,7 +156,7 @@ class _Reading:
     def read(self, path: Path, form: Form) -> Picture | None:
         try:
             return read_picture(path, least_size=form.least_size)
-        except (DatasetError, OSError) as error:
+        except DatasetError as error:
             self.broken[path] = str(error)
             return None
 
@@ -239,6 +241,11 @@ def _choose_form(
                 f"image_shape={image_shape} but pictures are read as grey (1 channel) or colour "
                 "(3), what is transparent shown on white; ask for 1 or 3 channels"
             )
+        if max(height, width) > MOST_SIDE:
+            raise DatasetError(
+                f"image_shape={image_shape}, but sides are at most {MOST_SIDE:,}; give a smaller "
+                "size (--size)"
+            )
         shape = (height, width) if channels == [1] else (height, width, 3)
     else:
         shape = (*_working_size(reading.sizes(), working_side), 3)
@@ -250,6 +257,8 @@ def _choose_form(
 
 
 def _working_size(sizes: NDArray[np.int64], working_side: int) -> tuple[int, int]:
+    if working_side < LEAST_SIDE:
+        raise DatasetError(f"working_side={working_side}; give {LEAST_SIDE} or more")
     if not len(sizes):
         return working_side, working_side
     height, width = np.median(sizes, axis=0)

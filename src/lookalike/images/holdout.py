@@ -62,7 +62,7 @@ def hold_out(
     if test_size is None and np.ceil(DEFAULT_SHARE * len(rows)) < n_classes:
         warn_caller(
             f"{source} has few images, {len(labels):,} of {np.count_nonzero(counts):,} classes: "
-            "one of each class is held out to test with; choose another number with test_size"
+            "one of each class is held out to test with; another number: test_size (--test-size)"
         )
         test = _one_of_each(rows, labels, random_state)
     else:
@@ -106,8 +106,7 @@ def _stratified(
         )
         raise DatasetError(
             f"{source}: test_size={test_size!r} cannot be held out of {len(labels):,} images of "
-            f"{len(np.unique(labels))} classes, {n_classes} of them with two images or more: "
-            f"{error}; {cure}"
+            f"{len(np.unique(labels))} classes, {n_classes} of them with two images or more; {cure}"
         ) from error
     return np.asarray(test)
 

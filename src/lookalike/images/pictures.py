@@ -9,6 +9,7 @@ that is asked about has the same pixels as when it was trained with.
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
@@ -103,11 +104,9 @@ def read_picture(
     NoPictureError
         If it is empty or no picture.
     PictureError
-        If it is damaged, or of values that 8 bits cannot hold.
+        If it cannot be read, is damaged, or of values that 8 bits cannot hold.
     PictureTooLargeError
         If its header promises more than `MAX_PIXELS` pixels.
-    OSError
-        If the file cannot be read.
 
     Examples
     --------
@@ -145,7 +144,7 @@ def opened(source: Path | bytes, *, name: str | None = None) -> Iterator[Image.I
     from PIL import Image, UnidentifiedImageError
 
     named = name or (str(source) if isinstance(source, Path) else "the picture")
-    with _stream(source) as stream:
+    with _stream(source, named) as stream:
         try:
             with Image.open(stream, formats=_formats()) as image:
                 if image.width * image.height > MAX_PIXELS:
@@ -160,9 +159,11 @@ def opened(source: Path | bytes, *, name: str | None = None) -> Iterator[Image.I
             raise
         except UnidentifiedImageError:
             raise NoPictureError(f"{named} {_why_unknown(stream)}") from None
-        except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+            promised = re.search(r"\d+", str(error))  # Pillow tells the size in words alone
+            many = f"{int(promised[0]):,}" if promised else "too many"
             raise PictureTooLargeError(
-                f"{named}: its header promises too many pixels; the limit is {MAX_PIXELS:,}; "
+                f"{named}: its header promises {many} pixels but the limit is {MAX_PIXELS:,}; "
                 "shrink it"
             ) from None
         except Exception as error:  # Pillow's decoders raise whatever damaged bytes lead them to
@@ -246,10 +247,17 @@ def _to_8_bits(values: NDArray[Any], *, is_16: bool) -> Bytes:
 
 
 @contextmanager
-def _stream(source: Path | bytes) -> Iterator[IO[bytes]]:
+def _stream(source: Path | bytes, named: str) -> Iterator[IO[bytes]]:
     # A stream, because Pillow maps files given by path into memory, and then reads uncompressed
     # TIFFs that lie on their side with the rows cut wrongly.
-    with io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as stream:
+    try:
+        stream = io.BytesIO(source) if isinstance(source, bytes) else source.open("rb")
+    except OSError as error:
+        is_missing = isinstance(error, FileNotFoundError)
+        cure = "correct its name, or remove the link to it" if is_missing else "mend or remove it"
+        reason = error.strerror or str(error)
+        raise PictureError(f"{named} cannot be read: {reason}; {cure}") from error
+    with stream:
         yield stream
 
 

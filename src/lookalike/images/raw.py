@@ -6,7 +6,7 @@ for all of them and stands here once.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -54,7 +54,7 @@ def check_image_shape(image_shape: Sequence[int] | None) -> tuple[int, ...] | No
     """Return ``image_shape`` as a tuple (h, w) or (h, w, c), or None; raise DatasetError."""
     if image_shape is None:
         return None
-    shape = tuple(image_shape)
+    shape = tuple(image_shape) if isinstance(image_shape, Iterable) else ()
     if (
         len(shape) not in (2, 3)
         or not all(isinstance(n, (int, np.integer)) and n >= 1 for n in shape)
@@ -112,7 +112,7 @@ def as_images(
         if array.shape[1:] != wanted:
             raise DatasetError(
                 f"{where}: image_shape={image_shape} but its images are {array.shape[1:]}; only "
-                "folders of image files are resized, leave image_shape out"
+                "folders of image files are resized, leave image_shape (--size) out"
             )
     return np.ascontiguousarray(array)
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from lookalike.images.arrays import read_array
 from lookalike.images.errors import DatasetError, DatasetNotFoundError, NoPictureError
-from lookalike.images.files import FRAMES, files_below
+from lookalike.images.files import files_below
 from lookalike.images.form import Form, Formed
 from lookalike.images.pictures import read_picture
 from lookalike.images.raw import as_images
@@ -108,8 +108,8 @@ def read_source(
     ----------
     source : Source
     left_out : Counter
-        Counts a file in a folder that is no picture, neither by its content nor by its name, and
-        frames that are not read.
+        Counts files in folders that are no pictures, neither by content nor by name, and the pages
+        or frames that are not read.
     least_size : tuple of int, optional
         As of `read_picture`.
     progress : callable, optional
@@ -132,16 +132,13 @@ def read_source(
         path = content if isinstance(content, Path) else None
         try:
             picture = read_picture(content, name=name, least_size=least_size)
-            left_out[FRAMES] += picture.n_frames - 1
+            left_out["pages or frames after the first"] += picture.n_frames - 1
             yield Named(name, picture.pixels, path)
-        except OSError as error:
-            reason = error.strerror or str(error)
-            yield Named(name, DatasetError(f"{name} cannot be read: {reason}"), path)
         except NoPictureError as error:
             if is_named or called_a_picture(name):
                 yield Named(name, error, path)
             else:
-                left_out["no picture"] += 1
+                left_out["files of other kinds"] += 1
         except ValueError as error:
             yield Named(name, error, path)
 

@@ -125,6 +125,11 @@ def save_model(
         warn_caller(f"{path} can be loaded, but lookalike predict and serve refuse it: {why}")
     state, arrays = to_state(estimator)
     if originals is not None:
+        if len(originals) != (n := int(classifier.n_samples_fit_)):
+            raise ModelError(
+                f"names of {len(originals):,} files for {n:,} training images; give one for each, "
+                "or none"
+            )
         arrays |= originals.to_arrays()
     classes = getattr(estimator, "classes_", None)
     description = json.dumps(
@@ -181,7 +186,7 @@ def open_file(path: Path) -> Opened:
             raise ModelError(f"it holds no estimator but {type(estimator).__name__}")
         check_is_fitted(estimator)
         originals = None
-        if "originals/names" in arrays:
+        if any(name.startswith("originals/") for name in arrays):
             originals = Originals.from_arrays(arrays)
         opened = Opened(estimator, description, version, originals)
         _ = opened.form

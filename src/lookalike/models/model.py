@@ -204,25 +204,26 @@ class Model:
         picture = None if self.originals is None else self.originals.picture(row)
         return self.image(row) if picture is None else picture
 
-    def read(self, picture: Path | bytes | Bytes) -> Formed:
+    def read(self, picture: str | PathLike[str] | bytes | Bytes) -> Formed:
         """Return a picture in the form of the training images, and what is in doubt of it.
 
         A file that the model was trained on comes out as the very image that it was trained as.
 
         Parameters
         ----------
-        picture : Path, bytes or ndarray of shape (h, w), (h, w, 3) or (h, w, 4), uint8
+        picture : path, bytes or ndarray of shape (h, w), (h, w, 3) or (h, w, 4), uint8
             A file of any kind that Pillow reads, its content, or pixels.
 
         Raises
         ------
         ValueError
-            If it is no picture, or none with strokes where the model knows strokes alone.
-        OSError
-            If the file cannot be read.
+            If it cannot be read, is no picture, or none with strokes where the model knows strokes
+            alone.
         """
         if isinstance(picture, np.ndarray):
             return self.form.read(picture)
+        if not isinstance(picture, bytes):
+            picture = Path(picture)
         return self.form.read(read_picture(picture, least_size=self.form.least_size).pixels)
 
     def add(

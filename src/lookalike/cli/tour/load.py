@@ -15,12 +15,14 @@ from lookalike.cli.work.drawing import draw, shows_greys
 from lookalike.evaluation.reporting.data import data_section
 from lookalike.evaluation.reporting.report import Section
 from lookalike.images.dataset import Dataset, load_dataset
-from lookalike.images.errors import DatasetNotFoundError
+from lookalike.images.errors import DatasetError, DatasetNotFoundError
+from lookalike.images.files import counted
 from lookalike.images.store import find_folder
 
 # Below the ten seconds within which a newcomer without a network is to see the tour go on.
 _PATIENCE = 8.0
 
+_N_NEIGHBORS = 4  # by which the tour begins
 _MOST_CLASSES = 10  # shown one by one
 _COLUMNS = 14  # of a picture
 
@@ -36,7 +38,17 @@ class Load(Step):
         self.data_name: str
         if tour.data_name is not None:
             self.data_name = tour.data_name
-            self.data = tour.data_name.load(progress=tour.watched)
+            self.data = tour.data_name.load(least_classes=2, progress=tour.watched)
+            if len(self.data.train) < _N_NEIGHBORS:
+                raise DatasetError(
+                    f"{self.data_name} has {counted(len(self.data.train), 'train image')}, but the "
+                    f"tour classifies by {_N_NEIGHBORS} neighbours; add images"
+                )
+            if not len(self.data.test):
+                raise DatasetError(
+                    f"{self.data_name} has no test image to show; add images, or leave out "
+                    "--test-size 0"
+                )
         else:
             self._load_default(tour)
         tour.data = self.data
@@ -73,8 +85,8 @@ class Load(Step):
         instead = "" if self.fallback_reason is None else " (mnist could not be had)"
         screen.say(Text.assemble((self.data_name, "bold"), f" from {data.source}{instead}"))
         screen.say(
-            f"{len(data.train):,} train and {len(data.test):,} test images of {shape}, "
-            f"{len(data.class_names)} classes"
+            f"{len(data.train):,} train and {counted(len(data.test), 'test image')} of {shape}, "
+            f"{counted(len(data.class_names), 'class')}"
         )
         screen.say()
         self._show_classes(screen)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -143,7 +144,11 @@ def json_lines(answers: Sequence[Answer], more: Sequence[dict[str, Any]]) -> str
 def table(answers: Sequence[Answer], *, top: int | None, colour: bool) -> str:
     """Return answers below each other, for eyes; of many, too, as nothing is cut or wrapped."""
     titles = ["image", "answer", "probability"]
-    rows = [[one.image, one.words(), f"{one.probability:.1%}"] for one in answers]
+    # a line break in a name is shown as �, so that a line stays an answer
+    rows = [
+        [re.sub(r"[\x00-\x1f\x7f]", "�", one.image), one.words(), f"{one.probability:.1%}"]
+        for one in answers
+    ]
     if top is not None:
         titles.append("likeliest")
         for row, one in zip(rows, answers, strict=True):

@@ -11,16 +11,15 @@ import numpy as np
 from rich.text import Text
 
 import lookalike
-from lookalike.cli.jobs import say_note
+from lookalike.cli.jobs import one_line, say_note
 from lookalike.cli.modelfile import changed_in_place
 from lookalike.cli.screen import Bar, Screen
 from lookalike.cli.work.rows import format_rows
 from lookalike.images.arrays import read_npz
 from lookalike.images.catalogue import CATALOGUE
-from lookalike.images.dataset import load_dataset
+from lookalike.images.dataset import is_picture_folder, load_dataset
 from lookalike.images.errors import DatasetError
 from lookalike.images.files import counted, told_left_out
-from lookalike.images.idx import find_idx_files
 from lookalike.images.layout import lay_out
 from lookalike.images.originals import Originals, make_thumbnail
 from lookalike.images.raw import as_images, check_labels, encode_labels
@@ -34,6 +33,8 @@ from lookalike.images.sources import (
 )
 from lookalike.models.model import Model
 
+_MOST_NAMED = 5  # files
+
 
 class Changed(NamedTuple):
     """What was done to a model.
@@ -45,6 +46,8 @@ class Changed(NamedTuple):
         Where the images stand now, or stood.
     labels : list of str
         Theirs.
+    files : list of str or None
+        What their files are called, where that is known.
     new_classes, gone_classes : list of str
     n_samples : int
         Training images afterwards.
@@ -56,6 +59,7 @@ class Changed(NamedTuple):
     what: str
     rows: list[int]
     labels: list[str]
+    files: list[str | None]
     new_classes: list[str]
     gone_classes: list[str]
     n_samples: int
@@ -67,8 +71,8 @@ class Changed(NamedTuple):
             "lookalike": lookalike.__version__,
             "model": str(self.path),
             self.what: [
-                {"row": row, "label": label}
-                for row, label in zip(self.rows, self.labels, strict=True)
+                {"row": row, "file": file, "label": label}
+                for row, file, label in zip(self.rows, self.files, self.labels, strict=True)
             ],
             "new_classes": self.new_classes,
             "gone_classes": self.gone_classes,
@@ -84,10 +88,16 @@ class Changed(NamedTuple):
         row = "row" if len(self.rows) == 1 else "rows"
         where = f"{row} {format_rows(self.rows)}"
         screen.out.print(Text(f"{done}, {where}"), soft_wrap=True)
+        if known := [file for file in self.files if file is not None]:
+            more = f" and {len(known) - _MOST_NAMED:,} more" if len(known) > _MOST_NAMED else ""
+            screen.out.print(
+                Text(one_line(f"{', '.join(known[:_MOST_NAMED])}{more}"), style="dim"),
+                soft_wrap=True,
+            )
         if self.new_classes:
-            screen.out.print(Text(f"New: class {', '.join(self.new_classes)}"), soft_wrap=True)
+            screen.out.print(Text(f"New: {', '.join(self.new_classes)}"), soft_wrap=True)
         if self.gone_classes:
-            gone = f"Gone: class {', '.join(self.gone_classes)}, which has no image any more"
+            gone = f"Gone, for want of images: {', '.join(self.gone_classes)}"
             screen.out.print(Text(gone), soft_wrap=True)
         now = f"{self.path} holds {counted(self.n_samples, 'image')} now"
         if self.dry_run:
@@ -144,8 +154,8 @@ def add_images(
             relearn=relearn and not dry_run,
             originals=Originals(names, thumbnails) if any(names) else None,
         )
-        labels = [model.label(row) for row in rows]
-        changed = _changed(path, "added", rows, labels, before, model, dry_run=dry_run)
+        labels, files = _what_stands(model, rows)
+        changed = _changed(path, "added", rows, labels, files, before, model, dry_run=dry_run)
         bar.start("saving the model")
     return changed
 
@@ -168,12 +178,16 @@ def forget_rows(
                 f"these are all {n:,} images of {path}, and a model needs one; delete the file "
                 "instead"
             )
-        labels = [model.label(row) for row in rows]
+        labels, files = _what_stands(model, rows)
         bar.start("learning")
         model.remove(rows, relearn=relearn and not dry_run)
-        changed = _changed(path, "forgotten", rows, labels, before, model, dry_run=dry_run)
+        changed = _changed(path, "forgotten", rows, labels, files, before, model, dry_run=dry_run)
         bar.start("saving the model")
     return changed
+
+
+def _what_stands(model: Model, rows: Sequence[int]) -> tuple[list[str], list[str | None]]:
+    return [model.label(row) for row in rows], [model.file(row) for row in rows]
 
 
 def _changed(
@@ -181,6 +195,7 @@ def _changed(
     what: str,
     rows: list[int],
     labels: list[str],
+    files: list[str | None],
     before: list[str],
     model: Model,
     *,
@@ -192,6 +207,7 @@ def _changed(
         what=what,
         rows=rows,
         labels=labels,
+        files=files,
         new_classes=[name for name in after if name not in before],
         gone_classes=[name for name in before if name not in after],
         n_samples=model.n_samples,
@@ -217,7 +233,7 @@ def _labelled(
     path = Path(name).expanduser()
     if name in ("digits", *CATALOGUE) or not path.exists():
         images, labels = _from_dataset(name, watched=watched)
-    elif path.is_dir() and not find_idx_files(path) and not any(path.glob("*.npy")):
+    elif is_picture_folder(path):
         layout = lay_out(path)
         for note in layout.notes:
             say_note(note)

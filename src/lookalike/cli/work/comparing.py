@@ -135,7 +135,7 @@ def compare_classifiers(
         As `load_dataset` and `compare`, and if there are not so many train images.
     """
     bar.start("loading the data")
-    data = data_name.load(progress=watched)
+    data = data_name.load(least_classes=2, progress=watched)
     labels = data.train.labels
     if n_images is not None and n_images > len(labels):
         n_images = None

@@ -69,7 +69,8 @@ class Asked:
         if not len(data.test):
             raise ValueError(
                 f"{self.data_name} has no test images to judge by; give classes two images or "
-                "more, or a test part of its own, such as a folder test beside train"
+                "more, a test part of its own, such as a folder test beside train, or leave out "
+                "--test-size 0"
             )
 
 
@@ -84,7 +85,7 @@ class Judging(Asked):
     def run(self, bar: Bar, *, watched: bool) -> Judged:
         """Do the work. What can be wrong with what was asked for is found before any search."""
         bar.start("loading the data")
-        data = self.data_name.load(progress=watched)
+        data = self.data_name.load(least_classes=2, progress=watched)
         self.check_test_images(data)
         augmentation = None if self.augment is None else parse_augmentation(self.augment)
         if augmentation is not None:

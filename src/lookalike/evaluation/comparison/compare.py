@@ -17,6 +17,7 @@ from sklearn.utils.multiclass import type_of_target
 
 from lookalike.evaluation.comparison.comparison import Comparison, Contestant
 from lookalike.evaluation.comparison.memory import peak_memory
+from lookalike.images.files import counted
 from lookalike.images.stack import stack_images
 
 Progress = Callable[[int, int], None]
@@ -228,7 +229,7 @@ def _list_splits(X: NDArray[Any], y: NDArray[Any], cv: Any, groups: Any) -> list
         raise ValueError(f"cv={cv} but only {len(y)} images; lower cv or add images")
     if isinstance(cv, int) and cv > counts.max():
         raise ValueError(
-            f"cv={cv} but no class has more than {counts.max()} images; "
+            f"cv={cv} but the largest class has {counted(int(counts.max()), 'image')}; "
             + ("add images" if counts.max() < 2 else "lower cv or add images")
         )
     splitter = check_cv(cv, y, classifier=True)
@@ -264,7 +265,7 @@ def _list_splits(X: NDArray[Any], y: NDArray[Any], cv: Any, groups: Any) -> list
                 )
         if len(np.unique(y[train])) < 2:
             raise ValueError(
-                f"fold {number} trains on images of the class {y[train][0]!r} alone; shuffle the "
-                "images, or give a stratified splitter or images of more classes"
+                f"fold {number} trains on images of the class {y[train].tolist()[0]!r} alone; "
+                "shuffle the images, or give a stratified splitter or images of more classes"
             )
     return splits

@@ -1,0 +1,77 @@
+"""Pictures that are named one by one, by folder, by pattern or on stdin."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections import Counter
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from lookalike.images.sources import Named, find_sources, read_source
+
+
+def save(path: Path, **options: object) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("L", (6, 4), 9).save(path, **options)
+
+
+def read(*names: str) -> tuple[list[Named], Counter[str]]:
+    left_out: Counter[str] = Counter()
+    sources = find_sources(names, left_out)
+    return [one for own in sources for one in read_source(own, left_out)], +left_out
+
+
+def test_folders_patterns_and_stacks_in_their_order(tmp_path: Path) -> None:
+    for name in ("b/2.png", "b/1.png", "b/in/3.png", 'a "x" é.png', "b/._1.png"):
+        save(tmp_path / name)
+    (tmp_path / "b" / "notes.txt").write_text("no picture")
+    os.symlink(tmp_path / "b", tmp_path / "b" / "in" / "loop")
+    np.save(tmp_path / "stack.npy", np.zeros((2, 4, 6), np.uint8))
+    found, left_out = read(str(tmp_path / "b"), f"{tmp_path}/a*.png", f"{tmp_path}/stack.npy")
+    names = [one.name.removeprefix(f"{tmp_path}/") for one in found]
+    assert names == ["b/1.png", "b/2.png", "b/in/3.png", 'a "x" é.png'] + [
+        f"stack.npy[{i}]" for i in range(2)
+    ]
+    assert left_out == {"hidden": 1, "files of other kinds": 1}
+    assert [one.path is None for one in found] == [False] * 4 + [True] * 2
+
+
+def test_pages_that_are_not_read_are_counted(tmp_path: Path) -> None:
+    pages = [Image.new("L", (6, 4), value) for value in (0, 99, 200)]
+    save(tmp_path / "a.tif", save_all=True, append_images=pages)
+    _, left_out = read(str(tmp_path / "a.tif"))
+    assert left_out == {"pages or frames after the first": 3}
+
+
+def test_what_cannot_be_read_is_a_value(tmp_path: Path) -> None:
+    os.symlink("nowhere.png", tmp_path / "link.png")
+    (tmp_path / "empty.png").touch()
+    (tmp_path / "void").mkdir()
+    found, _ = read(*(str(tmp_path / own) for own in ("", "gone.png", "*.gif", "void")))
+    said = [str(one.pixels) for one in found]
+    assert all(isinstance(one.pixels, ValueError) for one in found)
+    for told, why in zip(
+        said,
+        ["is empty", "No such file", "does not exist", "matches no file", "holds no pictures"],
+        strict=True,
+    ):
+        assert why in told
+
+
+def test_stdin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    save(tmp_path / "a b.png")
+    for content, names in (
+        ((tmp_path / "a b.png").read_bytes(), ["stdin"]),
+        (f"{tmp_path}/a b.png\n\n".encode(), [f"{tmp_path}/a b.png"]),
+        (b" \n", ["stdin"]),
+        (b"\x00\x01", ["stdin"]),
+    ):
+        monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(content)))
+        found, _ = read("-")
+        assert [one.name for one in found] == names
+        assert isinstance(found[0].pixels, ValueError) == (content.strip() in (b"", b"\x00\x01"))
