@@ -126,7 +126,8 @@ def align(
     n_seen = strength.sum(axis=1) ** 2 / ((strength**2).sum(axis=1) + tiny**4)
     seen = np.maximum(weight.sum(axis=(1, 2, 3)) * second.shape[1], 1)
     lift = ((second - now) * weight).sum(axis=(1, 2, 3)) / seen
-    return Aligned(moves, *(np.where(covered, x, 1.0) for x in (left, worst)), lift, n_seen)
+    explained = [np.where(covered, x, 1.0) for x in (left, worst)]
+    return Aligned(moves, explained[0], explained[1], lift, n_seen)
 
 
 def _centred(maps: FloatArray, weight: FloatArray) -> FloatArray:

@@ -190,10 +190,10 @@ def confirm_copies(first: NDArray[np.generic], second: NDArray[np.generic]) -> N
     pictures = Pictures(np.concatenate([first, second]))
     side = int(np.clip(max(first.shape[1:3]), *_FINE_SIDES))
     for rows in _batches(n, pictures.n_channels * side**2):
-        pair = tuple(pictures.shrink(part, side, knees=KNEES) for part in (rows, rows + n))
-        there, back = (
-            align(*p, _unmoved(len(rows)), steps=3, blur=0.7) for p in (pair, pair[::-1])
-        )
+        one, other = (pictures.shrink(part, side, knees=KNEES) for part in (rows, rows + n))
+        still = _unmoved(len(rows))
+        there = align(one, other, still, steps=3, blur=0.7)
+        back = align(other, one, still, steps=3, blur=0.7)
         confirmed[rows] = _better(there, back, by="worst").explains(_AT_MOST_NEAR)
     return confirmed
 
