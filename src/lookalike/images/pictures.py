@@ -203,8 +203,8 @@ def flatten(pixels: Bytes) -> Picture:
     --------
     >>> white_dot = np.full((1, 3, 4), 255, np.uint8)
     >>> white_dot[0, ::2, 3] = 0
-    >>> flatten(white_dot)
-    Picture(pixels=array([[  0, 255,   0]], dtype=uint8), is_on_black=True)
+    >>> flatten(white_dot).pixels, flatten(white_dot).is_on_black
+    (array([[  0, 255,   0]], dtype=uint8), True)
     """
     from PIL import Image
 
