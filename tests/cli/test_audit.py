@@ -18,7 +18,6 @@ from typer.testing import CliRunner
 
 from lookalike import Dataset, load_dataset
 from lookalike.cli.audit import audit as command
-from lookalike.cli.data_options import takes_data
 from lookalike.evaluation.auditing.audit import audit
 from lookalike.images import dataset as dataset_module
 
@@ -30,7 +29,7 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Run:
     """Return a function that runs the command in this process."""
     monkeypatch.setenv("COLUMNS", "80")
     app = typer.Typer()
-    app.command()(takes_data(command))
+    app.command()(command)
 
     def invoke(*arguments: str | Path) -> Any:
         return CliRunner().invoke(app, [str(argument) for argument in arguments])
@@ -226,3 +225,13 @@ def test_of_few_images_fewer_vote(run: Run, tmp_path: Path) -> None:
     assert json.loads(result.stdout)["n_neighbors"] == 7
     assert "of 8 images 7 neighbours vote, not 10" in result.stderr
     assert run(tmp_path / "few", "--n-neighbors", "10").exit_code == 1
+
+
+def test_a_broken_file_is_listed_and_ends_nothing(run: Run, folder: Path) -> None:
+    (folder / "train" / "-two" / "z broken.jpg").write_bytes(b"\xff\xd8\xff and no more")
+    result = run(folder, "--json", "--n-neighbors", "5")
+    assert result.exit_code == 0, result.output
+    rejects = {
+        Path(reject["file"]).name: reject["kind"] for reject in json.loads(result.stdout)["rejects"]
+    }
+    assert rejects["z broken.jpg"] == "broken"

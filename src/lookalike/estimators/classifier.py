@@ -266,6 +266,11 @@ class KNeighborsClassifier(ClassifierMixin, KNeighborsPredictor):  # type: ignor
             if labels.dtype != object and not isinstance(error, TypeError):
                 raise
             kinds = sorted({type(label).__name__ for label in labels.ravel().tolist()})
+            if len(kinds) == 1:
+                raise ValueError(
+                    f"Unknown label type: objects of {kinds[0]}, such as {labels.flat[0]!r}; give "
+                    "an array of numbers or strings, such as np.array(y.tolist())"
+                ) from error
             raise ValueError(
                 f"labels like {labels.flat[0]!r} cannot be sorted among one another: they are of "
                 f"{', '.join(kinds)}; give labels of one type, all numbers or all strings, and "

@@ -46,6 +46,10 @@ _EVEN = 0.8  # of full ink that half of even strokes are at least
 _NEAR = 0.15  # of the picture's side, in which full ink is sought where strokes are uneven
 _LEAST_FULL = 0.25  # of full ink, that may be full elsewhere
 _WAVY = 0.002  # of the ink, that may be missing in it where nothing is drawn on it
+_ALL_INK = 0.95  # of the ink, in lines that fill a picture
+_OFF_CENTRE = 0.4  # of its side, that twice their middle may be off its middle
+_ACROSS = 0.75  # of its longer side that they reach across
+_SMALL = 32  # pixels of a picture's longer side in which nothing but strokes is looked for
 _SOLID = 0.8  # of the hull that ink fills, as a page with something on it does
 
 
@@ -184,7 +188,8 @@ def _read(off: Off, least_contrast: float) -> _Reading | None:
     if _solid(ink > 0.5):
         prior *= _IF_SOLID
         doubt = doubt or "what stands out in the picture may be a page, and not the strokes"
-    return _Reading(ink, doubt, doubt is None and away, prior)
+    sure = doubt is None and (away or (steps is None and _fills(kept, mask)))
+    return _Reading(ink, doubt, sure, prior)
 
 
 class _Groups:
@@ -286,6 +291,24 @@ class _Groups:
             doubt = "there are several things in the picture that may be the strokes"
         touch = self._touch[members - 1].any()
         return kept, doubt, not touch
+
+
+def _fills(kept: Mask, mask: Mask) -> bool:
+    """Return whether lines that are nearly all ink reach across a small picture.
+
+    So it is in scikit-learn's digits, which touch their borders. A larger picture shows what else
+    touches its border well enough to be told from strokes.
+    """
+    small = max(kept.shape) <= _SMALL
+    if not small or np.count_nonzero(kept) < _ALL_INK * np.count_nonzero(mask):
+        return False
+    down, across = (np.flatnonzero(kept.any(axis=axis)) for axis in (1, 0))
+    off = [
+        abs(int(own[0]) + int(own[-1]) + 1 - length) / length
+        for own, length in ((down, kept.shape[0]), (across, kept.shape[1]))
+    ]
+    side = max(np.ptp(down), np.ptp(across)) + 1
+    return bool(max(off) <= _OFF_CENTRE and side >= _ACROSS * max(kept.shape))
 
 
 def _solid(kept: Mask) -> bool:

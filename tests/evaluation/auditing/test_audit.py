@@ -308,3 +308,11 @@ def test_of_1_percent_wrong_labels_98_percent_are_in_the_first_2_percent() -> No
     assert np.isin(rows, [issue.row for issue in found.label_issues]).mean() >= 0.93
     assert found.duplicates == []
     assert found.values_error_bound == 1 / 100
+
+
+def test_labels_of_two_kinds_are_refused_with_the_cure():
+    images = np.random.default_rng(0).integers(0, 256, (20, 8, 8)).astype(np.uint8)
+    labels = np.array([0, "one"] * 10, dtype=object)
+    with pytest.raises(TypeError, match=r"labels of the kinds int and str .* as one kind"):
+        audit(images, labels, n_neighbors=3)
+    assert len(audit(images, [str(label) for label in labels], n_neighbors=3)) == 20

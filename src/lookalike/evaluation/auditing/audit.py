@@ -276,7 +276,14 @@ def _encode(labels: ArrayLike, what: str) -> tuple[NDArray[Any], NDArray[Any], N
             f"{len(missing):,} {what} are missing, the first of row {missing[0]}; leave such "
             "images out, or give them a label of their own"
         )
-    classes, codes = np.unique(given, return_inverse=True)
+    try:
+        classes, codes = np.unique(given, return_inverse=True)
+    except TypeError as error:
+        kinds = sorted({type(one).__name__ for one in given.tolist()})
+        raise TypeError(
+            f"{what} of the kinds {' and '.join(kinds)} cannot be sorted; give them as one kind, "
+            "such as text: [str(label) for label in labels]"
+        ) from error
     return given, classes, codes.astype(np.int64)
 
 

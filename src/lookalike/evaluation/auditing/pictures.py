@@ -141,7 +141,10 @@ def save_leaks_png(
             (test_images[leak.test_row], "test", leak.test_row, leak.test_label),
             (images[leak.train_row], "train", leak.train_row, leak.train_label),
         ):
-            title = f"{leak.how or leak.kind}, {part} {row:,}\n{_name(label, found, class_names)}"
+            audited = found.n_train is not None  # else nothing is known of test images' files
+            own = row + (found.n_train or 0) if part == "test" else row
+            place = _place(found, own) if audited or part == "train" else f"{part} {row:,}"
+            title = f"{leak.how or leak.kind}, {place}\n{_name(label, found, class_names)}"
             tiles.append(_Tile(image, title, colour, is_bold=part == "test"))
     _save(path, [tiles[i : i + 4] for i in range(0, len(tiles), 4)])
 
