@@ -152,6 +152,8 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     ) -> int:
         """Return about how many bytes of memory `fit` takes at its peak, beside its images.
 
+        It is what the costliest choice takes; another one may take half.
+
         Parameters
         ----------
         n : int
