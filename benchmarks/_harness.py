@@ -50,7 +50,7 @@ class Reading:
     seconds : dict of str to float
         Of each stage.
     cpu_seconds : float
-        Of all threads, from the start to the end.
+        The sum over all threads, from the start to the end.
     peak_bytes : int or None
         Memory beyond what the process held at the start; None where it can not be told.
     answer : Any

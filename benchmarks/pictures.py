@@ -67,7 +67,7 @@ MOST_VALUES = 20_000_000
 
 COST_SIDES, COST_N = (24, 32, 48, 64, 96, 128, 192, 256), 300
 MOST_EXPONENT = 1.05
-"""Of seconds against pixels: linear, and what luck adds."""
+"""The exponent of seconds against pixels: linear, and what luck adds."""
 
 QUICK_SIZES, QUICK_COST = ((24, 60),), ((16, 32), 40)
 QUICK_CLIPART = 4
@@ -75,7 +75,7 @@ QUICK_CLIPART = 4
 CROPS = (64, 128)
 """Least and most pixels a side that are cut out of a photograph."""
 TEST_SHARE = 0.3
-"""Of the width of each photograph: where test pictures are cut out, and no others."""
+"""The share of each photograph's width where test pictures are cut out, and no others."""
 
 
 def main() -> int:

@@ -52,7 +52,7 @@ class Answers:
     sure : int
         Wrong answers of `SURE` or more for which no doubt was told.
     clean_too : int
-        Of these, those that are wrong and sure on the clean canvas of the same digit as well.
+        Those of `sure` that are wrong and sure on the clean canvas of the same digit as well.
     """
 
     right: float

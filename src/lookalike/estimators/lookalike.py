@@ -161,7 +161,7 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         image_shape : tuple (h, w) or (h, w, c)
         n_classes : int, default=10
         dtype : dtype, default=uint8
-            Of the images.
+            The images' type.
 
         Raises
         ------

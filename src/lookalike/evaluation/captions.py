@@ -38,9 +38,9 @@ def fitted(parts: Sequence[str], width: float, *, size: float, bold: bool = Fals
         They share a line, a space between them, as far as they fit. A part that is wider than the
         place is shortened in its middle, because names often differ at their ends.
     width : float
-        Of the place, in inches.
+        The place's width, in inches.
     size : float
-        Of the font, in points.
+        The font's size, in points.
     bold : bool, default=False
 
     Examples

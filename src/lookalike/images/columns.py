@@ -51,7 +51,7 @@ class Columns(NamedTuple):
     packed : int or None
         The one column that holds all pixels of a picture, with blanks between them.
     others : list of int
-        What is none of these.
+        All others.
     """
 
     delimiter: str | None

@@ -1,4 +1,4 @@
-"""What is peculiar to EMNIST: its images lie transposed, and a file beside them names its classes.
+"""The peculiarities of EMNIST: its images lie transposed, and a file beside them names its classes.
 
 G. Cohen, S. Afshar, J. Tapson, A. van Schaik, "EMNIST: an extension of MNIST to handwritten
 letters", IJCNN 2017. Its readme tells that images are stored column by column; its mappings give
@@ -31,7 +31,7 @@ def read_mapping(file: Path, prefix: str) -> dict[int, str] | None:
     Parameters
     ----------
     file : Path
-        Of images or labels.
+        Files of images or labels.
     prefix : str
         What its name begins with, such as ``"emnist-letters-"``, and that of the mapping too.
 

@@ -72,7 +72,7 @@ class Formed(NamedTuple):
     Attributes
     ----------
     image : ndarray, uint8
-        Of the form's `image_shape`.
+        Its shape is the form's `image_shape`.
     doubt : str or None
         Why the strokes may be something else in the picture, as a sentence; None where that is
         clear, or the form is not one of strokes.

@@ -9,7 +9,7 @@ from lookalike.images.errors import DatasetError
 from lookalike.images.notices import warn_caller
 
 DEFAULT_SHARE = 0.2
-"""Of the images, held out where nothing else is asked for."""
+"""The share of the images that is held out where nothing else is asked for."""
 
 _MOST_NAMED = 5
 

@@ -136,7 +136,7 @@ class Shown:
     ----------
     images : ndarray of shape (n, h, w) or (n, h, w, c), uint8
     originals : Originals
-        Of the same pictures.
+        Those of the same pictures.
     """
 
     def __init__(self, images: Bytes, originals: Originals) -> None:

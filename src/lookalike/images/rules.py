@@ -35,7 +35,7 @@ def printed_lines(mask: Mask, box: tuple[slice, slice], within: Mask) -> Mask:
     Parameters
     ----------
     mask : ndarray of shape (h, w), bool
-        What is ink in a picture.
+        The ink in a picture.
     box : tuple of slice
         The part that lines are looked for in: they are long beside that.
     within : ndarray of shape (h, w), bool

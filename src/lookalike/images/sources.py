@@ -113,7 +113,7 @@ def read_source(
     least_size : tuple of int, optional
         As of `read_picture`.
     progress : callable, optional
-        Told of each picture of a stack.
+        Called for each picture of a stack.
     """
     name, content, is_named = source
     if isinstance(content, ValueError):

@@ -28,7 +28,7 @@ _GZIP_MAGIC, _ZIP_MAGIC = b"\x1f\x8b", b"PK\x03\x04"
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 _MOST_CHARACTERS = 2**24
-"""Of a line: four million pixels."""
+"""The most characters of a line: four million pixels."""
 
 _CHUNK_CHARACTERS = 2**22
 

@@ -36,7 +36,7 @@ class Levels:
     ----------
     image_shape : tuple of int
     dtype : str
-        Of the training images; that of bytes if all values are whole numbers 0 to 255.
+        The training images' type; that of bytes if all values are whole numbers 0 to 255.
     low, high : float
         The range; 0 and 255 for bytes that use it.
     """

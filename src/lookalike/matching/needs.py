@@ -42,7 +42,7 @@ def needed_bytes(
         (height, width) or (height, width, channels).
     n_classes : int
     dtype : dtype
-        Of the images.
+        The images' type.
     n_threads : int
     """
     height, width, n_channels = (*image_shape, 1)[:3]

@@ -119,7 +119,7 @@ class Explanation(NamedTuple):
     class_names : tuple of str
     explained : Explained
     images : list of ndarray
-        Of each neighbour the training image as people are shown it.
+        The training image of each neighbour, as people are shown it.
     corrections : list of bool
         Of each neighbour whether it is a correction.
     """

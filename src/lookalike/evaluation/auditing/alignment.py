@@ -29,7 +29,7 @@ FARTHEST, LEAST_SCALE, LARGEST_SCALE = 0.12, 0.87, 1.15
 """Sides that a copy may have moved, and by how much it may have been sized."""
 
 KNEES = 0.65, 0.71, 0.77, 0.83, 0.89, 0.95
-"""Of full brightness: where the tone curve may bend."""
+"""Shares of full brightness at which the tone curve may bend."""
 
 _RIDGE = 1e-3
 _LEAST_COVER = 0.5
@@ -47,7 +47,7 @@ class Aligned(NamedTuple):
     rest : ndarray of shape (n,), float64
         The length of what is left over, of that of the second picture.
     worst : ndarray of shape (n,), float64
-        What is left over where it is most, blurred by a pixel, of what is strongest in the second.
+        The largest remainder, blurred by a pixel, of what is strongest in the second.
     lift : ndarray of shape (n,), float64
         How much brighter the second is, on average, of full brightness.
     n_seen : ndarray of shape (n,), float64

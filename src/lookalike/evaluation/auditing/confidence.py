@@ -176,7 +176,7 @@ def count_confident_joint(
 def vote_accuracy(neighbor_labels: IntArray, labels: IntArray, votes: IntArray) -> float:
     """Return the share of images whose neighbours vote for their label.
 
-    Of classes with equally many votes that of the nearest neighbour counts.
+    Where classes have equally many votes, that of the nearest neighbour counts.
 
     Parameters
     ----------

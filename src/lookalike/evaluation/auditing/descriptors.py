@@ -129,7 +129,7 @@ def describe(pictures: Pictures) -> tuple[FloatArray, FloatArray, FloatArray]:
     Returns
     -------
     shown, frames : ndarray of shape (n, c, SIDE, SIDE), float32
-        Of length 1, or 0 where there is nothing to see.
+        Each has length 1, or 0 where there is nothing to see.
     places : ndarray of shape (n, 3), float32
         Centre (y, x) and spread of what is shown.
     """

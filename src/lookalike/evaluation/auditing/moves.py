@@ -45,7 +45,7 @@ def moves_script(found: Audit, data: Path) -> str:
     Parameters
     ----------
     found : Audit
-        Of pictures whose files are known.
+        The audit of pictures whose files are known.
     data : Path
         The folder that they lie in.
 

@@ -30,7 +30,7 @@ class Reject:
     ----------
     kind : {"broken", "blank", "nearly blank", "tiny", "odd shape"}
     row : int or None
-        Of the audited pictures; None of a file that could not be read.
+        The row among the audited pictures; None for a file that could not be read.
     path : Path or None
         Its file.
     reason : str

@@ -69,7 +69,7 @@ class Links(NamedTuple):
     first, second : ndarray of shape (n,), int64
         Rows, the lower first.
     distances : ndarray of shape (n,), float64
-        What is left over at worst, as a share of the picture's contrast.
+        The largest remainder, as a share of the picture's contrast.
     how : list of str
         What makes the second of the first.
     """
@@ -108,7 +108,7 @@ def find_transformed(
     Parameters
     ----------
     images : ndarray of shape (n, h, w) or (n, h, w, c)
-        Of different pixels each: exact copies crowd out others.
+        Their pixels differ: exact copies crowd out others.
     sizes : ndarray of shape (n, 2), optional
         Height and width of their files, which tell padding.
     n_jobs : int, default=None
