@@ -51,7 +51,7 @@ _SEARCHED = (0, 1, 2, 3, 4, 5, 7)
 _NEIGHBORS = 8
 _COARSE_SIDE, _FINE_SIDES = 16, (16, 40)
 _MOST_LEFT_COARSELY, _MOST_LEFT_AT_FIRST = 0.4, 0.35
-_OF_USUAL, _AT_MOST, _AT_MOST_NEAR = 0.4, 0.08, 0.06
+_OF_USUAL, _AT_MOST, _AT_MOST_NEAR = 0.4, 0.11, 0.06
 """What may be left over at worst: a share of the distance that is usual there, and limits."""
 
 _DENSEST = 0.05  # many copies of one picture are no usual distance: see `duplicates`
