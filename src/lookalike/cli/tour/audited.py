@@ -41,6 +41,7 @@ class Audited(Step):
                 class_names=self.data.class_names,
                 paths=train.paths,
                 n_neighbors=max(1, min(_N_NEIGHBORS, len(train) - 1)),
+                transformed=False,  # on MNIST it would take as long as the whole tour
                 n_jobs=tour.n_jobs,
                 progress=bar,
             )
