@@ -18,7 +18,7 @@ SHAPES = [(2, 28, 28), (1, 8, 8), (3, 20, 30, 3), (1, 6, 40), (1, 40, 6, 4)]
 
 @pytest.fixture
 def figures(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
-    """What is saved, as long as the test runs."""
+    """Catches what is saved while the test runs."""
     saved = []
     save = Figure.savefig
 

@@ -109,7 +109,7 @@ def test_letters_that_no_font_has_are_told_once(
 
 @pytest.fixture
 def figures(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
-    """What is saved, as long as the test runs."""
+    """Catches what is saved while the test runs."""
     saved = []
     save = Figure.savefig
 

@@ -1,4 +1,4 @@
-"""What is held out to test with: a stratified part, one of each class, or nothing, and told."""
+"""The test part that is held out: a stratified part, one of each class, or nothing, and told."""
 
 from __future__ import annotations
 

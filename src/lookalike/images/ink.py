@@ -1,7 +1,7 @@
 """The strokes of a picture, told from whatever else lies in it.
 
 Ink is what is off the ground (`ground.py`). Printed lines are taken away (`rules.py`), the rest is
-cut into pieces, and pieces near each other make a group. Of these the strokes are the heaviest
+cut into pieces, and pieces near each other make a group. The strokes are the heaviest group
 that lies near the middle and not at the border. If another one might as well be them, a different
 explanation of the ground is tried; if none makes sense, the doubt is told.
 """

@@ -14,7 +14,7 @@ const LONGEST = 2048; // pixels of a side, and bytes, of a file that is sent as 
 const HEAVIEST = 2 ** 22;
 
 // A picture to send: the file itself, or a smaller one where a phone took more pixels than tell
-// what it is; upright as the phone was held. Of moving pictures that is the first.
+// what it is; upright as the phone was held. A moving picture becomes its first frame.
 export async function shrunk(file) {
   let bitmap;
   try {
