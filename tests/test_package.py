@@ -17,12 +17,14 @@ PACKAGE = Path(lookalike.__file__).parent
 
 # From the data's entrance to the user's doors; a room imports only from those before it.
 ROOMS = [
+    "results",
     "images",
     "search",
     "matching",
     "cleaning",
     "estimators",
     "evaluation",
+    "reports",
     "models",
     "web",
     "cli",

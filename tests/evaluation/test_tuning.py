@@ -15,7 +15,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from lookalike import KNeighborsClassifier, KNeighborsSearchCV, Softmax
-from lookalike.evaluation.tuning import Choice, Curve, Tuning, read_tuning, save_tuning_png
+from lookalike.evaluation.tuning import Choice, Curve, Tuning, read_tuning
+from lookalike.reports.tuning import save_tuning_png
 
 X, Y = load_digits(return_X_y=True)
 X, Y = X[:500], Y[:500]

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from lookalike.cli.screen import Screen
     from lookalike.evaluation.auditing.result import Audit
-    from lookalike.evaluation.reporting.report import Report
     from lookalike.images.dataset import Dataset
+    from lookalike.reports.blocks import Report
 
 _N_NEIGHBORS = 10
 _N_BESIDE = 4  # neighbours drawn beside a suspicious image
@@ -147,9 +147,9 @@ def _write(
     report: dict[str, Any],
     n_jobs: int | None,
 ) -> list[str]:
-    from lookalike.evaluation.auditing import pictures
     from lookalike.evaluation.auditing.moves import moves_script
-    from lookalike.evaluation.reporting.write import write_report
+    from lookalike.reports import audit_pictures as pictures
+    from lookalike.reports.write import write_report
 
     found.to_csv(folder)
     pictures.save_issues_png(folder / "label_issues.png", images, found)
@@ -171,9 +171,9 @@ def _write(
 def _page(images: NDArray[Any], found: Audit, report: dict[str, Any], n_jobs: int | None) -> Report:
     from datetime import date
 
-    from lookalike.evaluation.reporting.audited import audit_section
-    from lookalike.evaluation.reporting.facts import run_facts
-    from lookalike.evaluation.reporting.report import Headline, Report
+    from lookalike.reports.audit import audit_section
+    from lookalike.reports.blocks import Headline, Report
+    from lookalike.reports.environment import run_facts
 
     name = report["data"]
     headline = [
@@ -213,7 +213,7 @@ def _show(name: str, images: NDArray[Any], found: Audit, top: int, screen: Scree
     from rich.table import Table
     from rich.text import Text
 
-    from lookalike.evaluation.auditing.pictures import suspects
+    from lookalike.reports.audit_pictures import suspects
 
     screen.say(
         f"[bold]{escape(name)}[/]: {_count(found)}, {len(found.classes)} classes, in "
@@ -261,7 +261,7 @@ def draw_suspect(
     from rich.text import Text
 
     from lookalike.cli.work.drawing import draw_line
-    from lookalike.evaluation.plain import drawable
+    from lookalike.reports.captions import drawable
 
     name = found.class_name
     given = int(found.labels[row])

@@ -279,7 +279,7 @@ class _Trained(NamedTuple):
         """Write the picture of what came out wrong, the surest first; return its name."""
         import numpy as np
 
-        from lookalike.evaluation.errors.matches import draw_matches, surest_wrong
+        from lookalike.reports.matches import draw_matches, surest_wrong
 
         test = self.dataset.test
         wrong = np.flatnonzero(self.prediction != self.truth)

@@ -151,7 +151,8 @@ def tune(
                 from lookalike.estimators.classifier import KNeighborsClassifier
                 from lookalike.estimators.search_cv import KNeighborsSearchCV
                 from lookalike.evaluation.folds import choose_folds
-                from lookalike.evaluation.tuning import read_tuning, save_tuning_png
+                from lookalike.evaluation.tuning import read_tuning
+                from lookalike.reports.tuning import save_tuning_png
 
                 bar.start("loading the data")
                 dataset = data.load(least_classes=2, progress=screen.is_watched)

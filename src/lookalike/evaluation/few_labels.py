@@ -9,27 +9,21 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import cycle
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone
 
-from lookalike.evaluation.captions import plot_name
-from lookalike.evaluation.plain import axes_or_new, numbers
+from lookalike.evaluation.plain import numbers
+from lookalike.results import Result
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
     from lookalike.images.dataset import Split
-
-_MARKERS = "osD^vPX*"
-_APART = 1.03  # by what factor the points of two classifiers lie beside each other
 
 
 @dataclass(frozen=True, eq=False)
-class FewLabels:
+class FewLabels(Result):
     """Error rates by the number of labels a class.
 
     Attributes
@@ -47,6 +41,8 @@ class FewLabels:
     >>> FewLabels([10], errors, 100).ranking(0)
     ['b', 'a']
     """
+
+    _described_by = "few_labels"
 
     sizes: Sequence[int]
     errors: Mapping[str, Sequence[NDArray[np.float64]]]
@@ -106,50 +102,6 @@ class FewLabels:
                 for name, of_sizes in self.errors.items()
             },
         }
-
-    def plot(self, ax: Axes | None = None) -> Axes:
-        """Draw error rate against labels a class, with the standard deviation over draws.
-
-        On log scales, where such curves are about straight; unless there is an error rate of 0.
-
-        Parameters
-        ----------
-        ax : Axes, optional
-            Where to draw; a new figure's, if not given.
-        """
-        from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
-
-        axes = axes_or_new(ax, (6.4, 4.4))
-        means = [self.means(name) for name in self.errors]
-        for number, (name, mean, marker) in enumerate(
-            zip(self.errors, means, cycle(_MARKERS), strict=False)
-        ):
-            # Side by side, or one bar would hide the other.
-            beside = _APART ** (number - (len(means) - 1) / 2)
-            axes.errorbar(
-                np.array(self.sizes) * beside,
-                mean,
-                self.spreads(name),
-                color=f"C{number % 10}",
-                marker=marker,
-                markersize=5,
-                capsize=2.5,
-                label=plot_name(name),
-            )
-        axes.set_xscale("log")
-        axes.set_xticks(self.sizes, [f"{size:,}" for size in self.sizes])
-        axes.xaxis.set_minor_locator(NullLocator())
-        if len(self.sizes) == 1:
-            axes.set_xlim(self.sizes[0] / 2, self.sizes[0] * 2)
-        if min(mean.min() for mean in means) > 0:
-            axes.set_yscale("log")
-            axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-            axes.yaxis.set_minor_formatter(NullFormatter())
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:g}%"))
-        axes.set(xlabel="labels a class", ylabel="error rate")
-        axes.grid(which="major", alpha=0.5)
-        axes.legend(fontsize=9)
-        return axes
 
 
 def draw_of_each_class(labels: NDArray[Any], size: int, seed: int) -> NDArray[np.int64]:

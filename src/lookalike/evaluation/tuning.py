@@ -15,14 +15,11 @@ References
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
-
-from lookalike.evaluation.captions import save_picture
 
 FloatArray = NDArray[np.float64]
 
@@ -157,63 +154,6 @@ def read_tuning(search: Any, *, metric: str = "score", n_images: int | None = No
     return Tuning(curves, best, _one_standard_error(curves, best))
 
 
-def save_tuning_png(path: Path, tuning: Tuning, *, score: str = "score") -> None:
-    """Draw the score against the number of neighbours.
-
-    Each weighting is a line, with a band of one standard error to either side; the best point,
-    and that of the one-standard-error rule, are marked.
-
-    Parameters
-    ----------
-    path : Path
-        The PNG file to write.
-    tuning : Tuning
-    score : str, default="score"
-        What the axis of scores is called.
-    """
-    from matplotlib.figure import Figure
-    from matplotlib.ticker import MaxNLocator
-
-    figure = Figure(figsize=(8, 5), layout="constrained")
-    axes = figure.subplots()
-    for curve, colour in zip(tuning.curves, _colours(len(tuning.curves)), strict=True):
-        k, mean, error = curve.n_neighbors, curve.mean, np.nan_to_num(curve.standard_error)
-        axes.fill_between(k, mean - error, mean + error, color=colour, alpha=0.18, linewidth=0)
-        axes.plot(
-            k, mean, color=colour, marker="o", markersize=3.5, label=f"weights: {curve.weights}"
-        )
-    best, chosen = tuning.best, tuning.one_standard_error
-    axes.plot(
-        best.n_neighbors,
-        best.mean,
-        "*",
-        markersize=17,
-        color="#d9a400",
-        markeredgecolor="black",
-        label=f"best: k = {best.n_neighbors}, {best.weights}, {best.mean:.4f}",
-    )
-    if not np.isnan(best.standard_error):
-        axes.axhline(best.mean - best.standard_error, color="#808080", linestyle=":", linewidth=1)
-        axes.plot(
-            chosen.n_neighbors,
-            chosen.mean,
-            "D",
-            markersize=11,
-            color="none",
-            markeredgecolor="black",
-            markeredgewidth=1.5,
-            label="simplest within one standard error: "
-            f"k = {chosen.n_neighbors}, {chosen.weights}, {chosen.mean:.4f}",
-        )
-    axes.set_xlabel("number of neighbours k")
-    axes.set_ylabel(score)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-    axes.grid(alpha=0.25)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(fontsize=8, frameon=False, markerscale=0.7, labelspacing=0.8)
-    save_picture(figure, path)
-
-
 def _list_settings(estimator: Any, params: list[dict[str, Any]]) -> list[tuple[str, int]]:
     """Return the weighting, as it prints, and the number of neighbours of each candidate."""
     last = f"{estimator.steps[-1][0]}__" if isinstance(estimator, Pipeline) else ""
@@ -255,9 +195,3 @@ def _one_standard_error(curves: list[Curve], best: Choice) -> Choice:
         for i in np.flatnonzero(curve.mean >= best.mean - best.standard_error)
     ]
     return max(within, key=lambda point: (point.n_neighbors, point.mean))
-
-
-def _colours(n: int) -> list[Any]:
-    from matplotlib import colormaps
-
-    return [colormaps["tab10"](i % 10) for i in range(n)]

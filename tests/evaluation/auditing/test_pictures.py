@@ -14,14 +14,14 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 from lookalike.evaluation.auditing.audit import audit
-from lookalike.evaluation.auditing.pictures import (
+from lookalike.evaluation.auditing.result import Audit
+from lookalike.reports.audit_pictures import (
     save_duplicates_png,
     save_issues_png,
     save_leaks_png,
     save_outliers_png,
     suspects,
 )
-from lookalike.evaluation.auditing.result import Audit
 
 Case = tuple[NDArray[Any], NDArray[Any], Audit]
 

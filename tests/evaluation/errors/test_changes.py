@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
-from matplotlib.figure import Figure
-from PIL import Image
 
 from lookalike import Dataset, KNeighborsClassifier, Shifts
 from lookalike.estimators.explanation import Explanation
@@ -16,9 +12,9 @@ from lookalike.evaluation.errors.changes import (
     as_matched,
     decider,
     find_changes,
-    save_changes_png,
 )
 from lookalike.images.dataset import Split
+from lookalike.reports.augmentation import changes_gallery
 
 VARIANTS = Shifts(1).variants((6, 5))
 
@@ -84,39 +80,12 @@ def test_decider_voted_for_the_prediction_and_of_equals_is_the_nearest() -> None
     assert decider(explanation, 0) == Decider(1, 0, 1, float(third), pytest.approx(1.1))
 
 
-@pytest.mark.parametrize("n", [1, 2, 5])
-def test_picture_names_the_image_and_its_shift(
-    n: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    figures: list[Figure] = []
-    save = Figure.savefig
-
-    def keep(figure: Figure, *arguments: object, **options: object) -> None:
-        figures.append(figure)
-        save(figure, *arguments, **options)
-
-    monkeypatch.setattr(Figure, "savefig", keep)
+def test_picture_names_the_image_and_its_shift() -> None:
     data = toy()
     before, after = explain_both(data, 1)
-    rows = np.arange(n)
-    save_changes_png(tmp_path / "a.png", data, before, after, rows, VARIANTS)
-    with Image.open(tmp_path / "a.png") as picture:
-        picture.load()
-        assert min(picture.size) > 250
-    drawn = [axes for axes in figures[0].axes if axes.images]
-    assert len(drawn) == 3 * n
-    brightest = data.train.images.max()
-    for row in rows.tolist():
-        test, first, second = drawn[3 * row : 3 * row + 3]
-        first_decider, decided = decider(before, row), decider(after, row)
-        names = data.class_names
-        assert test.get_title() == f"test {row}\n{names[data.test.labels[row]]}"
-        assert first.get_title() == (
-            f"before: {names[first_decider.label]}\ntrain {first_decider.row}"
-        )
-        assert second.get_title() == (
-            f"after: {names[decided.label]}\ntrain {decided.row}, {VARIANTS[row % 4]}"
-        )
-        shown = np.asarray(second.images[0].get_array())
-        np.testing.assert_array_equal(shown, as_matched(data.train.images, decided, VARIANTS))
-        assert second.images[0].get_clim() == (0, brightest)
+    gallery = changes_gallery("mended", data, before, after, np.arange(2), VARIANTS)
+    assert len(gallery.pictures) == 2
+    said = [line for picture in gallery.pictures for line in picture.caption]
+    assert "test 0" in said
+    moved = [one.caption[-1] for picture in gallery.pictures for one in picture.neighbors]
+    assert any(line in map(str, VARIANTS) for line in moved), moved

@@ -13,7 +13,7 @@ from PIL import Image
 
 from lookalike import LookalikeClassifier, load_dataset
 from lookalike.estimators.matches import Matches
-from lookalike.evaluation.errors.matches import draw_matches, surest_wrong
+from lookalike.reports.matches import draw_matches, surest_wrong
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from PIL import Image
 from lookalike import KNeighborsClassifier, load_dataset
 from lookalike.estimators.explanation import Explanation
 from lookalike.evaluation.errors.mistakes import surest_mistakes, winning_shares
-from lookalike.evaluation.errors.pictures import save_neighbors_png
+from lookalike.reports.error_pictures import save_neighbors_png
 
 
 def explain(

@@ -12,9 +12,9 @@ from lookalike.cli.audit import draw_suspect
 from lookalike.cli.screen import Bar, Screen
 from lookalike.cli.tour.step import Step, Tour
 from lookalike.evaluation.auditing.audit import audit
-from lookalike.evaluation.auditing.pictures import suspects
-from lookalike.evaluation.reporting.audited import audit_section
-from lookalike.evaluation.reporting.report import Section
+from lookalike.reports.audit import audit_section
+from lookalike.reports.audit_pictures import suspects
+from lookalike.reports.blocks import Section
 
 _N_NEIGHBORS = 10
 _N_SHOWN = 2

@@ -17,10 +17,11 @@ from lookalike.cli.work.drawing import draw_line
 from lookalike.estimators.classifier import KNeighborsClassifier
 from lookalike.estimators.search_cv import KNeighborsSearchCV
 from lookalike.evaluation.comparison.paired import error_drop
-from lookalike.evaluation.errors.changes import as_matched, decider, find_changes, save_changes_png
+from lookalike.evaluation.errors.changes import as_matched, decider, find_changes
 from lookalike.evaluation.metrics.accuracy import accuracy
-from lookalike.evaluation.reporting.augmenting import augmenting_section
-from lookalike.evaluation.reporting.report import Section
+from lookalike.reports.augmentation import augmenting_section, changes_gallery
+from lookalike.reports.blocks import Section
+from lookalike.reports.png import save_png
 
 _N_SHOWN = {"mended": 2, "made": 1}
 _N_SAVED = {"mended": 8, "made": 4}
@@ -157,9 +158,10 @@ class Augmented(Step):
             if len(rows):
                 files.append(f"{kind}.png")
                 chosen = rows[: _N_SAVED[kind]]
-                save_changes_png(
-                    folder / files[-1], self.data, self.before, self.after, chosen, self.variants
+                gallery = changes_gallery(
+                    kind, self.data, self.before, self.after, chosen, self.variants
                 )
+                save_png(folder / files[-1], gallery)
         return files
 
     def _say_drop(self) -> str:

@@ -29,10 +29,10 @@ from lookalike.evaluation.cleaned import (
 )
 from lookalike.evaluation.metrics.accuracy import accuracy
 from lookalike.evaluation.peers.cleaning import BookCleaning
-from lookalike.evaluation.reporting.report import Column as ReportColumn
-from lookalike.evaluation.reporting.report import Gallery, Picture, Section
-from lookalike.evaluation.reporting.report import Table as ReportTable
 from lookalike.images.noise import UniformNoise, add_noise
+from lookalike.reports.blocks import Column as ReportColumn
+from lookalike.reports.blocks import Gallery, Picture, Section
+from lookalike.reports.blocks import Table as ReportTable
 
 _QUALITY = "fast"
 _MOST_TRAIN, _MOST_TEST = 10_000, 1_000  # so that the step takes seconds

@@ -13,8 +13,8 @@ from lookalike.cli.tour.step import Step, Tour
 from lookalike.cli.work.comparing import naming, some_of_each_class
 from lookalike.evaluation.comparison.compare import compare
 from lookalike.evaluation.comparison.models import DESCRIPTIONS, chapter_classifiers
-from lookalike.evaluation.reporting.comparing import comparison_section
-from lookalike.evaluation.reporting.report import Section, Table
+from lookalike.reports.blocks import Section, Table
+from lookalike.reports.comparison import comparison_section
 
 _MOST_IMAGES = 2_000  # so that the step takes seconds
 _N_FOLDS = 3

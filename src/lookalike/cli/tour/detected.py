@@ -13,8 +13,8 @@ from lookalike.cli.tour.step import Step, Tour
 from lookalike.estimators.classifier import KNeighborsClassifier
 from lookalike.evaluation.decisions.curve import OperatingPoint
 from lookalike.evaluation.decisions.threshold import choose_threshold
-from lookalike.evaluation.reporting.deciding import threshold_section
-from lookalike.evaluation.reporting.report import Section
+from lookalike.reports.blocks import Section
+from lookalike.reports.decisions import threshold_section
 
 _BOOK_S = "5"  # the class that the book detects
 _PRECISION = 0.99

@@ -14,12 +14,12 @@ from lookalike.cli.screen import Bar, Screen
 from lookalike.cli.tour.step import Step, Tour
 from lookalike.estimators.classifier import KNeighborsClassifier
 from lookalike.estimators.lookalike import LookalikeClassifier
-from lookalike.evaluation.captions import save_picture
 from lookalike.evaluation.few_labels import measure_few_labels
-from lookalike.evaluation.reporting.few_labels import few_labels_section
-from lookalike.evaluation.reporting.report import Section
 from lookalike.images.dataset import Split
 from lookalike.matching.levels import check_images
+from lookalike.reports.blocks import Section
+from lookalike.reports.captions import save_picture
+from lookalike.reports.few_labels import few_labels_section
 from lookalike.search.threads import count_threads
 
 _DRAWS = {10: 3, 50: 1, 100: 1}  # by labels a class; with more of them, draws differ less

@@ -12,9 +12,9 @@ from lookalike.cli.tour.step import Step, Tour
 from lookalike.evaluation.errors.margins import vote_margins
 from lookalike.evaluation.metrics.evaluate import evaluate_predictions
 from lookalike.evaluation.metrics.evaluation import Evaluation
-from lookalike.evaluation.reporting.errors import errors_section
-from lookalike.evaluation.reporting.evaluating import evaluation_section
-from lookalike.evaluation.reporting.report import Section
+from lookalike.reports.blocks import Section
+from lookalike.reports.errors import errors_section
+from lookalike.reports.evaluation import evaluation_section
 
 
 class JudgedStep(Step):

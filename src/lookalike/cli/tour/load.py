@@ -12,12 +12,12 @@ from lookalike.cli.jobs import one_line, say_note
 from lookalike.cli.screen import INDENT, Bar, Screen
 from lookalike.cli.tour.step import Step, Tour
 from lookalike.cli.work.drawing import draw, shows_greys
-from lookalike.evaluation.reporting.data import data_section
-from lookalike.evaluation.reporting.report import Section
 from lookalike.images.dataset import Dataset, load_dataset
 from lookalike.images.errors import DatasetError, DatasetNotFoundError
 from lookalike.images.files import counted
 from lookalike.images.store import find_folder
+from lookalike.reports.blocks import Section
+from lookalike.reports.data import data_section
 
 # Below the ten seconds within which a newcomer without a network is to see the tour go on.
 _PATIENCE = 8.0

@@ -16,12 +16,12 @@ from lookalike.cli.tour.step import Step, Tour
 from lookalike.cli.train import why_chosen
 from lookalike.estimators.lookalike import LookalikeClassifier
 from lookalike.evaluation.comparison.paired import error_drop
-from lookalike.evaluation.errors.matches import draw_matches, surest_wrong
 from lookalike.evaluation.metrics.accuracy import Accuracy, accuracy
 from lookalike.matching.choosing import CHUNK, Trial
 from lookalike.matching.levels import check_images
 from lookalike.matching.matcher import Recipe
 from lookalike.matching.reading import Reader, Reading
+from lookalike.reports.matches import draw_matches, surest_wrong
 
 _EFFORT: Literal["fast", "balanced", "best"] = "balanced"
 _MOST_DRAWN = 40

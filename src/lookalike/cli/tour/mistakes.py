@@ -11,7 +11,7 @@ from lookalike.cli.screen import Bar, Screen
 from lookalike.cli.tour.step import Step, Tour
 from lookalike.cli.work.drawing import draw_line
 from lookalike.evaluation.errors.mistakes import surest_mistakes, winning_shares
-from lookalike.evaluation.errors.pictures import save_neighbors_png
+from lookalike.reports.error_pictures import save_neighbors_png
 
 _N_SHOWN = 3
 _N_SAVED = 8

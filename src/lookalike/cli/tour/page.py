@@ -7,9 +7,9 @@ from datetime import date
 from typing import Any
 
 from lookalike.cli.tour.step import Tour
-from lookalike.evaluation.reporting.evaluating import evaluation_headline
-from lookalike.evaluation.reporting.facts import run_facts
-from lookalike.evaluation.reporting.report import Headline, Report, Section
+from lookalike.reports.blocks import Headline, Report, Section
+from lookalike.reports.environment import run_facts
+from lookalike.reports.evaluation import evaluation_headline
 
 
 def tour_report(tour: Tour, sections: Sequence[Section], numbers: dict[str, Any]) -> Report:

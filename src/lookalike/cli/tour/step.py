@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from lookalike.evaluation.folds import Folds
     from lookalike.evaluation.metrics.evaluation import Evaluation
     from lookalike.evaluation.peers.cleaning import BookCleaning
-    from lookalike.evaluation.reporting.report import Section
     from lookalike.evaluation.tuning import Tuning
     from lookalike.images.augmentation import Augmentation
     from lookalike.images.dataset import Dataset
+    from lookalike.reports.blocks import Section
 
 
 @dataclass

@@ -9,8 +9,8 @@ from rich.text import Text
 from lookalike.cli.screen import Bar, Screen
 from lookalike.cli.tour.step import Step, Tour
 from lookalike.evaluation.decisions.rejection import choose_rejection
-from lookalike.evaluation.reporting.deciding import coverage_section
-from lookalike.evaluation.reporting.report import Section
+from lookalike.reports.blocks import Section
+from lookalike.reports.decisions import coverage_section
 
 _ACCURACY = 0.999
 

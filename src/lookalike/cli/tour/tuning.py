@@ -16,9 +16,9 @@ from lookalike.estimators.classifier import KNeighborsClassifier
 from lookalike.estimators.search_cv import KNeighborsSearchCV
 from lookalike.evaluation.folds import choose_folds
 from lookalike.evaluation.peers.search import estimate_grid_search
-from lookalike.evaluation.reporting.report import Section
-from lookalike.evaluation.reporting.tuning import tuning_section
-from lookalike.evaluation.tuning import read_tuning, save_tuning_png
+from lookalike.evaluation.tuning import read_tuning
+from lookalike.reports.blocks import Section
+from lookalike.reports.tuning import save_tuning_png, tuning_section
 from lookalike.search.threads import count_threads
 
 _N_FOLDS = 5

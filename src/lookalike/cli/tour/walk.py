@@ -16,7 +16,7 @@ from lookalike.cli.screen import Screen
 from lookalike.cli.tour.step import Step, Tour
 
 if TYPE_CHECKING:
-    from lookalike.evaluation.reporting.report import Section
+    from lookalike.reports.blocks import Section
 
 
 def walk(
@@ -34,7 +34,7 @@ def walk(
         bar.start("importing libraries")
         from lookalike.cli.tour.page import tour_report
         from lookalike.cli.tour.steps import choose_steps
-        from lookalike.evaluation.reporting.write import write_report
+        from lookalike.reports.write import write_report
         from lookalike.search.threads import count_threads
     n_threads = count_threads(n_jobs)
     report: dict[str, Any] = {

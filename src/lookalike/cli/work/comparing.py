@@ -19,11 +19,11 @@ from lookalike.cli.screen import Bar
 from lookalike.evaluation.comparison.compare import compare
 from lookalike.evaluation.comparison.comparison import Comparison
 from lookalike.evaluation.comparison.models import DESCRIPTIONS, chapter_classifiers
-from lookalike.evaluation.reporting.comparing import comparison_section
-from lookalike.evaluation.reporting.facts import run_facts
-from lookalike.evaluation.reporting.report import Headline, Report
-from lookalike.evaluation.reporting.write import write_report
 from lookalike.images.dataset import Dataset
+from lookalike.reports.blocks import Headline, Report
+from lookalike.reports.comparison import comparison_section
+from lookalike.reports.environment import run_facts
+from lookalike.reports.write import write_report
 
 _SEED = 0
 

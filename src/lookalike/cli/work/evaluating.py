@@ -28,14 +28,14 @@ from lookalike.evaluation.decisions.threshold import ThresholdClassifier, choose
 from lookalike.evaluation.folds import choose_folds
 from lookalike.evaluation.metrics.evaluate import evaluate_predictions
 from lookalike.evaluation.metrics.evaluation import Evaluation
-from lookalike.evaluation.reporting.deciding import coverage_section, threshold_section
-from lookalike.evaluation.reporting.errors import errors_section
-from lookalike.evaluation.reporting.evaluating import evaluation_headline, evaluation_section
-from lookalike.evaluation.reporting.facts import run_facts
-from lookalike.evaluation.reporting.report import Report, Section
-from lookalike.evaluation.reporting.write import write_report
 from lookalike.images.dataset import Dataset
 from lookalike.images.expression import parse_augmentation
+from lookalike.reports.blocks import Report, Section
+from lookalike.reports.decisions import coverage_section, threshold_section
+from lookalike.reports.environment import run_facts
+from lookalike.reports.errors import errors_section
+from lookalike.reports.evaluation import evaluation_headline, evaluation_section
+from lookalike.reports.write import write_report
 
 _MOST_FOLDS, _MOST_NEIGHBORS = 5, 20
 _WEIGHTS = ("uniform", "distance")

@@ -17,12 +17,12 @@ from lookalike.cli.screen import Bar
 from lookalike.cli.work.evaluating import Asked, Judged, some_of
 from lookalike.estimators.classifier import KNeighborsClassifier
 from lookalike.evaluation.auditing.duplicates import row_keys
-from lookalike.evaluation.reporting.errors import errors_section
-from lookalike.evaluation.reporting.matched_errors import matched_errors_section
-from lookalike.evaluation.reporting.report import Section
 from lookalike.images.dataset import Dataset, Split
 from lookalike.images.files import counted
 from lookalike.models.model import Model, open_model
+from lookalike.reports.blocks import Section
+from lookalike.reports.errors import errors_section
+from lookalike.reports.matched_errors import matched_errors_section
 from lookalike.search.threads import count_threads
 
 _N_NEAREST = 6

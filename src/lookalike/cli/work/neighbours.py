@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.cli.work.answers import Answer
-from lookalike.evaluation.captions import fitted, save_picture
-from lookalike.evaluation.errors.matches import draw_arrows
 from lookalike.matching.levels import grey
 from lookalike.models.model import Explained, Model, Neighbour
+from lookalike.reports.captions import fitted, save_picture
+from lookalike.reports.matches import draw_arrows
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -10,10 +10,10 @@ from rich.text import Text
 
 from lookalike.cli.screen import INDENT, Screen
 from lookalike.cli.work.drawing import draw, shows_greys
-from lookalike.evaluation.augmented import save_augmentation_png
 from lookalike.images.augmentation import Augmentation
 from lookalike.images.dataset import Dataset
 from lookalike.images.variants import Variant
+from lookalike.reports.augmented import save_augmentation_png
 
 _N_SHOWN = 3  # images drawn in the terminal
 _N_SAVED = 10  # images drawn into the PNG file

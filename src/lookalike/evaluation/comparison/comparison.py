@@ -19,6 +19,7 @@ from lookalike.evaluation.comparison.significance import (
     mcnemar,
 )
 from lookalike.evaluation.plain import number, numbers
+from lookalike.results import reports
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -220,22 +221,19 @@ class Comparison:
         )
 
     def plot_accuracy(self, ax: Axes | None = None) -> Axes:
-        """Draw each accuracy with its interval; see `plots.plot_accuracy`."""
-        from lookalike.evaluation.comparison.plots import plot_accuracy
-
-        return plot_accuracy(self, ax)
+        """Draw each accuracy with its interval; see `comparison_plots.plot_accuracy`."""
+        axes: Axes = reports("comparison_plots").plot_accuracy(self, ax)
+        return axes
 
     def plot_beats(self, ax: Axes | None = None) -> Axes:
-        """Draw who beats whom, and by how many images; see `plots.plot_beats`."""
-        from lookalike.evaluation.comparison.plots import plot_beats
-
-        return plot_beats(self, ax)
+        """Draw who beats whom, and by how many images; see `comparison_plots.plot_beats`."""
+        axes: Axes = reports("comparison_plots").plot_beats(self, ax)
+        return axes
 
     def plot_times(self, ax: Axes | None = None) -> Axes:
-        """Draw the accuracy against the time; see `plots.plot_times`."""
-        from lookalike.evaluation.comparison.plots import plot_times
-
-        return plot_times(self, ax)
+        """Draw the accuracy against the time; see `comparison_plots.plot_times`."""
+        axes: Axes = reports("comparison_plots").plot_times(self, ax)
+        return axes
 
     def _pairs(self) -> list[tuple[int, int]]:
         some = np.flatnonzero(~self.failed).tolist()

@@ -23,6 +23,7 @@ from lookalike.evaluation.decisions.coverage import CoverageCurve
 from lookalike.evaluation.decisions.folds import check_kind, list_splits
 from lookalike.evaluation.decisions.knapsack import most_answers
 from lookalike.evaluation.plain import numbers
+from lookalike.results import reports
 
 FloatArray = NDArray[np.float64]
 Progress = Callable[[int, int], None]
@@ -195,12 +196,12 @@ class RejectingClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def plot_coverage(self, ax: Any = None) -> Any:
         """Draw accuracy against coverage on the training images, with the chosen point."""
-        from lookalike.evaluation.decisions.plots import plot_coverage
-
         self._check_chosen()
         promise = self.promise_
         chosen = (promise.coverage, promise.accuracy)
-        return plot_coverage(promise.curve, wanted=self.accuracy_, chosen=chosen, ax=ax)
+        return reports("decision_plots").plot_coverage(
+            promise.curve, wanted=self.accuracy_, chosen=chosen, ax=ax
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return what was asked, what was chosen and what it does, as JSON takes it."""

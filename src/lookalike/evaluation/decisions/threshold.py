@@ -27,6 +27,7 @@ from lookalike.estimators.cross_val import cross_val_predict
 from lookalike.evaluation.decisions.curve import Costs, OperatingPoint, ThresholdCurve
 from lookalike.evaluation.decisions.folds import check_kind, list_splits
 from lookalike.evaluation.plain import number
+from lookalike.results import reports
 
 Progress = Callable[[int, int], None]
 
@@ -156,34 +157,28 @@ class ThresholdClassifier(FixedThresholdClassifier):  # type: ignore[misc]
         )
 
     def plot_precision_recall_vs_threshold(self, ax: Any = None) -> Any:
-        """Draw both against the threshold; see `plots.plot_precision_recall_vs_threshold`."""
-        from lookalike.evaluation.decisions.plots import plot_precision_recall_vs_threshold
-
+        """Draw both against the threshold; see `decision_plots`."""
         self._check_chosen()
-        return plot_precision_recall_vs_threshold(self.curve_, self.promise_, ax)
+        return reports("decision_plots").plot_precision_recall_vs_threshold(
+            self.curve_, self.promise_, ax
+        )
 
     def plot_precision_recall(self, ax: Any = None) -> Any:
-        """Draw precision against recall; see `plots.plot_precision_recall`."""
-        from lookalike.evaluation.decisions.plots import plot_precision_recall
-
+        """Draw precision against recall; see `decision_plots.plot_precision_recall`."""
         self._check_chosen()
-        return plot_precision_recall(self.curve_, self.promise_, ax)
+        return reports("decision_plots").plot_precision_recall(self.curve_, self.promise_, ax)
 
     def plot_roc(self, ax: Any = None) -> Any:
-        """Draw the ROC curve; see `plots.plot_roc`."""
-        from lookalike.evaluation.decisions.plots import plot_roc
-
+        """Draw the ROC curve; see `decision_plots.plot_roc`."""
         self._check_chosen()
-        return plot_roc(self.curve_, self.promise_, ax)
+        return reports("decision_plots").plot_roc(self.curve_, self.promise_, ax)
 
     def plot_cost(self, ax: Any = None, *, costs: Costs | None = None) -> Any:
         """Draw the cost against the threshold; ``costs`` are those of the aim, if not given."""
-        from lookalike.evaluation.decisions.plots import plot_cost
-
         self._check_chosen()
         if costs is None and self.aim_.kind != "cost":
             raise ValueError(f"the aim was {self.aim_}, which has no costs; give costs=")
-        return plot_cost(
+        return reports("decision_plots").plot_cost(
             self.curve_, self.aim_.value if costs is None else costs, self.promise_, ax
         )
 

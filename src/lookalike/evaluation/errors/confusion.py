@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import confusion_matrix
 
-from lookalike.evaluation.captions import fitted, save_picture
+from lookalike.results import reports
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -110,12 +110,14 @@ class ConfusionMatrix:
         axes = draw(figure)
         right, n = int(self.counts.trace()), int(self.counts.sum())
         axes.set_title(f"{n - right:,} of {n:,} wrong; shaded by number of errors", fontsize=10)
-        save_picture(figure, path)
+        reports("captions").save_picture(figure, path)
 
     def _draw_counts(self, figure: Figure) -> Axes:
         from sklearn.metrics import ConfusionMatrixDisplay
 
-        names = [fitted([name], _LONGEST_NAME, size=10) for name in self.class_names]
+        names = [
+            reports("captions").fitted([name], _LONGEST_NAME, size=10) for name in self.class_names
+        ]
         longest = max(map(len, names))
         side = max(4.0, 1.5 + 0.5 * len(names)) + 0.09 * longest  # inches
         figure.set_size_inches(side + 0.8, side)

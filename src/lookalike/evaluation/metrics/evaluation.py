@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from lookalike.evaluation.metrics.calibration import Reliability
 from lookalike.evaluation.plain import number, numbers
+from lookalike.results import reports
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -232,28 +233,24 @@ class Evaluation:
         errors_only: bool = False,
         ax: Axes | None = None,
     ) -> Any:
-        """Draw the confusion matrix; see `plots.plot_confusion`."""
-        from lookalike.evaluation.metrics.plots import plot_confusion
-
-        return plot_confusion(self, normalize, errors_only=errors_only, ax=ax)
+        """Draw the confusion matrix; see `evaluation_plots.plot_confusion`."""
+        return reports("evaluation_plots").plot_confusion(
+            self, normalize, errors_only=errors_only, ax=ax
+        )
 
     def plot_reliability(self, ax: Axes | None = None) -> Any:
-        """Draw how often predictions of each confidence are right; see `plots.plot_reliability`."""
-        from lookalike.evaluation.metrics.plots import plot_reliability
-
-        return plot_reliability(self, ax)
+        """Draw how often predictions of each confidence are right; see `evaluation_plots`."""
+        return reports("evaluation_plots").plot_reliability(self, ax)
 
     def plot_precision_recall(self, ax: Axes | None = None) -> Axes:
-        """Draw precision against recall; see `plots.plot_precision_recall`."""
-        from lookalike.evaluation.metrics.plots import plot_precision_recall
-
-        return plot_precision_recall(self, ax)
+        """Draw precision against recall; see `evaluation_plots.plot_precision_recall`."""
+        axes: Axes = reports("evaluation_plots").plot_precision_recall(self, ax)
+        return axes
 
     def plot_roc(self, ax: Axes | None = None) -> Axes:
-        """Draw the ROC curves; see `plots.plot_roc`."""
-        from lookalike.evaluation.metrics.plots import plot_roc
-
-        return plot_roc(self, ax)
+        """Draw the ROC curves; see `evaluation_plots.plot_roc`."""
+        axes: Axes = reports("evaluation_plots").plot_roc(self, ax)
+        return axes
 
 
 def tell_interval(interval: FloatArray) -> str:

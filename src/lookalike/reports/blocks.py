@@ -1,0 +1,414 @@
+"""What a report consists of: sections of text, tables, charts and galleries, and numbers.
+
+Nothing here knows of evaluations, nor of HTML: a report is plain data, which `html` renders as a
+page, `terminal` as text, `png` as pictures and `as_json` as a JSON document. Every chart carries
+the table of what it draws, and every picture the words that stand for it, so that no part of a
+report is for the eye alone.
+
+A block with ``detail=True`` is rendered everywhere but in the terminal, which has little room.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+@dataclass(frozen=True)
+class Undefined:
+    """A cell of a table whose number does not exist, and why.
+
+    Attributes
+    ----------
+    reason : str
+        As a full clause, such as "no image of the class was predicted".
+    """
+
+    reason: str
+
+    def __post_init__(self) -> None:
+        _require(self.reason, "reason of an Undefined", "say why there is no number")
+
+
+Cell = str | int | float | np.integer[Any] | np.floating[Any] | Undefined | None
+
+
+@dataclass(frozen=True)
+class Column:
+    """The head of a table's column, and how its numbers are written.
+
+    Attributes
+    ----------
+    name : str
+    spec : str
+        Format of the numbers as of `format`, ".2%" for instance. Without it, whole numbers get
+        thousands separators and others four significant digits.
+    """
+
+    name: str
+    spec: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """Rows below the names of their columns; the first column names the rows.
+
+    Attributes
+    ----------
+    columns : sequence of Column or str
+    rows : sequence of sequences
+        Of text, numbers, `Undefined`, or None for an empty cell. Columns of numbers are aligned
+        to the right; in the JSON document they have all their digits.
+    caption : str
+    detail : bool, default=False
+        Whether the terminal leaves it out.
+
+    Raises
+    ------
+    ValueError
+        If the caption is empty, or a row has another length than ``columns``.
+
+    Examples
+    --------
+    >>> table = Table(["class", Column("recall", ".1%")], [["3", 0.95], ["5", 0.975]], "Recall")
+    >>> table.texts()
+    [['3', '95.0%'], ['5', '97.5%']]
+    """
+
+    columns: Sequence[Column | str]
+    rows: Sequence[Sequence[Cell]]
+    caption: str
+    detail: bool = False
+
+    def __post_init__(self) -> None:
+        _require(self.caption, "caption of a Table", "say what the table shows")
+        for number, row in enumerate(self.rows):
+            if len(row) != len(self.columns):
+                raise ValueError(
+                    f"row {number} of the table {self.caption!r} has {len(row)} cells but there "
+                    f"are {len(self.columns)} columns; give one cell for each, None where empty"
+                )
+
+    def texts(self) -> list[list[str]]:
+        """Return the cells as they are read on the page."""
+        specs = [column.spec if isinstance(column, Column) else "" for column in self.columns]
+        return [list(map(cell_text, row, specs)) for row in self.rows]
+
+    def is_numeric(self) -> list[bool]:
+        """Whether each column has numbers, and nothing else but what is undefined or empty."""
+        return [
+            any(_is_number(row[j]) for row in self.rows)
+            and not any(isinstance(row[j], str) for row in self.rows)
+            for j in range(len(self.columns))
+        ]
+
+
+class Line(NamedTuple):
+    """A curve of a chart, as the terminal draws it.
+
+    Attributes
+    ----------
+    name : str
+    x, y : ndarray of shape (n,)
+    """
+
+    name: str
+    x: NDArray[Any]
+    y: NDArray[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Chart:
+    """A drawing and the table of what it draws.
+
+    Attributes
+    ----------
+    draw : callable
+        Called with matplotlib's `Axes` when the chart is rendered as a page or a picture. It draws
+        in matplotlib's default colours; see `charts`.
+    alt : str
+        What the chart shows, for those who do not see it.
+    caption : str
+    table : Table
+    size : (float, float), default=(4.8, 3.4)
+        Width and height in inches. Text keeps its size on the page, so a chart of some 5 inches
+        can be read on a phone, and two of them stand side by side on a desk.
+    lines : sequence of Line
+        Curves that the terminal draws; of a chart without them the terminal shows the table.
+    detail : bool, default=False
+        Whether the terminal leaves it out.
+
+    Raises
+    ------
+    ValueError
+        If ``alt`` or ``caption`` is empty.
+
+    Examples
+    --------
+    >>> table = Table(["x", "y"], [[0, 1], [1, 3]], "Points of the line")
+    >>> def draw(axes):
+    ...     axes.plot([0, 1], [1, 3])
+    >>> Chart(draw, "A line that rises from 1 to 3.", "y by x", table).size
+    (4.8, 3.4)
+    """
+
+    draw: Callable[[Axes], object]
+    alt: str
+    caption: str
+    table: Table
+    size: tuple[float, float] = (4.8, 3.4)
+    lines: Sequence[Line] = ()
+    detail: bool = False
+
+    def __post_init__(self) -> None:
+        _require(self.alt, "alt of a Chart", "say in words what it shows")
+        _require(self.caption, "caption of a Chart", "say in words what it shows")
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """An image of a gallery.
+
+    Attributes
+    ----------
+    image : ndarray of shape (h, w), (h, w, 1), (h, w, 3) or (h, w, 4), uint8
+        Grey, colour, or colour with transparency; 0 is black and 255 white.
+    alt : str
+        What is seen, for those who do not see it.
+    caption : sequence of str
+        Lines below the picture, the first one emphasised.
+    state : {"right", "wrong"} or None
+        Marked by a sign, a word for screen readers, and a colour.
+    neighbors : sequence of Picture
+        Drawn in one row with the picture, after it.
+
+    Raises
+    ------
+    ValueError
+        If ``alt`` is empty or the image is none.
+    """
+
+    image: NDArray[np.uint8]
+    alt: str
+    caption: Sequence[str] = ()
+    state: Literal["right", "wrong"] | None = None
+    neighbors: Sequence[Picture] = ()
+
+    def __post_init__(self) -> None:
+        _require(self.alt, "alt of a Picture", "say in words what it shows")
+        shape = self.image.shape
+        if (
+            self.image.dtype != np.uint8
+            or self.image.size == 0
+            or len(shape) not in (2, 3)
+            or (len(shape) == 3 and shape[2] not in (1, 3, 4))
+        ):
+            raise ValueError(
+                f"image of dtype {self.image.dtype} and shape {shape}; give uint8 of shape "
+                "(h, w) or (h, w, c) with c of 1, 3 or 4"
+            )
+        if self.state not in ("right", "wrong", None):
+            raise ValueError(f'state={self.state!r}; give "right", "wrong" or None')
+
+
+@dataclass(frozen=True, eq=False)
+class Gallery:
+    """Pictures side by side, or one below the other where they have neighbours beside them.
+
+    Attributes
+    ----------
+    pictures : sequence of Picture, at least one
+    caption : str
+    detail : bool, default=False
+        Whether the terminal leaves it out.
+
+    Raises
+    ------
+    ValueError
+        If there is no picture or the caption is empty.
+    """
+
+    pictures: Sequence[Picture]
+    caption: str
+    detail: bool = False
+
+    def __post_init__(self) -> None:
+        _require(self.caption, "caption of a Gallery", "say what the pictures are")
+        if not self.pictures:
+            raise ValueError(
+                f"the gallery {self.caption!r} has no picture; give at least one, or a Text "
+                "that says why there is none"
+            )
+
+
+@dataclass(frozen=True)
+class Text:
+    """A paragraph.
+
+    Attributes
+    ----------
+    text : str
+    is_note : bool, default=False
+        Whether it is a remark, which is shown paler.
+    detail : bool, default=False
+        Whether the terminal leaves it out.
+    """
+
+    text: str
+    is_note: bool = False
+    detail: bool = False
+
+
+@dataclass(frozen=True)
+class Heading:
+    """A heading within a section.
+
+    Attributes
+    ----------
+    text : str
+    detail : bool, default=False
+        Whether the terminal leaves it out.
+    """
+
+    text: str
+    detail: bool = False
+
+
+Block = Text | Heading | Table | Chart | Gallery
+
+
+@dataclass(frozen=True, eq=False)
+class Section:
+    """A part of a report, in the table of contents by its title.
+
+    Attributes
+    ----------
+    title : str
+    blocks : sequence of Text, Heading, Table, Chart and Gallery
+        Charts that follow one another stand side by side where there is room.
+    intro : sequence of str
+        Paragraphs below the title.
+    """
+
+    title: str
+    blocks: Sequence[Block] = ()
+    intro: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        _require(self.title, "title of a Section", "name it")
+
+
+@dataclass(frozen=True)
+class Headline:
+    """A number that the report opens with.
+
+    Attributes
+    ----------
+    name : str
+    value : str
+        As it is to be read, with its unit: "97.14 %".
+    note : str
+        What helps to judge it: the interval, or what it was measured on.
+    """
+
+    name: str
+    value: str
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        _require(self.name, "name of a Headline", "say what the number is")
+
+
+Fact = str | int | float | bool | None
+
+
+@dataclass(frozen=True, eq=False)
+class Report:
+    """All that a report says; `write.write_report` writes it.
+
+    Attributes
+    ----------
+    title : str
+    subtitle : str
+        What was judged, on what.
+    headline : sequence of Headline
+        Some three to eight numbers, shown as cards.
+    sections : sequence of Section
+    parameters : mapping of str to str, number, bool or None
+        What the results depend on. It ends the page, with what follows.
+    versions : mapping of str to str or number
+        Of software and machine, as `environment.run_facts` gives them.
+    timings : mapping of str to float
+        What took how many seconds.
+    numbers : mapping of str to anything that is made of mappings, sequences, arrays and scalars
+        Further numbers for the JSON document alone, such as the ``to_dict()`` of results.
+
+    Raises
+    ------
+    ValueError
+        If the title is empty.
+
+    Examples
+    --------
+    >>> report = Report("Digits", "by their neighbours", [Headline("accuracy", "97 %")])
+    >>> report.sections
+    ()
+    """
+
+    title: str
+    subtitle: str = ""
+    headline: Sequence[Headline] = ()
+    sections: Sequence[Section] = ()
+    parameters: Mapping[str, Fact] = field(default_factory=dict)
+    versions: Mapping[str, Fact] = field(default_factory=dict)
+    timings: Mapping[str, float] = field(default_factory=dict)
+    numbers: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        _require(self.title, "title of a Report", "name it")
+
+
+def cell_text(cell: Cell, spec: str = "") -> str:
+    """Return a cell as it is read on the page.
+
+    Examples
+    --------
+    >>> cell_text(60_000), cell_text(0.123456), cell_text(0.5, ".0%"), cell_text(float("nan"))
+    ('60,000', '0.1235', '50%', '–')
+    """
+    if cell is None:
+        return ""
+    if isinstance(cell, Undefined):
+        return "–"
+    if not _is_number(cell):
+        return str(cell)
+    if isinstance(cell, int | np.integer):
+        return _signed(format(int(cell), spec or ",d"))
+    number = float(cell)
+    if math.isnan(number):
+        return "–"
+    if math.isinf(number):
+        return "∞" if number > 0 else "−∞"
+    return _signed(format(number, spec or ".4g"))
+
+
+def _signed(text: str) -> str:
+    """Return a number with a minus sign that is as wide as a plus, and no hyphen."""
+    return f"−{text[1:]}" if text.startswith("-") else text
+
+
+def _is_number(cell: object) -> bool:
+    return isinstance(cell, int | float | np.integer | np.floating) and not isinstance(cell, bool)
+
+
+def _require(text: str, what: str, cure: str) -> None:
+    if not text.strip():
+        raise ValueError(f"the {what} is empty; {cure}")

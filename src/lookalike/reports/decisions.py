@@ -1,0 +1,246 @@
+"""The sections on decisions: a chosen threshold, and answers that are left out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from lookalike.evaluation.decisions.coverage import CoverageCurve
+from lookalike.evaluation.decisions.curve import OperatingPoint, ThresholdCurve
+from lookalike.evaluation.decisions.rejection import Coverage, RejectingClassifier
+from lookalike.evaluation.decisions.threshold import Aim, ThresholdClassifier
+from lookalike.reports.blocks import (
+    Block,
+    Cell,
+    Chart,
+    Column,
+    Section,
+    Table,
+    Undefined,
+)
+
+_MOST_ROWS = 21  # of a table behind a curve
+_WANTED = (0.98, 0.99, 0.995, 0.998, 0.999, 0.9995, 1.0)
+_TRAINING, _TEST = "training images, left out", "test images"
+_SHARES = {
+    "precision": "no image is predicted positive",
+    "recall": "no image is positive",
+    "false_positive_rate": "no image is negative",
+}
+
+
+def threshold_section(
+    chosen: ThresholdClassifier,
+    tested: OperatingPoint | None = None,
+    *,
+    positive_name: str | None = None,
+    title: str = "A threshold for one class",
+) -> Section:
+    """Tell which threshold was chosen, why, and what it does.
+
+    Parameters
+    ----------
+    chosen : ThresholdClassifier
+        As `choose_threshold` returns it.
+    tested : OperatingPoint, optional
+        What it does to test images, ``chosen.evaluate(images, labels)``.
+    positive_name : str, optional
+        What to call the class that it detects; its label, if not given.
+    title : str, default="A threshold for one class"
+
+    Returns
+    -------
+    Section
+        What the threshold does to training and test images; precision and recall against the
+        threshold, and the precision-recall and ROC curves, with the chosen point.
+    """
+    promise, aim = chosen.promise_, chosen.aim_
+    name = str(chosen.positive_) if positive_name is None else positive_name
+    intro = [
+        f"An image is taken for {name} if its score is at least {chosen.threshold:.4g}: the "
+        f"threshold with {aim}, chosen on training images, each scored when it was left out. "
+        f"Intervals hold with {promise.confidence:.0%} confidence."
+    ]
+    points = {_TRAINING: promise} | ({} if tested is None else {_TEST: tested})
+    blocks: list[Block] = [_rates(points, aim), _outcomes(points)]
+    for plot, caption in (
+        (chosen.plot_precision_recall_vs_threshold, "Precision and recall against the threshold"),
+        (chosen.plot_precision_recall, "Precision against recall"),
+        (chosen.plot_roc, "True against false positives (ROC)"),
+    ):
+        blocks.append(_threshold_chart(plot, caption, chosen))
+    return Section(title, blocks, intro)
+
+
+def coverage_section(
+    chosen: RejectingClassifier,
+    tested: Coverage | None = None,
+    *,
+    title: str = "Leaving out what is not sure",
+) -> Section:
+    """Tell how accurate the answers are if unsure ones are left out.
+
+    Parameters
+    ----------
+    chosen : RejectingClassifier
+        As `choose_rejection` returns it.
+    tested : Coverage, optional
+        What it does to test images, ``chosen.evaluate(images, labels)``.
+    title : str, default="Leaving out what is not sure"
+
+    Returns
+    -------
+    Section
+        Coverage and accuracy on training and test images, the coverage at several accuracies, and
+        the curves of accuracy against coverage.
+    """
+    promise = chosen.promise_
+    found = {_TRAINING: promise} | ({} if tested is None else {_TEST: tested})
+    intro = [
+        f"Images of which the classifier is least sure get no answer, as few as leave "
+        f"{chosen.accuracy_:.2%} of the answers right on training images, each predicted when it "
+        f"was left out. Intervals hold with {promise.confidence:.0%} confidence."
+    ]
+    blocks: list[Block] = [_coverages(found), _coverage_at(found)]
+    blocks.append(_coverage_chart(chosen.plot_coverage, promise.curve, _TRAINING))
+    if tested is not None:
+        curve = tested.curve
+
+        def plot(ax: Any) -> None:
+            curve.plot(ax=ax, wanted=chosen.accuracy_)
+
+        blocks.append(_coverage_chart(plot, curve, _TEST))
+    return Section(title, blocks, intro)
+
+
+def _rates(points: dict[str, OperatingPoint], aim: Aim) -> Table:
+    rows: list[list[Cell]] = []
+    for name, reason in _SHARES.items():
+        row: list[Cell] = [name.replace("_", " ")]
+        for point in points.values():
+            row += [_cell(v, reason) for v in (getattr(point, name), *point.intervals[name])]
+        rows.append(row)
+    if aim.kind == "f_beta":
+        scores = [value for point in points.values() for value in point.f_beta(aim.value)]
+        rows.append([f"F{aim.value:g}", *(_cell(score, _SHARES["recall"]) for score in scores)])
+    elif aim.kind == "cost":
+        costs = [value for point in points.values() for value in point.cost(aim.value)]
+        rows.append(["cost of an image", *costs])
+    heads = [head for what in points for head in (what, "low", "high")]
+    return Table(
+        ["", *(Column(head, ".4f") for head in heads)], rows, "What the threshold is worth"
+    )
+
+
+def _outcomes(points: dict[str, OperatingPoint]) -> Table:
+    names = ("true_positives", "false_positives", "false_negatives", "true_negatives")
+    return Table(
+        ["images", *(name.replace("_", " ") for name in names)],
+        [[what, *(int(getattr(point, n)) for n in names)] for what, point in points.items()],
+        "What becomes of the images",
+    )
+
+
+def _threshold_chart(
+    plot: Callable[[Any], Any], caption: str, chosen: ThresholdClassifier
+) -> Chart:
+    promise = chosen.promise_
+    return Chart(
+        plot,
+        alt=f"{caption}; at the chosen threshold {promise.threshold:.4g} precision is "
+        f"{promise.precision:.2%} and recall {promise.recall:.2%}.",
+        caption=f"{caption}, on {_TRAINING}.",
+        table=_threshold_table(chosen.curve_, promise.threshold),
+        size=(4.8, 4.0),
+    )
+
+
+def _threshold_table(curve: ThresholdCurve, chosen: float) -> Table:
+    at = _spread(len(curve.thresholds))
+    at = np.union1d(at, np.flatnonzero(curve.thresholds == chosen))
+    rows: list[list[Cell]] = [
+        [
+            f"{curve.thresholds[i]:.4g}" + (" (chosen)" if curve.thresholds[i] == chosen else ""),
+            *(float(values[i]) for values in (curve.precision, curve.recall)),
+            float(curve.false_positive_rate[i]),
+            int(curve.true_positives[i]),
+            int(curve.false_positives[i]),
+        ]
+        for i in at.tolist()
+    ]
+    shares = [Column(head, ".2%") for head in ("precision", "recall", "false positive rate")]
+    some = "All" if len(at) == len(curve.thresholds) else "Some"
+    return Table(
+        ["threshold", *shares, "true positives", "false positives"],
+        rows,
+        f"{some} of the {len(curve.thresholds):,} thresholds",
+    )
+
+
+def _coverages(found: dict[str, Coverage]) -> Table:
+    rows: list[list[Cell]] = []
+    for what, one in found.items():
+        intervals, nobody = one.intervals, "no image gets an answer"
+        accuracy = [_cell(number, nobody) for number in (one.accuracy, *intervals["accuracy"])]
+        rows.append([what, one.n, one.n_accepted, one.coverage, *intervals["coverage"], *accuracy])
+    return Table(
+        [
+            "",
+            "images",
+            "answered",
+            *(Column(head, ".2%") for head in ("coverage", "low", "high")),
+            *(Column(head, ".3%") for head in ("accuracy", "low", "high")),
+        ],
+        rows,
+        "How many images get an answer, and how many of the answers are right",
+    )
+
+
+def _coverage_at(found: dict[str, Coverage]) -> Table:
+    rows: list[list[Cell]] = [
+        [f"{wanted:.2%}", *(one.curve.coverage_at(wanted) for one in found.values())]
+        for wanted in _WANTED
+    ]
+    return Table(
+        ["accuracy", *(Column(what, ".2%") for what in found)],
+        rows,
+        "The largest coverage at which the answers are so accurate, each read off its own curve",
+    )
+
+
+def _coverage_chart(plot: Callable[[Any], Any], curve: CoverageCurve, what: str) -> Chart:
+    at = _spread(len(curve.thresholds))
+    rows: list[list[Cell]] = [
+        [
+            f"{curve.coverage[i]:.2%}",
+            float(curve.accuracy[i]),
+            int(curve.n_accepted[i]),
+            int(curve.n_accepted[i] - curve.n_right[i]),
+        ]
+        for i in at.tolist()
+    ]
+    return Chart(
+        plot,
+        alt=f"Accuracy of the answers against their share of all images, on {what}: from "
+        f"{curve.accuracy[-1]:.2%} of all to {curve.coverage_at(0.999):.1%} of the images at "
+        "99.9%.",
+        caption=f"Accuracy of the answers against their share of all images, on {what}.",
+        table=Table(
+            ["coverage", Column("accuracy", ".3%"), "answers", "wrong ones"],
+            rows,
+            "Accuracy at some coverages",
+        ),
+        size=(4.8, 3.6),
+    )
+
+
+def _spread(n: int) -> Any:
+    """Return positions of up to 21 points, the first and the last among them."""
+    return np.unique(np.linspace(0, n - 1, _MOST_ROWS).round().astype(int))
+
+
+def _cell(number: float, reason: str) -> Cell:
+    return Undefined(reason) if math.isnan(number) else float(number)

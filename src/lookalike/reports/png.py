@@ -1,0 +1,107 @@
+"""Charts and galleries as PNG files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lookalike.reports.blocks import Chart, Gallery, Picture
+from lookalike.reports.captions import fitted, save_picture
+from lookalike.reports.charts import figure_of
+
+_COLOURS = {"right": "#1a7f37", "wrong": "#c0392b", None: "#222222"}
+_PER_LINE = 8  # pictures, where none has neighbours
+
+# inches
+_SIDE, _GAP, _SET_OFF, _LINE, _ABOVE, _MARGIN = 1.05, 0.08, 0.14, 0.125, 0.06, 0.1
+_FONT = 8  # points
+
+
+def save_png(path: Path, block: Chart | Gallery, *, dpi: int = 150) -> None:
+    """Draw a chart, or the pictures of a gallery with their captions.
+
+    Parameters
+    ----------
+    path : Path
+        The PNG file to write.
+    block : Chart or Gallery
+        Pictures that have neighbours stand one below the other, each in a line with them; others
+        eight in a line. Captions are shortened to the width of their picture.
+    dpi : int, default=150
+    """
+    if isinstance(block, Chart):
+        save_picture(figure_of(block), path, dpi=dpi)
+        return
+    pictures = list(block.pictures)
+    lines = [[one, *one.neighbors] for one in pictures]
+    set_off = _SET_OFF
+    if not any(one.neighbors for one in pictures):
+        lines = [pictures[i : i + _PER_LINE] for i in range(0, len(pictures), _PER_LINE)]
+        set_off = _GAP
+    _save_lines(path, lines, block.caption, set_off, dpi)
+
+
+def _save_lines(
+    path: Path, lines: Sequence[Sequence[Picture]], caption: str, set_off: float, dpi: int
+) -> None:
+    from matplotlib.figure import Figure
+
+    titles = [
+        [fitted(one.caption, _SIDE, size=_FONT, bold=place == 0) for place, one in enumerate(line)]
+        for line in lines
+    ]
+    heights = [_ABOVE + _LINE * max(t.count("\n") + 1 for t in own) + 0.05 for own in titles]
+    width = set_off + max(map(len, lines)) * (_SIDE + _GAP) + 2 * _MARGIN
+    width = max(width, 3.0)
+    key = fitted(caption.split(), width - 2 * _MARGIN, size=_FONT)
+    key_height = _LINE * (key.count("\n") + 1) + _GAP
+    height = sum(heights) + len(lines) * _SIDE + key_height + 2 * _MARGIN
+    figure = Figure(figsize=(width, height))
+    # All pictures are on one canvas, in inches from the upper left: as many axes take ten seconds.
+    canvas = figure.add_axes((0, 0, 1, 1))
+    canvas.set_axis_off()
+    y = _MARGIN
+    for line, own, above in zip(lines, titles, heights, strict=True):
+        y += above
+        for place, (one, title) in enumerate(zip(line, own, strict=True)):
+            x = _MARGIN + place * (_SIDE + _GAP) + (set_off - _GAP if place else 0)
+            canvas.imshow(
+                _opaque(one.image),
+                cmap="gray",
+                vmin=0,
+                vmax=255,
+                extent=_square(one.image.shape, x, y),
+                aspect="auto",
+                interpolation="nearest" if max(one.image.shape[:2]) <= 64 else "antialiased",
+            )
+            canvas.text(
+                x + _SIDE / 2,
+                y - 0.04,
+                title,
+                fontsize=_FONT,
+                ha="center",
+                va="bottom",
+                parse_math=False,
+                color=_COLOURS[one.state],
+                fontweight="bold" if place == 0 and one.neighbors else "normal",
+            )
+        y += _SIDE
+    canvas.text(_MARGIN, height - _MARGIN, key, fontsize=_FONT, va="bottom", parse_math=False)
+    canvas.set_xlim(0, width)
+    canvas.set_ylim(height, 0)
+    save_picture(figure, path, dpi=dpi)
+
+
+def _square(shape: tuple[int, ...], x: float, y: float) -> tuple[float, float, float, float]:
+    """Return left, right, bottom and top of an image within the square at (x, y)."""
+    height, width = shape[:2]
+    pixel = _SIDE / max(height, width)
+    left, top = x + (_SIDE - width * pixel) / 2, y + (_SIDE - height * pixel) / 2
+    return left, left + width * pixel, top + height * pixel, top
+
+
+def _opaque(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return image[:, :, 0] if image.shape[2:] == (1,) else image

@@ -1,0 +1,223 @@
+"""Sections in a terminal: text, tables, curves and pictures as wide as it is.
+
+Blocks with ``detail=True`` are left out. What a terminal shows is otherwise what the page shows:
+the same text, the same tables up to a number of rows, curves in characters, and the first pictures
+of each gallery in half blocks, or in characters where colours are missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.style import Style
+from rich.table import Table as Grid
+from rich.text import Text as Words
+
+from lookalike.reports.blocks import (
+    Block,
+    Chart,
+    Column,
+    Gallery,
+    Heading,
+    Line,
+    Picture,
+    Section,
+    Table,
+    Text,
+    cell_text,
+)
+
+INDENT = 3
+"""Columns by which blocks are indented."""
+
+_MOST_ROWS = 30  # of a table
+_MOST_PICTURES = 3  # with their neighbours, or lines of pictures
+_GAP = 1  # columns between pictures
+_SMALLEST = 14  # columns of a picture; smaller ones are enlarged to it
+_MOST_COLUMNS = 36  # of a picture
+_DENSITIES = " .:-=+*#%@"
+_MARKS = "ox+%&"
+_LINES = 13  # of a chart
+_STATES = {"right": "bold green", "wrong": "bold red", None: "bold"}
+
+
+def show(sections: Sequence[Section], console: Console, *, titles: bool = True) -> None:
+    """Print sections.
+
+    Parameters
+    ----------
+    sections : sequence of Section
+    console : rich.console.Console
+    titles : bool, default=True
+        Whether to print the titles of the sections.
+
+    Examples
+    --------
+    >>> table = Table(["class", Column("recall", ".1%")], [["3", 0.95]], "Recall of each class")
+    >>> console = Console(width=60, color_system=None)
+    >>> show([Section("How good it is", [table])], console)  # doctest: +NORMALIZE_WHITESPACE
+    How good it is
+    <BLANKLINE>
+       class   recall
+       3       95.0%
+    """
+    for number, section in enumerate(sections):
+        if number:
+            console.print()
+        if titles:
+            console.print(Words(section.title, "bold"))
+            console.print()
+        blocks = [Text(said) for said in section.intro]
+        shown = [block for block in [*blocks, *section.blocks] if not block.detail]
+        for place, block in enumerate(shown):
+            if place and not (isinstance(block, Text) and isinstance(shown[place - 1], Text)):
+                console.print()
+            content = _render(block, console)
+            console.print(Padding(content, (0, 0, 0, INDENT), expand=False))
+
+
+def _render(block: Block, console: Console) -> RenderableType:
+    width = console.width - INDENT
+    match block:
+        case Text():
+            return Words(block.text, "dim" if block.is_note else "")
+        case Heading():
+            return Words(block.text, "bold")
+        case Table():
+            return _table(block, width)
+        case Chart():
+            if not block.lines:
+                return _table(block.table, width)
+            return Group(draw_lines(block.lines, width), Words(block.caption, "dim"))
+        case Gallery():
+            return _gallery(block, console)
+
+
+def _table(table: Table, width: int) -> RenderableType:
+    heads = [column.name if isinstance(column, Column) else column for column in table.columns]
+    numeric = table.is_numeric()
+    texts = table.texts()
+    grid = Grid(box=None, padding=(0, 3, 0, 0), show_edge=False, header_style="bold")
+    for head, is_number in zip(heads, numeric, strict=True):
+        grid.add_column(Words(head), justify="right" if is_number else "left")
+    for row in texts[:_MOST_ROWS]:
+        grid.add_row(*map(Words, row))
+    widths = [max(len(cell) for cell in column) + 3 for column in zip(heads, *texts, strict=True)]
+    needed = sum(widths) - 3
+    if needed > width and all(numeric[1:]):  # a line of numbers that wraps can not be read
+        return Words(
+            f"{table.caption}: a table of {len(heads)} columns, wider than the {width} here; the "
+            "page that --out writes has it."
+        )
+    if len(texts) <= _MOST_ROWS:
+        return grid
+    rest = len(texts) - _MOST_ROWS
+    return Group(grid, Words(f"… {rest:,} more rows are on the page that --out writes.", "dim"))
+
+
+def draw_lines(lines: Sequence[Line], width: int) -> Words:
+    """Draw curves in characters that every terminal has.
+
+    Parameters
+    ----------
+    lines : sequence of Line, at least one
+    width : int
+        Columns that the drawing may take.
+
+    Examples
+    --------
+    >>> line = Line("weights", np.array([1, 2, 3]), np.array([0.5, 1.0, 0.75]))
+    >>> len(draw_lines([line], 40).plain.splitlines())
+    16
+    """
+    x, y = (np.concatenate([np.asarray(line[axis], float) for line in lines]) for axis in (1, 2))
+    left, right, low, high = x.min(), x.max(), np.nanmin(y), np.nanmax(y)
+    names = [cell_text(float(value)) for value in np.linspace(high, low, _LINES)]
+    margin = max(map(len, names)) + 2
+    columns = max(8, width - margin)
+    cells = np.full((_LINES, columns), " ")
+    for number, line in enumerate(lines):
+        for at, value in zip(np.asarray(line.x, float), np.asarray(line.y, float), strict=True):
+            if np.isfinite(value):
+                across = round((at - left) / max(right - left, 1e-300) * (columns - 1))
+                down = round((high - value) / max(high - low, 1e-300) * (_LINES - 1))
+                cells[down, across] = _MARKS[number % len(_MARKS)]
+    text = Words(no_wrap=True)
+    for place, (name, row) in enumerate(zip(names, cells, strict=True)):
+        shown = name if place % 3 == 0 else ""
+        text.append(f"{shown:>{margin - 2}} |", "dim")
+        text.append("".join(row) + "\n")
+    ends = cell_text(float(left)), cell_text(float(right))
+    text.append(" " * (margin - 1) + "+" + "-" * columns + "\n", "dim")
+    text.append(" " * margin + f"{ends[0]}{ends[1]:>{max(1, columns - len(ends[0]))}}\n", "dim")
+    marks = (f"{_MARKS[i % len(_MARKS)]} {line.name}" for i, line in enumerate(lines))
+    text.append(" " * margin + "   ".join(marks))
+    return text
+
+
+def _gallery(gallery: Gallery, console: Console) -> RenderableType:
+    lines = [[one, *one.neighbors] for one in gallery.pictures]
+    if not any(one.neighbors for one in gallery.pictures):
+        n = max(1, (console.width - INDENT) // (_SMALLEST + _GAP))
+        pictures = list(gallery.pictures)
+        lines = [pictures[i : i + n] for i in range(0, len(pictures), n)]
+    parts: list[RenderableType] = [Words(gallery.caption)]
+    for line in lines[:_MOST_PICTURES]:
+        parts += [Words(), draw_row(line, console)]
+    return Group(*parts)
+
+
+def draw_row(pictures: Sequence[Picture], console: Console) -> Grid:
+    """Draw pictures side by side, each above its caption, as wide as the console allows."""
+    room = (console.width - INDENT + _GAP) // max(1, len(pictures)) - _GAP
+    columns = max(1, min(room, _MOST_COLUMNS))
+    greys = console.color_system in ("256", "truecolor") and not console.no_color
+    grid = Grid.grid(padding=(0, _GAP, 0, 0))
+    captions = []
+    for one in pictures:
+        grid.add_column(max_width=columns, overflow="fold")
+        first, *others = [*one.caption, ""]
+        captions.append(
+            Words.assemble((first, _STATES[one.state]), ("\n".join(["", *others]), "dim"))
+        )
+    grid.add_row(*(_draw(one.image, columns, greys=greys) for one in pictures))
+    grid.add_row(*captions)
+    return grid
+
+
+def _draw(image: NDArray[np.uint8], columns: int, *, greys: bool) -> Words:
+    """Draw an image: two of its pixels, one above the other, take one character."""
+    picture = Image.fromarray(image[:, :, 0] if image.shape[2:] == (1,) else image)
+    width = min(columns, max(picture.width, _SMALLEST))
+    lines = max(1, round(picture.height * width / picture.width / 2))
+    if not greys:
+        shades = picture.convert("L").resize((width, lines), Image.Resampling.BICUBIC)
+        return Words("\n".join(_characters(np.asarray(shades))), no_wrap=True)
+    picture = picture.convert("RGB").resize((width, 2 * lines), Image.Resampling.BICUBIC)
+    return _half_blocks(np.asarray(picture))
+
+
+def _characters(shades: NDArray[np.uint8]) -> Iterator[str]:
+    # The square root lifts thin strokes, which making them smaller has paled.
+    for line in (np.sqrt(shades / 256) * len(_DENSITIES)).astype(int):
+        yield "".join(_DENSITIES[shade] for shade in line)
+
+
+def _half_blocks(pixels: NDArray[Any]) -> Words:
+    text = Words(no_wrap=True)
+    for upper, lower in zip(pixels[::2].tolist(), pixels[1::2].tolist(), strict=True):
+        if text:
+            text.append("\n")
+        for above, below in zip(upper, lower, strict=True):
+            text.append("▀", Style(color=_rgb(above), bgcolor=_rgb(below)))
+    return text
+
+
+def _rgb(pixel: list[int]) -> str:
+    return "#{:02x}{:02x}{:02x}".format(*pixel)

@@ -1,0 +1,56 @@
+"""The section on errors: what it shows is what the explanation says."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lookalike import KNeighborsClassifier, load_dataset
+from lookalike.evaluation.errors.pairs import confused_pairs
+from lookalike.images.dataset import Dataset, Split
+from lookalike.reports.blocks import Chart, Gallery, Table, Text
+from lookalike.reports.errors import errors_section
+
+WHITE = 16 / 255  # the digits' brightest value, by that of pictures
+
+
+def test_errors_are_counted_and_shown_beside_their_neighbours() -> None:
+    data = load_dataset("digits")
+    train = Split(data.train.images[:300], data.train.labels[:300])
+    data = Dataset(train, data.test, data.class_names, data.source)
+    knn = KNeighborsClassifier(3).fit(train.images, train.labels)
+    explanation = knn.explain(data.test.images)
+    pairs = confused_pairs(explanation, data.test.labels)
+    n_wrong = np.count_nonzero(explanation.prediction != data.test.labels)
+    section = errors_section(data, explanation)
+    assert section.intro[0].startswith(f"{n_wrong} of {len(data.test)} test images")
+    (margins,) = (block for block in section.blocks if isinstance(block, Chart))
+    totals = np.array([row[1:] for row in margins.table.rows]).sum(axis=0)
+    assert totals.tolist() == [len(data.test) - n_wrong, n_wrong]
+    (table,) = (block for block in section.blocks if isinstance(block, Table))
+    assert table.rows[0][2] == len(pairs[0].rows)
+    wrong, hard, typical, *_ = (b for b in section.blocks if isinstance(b, Gallery))
+    first = wrong.pictures[0]
+    row = int(pairs[0].rows[0])
+    assert (first.state, len(first.neighbors)) == ("wrong", 3)
+    np.testing.assert_allclose(first.image * WHITE, data.test.images[row], atol=0.1)
+    for picture, neighbor in zip(first.neighbors, explanation.indices[row], strict=True):
+        np.testing.assert_allclose(picture.image * WHITE, train.images[neighbor], atol=0.1)
+        assert picture.state == (
+            "right" if train.labels[neighbor] == data.test.labels[row] else "wrong"
+        )
+    assert len(hard.pictures) == 10
+    assert len(typical.pictures) == 30
+
+
+def test_a_test_without_errors_has_no_pairs() -> None:
+    images = np.zeros((4, 8, 8), dtype=np.uint8)
+    images[2:] = 200
+    part = Split(images, np.array([0, 0, 1, 1]))
+    data = Dataset(part, part, ("black", "white"), "made")
+    explanation = KNeighborsClassifier(1).fit(part.images, part.labels).explain(part.images)
+    section = errors_section(data, explanation)
+    assert section.intro[0].startswith("0 of 4 test images")
+    assert not any(isinstance(block, Table) for block in section.blocks)
+    assert any(
+        isinstance(b, Text) and "No training image misleads" in b.text for b in section.blocks
+    )

@@ -1,0 +1,82 @@
+"""Reports as files: whole or not at all."""
+
+import json
+import os
+import stat
+from pathlib import Path
+
+import pytest
+from tests.reports.samples import full_report
+
+from lookalike.reports import write
+from lookalike.reports.blocks import Report, Section, Text
+from lookalike.reports.write import write_report
+
+
+def test_folder_is_made_and_names_are_told(tmp_path: Path) -> None:
+    folder = tmp_path / "new" / "folder"
+    names = write_report(folder, full_report())
+    assert names == ["report.html", "report.json"]
+    assert sorted(os.listdir(folder)) == names
+    assert (folder / "report.html").read_text("utf-8").startswith("<!doctype html>")
+    assert json.loads((folder / "report.json").read_text("utf-8"))["title"] == "Digits"
+
+
+def test_path_of_a_page_names_its_twin(tmp_path: Path) -> None:
+    assert write_report(tmp_path / "knn.v2.html", Report("t")) == ["knn.v2.html", "knn.v2.json"]
+    assert sorted(os.listdir(tmp_path)) == ["knn.v2.html", "knn.v2.json"]
+
+
+def test_folder_may_be_called_as_a_page(tmp_path: Path) -> None:
+    (tmp_path / "site.html").mkdir()
+    write_report(tmp_path / "site.html", Report("t"))
+    assert sorted(os.listdir(tmp_path / "site.html")) == ["report.html", "report.json"]
+
+
+def test_written_twice_it_is_the_same(tmp_path: Path) -> None:
+    write_report(tmp_path / "a", full_report())
+    write_report(tmp_path / "b", full_report())
+    for name in ("report.html", "report.json"):
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+
+
+def test_failure_leaves_the_old_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_report(tmp_path, Report("old"))
+    before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+    with pytest.raises(TypeError, match="JSON cannot hold"):
+        write_report(tmp_path, Report("new", numbers={"a": object()}))
+
+    def no_space(self: Path, data: bytes) -> int:
+        if ".json" in self.name:
+            raise OSError(28, "No space left on device")
+        return real(self, data)
+
+    real = Path.write_bytes
+    monkeypatch.setattr(write.Path, "write_bytes", no_space)
+    with pytest.raises(OSError, match=r"report\.html cannot be written: No space left"):
+        write_report(tmp_path, Report("new"))
+    assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
+
+
+def test_file_in_the_way_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("here")
+    with pytest.raises(OSError, match=r"file.report\.html cannot be written: .*name another place"):
+        write_report(tmp_path / "file", Report("t"))
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permissions of POSIX")
+def test_others_may_read_it_as_the_umask_says(tmp_path: Path) -> None:
+    before = os.umask(0o022)
+    try:
+        write_report(tmp_path, Report("t"))
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "report.html").stat().st_mode) == 0o644
+
+
+def test_names_that_are_no_unicode_are_written(tmp_path: Path) -> None:
+    name = os.fsdecode(b"caf\xe9")  # of a folder in another encoding
+    write_report(tmp_path, Report("t", sections=[Section(name, [Text(name)])]))
+    assert "caf\\udce9" in (tmp_path / "report.html").read_text("utf-8")
+    twin = json.loads((tmp_path / "report.json").read_text("utf-8"))
+    assert twin["sections"][0]["title"] == name
