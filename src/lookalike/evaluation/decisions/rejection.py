@@ -9,7 +9,6 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import binomtest
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.utils import get_tags
 from sklearn.utils.multiclass import type_of_target
@@ -22,6 +21,7 @@ from lookalike.estimators.trust import predict_with_trust
 from lookalike.evaluation.decisions.coverage import CoverageCurve
 from lookalike.evaluation.decisions.folds import check_kind, list_splits
 from lookalike.evaluation.decisions.knapsack import most_answers
+from lookalike.evaluation.metrics.accuracy import share_interval
 from lookalike.evaluation.plain import numbers
 from lookalike.results import reports
 
@@ -62,8 +62,8 @@ class Coverage:
     def intervals(self) -> dict[str, tuple[float, float]]:
         """Wilson's intervals of coverage and accuracy, by their names."""
         return {
-            "coverage": self._wilson(self.n_accepted, self.n),
-            "accuracy": self._wilson(self.n_right, self.n_accepted),
+            "coverage": share_interval(self.n_accepted, self.n, self.confidence),
+            "accuracy": share_interval(self.n_right, self.n_accepted, self.confidence),
         }
 
     def to_dict(self) -> dict[str, Any]:
@@ -88,12 +88,6 @@ class Coverage:
             f"Coverage({self.coverage:.2%} of {self.n:,} images answered, {self.accuracy:.3%} of "
             f"them rightly [{low:.3%} to {high:.3%}])"
         )
-
-    def _wilson(self, n_right: int, n: int) -> tuple[float, float]:
-        if n == 0:
-            return math.nan, math.nan
-        low, high = binomtest(n_right, n).proportion_ci(self.confidence, method="wilson")
-        return float(low), float(high)
 
 
 class RejectingClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
