@@ -33,7 +33,7 @@ CALLS = {
     "evaluate": "evaluate digits --k 5 --weights distance --detect 5 --out evaluate",
     "evaluate-model": "evaluate few.npz --model digits.lookalike --out evaluate-model",
     "compare": "compare digits --with knn,dummy --train 300 --out compare",
-    "augment": "augment digits --with Flips()*Rotations([10]) --out augment",
+    "augment": "augment digits --show --out augment",
     "clean": "clean few.npz --noise uniform:6 --quality fast --out clean",
     "audit": "audit folder --n-neighbors 5 --out audit",
     "info": "info",
