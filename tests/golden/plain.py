@@ -11,8 +11,8 @@ WIDTH = 100
 MOST = {"rows": 8, "pictures": 3}
 """Of a report's table or gallery, that are kept; its numbers are kept whole."""
 VOLATILE = re.compile(
-    r"seconds|memory_mib|memory, MiB|_bytes$|^bytes$|^versions$|^lookalike$|^python$|^platform$|^libraries$"
-    r"|^cpu_path|threads$|times_faster|^timings$|(fit|predict), s$"
+    r"seconds|times_faster|memory_mib|memory, MiB|(fit|predict), s$|^cpu_path|threads$"
+    r"|^(bytes|versions|timings|lookalike|python|platform|libraries)$"
 )
 """Keys, and columns of tables, whose values depend on the machine, the day or the release."""
 AMOUNT = re.compile(r"\d[\d.,]* (s|ms|min|[KMG]iB)\b")
