@@ -279,21 +279,20 @@ class _Trained(NamedTuple):
         """Write the picture of what came out wrong, the surest first; return its name."""
         import numpy as np
 
-        from lookalike.reports.matches import draw_matches, surest_wrong
+        from lookalike.evaluation.errors.mistakes import surest_mistakes
+        from lookalike.reports.explanation import explained_gallery
+        from lookalike.reports.png import save_png
 
         test = self.dataset.test
         wrong = np.flatnonzero(self.prediction != self.truth)
         if not len(wrong):
             return []
         matches = self.classifier.explain(test.images[wrong], min(5, len(self.dataset.train)))
-        draw_matches(
-            matches,
-            self.truth[wrong],
-            surest_wrong(matches, self.truth[wrong])[:_MOST_DRAWN],
-            folder / "matches.png",
-            numbers=wrong,
-            data=self.dataset,
-        )
+        truth = self.truth[wrong]
+        shown = surest_mistakes(matches, truth)[:_MOST_DRAWN]
+        caption = "Each test image before the training images nearest to it."
+        gallery = explained_gallery(matches, truth, shown, caption, self.dataset, numbers=wrong)
+        save_png(folder / "matches.png", gallery)
         return ["matches.png"]
 
 

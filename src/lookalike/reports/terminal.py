@@ -8,6 +8,7 @@ of each gallery in half blocks, or in characters where colours are missing.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import compress
 from typing import Any
 
 import numpy as np
@@ -100,9 +101,11 @@ def _render(block: Block, console: Console) -> RenderableType:
 
 
 def _table(table: Table, width: int) -> RenderableType:
-    heads = [column.name if isinstance(column, Column) else column for column in table.columns]
-    numeric = table.is_numeric()
-    texts = table.texts()
+    shown = [not (isinstance(one, Column) and one.detail) for one in table.columns]
+    columns = list(compress(table.columns, shown))
+    heads = [column.name if isinstance(column, Column) else column for column in columns]
+    numeric = list(compress(table.is_numeric(), shown))
+    texts = [list(compress(row, shown)) for row in table.texts()]
     grid = Grid(box=None, padding=(0, 3, 0, 0), show_edge=False, header_style="bold")
     for head, is_number in zip(heads, numeric, strict=True):
         grid.add_column(Words(head), justify="right" if is_number else "left")
