@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lookalike.cli.data_options import Data, takes_data
-from lookalike.cli.jobs import Debug, Json, ReportFolder, Threads, job
+import lookalike
+from lookalike.cli.data_options import Data, DataName, takes_data
+from lookalike.cli.jobs import Debug, Json, ReportFolder, Threads, job, say_note
 from lookalike.cli.modelfile import check_is_file
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from lookalike.cli.screen import Screen
-    from lookalike.cli.work.evaluating import Judged
+    from lookalike.cli.screen import Bar
+    from lookalike.evaluation.judgement import Judgement, Wanted
     from lookalike.evaluation.metrics.evaluation import Evaluation
+    from lookalike.images.dataset import Dataset
 
 _SHOWN = (
     *("accuracy", "balanced_accuracy", "top_2_accuracy", "macro_f1", "mcc"),
     *("log_loss", "brier", "ece", "roc_auc", "average_precision"),
 )
-_MOST_CLASSES = 30  # in the table
 
 
 class Weights(Enum):
@@ -114,8 +119,6 @@ def evaluate(
             f"{' and '.join(aim)} are given; give one of them", param_hint="'--detect'"
         )
     with job(debug):
-        import contextlib
-
         from lookalike.cli.outfolder import filled_at_the_end
         from lookalike.cli.screen import Screen
 
@@ -127,69 +130,147 @@ def evaluate(
             screen.bar() as bar,
         ):
             bar.start("importing libraries")
-            from lookalike.cli.work.evaluating import Judging
-            from lookalike.cli.work.evaluating_model import ModelJudging
+            from lookalike.reports.environment import run_facts
+            from lookalike.reports.judgement import describe
+            from lookalike.reports.write import write_report
 
             aim = aim or {"beta": 1.0}
+            watched = screen.is_watched
             if model is None:
-                judged = Judging(
-                    data_name=data,
-                    detect=detect,
-                    aim=aim,
-                    n_jobs=n_jobs,
-                    n_neighbors=n_neighbors,
-                    weights=None if weights is None else weights.value,
-                    augment=augment,
-                ).run(bar, watched=screen.is_watched)
+                judged = _train(
+                    data, n_neighbors, weights, augment, detect, aim, n_jobs, bar, watched
+                )
             else:
-                judged = ModelJudging(
-                    data_name=data, detect=detect, aim=aim, n_jobs=n_jobs, file=model
-                ).run(bar, watched=screen.is_watched)
+                judged = _open(model, data, detect, aim, n_jobs, bar, watched)
             bar.start("writing the report")
-            files = [] if folder is None else judged.write(folder)
-        screen.result(judged.numbers())
+            document = {"lookalike": lookalike.__version__, **judged.to_dict()}
+            versions = run_facts(date=date.today().isoformat(), n_jobs=n_jobs)
+            report = replace(describe(judged), numbers=document, versions=versions)
+            files = [] if folder is None else write_report(folder, report)
+        screen.result(document)
         if not as_json:
-            _show(judged, screen)
-            if out is not None:
-                from rich.text import Text
+            from rich.text import Text
 
+            from lookalike.reports.terminal import show
+
+            screen.out.print(Text.assemble((judged.title, "bold"), f": {judged.subtitle}"))
+            screen.out.print()
+            show(report.sections, screen.out)
+            if out is not None:
                 screen.out.print()
                 screen.out.print(Text(f"Wrote {', '.join(files)} into {out}"), soft_wrap=True)
 
 
-def _show(judged: Judged, screen: Screen) -> None:
-    from rich.text import Text
+def _train(
+    data_name: DataName,
+    n_neighbors: int | None,
+    weights: Weights | None,
+    augment: str | None,
+    detect: str | None,
+    aim: dict[str, float],
+    n_jobs: int | None,
+    bar: Bar,
+    watched: bool,
+) -> Judgement:
+    """Train and judge. What can be wrong with what was asked for is found before any search."""
+    from lookalike.evaluation.judgement import train_and_judge
+    from lookalike.images.expression import parse_augmentation
 
-    from lookalike.cli.work.evaluating import ACCURACY
+    bar.start("loading the data")
+    data = data_name.load(least_classes=2, progress=watched)
+    _check_test_images(data, data_name)
+    augmentation = None if augment is None else parse_augmentation(augment)
+    if augmentation is not None:
+        augmentation.variants(data.train.images.shape[1:])
+    return train_and_judge(
+        data,
+        data_name,
+        bar,
+        n_neighbors=n_neighbors,
+        weights=None if weights is None else weights.value,
+        augmentation=augmentation,
+        wanted=_wanted(detect, data.class_names, aim),
+        n_jobs=n_jobs,
+    )
 
-    name, told = judged.told()
-    screen.say(Text.assemble((name, "bold"), f": {told}"))
-    screen.say()
-    screen.say(metrics_table(judged.evaluation))
-    screen.say()
-    screen.say(classes_table(judged.evaluation))
-    for note in judged.evaluation.notes():
-        screen.say(Text(note), style="dim")
-    screen.say()
-    if judged.rejection is None or judged.coverage is None:
-        screen.say(Text(judged.no_rejection))
-    else:
-        promised = judged.rejection.promise_
-        screen.say(
-            f"Answers of {ACCURACY:.1%} accuracy on train images: for [bold]"
-            f"{promised.coverage:.1%}[/] of them. Of the test images {judged.coverage.coverage:.1%}"
-            f" get one, {judged.coverage.accuracy:.2%} of them rightly."
+
+def _open(
+    file: Path,
+    data_name: DataName,
+    detect: str | None,
+    aim: dict[str, float],
+    n_jobs: int | None,
+    bar: Bar,
+    watched: bool,
+) -> Judgement:
+    """Judge a model file. What can be wrong with what was asked for is found before any search."""
+    from lookalike.evaluation.judgement import count_copies, judge_fitted, why_undecided
+    from lookalike.images.files import counted
+    from lookalike.models.model import open_model
+    from lookalike.models.test_data import numbered_as
+    from lookalike.search.threads import count_threads
+
+    bar.start("opening the model")
+    model = open_model(file)
+    if n_jobs is not None:
+        model.on_threads(count_threads(n_jobs))
+    wanted, why_not = _wanted(detect, model.class_names, aim), why_undecided(model.estimator)
+    if wanted is not None and why_not:
+        raise ValueError(f"--detect {detect}: {why_not}; leave it out, or --model")
+    bar.start("loading the data")
+    loaded = data_name.load(progress=watched, form=model.form)
+    _check_test_images(loaded, data_name)
+    data = numbered_as(model, loaded, data_name, str(file))
+    n_test, n_copies, copies = len(data.test), count_copies(data), ""
+    if n_copies:
+        copies = (
+            f"{n_copies:,} of {counted(n_test, 'test image')} "
+            f"{'is an exact copy' if n_copies == 1 else 'are exact copies'} of training images of "
+            f"{file.name}, so that the numbers look better than they are"
         )
-    if judged.threshold is not None and judged.tested is not None:
-        promise, tested = judged.threshold.promise_, judged.tested
-        screen.say(
-            Text(
-                f"Detecting {judged.asked.detect} with {judged.threshold.aim_}: threshold "
-                f"{promise.threshold:.4f}, precision {promise.precision:.2%} and recall "
-                f"{promise.recall:.2%} on train images; {tested.precision:.2%} and "
-                f"{tested.recall:.2%} on test images."
-            )
+        say_note(f"{copies}; judge the model on images that it has not seen")
+    estimator = " ".join(repr(model.estimator).split())
+    return judge_fitted(
+        model.estimator,
+        data,
+        bar,
+        title=f"{file.name} on {data_name}",
+        subtitle=f"{estimator}, {counted(model.n_samples, 'training image')}; judged on the "
+        f"{n_test:,} test images of {data_name}" + (f". {copies}." if copies else ""),
+        parameters={
+            "data": data_name,
+            "source": data.source,
+            "n_train": model.n_samples,
+            "n_test": n_test,
+            "model": str(file),
+            "estimator": type(model.estimator).__name__,
+            "trained_on": model.source,
+            "n_copies": n_copies,
+        },
+        wanted=wanted,
+    )
+
+
+def _check_test_images(data: Dataset, name: str) -> None:
+    if not len(data.test):
+        raise ValueError(
+            f"{name} has no test images to judge by; give classes two images or more, a test part "
+            "of its own, such as a folder test beside train, or leave out --test-size 0"
         )
+
+
+def _wanted(detect: str | None, class_names: Sequence[str], aim: dict[str, float]) -> Wanted | None:
+    """Return the class to detect among those there are; None if none is asked for."""
+    from lookalike.evaluation.judgement import Wanted
+    from lookalike.models.test_data import some_of
+
+    if detect is None:
+        return None
+    if detect not in class_names:
+        raise ValueError(
+            f"--detect {detect}: no class is called so; there are {some_of(class_names)}"
+        )
+    return Wanted(detect, list(class_names).index(detect), aim)
 
 
 def metrics_table(evaluation: Evaluation) -> Table:
@@ -207,26 +288,4 @@ def metrics_table(evaluation: Evaluation) -> Table:
         if value == value:  # not NaN
             interval = tell_interval(evaluation.intervals[name])
             table.add_row(name.replace("_", " "), f"{value:.4f}", interval)
-    return table
-
-
-def classes_table(evaluation: Evaluation) -> Table:
-    """Lay out the metrics of each class; of many, of those with the lowest F1."""
-    import numpy as np
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, padding=(0, 3, 0, 0), show_edge=False, header_style="bold")
-    table.add_column("class")
-    for column in ("precision", "recall", "F1", "images"):
-        table.add_column(column, justify="right")
-    order = np.arange(len(evaluation.classes))
-    if len(order) > _MOST_CLASSES:
-        order = np.sort(np.argsort(evaluation.f1, kind="stable")[:_MOST_CLASSES])
-    for i in order.tolist():
-        table.add_row(
-            Text(evaluation.class_names[i], "bold"),
-            *(f"{getattr(evaluation, m)[i]:.4f}" for m in ("precision", "recall", "f1")),
-            f"{evaluation.support[i]:,}",
-        )
     return table
