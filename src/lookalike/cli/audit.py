@@ -77,8 +77,8 @@ def audit(
     with job(debug):
         import contextlib
 
-        from lookalike.cli.outfolder import filled_at_the_end
         from lookalike.cli.screen import Screen
+        from lookalike.images.replace import filled_at_the_end
 
         screen = Screen(as_json=as_json)
         files: list[str] = []
