@@ -204,13 +204,13 @@ def test_damaged_files_do_not_keep_others_from_answers(
     assert (result.exit_code, result.stdout.count("\n")) == (1, 4)
 
 
-def test_where_pictures_cannot_be_written_the_folder_is_named(
+def test_where_pictures_cannot_be_written_the_option_is_named(
     model: Path, tmp_path: Path, invoke: Run
 ) -> None:
     (tmp_path / "file").touch()
     result = invoke("predict", model, "x.png", "--explain", tmp_path / "file" / "why")
     assert result.exit_code == 1
-    assert result.stderr.endswith("name another folder\n")
+    assert result.stderr.endswith("name another folder by --explain\n")
 
 
 def test_explain_writes_a_picture_an_image(

@@ -66,8 +66,8 @@ def augment(
 
         from rich.text import Text
 
+        from lookalike.cli.outfolder import filled_at_the_end
         from lookalike.cli.screen import Screen
-        from lookalike.images.replace import filled_at_the_end
 
         screen = Screen(as_json=as_json)
         with screen.bar() as bar:

@@ -139,8 +139,8 @@ def clean(
         import contextlib
         import json
 
+        from lookalike.cli.outfolder import filled_at_the_end
         from lookalike.cli.screen import Screen
-        from lookalike.images.replace import filled_at_the_end
 
         screen = Screen(as_json=as_json)
         if model is not None and not model.absolute().parent.is_dir():

@@ -99,8 +99,8 @@ def compare(
     with job(debug):
         import contextlib
 
+        from lookalike.cli.outfolder import filled_at_the_end
         from lookalike.cli.screen import Screen
-        from lookalike.images.replace import filled_at_the_end
 
         screen = Screen(as_json=as_json)
         with (

@@ -116,8 +116,8 @@ def evaluate(
     with job(debug):
         import contextlib
 
+        from lookalike.cli.outfolder import filled_at_the_end
         from lookalike.cli.screen import Screen
-        from lookalike.images.replace import filled_at_the_end
 
         screen = Screen(as_json=as_json)
         if model is not None:

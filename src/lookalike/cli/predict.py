@@ -75,8 +75,8 @@ def predict(
         import contextlib
         import sys
 
+        from lookalike.cli.outfolder import filled_at_the_end
         from lookalike.cli.screen import Screen
-        from lookalike.images.replace import filled_at_the_end
 
         screen = Screen(as_json=as_json)
         check_is_file(model)
@@ -84,7 +84,9 @@ def predict(
         # for eyes is printed to the stdout that was there before.
         stdout = None if sys.stdout.isatty() else sys.stdout
         with (
-            contextlib.nullcontext() if explain is None else filled_at_the_end(explain) as folder,
+            contextlib.nullcontext()
+            if explain is None
+            else filled_at_the_end(explain, option="--explain") as folder,
             screen.bar(time_left=True) as bar,
         ):
             bar.start("importing libraries")

@@ -19,7 +19,7 @@ import numpy as np
 
 from lookalike.images.catalogue import CatalogueEntry, CatalogueFile
 from lookalike.images.errors import DatasetError, DatasetNotFoundError
-from lookalike.images.replace import filled_at_the_end
+from lookalike.images.replace import filled_folder
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -133,7 +133,7 @@ def _download_from(
     from pooch import HTTPDownloader
 
     # a folder of its own, since whether a file is checked as .gz is told by its name
-    with filled_at_the_end(folder) as scratch:
+    with filled_folder(folder) as scratch:
         part = scratch / file.name
         with part.open("wb") as stream:
             receiver = _Receiver(stream, file, bar)

@@ -48,7 +48,7 @@ def replace_file(path: Path, write: Callable[[Path], None]) -> None:
 
 
 @contextmanager
-def filled_at_the_end(folder: Path) -> Iterator[Path]:
+def filled_folder(folder: Path, *, cure: str = "name another folder") -> Iterator[Path]:
     """Give an empty folder to write files into; at the end they move to ``folder``.
 
     The folder to write into is made beside ``folder``, on the same disk, so that moving is
@@ -59,6 +59,8 @@ def filled_at_the_end(folder: Path) -> Iterator[Path]:
     ----------
     folder : Path
         Made at the end if it is missing.
+    cure : str, default="name another folder"
+        What to do if it cannot be written to, for the error.
 
     Raises
     ------
@@ -69,9 +71,7 @@ def filled_at_the_end(folder: Path) -> Iterator[Path]:
     try:
         scratch = tempfile.TemporaryDirectory(prefix=".lookalike-", dir=place)
     except OSError as error:
-        raise OSError(
-            f"{folder} cannot be written to: {error.strerror}; name another folder"
-        ) from error
+        raise OSError(f"{folder} cannot be written to: {error.strerror}; {cure}") from error
     with scratch as path:
         yield Path(path)
         folder.mkdir(parents=True, exist_ok=True)

@@ -37,7 +37,7 @@ INDENT = 3
 """Columns by which blocks are indented."""
 
 _MOST_ROWS = 30  # of a table
-_MOST_PICTURES = 3  # with their neighbours, or lines of pictures
+_MOST_PICTURES = 3
 _GAP = 1  # columns between pictures
 _SMALLEST = 14  # columns of a picture; smaller ones are enlarged to it
 _MOST_COLUMNS = 36  # of a picture
@@ -47,7 +47,13 @@ _LINES = 13  # of a chart
 _STATES = {"right": "bold green", "wrong": "bold red", None: "bold"}
 
 
-def show(sections: Sequence[Section], console: Console, *, titles: bool = True) -> None:
+def show(
+    sections: Sequence[Section],
+    console: Console,
+    *,
+    titles: bool = True,
+    most_pictures: int = _MOST_PICTURES,
+) -> None:
     """Print sections.
 
     Parameters
@@ -56,6 +62,9 @@ def show(sections: Sequence[Section], console: Console, *, titles: bool = True) 
     console : rich.console.Console
     titles : bool, default=True
         Whether to print the titles of the sections.
+    most_pictures : int, default=3
+        Pictures of a gallery to draw, each with its neighbours, or lines of pictures; galleries
+        are left out if it is 0.
 
     Examples
     --------
@@ -74,15 +83,19 @@ def show(sections: Sequence[Section], console: Console, *, titles: bool = True) 
             console.print(Words(section.title, "bold"))
             console.print()
         blocks = [Text(said) for said in section.intro]
-        shown = [block for block in [*blocks, *section.blocks] if not block.detail]
+        shown = [
+            block
+            for block in [*blocks, *section.blocks]
+            if not block.detail and (most_pictures or not isinstance(block, Gallery))
+        ]
         for place, block in enumerate(shown):
             if place and not (isinstance(block, Text) and isinstance(shown[place - 1], Text)):
                 console.print()
-            content = _render(block, console)
+            content = _render(block, console, most_pictures)
             console.print(Padding(content, (0, 0, 0, INDENT), expand=False))
 
 
-def _render(block: Block, console: Console) -> RenderableType:
+def _render(block: Block, console: Console, most_pictures: int) -> RenderableType:
     width = console.width - INDENT
     match block:
         case Text():
@@ -96,7 +109,7 @@ def _render(block: Block, console: Console) -> RenderableType:
                 return _table(block.table, width)
             return Group(draw_lines(block.lines, width), Words(block.caption, "dim"))
         case Gallery():
-            return _gallery(block, console)
+            return _gallery(block, console, most_pictures)
 
 
 def _table(table: Table, width: int) -> RenderableType:
@@ -161,14 +174,14 @@ def draw_lines(lines: Sequence[Line], width: int) -> Words:
     return text
 
 
-def _gallery(gallery: Gallery, console: Console) -> RenderableType:
+def _gallery(gallery: Gallery, console: Console, most: int) -> RenderableType:
     lines = [[one, *one.neighbors] for one in gallery.pictures]
     if not any(one.neighbors for one in gallery.pictures):
         n = max(1, (console.width - INDENT) // (_SMALLEST + _GAP))
         pictures = list(gallery.pictures)
         lines = [pictures[i : i + n] for i in range(0, len(pictures), n)]
     parts: list[RenderableType] = [Words(gallery.caption)]
-    for line in lines[:_MOST_PICTURES]:
+    for line in lines[:most]:
         parts += [Words(), draw_row(line, console)]
     return Group(*parts)
 

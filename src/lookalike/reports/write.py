@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from lookalike.images.replace import filled_at_the_end
+from lookalike.images.replace import filled_folder
 from lookalike.reports.as_json import to_json
 from lookalike.reports.blocks import Report
 from lookalike.reports.html import to_html
@@ -47,7 +47,7 @@ def write_report(place: str | os.PathLike[str], report: Report) -> list[str]:
     path = Path(place)
     page = path if path.suffix == ".html" and not path.is_dir() else path / "report.html"
     texts = {page.name: to_html(report), page.with_suffix(".json").name: to_json(report)}
-    with filled_at_the_end(page.parent) as folder:
+    with filled_folder(page.parent) as folder:
         for name, text in texts.items():
             # Names of classes may come from names of files, which need not be Unicode; what is
             # written for such bytes is their escape in JSON.

@@ -11,9 +11,9 @@ from rich.text import Text
 
 import lookalike
 from lookalike.cli.data_options import DataName
+from lookalike.cli.outfolder import filled_at_the_end
 from lookalike.cli.screen import Screen
 from lookalike.cli.tour.step import Step, Tour
-from lookalike.images.replace import filled_at_the_end
 
 if TYPE_CHECKING:
     from lookalike.reports.blocks import Section
