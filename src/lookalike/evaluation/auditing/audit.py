@@ -22,6 +22,7 @@ from scipy.sparse import issparse
 from lookalike.evaluation.auditing.confidence import (
     count_confident_joint,
     count_votes,
+    list_issues,
     rank_by_suspicion,
     strong_evidence,
     suggest_classes,
@@ -46,7 +47,7 @@ from lookalike.evaluation.auditing.inputs import (
 )
 from lookalike.evaluation.auditing.outliers import find_outliers
 from lookalike.evaluation.auditing.rejects import Reject, find_rejects, read_sizes
-from lookalike.evaluation.auditing.result import LEAST_ACCURACY, Audit, LabelIssue, are_pictures
+from lookalike.evaluation.auditing.result import LEAST_ACCURACY, Audit, are_pictures
 from lookalike.evaluation.auditing.shapley import knn_shapley, shapley_error_bound
 from lookalike.evaluation.auditing.transformed import (
     LEAST_SIDE,
@@ -196,7 +197,7 @@ def audit(
         if accuracy < LEAST_ACCURACY:
             noise, noise_of_class = np.nan, np.full(len(classes), np.nan)
             first = ranking[strong_evidence(near_codes, codes, votes, LEAST_ACCURACY)[ranking]]
-        issues = _list_issues(
+        issues = list_issues(
             given,
             suggested,
             own_votes / k,
@@ -267,18 +268,6 @@ def _noise(joint: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
     """Return the estimated share of wrong labels, of all and of each class."""
     right = joint.diagonal()
     return float(1 - right.sum()), 1 - right / joint.sum(axis=1)
-
-
-def _list_issues(
-    given: NDArray[Any],
-    suggested: NDArray[Any],
-    own_shares: NDArray[np.float64],
-    suggested_shares: NDArray[np.float64],
-    first: NDArray[np.int64],
-) -> list[LabelIssue]:
-    rows = first[suggested_shares[first] > own_shares[first]]
-    columns = (rows, given[rows], suggested[rows], own_shares[rows], suggested_shares[rows])
-    return [LabelIssue(*fields) for fields in zip(*(c.tolist() for c in columns), strict=True)]
 
 
 def _leaks(

@@ -49,6 +49,7 @@ def _is_missing(label: Any) -> bool:
 
 
 def check_counts(n: int, n_labels: int, k: int, classes: NDArray[Any]) -> None:
+    """Raise ValueError if there are too few images, labels or classes."""
     if n != n_labels:
         raise ValueError(f"{n:,} images but {n_labels:,} labels; give one label for each image")
     if n <= k:
@@ -65,6 +66,7 @@ def check_counts(n: int, n_labels: int, k: int, classes: NDArray[Any]) -> None:
 def check_test(
     test: tuple[Any, ArrayLike], classes: NDArray[Any], width: int
 ) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return test images and labels as arrays; raise ValueError if they do not fit the others."""
     if not isinstance(test, tuple | list) or len(test) != 2:
         raise ValueError(
             f"test is a {type(test).__name__} that is no pair; give (images, labels) or None"
@@ -99,6 +101,7 @@ def check_names(
     class_names: Sequence[str] | None,
     classes: NDArray[Any],
 ) -> None:
+    """Raise ValueError if n_train, paths or class_names do not fit the images and labels."""
     if n_train is not None and test is not None:
         raise ValueError("both n_train and test are given; give test images in one way")
     if n_train is not None and not 1 <= n_train <= n:

@@ -13,7 +13,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.evaluation.auditing.duplicates import DuplicateGroup, Leak
+from lookalike.evaluation.auditing.confidence import LabelIssue
+from lookalike.evaluation.auditing.duplicates import (
+    DuplicateGroup,
+    Leak,
+    count_duplicates,
+    count_leaks,
+)
 from lookalike.evaluation.auditing.rejects import Reject
 from lookalike.evaluation.auditing.tables import write_tables
 from lookalike.evaluation.plain import number, numbers
@@ -26,28 +32,6 @@ LEAST_ACCURACY = 0.8
 """Share of right votes below which labels that neighbours contradict are guesses."""
 
 
-@dataclass(frozen=True)
-class LabelIssue:
-    """An image whose label is likely wrong.
-
-    Attributes
-    ----------
-    row : int
-    given, suggested : object
-        Its label, and the one that its neighbours have.
-    self_confidence : float
-        The share of its neighbours with the given label, from 0 to 1.
-    suggested_share : float
-        The share with the suggested one.
-    """
-
-    row: int
-    given: Any
-    suggested: Any
-    self_confidence: float
-    suggested_share: float
-
-
 @dataclass(frozen=True, eq=False, repr=False)
 class Audit(Result):
     """What `audit` found.
@@ -55,15 +39,15 @@ class Audit(Result):
     Attributes
     ----------
     classes : ndarray of shape (n_classes,)
-        The labels there are, sorted.
+        The distinct labels, sorted.
     labels : ndarray of shape (n,)
-        The given ones.
+        The given labels.
     class_names : tuple of str or None
         What labels that are numbers are called.
     paths : tuple of (Path or None), or None
         The file of each image.
     n_train : int or None
-        The rows from here on are the test part; None if no parts were told.
+        The rows from here on are the test part; None if there are no parts.
     n_neighbors : int
         Neighbours that vote.
     accuracy : float
@@ -71,26 +55,26 @@ class Audit(Result):
         neighbours are wrong too often to tell how many labels are, and only labels that they
         contradict as strongly as they are nearly always right with are called issues.
     distances : ndarray of shape (n, n_neighbors), float64
-        Of every image to its nearest others, in the unit of the metric.
+        Distances from every image to its nearest others, in the unit of the metric.
     indices : ndarray of shape (n, n_neighbors), int64
-        Which they are.
+        The rows of these nearest others.
     self_confidence : ndarray of shape (n,), float64
         The share of an image's neighbours that have its label.
     ranking : ndarray of shape (n,), int64
         All images, those with the most suspicious labels first.
     suggested : ndarray of shape (n,)
-        The label of most neighbours of each image, its own left out; of equally frequent ones that
-        of the nearest. Its own where no neighbour has another.
+        The label that most neighbours of each image have, its own left out; the nearest decides
+        between equally frequent ones. Its own where no neighbour has another.
     label_issues : list of LabelIssue
-        As many images as are estimated to be labelled wrongly, the first of the ranking, but for
-        such as no other class has more votes for; fewer where ``accuracy`` is low. Read them in
-        this order: the farther down, the more are only hard.
+        As many images as are estimated to be labelled wrongly, the first of the ranking, excluding
+        images whose own label has the most votes; fewer where ``accuracy`` is low. The farther
+        down this list, the more images are only hard.
     confident_joint : ndarray of shape (n_classes, n_classes), int64
         Images counted by given label (row) and the class they are confidently of.
     label_noise : float
         The estimated share of wrong labels; NaN where ``accuracy`` is too low to tell.
     noise_of_class : ndarray of shape (n_classes,), float64
-        The same of the images with each label.
+        The same share among the images with each label.
     duplicates : list of DuplicateGroup
         Copies among the images: exact ones first, then near ones, then transformed ones, in each
         case those with conflicting labels first.
@@ -107,7 +91,7 @@ class Audit(Result):
     outliers : ndarray of shape (n_outliers,), int64
         Images unlike all others, the farthest from them first.
     outlier_distances : ndarray of shape (n,), float64
-        Of every image to its k-th neighbour, which tells how unlike the others it is.
+        The distance from every image to its k-th neighbour: how unlike the others it is.
     outlier_cutoff : float
         The distance beyond which an image is an outlier; NaN where half the images or more have
         k exact copies, so that no distance is usual.
@@ -119,7 +103,7 @@ class Audit(Result):
         How far a value may be off at most; 0 if they are exact. The values of a truncated table
         leave out what all images of a class are worth alike and differ where neighbours do.
     seconds : dict of str to float
-        What each part took.
+        The time that each part took.
     images : array-like of shape (n, h, w), (n, h, w, c) or (n, d), optional
         The audited images themselves, no copy of them, for reports to show.
     test_images : array-like of shape (n_test, h, w), (n_test, h, w, c) or (n_test, d), optional
@@ -221,8 +205,8 @@ class Audit(Result):
         return {
             "neighbours": f"vote right for {self.accuracy:.1%} of the images",
             "label issues": issues,
-            "duplicates": self._count_duplicates(),
-            "leaks": self._count_leaks(),
+            "duplicates": count_duplicates(self.duplicates, self.near_cutoff),
+            "leaks": count_leaks(self.leaks, self.n_test),
             "rejects": self._count_rejects(),
             "outliers": self._count_outliers(),
             "values": self._tell_values(),
@@ -340,37 +324,6 @@ class Audit(Result):
                 map(self._leak, self.leaks),
             )
         return write_tables(Path(folder), tables)
-
-    def _count_duplicates(self) -> str:
-        no_near = "no near ones"
-        if self.near_cutoff == 0:
-            no_near = "near ones unknown: no distance is usual"
-        elif not self.duplicates:
-            return "none"
-        parts = []
-        for kind in ("exact", "near", "transformed"):
-            groups = [group for group in self.duplicates if group.kind == kind]
-            if not groups:
-                if kind != "transformed":
-                    parts.append("no exact ones" if kind == "exact" else no_near)
-                continue
-            images = sum(len(group) for group in groups)
-            conflicting = sum(group.is_conflicting for group in groups)
-            parts.append(
-                f"{len(groups):,} {kind} {'group' if len(groups) == 1 else 'groups'} of {images:,} "
-                f"images, {conflicting:,} conflicting"
-            )
-        return "; ".join(parts)
-
-    def _count_leaks(self) -> str:
-        if self.leaks is None:
-            return "not looked for, no test images given"
-        counts = Counter(leak.kind for leak in self.leaks)
-        conflicting = sum(leak.is_conflicting for leak in self.leaks)
-        kinds = [f"{counts['exact']:,} exact", f"{counts['near']:,} near"]
-        if counts["transformed"]:
-            kinds.append(f"{counts['transformed']:,} transformed")
-        return f"{', '.join(kinds)}, of {self.n_test:,} test images; {conflicting:,} conflicting"
 
     def _count_rejects(self) -> str:
         counts = Counter(reject.kind for reject in self.rejects)
