@@ -40,6 +40,7 @@ _MOST_ROWS = 30  # of a table
 _MOST_PICTURES = 3
 _GAP = 1  # columns between pictures
 _SMALLEST = 14  # columns of a picture; smaller ones are enlarged to it
+_NARROWEST_PICTURE = 10  # columns; pictures of a line that do not fit are left out
 _MOST_COLUMNS = 36  # of a picture
 _DENSITIES = " .:-=+*#%@"
 _MARKS = "ox+%&"
@@ -128,6 +129,7 @@ def _table(table: Table, width: int) -> RenderableType:
             f"{table.caption}: a table of {len(heads)} columns, wider than the {width} here; the "
             "page that --out writes has it."
         )
+    grid.show_header = any(heads)
     if len(texts) <= _MOST_ROWS:
         return grid
     rest = len(texts) - _MOST_ROWS
@@ -180,9 +182,13 @@ def _gallery(gallery: Gallery, console: Console, most: int) -> RenderableType:
         n = max(1, (console.width - INDENT) // (_SMALLEST + _GAP))
         pictures = list(gallery.pictures)
         lines = [pictures[i : i + n] for i in range(0, len(pictures), n)]
+    fitting = max(2, (console.width - INDENT + _GAP) // (_NARROWEST_PICTURE + _GAP))
+    hidden = max(map(len, lines)) - fitting
     parts: list[RenderableType] = [Words(gallery.caption)]
     for line in lines[:most]:
-        parts += [Words(), draw_row(line, console)]
+        parts += [Words(), draw_row(line[:fitting], console)]
+    if hidden > 0:
+        parts.append(Words(f"… and {hidden:,} more in a line than fit here", "dim"))
     return Group(*parts)
 
 
