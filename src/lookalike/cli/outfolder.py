@@ -7,10 +7,14 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lookalike.cli.screen import Screen
 
 
 @contextmanager
-def filled_at_the_end(folder: Path, *, option: str = "--out") -> Iterator[Path]:
+def filled_at_the_end(folder: Path | None, *, option: str = "--out") -> Iterator[Path | None]:
     """Give an empty folder to write files into; at the end they move to ``folder`` at once.
 
     The folder to write into is made beside ``folder``, on the same disk, so that moving is
@@ -19,7 +23,8 @@ def filled_at_the_end(folder: Path, *, option: str = "--out") -> Iterator[Path]:
 
     Parameters
     ----------
-    folder : Path
+    folder : Path or None
+        None, if nothing is to be written, is given as it is.
     option : str, default="--out"
         That names the folder, for errors.
 
@@ -28,6 +33,9 @@ def filled_at_the_end(folder: Path, *, option: str = "--out") -> Iterator[Path]:
     OSError
         If the folder cannot be made or written to.
     """
+    if folder is None:
+        yield None
+        return
     place = next(path for path in (folder.resolve(), *folder.resolve().parents) if path.exists())
     try:
         scratch = tempfile.TemporaryDirectory(prefix=".lookalike-", dir=place)
@@ -40,3 +48,12 @@ def filled_at_the_end(folder: Path, *, option: str = "--out") -> Iterator[Path]:
         folder.mkdir(parents=True, exist_ok=True)
         for file in sorted(Path(path).iterdir()):
             os.replace(file, folder / file.name)
+
+
+def say_written(what: str, folder: Path | None, screen: Screen) -> None:
+    """Print what was written into a folder, if there is one."""
+    if folder is not None:
+        from rich.text import Text
+
+        screen.out.print()
+        screen.out.print(Text(f"Wrote {what} into {folder}"), soft_wrap=True)
