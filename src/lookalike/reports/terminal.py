@@ -112,7 +112,10 @@ def _render(block: Block, console: Console) -> RenderableType:
         case Chart():
             if not block.lines:
                 return _table(block.table, width)
-            return Group(draw_lines(block.lines, width), Words(block.caption, "dim"))
+            drawn = [draw_lines(block.lines, width), Words(block.caption, "dim")]
+            if len(block.table.rows) > _MOST_ROWS or block.table.detail:
+                return Group(*drawn)
+            return Group(*drawn, Words(), _table(block.table, width))
         case Gallery():
             return _gallery(block, console)
 
@@ -135,12 +138,12 @@ def _table(table: Table, width: int) -> RenderableType:
     if needed > width and all(numeric[1:]):  # a line of numbers that wraps can not be read
         return Words(
             f"{table.caption}: a table of {len(heads)} columns, wider than the {width} here; the "
-            "page that --out writes has it."
+            "report that --out writes has it."
         )
     if len(texts) <= _MOST_ROWS:
         return grid
     rest = len(texts) - _MOST_ROWS
-    return Group(grid, Words(f"… {rest:,} more rows are on the page that --out writes.", "dim"))
+    return Group(grid, Words(f"… {rest:,} more rows are in the report that --out writes.", "dim"))
 
 
 def draw_lines(lines: Sequence[Line], width: int) -> Words:
