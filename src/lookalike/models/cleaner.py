@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from lookalike.cleaning.level import estimate_noise
 from lookalike.estimators.denoiser import KNeighborsDenoiser
+from lookalike.images.expression import parse_noise
 from lookalike.images.noise import SaltAndPepper, UniformNoise
-from lookalike.images.noise_expression import parse_noise
 
 Bytes = NDArray[np.uint8]
 

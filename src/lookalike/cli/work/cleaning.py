@@ -24,9 +24,9 @@ from lookalike.evaluation.cleaned import (
     to_pixels,
 )
 from lookalike.images.dataset import Dataset
+from lookalike.images.expression import parse_noise
 from lookalike.images.given import GivenImage, read_images
 from lookalike.images.noise import Noise, add_noise
-from lookalike.images.noise_expression import parse_noise
 from lookalike.images.raw import as_images
 from lookalike.models.file import save_model
 

@@ -10,13 +10,7 @@ from lookalike import KNeighborsDenoiser
 from lookalike.cleaning.levels import Levels
 from lookalike.cli.screen import Bar
 from lookalike.cli.work.cleaning import Asked, Cleaned, Learnt, brightest_of
-from lookalike.images.noise import (
-    GaussianNoise,
-    Noise,
-    NoiseSequence,
-    SaltAndPepper,
-    UniformNoise,
-)
+from lookalike.images.expression import noise_text
 from lookalike.models.errors import ModelError
 from lookalike.models.file import Opened, open_file
 
@@ -53,28 +47,6 @@ class ModelCleaning(Asked):
             model=self.file,
         )
         return self.clean(self.read(image_shape, denoiser.noise_), learnt, bar)
-
-
-def noise_text(noise: Noise | None) -> str:
-    """Return a noise as `parse_noise` takes it, or in words if it takes none such.
-
-    Examples
-    --------
-    >>> noise_text(UniformNoise(0, 100) + SaltAndPepper(0.1))
-    'uniform:100+saltpepper:0.1'
-    """
-    if noise is None:
-        return "what its training pairs differ by"
-    if isinstance(noise, NoiseSequence):
-        return f"{noise_text(noise.first)}+{noise_text(noise.second)}"
-    if isinstance(noise, UniformNoise):
-        low = f"{noise.low}," if noise.low else ""
-        return f"uniform:{low}{noise.high}"
-    if isinstance(noise, GaussianNoise) and noise.value_range is None:
-        return f"gaussian:{noise.sigma}"
-    if isinstance(noise, SaltAndPepper) and noise.value_range is None:
-        return f"saltpepper:{noise.share}"
-    return repr(noise)
 
 
 def _image_shape(opened: Opened, file: Path) -> tuple[int, ...]:
