@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from tests.browser import browser
-from tests.cli.tour_reports import check_report, numbers_of
+from tests.cli.tour_reports import check_report, hasten, numbers_of
 
 from lookalike import load_dataset
 from lookalike.cli.screen import INDENT, Screen
@@ -57,12 +57,7 @@ def no_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Clean by few images, compare few classifiers and try few recipes, in this process."""
-    monkeypatch.setattr("lookalike.cli.tour.few._DRAWS", {10: 1})
-    monkeypatch.setattr("lookalike.cli.tour.clean._MOST_LEARNED", 100)
-    monkeypatch.setattr("lookalike.cli.tour.compared._MOST_IMAGES", 200)
-    monkeypatch.setattr("lookalike.cli.tour.compared._NAMES", ("knn", "logistic", "dummy"))
-    monkeypatch.setattr("lookalike.cli.tour.matched._EFFORT", "fast")
+    hasten(monkeypatch)
 
 
 def test_json_is_all_there_is_on_stdout(lookalike: Run) -> None:

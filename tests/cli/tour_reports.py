@@ -13,6 +13,15 @@ import pytest
 Run = Callable[..., Any]
 
 
+def hasten(patch: pytest.MonkeyPatch) -> None:
+    """Clean by few images, compare few classifiers and try few recipes, in this process."""
+    patch.setattr("lookalike.cli.tour.few._DRAWS", {10: 1})
+    patch.setattr("lookalike.cli.tour.clean._MOST_LEARNED", 100)
+    patch.setattr("lookalike.cli.tour.compared._MOST_IMAGES", 200)
+    patch.setattr("lookalike.cli.tour.compared._NAMES", ("knn", "logistic", "dummy"))
+    patch.setattr("lookalike.cli.tour.matched._EFFORT", "fast")
+
+
 def check_report(report: dict[str, Any], steps: list[str]) -> None:
     assert list(report["steps"]) == steps
     load, baseline, confusion, mistakes = (report["steps"][name] for name in steps[:4])
