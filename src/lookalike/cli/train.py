@@ -146,12 +146,15 @@ def _report(
 ) -> dict[str, Any]:
     import lookalike
 
+    numbers = trained.to_dict()
+    seconds = {key: numbers.pop(key) for key in ("fit_seconds", "predict_seconds")}
     return {
         "lookalike": lookalike.__version__,
         "data": name,
         "source": dataset.source,
+        "effort": numbers["effort"],
         "n_threads": n_threads,
-        **trained.to_dict(),
+        **numbers,
         "wrong": [
             {
                 "row": row,
@@ -162,6 +165,7 @@ def _report(
             for row in trained.wrong.tolist()
         ],
         "model": None if model is None else str(model),
+        **seconds,
     }
 
 

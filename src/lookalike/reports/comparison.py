@@ -137,14 +137,14 @@ def ranking(comparison: Comparison) -> Table:
         "classifier",
         *(Column(name, ".2%") for name in ("accuracy", "low", "high")),
         *(Column(name, ".2f") for name in ("fit, s", "predict, s")),
-        Column("MiB", ",.0f"),
+        Column("memory, MiB", ",.0f"),
         "beats",
     ]
     return Table(
         columns,
         rows,
-        "All classifiers, the best first. Seconds are of all folds together, MiB of memory are "
-        "the peak of one; beats counts the others that are worse by more than luck.",
+        "All classifiers, the best first. Seconds are of all folds together, memory is the peak of "
+        "one; beats counts the others that are worse by more than luck.",
     )
 
 
