@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,8 +16,8 @@ from lookalike.cli.jobs import one_line, say_error, say_note
 from lookalike.cli.screen import Bar, Screen
 from lookalike.cli.work.answers import Answer, answer, csv_header, csv_lines, json_lines, table
 from lookalike.cli.work.neighbours import draw_neighbours
-from lookalike.images.files import counted, told_left_out
-from lookalike.images.sources import Bytes, find_sources, in_form, read_source
+from lookalike.images.files import counted
+from lookalike.images.sources import Bytes, Findings, find_sources, in_form, read_source
 from lookalike.models.model import Explained, Model, open_model
 from lookalike.search.threads import count_threads
 
@@ -156,15 +155,15 @@ def _batches(
 ) -> Iterator[list[_Read]]:
     """Read images until a batch is full; tell those that cannot be read."""
     most = _BATCH if asked.folder is None else _EXPLAINED_BATCH
-    left_out: Counter[str] = Counter()
-    sources = find_sources(asked.images, left_out)
+    findings = Findings()
+    sources = find_sources(asked.images, findings.left_out)
     batch: list[_Read] = []
     n_pixels = number = 0
     tell = _FileBar(bar, len(sources))
     for done, source in enumerate(sources):
         tell.start(done)
         enough = None if asked.as_is else model.form.least_size
-        for picture in read_source(source, left_out, least_size=enough, progress=tell):
+        for picture in read_source(source, findings, least_size=enough, progress=tell):
             try:
                 image, doubt = in_form(picture, model.form, as_is=asked.as_is)
             except ValueError as error:
@@ -180,8 +179,8 @@ def _batches(
                 batch, n_pixels = [], 0
     if batch:
         yield batch
-    if told := told_left_out(left_out):
-        say_note(told)
+    for note in findings.notes():
+        say_note(note)
 
 
 class _FileBar:
