@@ -137,6 +137,13 @@ def test_model_tells_whether_one_can_draw(client):
     model = Model(KNeighborsClassifier(3).fit(photographs, np.arange(40) % 2))
     with asking(model) as client:
         assert not client.get("/model").json()["can_draw"]
+    for shape, can_draw in (((), True), ((3,), False)):  # thick shapes are no strokes
+        shapes = np.zeros((40, 28, 28, *shape), np.uint8)
+        shapes[:20, 4:16, 4:24] = shapes[20:, 4:24, 4:16] = 200
+        model = Model(KNeighborsClassifier(3).fit(shapes, np.arange(40) // 20))
+        assert model.form.strokes is None
+        with asking(model) as client:
+            assert client.get("/model").json()["can_draw"] == can_draw
 
 
 def test_pictures_are_brought_to_the_models_form_unless_they_have_it(client):

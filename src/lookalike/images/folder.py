@@ -183,12 +183,15 @@ class _Reading:
         if len(form.image_shape) == 3 and self.is_grey and is_free:
             form = replace(form, image_shape=form.image_shape[:2])
             images = np.ascontiguousarray(images[..., 0])
-        if fit is not None or len(form.image_shape) == 3 or not len(images):
+        if len(form.image_shape) == 3 or not len(images):
             return images, form
         learnt = replace(learn_form(images), fit=form.fit)
-        if learnt.strokes is None:
+        are_of_size = all(header.size == form.image_shape for header in self.headers.values())
+        if fit is not None or learnt.strokes is None:
+            if form.fit != "pad" or are_of_size:  # else their borders are what they are padded by
+                form = replace(form, ground=learnt.ground)
             return images, form
-        if all(header.size == form.image_shape for header in self.headers.values()):
+        if are_of_size:
             return np.stack([_formed(image, learnt) for image in images]), learnt
         return self.images(learnt), learnt
 
