@@ -317,6 +317,22 @@ def test_a_picture_that_promises_too_much_is_not_decoded(client, side):
     assert "shrink it" in detail(client.post("/predict", content=content, headers=PNG), 413)
 
 
+def test_a_phones_photograph_is_read_at_a_smaller_scale(client):
+    photograph = np.full((6048, 8064), 255, np.uint8)
+    photograph[1000:5000, 3800:4200] = 0
+    small = photograph[::8, ::8]
+    answered = client.post("/predict", content=picture(small), headers=PNG).json()["answers"]
+    content = picture(photograph, "JPEG") + bytes(12 * 2**20)
+    told = client.post("/predict", content=content, headers={"content-type": "image/jpeg"})
+    assert told.json()["answers"][0]["label"] == answered[0]["label"]
+    for other in (picture(photograph), picture(photograph, "JPEG", progressive=True)):
+        told = detail(client.post("/predict", content=other, headers=PNG), 413)
+        assert "8,064 × 6,048 pixels but the limit is 4,096 × 4,096; shrink it" in told
+        assert "baseline JPEG of at most 67,108,864 pixels" in told
+    told = detail(client.post("/predict?as_is=true", content=content, headers=PNG), 413)
+    assert "8,064 × 6,048" in told
+
+
 def test_a_picture_of_16_bits_is_answered_as_that_of_8(client):
     image = np.zeros((80, 80), np.uint8)
     image[10:70, 35:45] = 200
