@@ -81,7 +81,7 @@ def evaluate(
     ] = None,
     beta: Annotated[
         float | None,
-        typer.Option(metavar="BETA", help="The highest F-beta; F1 is what is taken by default."),
+        typer.Option(metavar="BETA", help="The highest F-beta; the highest F1 by default."),
     ] = None,
     out: ReportFolder = None,
     n_jobs: Threads = None,
@@ -91,8 +91,8 @@ def evaluate(
     """Judge a neighbour classifier on the test images: metrics, errors, what to leave out.
 
     k and the weights are chosen by cross-validation of the train images, unless they are given;
-    thresholds too. The test images are looked at once. Of a model file nothing is chosen but the
-    thresholds; its classes are matched with those of DATA by their names.
+    thresholds too. The test images are looked at once. For a model file only the thresholds
+    are chosen; its classes are matched with those of DATA by their names.
 
     Example: lookalike evaluate mnist --detect 5 --precision 0.99 --out report
 

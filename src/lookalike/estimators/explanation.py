@@ -1,4 +1,4 @@
-"""What stands behind a prediction: the neighbours, their labels and what each of them counted."""
+"""The neighbours behind a prediction, their labels and their shares of the vote."""
 
 from __future__ import annotations
 
@@ -206,7 +206,7 @@ class Explanation(Result):
         Raises
         ------
         ValueError
-            If the predictor is no `LookalikeClassifier`.
+            If the predictor is not a `LookalikeClassifier`.
         """
         if self.matcher is None or self.images is None or self.rows is None:
             raise ValueError("pixels do not move; explain by a LookalikeClassifier")

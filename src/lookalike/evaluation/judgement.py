@@ -1,4 +1,4 @@
-"""A neighbour classifier on test images: what was chosen, how good it is, what it decides.
+"""A neighbour classifier on test images: chosen parameters, metrics, errors and decisions.
 
 All choices are made on the training images. The classifier is fitted once, and the test images are
 searched once: predictions, decisions and errors are read off the same neighbour table.
@@ -46,13 +46,13 @@ ACCURACY = 0.999
 
 
 class Progress(Protocol):
-    """Who is told what is done now, and how far it is."""
+    """Receives what is done now, and how far it is."""
 
     def start(self, what: str) -> None:
-        """Take notice of what is done from now on."""
+        """Begin another part of the work."""
 
     def __call__(self, done: int, total: int) -> None:
-        """Take notice of how far it is."""
+        """Note how far this part is."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Wanted:
     Attributes
     ----------
     name : str
-        Of the class.
+        The name of the class.
     code : int
         Its position in the class names of the data.
     aim : dict of str to float
@@ -87,12 +87,12 @@ class Judgement(Result):
     parameters : mapping of str to str, number, bool or None
         What the results depend on.
     explanation : Explanation
-        Of all test images; labels are positions in the class names of ``data``.
+        It explains all test images; labels are positions in the class names of ``data``.
     evaluation : Evaluation
     rejection, coverage : RejectingClassifier and Coverage, or None
-        With unsure images left out, and what that does on the test images.
+        The classifier that leaves out unsure images, and its coverage of the test images.
     no_rejection : str
-        Why there is none, if so.
+        The reason if there is no rejection.
     wanted, threshold, tested : Wanted, ThresholdClassifier and OperatingPoint, or None
         The class to detect, if one was asked for, with the threshold and what it does on the test
         images.
@@ -160,10 +160,10 @@ def train_and_judge(
     data : Dataset
         With test images.
     name : str
-        What to call the data.
+        The name of the data.
     progress : Progress
     n_neighbors, weights : int and str, optional
-        What is not given is chosen by cross-validation of the training images.
+        Those that are not given are chosen by cross-validation of the training images.
     augmentation : Augmentation, optional
     wanted : Wanted, optional
     n_jobs : int, optional
@@ -256,14 +256,14 @@ def judge_fitted(
         "n_neighbors": known.get("n_neighbors"),
         "weights": weights if weights is None or isinstance(weights, str) else repr(weights),
         "augmentation": None if augmentation is None else repr(augmentation),
-        "chosen_by_cross_validation": None,  # a file does not tell
+        "chosen_by_cross_validation": None,  # a file does not say
         "cv_accuracy": None,
     }
     why_not = why_undecided(estimator)
     if wanted is not None and why_not:
         raise ValueError(f"{wanted.name} can not be detected: {why_not}")
-    told = {"title": title, "subtitle": subtitle, "parameters": parameters}
-    return _judge(_coded(estimator), data, progress, {}, wanted, why_not=why_not, **told)
+    about = {"title": title, "subtitle": subtitle, "parameters": parameters}
+    return _judge(_coded(estimator), data, progress, {}, wanted, why_not=why_not, **about)
 
 
 def count_copies(data: Dataset) -> int:
@@ -273,7 +273,7 @@ def count_copies(data: Dataset) -> int:
 
 
 def why_undecided(estimator: Any) -> str:
-    """Return why no threshold can be chosen, if so: it takes predictions of unseen images."""
+    """Return why no threshold can be chosen, for which unseen images are predicted; "" if it can."""
     if not isinstance(estimator, KNeighborsClassifier):
         return (
             f"thresholds are chosen on training images that were left out, for which a "
@@ -292,7 +292,7 @@ def _judge(
     wanted: Wanted | None,
     *,
     why_not: str = "",
-    **told: Any,
+    **about: Any,
 ) -> Judgement:
     test, is_ours = data.test, isinstance(model, KNeighborsClassifier)
     progress.start("searching neighbours of the test images")
@@ -316,7 +316,7 @@ def _judge(
         )
     assert isinstance(evaluation, Evaluation)  # labels are of one dimension
     judged = Judgement(
-        data=data, explanation=found, evaluation=evaluation, wanted=wanted, seconds=seconds, **told
+        data=data, explanation=found, evaluation=evaluation, wanted=wanted, seconds=seconds, **about
     )
     if why_not:
         return replace(judged, no_rejection=f"What to leave out is not chosen: {why_not}.")
@@ -351,7 +351,7 @@ def _detect(
     train, test = judged.data.train, judged.data.test
     is_positive = train.labels == wanted.code
     class_weight, weights = model.class_weight, None
-    if isinstance(class_weight, dict):  # of classes that are no longer told apart
+    if isinstance(class_weight, dict):  # for classes that are one class in this task
         weights = np.array([class_weight.get(code, 1.0) for code in train.labels.tolist()])
         class_weight = None
     folds = choose_folds(train.labels, most=_MOST_FOLDS)

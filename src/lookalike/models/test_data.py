@@ -21,7 +21,7 @@ def numbered_as(model: Model, data: Dataset, name: str, file: str) -> Dataset:
     data : Dataset
         Its classes are matched with the model's by their names.
     name, file : str
-        What to call the data and the model in errors.
+        The names of the data and the model in errors.
 
     Raises
     ------

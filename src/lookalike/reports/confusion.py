@@ -106,7 +106,7 @@ def plot_confusion(
     -------
     ConfusionMatrixDisplay
         Up to 30 classes with numbers in the cells (percent, if normalized), up to 40 with names.
-        Of more each confusion is a dot, between positions in ``class_names``.
+        With more classes each confusion is a dot, between positions in ``class_names``.
     """
     from sklearn.metrics import ConfusionMatrixDisplay
 
@@ -159,7 +159,7 @@ def _draw_dots(errors: Any, axes: Axes) -> Any:
         s=max(2.0, 400 / n_classes) ** 2,  # points; the axes are some 500 wide
         c=counts[order],
         cmap="Blues",
-        vmin=-0.5 * counts.max(initial=1),  # so that the rarest is no white on white
+        vmin=-0.5 * counts.max(initial=1),  # so that the rarest is not white on white
         vmax=counts.max(initial=1),
         marker="s",
         linewidths=0,

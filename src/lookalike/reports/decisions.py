@@ -61,7 +61,7 @@ def threshold_section(
     tested : OperatingPoint, optional
         What it does to test images, ``chosen.evaluate(images, labels)``.
     positive_name : str, optional
-        What to call the class that it detects; its label, if not given.
+        The name of the class that it detects; its label if not given.
     title : str, default="A threshold for one class"
 
     Returns
@@ -146,7 +146,7 @@ def _rates(points: dict[str, OperatingPoint], aim: Aim) -> Table:
     return Table(
         ["", *(Column(head, ".4f", head in ("low", "high")) for head in heads)],
         rows,
-        "What the threshold is worth",
+        "Precision, recall and false positive rate at the threshold",
     )
 
 

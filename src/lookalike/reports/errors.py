@@ -51,7 +51,7 @@ def errors_section(data: Dataset, explanation: Explanation) -> Section:
     ----------
     data : Dataset
     explanation : Explanation
-        Of all test images by the training images of ``data``, of one label each; labels are
+        It explains all test images by the training images of ``data``, one label each; labels are
         positions in its class names.
 
     Returns

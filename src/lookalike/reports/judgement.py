@@ -8,7 +8,7 @@ from lookalike.reports.decisions import coverage_section, threshold_section
 from lookalike.reports.errors import errors_section
 from lookalike.reports.evaluation import evaluation_headline, evaluation_section
 
-# Where files lie is told by the numbers alone: pages are passed on.
+# Paths of files are in the JSON document alone, because pages are passed on to others.
 _NOT_ON_THE_PAGE = ("source", "model", "trained_on")
 
 

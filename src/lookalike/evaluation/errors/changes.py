@@ -19,9 +19,9 @@ class Changes(NamedTuple):
     Attributes
     ----------
     mended : ndarray of shape (n_mended,), int64
-        In the order of `surest_mistakes` of what was wrong before.
+        The errors before that are right after, in the order of `surest_mistakes`.
     made : ndarray of shape (n_made,), int64
-        In the order of `surest_mistakes` of what is wrong after.
+        The errors after that were right before, in the order of `surest_mistakes`.
     """
 
     mended: NDArray[np.int64]
@@ -34,7 +34,7 @@ def find_changes(before: Explanation, after: Explanation, labels: NDArray[np.int
     Parameters
     ----------
     before, after : Explanation
-        Of the same n queries, of one label each.
+        They explain the same n queries, one label each.
     labels : ndarray of shape (n,), int64
         The true labels.
 
@@ -78,7 +78,7 @@ class Decider(NamedTuple):
 def decider(explanation: Explanation, query: int) -> Decider:
     """Return the neighbour of the largest share among those that voted for the prediction.
 
-    Of equal shares it is the nearest.
+    Among equal shares it is the nearest.
     """
     agreeing = explanation.labels[query] == explanation.prediction[query]
     i = int(np.argmax(np.where(agreeing, explanation.shares[query], -1)))

@@ -45,7 +45,7 @@ def surest_mistakes(explanation: Explanation, labels: NDArray[Any]) -> NDArray[n
     array([1, 2, 0])
     """
     wrong = np.flatnonzero(explanation.prediction != labels)
-    # Rounded, since votes that are equal by rights may differ in the last bit.
+    # Rounded, since equal votes may differ in the last bit.
     shares = winning_shares(explanation)[wrong].round(9)
     surest = wrong[np.lexsort((explanation.distances[wrong, 0], -shares))]
     seen: Counter[tuple[Any, Any]] = Counter()

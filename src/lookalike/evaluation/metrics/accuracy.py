@@ -24,7 +24,7 @@ class Accuracy(NamedTuple):
     value : float
         ``n_right / n``, from 0 to 1.
     standard_error : float
-        Of ``value``, as an estimate of the accuracy on all images like these: the standard
+        The error of ``value`` as an estimate of the accuracy on all images like these: the standard
         deviation of a binomial share, ``sqrt(value * (1 - value) / n)``.
     n_right, n : int
         Images predicted rightly, and all images.

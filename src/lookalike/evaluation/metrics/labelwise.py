@@ -1,4 +1,4 @@
-"""What the probabilities of labels are worth, label by label, in samples of images."""
+"""Calibration and ranking by the probabilities of each label, in samples of images."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class LabelProbabilities:
         The probability that an image has a label.
     truth, predicted : ndarray of shape (n, n_labels), bool
     n_bins : int
-        Of the expected calibration error.
+        The number of bins of the expected calibration error.
     """
 
     def __init__(

@@ -1,6 +1,6 @@
 """How good predictions of several labels each are: multilabel, and multi-output.
 
-A multilabel image has any number of labels, told by a row of 0 and 1. A multi-output one has one
+A multilabel image has any number of labels, given as a row of 0 and 1. A multi-output one has one
 class in each of several outputs, such as the pixels of a cleaned image.
 """
 
@@ -48,7 +48,7 @@ class MultiOutputEvaluation(BaseEvaluation):
     mean_accuracy : float
         Share of all outputs of all images that are right: 1 less the Hamming loss.
     accuracy : ndarray of shape (n_outputs,), float64
-        Of each output.
+        The accuracy of each output.
     hamming_loss : float
     jaccard : float
         Multilabel: for each image the labels both true and predicted, of those that are either;
@@ -64,7 +64,7 @@ class MultiOutputEvaluation(BaseEvaluation):
     confusion : ndarray of shape (n_outputs, 2, 2), int64, or None
         Multilabel: of each label, as `multilabel_confusion_matrix` of scikit-learn.
     log_loss, brier : ndarray of shape (n_outputs,), float64
-        Of each output, where there are probabilities.
+        For each output, where there are probabilities.
     ece, roc_auc, average_precision : ndarray of shape (n_outputs,), float64
         Multilabel: of each label, where there are probabilities.
     truth, predicted : ndarray of shape (n, n_outputs)
@@ -72,7 +72,7 @@ class MultiOutputEvaluation(BaseEvaluation):
     probabilities : tuple of n_outputs ndarrays of shape (n, n_classes), or None
         As float32 if they were so, or else float64.
     classes : tuple of n_outputs ndarrays of shape (n_classes,), or None
-        Of each output; None if they were not told, and there are no probabilities.
+        For each output; None if they were not given and there are no probabilities.
     """
 
     n_outputs: int
@@ -172,7 +172,7 @@ class MultiOutputEvaluation(BaseEvaluation):
         }
 
     def to_dict(self) -> dict[str, Any]:
-        """Return all numbers, as JSON takes them: None stands for what is undefined."""
+        """Return all numbers for JSON, with None for undefined ones."""
         names = ("accuracy", *PER_LABEL, *OF_PROBABILITIES)
         per_output = [
             {
@@ -259,9 +259,9 @@ def measure_multi(
     is_multilabel : bool
         Whether outputs are labels that are there, 1, or not, 0.
     losses : mapping of str to ndarray of shape (n, n_outputs), float64
-        Of each output of each image; the metric is the mean.
+        For each output of each image; the metric is the mean.
     probabilities : LabelProbabilities or None
-        Of labels, where there are any.
+        The probabilities of labels, if there are any.
     """
     right = truth == predicted
     n = len(right)
