@@ -39,7 +39,8 @@ _RIVAL = 0.4  # of the strokes' weight, which makes another group a possible ans
 _AMBIGUOUS = 0.7  # of the best reading's worth, which makes another one a possible answer
 _AT_BORDER = 0.15  # of its weight, that is left to a group which touches the border
 _ALL_LINES = 0.8  # of the ink, in printed lines: a frame with nothing in it
-_THIN = 0.4  # of the strokes' width: a long piece of less is an underline
+_THIN = 0.4  # of the strokes' width: less is no mark of the same pen, and an underline if long
+_FRAGMENTS = 2  # pieces of less than a pen leaves, that strokes may have lost
 _IF_LINES = 0.01  # of its prior, that is left to printed lines alone
 _IF_SOLID = 0.4  # of its prior, that is left to ink like a page with something on it
 _EVEN = 0.8  # of full ink that half of even strokes are at least
@@ -261,9 +262,10 @@ class _Groups:
             return kept, None, not self._touch[0]
         sides = (self._boxes[:, 2:] - self._boxes[:, :2]).max(axis=1)
         width = line_widths((self._pieces == main + 1)[None].astype(np.float32))[0]
-        thin = (self._areas < _THIN * width * sides) & (sides > sides[main] / 2)
+        thin = self._areas < _THIN * width * np.maximum(sides, width)
         thin[main] = False
-        near = np.flatnonzero((self._areas >= _SPECK * self._areas[main]) & ~thin)
+        underline = thin & (sides > sides[main] / 2)
+        near = np.flatnonzero((self._areas >= _SPECK * self._areas[main]) & ~underline)
         boxes = self._boxes[near]
         gap = np.max(
             [
@@ -274,7 +276,11 @@ class _Groups:
         )
         # what reaches the border may be anything; it is not drawn into the group of what does not
         alike = self._touch[near][:, None] == self._touch[near]
-        n, group = _components((gap <= _GAP * sides[main]) & alike)
+        # a fragment or two may have come off the strokes; more are print or dust, however near
+        strewn = thin[near] & (np.count_nonzero(thin) > _FRAGMENTS)
+        reach = np.where(strewn, width, _GAP * sides[main])
+        close = gap <= np.minimum.outer(reach, reach)
+        n, group = _components(close & alike)
         weights = np.zeros(n)
         middle = np.array(self._pieces.shape) / 2
         for number in range(n):
@@ -290,7 +296,10 @@ class _Groups:
         if np.any(np.delete(weights, first) > _RIVAL * weights[first]):
             doubt = "there are several things in the picture that may be the strokes"
         touch = self._touch[members - 1].any()
-        return kept, doubt, not touch
+        # as much beside the strokes, and cut off by the border: they may be a part of it
+        beside = close[group == first].any(axis=0) & (group != first) & ~thin[near]
+        cut_off = self._areas[near[beside]].sum() > _RIVAL * self._areas[members - 1].sum()
+        return kept, doubt, not (touch or cut_off)
 
 
 def _fills(kept: Mask, mask: Mask) -> bool:
