@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from operator import attrgetter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -100,7 +99,8 @@ def find_ink(picture: Bytes, least_contrast: float = 16) -> Ink:
         if len(readings) == 1:
             best = readings[0]
         elif readings:
-            best = max(readings, key=attrgetter("length"))
+            page = readings[0].page
+            best = max(readings, key=lambda one: one.worth(page))
         if best and best.doubt is None and (best.sure or len(rivals) > 1):
             break
     if best is None:
@@ -110,8 +110,8 @@ def find_ink(picture: Bytes, least_contrast: float = 16) -> Ink:
         )
     doubt = best.doubt
     if len(readings) > 1 and doubt is None:
-        least = _AMBIGUOUS * best.length
-        if any(one.length > least and one.differs(best) for one in readings):
+        least = _AMBIGUOUS * best.worth(page)
+        if any(one.worth(page) > least and one.differs(best) for one in readings):
             doubt = "there are several ways to tell the strokes from the ground"
     return Ink(box_of(best.ink, FAINT), doubt)
 
@@ -124,11 +124,19 @@ class _Reading:
     doubt: str | None
     sure: bool  # these are lines, and no other ground needs to be tried
     prior: float
+    page: Mask | None  # the outline of ink that a plain ground surrounds, where it may be a page
 
     def differs(self, other: _Reading) -> bool:
         """Return whether the ink is for the most part somewhere else than another reading's."""
         here, there = self.ink > 0.5, other.ink > 0.5
         return bool((here & there).sum() < 0.5 * (here | there).sum())
+
+    def worth(self, page: Mask | None) -> float:
+        """Return the length; only what of it lies on the page, if there is one."""
+        if page is None:
+            return self.length
+        ink = self.ink > 0.5
+        return self.length * float(ink[page].sum() / ink.sum())
 
     @cached_property
     def length(self) -> float:
@@ -186,11 +194,13 @@ def _read(off: Off, least_contrast: float) -> _Reading | None:
         return None
     if uneven:  # part of it is in the shade, or written faintly: full ink is less there
         ink = np.clip(ink / np.maximum(near, _LEAST_FULL), 0, 1)
-    if _solid(ink > 0.5):
+    page = _page(ink > 0.5)
+    if page is not None:
         prior *= _IF_SOLID
         doubt = doubt or "what stands out in the picture may be a page, and not the strokes"
     sure = doubt is None and (away or (steps is None and _fills(kept, mask)))
-    return _Reading(ink, doubt, sure, prior)
+    surrounded = away and steps is None and not cropped
+    return _Reading(ink, doubt, sure, prior, page if surrounded else None)
 
 
 class _Groups:
@@ -320,12 +330,15 @@ def _fills(kept: Mask, mask: Mask) -> bool:
     return bool(max(off) <= _OFF_CENTRE and side >= _ACROSS * max(kept.shape))
 
 
-def _solid(kept: Mask) -> bool:
-    """Return whether ink fills most of its outline and has something in it, or is half of all."""
+def _page(kept: Mask) -> Mask | None:
+    """Return the outline of ink that fills most of it and has something in it, or is half of all.
+
+    It is None for other ink.
+    """
     box = box_of(kept, 0)
     count = np.count_nonzero(box)
     if count < _SOLID / 2 * box.size or min(box.shape) <= 0.3 * max(box.shape):
-        return False  # no convex outline is less than half its box
+        return None  # no convex outline is less than half its box
     within = np.ones(box.shape, bool)
     corners = []
     for turned, inside in ((box, within), (box.T, within.T)):
@@ -333,7 +346,7 @@ def _solid(kept: Mask) -> bool:
         first = turned.argmax(axis=1)
         last = turned.shape[1] - turned[:, ::-1].argmax(axis=1)
         if count <= _SOLID * (last - first)[lines].sum():
-            return False  # the outline is no less
+            return None  # the outline is no less
         along = np.arange(turned.shape[1])
         inside &= (along >= first[:, None]) & (along < last[:, None])
         if turned is box:
@@ -343,8 +356,13 @@ def _solid(kept: Mask) -> bool:
     # a pen's wavy edge has nothing in it
     holes = np.count_nonzero(within & ~box)
     if holes <= _WAVY * count and count < kept.size / 2:
-        return False
-    return bool(count > _SOLID * ConvexHull(np.concatenate(corners)).volume)
+        return None
+    if count <= _SOLID * ConvexHull(np.concatenate(corners)).volume:
+        return None
+    outline = np.zeros(kept.shape, bool)
+    top, left = (int(kept.any(axis=axis).argmax()) for axis in (1, 0))
+    outline[top : top + box.shape[0], left : left + box.shape[1]] = within
+    return outline
 
 
 def _components(near: Mask) -> tuple[int, Any]:
