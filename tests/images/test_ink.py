@@ -160,13 +160,15 @@ def test_lines_without_a_free_end_are_printed() -> None:
     np.testing.assert_array_equal(found, rule & (np.abs(np.arange(100) - 54.5) > 5))
 
 
-def test_small_pictures_that_are_cut_off_at_their_strokes() -> None:
+@pytest.mark.parametrize("enlarged", [1, 15])
+def test_small_pictures_that_are_cut_off_at_their_strokes(enlarged: int) -> None:
     """Scikit-learn's digits touch their borders, and so does no clutter in 8 x 8 pixels."""
     data = load_dataset("digits")
     form = data.form
     classifier = KNeighborsClassifier(4, weights="distance")
     classifier.fit(data.train.images, data.train.labels)
-    read = [form.read(np.asarray(image * 15, np.uint8)) for image in data.test.images]
+    pixel = np.full((enlarged, enlarged), 15, np.uint8)
+    read = [form.read(np.kron(image.astype(np.uint8), pixel)) for image in data.test.images]
     images = np.array([one.image for one in read])
     assert classifier.score(images, data.test.labels) > 0.94
     assert np.mean([one.doubt is not None for one in read]) < 0.02

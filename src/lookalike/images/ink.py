@@ -86,6 +86,7 @@ def find_ink(picture: Bytes, least_contrast: float = 16) -> Ink:
     ValueError
         If it has no ink.
     """
+    picture = _unrepeated(picture)
     readings: list[_Reading] = []
     best: _Reading | None = None
     if max(picture.shape[:2]) > COARSE:
@@ -310,6 +311,16 @@ class _Groups:
         beside = close[group == first].any(axis=0) & (group != first) & ~thin[near]
         cut_off = self._areas[near[beside]].sum() > _RIVAL * self._areas[members - 1].sum()
         return kept, doubt, not (touch or cut_off)
+
+
+def _unrepeated(picture: Bytes) -> Bytes:
+    """Return a small picture that was enlarged by repeating its pixels, as small as it was."""
+    changes = [
+        1 + np.flatnonzero(np.diff(turned, axis=0).any(axis=tuple(range(1, picture.ndim))))
+        for turned in (picture, picture.swapaxes(0, 1))
+    ]
+    factor = int(np.gcd.reduce(np.concatenate([*changes, picture.shape[:2]])))
+    return picture[::factor, ::factor] if max(picture.shape) <= _SMALL * factor else picture
 
 
 def _fills(kept: Mask, mask: Mask) -> bool:
