@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date
 from enum import Enum
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-import lookalike
-from lookalike.cli.data_options import Data, DataName, takes_data
+from lookalike.cli.data_options import Data, takes_data
 from lookalike.cli.jobs import Debug, Json, ReportFolder, Threads, job, say_note
 from lookalike.cli.modelfile import check_is_file
 
@@ -119,89 +118,71 @@ def evaluate(
             f"{' and '.join(aim)} are given; give one of them", param_hint="'--detect'"
         )
     with job(debug):
-        from lookalike.cli.outfolder import filled_at_the_end
+        from lookalike.cli.outfolder import filled_at_the_end, say_written
         from lookalike.cli.screen import Screen
 
-        screen = Screen(as_json=as_json)
+        screen, files = Screen(as_json=as_json), list[str]()
         if model is not None:
             check_is_file(model)
-        with (
-            contextlib.nullcontext() if out is None else filled_at_the_end(out) as folder,
-            screen.bar() as bar,
-        ):
+        with filled_at_the_end(out) as folder, screen.bar() as bar:
             bar.start("importing libraries")
+            from rich.text import Text
+
+            import lookalike
             from lookalike.reports.environment import run_facts
             from lookalike.reports.judgement import describe
+            from lookalike.reports.terminal import show
             from lookalike.reports.write import write_report
 
-            aim = aim or {"beta": 1.0}
-            watched = screen.is_watched
+            load = partial(data.load, progress=screen.is_watched)
+            wanted = partial(_wanted, detect, aim or {"beta": 1.0})
             if model is None:
-                judged = _train(
-                    data, n_neighbors, weights, augment, detect, aim, n_jobs, bar, watched
-                )
+                chosen = {"n_neighbors": n_neighbors, "weights": weights and weights.value}
+                judged = _train(data, load, wanted, augment, bar, n_jobs=n_jobs, **chosen)
             else:
-                judged = _open(model, data, detect, aim, n_jobs, bar, watched)
+                judged = _open(model, data, load, wanted, n_jobs, bar)
             bar.start("writing the report")
             document = {"lookalike": lookalike.__version__, **judged.to_dict()}
             versions = run_facts(date=date.today().isoformat(), n_jobs=n_jobs)
             report = replace(describe(judged), numbers=document, versions=versions)
-            files = [] if folder is None else write_report(folder, report)
+            if folder is not None:
+                files = write_report(folder, report)
         screen.result(document)
-        if not as_json:
-            from rich.text import Text
-
-            from lookalike.reports.terminal import show
-
-            screen.out.print(Text.assemble((judged.title, "bold"), f": {judged.subtitle}"))
-            screen.out.print()
-            show(report.sections, screen.out)
-            if out is not None:
-                screen.out.print()
-                screen.out.print(Text(f"Wrote {', '.join(files)} into {out}"), soft_wrap=True)
+        screen.out.print(Text.assemble((judged.title, "bold"), f": {judged.subtitle}"))
+        screen.out.print()
+        show(report.sections, screen.out)
+        say_written(", ".join(files), out, screen)
 
 
 def _train(
-    data_name: DataName,
-    n_neighbors: int | None,
-    weights: Weights | None,
+    name: str,
+    load: Callable[..., Dataset],
+    wanted: Callable[[Sequence[str]], Wanted | None],
     augment: str | None,
-    detect: str | None,
-    aim: dict[str, float],
-    n_jobs: int | None,
     bar: Bar,
-    watched: bool,
+    **chosen: Any,
 ) -> Judgement:
     """Train and judge. What can be wrong with what was asked for is found before any search."""
     from lookalike.evaluation.judgement import train_and_judge
     from lookalike.images.expression import parse_augmentation
 
     bar.start("loading the data")
-    data = data_name.load(least_classes=2, progress=watched)
-    _check_test_images(data, data_name)
+    data = load(least_classes=2)
+    _check_test_images(data, name)
     augmentation = None if augment is None else parse_augmentation(augment)
     if augmentation is not None:
         augmentation.variants(data.train.images.shape[1:])
-    return train_and_judge(
-        data,
-        data_name,
-        bar,
-        n_neighbors=n_neighbors,
-        weights=None if weights is None else weights.value,
-        augmentation=augmentation,
-        wanted=_wanted(detect, data.class_names, aim),
-        n_jobs=n_jobs,
-    )
+    known = wanted(data.class_names)
+    return train_and_judge(data, name, bar, augmentation=augmentation, wanted=known, **chosen)
 
 
 def _open(
     file: Path,
-    data_name: DataName,
-    detect: str | None,
-    aim: dict[str, float],
+    name: str,
+    load: Callable[..., Dataset],
+    wanted: Callable[[Sequence[str]], Wanted | None],
     n_jobs: int | None,
     bar: Bar,
-    watched: bool,
 ) -> Judgement:
     """Judge a model file. What can be wrong with what was asked for is found before any search."""
     from lookalike.evaluation.judgement import count_copies, judge_fitted, why_undecided
@@ -214,13 +195,13 @@ def _open(
     model = open_model(file)
     if n_jobs is not None:
         model.on_threads(count_threads(n_jobs))
-    wanted, why_not = _wanted(detect, model.class_names, aim), why_undecided(model.estimator)
-    if wanted is not None and why_not:
-        raise ValueError(f"--detect {detect}: {why_not}; leave it out, or --model")
+    known, why_not = wanted(model.class_names), why_undecided(model.estimator)
+    if known is not None and why_not:
+        raise ValueError(f"--detect {known.name}: {why_not}; leave it out, or --model")
     bar.start("loading the data")
-    loaded = data_name.load(progress=watched, form=model.form)
-    _check_test_images(loaded, data_name)
-    data = numbered_as(model, loaded, data_name, str(file))
+    loaded = load(form=model.form)
+    _check_test_images(loaded, name)
+    data = numbered_as(model, loaded, name, str(file))
     n_test, n_copies, copies = len(data.test), count_copies(data), ""
     if n_copies:
         copies = (
@@ -234,11 +215,11 @@ def _open(
         model.estimator,
         data,
         bar,
-        title=f"{file.name} on {data_name}",
+        title=f"{file.name} on {name}",
         subtitle=f"{estimator}, {counted(model.n_samples, 'training image')}; judged on the "
-        f"{n_test:,} test images of {data_name}" + (f". {copies}." if copies else ""),
+        f"{n_test:,} test images of {name}" + (f". {copies}." if copies else ""),
         parameters={
-            "data": data_name,
+            "data": name,
             "source": data.source,
             "n_train": model.n_samples,
             "n_test": n_test,
@@ -247,7 +228,7 @@ def _open(
             "trained_on": model.source,
             "n_copies": n_copies,
         },
-        wanted=wanted,
+        wanted=known,
     )
 
 
@@ -259,7 +240,7 @@ def _check_test_images(data: Dataset, name: str) -> None:
         )
 
 
-def _wanted(detect: str | None, class_names: Sequence[str], aim: dict[str, float]) -> Wanted | None:
+def _wanted(detect: str | None, aim: dict[str, float], class_names: Sequence[str]) -> Wanted | None:
     """Return the class to detect among those there are; None if none is asked for."""
     from lookalike.evaluation.judgement import Wanted
     from lookalike.models.test_data import some_of

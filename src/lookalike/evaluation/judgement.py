@@ -45,7 +45,7 @@ ACCURACY = 0.999
 """Of the answers that are left where unsure images get none."""
 
 
-class Progress(Protocol):
+class StagedProgress(Protocol):
     """Receives what is done now, and how far it is."""
 
     def start(self, what: str) -> None:
@@ -145,7 +145,7 @@ class Judgement(Result):
 def train_and_judge(
     data: Dataset,
     name: str,
-    progress: Progress,
+    progress: StagedProgress,
     *,
     n_neighbors: int | None = None,
     weights: str | None = None,
@@ -161,7 +161,7 @@ def train_and_judge(
         With test images.
     name : str
         The name of the data.
-    progress : Progress
+    progress : StagedProgress
     n_neighbors, weights : int and str, optional
         Those that are not given are chosen by cross-validation of the training images.
     augmentation : Augmentation, optional
@@ -225,7 +225,7 @@ def train_and_judge(
 def judge_fitted(
     estimator: Any,
     data: Dataset,
-    progress: Progress,
+    progress: StagedProgress,
     *,
     title: str,
     subtitle: str,
@@ -239,7 +239,7 @@ def judge_fitted(
     estimator : KNeighborsClassifier or LookalikeClassifier, fitted
     data : Dataset
         Its train part is what the estimator learnt; classes are numbered as the estimator has them.
-    progress : Progress
+    progress : StagedProgress
     title, subtitle, parameters
         As of `Judgement`; to the parameters those of the estimator are added.
     wanted : Wanted, optional
@@ -273,7 +273,7 @@ def count_copies(data: Dataset) -> int:
 
 
 def why_undecided(estimator: Any) -> str:
-    """Return why no threshold can be chosen, for which unseen images are predicted; "" if it can."""
+    """Return why no threshold can be chosen, or "" if one can."""
     if not isinstance(estimator, KNeighborsClassifier):
         return (
             f"thresholds are chosen on training images that were left out, for which a "
@@ -287,7 +287,7 @@ def why_undecided(estimator: Any) -> str:
 def _judge(
     model: Any,
     data: Dataset,
-    progress: Progress,
+    progress: StagedProgress,
     seconds: dict[str, float],
     wanted: Wanted | None,
     *,
@@ -330,7 +330,7 @@ def _judge(
     return judged
 
 
-def _reject(judged: Judgement, model: KNeighborsClassifier, progress: Progress) -> Judgement:
+def _reject(judged: Judgement, model: KNeighborsClassifier, progress: StagedProgress) -> Judgement:
     train, test = judged.data.train, judged.data.test
     try:
         chosen = choose_rejection(
@@ -346,7 +346,7 @@ def _reject(judged: Judgement, model: KNeighborsClassifier, progress: Progress) 
 
 
 def _detect(
-    judged: Judgement, model: KNeighborsClassifier, wanted: Wanted, progress: Progress
+    judged: Judgement, model: KNeighborsClassifier, wanted: Wanted, progress: StagedProgress
 ) -> Judgement:
     train, test = judged.data.train, judged.data.test
     is_positive = train.labels == wanted.code
