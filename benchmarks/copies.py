@@ -40,6 +40,9 @@ SIDE = 64
 
 LISTED = Path(__file__).with_name("copies_of_clipart.txt")
 
+DRAWS, DRAWN = 20, 300
+"""Small sets that share no picture, drawn from a data set that has enough, and their pictures."""
+
 HASH_BITS = 4
 """Of 64 in which the hashes of copies may differ: our choice, not tuned; more finds more."""
 
@@ -94,6 +97,8 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
+    if "LOOKALIKE_DATA" not in os.environ:
+        parser.error("set LOOKALIKE_DATA to the folder that holds mnist/ and clipart/")
     run = describe_run(["lookalike", "imagehash", "numpy"])
     print_head("Copies", run)
     figures = {name: _run(name, args.rows, args.seed) for name in args.data}
@@ -148,7 +153,20 @@ def _run(name: str, n_rows: int | None, seed: int) -> dict[str, Any]:
         for what in next(iter(found.values()))
     ]
     print(table(["", *found], rows))
-    return {"n": n, "n_each": n_each, "found": found}
+    in_small = None
+    if n >= DRAWS * DRAWN:
+        in_small = _in_small_sets(known, groups, np.random.default_rng([seed, DRAWN]))
+        print(f"\nIn {DRAWS} draws of {DRAWN} pictures: {in_small:.2f} of 1,000 in false alarms.")
+    return {"n": n, "n_each": n_each, "found": found, "in_small_sets": in_small}
+
+
+def _in_small_sets(known: NDArray[np.uint8], groups: list[int], rng: np.random.Generator) -> float:
+    """Return how many pictures of 1,000 are in false alarms of audits of small sets."""
+    n_false = 0
+    for rows in rng.permutation(len(known))[: DRAWS * DRAWN].reshape(DRAWS, DRAWN):
+        pairs = _ours(known[rows])
+        n_false += len(_rows({(i, j) for i, j in pairs if groups[rows[i]] != groups[rows[j]]}))
+    return n_false / (DRAWS * DRAWN) * 1000
 
 
 def _rows(pairs: set[tuple[int, int]]) -> set[int]:
