@@ -7,8 +7,8 @@ derivatives' weights tell where it lies better. What no such sum explains is lef
 next to nothing, anywhere; of other pictures something, somewhere, however alike.
 
 A brightened picture saturates at some value before it is shrunk; a shrunk pixel mixes what did with
-what did not. The sum therefore holds what is above a value twice, cut before shrinking and after.
-Each further value would make copies of lookalikes sooner than it finds brightened copies.
+what did not. The sum therefore holds what is above one value twice, cut before shrinking and after.
+More values would find few more brightened copies, and would explain more pictures that are none.
 
 References
 ----------
@@ -67,7 +67,7 @@ class Aligned(NamedTuple):
 
     @property
     def left(self) -> NDArray[np.float64]:
-        """What is left over: the geometric mean of all and of the largest."""
+        """The geometric mean of `rest` and `worst`, which tells copies better than either."""
         mean: NDArray[np.float64] = np.sqrt(self.rest * self.worst)
         return mean
 
