@@ -4,7 +4,8 @@ Pairs that may be copies are found by searching the descriptions of the pictures
 turned variants (seven searches: one quarter turn is the other's reverse); the nearest as a multiple
 of what is usual around both are aligned (`alignment`), coarsely, and the best of these finely. A
 copy is explained by the alignment everywhere. How much may be left over is told by the place: among
-many that look alike, such as digits that are one stroke, less than where a picture is alone. Specks
+many that look alike, such as digits that are one stroke, less than where a picture is alone. More
+may be left over where nothing moved, since others rarely explain one another as they lie. Specks
 are alike by themselves, and are copies only if they lie in the same place.
 """
 
@@ -52,9 +53,11 @@ _SEARCHED = (0, 1, 2, 3, 4, 5, 7)
 _NEIGHBORS = 8
 _COARSE_SIDE, _FINE_SIDES = 16, (16, 40)
 _MOST_LEFT_COARSELY, _MOST_LEFT_AT_FIRST = 0.4, 0.35
-_OF_USUAL, _AT_MOST, _AT_MOST_NEAR = 0.36, 0.08, 0.06
+_OF_USUAL, _AT_MOST = 0.3, 0.08
+_OF_USUAL_UNMOVED, _AT_MOST_UNMOVED, _AT_MOST_NEAR = 0.5, 0.11, 0.06
 """What may be left over: a share of the distance that is usual there, and limits."""
 
+_UNMOVED, _UNSIZED = 0.005, 0.012  # sides and a share that the finest alignment is off by
 _LEAST_SEEN, _LEAST_SEEN_IN_PLACE = 16, 8  # pixels
 _IN_PLACE = 0.01  # of the side
 
@@ -159,7 +162,14 @@ def find_transformed(
     usual_there = np.minimum(usual[pairs.first], usual[pairs.second])
     moved = np.abs(np.subtract(*_centres(places, pairs))).max(axis=1)
     least_seen = np.where(moved < _IN_PLACE, _LEAST_SEEN_IN_PLACE, _LEAST_SEEN)
-    is_copy = fine.left <= np.minimum(_OF_USUAL * usual_there, _AT_MOST)
+    is_unmoved = (np.abs(fine.moves[:, :2]).max(axis=1) < _UNMOVED) & (
+        np.abs(fine.moves[:, 2] - 1) < _UNSIZED
+    )
+    is_copy = fine.left <= np.where(
+        is_unmoved,
+        np.minimum(_OF_USUAL_UNMOVED * usual_there, _AT_MOST_UNMOVED),
+        np.minimum(_OF_USUAL * usual_there, _AT_MOST),
+    )
     is_copy &= fine.n_seen >= least_seen
     pairs, fine = pairs.take(is_copy), Aligned(*(column[is_copy] for column in fine))
     ascends = pairs.first < pairs.second
