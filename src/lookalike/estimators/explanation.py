@@ -228,6 +228,11 @@ class Explanation(Result):
             lines.append(f"... and {n_queries - _SHOWN_QUERIES} more queries")
         return "\n".join(lines)
 
+    def _how_sure(self, i: int) -> str:
+        if self.probabilities is None or self.doubtful is None:
+            return ""
+        return f" ({self.probabilities[i].max():.1%}{', in doubt' if self.doubtful[i] else ''})"
+
     def _query_lines(self, i: int) -> list[str]:
         shown = range(min(self.indices.shape[1], _SHOWN_NEIGHBORS))
         variants = [self.variant_names[self.variants[i, j]] for j in shown]
@@ -242,7 +247,7 @@ class Explanation(Result):
             columns.pop()
         widths = [max(map(len, column)) for column in columns]
         aligned = (">", "<", ">", ">", "<")
-        lines = [f"query {i}: {_label(self.prediction[i])}"]
+        lines = [f"query {i}: {_label(self.prediction[i])}{self._how_sure(i)}"]
         for cells in zip(*columns, strict=True):
             padded = (
                 f"{cell:{side}{width}}"
