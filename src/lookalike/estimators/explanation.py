@@ -159,23 +159,12 @@ class Explanation(Result):
         return shares
 
     def coded(self) -> Explanation:
-        """Return the explanation with positions in ``classes`` for labels and predictions.
-
-        A query that was rejected has the most probable class.
-        """
+        """Return it with positions in ``classes`` for labels and predictions, none rejected."""
         assert self.classes is not None  # of one label each
-        known = self.classes[
-            np.minimum(np.searchsorted(self.classes, self.prediction), len(self.classes) - 1)
-        ]
-        predicted = np.where(
-            known == self.prediction,
-            np.searchsorted(self.classes, self.prediction),
-            self.class_shares(self.classes).argmax(axis=1),
-        )
         return replace(
             self,
             labels=np.searchsorted(self.classes, self.labels),
-            prediction=predicted,
+            prediction=np.searchsorted(self.classes, self.prediction),
             classes=np.arange(len(self.classes)),
         )
 

@@ -17,11 +17,11 @@ from lookalike.evaluation.metrics.inputs import (
     names_of,
     probabilities_of_outputs,
 )
-from lookalike.evaluation.metrics.labelwise import LabelProbabilities
 from lookalike.evaluation.metrics.multi import (
     MEANS,
     OF_PROBABILITIES,
     PER_LABEL,
+    LabelProbabilities,
     MultiOutputEvaluation,
     measure_multi,
 )
