@@ -173,9 +173,10 @@ def neighbours_gallery(prediction: Prediction, model: Model) -> Gallery:
     brightest = max(1, int(image.max()))
     is_bright = given.ndim == 3 or given.max() > brightest
     brightest_near = max(1, *(int(one.compared.max()) for one in near))
-    first = picture(given, 255 if is_bright else brightest, own.image, ["as given", own.image])
+    file = own.image.rsplit("/", 1)[-1]
+    first = picture(given, 255 if is_bright else brightest, own.image, ["as given", file])
     seen = picture(
-        _plain(image), brightest, f"{own.image}, in the model's form", ["as the model sees it"]
+        _plain(image), brightest, f"{own.image}, in the model's form", ["as the model", "sees it"]
     )
     others = [_neighbour(one, own, _plain(image), brightest_near, model) for one in near]
     caption = (
