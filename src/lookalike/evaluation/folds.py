@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from sklearn.model_selection import StratifiedKFold, train_test_split
 
 
@@ -65,6 +65,35 @@ def choose_folds(labels: NDArray[np.int64], *, most: int = 5) -> Folds:
         return Folds("loo", n, n - 1, smallest)
     splits: Any = StratifiedKFold(n_folds).split(np.zeros(n), labels)
     return Folds(n_folds, n_folds, min(len(train) for train, _ in splits), smallest)
+
+
+def check_groups_apart(
+    number: int, train: NDArray[np.int64], test: NDArray[np.int64], groups: ArrayLike | None
+) -> None:
+    """Raise ValueError if a fold tests images of a group that it trains on.
+
+    Parameters
+    ----------
+    number : int
+        The number of the fold, for the message.
+    train, test : ndarray of shape (n_train,) and (n_test,), int64
+        Rows of images.
+    groups : array-like of shape (n,) or None
+        The group of each image.
+
+    Examples
+    --------
+    >>> check_groups_apart(0, np.array([0, 1]), np.array([2]), groups=["a", "a", "b"])
+    """
+    if groups is None:
+        return
+    of = np.asarray(groups)
+    divided = np.intersect1d(of[train], of[test])
+    if len(divided):
+        raise ValueError(
+            f"fold {number} trains on images of group {divided.tolist()[0]!r} and tests others of "
+            "it; give a splitter that keeps groups together, such as StratifiedGroupKFold"
+        )
 
 
 def some_of_each_class(labels: NDArray[np.int64], n: int, *, seed: int = 0) -> NDArray[np.int64]:
