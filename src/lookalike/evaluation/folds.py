@@ -19,7 +19,7 @@ class Folds(NamedTuple):
     n_splits : int
         Folds; the number of images of "loo".
     most_neighbors : int
-        Images of the smallest training fold, more than which there are no neighbours.
+        Images of the smallest training fold: there are no more neighbours.
     smallest_class : int
         The label of fewest images, of equal ones the lowest.
     """

@@ -26,13 +26,13 @@ _FEWEST = 100
 """Training images: of fewer too little can be learnt."""
 
 _MOST_VALUES = 4096
-"""Of an image."""
+"""Values of an image; larger images are not cleaned here."""
 
 _KEPT = 16
 """Denoisers, one for each noise."""
 
 _LEVELS = np.array([0, 3, 5, 8, 12, 18, 25, 35, 50, 70, 100, 140])
-"""Of Gaussian noise that was estimated the nearest: a denoiser serves its neighbourhood."""
+"""Levels of Gaussian noise; a denoiser of the level nearest to the estimate is used."""
 
 
 class Cleaner:
@@ -115,7 +115,7 @@ class Task(NamedTuple):
     source : str or None
         Where its training images come from.
     form : Form or None
-        Of a data set.
+        The form of a data set's images.
     train, test : ndarray of shape (n, *image_shape), uint8
         Images of the data set; none of a file.
     """

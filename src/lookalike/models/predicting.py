@@ -61,7 +61,7 @@ def predict_pictures(
     as_is, reject, top
         As of `in_form` and `answer`.
     n_nearest : int, optional
-        Of how many training images at most to tell what an answer rests on.
+        At most how many training images to name behind an answer; none if it is not given.
     progress : callable
         Called as ``progress(done, total)``.
     on_failure : callable
@@ -92,7 +92,7 @@ def predict_pictures(
 
 
 class _Read(NamedTuple):
-    """A picture as it was given, in the model's form, and what is in doubt of it."""
+    """A picture as it was given, in the model's form, and why its answer may be in doubt."""
 
     name: str
     given: Bytes

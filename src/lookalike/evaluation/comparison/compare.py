@@ -54,9 +54,9 @@ def compare(
         What belongs together, for splitters that need it; no group may be on both sides of a
         split.
     confidence : float, default=0.95
-        Of intervals, and of who beats whom.
+        The confidence of intervals, and of who beats whom.
     n_resamples, random_state : int
-        Of the bootstrap.
+        Resamples and seed of the bootstrap.
     progress : callable, optional
         Called as ``progress(done, total)`` with fits: all folds of the first classifier, then of
         the second, ...
