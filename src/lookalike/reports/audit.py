@@ -126,8 +126,8 @@ def _agreement_chart(audit: Audit) -> Chart:
 
     return Chart(
         draw,
-        alt=f"Images by how many of their {k} neighbours have their label: none for "
-        f"{counts[0]:,} images, all for {counts[-1]:,}.",
+        alt=f"Images by how many of their {k} neighbours have their label: {counts[0]:,} with "
+        f"none, {counts[-1]:,} with all.",
         caption="Self-confidence: how many of its neighbours agree with an image's label.",
         table=Table(
             ["neighbours that agree", "images", Column("share", ".3%")],
@@ -217,15 +217,15 @@ def _reject_blocks(audit: Audit, galleries: dict[str, Gallery]) -> list[Block]:
         ]
         for reject in audit.rejects[:_REJECTS_LISTED]
     ]
-    caption = "Files that are hardly meant" + left_out(len(audit.rejects) - len(rows))
+    caption = "Files that can hardly be meant" + left_out(len(audit.rejects) - len(rows))
     table = Table(["", "image", "file", "why"], rows, caption, detail=True)
     return [table, *([galleries["rejects"]] if "rejects" in galleries else [])]
 
 
 def _outlier_blocks(audit: Audit, galleries: dict[str, Gallery]) -> list[Block]:
     said = (
-        f"Images farther than {audit.outlier_cutoff:,.4g} from their neighbour number "
-        f"{audit.n_neighbors} are outliers: {len(audit.outliers):,} images."
+        f"Outliers are farther than {audit.outlier_cutoff:,.4g} from their neighbour number "
+        f"{audit.n_neighbors}: {len(audit.outliers):,} of {len(audit):,} images."
     )
     if np.isnan(audit.outlier_cutoff):
         said = (
