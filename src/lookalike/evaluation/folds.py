@@ -5,13 +5,8 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-<<<<<<< HEAD
 from numpy.typing import ArrayLike, NDArray
-from sklearn.model_selection import StratifiedKFold
-=======
-from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedKFold, train_test_split
->>>>>>> cleanroom
 
 
 class Folds(NamedTuple):
@@ -72,7 +67,6 @@ def choose_folds(labels: NDArray[np.int64], *, most: int = 5) -> Folds:
     return Folds(n_folds, n_folds, min(len(train) for train, _ in splits), smallest)
 
 
-<<<<<<< HEAD
 def check_groups_apart(
     number: int, train: NDArray[np.int64], test: NDArray[np.int64], groups: ArrayLike | None
 ) -> None:
@@ -100,7 +94,8 @@ def check_groups_apart(
             f"fold {number} trains on images of group {divided.tolist()[0]!r} and tests others of "
             "it; give a splitter that keeps groups together, such as StratifiedGroupKFold"
         )
-=======
+
+
 def some_of_each_class(labels: NDArray[np.int64], n: int, *, seed: int = 0) -> NDArray[np.int64]:
     """Choose rows by chance, of each class as large a share as of all; in order.
 
@@ -150,4 +145,3 @@ def some_rows(n: int, most: int, rng: np.random.Generator) -> NDArray[np.int64]:
     array([0, 1, 2])
     """
     return np.sort(rng.choice(n, min(n, most), replace=False))
->>>>>>> cleanroom
