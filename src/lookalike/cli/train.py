@@ -171,19 +171,17 @@ def _report(
 
 def _draw(folder: Path, dataset: Dataset, trained: Training) -> list[str]:
     """Write the picture of what came out wrong, the surest first; return its name."""
-    from lookalike.reports.matches import draw_matches, surest_wrong
+    from lookalike.evaluation.errors.mistakes import surest_mistakes
+    from lookalike.reports.explanation import explained_gallery
+    from lookalike.reports.png import save_png
 
     wrong = trained.wrong
     if not len(wrong):
         return []
-    n_nearest = min(5, trained.n_train)
-    matches = trained.classifier.explain(dataset.test.images[wrong], n_nearest)
-    draw_matches(
-        matches,
-        trained.truth[wrong],
-        surest_wrong(matches, trained.truth[wrong])[:_MOST_DRAWN],
-        folder / "matches.png",
-        numbers=wrong,
-        data=dataset,
-    )
+    matches = trained.classifier.explain(dataset.test.images[wrong], min(5, trained.n_train))
+    truth = trained.truth[wrong]
+    shown = surest_mistakes(matches, truth)[:_MOST_DRAWN]
+    caption = "Each test image before the training images nearest to it."
+    gallery = explained_gallery(matches, truth, shown, caption, dataset, numbers=wrong)
+    save_png(folder / "matches.png", gallery)
     return ["matches.png"]

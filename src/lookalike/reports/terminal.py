@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from io import StringIO
+from itertools import compress
 from typing import Any
 
 import numpy as np
@@ -135,9 +136,11 @@ def _render(block: Block, console: Console, most_pictures: int) -> RenderableTyp
 
 
 def _table(table: Table, width: int) -> RenderableType:
-    heads = [column.name if isinstance(column, Column) else column for column in table.columns]
-    numeric = table.is_numeric()
-    texts = table.texts()
+    shown = [not (isinstance(one, Column) and one.detail) for one in table.columns]
+    columns = list(compress(table.columns, shown))
+    heads = [column.name if isinstance(column, Column) else column for column in columns]
+    numeric = list(compress(table.is_numeric(), shown))
+    texts = [list(compress(row, shown)) for row in table.texts()]
     widths = [max(map(len, column)) for column in zip(heads, *texts, strict=True)]
     gap = 3 if sum(widths) + 3 * (len(heads) - 1) <= width else 2
     grid = Grid(

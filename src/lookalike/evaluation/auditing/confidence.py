@@ -19,7 +19,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binomtest
+
+from lookalike.evaluation.metrics.accuracy import share_interval
 
 IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float64]
@@ -245,8 +246,7 @@ def strong_evidence(
         for count in np.unique(counts[of_class]).tolist():
             agreeing = of_class & (counts >= count)
             n_right = int((labels[agreeing] == label).sum())
-            interval = binomtest(n_right, int(agreeing.sum())).proportion_ci(method="wilson")
-            if interval.low >= least:
+            if share_interval(n_right, int(agreeing.sum()))[0] >= least:
                 is_strong |= agreeing
     is_strong &= ~(neighbor_labels == labels[:, np.newaxis]).any(axis=1)
     return is_strong

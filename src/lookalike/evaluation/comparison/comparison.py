@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binomtest
 
 from lookalike.evaluation.comparison.significance import (
     Difference,
@@ -17,6 +16,7 @@ from lookalike.evaluation.comparison.significance import (
     holm,
     mcnemar,
 )
+from lookalike.evaluation.metrics.accuracy import share_interval
 from lookalike.evaluation.plain import number, numbers
 from lookalike.results import Result, reports
 
@@ -109,8 +109,8 @@ class Comparison(Result):
         """Wilson's confidence interval of each accuracy, shape (n_classifiers, 2)."""
         intervals = np.full((len(self.contestants), 2), np.nan)
         for i in np.flatnonzero(~self.failed):
-            share = binomtest(int(self.contestants[i].right.sum()), self.n)
-            intervals[i] = share.proportion_ci(self.confidence, method="wilson")
+            n_right = int(self.contestants[i].right.sum())
+            intervals[i] = share_interval(n_right, self.n, self.confidence)
         return intervals
 
     @property
