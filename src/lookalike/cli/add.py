@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from lookalike.cli.jobs import Debug, Json, job
-from lookalike.cli.modelfile import AsIs, DryRun, ModelFile, NoRelearn, check_is_file
+from lookalike.cli.jobs import Debug, Json, job, say_note
+from lookalike.cli.modelfile import AsIs, DryRun, ModelFile, NoRelearn, check_is_file, say_changed
 
 
 def add(
@@ -54,18 +54,22 @@ def add(
         check_is_file(model)
         with screen.bar() as bar:
             bar.start("importing libraries")
-            from lookalike.cli.work.changing import add_images
+            from lookalike.images.labelled import read_labelled
+            from lookalike.models.changing import add_images, bring_to_form, changed_in_place
 
-            changed = add_images(
-                model,
-                data,
-                label,
-                as_is=as_is,
-                relearn=not no_relearn,
-                dry_run=dry_run,
-                bar=bar,
-                watched=screen.is_watched,
-            )
-        screen.result(changed.report())
-        if not as_json:
-            changed.show(screen)
+            bar.start("opening the model")
+            with changed_in_place(model, dry_run=dry_run) as opened:
+                bar.start("reading images")
+                pictures = read_labelled(
+                    data,
+                    label,
+                    least_size=None if as_is else opened.form.least_size,
+                    watched=screen.is_watched,
+                    progress=bar,
+                    on_note=say_note,
+                )
+                new = bring_to_form(opened, pictures, as_is=as_is, on_note=say_note)
+                bar.start("learning")
+                changed = add_images(opened, new, relearn=not no_relearn and not dry_run)
+                bar.start("saving the model")
+        say_changed(changed, model, dry_run, screen)
