@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from lookalike.cli.data_options import SkipBroken
 from lookalike.cli.jobs import Debug, Json, job, say_note
 from lookalike.cli.modelfile import AsIs, DryRun, ModelFile, NoRelearn, check_is_file, say_changed
 
@@ -26,6 +27,7 @@ def add(
         typer.Option(metavar="CLASS", help="What the images are; may be a class that is new."),
     ] = None,
     as_is: AsIs = False,
+    skip_broken: SkipBroken = False,
     no_relearn: NoRelearn = False,
     dry_run: DryRun = False,
     as_json: Json = False,
@@ -68,7 +70,9 @@ def add(
                     progress=bar,
                     on_note=say_note,
                 )
-                new = bring_to_form(opened, pictures, as_is=as_is, on_note=say_note)
+                new = bring_to_form(
+                    opened, pictures, as_is=as_is, skip_broken=skip_broken, on_note=say_note
+                )
                 bar.start("learning")
                 changed = add_images(opened, new, relearn=not no_relearn and not dry_run)
                 bar.start("saving the model")

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from lookalike.images.arrays import read_npz
 from lookalike.images.catalogue import CATALOGUE
 from lookalike.images.dataset import is_picture_folder, load_dataset
-from lookalike.images.files import told_left_out
 from lookalike.images.layout import lay_out
 from lookalike.images.raw import as_images, check_labels, encode_labels
-from lookalike.images.sources import Bytes, Named, Source, find_sources, read_source
+from lookalike.images.sources import Bytes, Findings, Named, Source, find_sources, read_source
 
 
 def read_labelled(
@@ -56,9 +54,9 @@ def read_labelled(
     path = Path(data[0]).expanduser()
     is_known = data[0] in ("digits", *CATALOGUE) or not path.exists()
     if label is not None or (not is_known and is_picture_folder(path)):
-        left_out: Counter[str] = Counter()
+        findings = Findings()
         if label is not None:
-            sources = [(source, label) for source in find_sources(data, left_out)]
+            sources = [(source, label) for source in find_sources(data, findings.left_out)]
         else:
             layout = lay_out(path)
             for note in layout.notes:
@@ -67,10 +65,10 @@ def read_labelled(
             sources = [(Source(str(file), file, False), own) for own, file in files]
         for done, (source, own) in enumerate(sources):
             progress(done, len(sources))
-            for picture in read_source(source, left_out, least_size=least_size):
+            for picture in read_source(source, findings, least_size=least_size):
                 yield picture, own
-        if told := told_left_out(left_out):
-            on_note(told)
+        for note in findings.notes():
+            on_note(note)
         return
     is_file = not is_known and path.suffix == ".npz"
     images, labels = _read_npz(path) if is_file else (None, [])

@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.images.errors import DatasetError
+from lookalike.images.errors import DatasetError, DatasetNotFoundError
 from lookalike.images.files import counted
 from lookalike.images.originals import Originals, make_thumbnail
 from lookalike.images.replace import file_signature
@@ -101,6 +101,7 @@ def bring_to_form(
     pictures: Iterable[tuple[Named, str]],
     *,
     as_is: bool,
+    skip_broken: bool = False,
     on_note: Callable[[str], None],
 ) -> NewImages:
     """Bring pictures to the form of a model's images.
@@ -112,8 +113,10 @@ def bring_to_form(
         Each with the name of its class.
     as_is : bool
         Whether they have that form already.
+    skip_broken : bool, default=False
+        Whether to pass over pictures that cannot be brought to the form.
     on_note : callable
-        Called with doubts about a picture.
+        Called with doubts about a picture, and with those that are passed over.
 
     Raises
     ------
@@ -126,7 +129,7 @@ def bring_to_form(
         try:
             image, doubt = in_form(picture, model.form, as_is=as_is)
         except ValueError as error:
-            failed.append(str(error))
+            failed.append(error)
             continue
         if doubt is not None:
             on_note(f"{picture.name}: {doubt}")
@@ -136,13 +139,22 @@ def bring_to_form(
         names.append("" if picture.path is None else f"{label}/{picture.path.name}")
         thumbnails.append(make_thumbnail(picture.pixels, size))
     if failed:
-        raise DatasetError(
-            f"{counted(len(failed), 'picture')} cannot be added, and so none was: "
-            f"{'; '.join(failed)}"
-        )
+        on_note(_passed_over(failed, skip_broken=skip_broken))
     if not images:
         raise DatasetError("no picture was found; name others")
     return NewImages(np.stack(images), labels, Originals(names, thumbnails) if any(names) else None)
+
+
+def _passed_over(failed: Sequence[ValueError], *, skip_broken: bool) -> str:
+    """Say what is passed over, or refuse it; a name that is wrong is no broken picture."""
+    broken = [one for one in failed if not isinstance(one, DatasetNotFoundError)]
+    n, why = counted(len(failed), "picture"), "; ".join(map(str, failed))
+    if skip_broken and len(broken) == len(failed):
+        return f"{n} passed over: {why}"
+    cure = ". Mend or remove what is broken, or go on without it by --skip-broken"
+    raise DatasetError(
+        f"{n} cannot be added, and so none was: {why}{cure if broken and not skip_broken else ''}"
+    )
 
 
 def add_images(model: Model, new: NewImages, *, relearn: bool = True) -> Changed:
