@@ -36,7 +36,7 @@ def add(
     """Add training images to a model.
 
     The file is replaced when all is done, all at once; what was chosen in training stays. The rows
-    of the new images, which forget takes, are told.
+    of the new images, which forget takes, are printed.
 
     Example: lookalike add digits.lookalike more/ (a sub-folder for each class)
 

@@ -32,13 +32,13 @@ def read_labelled(
     label : str or None
         The class of all of them.
     least_size : tuple of int, optional
-        As of `read_picture`.
+        See `read_picture`.
     watched : bool, default=False
         Whether to show the progress of a download.
     progress : callable
         Called as ``progress(done, total)``.
     on_note : callable
-        Called with what is worth saying of the files.
+        Called with remarks about the files.
 
     Yields
     ------

@@ -142,12 +142,12 @@ def _agreement_chart(audit: Audit) -> Chart:
 def _issue_blocks(audit: Audit, galleries: dict[str, Gallery]) -> list[Block]:
     issues, blocks = audit.label_issues, list[Block]()
     if not audit.is_sure:
-        told = (
+        warning = (
             f"The nearest images vote right for only {audit.accuracy:.1%} of the images, so label "
             "issues are guesses. The share of wrong labels is unknown, and only those labels are "
             "called issues that the neighbours contradict most strongly."
         )
-        blocks.append(Text(told))
+        blocks.append(Text(warning))
     if not issues:
         blocks.append(Text("No label is likely wrong."))
     if "label_issues" in galleries:

@@ -1,10 +1,10 @@
-"""`audit`: wrong labels, copies, leaks, outliers and the worth of images, off one neighbour table.
+"""`audit`: wrong labels, copies, leaks, outliers and the worth of images, from one neighbour table.
 
-Every training image is searched among all others, once. All readers read that table: who agrees
-with a label (`confidence`), what is too near (`duplicates`), what is too far (`outliers`), what an
-image is worth to the others (`shapley`). The table is wider than the neighbours that vote, since
-values need ranks far beyond them; a wider one costs little. Copies that differ in every pixel are
-searched for by themselves (`transformed`).
+Every training image is searched among all others, once. All checks read that table: who agrees
+with a label (`confidence`), which images are too near (`duplicates`) or too far (`outliers`), and
+how much an image helps the others (`shapley`). The table is wider than the neighbours that vote,
+since values need ranks far beyond them; a wider one costs little. Copies that differ in every pixel
+are searched for by themselves (`transformed`).
 """
 
 from __future__ import annotations
@@ -63,13 +63,13 @@ from lookalike.search.validation import check_count
 Progress = Callable[[int, int], None]
 
 _CELLS = 6_000_000
-"""Of the table, 96 MB: exact values of 2,450 images, 1,000 ranks of 6,000, 100 of 60,000."""
+"""Cells of the table, 96 MB: exact values of 2,450 images, 1,000 ranks of 6,000, 100 of 60,000."""
 
 _LEAST_LOCAL = 10
-"""Neighbours that tell what distances are usual around an image, at least: fewer tell badly."""
+"""The fewest neighbours whose distances show which distances are usual around an image."""
 
 _LEAST_WIDTH = 100
-"""Ranks of the table of still more images: their values are off by at most 1 / 100."""
+"""Ranks of the table for still more images, whose values are off by at most 1 / 100."""
 
 
 def audit(
@@ -97,8 +97,8 @@ def audit(
     labels : array-like of shape (n,)
         Numbers or strings, of at least two classes.
     test : pair (images, labels), optional
-        Test images of the same layout, to look for among the images. Nothing else is read off
-        them; to audit them too, let them stand among the images and give n_train.
+        Test images of the same layout, to look for among the images. Nothing else is computed from
+        them; to audit them too, put them among the images and give n_train.
     n_train : int, optional
         The first n_train images are the training part of a data set, the others its test part. All
         are audited alike; copies that stand in both parts are leaks.
@@ -111,8 +111,8 @@ def audit(
     n_neighbors : int, default=10
         Neighbours that vote about a label, and how far off an outlier's neighbour is counted.
     transformed : bool, default=True
-        Whether to look for copies that were mirrored, turned, shifted, cropped, resized or
-        brightened, too. They can not be told among pictures of fewer than 16 pixels a side.
+        Whether to look also for copies that were mirrored, turned, shifted, cropped, resized or
+        brightened. They cannot be recognised in pictures of fewer than 16 pixels a side.
     metric : str or callable, default="euclidean"
         As of `NearestNeighbors`.
     n_jobs : int, default=None
@@ -120,14 +120,14 @@ def audit(
     working_memory : float, default=256
         MiB, as of `NearestNeighbors`.
     progress : callable, default=None
-        Called as ``progress(done, total)`` with numbers of images searched for, and at last when
-        all is done. What it raises ends the audit.
+        Called as ``progress(done, total)`` with numbers of images searched for, and once more when
+        all is done. An exception that it raises ends the audit.
 
     Returns
     -------
     Audit
-        Its ``label_issues``, ``duplicates``, ``leaks``, ``rejects``, ``outliers``, ``values``, and
-        much more.
+        With ``label_issues``, ``duplicates``, ``leaks``, ``rejects``, ``outliers`` and ``values``;
+        ``report(path)`` writes all of it as a page.
 
     Raises
     ------
@@ -316,7 +316,7 @@ def _link(
 def _transformed_groups(
     labels: NDArray[Any], links: Links, known: list[DuplicateGroup]
 ) -> list[DuplicateGroup]:
-    """Return groups of transformed copies, but for what is known to be an exact or a near copy."""
+    """Return groups of transformed copies, without exact and near copies that are known."""
     n = len(labels)
     new = links.second < n
     for kind in ("exact", "near"):
