@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lookalike.evaluation.auditing.result import Audit
 from lookalike.reports.audit_galleries import ISSUES_SHOWN, audit_galleries, left_out
@@ -116,13 +117,9 @@ def _agreement_chart(audit: Audit) -> Chart:
     rows: list[list[Cell]] = [[i, int(n), int(n) / len(audit)] for i, n in enumerate(counts)]
 
     def draw(axes: Axes) -> None:
-        axes.bar(np.arange(k + 1), counts, color="C0")
-        axes.set_yscale("symlog", linthresh=1)
-        axes.set_ylim(0, None)
+        _draw_bars(axes, np.arange(k + 2) - 0.5, counts)
         axes.locator_params(axis="x", integer=True)
-        axes.grid(axis="x", visible=False)
         axes.set_xlabel(f"neighbours, of {k}, that have the image's label")
-        axes.set_ylabel("images")
 
     return Chart(
         draw,
@@ -137,6 +134,14 @@ def _agreement_chart(audit: Audit) -> Chart:
         size=(4.8, 3.2),
         detail=True,
     )
+
+
+def _draw_bars(axes: Axes, edges: NDArray[Any], counts: NDArray[np.int64]) -> None:
+    axes.bar((edges[:-1] + edges[1:]) / 2, counts, 0.9 * np.diff(edges), color="C0")
+    axes.set_yscale("symlog", linthresh=1)
+    axes.set_ylim(0, None)
+    axes.grid(axis="x", visible=False)
+    axes.set_ylabel("images")
 
 
 def _issue_blocks(audit: Audit, galleries: dict[str, Gallery]) -> list[Block]:
@@ -254,12 +259,9 @@ def _value_blocks(audit: Audit, galleries: dict[str, Gallery]) -> list[Block]:
     ]
 
     def draw(axes: Axes) -> None:
-        axes.bar(edges[:-1], counts, np.diff(edges), align="edge", color="C0")
-        axes.set_yscale("symlog", linthresh=1)
-        axes.set_ylim(0, None)
+        _draw_bars(axes, edges, counts)
         axes.axvline(0, color="black", linewidth=1)
         axes.set_xlabel("Shapley value × number of images")
-        axes.set_ylabel("images")
 
     meaning = (
         "The k-NN Shapley value of an image is its part in the score that all images give each "

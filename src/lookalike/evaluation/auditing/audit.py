@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import issparse
 
+from lookalike.estimators.meter import Meter, Progress
 from lookalike.evaluation.auditing.confidence import (
     count_confident_joint,
     count_votes,
@@ -59,8 +60,6 @@ from lookalike.evaluation.auditing.transformed import (
 from lookalike.images.stack import stack_images
 from lookalike.search.nearest import NearestNeighbors
 from lookalike.search.validation import check_count
-
-Progress = Callable[[int, int], None]
 
 _CELLS = 6_000_000
 """Cells of the table, 96 MB: exact values of 2,450 images, 1,000 ranks of 6,000, 100 of 60,000."""
@@ -172,10 +171,9 @@ def audit(
         confirm = confirm_copies if has_copies else None
         sizes = None if paths is None else read_sizes(paths)
         units = n + n_test + (0 if pictures is None else count_searches(n + n_test))
-        total = n + n_test
-        progress = _scaled(progress, total, units)
+        meter = _meter(progress, n + n_test, units)
         width = min(n - 1, max(k, _LEAST_WIDTH, _CELLS // n))
-        distances, indices = search.kneighbors(None, width, progress=_part(progress, 0, units))
+        distances, indices = search.kneighbors(None, width, progress=meter)
     near, near_rows = distances[:, :k], indices[:, :k]
     n_local = max(k, _LEAST_LOCAL)
     local, local_rows = distances[:, :n_local], indices[:, :n_local]
@@ -210,12 +208,10 @@ def audit(
     leaks = None
     if looked_for is not None:
         with _timed(seconds, "leaks"):
-            part = _part(progress, n, units)
-            leaks = _leaks(search, images, given, looked_for, local, cutoff, confirm, part)
+            leaks = _leaks(search, images, given, looked_for, local, cutoff, confirm, meter)
     if pictures is not None:
         with _timed(seconds, "transformed"):
-            part = _part(progress, n + n_test, units)
-            links = _link(pictures, looked_for, sizes, n_jobs, part)
+            links = _link(pictures, looked_for, sizes, n_jobs, meter)
             duplicates = duplicates + _transformed_groups(given, links, duplicates)
             if leaks is not None and looked_for is not None:
                 leaks += _transformed_leaks(given, looked_for[1], links, leaks)
@@ -230,7 +226,7 @@ def audit(
     with _timed(seconds, "values"):
         values = knn_shapley(indices, codes, codes, k, n - 1)
     if progress is not None:
-        progress(units, units)
+        progress(n + n_test, n + n_test)
     return Audit(
         classes=classes,
         labels=given,
@@ -384,18 +380,11 @@ def _leaks_of_parts(labels: NDArray[Any], n_train: int, groups: list[DuplicateGr
     return sorted(found.values(), key=lambda x: (kinds.index(x.kind), not x.is_conflicting))
 
 
-def _scaled(progress: Progress | None, total: int, units: int) -> Progress | None:
-    """Report the progress in units of work as one in images."""
+def _meter(progress: Progress | None, n: int, units: int) -> Progress | None:
+    """Return a meter of units of work, which reports them as numbers of images."""
     if progress is None:
         return None
-    return lambda done, _: progress(done * total // units, total)
-
-
-def _part(progress: Progress | None, before: int, total: int) -> Progress | None:
-    """Report the progress of a part as that of the whole."""
-    if progress is None:
-        return None
-    return lambda done, _: progress(before + done, total)
+    return Meter(units, lambda done, _: progress(done * n // units, n))
 
 
 @contextmanager
