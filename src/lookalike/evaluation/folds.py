@@ -118,7 +118,7 @@ def some_of_each_class(labels: NDArray[np.int64], n: int, *, seed: int = 0) -> N
     Examples
     --------
     >>> some_of_each_class(np.array([0, 0, 0, 0, 1, 1]), 3)
-    array([0, 2, 4])
+    array([2, 3, 4])
     """
     if n == len(labels):
         return np.arange(n)
