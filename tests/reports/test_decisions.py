@@ -81,7 +81,7 @@ def test_coverage_and_accuracy() -> None:
     section = coverage_section(chosen, tested)
     found, wanted = blocks(section, Table)
     assert found.rows[1] == [
-        *("test images", tested.n, tested.n_accepted),
+        *("test", tested.n, tested.n_accepted),
         *(tested.coverage, *tested.intervals["coverage"]),
         *(tested.accuracy, *tested.intervals["accuracy"]),
     ]
