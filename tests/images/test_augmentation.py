@@ -293,9 +293,9 @@ def test_parameters_that_make_no_sense(augmentation: Augmentation, message: str)
         (None, r"Shifts\(1\) needs to know.*give image_shape, or images of shape \(n, h, w\)"),
         ((784,), r"image_shape=\(784,\) is no shape of an image; give \(height, width\)"),
         (784, "image_shape=784 is no shape"),
-        ((28, 0), "is no shape"),
-        ((28.0, 28), "is no shape"),
-        ((1, 2, 3, 4), "is no shape"),
+        ((28, 0), "is not the shape"),
+        ((28.0, 28), "is not the shape"),
+        ((1, 2, 3, 4), "is not the shape"),
         ((1, 28), "they are too small to shift"),
     ],
 )

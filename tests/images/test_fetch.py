@@ -126,7 +126,7 @@ def test_web_page_instead_of_a_file(homes, make_mirror, catalogue) -> None:
     mirror = make_mirror()
     mirror.files[TRAIN_IMAGES] = b"<html>Please log in to this network</html>"
     catalogue(mirror.url)
-    with pytest.raises(DatasetNotFoundError, match="is no IDX file"):
+    with pytest.raises(DatasetNotFoundError, match="is not an IDX file"):
         load_dataset("small")
     assert in_place(homes[1]) == []
 

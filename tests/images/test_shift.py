@@ -215,7 +215,7 @@ def test_shapes_of_no_images(
 
 @pytest.mark.parametrize("images", [np.array([["a"]]), np.array([[1j]]), np.array([[None]])])
 def test_values_of_no_pixels(images: np.ndarray) -> None:
-    with pytest.raises(ValueError, match=f"dtype {re.escape(str(images.dtype))} hold no numbers"):
+    with pytest.raises(ValueError, match=f"dtype {re.escape(str(images.dtype))} are not numeric"):
         shift(images, 0, 0)
 
 

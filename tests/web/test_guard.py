@@ -237,7 +237,7 @@ def test_a_body_that_comes_too_slowly_and_an_answer_that_takes_too_long():
         assert status == 503
         assert "0.1 seconds" in answer["detail"]
         assert headers[b"connection"] == b"close"
-    assert "GET /samples tells" in ask(slow, limits=limits, path="/samples")[1]["detail"]
+    assert "GET /samples shows" in ask(slow, limits=limits, path="/samples")[1]["detail"]
 
 
 class Sender:

@@ -1,8 +1,8 @@
-"""Estimates so near an end of the range that they stand for the end itself.
+"""Saturation of estimates: values close to an end of the range are set to it.
 
-A mean keeps a trace of what is unlikely: paper comes out at half a level instead of none. It costs
-no error to speak of, but is seen as a veil on what was even, by people and by structural
-similarity. Where nearly all such estimates are of the end exactly, the most likely value is told.
+A mean includes some unlikely values: an empty background is estimated half a level too high. The
+error is small, but people see it as a haze, and structural similarity drops. If nearly all
+estimates in a bin have the end as their true value, they are set to the end.
 """
 
 from __future__ import annotations
@@ -13,23 +13,23 @@ from numpy.typing import NDArray
 from lookalike.cleaning.levels import N_LEVELS, Floats
 
 SURE = 0.95
-"""The share of estimates in a bin that must be of the end exactly."""
+"""Least share of estimates in a bin whose true value is the end."""
 
 EDGES = np.array([0.5, 1.0, 2.0, 4.0, 8.0]) / (N_LEVELS - 1)
-"""Where bins end, in parts of the range away from its end."""
+"""Upper edges of the bins: distances from the end, as shares of the range."""
 
 LEAST_SAMPLES = 100
-"""Of a bin, for its share to be believed."""
+"""Least number of samples in a bin."""
 
 
 class Ends:
-    """How near to the lowest and to the highest clean level an estimate stands for it.
+    """Sets estimates close to the lowest or the highest clean level to that level.
 
     Parameters
     ----------
     estimate : ndarray of float32
     truth : ndarray of uint8, of the same shape
-        Of images that nothing was learned from.
+        Clean images that no stage was fitted on.
     """
 
     def __init__(self, estimate: Floats, truth: NDArray[np.uint8]) -> None:
@@ -40,14 +40,14 @@ class Ends:
             self._ends.append((end, span * np.float32(_reach(apart / span, truth == end))))
 
     def __call__(self, estimate: Floats) -> Floats:
-        """Return estimates with those that stand for an end moved to it."""
+        """Return estimates, with those close to an end set to it."""
         for end, reach in self._ends:
             estimate = np.where(np.abs(estimate - end) < reach, end, estimate)
         return estimate
 
 
 def _reach(apart: Floats, of_end: NDArray[np.bool_]) -> float:
-    """The farthest edge up to which every bin is sure."""
+    """Return the farthest edge up to which every bin belongs to the end."""
     bins = np.searchsorted(EDGES, apart.ravel(), side="right")
     count = np.bincount(bins, minlength=len(EDGES) + 1)[: len(EDGES)]
     sure = np.bincount(bins, of_end.ravel(), len(EDGES) + 1)[: len(EDGES)]

@@ -1,4 +1,4 @@
-"""Training patches: the windows that pixels are predicted from, the keys they are found by."""
+"""Training patches: windows from which pixels are predicted, and keys for the nearest anchor."""
 
 from __future__ import annotations
 
@@ -14,18 +14,19 @@ RADIUS = 3
 KEY_RADIUS = 2
 
 INTERCEPT = 100.0
-"""The constant feature: so large that its weight is hardly penalised."""
+"""Value of the constant feature, so large that its weight is hardly penalised."""
 
 
 class Patches:
-    """Pixels of images, with what is around them and what they should be.
+    """Pixels of images with their windows, keys and targets.
 
     Parameters
     ----------
     channels : sequence of ndarray of shape (n, h, w, c)
-        The key is taken from the first, which has the truth's shape.
+        The key is taken from the first, which has the same shape as ``truth``.
     truth : ndarray of shape (n, h, w, outputs), uint8
-    at : positions of the pixels
+    at : tuple of three ndarray (image, y, x)
+        Positions of the pixels.
     """
 
     def __init__(self, channels: Sequence[Floats], truth: NDArray[np.uint8], at: Positions) -> None:
@@ -40,13 +41,13 @@ class Patches:
 
     @property
     def n_features(self) -> int:
-        """Values of a window, and the intercept."""
+        """Number of values of a window, plus the intercept."""
         return (2 * RADIUS + 1) ** 2 * int(self._stack.shape[3]) + 1
 
     def products(self, part: NDArray[np.intp]) -> tuple[Floats, Floats]:
-        """Return the features' products with each other and with the target, summed over a part."""
+        """Return X'X and X'y of a part of the pixels."""
         seen = self._seen(part)
-        # The intercept's products are the windows' sums: no column of constants is appended.
+        # The products of the intercept are the windows' sums: this saves a column of constants.
         sums = INTERCEPT * (np.ones(len(seen), np.float32) @ seen)
         gram = np.empty((self.n_features, self.n_features), np.float32)
         gram[:-1, :-1] = seen.T @ seen
@@ -57,7 +58,7 @@ class Patches:
         return gram, moments
 
     def predict(self, weights: Floats, part: NDArray[np.intp]) -> Floats:
-        """Return what a regression predicts of a part, of shape (part, outputs)."""
+        """Return the predictions of a regression for a part, of shape (part, outputs)."""
         predicted: Floats = self._seen(part) @ weights[:-1] + INTERCEPT * weights[-1]
         return predicted
 

@@ -1,4 +1,4 @@
-"""Large images in tiles, each with as much around it as its estimates depend on: no seams."""
+"""Large images in tiles with margins as large as the estimates depend on, so without seams."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from numpy.typing import NDArray
 from lookalike.cleaning.levels import Floats
 
 TILE = 160
-"""Pixels of a side."""
+"""Side of a tile in pixels."""
 
 TRAINING_TILE = 96
 
 
 def corners(height: int, width: int, tile: int) -> Iterator[tuple[int, int]]:
-    """Upper left corners of tiles that cover an image."""
+    """Return the upper left corners of tiles that cover an image."""
     return ((y, x) for y in range(0, height, tile) for x in range(0, width, tile))
 
 
 def tile_at(image: NDArray[Any], y: int, x: int, tile: int, halo: int = 0) -> NDArray[Any]:
-    """Return the tile with a halo, mirrored where the image (h, w, c) ends."""
+    """Return a tile of an image (h, w, c) with a halo, mirrored at the borders."""
     h, w = image.shape[:2]
     down = _mirrored(h, np.arange(y - halo, y + tile + halo))
     right = _mirrored(w, np.arange(x - halo, x + tile + halo))
@@ -31,7 +31,7 @@ def tile_at(image: NDArray[Any], y: int, x: int, tile: int, halo: int = 0) -> ND
 
 
 def training_tiles(image: NDArray[Any]) -> list[NDArray[Any]]:
-    """Tiles to learn from, of one size whatever the image's: the last ones overlap others."""
+    """Return equally large tiles to learn from; the last ones overlap others."""
     h, w = image.shape[:2]
     side = TRAINING_TILE
     return [
@@ -47,9 +47,9 @@ def clean_in_tiles(
     tiles_at_once: int,
     progress: Callable[[int], None],
 ) -> tuple[Floats, Floats]:
-    """Return what ``clean`` makes of an image (h, w, c), tile by tile.
+    """Apply ``clean`` to an image (h, w, c) tile by tile.
 
-    ``clean`` takes a stack of tiles to two of their shape; ``progress`` is told of tiles done.
+    ``clean`` maps a stack of tiles to two of the same shape; ``progress`` gets the number of tiles.
     """
     wholes = np.empty(image.shape, np.float32), np.empty(image.shape, np.float32)
     places = list(corners(image.shape[0], image.shape[1], TILE))
@@ -65,6 +65,6 @@ def clean_in_tiles(
 
 
 def _mirrored(n: int, at: NDArray[np.intp]) -> NDArray[np.intp]:
-    """Indices within 0 … n - 1, mirrored at both ends with the outermost twice."""
+    """Return indices mirrored at both ends into 0 … n - 1, with the outermost twice."""
     at = np.mod(at, 2 * n)
     return np.minimum(at, 2 * n - 1 - at)

@@ -1,7 +1,7 @@
-"""Channels of images, and the windows around their pixels.
+"""Channels of images, and windows around their pixels.
 
-A channel is a stack of shape (n, h, w, c) of floats: noisy values, an earlier estimate, a bound. At
-their borders images are mirrored, the outermost pixel twice.
+A channel is a float stack of shape (n, h, w, c), for example noisy values, an earlier estimate or a
+bound. Images are mirrored at their borders, with the outermost pixel twice.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ Positions = tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]
 
 
 def padded(channels: Sequence[Floats], radius: int) -> Floats:
-    """Return channels behind each other and mirrored at the borders, as native code takes them.
+    """Join channels and mirror them at the borders, in the form that native code takes.
 
-    Of shape (n, h + 2 radius + 1, w + 2 radius, channels): the last row is there to be read past
-    the end of a window, and in none.
+    The shape is (n, h + 2 radius + 1, w + 2 radius, channels); no window includes the last row,
+    but vector code may read past the end of a window.
     """
     n, h, w, _ = channels[0].shape
     down, right = _mirrored(h, radius, radius + 1), _mirrored(w, radius, radius)
@@ -45,17 +45,17 @@ def _mirrored(n: int, before: int, after: int) -> NDArray[np.intp]:
 
 
 def windows(stack: Floats, radius: int, at: Positions, centre: int | None = None) -> Floats:
-    """Return the windows of a radius around positions of a padded stack, a row each.
+    """Return the windows of a radius around positions of a padded stack, one per row.
 
-    ``centre`` is the radius that the stack is padded by, where it is another.
+    ``centre`` is the radius of the stack's padding if it differs from ``radius``.
     """
     image, y, x = at
     inset = 0 if centre is None else centre - radius
     side = 2 * radius + 1
     n, height, width, channels = stack.shape
     corner = (image * height + (y + inset)) * width + (x + inset)
-    # A window is side rows of side pixels beside each other, wherever these begin: gathered row by
-    # row, in half the time of pixel by pixel.
+    # A window is made of runs of consecutive pixels: gathering whole runs takes half the time
+    # of gathering pixels.
     runs = as_strided(
         np.ascontiguousarray(stack),
         (n * height * width - side + 1, side * channels),

@@ -1,16 +1,16 @@
-"""What goes wrong with a data set or a picture, as exceptions."""
+"""Exceptions about data sets and pictures."""
 
 
 class DatasetError(ValueError):
-    """A data set, or a file of one, cannot be used; the message says why and what helps."""
+    """A data set, or a file of one, cannot be used; the message gives the reason and a cure."""
 
 
 class DatasetNotFoundError(DatasetError):
-    """A data set lies nowhere it was looked for and could not be downloaded."""
+    """A data set was not found, and could not be downloaded."""
 
 
 class PictureError(DatasetError):
-    """A file or some bytes cannot be read as a picture; the message says why and what helps."""
+    """A file or bytes cannot be read as a picture; the message gives the reason and a cure."""
 
 
 class PictureTooLargeError(PictureError):
@@ -18,4 +18,4 @@ class PictureTooLargeError(PictureError):
 
 
 class NoPictureError(PictureError):
-    """The content of a file is that of no picture."""
+    """The content of a file is not a picture."""

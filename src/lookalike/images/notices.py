@@ -1,4 +1,4 @@
-"""Warnings that point at the line which brought them about, outside this package."""
+"""Warnings that point at the caller's line outside this package."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ PACKAGE = __name__.partition(".")[0]
 
 
 def warn_caller(message: str, category: type[Warning] = UserWarning) -> None:
-    """Warn at the nearest line of code that is not this package's.
+    """Warn at the nearest line of code outside this package.
 
-    A search may be asked for itself or by a classifier, a reader by itself or by `load_dataset`,
-    in one call or several, so no number of calls to go back is right for all.
+    The user may call a search or a reader directly or through other functions of this package, so
+    a constant ``stacklevel`` does not work.
     """
-    # Python 3.12 does this itself, by `skip_file_prefixes`.
+    # `skip_file_prefixes` does this since Python 3.12.
     frame, level = sys._getframe(), 1
     while (
         frame.f_back is not None

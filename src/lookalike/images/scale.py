@@ -1,4 +1,4 @@
-"""On which scale pixels are: the bytes that files hold, 0 to 255, or floats from 0 to 1."""
+"""Detection of the scale of pixels: bytes 0 to 255 as in files, or floats from 0 to 1."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 from lookalike.images.notices import warn_caller
 
 _FEWEST_VALUES = 16
-"""Rows of fewer are hardly pictures."""
+"""Rows with fewer values are not taken for pictures."""
 
 _SAMPLE = 64
-"""Rows that are looked at in every search; all are only if these leave a doubt."""
+"""Number of rows that every search checks; all rows are checked only if these leave a doubt."""
 
 
 def are_bytes(images: NDArray[Any]) -> bool:
-    """Whether pixels are whole numbers 0 to 255 in any dtype, and not only 0 and 1.
+    """Return whether pixels are whole numbers 0 to 255, not only 0 and 1, in any dtype.
 
     Examples
     --------
@@ -32,14 +32,14 @@ def are_bytes(images: NDArray[Any]) -> bool:
 
 
 def warn_of_other_scale(fitted: NDArray[Any], given: NDArray[Any]) -> None:
-    """Warn if bytes are compared with pixels from 0, or -1, to 1.
+    """Warn if bytes are compared with pixels from 0 (or -1) to 1.
 
     Parameters
     ----------
     fitted, given : ndarray of shape (n, d)
-        Rows to search, and queries.
+        Rows that were fitted, and queries.
     """
-    if given.dtype.kind != "f" and fitted[0].max() > 1:  # at once, as most searches are of bytes
+    if given.dtype.kind != "f" and fitted[0].max() > 1:  # fast, because most searches are of bytes
         return
     sample = fitted[:_SAMPLE]
     if fitted.shape[1] < _FEWEST_VALUES or not (sample.min() >= -1 and sample.max() <= 255):
@@ -48,13 +48,13 @@ def warn_of_other_scale(fitted: NDArray[Any], given: NDArray[Any]) -> None:
         mistaken = given.dtype.kind == "f" and _are_whole(sample) and _are_shares(given)
         if mistaken and not _are_whole(given):
             warn_caller(
-                "X holds pixels from 0 to 1, but fitted were pixels from 0 to 255, with which they "
-                "are not alike; multiply X by 255, or fit to pixels that are divided by it"
+                "X holds pixels from 0 to 1, but fit got pixels from 0 to 255, so distances are "
+                "meaningless; multiply X by 255, or fit to pixels divided by 255"
             )
     elif given.min() >= 0 and given.max() > 1 and _are_whole(given) and _are_shares(fitted):
         warn_caller(
-            f"X holds whole numbers up to {given.max():g}, but fitted were pixels of at most "
-            f"{fitted.max():g}, with which they are not alike; scale X as those were, such as X / "
+            f"X holds whole numbers up to {given.max():g}, but fit got pixels of at most "
+            f"{fitted.max():g}, so distances are meaningless; scale X like those, for example X / "
             "255, or fit to whole numbers"
         )
 

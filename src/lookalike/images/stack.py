@@ -1,4 +1,4 @@
-"""Pictures that stand side by side as objects, such as in a column of a table, as one array."""
+"""Conversion of pictures as objects, for instance in a column of a table, to one array."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ import numpy as np
 
 
 def stack_images(X: Any) -> Any:
-    """Return pictures that are arrays of their own as one array; anything else as it is.
+    """Return an array of pictures if X holds them as objects; return anything else unchanged.
 
     Parameters
     ----------
     X : object
-        An array of objects, a pandas Series, or a DataFrame of one column, each element an array
-        of numbers, a list or a Pillow image.
+        An array of objects, a pandas Series, or a DataFrame with one column. Each element is an
+        array of numbers, a list or a Pillow image.
 
     Raises
     ------
     ValueError
-        If they are of several shapes.
+        If the images differ in shape.
 
     Examples
     --------
@@ -41,7 +41,7 @@ def stack_images(X: Any) -> Any:
     if row is not None:
         raise ValueError(
             f"X holds images of several shapes, {images[0].shape} and, in row {row}, "
-            f"{images[row].shape}; bring them to one shape by padding, cropping or resizing, and "
+            f"{images[row].shape}; pad, crop or resize them to one shape, and use "
             "np.stack(images)"
         )
     return np.stack(images)

@@ -1,4 +1,4 @@
-"""How much memory the choice of a recipe and the last fit take, told before they begin."""
+"""Estimate of the memory that the choice of a recipe and the final fit take."""
 
 from __future__ import annotations
 
@@ -19,30 +19,30 @@ from lookalike.search.memory import available_bytes
 from lookalike.search.validation import count_bytes
 
 _REST = 16 * 2**20
-"""What does not grow with the images."""
+"""Memory that does not grow with the number of images."""
 
 _COPIES = 3
-"""Times that images stand in memory where they are grown and compared; grey ones come beside."""
+"""Copies of the images in memory during growing and comparing, besides grey ones."""
 
 _COORDINATES = 16
-"""Bytes of each coordinate of a training image: as a float, twice, as a byte, and in the search."""
+"""Bytes per coordinate of a training image: two floats, one byte, and the search's."""
 
 
 def needed_bytes(
     plan: Plan, n: int, image_shape: Sequence[int], n_classes: int, dtype: DTypeLike, n_threads: int
 ) -> int:
-    """Return about how much memory a fit takes at its peak, beside the images given.
+    """Return approximately the peak memory of a fit, without the given images.
 
     Parameters
     ----------
     plan : Plan
     n : int
-        Images.
+        Number of images.
     image_shape : sequence of int
         (height, width) or (height, width, channels).
     n_classes : int
     dtype : dtype
-        The images' type.
+        Dtype of the images.
     n_threads : int
     """
     height, width, n_channels = (*image_shape, 1)[:3]
@@ -80,7 +80,7 @@ def check_memory(
     n_threads: int,
     max_memory: float | None,
 ) -> None:
-    """Refuse images that take more memory to fit than there is.
+    """Raise an error if a fit to these images takes more memory than there is.
 
     Parameters
     ----------
@@ -88,12 +88,12 @@ def check_memory(
     images : ndarray of shape (n, height, width) or (n, height, width, channels)
     n_classes, n_threads : int
     max_memory : float or None
-        MiB; None for what the machine, or the container, has free.
+        MiB; None means the free memory of the machine or the container.
 
     Raises
     ------
     ValueError
-        With the size, the limit, and what would fit.
+        If memory is too small; the message gives the need, the limit, and what would fit.
     """
     limit = available_bytes() if max_memory is None else count_bytes(max_memory, "max_memory")
 

@@ -1,4 +1,4 @@
-"""Whether an answer is sure, and between which classes it is not."""
+"""The classes between which an uncertain answer hesitates."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from numpy.typing import NDArray
 MOST_CANDIDATES = 4
 
 LEAST_CANDIDATE = 0.1
-"""Probability from which a class is one, beside the likeliest two."""
+"""Least probability of a candidate, apart from the two most probable classes."""
 
 
 def candidates(probabilities: NDArray[np.float64], reject: float) -> list[int]:
-    """Return the classes that an image may be of, the likeliest first.
+    """Return the candidate classes of an image, the most probable first.
 
     Parameters
     ----------
     probabilities : ndarray of shape (n_classes,)
     reject : float
-        The probability from which the likeliest class is sure.
+        Probability from which the most probable class is certain.
 
     Returns
     -------
     list of int
-        One class if it is sure; else those of at least 10 %, but two at least and four at most.
+        One class if it is certain; otherwise the classes of at least 10 %, two to four of them.
 
     Examples
     --------

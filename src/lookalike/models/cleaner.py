@@ -1,4 +1,4 @@
-"""Noise taken from single images, by denoisers that are fitted when they are first asked for."""
+"""Denoising of images by denoisers that are fitted at their first use."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ from lookalike.images.noise_expression import parse_noise
 Bytes = NDArray[np.uint8]
 
 _FEWEST = 100
-"""Training images: of fewer too little can be learnt."""
+"""Least number of training images; with fewer, too little can be learned."""
 
 _MOST_VALUES = 4096
-"""Of an image."""
+"""Largest number of values of an image."""
 
 _KEPT = 16
-"""Denoisers, one for each noise."""
+"""Number of denoisers in the cache, one for each noise."""
 
 _LEVELS = np.array([0, 3, 5, 8, 12, 18, 25, 35, 50, 70, 100, 140])
-"""Of Gaussian noise that was estimated the nearest: a denoiser serves its neighbourhood."""
+"""Levels of Gaussian noise; an estimated level is rounded to the nearest of them."""
 
 
 class Cleaner:
-    """Cleans images like training images.
+    """Removes noise from images that are similar to training images.
 
     Parameters
     ----------
     images : ndarray of shape (n, h, w) or (n, h, w, c), uint8
-        Clean ones; some 2,000, as of more a denoiser takes longer than one waits.
+        Clean images; about 2,000, because fitting takes too long with more.
 
     Examples
     --------
@@ -54,22 +54,22 @@ class Cleaner:
 
     @staticmethod
     def is_possible(image_shape: tuple[int, ...], n: int) -> bool:
-        """Whether there is enough to learn from, and images are so small that it takes seconds."""
+        """Return whether there are enough images, small enough for a fit within seconds."""
         return n >= _FEWEST and prod(image_shape) <= _MOST_VALUES
 
     def clean(self, images: Bytes, noise: str | None = None) -> Bytes:
-        """Return images cleaned, of the shape given.
+        """Return denoised images of the same shape.
 
         Parameters
         ----------
         images : ndarray of shape (n, h, w) or (n, h, w, c), uint8
         noise : str, optional
-            As `parse_noise` takes it; estimated from the images if it is not given.
+            The noise, in a form that `parse_noise` reads; by default it is estimated.
 
         Raises
         ------
         ValueError
-            If the noise is none.
+            If `noise` is not a valid noise.
         """
         text = self._estimated(images) if noise is None else noise
         if text is None:
@@ -82,7 +82,7 @@ class Cleaner:
         return denoiser.fit(clean=self._images, noise=parse_noise(text))
 
     def _estimated(self, images: Bytes) -> str | None:
-        """Return the noise that images have, in steps; None if that is as good as none."""
+        """Return the estimated noise, rounded; None if it is negligible."""
         found: Any = estimate_noise(images, self._images)
         if isinstance(found, UniformNoise):
             high = int(round(found.high, -1))

@@ -1,4 +1,4 @@
-"""Whether a classifier can be asked about pictures, which are bytes."""
+"""Checks whether a classifier accepts pictures, which are bytes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from lookalike.images.scale import are_bytes
 
 
 def why_no_bytes(estimator: Any) -> str | None:
-    """Return why a fitted classifier of images can not be asked about bytes; None if it can."""
+    """Return why a fitted classifier of images cannot take bytes; None if it can."""
     if isinstance(estimator, LookalikeClassifier):
         levels = estimator._levels
         dtype, low, high = np.dtype(levels.dtype), levels.low, levels.high
@@ -34,7 +34,7 @@ def why_no_bytes(estimator: Any) -> str | None:
 
 
 def is_of_images(estimator: Any) -> bool:
-    """Whether it is a classifier of images with one label each."""
+    """Return whether an estimator is a classifier of images with one label each."""
     return (
         isinstance(estimator, KNeighborsClassifier | LookalikeClassifier)
         and not getattr(estimator, "outputs_2d_", False)

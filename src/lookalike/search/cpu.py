@@ -1,4 +1,4 @@
-"""Which native path runs: the fastest that this CPU has, unless the environment forces one."""
+"""Choice of the native code path: the fastest that this CPU can run, unless one is forced."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ VARIABLE = "LOOKALIKE_CPU"
 
 
 def cpu_path() -> str:
-    """Name of the native path in use.
+    """Return the name of the native code path in use.
 
     Returns
     -------
     {"avx512vnni", "avx2", "neon", "portable"}
-        The fastest available, or the one named by the environment variable ``LOOKALIKE_CPU``.
-        All of them give the same answers.
+        The fastest available path, or the one that the environment variable ``LOOKALIKE_CPU``
+        names. All paths give the same answers.
 
     Raises
     ------

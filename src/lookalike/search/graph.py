@@ -1,4 +1,4 @@
-"""Neighbours as a sparse graph, as scikit-learn's transformers and clusterers take them."""
+"""Neighbours as a sparse graph, as scikit-learn's transformers and clusterers expect them."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from sklearn.utils.validation import check_is_fitted
 
 
 class NeighborsGraphMixin:
-    """`kneighbors_graph`, for `NearestNeighbors`."""
+    """`kneighbors_graph` of `NearestNeighbors`."""
 
     augmentation: Any
 
     def kneighbors_graph(
         self, X: Any = None, n_neighbors: int | None = None, mode: str = "connectivity"
     ) -> Any:
-        """The nearest rows of each query as a sparse graph.
+        """Return the nearest rows of each query as a sparse graph.
 
         Parameters
         ----------
         X, n_neighbors
             As in `kneighbors`.
         mode : {"connectivity", "distance"}, default="connectivity"
-            What stands on an edge: 1, or the distance.
+            Value of an edge: 1, or the distance.
 
         Returns
         -------
@@ -36,7 +36,7 @@ class NeighborsGraphMixin:
         Raises
         ------
         ValueError, TypeError, NotFittedError
-            As `kneighbors`; or if mode is unknown.
+            As `kneighbors`, or if `mode` is unknown.
         """
         check_is_fitted(self)
         if mode not in ("connectivity", "distance"):
@@ -46,11 +46,11 @@ class NeighborsGraphMixin:
             )
         if self.augmentation is not None:
             raise ValueError(
-                f"augmentation={self.augmentation!r} but a graph has one edge from a query to a "
-                "row, which may be its neighbour in several variants; use kneighbors, or fit what "
-                "expand() makes"
+                f"augmentation={self.augmentation!r} but a graph has only one edge from a query to "
+                "a row, which may be its neighbour in several variants; use kneighbors, or fit the "
+                "images that expand() returns"
             )
-        fitted: Any = copy.copy(self)  # whose rows stay, whatever another thread does
+        fitted: Any = copy.copy(self)  # its rows stay if another thread changes self
         distances, indices = fitted.kneighbors(X, n_neighbors)
         data = distances if mode == "distance" else np.ones_like(distances)
         n_queries, k = indices.shape

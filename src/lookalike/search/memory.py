@@ -1,4 +1,4 @@
-"""How much memory a process may still take: of the machine, and of the container that it is in."""
+"""The memory that is still free, within the limits of the machine and of its container."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from pathlib import Path
 
 
 def available_bytes(root: Path = Path("/")) -> int | None:
-    """Return the memory that is free; None where no one tells.
+    """Return the number of free bytes, or None if the system does not report it.
 
     Parameters
     ----------
     root : Path
-        Where `proc` and `sys` are.
+        Folder that contains `proc` and `sys`.
     """
     found = [_of_machine(root)]
     for folder, limit, used, cache in _control_groups(root):
         try:
             lines = (folder / "memory.stat").read_text().splitlines()
-            files = int(dict(line.split() for line in lines).get(cache, 0))  # given up if need be
+            files = int(dict(line.split() for line in lines).get(cache, 0))  # can be freed
             numbers = [int((folder / name).read_text()) for name in (limit, used)]
-        except (OSError, ValueError):  # there is no such group, or no limit: "max"
+        except (OSError, ValueError):  # no such group, or no limit ("max")
             continue
         found.append(max(0, numbers[0] - numbers[1] + files))
     return min((one for one in found if one is not None), default=None)
@@ -39,10 +39,10 @@ def _of_machine(root: Path) -> int | None:
 
 
 def _control_groups(root: Path) -> list[tuple[Path, str, str, str]]:
-    """Return the folders of this process's groups and those above, and the files of each.
+    """Return (folder, limit file, usage file, name of the cache entry) of all control groups.
 
-    The files are: the limit, what is used, and under which name the cached files stand that are
-    counted with it. A container sees its own group as the uppermost.
+    These are the groups of this process and their parents. Usage includes cached files. A
+    container sees its own group as the root.
     """
     try:
         lines = (root / "proc/self/cgroup").read_text().splitlines()

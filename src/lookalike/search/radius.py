@@ -1,4 +1,4 @@
-"""Radius queries: the native index looks for nearest rows only, so scikit-learn answers them."""
+"""Radius queries, which scikit-learn answers: the native index only finds nearest rows."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from lookalike.search.threads import count_threads
 
 
 class RadiusNeighborsMixin:
-    """`radius_neighbors` and its graph, for `NearestNeighbors`."""
+    """`radius_neighbors` and its graph for `NearestNeighbors`."""
 
     radius: float
     n_jobs: int | None
@@ -23,33 +23,33 @@ class RadiusNeighborsMixin:
         return_distance: bool = True,
         sort_results: bool = False,
     ) -> Any:
-        """Find the rows within a radius of each query; handed over to scikit-learn.
+        """Find the rows within a radius of each query; scikit-learn does the search.
 
         Parameters
         ----------
         X : array-like as in `fit`, default=None
-            None is leave-one-out.
+            None means leave-one-out.
         radius : float, default=None
-            None is the estimator's own.
+            None means the estimator's own parameter.
         return_distance : bool, default=True
         sort_results : bool, default=False
-            Whether the nearest come first.
+            Sort the rows of each query by distance.
 
         Returns
         -------
         distances : ndarray of shape (n_queries,) of float arrays
-            Only if `return_distance`.
+            Only with `return_distance`.
         indices : ndarray of shape (n_queries,) of integer arrays
 
         Raises
         ------
         ValueError, TypeError, NotFittedError
-            As `kneighbors`, of the queries.
+            As `kneighbors`.
 
         Warns
         -----
         HandOverWarning
-            Where the metric is a native one.
+            If the metric is a native one.
 
         Examples
         --------
@@ -75,7 +75,7 @@ class RadiusNeighborsMixin:
         mode: str = "connectivity",
         sort_results: bool = False,
     ) -> Any:
-        """The rows within a radius as a sparse graph; handed over to scikit-learn.
+        """Return the rows within a radius as a sparse graph; scikit-learn does the search.
 
         Parameters
         ----------
@@ -90,12 +90,12 @@ class RadiusNeighborsMixin:
         Raises
         ------
         ValueError, TypeError, NotFittedError
-            As `radius_neighbors`; or if mode is unknown.
+            As `radius_neighbors`, or if `mode` is unknown.
 
         Warns
         -----
         HandOverWarning
-            Where the metric is a native one.
+            If the metric is a native one.
         """
         return self._search_radius(
             "radius_neighbors_graph", X, radius, mode=mode, sort_results=sort_results

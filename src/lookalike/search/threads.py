@@ -1,4 +1,4 @@
-"""How many threads a search may use."""
+"""The number of threads that a search may use."""
 
 import os
 from numbers import Integral
@@ -7,25 +7,25 @@ from joblib import effective_n_jobs
 
 
 def count_threads(n_jobs: int | None) -> int:
-    """The number of threads that `n_jobs` asks for, counted as joblib does.
+    """Return the number of threads that `n_jobs` asks for, counted as joblib does.
 
-    None means all CPUs of this process, but no more than OMP_NUM_THREADS where that is set: in
-    its worker processes joblib sets it to their share of the CPUs. -1 always means all CPUs.
+    None means all CPUs of this process, but at most OMP_NUM_THREADS if that is set: joblib sets it
+    in its worker processes. -1 always means all CPUs.
 
     Raises
     ------
     TypeError
-        If it is not an integer.
+        If `n_jobs` is not an integer.
     ValueError
-        If it is 0.
+        If `n_jobs` is 0.
     """
     if n_jobs is None:
-        # In nested parallel regions, as in "4,2", the outermost comes first.
+        # For nested parallel regions, as in "4,2", the outermost comes first.
         allowed = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
         n_cpus = count_threads(-1)
         return min(n_cpus, int(allowed)) if allowed.isdecimal() and int(allowed) else n_cpus
     if not isinstance(n_jobs, Integral) or isinstance(n_jobs, bool):
         raise TypeError(f"n_jobs={n_jobs!r} is not an integer; use None or -1 for all CPUs")
     if n_jobs == 0:
-        raise ValueError("n_jobs=0 asks for no thread at all; use None or -1 for all CPUs")
+        raise ValueError("n_jobs=0 asks for no threads; use None or -1 for all CPUs")
     return int(effective_n_jobs(int(n_jobs)))

@@ -1,4 +1,4 @@
-"""How much one request may ask for, in one place."""
+"""Limits of a request."""
 
 from __future__ import annotations
 
@@ -6,26 +6,26 @@ from dataclasses import dataclass
 
 
 class TooLargeError(ValueError):
-    """More pixels, or more pictures, than the limits allow."""
+    """A request has more pixels or more pictures than the limits allow."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What is refused beyond.
+    """Limits of a request.
 
     Attributes
     ----------
     body_bytes : int
-        Of a request's body.
+        Largest body of a request.
     side : int
-        Pixels that a picture may be wide, and high. Both sides are bounded rather than their
-        product, so that no picture is a line that grows to a square when it is padded.
+        Largest width and height of a picture in pixels. Both are limited, not only their product,
+        because padding to a square would turn a line into a huge picture.
     images : int
-        Pictures in one request.
+        Largest number of pictures in a request.
     seconds : float
-        From the first byte of a request to the last of its answer.
+        Longest time from the first byte of a request to the last byte of its answer.
     requests : int
-        That are answered at once.
+        Largest number of requests that are answered at once.
 
     Examples
     --------

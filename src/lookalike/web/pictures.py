@@ -1,4 +1,4 @@
-"""Pictures as they leave the server: PNG files, and URLs of them."""
+"""PNG files, and data URLs of them, for the server's answers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def png(image: NDArray[Any]) -> bytes:
     """Return an image of shape (h, w) or (h, w, 1, 3 or 4), uint8, as a PNG file."""
     array = image[..., 0] if image.shape[2:] == (1,) else image
     stream = io.BytesIO()
-    # The least compression: such images are small, and the page waits for them.
+    # Compress little: these images are small, and the page waits for them.
     Image.fromarray(np.ascontiguousarray(array)).save(stream, "PNG", compress_level=1)
     return stream.getvalue()
 
