@@ -8,12 +8,14 @@ of each gallery in half blocks, or in characters where colours are missing.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from io import StringIO
+from itertools import compress
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, Group, JustifyMethod, RenderableType
 from rich.padding import Padding
 from rich.style import Style
 from rich.table import Table as Grid
@@ -37,9 +39,11 @@ INDENT = 3
 """Columns by which blocks are indented."""
 
 _MOST_ROWS = 30  # of a table
+_NARROWEST = 12  # columns that the names of rows are wrapped to, if numbers need the room
 _MOST_PICTURES = 3  # with their neighbours, or lines of pictures
 _GAP = 1  # columns between pictures
 _SMALLEST = 14  # columns of a picture; smaller ones are enlarged to it
+_NARROWEST_PICTURE = 10  # columns; pictures of a line that do not fit are left out
 _MOST_COLUMNS = 36  # of a picture
 _DENSITIES = " .:-=+*#%@"
 _MARKS = "ox+%&"
@@ -47,7 +51,13 @@ _LINES = 13  # of a chart
 _STATES = {"right": "bold green", "wrong": "bold red", None: "bold"}
 
 
-def show(sections: Sequence[Section], console: Console, *, titles: bool = True) -> None:
+def show(
+    sections: Sequence[Section],
+    console: Console,
+    *,
+    titles: bool = True,
+    most_pictures: int = _MOST_PICTURES,
+) -> None:
     """Print sections.
 
     Parameters
@@ -56,6 +66,9 @@ def show(sections: Sequence[Section], console: Console, *, titles: bool = True) 
     console : rich.console.Console
     titles : bool, default=True
         Whether to print the titles of the sections.
+    most_pictures : int, default=3
+        Pictures of a gallery to draw, each with its neighbours, or lines of pictures; galleries
+        are left out if it is 0.
 
     Examples
     --------
@@ -74,15 +87,35 @@ def show(sections: Sequence[Section], console: Console, *, titles: bool = True) 
             console.print(Words(section.title, "bold"))
             console.print()
         blocks = [Text(said) for said in section.intro]
-        shown = [block for block in [*blocks, *section.blocks] if not block.detail]
+        shown = [
+            block
+            for block in [*blocks, *section.blocks]
+            if not block.detail and (most_pictures or not isinstance(block, Gallery))
+        ]
         for place, block in enumerate(shown):
             if place and not (isinstance(block, Text) and isinstance(shown[place - 1], Text)):
                 console.print()
-            content = _render(block, console)
+            content = _render(block, console, most_pictures)
             console.print(Padding(content, (0, 0, 0, INDENT), expand=False))
 
 
-def _render(block: Block, console: Console) -> RenderableType:
+def to_text(blocks: Sequence[Block], *, width: int = 100) -> str:
+    """Return blocks as plain text, not indented.
+
+    Examples
+    --------
+    >>> print(to_text([Table(["class", Column("recall", ".1%")], [["3", 0.95]], "Recall")]))
+    class   recall
+    3        95.0%
+    """
+    console = Console(file=StringIO(), width=width + INDENT, color_system=None)
+    with console.capture() as captured:
+        for block in blocks:
+            console.print(_render(block, console, _MOST_PICTURES))
+    return "\n".join(line.rstrip() for line in captured.get().splitlines())
+
+
+def _render(block: Block, console: Console, most_pictures: int) -> RenderableType:
     width = console.width - INDENT
     match block:
         case Text():
@@ -94,31 +127,41 @@ def _render(block: Block, console: Console) -> RenderableType:
         case Chart():
             if not block.lines:
                 return _table(block.table, width)
-            return Group(draw_lines(block.lines, width), Words(block.caption, "dim"))
+            drawn = [draw_lines(block.lines, width), Words(block.caption, "dim")]
+            if len(block.table.rows) > _MOST_ROWS or block.table.detail:
+                return Group(*drawn)
+            return Group(*drawn, Words(), _table(block.table, width))
         case Gallery():
-            return _gallery(block, console)
+            return _gallery(block, console, most_pictures)
 
 
 def _table(table: Table, width: int) -> RenderableType:
-    heads = [column.name if isinstance(column, Column) else column for column in table.columns]
-    numeric = table.is_numeric()
-    texts = table.texts()
-    grid = Grid(box=None, padding=(0, 3, 0, 0), show_edge=False, header_style="bold")
+    shown = [not (isinstance(one, Column) and one.detail) for one in table.columns]
+    columns = list(compress(table.columns, shown))
+    heads = [column.name if isinstance(column, Column) else column for column in columns]
+    numeric = list(compress(table.is_numeric(), shown))
+    texts = [list(compress(row, shown)) for row in table.texts()]
+    widths = [max(map(len, column)) for column in zip(heads, *texts, strict=True)]
+    gap = 3 if sum(widths) + 3 * (len(heads) - 1) <= width else 2
+    grid = Grid(
+        box=None, padding=(0, gap, 0, 0), pad_edge=False, show_edge=False, header_style="bold"
+    )
     for head, is_number in zip(heads, numeric, strict=True):
-        grid.add_column(Words(head), justify="right" if is_number else "left")
+        justify: JustifyMethod = "right" if is_number else "left"
+        grid.add_column(Words(head), justify=justify, no_wrap=is_number)
     for row in texts[:_MOST_ROWS]:
         grid.add_row(*map(Words, row))
-    widths = [max(len(cell) for cell in column) + 3 for column in zip(heads, *texts, strict=True)]
-    needed = sum(widths) - 3
+    needed = min(widths[0], _NARROWEST) + sum(widths[1:]) + gap * (len(heads) - 1)
     if needed > width and all(numeric[1:]):  # a line of numbers that wraps can not be read
         return Words(
             f"{table.caption}: a table of {len(heads)} columns, wider than the {width} here; the "
-            "page that --out writes has it."
+            "report that --out writes has it."
         )
+    grid.show_header = any(heads)
     if len(texts) <= _MOST_ROWS:
         return grid
     rest = len(texts) - _MOST_ROWS
-    return Group(grid, Words(f"… {rest:,} more rows are on the page that --out writes.", "dim"))
+    return Group(grid, Words(f"… {rest:,} more rows are in the report that --out writes.", "dim"))
 
 
 def draw_lines(lines: Sequence[Line], width: int) -> Words:
@@ -161,15 +204,19 @@ def draw_lines(lines: Sequence[Line], width: int) -> Words:
     return text
 
 
-def _gallery(gallery: Gallery, console: Console) -> RenderableType:
+def _gallery(gallery: Gallery, console: Console, most: int) -> RenderableType:
     lines = [[one, *one.neighbors] for one in gallery.pictures]
     if not any(one.neighbors for one in gallery.pictures):
         n = max(1, (console.width - INDENT) // (_SMALLEST + _GAP))
         pictures = list(gallery.pictures)
         lines = [pictures[i : i + n] for i in range(0, len(pictures), n)]
+    fitting = max(2, (console.width - INDENT + _GAP) // (_NARROWEST_PICTURE + _GAP))
+    hidden = max(map(len, lines)) - fitting
     parts: list[RenderableType] = [Words(gallery.caption)]
-    for line in lines[:_MOST_PICTURES]:
-        parts += [Words(), draw_row(line, console)]
+    for line in lines[:most]:
+        parts += [Words(), draw_row(line[:fitting], console)]
+    if hidden > 0:
+        parts.append(Words(f"… and {hidden:,} more in a line than fit here", "dim"))
     return Group(*parts)
 
 

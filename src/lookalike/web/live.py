@@ -14,12 +14,12 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lookalike.images.replace import file_signature
 from lookalike.models.errors import ModelError
 from lookalike.web.batches import Batches, ClosedError
 from lookalike.web.pictures import png
@@ -157,7 +157,7 @@ class Session:
             raise ValueError(f"reject={reject!r} is not a probability; give a number from 0 to 1")
         self._model = model
         self._next_id = 1
-        self._signature = None if model.path is None else _signature(model.path)
+        self._signature = None if model.path is None else file_signature(model.path)
         self.reject = reject
         self.form = model.form
         self.image_shape = tuple(model.image_shape)
@@ -283,7 +283,7 @@ class Session:
         path = self._model.path
         if path is None:
             raise ConflictError("this model was not read from a file, so it cannot be saved")
-        found = _signature(path)
+        found = file_signature(path)
         # If the file is gone, saving overwrites nothing; so moving it away is a cure.
         if found is not None and found != self._signature:
             raise ConflictError(
@@ -304,7 +304,7 @@ class Session:
             ) from error
         except ModelError as error:
             raise ConflictError(str(error)) from error
-        self._signature = _signature(path)
+        self._signature = file_signature(path)
         saved = tuple(
             one if one.saved else replace(one, saved=True) for one in self.state.corrections
         )
@@ -314,12 +314,3 @@ class Session:
     def _replace(self, corrections: tuple[Correction, ...], n_undone: int) -> None:
         model = self._model
         self.state = State(tuple(model.class_names), model.n_samples, corrections, n_undone)
-
-
-def _signature(path: Path) -> tuple[int, ...] | None:
-    """Return properties that identify a version of a file; None if there is no file."""
-    try:
-        found = path.stat()
-    except FileNotFoundError:
-        return None
-    return found.st_mtime_ns, found.st_size, found.st_ino, found.st_dev

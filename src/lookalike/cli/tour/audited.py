@@ -5,16 +5,14 @@ from __future__ import annotations
 from time import perf_counter
 from typing import Any
 
-from rich.table import Table
 from rich.text import Text
 
-from lookalike.cli.audit import draw_suspect
 from lookalike.cli.screen import Bar, Screen
 from lookalike.cli.tour.step import Step, Tour
 from lookalike.evaluation.auditing.audit import audit
 from lookalike.reports.audit import audit_section
-from lookalike.reports.audit_pictures import suspects
 from lookalike.reports.blocks import Section
+from lookalike.reports.terminal import show
 
 _N_NEIGHBORS = 10
 _N_SHOWN = 2
@@ -60,26 +58,15 @@ class Audited(Step):
         if self.skipped is not None:
             screen.say(Text(f"Skipped: {self.skipped}."))
             return
-        table = Table.grid(padding=(0, 2, 0, 0))
-        for what, told in self.found.summary().items():
-            table.add_row(Text(what, "bold"), told)
-        screen.say(table)
-        for row, suggested in suspects(self.found)[:_N_SHOWN]:
-            draw_suspect(self.data.train.images, self.found, row, suggested, screen)
+        show(self.sections(), screen.out, titles=False, most_pictures=_N_SHOWN)
         screen.say()
         screen.say(
             f"{len(self.found):,} training images searched among each other in "
-            f"{self.audit_seconds:.2f} s. Beside each of the most suspicious: its nearest others.",
+            f"{self.audit_seconds:.2f} s.",
             style="dim",
         )
 
     def sections(self) -> list[Section]:
         if self.skipped is not None:
             return []
-        return [
-            audit_section(
-                self.found,
-                self.data.train.images,
-                test_images=self.data.test.images,
-            )
-        ]
+        return [audit_section(self.found)]

@@ -2,54 +2,35 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.table import Table
 from rich.text import Text
 
 from lookalike import KNeighborsDenoiser
 from lookalike.cleaning.layout import SMALLEST
 from lookalike.cli.screen import Bar, Screen
 from lookalike.cli.tour.step import Step, Tour
-from lookalike.cli.work.cleaning import some_rows
-from lookalike.cli.work.drawing import draw_line
 from lookalike.estimators.classifier import KNeighborsClassifier
-from lookalike.evaluation.cleaned import (
-    Column,
-    Fidelity,
-    measure_fidelity,
-    noisy_column,
-    save_columns_png,
-    to_pixels,
-)
+from lookalike.evaluation.denoising import Cleaned, Denoising
+from lookalike.evaluation.folds import some_rows
 from lookalike.evaluation.metrics.accuracy import accuracy
 from lookalike.evaluation.peers.cleaning import BookCleaning
 from lookalike.images.noise import UniformNoise, add_noise
-from lookalike.reports.blocks import Column as ReportColumn
-from lookalike.reports.blocks import Gallery, Picture, Section
-from lookalike.reports.blocks import Table as ReportTable
+from lookalike.reports.blocks import Section
+from lookalike.reports.denoising import cleaned_gallery, denoising_section
+from lookalike.reports.png import save_png
+from lookalike.reports.terminal import show
 
 _QUALITY = "fast"
 _MOST_TRAIN, _MOST_TEST = 10_000, 1_000  # so that the step takes seconds
 _MOST_LEARNED = 1_000  # of the former, by lookalike; with all it is hardly better
 _HIGH = 100  # of the noise where white is 255, as the book's np.random.randint(0, 100)
 _N_SHOWN, _N_SAVED = 3, 8
-
-
-@dataclass
-class _Way:
-    """Images as they are, or as something left them, and how good that is."""
-
-    name: str
-    pixels: NDArray[np.uint8]
-    fidelity: Fidelity
-    accuracy: float
-    seconds: float | None
 
 
 class Clean(Step):
@@ -86,22 +67,20 @@ class Clean(Step):
         book = _clean_as_the_book(noisy_train, clean, self.noisy, tour.n_jobs)
         tour.book_cleaning = book
         bar.start("classifying what was cleaned")
-        self.ways = [
-            self._judge(tour, name, images, seconds)
-            for name, images, seconds in (
-                ("noisy", self.noisy, None),
-                ("the book's k-NN", book.cleaned, book.seconds),
-                ("lookalike", estimates, cleaned - start),
-                ("truth", truth, None),
-            )
+        shown = [
+            Cleaned("noisy", self.noisy),
+            Cleaned("the book's k-NN", book.cleaned, book.seconds),
+            Cleaned("lookalike", estimates, cleaned - start),
+            Cleaned("truth", truth),
         ]
-
-    def _judge(self, tour: Tour, name: str, images: NDArray[Any], seconds: float | None) -> _Way:
-        pixels = to_pixels(images, self.brightest)
-        test = tour.data.test
-        fidelity = measure_fidelity(pixels, test.images[self.test_rows], self.brightest)
-        right = accuracy(test.labels[self.test_rows], tour.tuned_model.predict(pixels))
-        return _Way(name, pixels, fidelity, right.value, seconds)
+        names = [f"test {row}" for row in self.test_rows.tolist()]
+        plain = Denoising(names, shown, self.brightest)
+        labels = tour.data.test.labels[self.test_rows]
+        *methods, true = (
+            replace(one, accuracy=accuracy(labels, tour.tuned_model.predict(pixels)).value)
+            for one, pixels in zip(shown, map(plain.pixels, shown), strict=True)
+        )
+        self.found = Denoising(names, methods, self.brightest, true)
 
     def report(self) -> dict[str, Any]:
         if self.skipped is not None:
@@ -114,96 +93,34 @@ class Clean(Step):
             "n_test": len(self.test_rows),
             "fit_seconds": round(self.fit_seconds, 4),
             "clean_seconds": round(self.clean_seconds, 4),
-            "images": {
-                way.name: {
-                    "psnr": round(float(way.fidelity.psnr.mean()), 4),
-                    "ssim": round(float(way.fidelity.ssim.mean()), 4),
-                    "accuracy": way.accuracy,
-                    "seconds": None if way.seconds is None else round(way.seconds, 4),
-                }
-                for way in self.ways
-            },
+            "images": self.found.to_dict(),
         }
 
     def show(self, screen: Screen) -> None:
         if self.skipped is not None:
             screen.say(Text(f"Skipped: {self.skipped}."))
             return
-        screen.say(
+        show([self._section(_N_SHOWN)], screen.out, titles=False)
+
+    def sections(self) -> list[Section]:
+        return [] if self.skipped is not None else [self._section(_N_SAVED)]
+
+    def _section(self, n_shown: int) -> Section:
+        intro = [
             f"A number from 0 to {self.noise.high - 1} is added to each value. The book's k-NN "
             "(KNeighborsClassifier, k = 1, an output a pixel) puts the nearest training image in "
             f'its place; lookalike (KNeighborsDenoiser, quality="{_QUALITY}") estimates each '
-            "pixel from what surrounds it, by what was learned from patches like it."
-        )
-        screen.say(self._subset(), style="dim")
-        columns = self._columns()
-        for row in self._rows(_N_SHOWN):
-            captions = [
-                Text.assemble((column.title, "bold"), (f"\n{way.fidelity.psnr[row]:.1f} dB", "dim"))
-                for column, way in zip(columns, self.ways, strict=True)
-            ]
-            captions[-1] = Text.assemble(
-                (columns[-1].title, "bold"), (f"\ntest {self.test_rows[row]}", "dim")
-            )
-            shades = [column.of(row).shades()[0] for column in columns]
-            screen.say()
-            screen.say(draw_line(shades, captions, screen.out, brightest=255))
-        screen.say()
-        screen.say(self._table())
-        screen.say(
-            "Means over the images; the accuracy is that of the tuned classifier, trained on clean "
-            "images, and seconds are to learn and to clean.",
-            style="dim",
-        )
-
-    def sections(self) -> list[Section]:
-        if self.skipped is not None:
-            return []
-        rows = [
-            [
-                way.name,
-                None if way is self.ways[-1] else float(way.fidelity.psnr.mean()),
-                None if way is self.ways[-1] else float(way.fidelity.ssim.mean()),
-                way.accuracy,
-                way.seconds,
-            ]
-            for way in self.ways
+            "pixel from what surrounds it, by what was learned from patches like it.",
+            self._subset(),
+            "The accuracy is that of the tuned classifier, trained on clean images, and seconds "
+            "are to learn and to clean.",
         ]
-        columns = [
-            ReportColumn(""),
-            ReportColumn("PSNR, dB", ".2f"),
-            ReportColumn("SSIM", ".4f"),
-            ReportColumn("accuracy", ".4f"),
-            ReportColumn("seconds", ".2f"),
-        ]
-        table = ReportTable(columns, rows, "Means over the images")
-        pictures = [self._in_the_report(row) for row in self._rows(_N_SAVED)]
-        caption = (
-            "Noisy test images, as the book's k-NN and as lookalike cleans them, and the truth."
-        )
-        return [
-            Section("Noisy images, cleaned", [table, Gallery(pictures, caption)], [self._subset()])
-        ]
-
-    def _in_the_report(self, row: int) -> Picture:
-        shown = [
-            Picture(
-                column.of(row).shades()[0],
-                f"Test image {self.test_rows[row]:,}, {column.title}",
-                [column.title],
-            )
-            for column in self._columns()
-        ]
-        return replace(shown[0], neighbors=shown[1:])
+        return denoising_section(self.found, rows=self._rows(n_shown), intro=intro)
 
     def save(self, folder: Path) -> list[str]:
         if self.skipped is not None:
             return []
-        columns = self._columns()
-        rows = self._rows(_N_SAVED)
-        save_columns_png(
-            folder / "cleaned.png", [c._replace(images=c.images[rows]) for c in columns]
-        )
+        save_png(folder / "cleaned.png", cleaned_gallery(self.found, self._rows(_N_SAVED)))
         return ["cleaned.png"]
 
     def _subset(self) -> str:
@@ -215,34 +132,11 @@ class Clean(Step):
             return f"{counts} are cleaned."
         return f"To be quick, {counts} are cleaned; lookalike clean learns from all, and longer."
 
-    def _columns(self) -> list[Column]:
-        noisy, *others = self.ways
-        return [
-            noisy_column(noisy.name, self.noisy, self.brightest),
-            *(Column(way.name, way.pixels, 0, self.brightest) for way in others),
-        ]
-
     def _rows(self, most: int) -> list[int]:
         """Return the first image of each class, up to so many."""
         _, rows = np.unique(self.data.test.labels[self.test_rows], return_index=True)
         first: list[int] = rows[:most].tolist()
         return first
-
-    def _table(self) -> Table:
-        table = Table(box=None, padding=(0, 3, 0, 0), show_edge=False, header_style="bold")
-        table.add_column("")
-        for column in ("dB", "SSIM", "accuracy", "seconds"):
-            table.add_column(column, justify="right")
-        for way in self.ways:
-            is_truth = way is self.ways[-1]
-            table.add_row(
-                way.name,
-                "" if is_truth else f"{way.fidelity.psnr.mean():.2f}",
-                "" if is_truth else f"{way.fidelity.ssim.mean():.4f}",
-                f"{way.accuracy:.4f}",
-                "" if way.seconds is None else f"{way.seconds:.2f}",
-            )
-        return table
 
 
 def _why_not(image_shape: tuple[int, ...]) -> str | None:

@@ -7,14 +7,15 @@ from typing import Any
 import numpy as np
 from rich.text import Text
 
-from lookalike.cli.compare import show_comparison
+from lookalike.cli.compare import naming
 from lookalike.cli.screen import Bar, Screen
 from lookalike.cli.tour.step import Step, Tour
-from lookalike.cli.work.comparing import naming, some_of_each_class
 from lookalike.evaluation.comparison.compare import compare
 from lookalike.evaluation.comparison.models import DESCRIPTIONS, chapter_classifiers
+from lookalike.evaluation.folds import some_of_each_class
 from lookalike.reports.blocks import Section, Table
 from lookalike.reports.comparison import comparison_section
+from lookalike.reports.terminal import show
 
 _MOST_IMAGES = 2_000  # so that the step takes seconds
 _N_FOLDS = 3
@@ -62,7 +63,7 @@ class Compared(Step):
         if self.skipped is not None:
             screen.say(Text(f"Skipped: {self.skipped}."))
             return
-        show_comparison(self.comparison, screen)
+        show([comparison_section(self.comparison)], screen.out, titles=False)
         if self.comparison.n < self.n_train:
             screen.say(
                 f"To be quick, {self.comparison.n:,} of {self.n_train:,} training images; "

@@ -13,10 +13,10 @@ from rich.text import Text
 
 from lookalike.cli.screen import Bar, Screen
 from lookalike.cli.tour.step import Step, Tour
-from lookalike.cli.train import why_chosen
 from lookalike.estimators.lookalike import LookalikeClassifier
 from lookalike.evaluation.comparison.paired import error_drop
 from lookalike.evaluation.metrics.accuracy import Accuracy, accuracy
+from lookalike.evaluation.training import why_chosen
 from lookalike.matching.choosing import CHUNK, Trial
 from lookalike.matching.levels import check_images
 from lookalike.matching.matcher import Recipe

@@ -9,9 +9,13 @@ from rich.text import Text
 
 from lookalike.cli.screen import Bar, Screen
 from lookalike.cli.tour.step import Step, Tour
-from lookalike.cli.work.variants import draw_variants, save_variants
 from lookalike.images.augmentation import Shifts
+from lookalike.images.expand import Expansion
 from lookalike.images.variants import Variant
+from lookalike.reports.augmentation import variants_gallery
+from lookalike.reports.blocks import Section
+from lookalike.reports.png import save_png
+from lookalike.reports.terminal import show
 
 _N_SHOWN = 2
 
@@ -27,7 +31,8 @@ class OnePixelShifts(Step):
         self.variants: tuple[Variant, ...] = ()
         self.augmentation = tour.augmentation = Shifts(1)
         try:
-            self.variants = self.augmentation.variants(self.data.train.images.shape[1:])
+            self.expansion = Expansion(self.data, self.augmentation)
+            self.variants = self.expansion.variants
         except ValueError as error:
             tour.augmentation = None
             self.skipped = tour.no_augmentation = str(error)
@@ -48,7 +53,9 @@ class OnePixelShifts(Step):
             screen.say(Text(f"Skipped: {self.skipped}."))
             return
         n_train = len(self.data.train)
-        draw_variants(self.data, self.variants, screen, n_shown=_N_SHOWN)
+        section = Section(self.title, [variants_gallery(self.expansion)])
+        show([section], screen.out, titles=False, most_pictures=_N_SHOWN)
+        screen.say()
         screen.say(
             f"A digit or a thing stays what it is when it moves: {n_train:,} training images "
             f"stand for {n_train * (len(self.variants) + 1):,}."
@@ -57,5 +64,5 @@ class OnePixelShifts(Step):
     def save(self, folder: Path) -> list[str]:
         if not self.variants:
             return []
-        save_variants(folder / "shifts.png", self.data, self.augmentation)
+        save_png(folder / "shifts.png", variants_gallery(self.expansion))
         return ["shifts.png"]

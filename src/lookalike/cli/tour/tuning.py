@@ -6,24 +6,22 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from rich.text import Text
-
-from lookalike.cli.screen import INDENT, Bar, Screen
+from lookalike.cli.screen import Bar, Screen
 from lookalike.cli.tour.step import Step, Tour
-from lookalike.cli.work.curves import draw_curves, legend
-from lookalike.cli.work.scores import choice_entry, choice_lines, score_table
 from lookalike.estimators.classifier import KNeighborsClassifier
 from lookalike.estimators.search_cv import KNeighborsSearchCV
 from lookalike.evaluation.folds import choose_folds
 from lookalike.evaluation.peers.search import estimate_grid_search
 from lookalike.evaluation.tuning import read_tuning
 from lookalike.reports.blocks import Section
-from lookalike.reports.tuning import save_tuning_png, tuning_section
+from lookalike.reports.png import save_png
+from lookalike.reports.terminal import show
+from lookalike.reports.tuning import tuning_chart, tuning_section
 from lookalike.search.threads import count_threads
 
 _N_FOLDS = 5
 _WEIGHTS = ("uniform", "distance")
-_BOOK_S = (3, 4, 5)  # the numbers of neighbours of the book's grid, which the table shows
+_BOOK_S = (3, 4, 5)  # the numbers of neighbours of the book's grid, for comparison
 _MOST_NEIGHBORS = 30  # of the curve; all are read off the same search
 
 
@@ -62,16 +60,13 @@ class TuningStep(Step):
         )
 
     def report(self) -> dict[str, Any]:
-        points = [c.point(i) for c in self.tuning.curves for i in range(len(c.n_neighbors))]
         peer_seconds = self.peer.seconds_per_candidate * self.n_candidates
         return {
             "cv": self.folds.cv,
             "n_splits": self.folds.n_splits,
             "n_candidates": self.n_candidates,
             "search_seconds": round(self.search_seconds, 4),
-            "best": choice_entry(self.tuning.best),
-            "one_standard_error": choice_entry(self.tuning.one_standard_error),
-            "candidates": [choice_entry(point) for point in points],
+            **self.tuning.to_dict(),
             "grid_search_cv": {
                 "sklearn": self.peer.version,
                 "measured": "a part",
@@ -85,15 +80,7 @@ class TuningStep(Step):
 
     def show(self, screen: Screen) -> None:
         n_train = len(self.data.train)
-        screen.say(Text(f"{self._how()} The test images are not looked at."))
-        screen.say()
-        screen.say(score_table(self.tuning, only=self.table))
-        screen.say()
-        screen.say(draw_curves(self.tuning, screen.out.width - INDENT))
-        screen.say(legend(self.tuning))
-        screen.say()
-        for line in choice_lines(self.tuning):
-            screen.say(line)
+        show(self.sections(), screen.out, titles=False)
         screen.say()
         n_shown = len(self.table) * len(_WEIGHTS)
         per_candidate, peer = self.peer.seconds_per_candidate, self.peer
@@ -103,7 +90,7 @@ class TuningStep(Step):
         screen.say(
             f"All {self.n_candidates} candidates are read off one search: "
             f"[bold]{self.search_seconds:.2f} s[/]. scikit-learn's GridSearchCV would take about "
-            f"{duration(seconds)}{longer}; for the {n_shown} of the table "
+            f"{duration(seconds)}{longer}; for the {n_shown} of the book's grid "
             f"{duration(per_candidate * n_shown)}."
         )
         screen.say(
@@ -121,7 +108,7 @@ class TuningStep(Step):
     def save(self, folder: Path) -> list[str]:
         n_splits = self.folds.n_splits
         how = "leaving one out" if self.folds.cv == "loo" else f"mean of {n_splits} folds"
-        save_tuning_png(folder / "tuning.png", self.tuning, score=f"accuracy, {how}")
+        save_png(folder / "tuning.png", tuning_chart(self.tuning, score=f"accuracy, {how}"))
         return ["tuning.png"]
 
     def _how(self) -> str:
