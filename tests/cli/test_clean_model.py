@@ -129,8 +129,8 @@ def test_data_comes_before_files_by_its_name(
         (["knn", "noisy", "--out", "c"], 1, "knn holds a KNeighborsClassifier, which cleans no"),
         (["cut", "noisy", "--out", "c"], 1, "cut"),
         (["pairs", "noisy", "--out", "c", "--add-noise"], 1, "learnt its noise from pairs"),
-        (["floats", "noisy", "--out", "c"], 1, "other values than whole ones from 0 to 255"),
-        (["any", "noisy", "--out", "c"], 1, "any does not tell the size of its images"),
+        (["floats", "noisy", "--out", "c"], 1, "values other than whole numbers 0 to 255"),
+        (["any", "noisy", "--out", "c"], 1, "any does not contain the size of its"),
         (["m.txt", "noisy", "--out", "c", "--noise", "uniform:6"], 1, "is no data set by its name"),
     ],
 )

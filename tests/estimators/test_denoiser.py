@@ -227,7 +227,7 @@ IMAGES = np.zeros((4, 9, 9), np.uint8)
         ({"clean": IMAGES}, "either noisy images or the noise"),
         ({"noisy": IMAGES, "clean": IMAGES, "noise": UniformNoise()}, "either noisy images or"),
         ({"noisy": IMAGES[:3], "clean": IMAGES}, r"shape \(3, 9, 9\) but clean ones of shape"),
-        ({"noisy": IMAGES[..., :8], "clean": IMAGES}, "give one noisy image of the same size for each clean one"),
+        ({"noisy": IMAGES[..., :8], "clean": IMAGES}, "of the same size for each clean"),
         ({"clean": IMAGES[:0], "noise": UniformNoise()}, "clean holds no image"),
         ({"clean": IMAGES[:, :5], "noise": UniformNoise()}, "5 by 9 pixels, but windows of 7"),
         ({"clean": IMAGES / np.nan, "noise": UniformNoise()}, "clean holds NaN"),

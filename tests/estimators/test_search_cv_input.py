@@ -99,7 +99,7 @@ REFUSED = {
         ValueError,
         r"'groups' parameter should not be None. Pass them: fit\(X, y, groups=groups\)",
     ),
-    "no splits": (GRID, {"cv": []}, ValueError, "cv gives 0 splits .* a list of at least one split"),
+    "no splits": (GRID, {"cv": []}, ValueError, "cv gives 0 splits .* at least one split"),
     "loo of a pipeline": (
         {"kneighborsclassifier__n_neighbors": [1]},
         {"estimator": PIPELINE, "cv": "loo"},

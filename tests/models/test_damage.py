@@ -114,7 +114,7 @@ def test_safetensors_files_of_others(bad):
             (wrong, "is not a valid version")
             for wrong in ("x", "", "1", "1.0.0", "1.x", "9" * 5000 + ".0", "1." + "9" * 10)
         ),
-        *((wrong, "is not a valid version") for wrong in ("-1.0", "1.-1", " 1.0", "1.0\n", "1_0.0", "¹.0")),
+        *((wrong, "valid version") for wrong in ("-1.0", "1.-1", " 1.0", "1.0\n", "1_0.0", "¹.0")),
     ],
 )
 def test_version(good, bad, version, said):

@@ -180,12 +180,12 @@ class KNeighborsPredictor(BaseEstimator):  # type: ignore[misc]
         )
 
     def training_images(self, rows: Any = slice(None)) -> NDArray[Any]:
-        """Return training images as they were given.
+        """Return training images in their original form.
 
         Parameters
         ----------
         rows : int array-like or slice, default=slice(None)
-            Which of them; all, without a copy, if not given.
+            Rows of the images; by default all, without a copy.
 
         Returns
         -------
@@ -194,22 +194,22 @@ class KNeighborsPredictor(BaseEstimator):  # type: ignore[misc]
         Raises
         ------
         ValueError
-            If the training data were no images.
+            If the training data were not images.
         """
         check_is_fitted(self)
         if self.image_shape_ is None:
-            raise ValueError("the training data were rows of numbers; fit images to see them")
+            raise ValueError("the training data were rows of numbers, not images; fit images")
         images = np.asarray(self._search.training_rows_[rows])
         return images.reshape(-1, *self.image_shape_)
 
     @property
     def training_labels_(self) -> NDArray[Any]:
-        """Labels or targets of the training images, as they were given."""
+        """Labels or targets of the training images."""
         return self._y
 
     @property
     def sample_weight_(self) -> FloatArray:
-        """What the vote of each training image is multiplied with, shape (n_samples_fit_,)."""
+        """Factor of each training image's vote, shape (n_samples_fit_,)."""
         return self._sample_weight
 
     def remove(self, ids: ArrayLike) -> Self:

@@ -258,21 +258,21 @@ class KNeighborsDenoiser(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     @property
     def brightest_(self) -> int:
-        """The greatest value of the clean images, at least 1, where they were bytes."""
+        """Largest value of the clean images, at least 1, if they were bytes."""
         check_is_fitted(self)
         if not self.is_of_bytes_:
-            raise AttributeError("the clean images held other values than whole ones from 0 to 255")
+            raise AttributeError("the clean images held values other than whole numbers 0 to 255")
         return max(1, int(np.flatnonzero(self._cascade.noise.prior)[-1]))
 
     @property
     def is_of_bytes_(self) -> bool:
-        """Whether all values of the clean images were whole ones from 0 to 255."""
+        """Whether all values of the clean images were whole numbers from 0 to 255."""
         check_is_fitted(self)
         return self._levels == Levels()
 
     @property
     def image_shape_(self) -> tuple[int, ...] | None:
-        """The shape that images must have; None where they may have any size."""
+        """Shape that images must have; None if they may have any size."""
         check_is_fitted(self)
         if self._frame is None:
             return None

@@ -281,7 +281,7 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         X : array-like as for `predict`
         n_neighbors : int, default=6
         progress : callable, default=None
-            Called as ``progress(done, total)`` with the number of images explained.
+            Called as ``progress(done, total)`` with the number of explained images.
 
         Raises
         ------
@@ -332,13 +332,13 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         )
 
     def training_images(self, rows: Any = slice(None)) -> NDArray[Any]:
-        """Return training images as they were given; see `KNeighborsClassifier.training_images`."""
+        """Return training images; see `KNeighborsClassifier.training_images`."""
         check_is_fitted(self)
         return np.asarray(self._levels.from_bytes(self._images[rows]))
 
     @property
     def training_labels_(self) -> NDArray[Any]:
-        """Labels of the training images, as they were given."""
+        """Labels of the training images."""
         return self._labels
 
     @property
@@ -412,7 +412,7 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         progress: Progress | None,
         take: Callable[[Reader, Sought], Sequence[NDArray[Any]]],
     ) -> list[NDArray[Any]]:
-        """Return the arrays that ``take`` makes of so many images at once as memory has room for.
+        """Apply ``take`` to batches that fit the memory, and join the resulting arrays.
 
         Raises
         ------

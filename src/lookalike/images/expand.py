@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Expansion(Result):
-    """A data set and what its training images are to be grown by.
+    """A data set and the augmentation by which its training images are expanded.
 
     Attributes
     ----------
@@ -41,11 +41,11 @@ class Expansion(Result):
 
     @property
     def variants(self) -> tuple[Variant, ...]:
-        """What the augmentation makes of each training image; ValueError if it makes nothing."""
+        """Variants of each training image; ValueError if there are none."""
         return self.augmentation.variants(self.data.train.images.shape[1:])
 
     def to_dict(self) -> dict[str, Any]:
-        """Return all of it for JSON, without the images."""
+        """Return a dict for JSON, without the images."""
         train, variants = self.data.train, self.variants
         return {
             "source": self.data.source,

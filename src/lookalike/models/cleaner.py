@@ -98,7 +98,7 @@ class Cleaner:
 
 
 def open_denoiser(path: Path) -> tuple[KNeighborsDenoiser, tuple[int, ...], str | None]:
-    """Open a file that holds a denoiser of images of bytes and of one size.
+    """Open a file with a denoiser for images of bytes and of one size.
 
     Parameters
     ----------
@@ -108,33 +108,33 @@ def open_denoiser(path: Path) -> tuple[KNeighborsDenoiser, tuple[int, ...], str 
     -------
     denoiser : KNeighborsDenoiser, fitted
     image_shape : tuple (h, w) or (h, w, c)
-        The shape of the images that it cleans.
+        Shape of the images that it cleans.
     source : str or None
-        Where its training images come from.
+        Origin of its training images.
 
     Raises
     ------
     ModelError
-        If it holds something else, or a denoiser of other values or of images of several sizes.
+        If the file holds something else, or a denoiser for other values or for several sizes.
     OSError
-        If it cannot be read.
+        If the file cannot be read.
     """
     opened = open_file(path)
     denoiser = opened.estimator
     if not isinstance(denoiser, KNeighborsDenoiser):
         raise ModelError(
-            f"{path} holds a {type(denoiser).__name__}, which cleans no images; make a "
-            "file that does by lookalike clean DATA --noise NOISE --save FILE"
+            f"{path} holds a {type(denoiser).__name__}, which is not a denoiser; "
+            "create one with lookalike clean DATA --noise NOISE --save FILE"
         )
     if not denoiser.is_of_bytes_:
         raise ModelError(
-            f"{path} was fitted to other values than whole ones from 0 to 255, which no image file "
-            "has; call its predict in Python, or fit it to uint8 images"
+            f"{path} was fitted to values other than whole numbers 0 to 255, which image files do "
+            "not have; call its predict in Python, or fit it to uint8 images"
         )
     image_shape = denoiser.image_shape_ if opened.form is None else opened.form.image_shape
     if image_shape is None:
         raise ModelError(
-            f"{path} does not tell the size of its images; keep it by lookalike clean DATA --save "
-            "FILE, or by save_model with form=learn_form(images)"
+            f"{path} does not contain the size of its images; save it with lookalike clean DATA "
+            "--save FILE, or with save_model and form=learn_form(images)"
         )
     return denoiser, image_shape, opened.description["source"]

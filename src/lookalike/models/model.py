@@ -189,7 +189,7 @@ class Model:
         else:
             found = self.estimator.explain(images)
         probabilities = found.class_shares(self.estimator.classes_)
-        assert found.doubtful is not None  # of one label each
+        assert found.doubtful is not None  # because images have one label each
         explained = []
         for i in range(len(found)):
             n = min(n_neighbors, found.indices.shape[1])
