@@ -126,7 +126,7 @@ def test_data_comes_before_files_by_its_name(
         (["m", "noisy"], 2, "name a folder for the cleaned images"),
         (["digits", "-o", "n"], 2, "say which noise the denoiser is to take away"),
         (["digits", "-o", "no/n", "--noise", "uniform:6"], 1, "no is no folder; make it"),
-        (["knn", "noisy", "--out", "c"], 1, "knn holds a KNeighborsClassifier, which cleans no"),
+        (["knn", "noisy", "--out", "c"], 1, "knn holds a KNeighborsClassifier, which is not"),
         (["cut", "noisy", "--out", "c"], 1, "cut"),
         (["pairs", "noisy", "--out", "c", "--add-noise"], 1, "learnt its noise from pairs"),
         (["floats", "noisy", "--out", "c"], 1, "values other than whole numbers 0 to 255"),

@@ -69,7 +69,7 @@ def test_predict(Estimator):
 @both
 def test_muted_neighbours(Estimator):
     knn = Estimator(n_neighbors=1).fit(X, Y, sample_weight=np.arange(10) > 0)
-    with refused("zero weights.* 1 of 10 queries, first for query 0; else raise n_neighbors"):
+    with refused("zero weights.* 1 of 10 queries, first query 0; otherwise raise n_neighbors"):
         knn.predict(X)
 
 
@@ -88,7 +88,7 @@ def test_partial_fit_and_remove(Estimator):
 def test_numbers_and_strings_are_not_joined(strings):
     with refused("y has dtype .* give numbers after numbers and strings after strings"):
         KNeighborsClassifier().fit(X, Y).partial_fit(X[:1], strings)
-    with refused("y is of dtype int64 but earlier targets are of dtype "):
+    with refused("y has dtype int64 but earlier targets have dtype "):
         KNeighborsClassifier().fit(X[:1], strings).partial_fit(X, Y)
 
 

@@ -53,7 +53,7 @@ REFUSED = {
         {"n_neighbours": [3]},
         {},
         ValueError,
-        "'n_neighbours', which is no parameter of KNeighborsClassifier.*did you mean 'n_neighbors'",
+        "'n_neighbours', which is not a parameter of .*did you mean 'n_neighbors'",
     ),
     "unknown": ({"gamma": [3]}, {}, ValueError, "'gamma', which .* parameters are algorithm, "),
     "step": (
@@ -124,10 +124,10 @@ def test_refuses_parameters(name):
 @pytest.mark.parametrize(
     ("estimator", "match"),
     [
-        (SVC(), "estimator is sklearn's SVC, of which no neighbour table .*GridSearchCV"),
+        (SVC(), "estimator is sklearn's SVC, which has no neighbour table.*GridSearchCV"),
         (
             neighbors.KNeighborsClassifier(),
-            "sklearn's KNeighborsClassifier, of which .*; give lookalike's KNeighborsClassifier",
+            "sklearn's KNeighborsClassifier, which .*; give lookalike's KNeighborsClassifier",
         ),
         (
             make_pipeline(StandardScaler(), SVC()),

@@ -189,11 +189,11 @@ def test_finds_files_by_the_names_in_use(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("names", "message"),
     [
-        (["train-images-idx3-ubyte"], "no file of the train labels"),
-        (["t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"], "no file of the train images"),
+        (["train-images-idx3-ubyte"], "no file with the train labels"),
+        (["t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"], "no file with the train images"),
         (
             ["train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-labels-idx1-ubyte"],
-            "no file of the test images",
+            "no file with the test images",
         ),
     ],
 )
@@ -228,7 +228,7 @@ def test_one_of_several_data_sets_by_one_of_its_files(idx_bytes: Writer, tmp_pat
             (tmp_path / f"{name}-train-{kind}-ubyte").write_bytes(idx_bytes(array))
     with pytest.raises(DatasetError, match=r"twice, .*give the path of a file instead") as e:
         read_idx_folder(tmp_path)
-    named = Path(str(e.value).split("such as ")[1].split(", or keep")[0])
+    named = Path(str(e.value).split("for example ")[1].split(", or keep")[0])
     np.testing.assert_array_equal(read_idx_folder(named).train.labels, [0, 0])
     raw = read_idx_folder(tmp_path / "twos-train-labels-idx1-ubyte")
     np.testing.assert_array_equal(raw.train.images, IMAGES + 1)

@@ -137,7 +137,7 @@ def test_cloned_and_compared() -> None:
         (np.zeros(3, np.uint8), GaussianNoise(-1), "at least 0"),
         (np.zeros(3, np.uint8), GaussianNoise(1, value_range=(0, 300)), "within the range"),
         (np.zeros(3, np.uint8), GaussianNoise(1, value_range=(0, 9.5)), "whole numbers"),
-        (np.zeros(3, np.uint8), GaussianNoise(1, value_range=5), "no pair"),
+        (np.zeros(3, np.uint8), GaussianNoise(1, value_range=5), "is not a pair"),
         (np.zeros(3), SaltAndPepper(0.2), "give value_range"),
         (np.zeros(3, np.uint8), SaltAndPepper(1.2), "between 0 and 1"),
         (np.zeros(3, np.uint8), SaltAndPepper(True), "between 0 and 1"),

@@ -10,7 +10,7 @@ import pytest
 from scipy.spatial.distance import cdist
 
 from lookalike import NearestNeighbors
-from lookalike.search.threads import count_threads
+from lookalike.search.machine import count_threads
 
 
 @pytest.fixture

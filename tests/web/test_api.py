@@ -16,7 +16,7 @@ from lookalike import KNeighborsClassifier
 from lookalike.models.cleaner import Cleaner
 from lookalike.models.model import Model
 from lookalike.web import answers
-from lookalike.web.limits import Limits
+from lookalike.web.guard import Limits
 
 
 @pytest.fixture(scope="module")
@@ -234,7 +234,7 @@ def test_clean_gives_images_back_or_says_that_it_cannot(image, monkeypatch):
         ({"json": {"images": [{}]}}, 422, "an object"),
         ({"json": {"images": [7]}}, 422, "a number"),
         ({"content": b"<svg></svg>", "headers": PNG}, 400, "11 bytes that are no picture"),
-        ({"json": {"images": ["no base64!"]}}, 400, "'!' that is no base64"),
+        ({"json": {"images": ["no base64!"]}}, 400, "'!' is not base64"),
         ({"json": {"images": [str(b"iVBORw0KGgo=")]}}, 400, 'text with "\'" that'),
         ({"json": {"images": ["https://example.org/a.png"]}}, 400, "text with ':' that"),
         ({"json": {"images": ["abcde"]}}, 400, "5 letters of text"),

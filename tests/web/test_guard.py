@@ -9,8 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from tests.web.asking import PNG, asking, digits, digits_model, picture
 
-from lookalike.web.guard import Access, Guard, known_hosts, refuse
-from lookalike.web.limits import Limits
+from lookalike.web.guard import Access, Guard, Limits, known_hosts, refuse
 
 BODY = {"content": picture(digits()[0][0]), "headers": PNG}
 

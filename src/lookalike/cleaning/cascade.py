@@ -20,8 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.cleaning.ends import Ends
-from lookalike.cleaning.levels import N_LEVELS, Floats
+from lookalike.cleaning.levels import N_LEVELS, Ends, Floats
 from lookalike.cleaning.neighbours import WholeNeighbours
 from lookalike.cleaning.noise_table import NoiseTable
 from lookalike.cleaning.pair_table import PairTable

@@ -1,4 +1,4 @@
-"""The 256 intensity levels of clean images, and conversions to and from them.
+"""The 256 intensity levels of clean images: conversions, and saturation at both ends.
 
 The denoiser computes in levels: clean images have levels 0 … 255, noisy ones may lie outside, and
 estimates are floats. Bytes are levels themselves; other images are scaled.
@@ -57,3 +57,47 @@ class Levels:
 
 def _is_whole(image: NDArray[Any]) -> bool:
     return image.dtype.kind in "ub" or bool((image == np.rint(image)).all())
+
+
+SURE = 0.95
+"""Least share of estimates in a bin whose true value is the end."""
+
+EDGES = np.array([0.5, 1.0, 2.0, 4.0, 8.0]) / (N_LEVELS - 1)
+"""Upper edges of the bins: distances from the end, as shares of the range."""
+
+LEAST_SAMPLES = 100
+"""Least number of samples in a bin."""
+
+
+class Ends:
+    """Sets estimates close to the lowest or the highest clean level to that level.
+
+    Parameters
+    ----------
+    estimate : ndarray of float32
+    truth : ndarray of uint8, of the same shape
+        Clean images that no stage was fitted on.
+    """
+
+    def __init__(self, estimate: Floats, truth: NDArray[np.uint8]) -> None:
+        self._ends: list[tuple[np.float32, np.float32]] = []
+        low, high = np.float32(truth.min()), np.float32(truth.max())
+        span = (high - low) or np.float32(1)
+        for end, apart in ((low, estimate - low), (high, high - estimate)):
+            self._ends.append((end, span * np.float32(_reach(apart / span, truth == end))))
+
+    def __call__(self, estimate: Floats) -> Floats:
+        """Return estimates, with those close to an end set to it."""
+        for end, reach in self._ends:
+            estimate = np.where(np.abs(estimate - end) < reach, end, estimate)
+        return estimate
+
+
+def _reach(apart: Floats, of_end: NDArray[np.bool_]) -> float:
+    """Return the farthest edge up to which every bin belongs to the end."""
+    bins = np.searchsorted(EDGES, apart.ravel(), side="right")
+    count = np.bincount(bins, minlength=len(EDGES) + 1)[: len(EDGES)]
+    sure = np.bincount(bins, of_end.ravel(), len(EDGES) + 1)[: len(EDGES)]
+    holds = (count >= LEAST_SAMPLES) & (sure >= SURE * count)
+    n_sure = int(np.argmin(np.append(holds, False)))
+    return float(EDGES[n_sure - 1]) if n_sure else 0.0

@@ -20,7 +20,7 @@ from lookalike.cleaning.matches import (
     vote_weights,
 )
 from lookalike.cleaning.noise_table import NoiseTable
-from lookalike.search.cpu import cpu_path
+from lookalike.search.machine import cpu_path
 from lookalike.search.nearest import NearestNeighbors
 
 SHIFT = 1

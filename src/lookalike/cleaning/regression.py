@@ -26,9 +26,8 @@ from threadpoolctl import threadpool_limits
 from lookalike import _core
 from lookalike.cleaning.anchors import best_choice, centres, fit_near
 from lookalike.cleaning.levels import Floats
-from lookalike.cleaning.patches import INTERCEPT, KEY_RADIUS, RADIUS, Patches
-from lookalike.cleaning.windows import Positions, padded
-from lookalike.search.cpu import cpu_path
+from lookalike.cleaning.patches import INTERCEPT, KEY_RADIUS, RADIUS, Patches, Positions, padded
+from lookalike.search.machine import cpu_path
 
 RIDGE = 1.0
 """Penalty of the common regression, per sample, in squared levels."""

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from lookalike import _core
 from lookalike.cleaning.levels import Floats
-from lookalike.search.cpu import cpu_path
+from lookalike.search.machine import cpu_path
 
 SEARCH_RADIUS = 8
 """Largest distance of similar pixels, in either direction."""

@@ -22,8 +22,8 @@ from lookalike.estimators.votes import (
 )
 from lookalike.estimators.weights import FloatArray, Weights, class_weights
 from lookalike.images.augmentation import Augmentation
+from lookalike.search.machine import count_threads
 from lookalike.search.table import Neighbors
-from lookalike.search.threads import count_threads
 
 
 class KNeighborsClassifier(ClassifierMixin, KNeighborsPredictor):  # type: ignore[misc]

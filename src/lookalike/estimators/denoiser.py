@@ -16,10 +16,10 @@ from lookalike.cleaning.layout import Images, as_images
 from lookalike.cleaning.levels import Floats, Levels
 from lookalike.cleaning.neighbours import LEARNED_FROM, WholeNeighbours
 from lookalike.cleaning.noise_table import prior_of, table_of_noise, table_of_pairs
+from lookalike.cleaning.patches import TILE, clean_in_tiles, corners, training_tiles
 from lookalike.cleaning.similar import SimilarPatches
-from lookalike.cleaning.tiles import TILE, clean_in_tiles, corners, training_tiles
 from lookalike.images.noise import Noise, add_noise
-from lookalike.search.threads import count_threads
+from lookalike.search.machine import count_threads
 
 Progress = Callable[[int, int], None]
 

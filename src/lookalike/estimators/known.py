@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lookalike.search.machine import count_threads
 from lookalike.search.nearest import NearestNeighbors
 from lookalike.search.table import Neighbors
-from lookalike.search.threads import count_threads
 
 
 class Part:

@@ -23,7 +23,7 @@ from lookalike.matching.matcher import Matcher, Recipe, Sought
 from lookalike.matching.needs import check_memory, needed_bytes
 from lookalike.matching.plans import plan_for, plan_of
 from lookalike.matching.reading import DEFORMED_CANDIDATES, Reader, Reading, Scores
-from lookalike.search.threads import count_threads
+from lookalike.search.machine import count_threads
 from lookalike.search.validation import rows_to_keep
 
 Progress = Callable[[int, int], None]

@@ -45,10 +45,10 @@ from lookalike.estimators.folds import FoldMaker, Split, as_splits
 from lookalike.estimators.meter import metered
 from lookalike.estimators.readings import Reader, Result, Scoring
 from lookalike.estimators.weights import check_sample_weight
-from lookalike.images.notices import warn_caller
+from lookalike.images.errors import warn_caller
 from lookalike.results import Result as Shown
+from lookalike.search.machine import count_threads
 from lookalike.search.nearest import NearestNeighbors
-from lookalike.search.threads import count_threads
 from lookalike.search.validation import validate_rows
 
 Progress = Callable[[int, int], None]

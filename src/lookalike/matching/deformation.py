@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from lookalike import _core
 from lookalike.matching.levels import Bytes
 from lookalike.matching.scaling import scale_locally
-from lookalike.search.cpu import cpu_path
+from lookalike.search.machine import cpu_path
 from lookalike.search.table import Neighbors
 
 

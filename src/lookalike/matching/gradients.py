@@ -11,8 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from lookalike import _core
 from lookalike.matching.levels import Bytes, Levels, check_images
-from lookalike.search.cpu import cpu_path
-from lookalike.search.threads import count_threads
+from lookalike.search.machine import count_threads, cpu_path
 
 Floats = NDArray[np.float32]
 

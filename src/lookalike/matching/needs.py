@@ -15,7 +15,7 @@ from lookalike.matching.features import count_features, with_colours
 from lookalike.matching.growing import growth_factor
 from lookalike.matching.levels import working_sides
 from lookalike.matching.plans import Plan, plan_of
-from lookalike.search.memory import available_bytes
+from lookalike.search.machine import available_bytes
 from lookalike.search.validation import count_bytes
 
 _REST = 16 * 2**20

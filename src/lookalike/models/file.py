@@ -18,13 +18,15 @@ from sklearn.utils.validation import check_is_fitted
 from xxhash import xxh3_128_hexdigest
 
 import lookalike
+from lookalike.estimators.classifier import KNeighborsClassifier
+from lookalike.estimators.lookalike import LookalikeClassifier
+from lookalike.images.errors import warn_caller
 from lookalike.images.form import Form
-from lookalike.images.notices import warn_caller
 from lookalike.images.originals import Originals
+from lookalike.images.pixels import are_bytes
 from lookalike.images.replace import replace_file
 from lookalike.models.errors import ModelError
 from lookalike.models.known import MODELS, name_of
-from lookalike.models.pixels import is_of_images, why_no_bytes
 from lookalike.models.safetensors_map import map_file, no_number, once, write_file
 from lookalike.models.state import from_state, to_state
 
@@ -264,3 +266,34 @@ def _names(classes: Any) -> list[Any] | None:
     if isinstance(classes, list):
         return [_names(own) for own in classes]
     return [str(one) for one in np.asarray(classes).tolist()]
+
+
+def why_no_bytes(estimator: Any) -> str | None:
+    """Return why a fitted classifier of images cannot take bytes; None if it can."""
+    if isinstance(estimator, LookalikeClassifier):
+        levels = estimator._levels
+        dtype, low, high = np.dtype(levels.dtype), levels.low, levels.high
+        known = dtype == np.uint8
+    else:
+        rows = estimator.training_images()
+        dtype, known = rows.dtype, are_bytes(rows)
+        low, high = (0, 0) if known else (rows.min(), rows.max())
+    if known:
+        return None
+    cure = "scale and round them to those, and fit again"
+    if -1 <= low <= high <= 1:
+        scaled = "255 * X" if low >= 0 else "127.5 * (X + 1)"
+        cure = f"fit it to np.rint({scaled}).astype('uint8')"
+    return (
+        f"the classifier was fitted to images of {dtype} from {low:g} to {high:g}, but pixels of "
+        f"files are whole numbers 0 to 255; {cure}"
+    )
+
+
+def is_of_images(estimator: Any) -> bool:
+    """Return whether an estimator is a classifier of images with one label each."""
+    return (
+        isinstance(estimator, KNeighborsClassifier | LookalikeClassifier)
+        and not getattr(estimator, "outputs_2d_", False)
+        and estimator.image_shape_ is not None
+    )

@@ -20,7 +20,7 @@ _ROOMS = {
     "noise.SaltAndPepper",
     "cleaning": "levels.Levels cascade.Cascade cascade.Plan noise_table.NoiseTable "
     "neighbours.WholeNeighbours matches.MatchTables regression.AnchoredRegression "
-    "pair_table.PairTable ends.Ends similar.SimilarPatches",
+    "pair_table.PairTable levels.Ends similar.SimilarPatches",
     "matching": "axes.PrincipalAxes calibration.Calibration choosing.Choice choosing.Trial "
     "deformation.DeformationModel gradients.OrientedGradients levels.Levels matcher.Matcher "
     "matcher.Recipe reading.Reading strokes.NormalizeStroke whitening.WithinClassWhitening",

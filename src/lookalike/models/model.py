@@ -21,8 +21,7 @@ from lookalike.images.originals import Originals
 from lookalike.images.pictures import read_picture
 from lookalike.models.cleaner import Cleaner
 from lookalike.models.errors import ModelError
-from lookalike.models.file import open_file, save_model
-from lookalike.models.pixels import is_of_images, why_no_bytes
+from lookalike.models.file import is_of_images, open_file, save_model, why_no_bytes
 
 if TYPE_CHECKING:
     from os import PathLike

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.images.notices import warn_caller
+from lookalike.images.errors import warn_caller
 from lookalike.images.variants import Shift, Variant
 from lookalike.search.rows import IndexedRows
 from lookalike.search.table import Neighbors

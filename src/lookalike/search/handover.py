@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from sklearn import neighbors
 
-from lookalike.images.notices import warn_caller
+from lookalike.images.errors import warn_caller
 from lookalike.search.table import Neighbors
 
 NATIVE_METRICS = {

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike import _core
-from lookalike.search.cpu import cpu_path
+from lookalike.search.machine import cpu_path
 from lookalike.search.projection import choose_projection
 from lookalike.search.table import Neighbors
 

@@ -16,16 +16,15 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from lookalike.images.augmentation import Augmentation
-from lookalike.images.scale import warn_of_other_scale
+from lookalike.images.pixels import warn_of_other_scale
 from lookalike.images.variants import Variant
 from lookalike.search.augmented import AugmentedRows
 from lookalike.search.dtypes import check_magnitude, to_native
-from lookalike.search.graph import NeighborsGraphMixin
 from lookalike.search.groups import encode_groups
 from lookalike.search.handover import HandedOver, announce, excluded_counts, native_metric
-from lookalike.search.radius import RadiusNeighborsMixin
+from lookalike.search.machine import count_threads
+from lookalike.search.mixins import NeighborsGraphMixin, RadiusNeighborsMixin
 from lookalike.search.rows import IndexedRows
-from lookalike.search.threads import count_threads
 from lookalike.search.validation import (
     check_count,
     check_enough_rows,

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.exceptions import DataConversionWarning
 
-from lookalike.images.notices import warn_caller
+from lookalike.images.errors import warn_caller
 from lookalike.search.dtypes import common_dtype, exactly
 from lookalike.search.index import ExactIndex
 from lookalike.search.table import Neighbors

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from scipy.sparse import issparse
 from sklearn.utils.validation import validate_data
 
-from lookalike.images.stack import stack_images
-from lookalike.search.threads import count_threads
+from lookalike.images.pixels import stack_images
+from lookalike.search.machine import count_threads
 
 GRAPH_FORMATS = ("csr", "csc", "coo", "lil")
 MOST_WORKING_MEMORY = 2**40  # MiB; the number of bytes still fits an int64

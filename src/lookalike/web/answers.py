@@ -6,6 +6,7 @@ time, because this would take longer than the search; the tests validate them in
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Sequence
 from datetime import datetime
@@ -16,8 +17,7 @@ from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from lookalike.models.answer import candidates
-from lookalike.web.live import Correction, Explanation, Prediction, State
-from lookalike.web.pictures import data_url, png
+from lookalike.web.live import Correction, Explanation, Prediction, State, png
 
 
 class Error(BaseModel):
@@ -222,3 +222,15 @@ def _sample(correction: Correction) -> dict[str, Any]:
         "added": correction.added.strftime("%Y-%m-%dT%H:%M:%SZ"),
         "saved": correction.saved,
     }
+
+
+def data_url(content: bytes) -> str:
+    """Return a PNG file as a ``data:`` URL.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> data_url(png(np.zeros((2, 2), np.uint8)))[:30]
+    'data:image/png;base64,iVBORw0K'
+    """
+    return "data:image/png;base64," + base64.b64encode(content).decode("ascii")

@@ -47,8 +47,7 @@ from lookalike.web.answers import (
 )
 from lookalike.web.batches import ClosedError
 from lookalike.web.bodies import MeaningError, MediaTypeError, Reader
-from lookalike.web.guard import Access, Guard
-from lookalike.web.limits import Limits, TooLargeError
+from lookalike.web.guard import Access, Guard, Limits, TooLargeError
 from lookalike.web.live import ConflictError, DiskFullError, NoCorrectionError, Session
 from lookalike.web.metrics import MEDIA_TYPE, Meter, Metrics
 from lookalike.web.static import add_pages

@@ -30,7 +30,7 @@ from starlette.requests import Request
 from lookalike.images.errors import NoPictureError, PictureError
 from lookalike.images.form import Form, Formed
 from lookalike.images.pictures import opened, read_picture
-from lookalike.web.limits import Limits, TooLargeError
+from lookalike.web.guard import Limits, TooLargeError
 
 Bytes = NDArray[np.uint8]
 Result = TypeVar("Result")

@@ -10,19 +10,20 @@ Readers see an immutable `State`, which the thread replaces as a whole.
 from __future__ import annotations
 
 import errno
+import io
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from lookalike.images.replace import file_signature
 from lookalike.models.errors import ModelError
 from lookalike.web.batches import Batches, ClosedError
-from lookalike.web.pictures import png
 
 if TYPE_CHECKING:
     from lookalike.models.model import Explained, Model
@@ -314,3 +315,12 @@ class Session:
     def _replace(self, corrections: tuple[Correction, ...], n_undone: int) -> None:
         model = self._model
         self.state = State(tuple(model.class_names), model.n_samples, corrections, n_undone)
+
+
+def png(image: NDArray[Any]) -> bytes:
+    """Return an image of shape (h, w) or (h, w, 1, 3 or 4), uint8, as a PNG file."""
+    array = image[..., 0] if image.shape[2:] == (1,) else image
+    stream = io.BytesIO()
+    # Compress little: these images are small, and the page waits for them.
+    Image.fromarray(np.ascontiguousarray(array)).save(stream, "PNG", compress_level=1)
+    return stream.getvalue()

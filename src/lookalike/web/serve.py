@@ -19,8 +19,7 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from lookalike.web.app import create_app
-from lookalike.web.guard import Access, known_hosts
-from lookalike.web.limits import Limits
+from lookalike.web.guard import Access, Limits, known_hosts
 from lookalike.web.live import Session
 
 if TYPE_CHECKING:
