@@ -137,6 +137,13 @@ def test_model_tells_whether_one_can_draw(client):
     model = Model(KNeighborsClassifier(3).fit(photographs, np.arange(40) % 2))
     with asking(model) as client:
         assert not client.get("/model").json()["can_draw"]
+    for shape, can_draw in (((), True), ((3,), False)):  # thick shapes are no strokes
+        shapes = np.zeros((40, 28, 28, *shape), np.uint8)
+        shapes[:20, 4:16, 4:24] = shapes[20:, 4:24, 4:16] = 200
+        model = Model(KNeighborsClassifier(3).fit(shapes, np.arange(40) // 20))
+        assert model.form.strokes is None
+        with asking(model) as client:
+            assert client.get("/model").json()["can_draw"] == can_draw
 
 
 def test_pictures_are_brought_to_the_models_form_unless_they_have_it(client):
@@ -220,7 +227,7 @@ def test_clean_gives_images_back_or_says_that_it_cannot(image, monkeypatch):
 @pytest.mark.parametrize(
     ("body", "status", "words"),
     [
-        ({"content": b"", "headers": PNG}, 400, "0 bytes that are no picture"),
+        ({"content": b"", "headers": PNG}, 400, "0 bytes is not a picture"),
         ({"content": b"%!PS-Adobe", "headers": PNG}, 400, "not a picture"),
         ({"content": picture(np.eye(30) * 255)[:-30], "headers": PNG}, 400, "truncated"),
         ({"content": picture(np.zeros((50, 50))), "headers": PNG}, 400, ""),
@@ -233,10 +240,10 @@ def test_clean_gives_images_back_or_says_that_it_cannot(image, monkeypatch):
         ({"json": {"images": [None]}}, 422, "null"),
         ({"json": {"images": [{}]}}, 422, "an object"),
         ({"json": {"images": [7]}}, 422, "a number"),
-        ({"content": b"<svg></svg>", "headers": PNG}, 400, "11 bytes that are no picture"),
+        ({"content": b"<svg></svg>", "headers": PNG}, 400, "11 bytes is not a picture"),
         ({"json": {"images": ["no base64!"]}}, 400, "'!' is not base64"),
-        ({"json": {"images": [str(b"iVBORw0KGgo=")]}}, 400, 'text with "\'" that'),
-        ({"json": {"images": ["https://example.org/a.png"]}}, 400, "text with ':' that"),
+        ({"json": {"images": [str(b"iVBORw0KGgo=")]}}, 400, 'text with "\'" is not'),
+        ({"json": {"images": ["https://example.org/a.png"]}}, 400, "text with ':' is not"),
         ({"json": {"images": ["abcde"]}}, 400, "5 letters of text"),
         ({"json": {"images": ["data:image/svg+xml;base64,PHN2Zz4="]}}, 400, "svg"),
         ({"json": {"images": ["data:image/svg+xml,%3Csvg%3E"]}}, 400, "pixels in base64"),
@@ -253,7 +260,7 @@ def test_clean_gives_images_back_or_says_that_it_cannot(image, monkeypatch):
         ({"json": {"images": [[[[[1]]]]]}}, 422, "nested"),
         ({"json": {"images": [[[256]]]}}, 422, "0 to 255"),
         ({"json": {"images": [[[-1]]]}}, 422, "0 to 255"),
-        ({"json": {"images": [[[10**400]]]}}, 422, "beyond"),
+        ({"json": {"images": [[[10**400]]]}}, 422, "huge numbers"),
         ({"json": {"images": [[[[1, 2]]]]}}, 422, "shape"),
         ({"json": {"images": [[[0] * 5000]]}}, 413, "5,000 × 1"),
         ({"json": {"images": [[[0]]] * 257}}, 413, "257 images"),
@@ -308,6 +315,22 @@ def bomb(width, height):
 def test_a_picture_that_promises_too_much_is_not_decoded(client, side):
     content = bomb(side, side)
     assert "shrink it" in detail(client.post("/predict", content=content, headers=PNG), 413)
+
+
+def test_a_phones_photograph_is_read_at_a_smaller_scale(client):
+    photograph = np.full((6048, 8064), 255, np.uint8)
+    photograph[1000:5000, 3800:4200] = 0
+    small = photograph[::8, ::8]
+    answered = client.post("/predict", content=picture(small), headers=PNG).json()["answers"]
+    content = picture(photograph, "JPEG") + bytes(12 * 2**20)
+    told = client.post("/predict", content=content, headers={"content-type": "image/jpeg"})
+    assert told.json()["answers"][0]["label"] == answered[0]["label"]
+    for other in (picture(photograph), picture(photograph, "JPEG", progressive=True)):
+        told = detail(client.post("/predict", content=other, headers=PNG), 413)
+        assert "8,064 × 6,048 pixels but the limit is 4,096 × 4,096; shrink it" in told
+        assert "baseline JPEG of at most 67,108,864 pixels" in told
+    told = detail(client.post("/predict?as_is=true", content=content, headers=PNG), 413)
+    assert "8,064 × 6,048" in told
 
 
 def test_a_picture_of_16_bits_is_answered_as_that_of_8(client):

@@ -157,7 +157,7 @@ def test_a_failed_save_changes_nothing(session, images, path, monkeypatch, numbe
 
 def test_a_model_of_no_file_is_not_saved():
     session = Session(digits_model())
-    with pytest.raises(ConflictError, match="no file"):
+    with pytest.raises(ConflictError, match="not read from a file"):
         session.save().result()
     session.close()
 

@@ -65,8 +65,17 @@ def _colours(images: Bytes) -> Floats:
     """Return square roots of the numbers of pixels of each of 4 x 4 x 4 colours.
 
     A pixel is shared among the colours nearest its own, in proportion to their nearness. Only the
-    first three channels are used.
+    first three channels are used. Images are counted in small batches, because counts take more
+    memory than images.
     """
+    parts = (images[i : i + _N_COUNTED] for i in range(0, len(images), _N_COUNTED))
+    return np.concatenate([_count_colours(part) for part in parts])
+
+
+_N_COUNTED = 64
+
+
+def _count_colours(images: Bytes) -> Floats:
     n = len(images)
     places = np.arange(n)[:, np.newaxis, np.newaxis]
     for channel in range(3):

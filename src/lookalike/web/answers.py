@@ -126,7 +126,7 @@ class ModelAnswer(BaseModel):
     file: str | None = Field(description="Name of the model's file, without its folder.")
     reject: float = Field(ge=0, le=1)
     can_clean: bool
-    can_draw: bool = Field(description="Whether its images are strokes, which one can draw.")
+    can_draw: bool = Field(description="Whether its images can be drawn: `Form.takes_drawings`.")
     can_write: bool = Field(description="Whether this request had the right to write.")
     unsaved: int = Field(ge=0)
     form: dict[str, Any]

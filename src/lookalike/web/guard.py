@@ -37,7 +37,7 @@ _ALWAYS_ANSWERED = {"/healthz", "/metrics"}  # even under overload
 
 # Up to this many times the limit, a body that is too long is received and discarded before the
 # refusal: most clients, including browsers, read the answer only after they have sent everything.
-_DISCARDED = 16
+_DISCARDED = 4
 
 CONTENT_SECURITY_POLICY = (
     "default-src 'self'; img-src 'self' data: blob:; object-src 'none'; base-uri 'none'; "
@@ -65,10 +65,13 @@ class Limits:
     Attributes
     ----------
     body_bytes : int
-        Largest body of a request.
+        Largest body of a request; a phone's photograph of 48 megapixels has 12 to 25 MB.
+    all_body_bytes : int
+        Largest sum of the bodies of all requests that are answered at once.
     side : int
-        Largest width and height of a picture in pixels. Both are limited, not only their product,
-        because padding to a square would turn a line into a huge picture.
+        Largest width and height of a picture in pixels after decoding; JPEG files may be decoded
+        at a smaller scale. Both are limited, not only their product, because padding to a square
+        would turn a line into a huge picture.
     images : int
         Largest number of pictures in a request.
     seconds : float
@@ -79,10 +82,11 @@ class Limits:
     Examples
     --------
     >>> Limits(images=16).images, Limits().body_bytes
-    (16, 8388608)
+    (16, 33554432)
     """
 
-    body_bytes: int = 8 * 2**20
+    body_bytes: int = 32 * 2**20
+    all_body_bytes: int = 512 * 2**20
     side: int = 4096
     images: int = 256
     seconds: float = 30.0
@@ -167,6 +171,7 @@ class Guard:
         self._access = access
         self._limits = limits
         self._n_running = 0
+        self._n_bytes = 0  # of their bodies
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -198,6 +203,7 @@ class Guard:
 
     async def _answered(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = False
+        taken: list[int] = []
 
         async def noticed(message: Message) -> None:
             nonlocal started
@@ -210,7 +216,7 @@ class Guard:
                     await self._discard(scope, receive)
                     await refuse(noticed, self._too_long())
                 else:
-                    await self._app(scope, self._within_limit(receive), noticed)
+                    await self._app(scope, self._within_limit(receive, taken), noticed)
         except TimeoutError:
             # Once an answer has started it cannot be replaced: the server closes the connection.
             if not started:
@@ -224,6 +230,8 @@ class Guard:
                     send,
                     HTTPException(500, "the server failed; see its log on stderr"),
                 )
+        finally:
+            self._n_bytes -= sum(taken)
 
     def _check(self, scope: Scope) -> None:
         """Raise HTTPException if the headers of a request forbid it."""
@@ -263,19 +271,19 @@ class Guard:
     def _is_too_long(self, scope: Scope) -> bool:
         return _content_length(scope) > self._limits.body_bytes
 
-    def _within_limit(self, receive: Receive) -> Receive:
+    def _within_limit(self, receive: Receive, taken: list[int]) -> Receive:
         """Limit the body while it arrives: its length may not have been declared."""
-        n_bytes = 0
 
         async def counted() -> Message:
-            nonlocal n_bytes
             message = await receive()
             if message["type"] == "http.request":
-                n_bytes += len(message.get("body", b""))
-                if n_bytes > self._limits.body_bytes:
+                taken.append(len(message.get("body", b"")))
+                self._n_bytes += taken[-1]
+                is_too_long = sum(taken) > self._limits.body_bytes
+                if is_too_long or self._n_bytes > self._limits.all_body_bytes:
                     if message.get("more_body"):
                         await self._throw_away(receive)
-                    raise self._too_long()
+                    raise self._too_long() if is_too_long else self._too_much()
             return message
 
         return counted
@@ -298,6 +306,14 @@ class Guard:
             413,
             f"the body exceeds the limit of {self._limits.body_bytes:,} bytes; send smaller "
             "or fewer pictures",
+        )
+
+    def _too_much(self) -> HTTPException:
+        return HTTPException(
+            429,
+            "the bodies of all requests that are being answered exceed the limit of "
+            f"{self._limits.all_body_bytes:,} bytes; ask again in a moment",
+            {"retry-after": "1"},
         )
 
     def _too_slow(self, scope: Scope) -> HTTPException:

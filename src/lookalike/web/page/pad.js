@@ -1,8 +1,8 @@
 // The pad: strokes drawn by mouse, finger, pen or keys, or the picture of a file.
 //
 // The history is a list of steps. The pad shows the strokes at its end, or a picture, or nothing
-// after a clear; undo removes the last step. Strokes are stored in shares of the pad's side, drawn in the
-// theme's colours on the screen, and sent black on white.
+// after a clear; undo removes the last step. Strokes are stored in shares of the pad's side, drawn
+// in the theme's colours on the screen, and sent black on white, or white on black if `isOnBlack`.
 
 import { byId } from "./dom.js";
 import { shrunk } from "./pixels.js";
@@ -23,6 +23,7 @@ export class Pad extends EventTarget {
   #keyed = true; // whether the keyboard controls the pad, not a pointer
   #pen = { x: 0.5, y: 0.5 }; // its position, moved by keys
   #frame = 0;
+  isOnBlack = false;
 
   constructor() {
     super();
@@ -65,10 +66,11 @@ export class Pad extends EventTarget {
     const canvas = document.createElement("canvas");
     canvas.width = canvas.height = SENT;
     const context = canvas.getContext("2d");
-    context.fillStyle = "white";
+    const [ground, ink] = this.isOnBlack ? ["black", "white"] : ["white", "black"];
+    context.fillStyle = ground;
     context.fillRect(0, 0, SENT, SENT);
     context.translate(MARGIN, MARGIN);
-    this.#draw(context, SENT - 2 * MARGIN, "black");
+    this.#draw(context, SENT - 2 * MARGIN, ink);
     // Not toBlob, which waits for an idle browser, in Chromium for up to a second.
     const bytes = atob(canvas.toDataURL("image/png").split(",")[1]);
     return new Blob([Uint8Array.from(bytes, (one) => one.charCodeAt(0))], { type: "image/png" });
