@@ -164,7 +164,7 @@ def test_refuses_data(data, y, params, error, match):
 def test_refuses_parameters_of_no_step():
     search = KNeighborsSearchCV(PIPELINE, {"kneighborsclassifier__n_neighbors": [1]})
     for name in ("sample_weight", "knn__sample_weight"):
-        with pytest.raises(ValueError, match=f"fit got '{name}'.* one of standardscaler, "):
+        with pytest.raises(ValueError, match=f"fit got '{name}'.* among standardscaler, "):
             search.fit(X, Y, **{name: np.ones(150)})
 
 
