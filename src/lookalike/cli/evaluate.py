@@ -189,7 +189,7 @@ def _open(
     from lookalike.images.files import counted
     from lookalike.models.model import open_model
     from lookalike.models.numbering import numbered_as
-    from lookalike.search.threads import count_threads
+    from lookalike.search.machine import count_threads
 
     bar.start("opening the model")
     model = open_model(file)

@@ -14,7 +14,7 @@ from lookalike.evaluation.peers.classifier import (
     find_differences,
     run_sklearn,
 )
-from lookalike.search.threads import count_threads
+from lookalike.search.machine import count_threads
 
 
 class AgainstSklearn(Step):

@@ -10,7 +10,7 @@ from lookalike.cli.screen import Bar, Screen
 from lookalike.cli.tour.against import faster_line, peer_report, times_table
 from lookalike.cli.tour.step import Step, Tour
 from lookalike.evaluation.peers.cleaning import clean_by_sklearn, find_cleaning_differences
-from lookalike.search.threads import count_threads
+from lookalike.search.machine import count_threads
 
 
 class CleanAgainstSklearn(Step):

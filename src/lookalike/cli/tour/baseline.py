@@ -9,8 +9,7 @@ from lookalike.cli.screen import Bar, Screen
 from lookalike.cli.tour.step import Step, Tour
 from lookalike.estimators.classifier import KNeighborsClassifier
 from lookalike.evaluation.metrics.accuracy import accuracy
-from lookalike.search.cpu import cpu_path
-from lookalike.search.threads import count_threads
+from lookalike.search.machine import count_threads, cpu_path
 
 
 class Baseline(Step):

@@ -20,7 +20,7 @@ from lookalike.matching.levels import check_images
 from lookalike.reports.blocks import Section
 from lookalike.reports.captions import save_picture
 from lookalike.reports.few_labels import few_labels_section
-from lookalike.search.threads import count_threads
+from lookalike.search.machine import count_threads
 
 _DRAWS = {10: 3, 50: 1, 100: 1}  # by labels a class; with more of them, draws differ less
 _MOST_LABELS = 1_000  # of all classes together, so that the step takes seconds, as the next

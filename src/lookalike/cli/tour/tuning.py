@@ -17,7 +17,7 @@ from lookalike.reports.blocks import Section
 from lookalike.reports.png import save_png
 from lookalike.reports.terminal import show
 from lookalike.reports.tuning import tuning_chart, tuning_section
-from lookalike.search.threads import count_threads
+from lookalike.search.machine import count_threads
 
 _N_FOLDS = 5
 _WEIGHTS = ("uniform", "distance")

@@ -35,7 +35,7 @@ def walk(
         from lookalike.cli.tour.page import tour_report
         from lookalike.cli.tour.steps import choose_steps
         from lookalike.reports.write import write_report
-        from lookalike.search.threads import count_threads
+        from lookalike.search.machine import count_threads
     n_threads = count_threads(n_jobs)
     report: dict[str, Any] = {
         "lookalike": lookalike.__version__,
