@@ -49,10 +49,7 @@ def _save_lines(
 ) -> None:
     from matplotlib.figure import Figure
 
-    titles = [
-        [fitted(one.caption, _SIDE, size=_FONT, bold=place == 0) for place, one in enumerate(line)]
-        for line in lines
-    ]
+    titles = [[_title(one, is_bold=place == 0) for place, one in enumerate(line)] for line in lines]
     heights = [_ABOVE + _LINE * max(t.count("\n") + 1 for t in own) + 0.05 for own in titles]
     width = set_off + max(map(len, lines)) * (_SIDE + _GAP) + 2 * _MARGIN
     width = max(width, 3.0)
@@ -93,6 +90,10 @@ def _save_lines(
     canvas.set_xlim(0, width)
     canvas.set_ylim(height, 0)
     save_picture(figure, path, dpi=dpi)
+
+
+def _title(picture: Picture, *, is_bold: bool) -> str:
+    return "\n".join(fitted([line], _SIDE, size=_FONT, bold=is_bold) for line in picture.caption)
 
 
 def _square(shape: tuple[int, ...], x: float, y: float) -> tuple[float, float, float, float]:

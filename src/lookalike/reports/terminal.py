@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, Group, JustifyMethod, RenderableType
 from rich.padding import Padding
 from rich.style import Style
 from rich.table import Table as Grid
@@ -37,6 +37,7 @@ INDENT = 3
 """Columns by which blocks are indented."""
 
 _MOST_ROWS = 30  # of a table
+_NARROWEST = 12  # columns that the names of rows are wrapped to, if numbers need the room
 _MOST_PICTURES = 3  # with their neighbours, or lines of pictures
 _GAP = 1  # columns between pictures
 _SMALLEST = 14  # columns of a picture; smaller ones are enlarged to it
@@ -67,7 +68,7 @@ def show(sections: Sequence[Section], console: Console, *, titles: bool = True) 
        class   recall
        3       95.0%
     """
-    for number, section in enumerate(sections):
+    for number, section in enumerate(one for one in sections if not one.detail):
         if number:
             console.print()
         if titles:
@@ -94,7 +95,10 @@ def _render(block: Block, console: Console) -> RenderableType:
         case Chart():
             if not block.lines:
                 return _table(block.table, width)
-            return Group(draw_lines(block.lines, width), Words(block.caption, "dim"))
+            drawn = [draw_lines(block.lines, width), Words(block.caption, "dim")]
+            if len(block.table.rows) > _MOST_ROWS or block.table.detail:
+                return Group(*drawn)
+            return Group(*drawn, Words(), _table(block.table, width))
         case Gallery():
             return _gallery(block, console)
 
@@ -103,22 +107,26 @@ def _table(table: Table, width: int) -> RenderableType:
     heads = [column.name if isinstance(column, Column) else column for column in table.columns]
     numeric = table.is_numeric()
     texts = table.texts()
-    grid = Grid(box=None, padding=(0, 3, 0, 0), show_edge=False, header_style="bold")
+    widths = [max(map(len, column)) for column in zip(heads, *texts, strict=True)]
+    gap = next((n for n in (3, 2) if sum(widths) + n * (len(heads) - 1) <= width), 1)
+    grid = Grid(
+        box=None, padding=(0, gap, 0, 0), pad_edge=False, show_edge=False, header_style="bold"
+    )
     for head, is_number in zip(heads, numeric, strict=True):
-        grid.add_column(Words(head), justify="right" if is_number else "left")
+        justify: JustifyMethod = "right" if is_number else "left"
+        grid.add_column(Words(head), justify=justify, no_wrap=is_number)
     for row in texts[:_MOST_ROWS]:
         grid.add_row(*map(Words, row))
-    widths = [max(len(cell) for cell in column) + 3 for column in zip(heads, *texts, strict=True)]
-    needed = sum(widths) - 3
+    needed = min(widths[0], _NARROWEST) + sum(widths[1:]) + gap * (len(heads) - 1)
     if needed > width and all(numeric[1:]):  # a line of numbers that wraps can not be read
         return Words(
-            f"{table.caption}: a table of {len(heads)} columns, wider than the {width} here; the "
-            "page that --out writes has it."
+            f"{table.caption.rstrip('.')}: a table of {len(heads)} columns, wider than the {width} "
+            "here; the report that --out writes has it."
         )
     if len(texts) <= _MOST_ROWS:
         return grid
     rest = len(texts) - _MOST_ROWS
-    return Group(grid, Words(f"… {rest:,} more rows are on the page that --out writes.", "dim"))
+    return Group(grid, Words(f"… {rest:,} more rows are in the report that --out writes.", "dim"))
 
 
 def draw_lines(lines: Sequence[Line], width: int) -> Words:
@@ -163,13 +171,17 @@ def draw_lines(lines: Sequence[Line], width: int) -> Words:
 
 def _gallery(gallery: Gallery, console: Console) -> RenderableType:
     lines = [[one, *one.neighbors] for one in gallery.pictures]
-    if not any(one.neighbors for one in gallery.pictures):
+    is_flat = not any(one.neighbors for one in gallery.pictures)
+    if is_flat:
         n = max(1, (console.width - INDENT) // (_SMALLEST + _GAP))
         pictures = list(gallery.pictures)
         lines = [pictures[i : i + n] for i in range(0, len(pictures), n)]
     parts: list[RenderableType] = [Words(gallery.caption)]
     for line in lines[:_MOST_PICTURES]:
         parts += [Words(), draw_row(line, console)]
+    rest = sum(map(len, lines[_MOST_PICTURES:])) if is_flat else len(lines[_MOST_PICTURES:])
+    if rest:
+        parts.append(Words(f"… {rest:,} more are in the report that --out writes.", "dim"))
     return Group(*parts)
 
 
@@ -182,7 +194,7 @@ def draw_row(pictures: Sequence[Picture], console: Console) -> Grid:
     captions = []
     for one in pictures:
         grid.add_column(max_width=columns, overflow="fold")
-        first, *others = [*one.caption, ""]
+        first, *others = one.caption or [""]
         captions.append(
             Words.assemble((first, _STATES[one.state]), ("\n".join(["", *others]), "dim"))
         )

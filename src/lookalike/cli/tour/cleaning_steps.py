@@ -1,0 +1,211 @@
+"""The tour's step on noise: test images cleaned as the book does, and by `KNeighborsDenoiser`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lookalike.cleaning.layout import SMALLEST
+from lookalike.cli.screen import Bar
+from lookalike.cli.tour.step import Step, skipped
+from lookalike.cli.work.cleaning import some_rows
+from lookalike.estimators.classifier import KNeighborsClassifier
+from lookalike.estimators.denoiser import KNeighborsDenoiser
+from lookalike.evaluation.cleaned import (
+    Column as ImageColumn,
+)
+from lookalike.evaluation.cleaned import (
+    Fidelity,
+    measure_fidelity,
+    noisy_column,
+    to_pixels,
+)
+from lookalike.evaluation.metrics.accuracy import accuracy
+from lookalike.evaluation.peers.cleaning import BookCleaning
+from lookalike.images.dataset import Dataset
+from lookalike.images.noise import UniformNoise, add_noise
+from lookalike.reports.blocks import Cell, Column, Gallery, Picture, Section, Table, Text
+
+_QUALITY = "fast"
+_MOST_TRAIN, _MOST_TEST = 10_000, 1_000  # so that the step takes seconds
+_MOST_LEARNED = 1_000  # of the former, by lookalike; with all it is hardly better
+_HIGH = 100  # of the noise where white is 255, as the book's np.random.randint(0, 100)
+_N_SHOWN = 8
+
+
+@dataclass(frozen=True, eq=False)
+class _Way:
+    """Images as they are, or as something left them, and how good that is."""
+
+    pixels: NDArray[np.uint8]
+    fidelity: Fidelity
+    accuracy: float
+    seconds: float | None
+
+    @property
+    def means(self) -> tuple[float, float]:
+        """PSNR in dB and SSIM, means over the images."""
+        return float(self.fidelity.psnr.mean()), float(self.fidelity.ssim.mean())
+
+
+def clean(
+    bar: Bar, data: Dataset, model: KNeighborsClassifier, n_jobs: int | None
+) -> Step[BookCleaning | None]:
+    """Make some test images noisy, clean them both ways, and classify what comes out.
+
+    Parameters
+    ----------
+    data : Dataset
+    model : KNeighborsClassifier
+        Fitted to the clean training images; classifies what was cleaned.
+    n_jobs : int or None
+
+    Returns
+    -------
+    Step
+        Its value is what the book's way did, or None if images are too small to be cleaned.
+    """
+    reason = why_not_cleaned(data)
+    if reason is not None:
+        return skipped(reason)
+    rng = np.random.default_rng(0)
+    noise = UniformNoise(0, max(2, _HIGH * data.brightest // 255))
+    train_rows = some_rows(len(data.train), _MOST_TRAIN, rng)
+    rows = some_rows(len(data.test), _MOST_TEST, rng)
+    images, truth = data.train.images[train_rows], data.test.images[rows]
+    learned = some_rows(len(images), _MOST_LEARNED, rng)
+    bar.start("learning how to clean")
+    denoiser = KNeighborsDenoiser(quality=_QUALITY, random_state=0, n_jobs=n_jobs)
+    start = perf_counter()
+    denoiser.fit(clean=images[learned], noise=noise, progress=bar)
+    fitted = perf_counter()
+    noisy = add_noise(truth, noise, rng)
+    bar.start("cleaning")
+    estimates = denoiser.predict(noisy, progress=bar)
+    cleaned = perf_counter()
+    bar.start("cleaning as the book does")
+    book = _clean_as_the_book(add_noise(images, noise, rng), images, noisy, n_jobs)
+    bar.start("classifying what was cleaned")
+
+    def judge(images: NDArray[Any], seconds: float | None = None) -> _Way:
+        pixels = to_pixels(images, data.brightest)
+        fidelity = measure_fidelity(pixels, truth, data.brightest)
+        right = accuracy(data.test.labels[rows], model.predict(pixels))
+        return _Way(pixels, fidelity, right.value, seconds)
+
+    ways = {
+        "noisy": judge(noisy),
+        "the book's k-NN": judge(book.cleaned, book.seconds),
+        "lookalike": judge(estimates, cleaned - start),
+        "truth": judge(truth),
+    }
+    entry = {
+        "noise": f"uniform:{noise.high}",
+        "quality": _QUALITY,
+        "n_train": len(train_rows),
+        "n_learned": len(learned),
+        "n_test": len(rows),
+        "fit_seconds": round(fitted - start, 4),
+        "clean_seconds": round(cleaned - fitted, 4),
+        "images": {
+            name: {
+                "psnr": round(way.means[0], 4),
+                "ssim": round(way.means[1], 4),
+                "accuracy": way.accuracy,
+                "seconds": None if way.seconds is None else round(way.seconds, 4),
+            }
+            for name, way in ways.items()
+        },
+    }
+    said = [
+        f"A number from 0 to {noise.high - 1} is added to each value. The book's k-NN "
+        "(KNeighborsClassifier, k = 1, an output a pixel) puts the nearest training image in its "
+        f'place; lookalike (KNeighborsDenoiser, quality="{_QUALITY}") estimates each pixel from '
+        "what surrounds it, by what was learned from patches like it.",
+    ]
+    subset = _how_many(data, len(train_rows), len(learned), len(rows))
+    gallery = _gallery(data, rows, noisy, ways)
+    section = Section("Clean", [Text(subset, is_note=True), gallery, *_table(ways)], said)
+    return Step(book, entry, [section], {"cleaned.png": gallery})
+
+
+def why_not_cleaned(data: Dataset) -> str | None:
+    """Return why images cannot be cleaned, if they cannot."""
+    height, width = data.train.images.shape[1:3]
+    if min(height, width) >= SMALLEST:
+        return None
+    return (
+        f"images of {height} × {width} pixels are smaller than the windows of {SMALLEST} × "
+        f"{SMALLEST} that pixels are cleaned by"
+    )
+
+
+def _clean_as_the_book(
+    noisy_train: NDArray[Any], clean: NDArray[np.uint8], noisy: NDArray[Any], n_jobs: int | None
+) -> BookCleaning:
+    model = KNeighborsClassifier(1, n_jobs=n_jobs)
+    start = perf_counter()
+    model.fit(noisy_train, clean.reshape(len(clean), -1))
+    fitted = perf_counter()
+    cleaned = np.asarray(model.predict(noisy)).reshape(noisy.shape)
+    return BookCleaning(
+        noisy_train, clean, noisy, model, cleaned, fitted - start, perf_counter() - fitted
+    )
+
+
+def _how_many(data: Dataset, n_train: int, n_learned: int, n_test: int) -> str:
+    """Say how many images there were, and why no more."""
+    ours = "" if n_learned == n_train else f", {n_learned:,} of them by lookalike"
+    counts = f"{n_train:,} training images are learned from{ours}, and {n_test:,} test images"
+    if (n_learned, n_test) == (len(data.train), len(data.test)):
+        return f"{counts} are cleaned."
+    return f"To be quick, {counts} are cleaned; lookalike clean learns from all, and longer."
+
+
+def _gallery(
+    data: Dataset, rows: NDArray[np.int64], noisy: NDArray[Any], ways: dict[str, _Way]
+) -> Gallery:
+    """Show the first image of each class as each way left it."""
+    first, *others = ways
+    columns = [
+        noisy_column(first, noisy, data.brightest),
+        *(ImageColumn(name, ways[name].pixels, 0, data.brightest) for name in others),
+    ]
+    _, places = np.unique(data.test.labels[rows], return_index=True)
+    pictures = []
+    for place in places[:_N_SHOWN].tolist():
+        called = data.test.called(int(rows[place]))
+        line = [
+            Picture(
+                column.of(place).shades()[0],
+                f"Test image {called}, {column.title}",
+                [
+                    column.title,
+                    f"test {called}"
+                    if column is columns[-1]
+                    else f"{way.fidelity.psnr[place]:.1f} dB",
+                ],
+            )
+            for column, way in zip(columns, ways.values(), strict=True)
+        ]
+        pictures.append(replace(line[0], neighbors=line[1:]))
+    caption = "Noisy test images, as the book's k-NN and as lookalike cleans them, and the truth."
+    return Gallery(pictures, caption)
+
+
+def _table(ways: dict[str, _Way]) -> tuple[Table, Text]:
+    rows: list[list[Cell]] = [
+        [name, *([None, None] if name == "truth" else way.means), way.accuracy, way.seconds]
+        for name, way in ways.items()
+    ]
+    heads = (("PSNR, dB", ".2f"), ("SSIM", ".4f"), ("accuracy", ".4f"), ("seconds", ".2f"))
+    table = Table(["", *(Column(*head) for head in heads)], rows, "Means over the images")
+    note = (
+        "Means over the images; the accuracy is that of the tuned classifier, trained on clean "
+        "images, and seconds are to learn and to clean."
+    )
+    return table, Text(note, is_note=True)

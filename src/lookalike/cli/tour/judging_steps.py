@@ -1,0 +1,227 @@
+"""The tour's steps that judge: errors, metrics, a detector, and answers that are left out."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from lookalike.cli.screen import Bar
+from lookalike.cli.tour.step import Step, chart_of, skipped
+from lookalike.estimators.classifier import KNeighborsClassifier
+from lookalike.estimators.explanation import Explanation
+from lookalike.evaluation.decisions.rejection import choose_rejection
+from lookalike.evaluation.decisions.threshold import choose_threshold
+from lookalike.evaluation.errors.confusion import ConfusionMatrix
+from lookalike.evaluation.errors.margins import vote_margins
+from lookalike.evaluation.errors.mistakes import surest_mistakes, winning_shares
+from lookalike.evaluation.folds import Folds
+from lookalike.evaluation.metrics.evaluate import evaluate_predictions
+from lookalike.evaluation.metrics.evaluation import Evaluation
+from lookalike.images.dataset import Dataset
+from lookalike.reports.blocks import Gallery, Picture, Section, Text
+from lookalike.reports.confusion import confusion_section
+from lookalike.reports.decisions import coverage_section, threshold_section
+from lookalike.reports.errors import errors_section
+from lookalike.reports.evaluation import evaluation_section
+from lookalike.reports.pictures import picture
+
+_N_LARGEST = 3  # confusions
+_N_MISTAKES = 8
+_BOOK_S = "5"  # the class that the book detects
+_PRECISION = 0.99
+_N_NEIGHBORS = 10  # so many votes make a fine scale of thresholds
+_ACCURACY = 0.999  # of the answers that are given
+
+
+def confusion(bar: Bar, data: Dataset, explanation: Explanation) -> Step[None]:
+    """Count which classes are taken for which."""
+    bar.start("counting confusions")
+    matrix = ConfusionMatrix.of(data.test.labels, explanation.prediction, data.class_names)
+    names = matrix.class_names
+    entry = {
+        "matrix": matrix.counts.tolist(),
+        "n_wrong": matrix.n_wrong.tolist(),
+        # JSON knows no NaN, the rate of a class without test images
+        "error_rates": [None if math.isnan(r) else r for r in matrix.error_rates.tolist()],
+        "largest": [
+            {"true": names[true], "predicted": names[predicted], "count": count}
+            for true, predicted, count in matrix.largest(_N_LARGEST)
+        ],
+    }
+    section = confusion_section(matrix)
+    return Step(None, entry, [section], {"confusion.png": chart_of(section)})
+
+
+def mistakes(bar: Bar, data: Dataset, explanation: Explanation) -> Step[None]:
+    """Find the wrong predictions that were surest, and the images behind them."""
+    bar.start("looking for mistakes")
+    names, train, test = data.class_names, data.train, data.test
+    rows = surest_mistakes(explanation, test.labels)
+    shares = winning_shares(explanation)
+    shown = rows[:_N_MISTAKES]
+    entry = {
+        "n_wrong": len(rows),
+        "surest": [
+            {
+                "test_row": row,
+                "file": test.name(row),
+                "true": names[test.labels[row]],
+                "predicted": names[explanation.prediction[row]],
+                "share": float(shares[row]),
+                "neighbors": explanation.indices[row].tolist(),
+                "neighbor_files": [train.name(own) for own in explanation.indices[row].tolist()],
+                "neighbor_labels": [names[i] for i in explanation.labels[row]],
+                "distances": explanation.distances[row].tolist(),
+                "shares": explanation.shares[row].tolist(),
+            }
+            for row in shown.tolist()
+        ],
+    }
+    if not len(rows):
+        return Step(None, entry, [Section("Mistakes", intro=["None."])])
+    caption = (
+        f"{len(shown)} of {len(rows):,}: the surest of different confusions, each beside its "
+        "nearest training images; below these the part of the vote, at the distance."
+    )
+    gallery = Gallery([_mistake(data, explanation, row) for row in shown.tolist()], caption)
+    return Step(None, entry, [Section("Mistakes", [gallery])], {"mistakes.png": gallery})
+
+
+def _mistake(data: Dataset, explanation: Explanation, row: int) -> Picture:
+    names, true = data.class_names, int(data.test.labels[row])
+    neighbors = [
+        picture(
+            data.train.shown[own],
+            data.brightest,
+            f"Training image {data.train.called(own)}: {names[label]}, {share:.0%} of the vote",
+            [
+                names[label],
+                f"{share:.0%} at {distance:,.{0 if distance >= 1000 else 1}f}",
+                f"train {data.train.called(own)}",
+            ],
+            state="right" if label == true else "wrong",
+        )
+        for own, label, share, distance in zip(
+            explanation.indices[row].tolist(),
+            explanation.labels[row].tolist(),
+            explanation.shares[row].tolist(),
+            explanation.distances[row].tolist(),
+            strict=True,
+        )
+    ]
+    said = f"{names[true]}, not {names[explanation.prediction[row]]}"
+    called = f"test {data.test.called(row)}"
+    return picture(
+        data.test.shown[row],
+        data.brightest,
+        f"Test image, {called}: {said}",
+        [said, called],
+        state="wrong",
+        neighbors=neighbors,
+    )
+
+
+def judged(
+    bar: Bar, data: Dataset, model: KNeighborsClassifier, explanation: Explanation
+) -> Step[Evaluation | None]:
+    """Measure all that can be measured of predictions, with intervals.
+
+    Parameters
+    ----------
+    data : Dataset
+    model : KNeighborsClassifier, fitted
+    explanation : Explanation
+        Of all test images by ``model``.
+    """
+    bar.start("measuring")
+    labels, names = data.test.labels, data.class_names
+    classes = model.classes_
+    strange = sorted(set(labels.tolist()) - set(classes.tolist()))
+    if strange:
+        of_these = ", ".join(names[code] for code in strange[:5])
+        return skipped(f"test images are of classes without training images ({of_these})")
+    evaluation = evaluate_predictions(
+        labels,
+        explanation.prediction,
+        explanation.class_shares(classes),
+        classes=classes,
+        class_names=[names[code] for code in classes.tolist()],
+    )
+    assert isinstance(evaluation, Evaluation)  # labels are of one dimension
+    wrong, unanimous = explanation.prediction != labels, vote_margins(explanation) > 0.999
+    n_surely_wrong = int((unanimous & wrong).sum())
+    entry = {
+        **evaluation.to_dict(),
+        "n_unanimous": int(unanimous.sum()),
+        "n_unanimous_and_wrong": n_surely_wrong,
+    }
+    said = (
+        f"Of {evaluation.n:,} votes {unanimous.mean():.1%} are unanimous; {n_surely_wrong:,} of "
+        f"these are wrong, of the others {int(wrong.sum()) - n_surely_wrong:,}."
+    )
+    section = evaluation_section(evaluation)
+    first, *others = section.blocks
+    section = replace(section, blocks=[first, Text(said), *others])
+    return Step(
+        evaluation, entry, [section, replace(errors_section(data, explanation), detail=True)]
+    )
+
+
+def detected(bar: Bar, data: Dataset, folds: Folds, n_jobs: int | None) -> Step[None]:
+    """Choose the threshold of a detector of one class, the book's "5 or not 5", and try it."""
+    train, test, names = data.train, data.test, data.class_names
+    code = names.index(_BOOK_S) if _BOOK_S in names else int(np.bincount(train.labels).argmax())
+    name = names[code]
+    bar.start("choosing a threshold within the training images")
+    k = min(_N_NEIGHBORS, folds.most_neighbors)
+    try:
+        chosen = choose_threshold(
+            KNeighborsClassifier(k, weights="distance", n_jobs=n_jobs),
+            train.images,
+            train.labels,
+            positive=code,
+            precision=_PRECISION,
+            cv=folds.cv,
+            progress=bar,
+        )
+    except ValueError as error:
+        return skipped(str(error), **{"class": name})
+    tested = chosen.evaluate(test.images, test.labels)
+    entry = {
+        "class": name,
+        "aim": str(chosen.aim_),
+        "n_neighbors": k,
+        "train": chosen.promise_.to_dict(),
+        "test": tested.to_dict(),
+    }
+    section = threshold_section(chosen, tested, positive_name=name)
+    note = Text(f"The score is the class's part of the vote of {k} neighbours.", is_note=True)
+    return Step(None, entry, [replace(section, blocks=[*section.blocks, note])])
+
+
+def sure(bar: Bar, data: Dataset, model: KNeighborsClassifier) -> Step[None]:
+    """Choose within the training images how sure an answer must be, and try it."""
+    train, test = data.train, data.test
+    bar.start("looking for what to leave out within the training images")
+    try:
+        chosen = choose_rejection(
+            model, train.images, train.labels, accuracy=_ACCURACY, progress=bar
+        )
+    except ValueError as error:
+        return skipped(str(error))
+    tested = chosen.evaluate(test.images, test.labels)
+    entry: dict[str, Any] = {
+        "accuracy_wanted": _ACCURACY,
+        "threshold": float(chosen.thresholds),
+        "train": chosen.promise_.to_dict(),
+        "test": tested.to_dict(),
+    }
+    section = coverage_section(chosen, tested)
+    how = (
+        "An image gets an answer where the nearest image of another class is at least "
+        f"{chosen.thresholds:.2f} times as far as that of the class it is taken for."
+    )
+    return Step(None, entry, [replace(section, intro=[how, *section.intro])])

@@ -1,0 +1,162 @@
+"""The tour's steps beside others: the chapter's classifiers, and the same work by scikit-learn."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from lookalike.cli.screen import Bar
+from lookalike.cli.tour.cleaning_steps import why_not_cleaned
+from lookalike.cli.tour.step import Step, skipped
+from lookalike.cli.tour.tuning_steps import Classified
+from lookalike.cli.work.comparing import naming, some_of_each_class
+from lookalike.evaluation.comparison.compare import compare
+from lookalike.evaluation.comparison.models import DESCRIPTIONS, chapter_classifiers
+from lookalike.evaluation.peers.classifier import (
+    Differences,
+    PeerRun,
+    find_differences,
+    run_sklearn,
+)
+from lookalike.evaluation.peers.cleaning import (
+    BookCleaning,
+    clean_by_sklearn,
+    find_cleaning_differences,
+)
+from lookalike.images.dataset import Dataset
+from lookalike.reports.blocks import Cell, Column, Section, Table, Text
+from lookalike.reports.comparison import comparison_section
+from lookalike.search.threads import count_threads
+
+_MOST_IMAGES = 2_000  # so that the step takes seconds
+_N_FOLDS = 3
+_NAMES = tuple(DESCRIPTIONS)
+_MOST_CLASSES = 40  # of more, only those that do not fit something for each class
+_OF_MANY_CLASSES = ("knn", "forest", "dummy")
+
+
+def compared(bar: Bar, data: Dataset, n_jobs: int | None) -> Step[None]:
+    """Fit and ask each classifier of the chapter on the same folds of some training images."""
+    train = data.train
+    classes, counts = np.unique(train.labels, return_counts=True)
+    if len(classes) < 2 or counts.min() < _N_FOLDS:
+        return skipped(
+            f"a class has fewer than {_N_FOLDS} training images, so that not every fold would "
+            "have one"
+        )
+    rows = np.arange(len(train))
+    if len(rows) > _MOST_IMAGES:
+        rows = some_of_each_class(train.labels, max(_MOST_IMAGES, _N_FOLDS * len(classes)))
+    known = chapter_classifiers(n_jobs=-1 if n_jobs is None else n_jobs)
+    names = _NAMES if len(classes) <= _MOST_CLASSES else _OF_MANY_CLASSES
+    comparison = compare(
+        {name: known[name] for name in names},
+        train.images[rows],
+        train.labels[rows],
+        cv=_N_FOLDS,
+        progress=naming(bar, names, _N_FOLDS),
+    )
+    section = comparison_section(comparison)
+    described = [[name, DESCRIPTIONS[name]] for name in names]
+    what = Table(["classifier", "what it is"], described, "The classifiers", detail=True)
+    blocks = [*section.blocks, what]
+    if len(rows) < len(train):
+        subset = (
+            f"To be quick, {len(rows):,} of {len(train):,} training images; lookalike compare "
+            "takes more, and longer. No setting is tuned."
+        )
+        blocks.append(Text(subset, is_note=True))
+    return Step(None, comparison.to_dict(), [replace(section, blocks=blocks)])
+
+
+def against_sklearn(bar: Bar, data: Dataset, ours: Classified, n_jobs: int | None) -> Step[None]:
+    """Fit and predict the baseline with scikit-learn, and compare times and predictions."""
+    n_threads, n_test = count_threads(n_jobs), len(data.test)
+    bar.start("scikit-learn does the same")
+    peer = run_sklearn(ours.model, data, n_threads=n_threads, progress=bar)
+    differences = find_differences(ours.model, ours.explanation, data.test.images, peer.prediction)
+    return _beside(
+        (ours.fit_seconds, ours.predict_seconds),
+        peer,
+        differences,
+        f"{n_test:,} test images on {_threads(n_threads)}",
+        _agreement(differences, n_test, "predictions"),
+    )
+
+
+def clean_against_sklearn(
+    bar: Bar, data: Dataset, book: BookCleaning | None, n_jobs: int | None
+) -> Step[None]:
+    """Clean the same images with scikit-learn's classifier, and compare times and images.
+
+    Parameters
+    ----------
+    bar : Bar
+    data : Dataset
+    book : BookCleaning or None
+        What our classifier did; None if the images cannot be cleaned.
+    n_jobs : int or None
+    """
+    if book is None:
+        return skipped(str(why_not_cleaned(data)))
+    n_threads = count_threads(n_jobs)
+    bar.start("scikit-learn does the same")
+    peer = clean_by_sklearn(book, n_threads=n_threads)
+    differences = find_cleaning_differences(book, peer)
+    return _beside(
+        (book.fit_seconds, book.predict_seconds),
+        peer,
+        differences,
+        f"{len(book.cleaned):,} images cleaned by {len(book.clean):,}, one output for each of "
+        f"{book.clean[0].size:,} values on {_threads(n_threads)}",
+        _agreement(differences, len(book.cleaned), "cleaned images"),
+    )
+
+
+def _beside(
+    ours: tuple[float, float], peer: PeerRun, differences: Differences, what: str, agreement: str
+) -> Step[None]:
+    theirs = peer.fit_seconds, peer.predict_seconds
+    times_faster = sum(theirs) / sum(ours)
+    entry = {
+        "sklearn": peer.version,
+        "measured": "whole",
+        "dtype": "float64",
+        "algorithm": "brute",
+        "fit_seconds": round(peer.fit_seconds, 4),
+        "predict_seconds": round(peer.predict_seconds, 4),
+        "times_faster": round(times_faster, 2),
+        "n_different": differences.n,
+        "n_different_at_ties": differences.n_ties,
+    }
+    rows: list[list[Cell]] = [
+        [name, *seconds, sum(seconds)]
+        for name, seconds in (("lookalike", ours), (f"scikit-learn {peer.version}", theirs))
+    ]
+    heads = [Column(f"{head}, s", ".2f") for head in ("fit", "predict", "both")]
+    names = ("lookalike", "scikit-learn")
+    faster, slower = names if times_faster >= 1 else names[::-1]
+    said = (
+        f"{faster} is {max(times_faster, 1 / times_faster):.1f} times as fast as {slower}. Both "
+        f"measured whole, nothing extrapolated: {what}; scikit-learn by brute force in float64, "
+        "its fastest dtype."
+    )
+    table = Table(["", *heads], rows, "Seconds to do the same")
+    return Step(None, entry, [Section("Beside scikit-learn", [table, Text(said), Text(agreement)])])
+
+
+def _agreement(differences: Differences, n: int, what: str) -> str:
+    different, ties = differences.n, differences.n_ties
+    if different == 0:
+        return f"All {n:,} {what} are equal."
+    all_of_them = "all " if ties == different else ""
+    others = "" if ties == different else f", and {different - ties} are not"
+    return (
+        f"{n - different:,} of {n:,} {what} are equal; of the {different} others {all_of_them}"
+        f"{ties} are ties, where training images are at exactly the same distance{others}."
+    )
+
+
+def _threads(n: int) -> str:
+    return "1 thread" if n == 1 else f"{n} threads"

@@ -1,0 +1,240 @@
+"""The tour's first classifiers: a usual one, and the best one by cross-validation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from time import perf_counter
+from typing import NamedTuple
+
+from lookalike.cli.screen import Bar
+from lookalike.cli.tour.step import Step, accuracy_entry, accuracy_text, chart_of
+from lookalike.cli.work.scores import choice_entry
+from lookalike.estimators.classifier import KNeighborsClassifier
+from lookalike.estimators.explanation import Explanation
+from lookalike.estimators.search_cv import KNeighborsSearchCV
+from lookalike.evaluation.comparison.paired import error_drop
+from lookalike.evaluation.folds import Folds, choose_folds
+from lookalike.evaluation.metrics.accuracy import accuracy
+from lookalike.evaluation.peers.search import GridSearchEstimate, estimate_grid_search
+from lookalike.evaluation.tuning import Choice, Tuning, read_tuning
+from lookalike.images.dataset import Dataset
+from lookalike.reports.blocks import Section, Table, Text
+from lookalike.reports.tuning import tuning_section
+from lookalike.search.cpu import cpu_path
+from lookalike.search.threads import count_threads
+
+_N_FOLDS = 5
+_WEIGHTS = ("uniform", "distance")
+_BOOK_S = (3, 4, 5)  # the numbers of neighbours of the book's grid
+_MOST_NEIGHBORS = 30  # of the curve; all are read off the same search
+
+
+@dataclass(frozen=True, eq=False)
+class Classified:
+    """The test images, classified.
+
+    Attributes
+    ----------
+    model : KNeighborsClassifier, fitted
+    explanation : Explanation
+        Of all test images.
+    fit_seconds, predict_seconds : float
+    """
+
+    model: KNeighborsClassifier
+    explanation: Explanation
+    fit_seconds: float
+    predict_seconds: float
+
+
+class Tuned(NamedTuple):
+    """The folds of the training images, and the scores on them."""
+
+    folds: Folds
+    tuning: Tuning
+
+
+def classify(bar: Bar, data: Dataset, model: KNeighborsClassifier) -> Classified:
+    """Fit a model to the training images, and predict the test images."""
+    bar.start("building the index")
+    start = perf_counter()
+    model.fit(data.train.images, data.train.labels)
+    fitted = perf_counter()
+    bar.start("searching neighbours")
+    # explain() predicts and keeps the neighbours, so that no later step searches again.
+    explanation = model.explain(data.test.images, progress=bar)
+    return Classified(model, explanation, fitted - start, perf_counter() - fitted)
+
+
+def baseline(bar: Bar, data: Dataset, n_jobs: int | None) -> Step[Classified]:
+    """Classify by a vote of the 4 nearest training images, the nearer the weightier."""
+    found = classify(bar, data, KNeighborsClassifier(4, weights="distance", n_jobs=n_jobs))
+    right = accuracy(data.test.labels, found.explanation.prediction)
+    entry = {
+        "n_neighbors": found.model.n_neighbors,
+        "weights": found.model.weights,
+        **accuracy_entry(right),
+        "fit_seconds": round(found.fit_seconds, 4),
+        "predict_seconds": round(found.predict_seconds, 4),
+        "cpu_path": cpu_path(),
+    }
+    n_threads = count_threads(n_jobs)
+    threads = "1 thread" if n_threads == 1 else f"{n_threads} threads"
+    said = [
+        accuracy_text(right),
+        f"index built in {found.fit_seconds:.2f} s, neighbours found in "
+        f"{found.predict_seconds:.2f} s: {right.n / found.predict_seconds:,.0f} images a second",
+    ]
+    note = Text(f"(exact search on {threads}, CPU path {cpu_path()})", is_note=True)
+    return Step(found, entry, [Section("Baseline", [note], said)])
+
+
+def tuning(bar: Bar, data: Dataset, n_jobs: int | None) -> Step[Tuned]:
+    """Score all numbers of neighbours and weightings on the training images alone."""
+    train = data.train
+    folds = choose_folds(train.labels, most=_N_FOLDS)
+    n_neighbors = range(1, min(_MOST_NEIGHBORS, folds.most_neighbors) + 1)
+    search = KNeighborsSearchCV(
+        KNeighborsClassifier(),
+        {"weights": _WEIGHTS, "n_neighbors": n_neighbors},
+        cv=folds.cv,
+        n_jobs=n_jobs,
+        refit=False,
+    )
+    bar.start("searching neighbours within the training images")
+    start = perf_counter()
+    search.fit(train.images, train.labels, progress=bar)
+    seconds = perf_counter() - start
+    found = read_tuning(search, n_images=len(train))
+    bar.start("timing a part of it with scikit-learn")
+    peer = estimate_grid_search(
+        train.images, train.labels, n_splits=folds.n_splits, n_threads=count_threads(n_jobs)
+    )
+    points = [c.point(i) for c in found.curves for i in range(len(c.n_neighbors))]
+    peer_seconds = peer.seconds_per_candidate * len(points)
+    entry = {
+        "cv": folds.cv,
+        "n_splits": folds.n_splits,
+        "n_candidates": len(points),
+        "search_seconds": round(seconds, 4),
+        "best": choice_entry(found.best),
+        "one_standard_error": choice_entry(found.one_standard_error),
+        "candidates": [choice_entry(point) for point in points],
+        "grid_search_cv": {
+            "sklearn": peer.version,
+            "measured": "a part",
+            "n_queries": peer.n_queries,
+            "n_rows": peer.n_rows,
+            "measured_seconds": round(peer.measured_seconds, 4),
+            "extrapolated_seconds": round(peer_seconds, 2),
+            "times_faster": round(peer_seconds / seconds, 1),
+        },
+    }
+    how = _how_split(data, folds, n_neighbors[-1])
+    section = tuning_section(found, how=f"{how} The test images are not looked at.")
+    chart = chart_of(section)
+    book_s = [k for k in _BOOK_S if k in n_neighbors] or list(n_neighbors)
+    some = Table(
+        chart.table.columns,
+        [row for row in chart.table.rows if row[1] in book_s],
+        "Some of the numbers of neighbours",
+    )
+    said = _beside_grid_search(peer, len(points), seconds, book_s, len(train))
+    section = replace(section, blocks=[some, *section.blocks, *said])
+    return Step(Tuned(folds, found), entry, [section], {"tuning.png": chart})
+
+
+def _how_split(data: Dataset, folds: Folds, most_neighbors: int) -> str:
+    """Say how the images are split, and why that is less than usual where it is."""
+    n_train, name = len(data.train), data.class_names[folds.smallest_class]
+    if folds.cv == "loo":
+        how = f"{n_train:,} images, each predicted from all others: no folds, for class {name} "
+        how += "has a single image."
+    else:
+        how = f"{n_train:,} images in {folds.cv} folds, each predicted from the others"
+        few = f"; no more folds, for class {name} has {folds.cv} images"
+        how += "." if folds.cv == _N_FOLDS else f"{few}."
+    if most_neighbors < _MOST_NEIGHBORS:
+        how += f" k ends at {most_neighbors}, the images that the smallest training fold has."
+    return how
+
+
+def _beside_grid_search(
+    peer: GridSearchEstimate, n_candidates: int, seconds: float, book_s: list[int], n_train: int
+) -> list[Text]:
+    """Say how long the search took, and how long scikit-learn's would take."""
+    theirs, some = (
+        peer.seconds_per_candidate * n for n in (n_candidates, len(book_s) * len(_WEIGHTS))
+    )
+    longer = f", {theirs / seconds:,.0f} times as long" if theirs >= 2 * seconds else ""
+    return [
+        Text(
+            f"All {n_candidates} candidates are read off one search: {seconds:.2f} s. "
+            f"scikit-learn's GridSearchCV would take about {duration(theirs)}{longer}; for k = "
+            f"{', '.join(map(str, book_s))} alone {duration(some)}."
+        ),
+        Text(
+            f"(Extrapolated, by pairs of images, from {peer.measured_seconds:.3f} s that "
+            f"scikit-learn {peer.version} took to predict {peer.n_queries:,} from {peer.n_rows:,} "
+            f"of the {n_train:,} images.)",
+            is_note=True,
+        ),
+    ]
+
+
+def duration(seconds: float) -> str:
+    """Return a time to about two digits.
+
+    Examples
+    --------
+    >>> [duration(seconds) for seconds in (0.034, 5.2, 43.2, 620, 9000, 250000)]
+    ['0.034 s', '5.2 s', '43 s', '10 min', '2.5 h', '69 h']
+    """
+    for unit, size in (("h", 3600), ("min", 60)):
+        if seconds >= 1.5 * size:
+            number = seconds / size
+            return f"{number:.{0 if number >= 9.95 else 1}f} {unit}"
+    return f"{seconds:.2g} s"
+
+
+def tuned(
+    bar: Bar, data: Dataset, before: Classified, best: Choice, n_jobs: int | None
+) -> Step[Classified]:
+    """Predict the test images by the best number of neighbours and weights.
+
+    Parameters
+    ----------
+    data : Dataset
+    before : Classified
+        By the baseline, which may be the best already.
+    best : Choice
+    n_jobs : int or None
+    """
+    is_baseline = (best.n_neighbors, best.weights) == (
+        before.model.n_neighbors,
+        before.model.weights,
+    )
+    found = before
+    if not is_baseline:
+        model = KNeighborsClassifier(best.n_neighbors, weights=best.weights, n_jobs=n_jobs)
+        found = classify(bar, data, model)
+    labels = data.test.labels
+    predictions = before.explanation.prediction, found.explanation.prediction
+    right, drop = accuracy(labels, predictions[1]), error_drop(labels, *predictions)
+    entry = {
+        "n_neighbors": best.n_neighbors,
+        "weights": best.weights,
+        **accuracy_entry(right),
+        "is_baseline": is_baseline,
+        "n_mended": drop.n_mended,
+        "n_made": drop.n_made,
+    }
+    said = [accuracy_text(right, f"by k = {best.n_neighbors}, {best.weights}")]
+    if is_baseline:
+        said.append("The baseline's choice was the best: its result is this one.")
+    else:
+        said.append(
+            f"baseline {accuracy(labels, predictions[0]).value:.4f}; errors mended "
+            f"{drop.n_mended:,}, made {drop.n_made:,}"
+        )
+    return Step(found, entry, [Section("Tuned", intro=said)])
