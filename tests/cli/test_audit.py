@@ -69,13 +69,14 @@ def test_json_is_what_audit_finds(run: Run) -> None:
 
 
 def test_the_most_suspicious_are_drawn_beside_their_neighbours(run: Run, spoilt: Path) -> None:
+    n_issues = json.loads(run(spoilt, "--json").stdout)["n_label_issues"]
     result = run(spoilt, "--top", "6")
     assert result.exit_code == 0, result.output
     lines = [line.strip() for line in result.stdout.splitlines()]
-    assert "400 training images and 60 test images, 10 classes, in " in " ".join(lines)
-    assert any(" most suspicious of " in line for line in lines)
-    (caption,) = (line for line in lines if "train 10 " in line)
-    assert caption.count("at ") == 4
+    assert "400 training images and 60 test images, 10 classes, each " in " ".join(lines)
+    assert any("The most suspicious labels" in line for line in lines)
+    assert sum(line.count("at ") == 5 for line in lines) == min(6, n_issues)
+    assert any("train 10 " in line for line in lines)
     assert any(line.startswith("duplicates") and "2 exact groups of 4" in line for line in lines)
     assert any(line.startswith("leaks") and "1 exact" in line for line in lines)
     assert all(len(line) <= 80 for line in result.stdout.splitlines() if "/" not in line)
@@ -117,7 +118,8 @@ def test_no_test_does_not_look_at_test_images(run: Run, monkeypatch: pytest.Monk
     monkeypatch.setattr(dataset_module, "load_dataset", lambda *_, **__: sealed)
     result = run("[red]digits", "--no-test", "--top", "0")
     assert result.exit_code == 0, result.output
-    assert "[red]digits: 1,437 images, 10 classes" in result.stdout
+    assert "An audit of [red]digits" in result.stdout
+    assert "1,437 images, 10 classes" in result.stdout
     assert "not looked for, no test images given" in result.stdout
 
 

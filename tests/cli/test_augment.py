@@ -42,7 +42,7 @@ def test_text_tells_the_numbers_and_lists_the_variants(lookalike: Run) -> None:
     assert max(map(len, done.stdout.splitlines())) <= 80
     text = " ".join(done.stdout.split())
     assert "augmentation Shifts(3, diagonal=True)" in text
-    assert "48 of every image right 1; left 1; down 1; up 1; right 2;" in text
+    assert "48 of every image: right 1; left 1; down 1; up 1; right 2;" in text
     assert text.count(";") == 24
     assert "; … and 24 more train images 1,437 → 70,413 of 8 × 8, 4.3 MiB in memory" in text
     assert "test images 360, as they are" in text
@@ -58,12 +58,12 @@ def test_show_draws_the_variants_that_fit(
     assert shown.exit_code == 0, shown.stderr
     assert max(map(len, shown.stdout.splitlines())) <= width
     report = json.loads(invoke("augment", colours, "--with", with_, "--json").stdout)
-    n_fitting = max(1, (width - 3 + 1) // 15 - 1)
-    hidden = report["n_variants"] - n_fitting
+    n_fitting = max(2, (width - 3 + 1) // 11) - 1
+    hidden = min(10, report["n_variants"]) - n_fitting
     said = " ".join(shown.stdout.split())
-    assert (f"… and {hidden} more variants" in said) == (hidden > 0)
+    assert (f"… and {hidden} more in a line" in said) == (hidden > 0)
     if with_ == "Shifts(1)" and width >= 80:
-        assert " original right 1 left 1 down 1 up 1 " in said
+        assert " right 1 left 1 down 1 up 1 " in said
 
 
 def test_show_draws_images_as_they_become(tmp_path: Path, invoke: Run) -> None:
@@ -133,7 +133,7 @@ def test_json_tells_of_the_saved_file(tmp_path: Path, invoke: Run) -> None:
     [
         ("lookalike.images.save._write", ["--save"]),
         ("pathlib.Path.replace", ["--save", "--out"]),
-        ("lookalike.cli.work.variants.save_augmentation_png", ["--save", "--out"]),
+        ("lookalike.reports.png.save_png", ["--save", "--out"]),
     ],
 )
 def test_failed_run_leaves_everything_as_it_was(

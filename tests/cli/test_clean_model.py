@@ -15,16 +15,12 @@ from tests.cli.samples import save_digits
 from lookalike import (
     GaussianNoise,
     KNeighborsDenoiser,
-    SaltAndPepper,
     UniformNoise,
     add_noise,
     load_dataset,
     load_model,
     save_model,
 )
-from lookalike.cli.work.cleaning_model import noise_text
-from lookalike.images.noise import Noise
-from lookalike.images.noise_expression import parse_noise
 
 Run = Callable[..., Any]
 NOISE = UniformNoise(0, 6)
@@ -105,25 +101,6 @@ def test_noise_is_added_as_where_it_is_fitted(tmp_path: Path, invoke: Run) -> No
     again = json.loads(invoke("clean", model, *common).stdout)
     for key in ("images", "mean", "noise", "noise_added", "seed"):
         assert new[key] == again[key]
-
-
-@pytest.mark.parametrize(
-    ("noise", "text"),
-    [
-        (UniformNoise(0, 100), "uniform:100"),
-        (UniformNoise(-20, 20), "uniform:-20,20"),
-        (GaussianNoise(2.5) + SaltAndPepper(0.1) + NOISE, "gaussian:2.5+saltpepper:0.1+uniform:6"),
-    ],
-)
-def test_noise_is_told_as_it_is_given(noise: Noise, text: str) -> None:
-    assert noise_text(noise) == text
-    assert parse_noise(text) == noise
-
-
-def test_noise_that_no_text_stands_for() -> None:
-    noise = GaussianNoise(3, value_range=(0, 16))
-    assert noise_text(noise) == repr(noise)
-    assert noise_text(None) == "what its training pairs differ by"
 
 
 def test_data_comes_before_files_by_its_name(

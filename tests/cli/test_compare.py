@@ -16,9 +16,9 @@ Run = Callable[..., Any]
 def test_classifiers_are_shown_best_first_with_who_beats_whom(invoke: Run) -> None:
     result = invoke("compare", "digits", "--with", "dummy,knn", "--train", "300")
     assert result.exit_code == 0, result.output
-    lines = result.stdout.splitlines()
-    assert lines[1].split()[0] == "knn"
-    assert lines[2].split()[0] == "dummy"
+    lines = [line.split() for line in result.stdout.splitlines()]
+    head = next(i for i, line in enumerate(lines) if line[:2] == ["classifier", "accuracy"])
+    assert [line[0] for line in lines[head + 1 : head + 3]] == ["knn", "dummy"]
     assert "knn beats dummy." in result.stdout
     said = " ".join(result.stdout.split())
     assert "300 of 1,437 train images of digits, in 3 folds" in said

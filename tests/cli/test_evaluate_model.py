@@ -116,7 +116,7 @@ def test_a_matching_classifier(invoke: Run, tmp_path: Path) -> None:
     assert report["n_neighbors"] is None
     assert "would have to be trained again" in report["rejection"]["reason"]
     page = (out / "report.html").read_text()
-    assert "each before the training images that it was matched with" in page
+    assert "each before its nearest training images" in page
     wrong = classifier.predict(digits.test.images) != truth
     assert f"{wrong.sum()} of 360 test images are taken for another class" in page
     refused = invoke("evaluate", "digits", "--model", model, "--detect", "5")

@@ -24,7 +24,10 @@ from typer.testing import CliRunner
 
 from lookalike import load_dataset
 from lookalike.cli.app import app
+from lookalike.models.answer import answer
 from lookalike.models.model import open_model
+from lookalike.models.predicting import Prediction, neighbours_gallery
+from lookalike.reports.png import save_png
 
 Run = Callable[..., Any]
 
@@ -66,9 +69,9 @@ def test_batches_do_not_change_answers(
     np.savez(tmp_path / "stack.npz", images=load_dataset("digits").test.images[:20])
     arguments = ("predict", model, tmp_path / "stack.npz", "--format", "csv")
     whole = invoke(*arguments).stdout
-    monkeypatch.setattr("lookalike.cli.work.predicting._BATCH", 7)
+    monkeypatch.setattr("lookalike.models.predicting._BATCH", 7)
     assert invoke(*arguments).stdout == whole
-    monkeypatch.setattr("lookalike.cli.work.predicting._BATCH_PIXELS", 100)
+    monkeypatch.setattr("lookalike.models.predicting._BATCH_PIXELS", 100)
     assert invoke(*arguments).stdout == whole
     assert whole.count("\n") == 21
 
@@ -241,9 +244,6 @@ def test_explain_writes_a_picture_an_image(
 
 
 def test_displacements_are_drawn_as_arrows(tmp_path: Path, model: Path) -> None:
-    from lookalike.cli.work.answers import answer
-    from lookalike.cli.work.neighbours import draw_neighbours
-
     opened = open_model(model)
     image = load_dataset("digits").test.images[0]
     (explained,) = opened.explain(image[np.newaxis])
@@ -256,7 +256,9 @@ def test_displacements_are_drawn_as_arrows(tmp_path: Path, model: Path) -> None:
     )
     n_blue = []
     for why in (explained, moved):
-        draw_neighbours(image, image, one, why, opened, tmp_path / "why.png")
+        save_png(
+            tmp_path / "why.png", neighbours_gallery(Prediction(image, image, one, why), opened)
+        )
         with Image.open(tmp_path / "why.png") as picture:
             red, _, blue = np.moveaxis(np.asarray(picture.convert("RGB")).astype(int), -1, 0)
         n_blue.append(int((blue - red > 100).sum()))
@@ -276,7 +278,7 @@ def test_failed_run_leaves_the_folder_as_it_was(
     def fail(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr("lookalike.cli.work.predicting.draw_neighbours", fail)
+    monkeypatch.setattr("lookalike.reports.png.save_png", fail)
     result = invoke("predict", model, scans, "--explain", tmp_path / "why")
     interrupted = isinstance(error, KeyboardInterrupt)
     assert result.exit_code == (130 if interrupted else 1)
@@ -356,7 +358,7 @@ def test_progress_on_a_terminal_leaves_piped_answers_alone(model: Path, scans: P
 def test_ctrl_c_keeps_the_answers_that_are_printed(model: Path, scans: Path) -> None:
     # the fifo keeps the command waiting after the first image
     program = (
-        "import lookalike.cli.work.predicting as p; p._BATCH = 1\n"
+        "import lookalike.models.predicting as p; p._BATCH = 1\n"
         "from lookalike.cli.app import main; main()"
     )
     os.mkfifo(scans / "waits.png")

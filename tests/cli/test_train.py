@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lookalike import LookalikeClassifier, load_dataset
-from lookalike.cli.train import Effort, _one_effort, what_was_tried, why_chosen
+from lookalike import Dataset, LookalikeClassifier, load_dataset
+from lookalike.cli.train import Effort, _one_effort
+from lookalike.evaluation.training import train_and_test, what_was_tried, why_chosen
+from lookalike.images.dataset import Split
 
 Run = Callable[..., Any]
 
@@ -88,6 +90,18 @@ def test_why_says_how_much_better_the_best_was(classifier: LookalikeClassifier) 
     assert (f": {chosen.n_wrong - least} more than by the best" in why) == (chosen.n_wrong > least)
 
 
+def test_a_training_has_a_report(tmp_path: Path) -> None:
+    data = load_dataset("digits")
+    train = Split(data.train.images[:60], data.train.labels[:60])
+    test = Split(data.test.images[:9], data.test.labels[:9])
+    small = Dataset(train, test, data.class_names, "digits")
+    trained = train_and_test(LookalikeClassifier("fast"), small, name="digits")
+    assert trained.report(tmp_path / "trained.html") == ["trained.html", "trained.json"]
+    twin = json.loads((tmp_path / "trained.json").read_text())
+    assert twin["numbers"]["test"]["n"] == 9
+    assert len(trained.wrong) == twin["numbers"]["test"]["n_wrong"]
+
+
 def test_what_is_shown(invoke: Run) -> None:
     result = invoke("train", "digits", "--effort", "fast")
     assert result.exit_code == 0, result.stderr
@@ -98,7 +112,7 @@ def test_what_is_shown(invoke: Run) -> None:
     assert sum("%" in line and line.startswith("*") for line in lines) == 1
     assert sum(line.startswith("* chosen: ") for line in lines) == 1
     assert "held-out images come out wrong" in text
-    assert text.count("test error") == 1
+    assert text.count("Test error") == 1
     assert all(len(line) <= 80 for line in result.stdout.splitlines())
 
 
@@ -116,7 +130,7 @@ def test_too_few_images_to_choose_and_none_wrong(tmp_path: Path, invoke: Run) ->
     text = " ".join(result.stdout.split())
     assert "[few].npz:3trainimages" in text.replace(" ", "")  # long paths are wrapped
     assert "There are too few images to hold some out: nothing was compared." in text
-    assert "test error 0.00% ± 0.00% (standard error): 0 of 3 wrong" in text
+    assert "Test error 0.00% ± 0.00% (standard error): 0 of 3 wrong" in text
     assert [path.name for path in out.iterdir()] == ["report.json"]
     assert json.loads((out / "report.json").read_text())["tried"] == []
 

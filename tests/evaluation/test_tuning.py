@@ -10,13 +10,16 @@ import pytest
 from PIL import Image
 from sklearn import neighbors
 from sklearn.datasets import load_digits
+from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from lookalike import KNeighborsClassifier, KNeighborsSearchCV, Softmax
 from lookalike.evaluation.tuning import Choice, Curve, Tuning, read_tuning
-from lookalike.reports.tuning import save_tuning_png
+from lookalike.reports.blocks import Chart, Table
+from lookalike.reports.png import save_png
+from lookalike.reports.tuning import describe, tuning_chart
 
 X, Y = load_digits(return_X_y=True)
 X, Y = X[:500], Y[:500]
@@ -114,7 +117,7 @@ def test_refuses_what_is_no_curve() -> None:
 
 def pixels(path: Path) -> Any:
     with Image.open(path) as picture:
-        assert picture.size == (1200, 750)
+        assert picture.size == (960, 570)
         return np.asarray(picture.convert("RGB")).reshape(-1, 3).astype(int)
 
 
@@ -125,7 +128,7 @@ def test_picture(tmp_path: Path) -> None:
     for name, error in (("wide", 0.004), ("narrow", 0.001), ("unknown", np.nan)):
         curve = Curve("uniform", k, mean, np.full(30, error))
         best, simplest = curve.point(0), curve.point(2)
-        save_tuning_png(tmp_path / f"{name}.png", Tuning([curve], best, simplest))
+        save_png(tmp_path / f"{name}.png", tuning_chart(Tuning([curve], best, simplest)))
         found = pixels(tmp_path / f"{name}.png")
         # the band, a pale blue
         counts[name] = np.count_nonzero((found[:, 2] > found[:, 0] + 20) & (found[:, 0] > 150))
@@ -135,5 +138,43 @@ def test_picture(tmp_path: Path) -> None:
 def test_picture_of_a_single_point(tmp_path: Path) -> None:
     curve = Curve("uniform", np.array([3]), np.array([0.5]), np.array([0.1]))
     point = Choice("uniform", 3, 0.5, 0.1)
-    save_tuning_png(tmp_path / "one.png", Tuning([curve], point, point), score="accuracy")
-    assert len(pixels(tmp_path / "one.png")) == 900_000
+    save_png(tmp_path / "one.png", tuning_chart(Tuning([curve], point, point)))
+    assert len(pixels(tmp_path / "one.png")) == 960 * 570
+
+
+def test_choices_are_marked_in_the_table() -> None:
+    k = np.array([1, 2, 3])
+    curves = [
+        Curve("uniform", k, np.array([0.9, 0.8, 0.7]), np.full(3, 0.1)),
+        Curve("distance", k[1:], np.array([0.85, 0.82]), np.full(2, 0.1)),
+    ]
+    tuning = Tuning(curves, curves[0].point(0), curves[1].point(1))
+    assert tuning_chart(tuning).table.rows == [
+        [1, 0.9, 0.1, None, None, "best: uniform"],
+        [2, 0.8, 0.1, 0.85, 0.1, ""],
+        [3, 0.7, 0.1, 0.82, 0.1, "one standard error: distance"],
+    ]
+
+
+def test_a_search_shows_itself(tmp_path: Path) -> None:
+    found = search(cv=3)
+    assert found.plot().get_ylabel() == "accuracy"
+    assert found.report(tmp_path / "tuned.html") == ["tuned.html", "tuned.json"]
+    assert f"{found.best_score_:.4f}" in (tmp_path / "tuned.html").read_text()
+    assert "iframe" not in str(found._repr_html_)  # that of scikit-learn stays
+    with pytest.raises(NotFittedError):
+        KNeighborsSearchCV(KNeighborsClassifier(), GRID).plot()
+
+
+@pytest.mark.parametrize(
+    ("grid", "options", "kind"),
+    [
+        ({"n_neighbors": [1, 2]}, {"cv": "loo"}, Chart),
+        ({"metric": ["cosine", "euclidean"]}, {"cv": 2}, Table),
+        ({"weights": ["uniform"]}, {"cv": 2, "scoring": ["accuracy", "f1_macro"]}, Chart),
+    ],
+)
+def test_whatever_is_searched_has_a_report(grid: Any, options: Any, kind: type) -> None:
+    report = describe(search(grid, refit=False, **options))
+    assert isinstance(report.sections[0].blocks[0], kind)
+    assert len(report.numbers["candidates"]) == len(next(iter(grid.values())))

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lookalike import GaussianNoise, SaltAndPepper, UniformNoise, add_noise
+from lookalike.images.expression import NOISES, noise_text, parse_noise
 from lookalike.images.noise import Noise
-from lookalike.images.noise_expression import KINDS, parse_noise
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_all_else_is_one_line_that_names_what_is_allowed(text: str, said: str) -
     )
 
 
-words = st.sampled_from([*KINDS, "1", "0.5", "-3", "1e9", *":+,.- \n\té"])
+words = st.sampled_from([*NOISES, "1", "0.5", "-3", "1e9", *":+,.- \n\té"])
 
 
 @given(st.one_of(st.text(max_size=40), st.lists(words, max_size=20).map("".join)))
@@ -83,3 +83,25 @@ def test_any_text_is_a_noise_or_a_value_error(text: str) -> None:
         return
     assert isinstance(noise, Noise)
     assert repr(noise)
+
+
+@pytest.mark.parametrize(
+    ("noise", "text"),
+    [
+        (UniformNoise(0, 100), "uniform:100"),
+        (UniformNoise(-20, 20), "uniform:-20,20"),
+        (
+            GaussianNoise(2.5) + SaltAndPepper(0.1) + UniformNoise(0, 6),
+            "gaussian:2.5+saltpepper:0.1+uniform:6",
+        ),
+    ],
+)
+def test_noise_is_told_as_it_is_given(noise: Noise, text: str) -> None:
+    assert noise_text(noise) == text
+    assert parse_noise(text) == noise
+
+
+def test_noise_that_no_text_stands_for() -> None:
+    noise = GaussianNoise(3, value_range=(0, 16))
+    assert noise_text(noise) == repr(noise)
+    assert noise_text(None) == "what its training pairs differ by"

@@ -18,8 +18,8 @@ from lookalike import KNeighborsClassifier, LookalikeClassifier
 from lookalike.images.dataset import Dataset, Split
 from lookalike.reports import captions
 from lookalike.reports.captions import fitted, save_picture
-from lookalike.reports.error_pictures import save_neighbors_png
-from lookalike.reports.matches import draw_matches
+from lookalike.reports.explanation import explained_gallery
+from lookalike.reports.png import save_png
 
 NAMES = [
     "a_very_long_class_name_that_goes_on_and_on_2024",
@@ -140,11 +140,12 @@ def test_captions_of_long_names_do_not_overlap(tmp_path: Path, figures: list[Fig
     labels = np.arange(12) % 3
     named = np.array(NAMES)[labels]
     matches = LookalikeClassifier("fast").fit(images, named).explain(images[:4], 4)
-    draw_matches(matches, np.roll(named[:4], 1), np.arange(4), tmp_path / "matches.png")
+    gallery = explained_gallery(matches, np.roll(named[:4], 1), np.arange(4), "Matched")
+    save_png(tmp_path / "matches.png", gallery)
     titles_do_not_overlap(figures[-1])
 
     split = Split(images, labels)
     data = Dataset(split, split, tuple(NAMES), "drawn")
     found = KNeighborsClassifier(4).fit(images, labels).explain(images[:3])
-    save_neighbors_png(tmp_path / "neighbours.png", data, found, np.arange(3))
+    save_png(tmp_path / "near.png", explained_gallery(found, labels, np.arange(3), "Near", data))
     titles_do_not_overlap(figures[-1])

@@ -66,10 +66,12 @@ def test_confusions_are_the_evaluation_s(evaluation: Evaluation, section: Sectio
     for drawn, normalize in zip(charts, (None, "true", "pred"), strict=True):
         expected = evaluation.normalized_confusion(normalize, errors_only=normalize is not None)
         shown = [
-            [float("nan") if isinstance(c, Undefined) else c for c in row[1:]]
+            [float("nan") if isinstance(c, Undefined) else c for c in row[1:5]]
             for row in drawn.table.rows
         ]
         np.testing.assert_array_equal(np.array(shown), expected)
+    wrong = [row[5] for row in charts[0].table.rows]
+    assert sum(wrong) == np.count_nonzero(evaluation.truth != evaluation.predicted)
     assert "the most frequent confusion" in charts[0].alt
 
 

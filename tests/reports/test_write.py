@@ -53,14 +53,14 @@ def test_failure_leaves_the_old_report(tmp_path: Path, monkeypatch: pytest.Monke
 
     real = Path.write_bytes
     monkeypatch.setattr(write.Path, "write_bytes", no_space)
-    with pytest.raises(OSError, match=r"report\.html cannot be written: No space left"):
+    with pytest.raises(OSError, match="No space left"):
         write_report(tmp_path, Report("new"))
     assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
 
 
 def test_file_in_the_way_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("here")
-    with pytest.raises(OSError, match=r"file.report\.html cannot be written: .*name another place"):
+    with pytest.raises(OSError, match=r"file cannot be written to: .*name another folder"):
         write_report(tmp_path / "file", Report("t"))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,14 +11,10 @@ from lookalike.cli.data_options import Data, takes_data
 from lookalike.cli.jobs import Debug, Json, job
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from lookalike.cli.screen import Screen
-    from lookalike.images.augmentation import Augmentation
-    from lookalike.images.dataset import Dataset
-    from lookalike.images.variants import Variant
+    from lookalike.images.expand import Expansion
 
-_MOST_NAMED = 24  # variants told by name
+_N_SHOWN = 3  # images drawn in the terminal
 
 
 @takes_data
@@ -61,44 +57,41 @@ def augment(
     Example: lookalike augment mnist --with "Shifts(1) * Rotations([-10, 10])" --show
     """
     with job(debug):
-        import contextlib
         import json
 
-        from rich.text import Text
-
-        from lookalike.cli.outfolder import filled_at_the_end
+        from lookalike.cli.outfolder import filled_at_the_end, say_written
         from lookalike.cli.screen import Screen
 
         screen = Screen(as_json=as_json)
         with screen.bar() as bar:
             bar.start("importing libraries")
-            from lookalike.images.expression import parse_augmentation
-        augmentation = parse_augmentation(expression)
-        dataset = data.load(progress=screen.is_watched)
-        variants = augmentation.variants(dataset.train.images.shape[1:])
-        report = describe(data, dataset, augmentation, variants)
-        screen.out.print(_table(report))
-        if show and not as_json:
-            screen.out.print()
-            from lookalike.cli.work.variants import draw_variants
+            from rich.text import Text
 
-            draw_variants(dataset, variants, screen)
-        with contextlib.nullcontext() if out is None else filled_at_the_end(out) as folder:
+            from lookalike.images.expand import Expansion
+            from lookalike.images.expression import parse_augmentation
+            from lookalike.reports.augmentation import describe, variants_gallery
+            from lookalike.reports.png import save_png
+            from lookalike.reports.terminal import show as show_sections
+        augmentation = parse_augmentation(expression)
+        expansion = Expansion(data.load(progress=screen.is_watched), augmentation)
+        report = {"data": data, **expansion.to_dict(), "saved": None}
+        sections = describe(expansion, name=data).sections
+        show_sections(sections, screen.out, titles=False, most_pictures=_N_SHOWN if show else 0)
+        with filled_at_the_end(out) as folder:
             if folder is not None:
-                _save_picture(folder / "augmentation.png", dataset, augmentation, screen)
+                with screen.bar() as bar:
+                    bar.start("drawing the picture")
+                    save_png(folder / "augmentation.png", variants_gallery(expansion))
             if save is not None:
-                _save_data(save, dataset, augmentation, screen)
+                _save_data(save, expansion, screen)
                 report["saved"] = {"file": str(save), "bytes": save.stat().st_size}
                 _note_limit(save, report["expanded_bytes"])
             if folder is not None:
                 (folder / "report.json").write_text(json.dumps(report, indent=2) + "\n")
         screen.result(report)
-        if out is not None:
-            screen.out.print(
-                Text(f"Wrote report.json, augmentation.png into {out}"), soft_wrap=True
-            )
+        say_written("report.json, augmentation.png", out, screen)
         if save is not None:
-            size = _mebibytes(report["saved"]["bytes"])
+            size = f"{report['saved']['bytes'] / 2**20:,.1f} MiB"
             screen.out.print(Text(f"Wrote {save} ({size})"), soft_wrap=True)
             screen.out.print(
                 "Train on all of it, but do not split it or cross-validate on it: copies of one "
@@ -107,67 +100,12 @@ def augment(
             )
 
 
-def describe(
-    name: str, data: Dataset, augmentation: Augmentation, variants: tuple[Variant, ...]
-) -> dict[str, Any]:
-    """Return what ``augment --json`` prints."""
-    n_train = len(data.train)
-    return {
-        "data": name,
-        "source": data.source,
-        "augmentation": repr(augmentation),
-        "image_shape": list(data.train.images.shape[1:]),
-        "n_train": n_train,
-        "n_test": len(data.test),
-        "n_variants": len(variants),
-        "n_expanded": n_train * (len(variants) + 1),
-        "expanded_bytes": data.train.images.nbytes * (len(variants) + 1),
-        "variants": [str(variant) for variant in variants],
-        "saved": None,
-    }
-
-
-def _table(report: dict[str, Any]) -> Table:
-    from rich.table import Table
-    from rich.text import Text
-
-    shape = " × ".join(map(str, report["image_shape"]))
-    named = report["variants"][:_MOST_NAMED]
-    more = report["n_variants"] - len(named)
-    grid = Table.grid(padding=(0, 2))
-    grid.add_column(style="bold")
-    grid.add_column()
-    grid.add_row("data", Text(f"{report['data']} from {report['source']}"))
-    grid.add_row("augmentation", Text(report["augmentation"]))
-    grid.add_row("variants", f"{report['n_variants']:,} of every image")
-    grid.add_row("", "; ".join(named) + (f"; … and {more:,} more" if more else ""))
-    grid.add_row(
-        "train images",
-        f"{report['n_train']:,} → {report['n_expanded']:,} of {shape}, "
-        f"{_mebibytes(report['expanded_bytes'])} in memory",
-    )
-    grid.add_row("test images", f"{report['n_test']:,}, as they are")
-    return grid
-
-
-def _mebibytes(n_bytes: int) -> str:
-    return f"{n_bytes / 2**20:,.1f} MiB"
-
-
-def _save_picture(path: Path, data: Dataset, augmentation: Augmentation, screen: Screen) -> None:
-    with screen.bar() as bar:
-        bar.start("drawing the picture")
-        from lookalike.cli.work.variants import save_variants
-
-        save_variants(path, data, augmentation)
-
-
-def _save_data(path: Path, data: Dataset, augmentation: Augmentation, screen: Screen) -> None:
+def _save_data(path: Path, expansion: Expansion, screen: Screen) -> None:
     from lookalike.images.save import save_expanded
 
     with screen.bar() as bar:
         bar.start(f"writing {path.name}")
-        save_expanded(path, data, augmentation, progress=bar)
+        save_expanded(path, expansion.data, expansion.augmentation, progress=bar)
 
 
 def _note_limit(path: Path, n_bytes: int) -> None:

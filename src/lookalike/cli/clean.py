@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
@@ -13,14 +14,18 @@ from lookalike.cli.jobs import Debug, Json, job
 from lookalike.images.files import counted
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    import numpy as np
+    from numpy.typing import NDArray
 
-    from lookalike.cli.screen import Screen
-    from lookalike.cli.work.cleaning import Cleaned
+    from lookalike.cli.screen import Bar
+    from lookalike.estimators.denoiser import KNeighborsDenoiser
+    from lookalike.evaluation.denoising import Denoising
+    from lookalike.images.form import Form
+    from lookalike.images.noise import Noise
 
 _TRIED_NOISE = "uniform:100"  # where the images are made noisy here
+_N_TRIED = 8  # test images, where none are given
 _N_DRAWN = 2
-_N_LISTED = 12
 
 
 class Quality(Enum):
@@ -94,9 +99,7 @@ def clean(
         int | None,
         typer.Option("--train", metavar="N", min=1, help="Learn from N of the train images only."),
     ] = None,
-    seed: Annotated[
-        int, typer.Option(metavar="N", min=0, help="Of all that is drawn by chance.")
-    ] = 0,
+    seed: Annotated[int, typer.Option(metavar="N", min=0, help="Random seed.")] = 0,
     n_jobs: Annotated[
         int | None,
         typer.Option(
@@ -136,61 +139,105 @@ def clean(
     if out is None and not add_noise:
         raise typer.BadParameter("name a folder for the cleaned images", param_hint="'--out'")
     with job(debug):
-        import contextlib
         import json
 
-        from lookalike.cli.outfolder import filled_at_the_end
+        from lookalike.cli.outfolder import filled_at_the_end, say_written
         from lookalike.cli.screen import Screen
 
         screen = Screen(as_json=as_json)
         if model is not None and not model.absolute().parent.is_dir():
             raise FileNotFoundError(f"{model.parent} is no folder; make it, or name another")
-        with (
-            contextlib.nullcontext() if out is None else filled_at_the_end(out) as folder,
-            screen.bar(time_left=True) as bar,
-        ):
+        with filled_at_the_end(out) as folder, screen.bar(time_left=True) as bar:
             bar.start("importing libraries")
-            from lookalike.cli.work.cleaning import Cleaning
-            from lookalike.cli.work.cleaning_model import ModelCleaning
+            from time import perf_counter
 
-            common: dict[str, Any] = {
-                "paths": images or [],
-                "add_noise": add_noise,
-                "out": out,
-                "seed": seed,
-                "n_jobs": n_jobs,
-            }
+            import numpy as np
+            from rich.text import Text
+
+            import lookalike
+            from lookalike.evaluation.denoising import clean_images
+            from lookalike.evaluation.folds import some_rows
+            from lookalike.images.noise import add_noise as spoil
+            from lookalike.models.file import save_model
+            from lookalike.reports.denoising import denoising_section
+            from lookalike.reports.terminal import show
+
+            # All that can be wrong with what was asked for is found before anything is fitted.
             if is_fitted:
-                cleaned = ModelCleaning(file=Path(data), **common).run(bar)
+                bar.start("opening the denoiser")
+                task = _open(data, adds_noise=add_noise)
             else:
-                cleaned = Cleaning(
-                    data=data,
-                    noise_text=noise or _TRIED_NOISE,
-                    quality=quality.value,
-                    n_train=n_train,
-                    model=model,
-                    **common,
-                ).run(bar, watched=screen.is_watched)
-            report = cleaned.report()
+                bar.start("loading the data")
+                task = _prepare(
+                    data, noise or _TRIED_NOISE, quality, n_train, seed, watched=screen.is_watched
+                )
+            denoiser, n_learnt = task.denoiser, len(task.train)
+            denoiser.n_jobs = n_jobs
+            # The noise that is added has other numbers than the noise that fit draws.
+            rng = np.random.default_rng((seed, 1))
+            if images:
+                names, files, given = _read(images, task.image_shape, out, as_bytes=add_noise)
+            else:
+                if not len(task.test):
+                    raise ValueError(f"{data} has no test images to clean; name images after it")
+                rows = some_rows(len(task.test), _N_TRIED, rng)
+                names = [f"test-{row}" for row in rows.tolist()]
+                files, given = [None] * len(rows), np.asarray(task.test)[rows]
+            truth = given if add_noise else None
+            noisy = given if truth is None or task.noise is None else spoil(given, task.noise, rng)
+            said = f"{data}: {denoiser.quality} denoiser of {task.noise_text}"
+            fit_seconds = None
+            if not is_fitted:
+                bar.start(f"learning from {n_learnt:,} images")
+                start = perf_counter()
+                denoiser.fit(clean=task.train, noise=task.noise, progress=bar)
+                fit_seconds = perf_counter() - start
+                said += f", fitted on {n_learnt:,} images in {fit_seconds:.2f} s"
+            elif task.source is not None:
+                said += f", fitted on images of {task.source}"
+            bar.start("cleaning")
+            found = clean_images(denoiser, noisy, names=names, truth=truth, progress=bar)
+            if model is not None:
+                bar.start("saving the denoiser")
+                save_model(denoiser, model, source=Path(data).name, form=task.form)
+            clean_seconds = found.methods[-1].seconds or 0.0
+            kept = Path(data) if is_fitted else model
+            report = {
+                "lookalike": lookalike.__version__,
+                "data": None if is_fitted else data,
+                "source": task.source,
+                "model": None if kept is None else str(kept),
+                "noise": task.noise_text,
+                "noise_added": add_noise,
+                "quality": denoiser.quality,
+                "seed": None if is_fitted and not add_noise else seed,
+                "image_shape": list(noisy.shape[1:]),
+                "n_train": None if is_fitted else n_learnt,
+                "fit_seconds": None if fit_seconds is None else round(fit_seconds, 4),
+                "clean_seconds": round(clean_seconds, 4),
+                "images": [
+                    {
+                        "name": name,
+                        "file": None if file is None else str(file),
+                        **found.measures(slice(i, i + 1)),
+                    }
+                    for i, (name, file) in enumerate(zip(names, files, strict=True))
+                ],
+                "mean": found.measures() or None,
+            }
             if folder is not None:
                 bar.start("writing images")
-                cleaned.save(folder, progress=bar)
+                _write(folder, found, bar)
                 (folder / "report.json").write_text(json.dumps(report, indent=2) + "\n")
         screen.result(report)
-        if not as_json:
-            _show(cleaned, report, screen)
-            if out is not None:
-                from rich.text import Text
-
-                n_files = len(cleaned.files()) + 1
-                screen.out.print()
-                screen.out.print(Text(f"Wrote {n_files:,} files into {out}"), soft_wrap=True)
-            if model is not None:
-                from rich.text import Text
-
-                said = f"Wrote {model}; try: lookalike clean {model} IMAGES --out cleaned"
-                screen.out.print()
-                screen.out.print(Text(said), soft_wrap=True)
+        said += f"; {counted(len(names), 'image')} cleaned in {clean_seconds:.2f} s"
+        shown = denoising_section(found, rows=range(_N_DRAWN), intro=[said], each=True)
+        show([shown], screen.out, titles=False)
+        say_written(f"{2 * len(names) + 1:,} files", out, screen)
+        if model is not None:
+            said = f"Wrote {model}; try: lookalike clean {model} IMAGES --out cleaned"
+            screen.out.print()
+            screen.out.print(Text(said), soft_wrap=True)
 
 
 def _is_model_file(name: str) -> bool:
@@ -238,52 +285,123 @@ def _refuse_what_fits(
         raise typer.BadParameter(f"name the images that {model} is to clean", param_hint="'IMAGES'")
 
 
-def _show(cleaned: Cleaned, report: dict[str, Any], screen: Screen) -> None:
-    from rich.markup import escape
-    from rich.text import Text
+class _Task(NamedTuple):
+    """What cleans, and what is known of it before anything is fitted.
 
-    from lookalike.cli.work.drawing import draw_line
+    Attributes
+    ----------
+    denoiser : KNeighborsDenoiser
+        Fitted, or to be fitted to ``train``.
+    noise : Noise or None
+        None if the denoiser of a file was fitted to pairs of images.
+    train, test : ndarray of shape (n, *image_shape), uint8
+        Images of the data set; none of a file.
+    """
 
-    names = cleaned.given.names
-    n_images = len(names)
-    screen.say(
-        f"[bold]{escape(cleaned.learnt.name)}[/]: {escape(cleaned.learnt.told())}; "
-        f"{counted(n_images, 'image')} cleaned in {cleaned.clean_seconds:.2f} s"
-    )
-    columns = cleaned.columns()
-    for i in range(min(_N_DRAWN, n_images)):
-        shades = [column.of(i).shades()[0] for column in columns]
-        captions = [Text(column.title, style="bold") for column in columns]
-        captions[0] += Text(f"\n{names[i]}", style="dim")
-        screen.say()
-        screen.say(draw_line(shades, captions, screen.out, brightest=255))
-    if cleaned.before is not None:
-        screen.say()
-        screen.say(_table(report))
-        hidden = n_images - _N_LISTED
-        more = f"… and {hidden:,} more; --json lists all. " if hidden > 0 else ""
-        screen.say(f"{more}Compared with the images before they were made noisy.", style="dim")
+    denoiser: KNeighborsDenoiser
+    noise: Noise | None
+    noise_text: str
+    image_shape: tuple[int, ...]
+    source: str | None
+    train: Sequence[Any] | NDArray[np.uint8] = ()
+    test: Sequence[Any] | NDArray[np.uint8] = ()
+    form: Form | None = None
 
 
-def _table(report: dict[str, Any]) -> Table:
-    from rich.table import Table
-    from rich.text import Text
+def _open(file: str, *, adds_noise: bool) -> _Task:
+    from lookalike.images.expression import noise_text
+    from lookalike.models.cleaner import open_denoiser
+    from lookalike.models.errors import ModelError
 
-    measures = {"psnr": ("dB", ".2f"), "ssim": ("SSIM", ".4f")}
-    table = Table(box=None, padding=(0, 3, 0, 0), show_edge=False, header_style="bold")
-    table.add_column("")
-    for title, _ in measures.values():
-        for when in ("noisy", "cleaned"):
-            table.add_column(f"{when}, {title}", justify="right")
+    denoiser, image_shape, source = open_denoiser(Path(file))
+    noise = denoiser.noise_
+    if adds_noise and noise is None:
+        raise ModelError(
+            f"{file} learnt its noise from pairs of images and can not add it; leave out "
+            "--add-noise, and give noisy images"
+        )
+    return _Task(denoiser, noise, noise_text(noise), image_shape, source)
 
-    def cells(entry: dict[str, Any]) -> list[str]:
-        return [
-            f"{entry[f'{when}_{name}']:{digits}}"
-            for name, (_, digits) in measures.items()
-            for when in ("noisy", "cleaned")
-        ]
 
-    for entry in report["images"][:_N_LISTED]:
-        table.add_row(Text(entry["name"]), *cells(entry))
-    table.add_row(Text(f"mean of {len(report['images']):,}"), *cells(report["mean"]), style="bold")
-    return table
+def _prepare(
+    data: DataName,
+    noise_text: str,
+    quality: Quality,
+    n_train: int | None,
+    seed: int,
+    *,
+    watched: bool,
+) -> _Task:
+    import numpy as np
+
+    from lookalike.estimators.denoiser import KNeighborsDenoiser
+    from lookalike.evaluation.folds import some_rows
+    from lookalike.images.expression import parse_noise
+    from lookalike.images.noise import add_noise
+
+    noise = parse_noise(noise_text)
+    add_noise(np.zeros(1, dtype=np.uint8), noise)  # for its checks
+    dataset = data.load(progress=watched)
+    train = dataset.train.images
+    if n_train is not None:
+        if n_train > len(train):
+            raise ValueError(
+                f"--train {n_train:,} but {data} has only {len(train):,} train images; lower it or "
+                "leave it out"
+            )
+        train = train[some_rows(len(train), n_train, np.random.default_rng((seed, 0)))]
+    denoiser = KNeighborsDenoiser(quality=quality.value, random_state=seed)
+    about = (noise, noise_text, train.shape[1:], dataset.source)
+    return _Task(denoiser, *about, train, dataset.test.images, dataset.form)
+
+
+def _read(
+    paths: list[Path], image_shape: tuple[int, ...], out: Path | None, *, as_bytes: bool
+) -> tuple[list[str], list[Path | None], NDArray[Any]]:
+    """Read images of a shape; return their names, their files and the images.
+
+    Raises
+    ------
+    ValueError
+        As `read_images`; if an image would be replaced by one of those that are written, or is none
+        of bytes where that is asked for.
+    """
+    import numpy as np
+
+    from lookalike.images.given import read_images
+    from lookalike.images.raw import as_images
+
+    given = read_images(paths, image_shape)
+    read = {one.path.resolve() for one in given}
+    for name in _files_of([one.name for one in given]):
+        if out is not None and (out / name).resolve() in read:
+            raise ValueError(
+                f"{out / name} is one of the images given, and would be replaced; name another "
+                "folder by --out"
+            )
+    pixels = [
+        as_images(one.pixels[None], f"{one.path}, as --add-noise takes it")[0]
+        if as_bytes
+        else one.pixels
+        for one in given
+    ]
+    return [one.name for one in given], [one.path for one in given], np.stack(pixels)
+
+
+def _files_of(names: Sequence[str]) -> list[str]:
+    return [f"{name}-{kind}.png" for name in names for kind in ("clean", "before-after")]
+
+
+def _write(folder: Path, found: Denoising, bar: Bar) -> None:
+    """Write each image, cleaned, and beside what it was."""
+    from PIL import Image
+
+    from lookalike.reports.denoising import cleaned_gallery
+    from lookalike.reports.png import save_png
+
+    pixels = found.pixels(found.methods[-1])
+    for i, name in enumerate(found.names):
+        bar(i, len(found.names))
+        clean, strip = _files_of([name])
+        Image.fromarray(pixels[i]).save(folder / clean)
+        save_png(folder / strip, cleaned_gallery(found, [i]), dpi=None)

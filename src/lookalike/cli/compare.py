@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lookalike.cli.data_options import Data, takes_data
+from lookalike.cli.data_options import Data, DataName, takes_data
 from lookalike.cli.jobs import Debug, Json, ReportFolder, Threads, checked, job
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
-    from lookalike.cli.screen import Screen
+    from lookalike.cli.screen import Bar
     from lookalike.evaluation.comparison.comparison import Comparison
+    from lookalike.images.dataset import Dataset
+    from lookalike.reports.blocks import Report
 
 NAMES = ("knn", "sgd", "logistic", "forest", "boosting", "svm", "dummy")
 _ALL = "all"
@@ -97,83 +98,92 @@ def compare(
     Example: lookalike compare mnist --with knn,forest,svm --out report
     """
     with job(debug):
-        import contextlib
-
-        from lookalike.cli.outfolder import filled_at_the_end
+        from lookalike.cli.outfolder import filled_at_the_end, say_written
         from lookalike.cli.screen import Screen
 
+        names = parse_names(with_)
         screen = Screen(as_json=as_json)
-        with (
-            contextlib.nullcontext() if out is None else filled_at_the_end(out) as folder,
-            screen.bar() as bar,
-        ):
+        files: list[str] = []
+        with filled_at_the_end(out) as folder, screen.bar() as bar:
             bar.start("importing libraries")
-            from lookalike.cli.work.comparing import compare_classifiers
+            from time import perf_counter
 
-            done = compare_classifiers(
-                data,
-                parse_names(with_),
-                n_images=parse_train(train),
-                n_folds=cv,
-                n_jobs=n_jobs,
-                bar=bar,
-                watched=screen.is_watched,
-            )
-            files = [] if folder is None else done.write(folder)
-        screen.result(done.report())
-        if not as_json:
-            show_comparison(done.comparison, screen)
-            screen.say()
             from rich.text import Text
 
-            screen.say(Text(done.how()), style="dim")
-            if out is not None:
-                screen.out.print()
-                screen.out.print(Text(f"Wrote {', '.join(files)} into {out}"), soft_wrap=True)
+            from lookalike.evaluation.comparison.compare import compare as compare_on_folds
+            from lookalike.evaluation.comparison.models import chapter_classifiers
+            from lookalike.evaluation.folds import some_of_each_class
+            from lookalike.reports.terminal import show
+            from lookalike.reports.write import write_report
+
+            bar.start("loading the data")
+            dataset = data.load(least_classes=2, progress=screen.is_watched)
+            labels = dataset.train.labels
+            rows = some_of_each_class(labels, min(parse_train(train) or len(labels), len(labels)))
+            known = chapter_classifiers(n_jobs=-1 if n_jobs is None else n_jobs)
+            start = perf_counter()
+            comparison = compare_on_folds(
+                {name: known[name] for name in names},
+                dataset.train.images[rows],
+                labels[rows],
+                cv=cv,
+                progress=naming(bar, names, cv),
+            )
+            report = _report(data, dataset, comparison, perf_counter() - start, n_jobs)
+            if folder is not None:
+                files = write_report(folder, report)
+        screen.result(dict(report.numbers))
+        show(report.sections, screen.out, titles=False)
+        screen.say()
+        screen.say(Text(report.subtitle), style="dim")
+        say_written(", ".join(files), out, screen)
 
 
-def show_comparison(comparison: Comparison, screen: Screen) -> None:
-    """Print the scores, and who beats whom."""
-    from rich.text import Text
+def naming(bar: Bar, names: Sequence[str], n_folds: int) -> Callable[[int, int], None]:
+    """Return a progress of `compare` that names the classifier at work."""
 
-    screen.say(_scores(comparison))
-    screen.say()
-    for i in comparison.order:
-        beaten = [
-            name for name, won in zip(comparison.names, comparison.beats[i], strict=True) if won
-        ]
-        if beaten:
-            screen.say(Text(f"{comparison.names[i]} beats {', '.join(beaten)}."))
-    tests = "McNemar's exact test, corrected by Holm for all pairs"
-    screen.say(f"(One beats another: {tests}, at {1 - comparison.confidence:.2g}.)", style="dim")
-    for contestant in comparison.contestants:
-        for note in contestant.notes:
-            screen.say(Text(f"{contestant.name} warns: {note}"), style="dim")
+    def tell(done: int, total: int) -> None:
+        name = names[min(done // n_folds, len(names) - 1)]
+        bar.start(f"fitting and asking {name}")
+        bar(done, total)
+
+    return tell
 
 
-def _scores(comparison: Comparison) -> Table:
-    import math
+def _report(
+    data: DataName, dataset: Dataset, comparison: Comparison, seconds: float, n_jobs: int | None
+) -> Report:
+    from dataclasses import replace
+    from datetime import date
 
-    from rich.table import Table
-    from rich.text import Text
+    import lookalike
+    from lookalike.evaluation.comparison.models import DESCRIPTIONS
+    from lookalike.reports.comparison import describe
+    from lookalike.reports.environment import run_facts
 
-    table = Table(box=None, padding=(0, 3, 0, 0), show_edge=False, header_style="bold")
-    table.add_column("")
-    for column in ("accuracy", f"{comparison.confidence:.0%} interval", "fit", "predict", "memory"):
-        table.add_column(column, justify="right")
-    for i in comparison.order:
-        contestant = comparison.contestants[i]
-        if contestant.error is not None:
-            table.add_row(Text(contestant.name), Text("failed", "bold red"))
-            continue
-        low, high = comparison.intervals[i]
-        memory = contestant.memory_mib
-        table.add_row(
-            Text(contestant.name, "bold"),
-            f"{comparison.accuracy[i]:.4f}",
-            f"{low:.4f} to {high:.4f}",
-            f"{comparison.fit_seconds[i]:.2f} s",
-            f"{comparison.predict_seconds[i]:.2f} s",
-            "" if math.isnan(memory) else f"{memory:,.0f} MiB",
-        )
-    return table
+    n_train, n_test = len(dataset.train), len(dataset.test)
+    return replace(
+        describe(comparison),
+        title=f"Classifiers compared on {data}",
+        subtitle=f"{comparison.n:,} of {n_train:,} train images of {data}, in "
+        f"{comparison.n_folds} folds, in {seconds:.1f} s; the {n_test:,} test images were not "
+        "looked at. Settings are those of the chapter, none is tuned.",
+        parameters={
+            "data": data,
+            "images": comparison.n,
+            "folds": comparison.n_folds,
+            "seed": 0,
+            **{name: DESCRIPTIONS[name] for name in comparison.names},
+        },
+        versions=run_facts(date=date.today().isoformat(), n_jobs=n_jobs),
+        timings={"comparison": seconds},
+        numbers={
+            "lookalike": lookalike.__version__,
+            "data": data,
+            "source": dataset.source,
+            "n_train": n_train,
+            "n_test_not_looked_at": n_test,
+            "seconds": round(seconds, 3),
+            **comparison.to_dict(),
+        },
+    )

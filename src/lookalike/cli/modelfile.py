@@ -63,15 +63,16 @@ def changed_in_place(path: Path, *, dry_run: bool) -> Iterator[Model]:
     OSError
         If it cannot be read or written.
     """
+    from lookalike.images.replace import file_signature
     from lookalike.models.errors import ModelError
     from lookalike.models.model import open_model
 
-    before = _signature(path)
+    before = file_signature(path)
     model = open_model(path)
     yield model
     if dry_run:
         return
-    if _signature(path) != before:
+    if file_signature(path) != before:
         raise ModelError(f"{path} was changed by another program meanwhile; run the command again")
     model.save()
 
@@ -89,11 +90,3 @@ def check_is_file(path: Path) -> None:
         raise FileNotFoundError(
             f"there is no {path}; correct its name, or make it by lookalike train DATA -o {path}"
         )
-
-
-def _signature(path: Path) -> tuple[int, int, int] | None:
-    """Return what tells a file from another that took its place."""
-    if not path.exists():
-        return None
-    found = path.stat()
-    return found.st_ino, found.st_size, found.st_mtime_ns

@@ -4,22 +4,17 @@ from __future__ import annotations
 
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lookalike.cli.data_options import Data, DataName, takes_data
+from lookalike.cli.data_options import Data, takes_data
 from lookalike.cli.jobs import Debug, Json, Threads, job, say_note
+from lookalike.images.files import counted
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-    from rich.table import Table
-
-    from lookalike.cli.screen import Bar, Screen
-    from lookalike.estimators.lookalike import LookalikeClassifier
+    from lookalike.evaluation.training import Training
     from lookalike.images.dataset import Dataset
-    from lookalike.matching.choosing import Trial
 
 _MOST_DRAWN = 40
 
@@ -72,36 +67,66 @@ def train(
     """
     chosen = _one_effort(effort, quick=quick, best=best)
     with job(debug):
-        import contextlib
         import json
+        from functools import partial
 
-        from lookalike.cli.outfolder import filled_at_the_end
+        from lookalike.cli.outfolder import filled_at_the_end, say_written
         from lookalike.cli.screen import Screen
 
         screen = Screen(as_json=as_json)
         if model is not None and not model.absolute().parent.is_dir():
             raise FileNotFoundError(f"{model.parent} is no folder; make it, or name another")
-        with contextlib.nullcontext() if out is None else filled_at_the_end(out) as folder:
-            with screen.bar(time_left=True) as bar:
-                trained = _train(data, chosen, n_jobs, bar, watched=screen.is_watched)
-                if model is not None:
-                    bar.start("saving the model")
-                    trained = trained.kept_in(model)
-                files = []
-                if folder is not None:
-                    bar.start("drawing pictures")
-                    files = ["report.json", *trained.draw(folder)]
-            report = trained.report()
+        files: list[str] = []
+        with filled_at_the_end(out) as folder, screen.bar(time_left=True) as bar:
+            bar.start("importing libraries")
+            from rich.text import Text
+
+            from lookalike.estimators.lookalike import LookalikeClassifier
+            from lookalike.evaluation.training import train_and_test
+            from lookalike.matching.plans import PLANS
+            from lookalike.models.file import save_model
+            from lookalike.reports.terminal import show
+            from lookalike.reports.training import training_section
+            from lookalike.search.threads import count_threads
+
+            n_threads = count_threads(n_jobs)
+            bar.start("loading the data")
+            side = PLANS[chosen].longest_side
+            dataset = data.load(progress=screen.is_watched, working_side=side)
+            if len(dataset.class_names) == 1:
+                say_note(
+                    f"{data} has a single class, {dataset.class_names[0]!r}: every answer will be "
+                    "that; add images of another"
+                )
+            bar.start("trying what matches images best")
+            trained = train_and_test(
+                LookalikeClassifier(chosen, n_jobs=n_jobs),  # type: ignore[arg-type]
+                dataset,
+                name=data,
+                progress=bar,
+                starts_testing=partial(bar.start, "matching the test images"),
+            )
+            if model is not None:
+                bar.start("saving the model")
+                save_model(
+                    trained.classifier,
+                    model,
+                    source=Path(data).name,
+                    form=dataset.form,
+                    originals=dataset.train.originals,
+                )
+            report = _report(data, dataset, trained, n_threads, model)
             if folder is not None:
+                bar.start("drawing pictures")
+                files = ["report.json", *_draw(folder, dataset, trained)]
                 (folder / "report.json").write_text(json.dumps(report, indent=2) + "\n")
         screen.result(report)
-        if not as_json:
-            _show(trained, screen)
-            if out is not None:
-                from rich.text import Text
-
-                screen.out.print()
-                screen.out.print(Text(f"Wrote {', '.join(files)} into {out}"), soft_wrap=True)
+        show([training_section(trained)], screen.out, titles=False)
+        screen.say(f"It took {counted(n_threads, 'thread')}.", style="dim")
+        if model is not None:
+            screen.say()
+            screen.say(Text(f"Wrote {model}; try: lookalike serve {model}"))
+        say_written(", ".join(files), out, screen)
 
 
 def _one_effort(effort: Effort | None, *, quick: bool, best: bool) -> str:
@@ -116,292 +141,47 @@ def _one_effort(effort: Effort | None, *, quick: bool, best: bool) -> str:
     return next(iter(asked.values()), Effort.BALANCED).value
 
 
-class Tried(NamedTuple):
-    """The best reading of a recipe in one comparison, or the one that was chosen.
+def _report(
+    name: str, dataset: Dataset, trained: Training, n_threads: int, model: Path | None
+) -> dict[str, Any]:
+    import lookalike
 
-    Attributes
-    ----------
-    trial : Trial
-    n_readings : int
-        That were compared.
-    is_chosen : bool
-    """
-
-    trial: Trial
-    n_readings: int
-    is_chosen: bool
-
-    @property
-    def standard_error(self) -> float:
-        """Of the error: the standard deviation of a binomial share."""
-        error = self.trial.error
-        return float((error * (1 - error) / self.trial.n_held_out) ** 0.5)
-
-    def entry(self) -> dict[str, Any]:
-        """Return it for JSON."""
-        trial = self.trial
-        return {
-            "stage": trial.stage,
-            "recipe": trial.recipe._asdict(),
-            "reading": trial.reading._asdict(),
-            "n_readings": self.n_readings,
-            "n_images": trial.n_images,
-            "n_held_out": trial.n_held_out,
-            "n_wrong": trial.n_wrong,
-            "error": trial.error,
-            "standard_error": self.standard_error,
-            "seconds": round(trial.seconds, 4),
-            "is_chosen": self.is_chosen,
-        }
-
-
-def what_was_tried(classifier: LookalikeClassifier) -> list[Tried]:
-    """Return for each recipe of each comparison the best of its readings, as they were tried."""
-    groups: dict[tuple[Any, ...], list[Trial]] = {}
-    chosen = None
-    for trial in classifier.choices_:
-        groups.setdefault((trial.stage, trial.recipe), []).append(trial)
-        if (trial.recipe, trial.reading) == (classifier.recipe_, classifier.reading_):
-            chosen = trial  # the last one: it may have been compared before, on fewer images
-    tried = []
-    for group in groups.values():
-        is_chosen = any(trial is chosen for trial in group)
-        best = chosen if is_chosen else min(group, key=lambda trial: trial.n_wrong)
-        assert best is not None
-        tried.append(Tried(best, len(group), is_chosen))
-    return tried
-
-
-def why_chosen(classifier: LookalikeClassifier) -> str:
-    """Return in a sentence why the recipe and the reading were chosen."""
-    trials = classifier.choices_
-    if not trials:
-        return "There are too few images to hold some out: nothing was compared."
-    from lookalike.matching.choosing import deciding
-
-    last = deciding(trials)
-    winner = next(own.trial for own in what_was_tried(classifier) if own.is_chosen)
-    least = min(trial.n_wrong for trial in last)
-    said = (
-        f"{winner.n_wrong:,} of {winner.n_held_out:,} held-out images come out wrong, "
-        f"{winner.error:.2%}: "
-    )
-    if winner.n_wrong > least:
-        return (
-            f"{said}{winner.n_wrong - least:,} more than by the best of {len(last):,} "
-            "combinations, a lead that may be luck; this reading is the more usual one."
-        )
-    n_equal = sum(trial.n_wrong == least for trial in last)
-    also = f", as by {n_equal - 1:,} others," if n_equal > 1 else ""
-    return f"{said}the fewest{also} of {len(last):,} combinations."
-
-
-class _Trained(NamedTuple):
-    """What came out."""
-
-    name: str
-    dataset: Dataset
-    classifier: LookalikeClassifier
-    truth: NDArray[np.str_]
-    prediction: NDArray[np.str_]
-    n_threads: int
-    fit_seconds: float
-    predict_seconds: float
-    model: Path | None = None
-
-    def report(self) -> dict[str, Any]:
-        import lookalike
-
-        classifier, error = self.classifier, self.error()
-        return {
-            "lookalike": lookalike.__version__,
-            "data": self.name,
-            "source": self.dataset.source,
-            "effort": classifier.effort,
-            "n_threads": self.n_threads,
-            "n_train": len(self.dataset.train),
-            "image_shape": list(classifier.image_shape_),
-            "recipe": classifier.recipe_._asdict(),
-            "reading": classifier.reading_._asdict(),
-            "why": why_chosen(classifier),
-            "tried": [own.entry() for own in what_was_tried(classifier)],
-            "test": error,
-            "wrong": self.wrong(),
-            "model": None if self.model is None else str(self.model),
-            "fit_seconds": round(self.fit_seconds, 3),
-            "predict_seconds": round(self.predict_seconds, 3),
-        }
-
-    def kept_in(self, path: Path) -> _Trained:
-        """Keep the model in a file."""
-        from lookalike.models.file import save_model
-
-        data = self.dataset
-        save_model(
-            self.classifier,
-            path,
-            source=Path(self.name).name,
-            form=data.form,
-            originals=data.train.originals,
-        )
-        return self._replace(model=path)
-
-    def error(self) -> dict[str, Any] | None:
-        """Return how many of the test images came out wrong; None if there are none."""
-        if not len(self.truth):
-            return None
-        from lookalike.evaluation.metrics.accuracy import accuracy
-
-        right = accuracy(self.truth, self.prediction)
-        n_wrong = right.n - right.n_right
-        return {
-            "error": n_wrong / right.n,
-            "standard_error": right.standard_error,
-            "n_wrong": n_wrong,
-            "n": right.n,
-        }
-
-    def wrong(self) -> list[dict[str, Any]]:
-        """Return the test images that came out wrong."""
-        import numpy as np
-
-        return [
+    numbers = trained.to_dict()
+    seconds = {key: numbers.pop(key) for key in ("fit_seconds", "predict_seconds")}
+    return {
+        "lookalike": lookalike.__version__,
+        "data": name,
+        "source": dataset.source,
+        "effort": numbers["effort"],
+        "n_threads": n_threads,
+        **numbers,
+        "wrong": [
             {
                 "row": row,
-                "file": self.dataset.test.name(row),
-                "label": str(self.truth[row]),
-                "predicted": str(self.prediction[row]),
+                "file": dataset.test.name(row),
+                "label": str(trained.truth[row]),
+                "predicted": str(trained.prediction[row]),
             }
-            for row in np.flatnonzero(self.prediction != self.truth).tolist()
-        ]
-
-    def draw(self, folder: Path) -> list[str]:
-        """Write the picture of what came out wrong, the surest first; return its name."""
-        import numpy as np
-
-        from lookalike.reports.matches import draw_matches, surest_wrong
-
-        test = self.dataset.test
-        wrong = np.flatnonzero(self.prediction != self.truth)
-        if not len(wrong):
-            return []
-        matches = self.classifier.explain(test.images[wrong], min(5, len(self.dataset.train)))
-        draw_matches(
-            matches,
-            self.truth[wrong],
-            surest_wrong(matches, self.truth[wrong])[:_MOST_DRAWN],
-            folder / "matches.png",
-            numbers=wrong,
-            data=self.dataset,
-        )
-        return ["matches.png"]
+            for row in trained.wrong.tolist()
+        ],
+        "model": None if model is None else str(model),
+        **seconds,
+    }
 
 
-def _train(data: DataName, effort: str, n_jobs: int | None, bar: Bar, *, watched: bool) -> _Trained:
-    bar.start("importing libraries")
-    from time import perf_counter
+def _draw(folder: Path, dataset: Dataset, trained: Training) -> list[str]:
+    """Write the picture of what came out wrong, the surest first; return its name."""
+    from lookalike.evaluation.errors.mistakes import surest_mistakes
+    from lookalike.reports.explanation import explained_gallery
+    from lookalike.reports.png import save_png
 
-    import numpy as np
-
-    from lookalike.estimators.lookalike import LookalikeClassifier
-    from lookalike.matching.plans import PLANS
-    from lookalike.search.threads import count_threads
-
-    n_threads = count_threads(n_jobs)
-    bar.start("loading the data")
-    dataset = data.load(progress=watched, working_side=PLANS[effort].longest_side)
-    if len(dataset.class_names) == 1:
-        say_note(
-            f"{data} has a single class, {dataset.class_names[0]!r}: every answer will be that; "
-            "add images of another"
-        )
-    classifier = LookalikeClassifier(effort, n_jobs=n_jobs)  # type: ignore[arg-type]
-    bar.start("trying what matches images best")
-    start = perf_counter()
-    names = np.array(dataset.class_names)
-    classifier.fit(dataset.train.images, names[dataset.train.labels], progress=bar)
-    fitted = perf_counter()
-    bar.start("matching the test images")
-    prediction = classifier.classes_[:0]
-    if len(dataset.test):
-        prediction = classifier.predict(dataset.test.images, progress=bar)
-    predicted = perf_counter()
-    seconds = (fitted - start, predicted - fitted)
-    truth = names[dataset.test.labels]
-    return _Trained(data, dataset, classifier, truth, prediction, n_threads, *seconds)
-
-
-def _show(trained: _Trained, screen: Screen) -> None:
-    from rich.markup import escape
-    from rich.text import Text
-
-    from lookalike.images.files import counted
-
-    classifier, test = trained.classifier, trained.error()
-    tried = what_was_tried(classifier)
-    shape = " × ".join(map(str, classifier.image_shape_))
-    screen.say(
-        f"[bold]{escape(trained.name)}[/]: {counted(len(trained.dataset.train), 'train image')} of "
-        f"{shape}, {counted(len(classifier.classes_), 'class')}; effort {classifier.effort}"
-    )
-    for stage in dict.fromkeys(own.trial.stage for own in tried):
-        own = [one for one in tried if one.trial.stage == stage]
-        screen.say()
-        screen.say(_say_stage(own, n_train=len(trained.dataset.train)))
-        screen.say()
-        screen.say(tried_table(own))
-    screen.say()
-    screen.say(
-        Text.assemble(("* chosen: ", "bold"), f"{classifier.recipe_}; ", str(classifier.reading_))
-    )
-    screen.say(why_chosen(classifier))
-    screen.say()
-    threads = "1 thread" if trained.n_threads == 1 else f"{trained.n_threads} threads"
-    took = f"chosen and learnt in {trained.fit_seconds:.2f} s"
-    if test is None:
-        screen.say("No images were held out: how often it errs on new ones is not known.")
-    else:
-        screen.say(
-            f"test error [bold green]{test['error']:.2%}[/] ± {test['standard_error']:.2%} "
-            f"(standard error): {test['n_wrong']:,} of {test['n']:,} wrong"
-        )
-        took += (
-            f", test images matched in {trained.predict_seconds:.2f} s: "
-            f"{test['n'] / trained.predict_seconds:,.0f} a second"
-        )
-    screen.say(f"{took} (on {threads})", style="dim")
-    if trained.model is not None:
-        screen.say()
-        screen.say(Text(f"Wrote {trained.model}; try: lookalike serve {trained.model}"))
-
-
-def _say_stage(tried: list[Tried], *, n_train: int) -> str:
-    first = tried[0].trial
-    counts = f"from {first.n_images:,} train images, {first.n_held_out:,} others held out"
-    if first.n_held_out == n_train:
-        counts = f"all {n_train:,} train images held out in turn, each from {first.n_images:,}"
-    recipes = "1 recipe" if len(tried) == 1 else f"{len(tried)} recipes"
-    again = {1: "", 2: "Again, the best: ", 3: "The best with copies of the train images: "}
-    return f"{again[first.stage]}{recipes} by {tried[0].n_readings} readings each, {counts}:"
-
-
-def tried_table(tried: list[Tried]) -> Table:
-    """Lay out recipes, each with its best reading, its error on held-out images and its time."""
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, padding=(0, 2, 0, 0), show_edge=False, header_style="bold")
-    table.add_column("recipe, and its best reading")
-    table.add_column("error")
-    table.add_column("wrong", justify="right")
-    table.add_column("s", justify="right")
-    for own in tried:
-        trial = own.trial
-        mark = "* " if own.is_chosen else "  "
-        table.add_row(
-            Text.assemble((f"{mark}{trial.recipe}", "bold"), (f"\n  {trial.reading}", "dim")),
-            f"{trial.error:.2%} ± {own.standard_error:.2%}",
-            f"{trial.n_wrong:,}",
-            f"{trial.seconds:.1f}",
-        )
-    return table
+    wrong = trained.wrong
+    if not len(wrong):
+        return []
+    matches = trained.classifier.explain(dataset.test.images[wrong], min(5, trained.n_train))
+    truth = trained.truth[wrong]
+    shown = surest_mistakes(matches, truth)[:_MOST_DRAWN]
+    caption = "Each test image before the training images nearest to it."
+    gallery = explained_gallery(matches, truth, shown, caption, dataset, numbers=wrong)
+    save_png(folder / "matches.png", gallery)
+    return ["matches.png"]

@@ -4,18 +4,12 @@ from __future__ import annotations
 
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
 from lookalike.cli.data_options import Data, takes_data
 from lookalike.cli.jobs import Debug, Json, Threads, checked, job
-
-if TYPE_CHECKING:
-    from lookalike.cli.screen import Screen
-    from lookalike.estimators.search_cv import KNeighborsSearchCV
-    from lookalike.evaluation.tuning import Tuning
-    from lookalike.images.dataset import Dataset
 
 WEIGHTS = ("uniform", "distance")
 LEAVE_ONE_OUT = "loo"
@@ -136,111 +130,68 @@ def tune(
     Example: lookalike tune mnist --k 1-30 --out report
     """
     with job(debug):
-        import contextlib
         import json
 
-        from lookalike.cli.outfolder import filled_at_the_end
+        from lookalike.cli.outfolder import filled_at_the_end, say_written
         from lookalike.cli.screen import Screen
 
         screen = Screen(as_json=as_json)
-        with contextlib.nullcontext() if out is None else filled_at_the_end(out) as folder:
-            with screen.bar(time_left=True) as bar:
-                bar.start("importing libraries")
-                from time import perf_counter
+        with filled_at_the_end(out) as folder, screen.bar(time_left=True) as bar:
+            bar.start("importing libraries")
+            from time import perf_counter
 
-                from lookalike.estimators.classifier import KNeighborsClassifier
-                from lookalike.estimators.search_cv import KNeighborsSearchCV
-                from lookalike.evaluation.folds import choose_folds
-                from lookalike.evaluation.tuning import read_tuning
-                from lookalike.reports.tuning import save_tuning_png
+            import lookalike
+            from lookalike.estimators.classifier import KNeighborsClassifier
+            from lookalike.estimators.search_cv import KNeighborsSearchCV
+            from lookalike.evaluation.folds import choose_folds
+            from lookalike.evaluation.tuning import read_tuning
+            from lookalike.images.files import counted
+            from lookalike.reports.png import save_png
+            from lookalike.reports.terminal import show
+            from lookalike.reports.tuning import tuning_chart, tuning_section
 
-                bar.start("loading the data")
-                dataset = data.load(least_classes=2, progress=screen.is_watched)
-                images, labels = dataset.train.images, dataset.train.labels
-                if k is None or cv is None:
-                    folds = choose_folds(labels, most=_MOST_FOLDS)
-                    cv = str(folds.cv) if cv is None else cv
-                    k = f"1-{min(_MOST_NEIGHBORS, folds.most_neighbors)}" if k is None else k
-                grid = {"n_neighbors": parse_k(k), "weights": parse_weights(weights)}
-                search = KNeighborsSearchCV(
-                    KNeighborsClassifier(metric=metric.value),
-                    grid,
-                    cv=parse_cv(cv),
-                    n_jobs=n_jobs,
-                    refit=False,
-                )
-                bar.start("searching neighbours")
-                start = perf_counter()
-                search.fit(images, labels, progress=bar)
-                seconds = perf_counter() - start
-                tuning = read_tuning(search, n_images=len(labels))
-                report = _report(data, dataset, metric.value, cv, search, tuning, seconds)
-                if folder is not None:
-                    bar.start("drawing pictures")
-                    save_tuning_png(folder / "tuning.png", tuning, score=_what_score(cv))
+            bar.start("loading the data")
+            dataset = data.load(least_classes=2, progress=screen.is_watched)
+            images, labels = dataset.train.images, dataset.train.labels
+            if k is None or cv is None:
+                folds = choose_folds(labels, most=_MOST_FOLDS)
+                cv = str(folds.cv) if cv is None else cv
+                k = f"1-{min(_MOST_NEIGHBORS, folds.most_neighbors)}" if k is None else k
+            search = KNeighborsSearchCV(
+                KNeighborsClassifier(metric=metric.value),
+                {"n_neighbors": parse_k(k), "weights": parse_weights(weights)},
+                cv=parse_cv(cv),
+                n_jobs=n_jobs,
+                refit=False,
+            )
+            bar.start("searching neighbours")
+            start = perf_counter()
+            search.fit(images, labels, progress=bar)
+            seconds = perf_counter() - start
+            tuning = read_tuning(search, n_images=len(labels))
+            report = {
+                "lookalike": lookalike.__version__,
+                "data": data,
+                "source": dataset.source,
+                "n_train": len(labels),
+                "n_test_not_looked_at": len(dataset.test),
+                "metric": metric.value,
+                "cv": parse_cv(cv),
+                "n_splits": search.n_splits_,
+                "seconds": round(seconds, 3),
+                **tuning.to_dict(),
+            }
+            leaves_one_out = cv == LEAVE_ONE_OUT
+            score = f"accuracy, {'leaving one out' if leaves_one_out else f'mean of {cv} folds'}"
             if folder is not None:
+                bar.start("drawing pictures")
+                save_png(folder / "tuning.png", tuning_chart(tuning, score=score))
                 (folder / "report.json").write_text(json.dumps(report, indent=2) + "\n")
         screen.result(report)
-        _show(report, tuning, screen)
-        if out is not None:
-            from rich.text import Text
-
-            screen.out.print()
-            screen.out.print(Text(f"Wrote report.json, tuning.png into {out}"), soft_wrap=True)
-
-
-def _what_score(cv: str) -> str:
-    return "accuracy, leaving one out" if cv == LEAVE_ONE_OUT else f"accuracy, mean of {cv} folds"
-
-
-def _report(
-    name: str,
-    dataset: Dataset,
-    metric: str,
-    cv: str,
-    search: KNeighborsSearchCV,
-    tuning: Tuning,
-    seconds: float,
-) -> dict[str, Any]:
-    import lookalike
-    from lookalike.cli.work.scores import choice_entry
-
-    points = [curve.point(i) for curve in tuning.curves for i in range(len(curve.n_neighbors))]
-    return {
-        "lookalike": lookalike.__version__,
-        "data": name,
-        "source": dataset.source,
-        "n_train": len(dataset.train),
-        "n_test_not_looked_at": len(dataset.test),
-        "metric": metric,
-        "cv": parse_cv(cv),
-        "n_splits": search.n_splits_,
-        "seconds": round(seconds, 3),
-        "best": choice_entry(tuning.best),
-        "one_standard_error": choice_entry(tuning.one_standard_error),
-        "candidates": [choice_entry(point) for point in points],
-    }
-
-
-def _show(report: dict[str, Any], tuning: Tuning, screen: Screen) -> None:
-    from rich.markup import escape
-
-    from lookalike.cli.screen import INDENT
-    from lookalike.cli.work.curves import draw_curves, legend
-    from lookalike.cli.work.scores import choice_lines, score_table
-    from lookalike.images.files import counted
-
-    name, n_candidates = escape(report["data"]), len(report["candidates"])
-    screen.say(
-        f"[bold]{name}[/]: {n_candidates} candidates on {report['n_train']:,} training images, "
-        f"{_what_score(str(report['cv']))}, in {report['seconds']:.2f} s. Not looked at: "
-        f"{counted(report['n_test_not_looked_at'], 'test image')}."
-    )
-    screen.say()
-    screen.say(score_table(tuning))
-    screen.say()
-    screen.say(draw_curves(tuning, screen.out.width - INDENT))
-    screen.say(legend(tuning))
-    screen.say()
-    for line in choice_lines(tuning):
-        screen.say(line)
+        n_tried, n_test = len(search.cv_results_["params"]), len(dataset.test)
+        how = (
+            f"{data}: {n_tried} candidates on {len(labels):,} training images, {score}, in "
+            f"{seconds:.2f} s. Not looked at: {counted(n_test, 'test image')}."
+        )
+        show([tuning_section(tuning, how=how, score=score)], screen.out, titles=False)
+        say_written("report.json, tuning.png", out, screen)

@@ -163,15 +163,54 @@ class KNeighborsPredictor(BaseEstimator):  # type: ignore[misc]
         distances, indices, variants = search.kneighbors(X, progress=progress, return_variant=True)
         table = Neighbors(indices, distances, variants)
         weights = vote_weights(distances, indices, self.weights, self._row_weights())
+        labels, shape = self._y[table.indices], self.image_shape_
+        given = self.training_images() if X is None and shape is not None else X
         return Explanation(
             indices=table.indices,
             distances=table.distances,
-            labels=self._y[table.indices],
+            labels=labels,
             shares=weights / weights.sum(axis=1, keepdims=True),
             prediction=self._read(table, weights),
             variants=variants,
             variant_names=search.variant_names_,
+            classes=getattr(self, "classes_", None) if labels.ndim == 2 else None,
+            doubtful=(labels != labels[:, :1]).any(axis=1) if labels.ndim == 2 else None,
+            images=None if shape is None else np.reshape(np.asarray(given), (-1, *shape)),
+            source=copy.copy(self),
         )
+
+    def training_images(self, rows: Any = slice(None)) -> NDArray[Any]:
+        """Return training images as they were given.
+
+        Parameters
+        ----------
+        rows : int array-like or slice, default=slice(None)
+            Which of them; all, without a copy, if not given.
+
+        Returns
+        -------
+        ndarray of shape (n, *image_shape_)
+
+        Raises
+        ------
+        ValueError
+            If the training data were no images.
+        """
+        check_is_fitted(self)
+        if self.image_shape_ is None:
+            raise ValueError("the training data were rows of numbers; fit images to see them")
+        images = np.asarray(self._search.training_rows_[rows])
+        return images.reshape(-1, *self.image_shape_)
+
+    @property
+    def training_labels_(self) -> NDArray[Any]:
+        """Labels or targets of the training images, as they were given."""
+        return self._y
+
+    @property
+    def sample_weight_(self) -> FloatArray:
+        """What the vote of each training image is multiplied with, shape (n_samples_fit_,)."""
+        return self._sample_weight
 
     def remove(self, ids: ArrayLike) -> Self:
         """Forget training images; afterwards the model is as if it had never seen them.

@@ -70,6 +70,12 @@ class KNeighborsDenoiser(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         As given to ``fit``; None where it was learned from pairs.
     n_stages_ : int
         Number of regressions one after another.
+    brightest_ : int
+        The greatest value of the clean images, at least 1, where ``is_of_bytes_``.
+    is_of_bytes_ : bool
+        Whether all values of the clean images were whole ones from 0 to 255.
+    image_shape_ : tuple or None
+        The shape that images must have; None where they may have any size.
     uses_neighbors_ : bool
         Whether neighbours of whole images are used: for grey images of one size up to 4,096 pixels,
         where there are at least three times n_neighbors of them.
@@ -250,6 +256,29 @@ class KNeighborsDenoiser(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def transform(self, X: Any) -> Any:
         """Return estimates of the clean images: `predict`, for pipelines."""
         return self.predict(X)
+
+    @property
+    def brightest_(self) -> int:
+        """The greatest value of the clean images, at least 1, where they were bytes."""
+        check_is_fitted(self)
+        if not self.is_of_bytes_:
+            raise AttributeError("the clean images held other values than whole ones from 0 to 255")
+        return max(1, int(np.flatnonzero(self._cascade.noise.prior)[-1]))
+
+    @property
+    def is_of_bytes_(self) -> bool:
+        """Whether all values of the clean images were whole ones from 0 to 255."""
+        check_is_fitted(self)
+        return self._levels == Levels()
+
+    @property
+    def image_shape_(self) -> tuple[int, ...] | None:
+        """The shape that images must have; None where they may have any size."""
+        check_is_fitted(self)
+        if self._frame is None:
+            return None
+        height, width = self._frame[:2]
+        return (height, width) if self._n_channels == 1 else (height, width, self._n_channels)
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "_cascade")

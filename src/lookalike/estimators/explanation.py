@@ -1,42 +1,69 @@
-"""What stands behind a prediction: the neighbours, their labels and their shares of the vote."""
+"""What stands behind a prediction: the neighbours, their labels and what each of them counted."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lookalike.matching.levels import grey
+from lookalike.results import Result
+
+if TYPE_CHECKING:
+    from lookalike.matching.matcher import Matcher
+
 _SHOWN_QUERIES = 5
 _SHOWN_NEIGHBORS = 10
 _SHOWN_OUTPUTS = 4
+_OF_ALL_QUERIES = ("variant_names", "classes", "source", "matcher")
+_NEAREST = 1e-3  # of the farthest neighbour's distance: nearer ones count as if so far away
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Explanation:
+class Explanation(Result):
     """The neighbours behind each prediction, nearest first.
 
     Printing it shows the first queries as small tables; ``explanation[i]`` and
-    ``explanation[mask]`` pick queries.
+    ``explanation[mask]`` pick queries. Images of queries and neighbours are references, no copies.
 
     Attributes
     ----------
     indices : ndarray of shape (n_queries, n_neighbors), int64
         Training rows.
     distances : ndarray of shape (n_queries, n_neighbors), float64
-        Their distances, in the unit of the metric.
+        Their distances, in the unit of the metric. A `LookalikeClassifier` gives squared distances
+        in its coordinates relative to local radii, and where ``deformed`` deformation distances
+        relative to theirs; neither has a unit.
     labels : ndarray of shape (n_queries, n_neighbors) or (n_queries, n_neighbors, n_outputs)
         Their labels, or targets for a regressor.
     shares : ndarray of shape (n_queries, n_neighbors), float64
         What part of the vote each neighbour has; sums to 1 for each query. A neighbour has the
-        same share in every output.
+        same share in every output. For a `LookalikeClassifier`, whose neighbours do not vote, it
+        is the share of their nearness, one over the distance.
     prediction : ndarray of shape (n_queries,) or (n_queries, n_outputs)
         What ``predict`` returns, rejections included.
     variants : ndarray of shape (n_queries, n_neighbors), int64
-        Under which variant of `augmentation` each neighbour is one: 0 as it is.
+        Under which variant each neighbour was found: 0 stands for the image as it is.
     variant_names : tuple of str
         What ``variants`` stand for, "original" first.
+    classes : ndarray of shape (n_classes,), or None
+        All classes of a classifier of one label each, sorted.
+    doubtful : ndarray of shape (n_queries,), bool, or None
+        Whether the nearest training images are of several classes.
+    images : ndarray of shape (n_queries, h, w[, c]), or None
+        The queries as they were compared, if they are images.
+    source : estimator or None
+        The predictor as it was then; it has the training images.
+    probabilities : ndarray of shape (n_queries, n_classes), float64, or None
+        The calibrated ones of a `LookalikeClassifier`, as the attributes below.
+    deformed : ndarray of shape (n_queries,), bool, or None
+        Whether distances are deformation distances.
+    rows : ndarray of shape (n_queries, n_neighbors), int64, or None
+        The neighbours among `matcher.images_`, the training images and copies as they were
+        compared.
+    matcher : Matcher or None
 
     Examples
     --------
@@ -52,6 +79,8 @@ class Explanation:
       14.3%  low         1.5    0
     """
 
+    _described_by = "explanation"
+
     indices: NDArray[np.int64]
     distances: NDArray[np.float64]
     labels: NDArray[Any]
@@ -59,6 +88,14 @@ class Explanation:
     prediction: NDArray[Any]
     variants: NDArray[np.int64]
     variant_names: tuple[str, ...] = ("original",)
+    classes: NDArray[Any] | None = None
+    doubtful: NDArray[np.bool_] | None = None
+    images: NDArray[Any] | None = None
+    source: Any = None
+    probabilities: Any = None
+    deformed: NDArray[np.bool_] | None = None
+    rows: NDArray[np.int64] | None = None
+    matcher: Matcher | None = None
 
     def __len__(self) -> int:
         return len(self.indices)
@@ -66,15 +103,12 @@ class Explanation:
     def __getitem__(self, queries: Any) -> Explanation:
         """Return the explanation of some queries: an index, a slice, a mask or indices."""
         rows = np.atleast_1d(np.arange(len(self))[queries])
-        return Explanation(
-            self.indices[rows],
-            self.distances[rows],
-            self.labels[rows],
-            self.shares[rows],
-            self.prediction[rows],
-            self.variants[rows],
-            self.variant_names,
-        )
+        picked = {
+            one.name: getattr(self, one.name)[rows]
+            for one in fields(self)
+            if one.name not in _OF_ALL_QUERIES and getattr(self, one.name) is not None
+        }
+        return replace(self, **picked)
 
     def class_shares(self, classes: NDArray[Any]) -> NDArray[np.float64]:
         """Return what part of the vote each class has, as ``predict_proba`` does.
@@ -87,6 +121,7 @@ class Explanation:
         Returns
         -------
         ndarray of shape (n_queries, n_classes), float64
+            The calibrated probabilities of a `LookalikeClassifier`.
 
         Raises
         ------
@@ -106,18 +141,81 @@ class Explanation:
                 f"labels of shape {self.labels.shape}: each query has {self.labels.shape[-1]} "
                 "labels, so there is no one vote; explain one output at a time"
             )
-        codes = np.searchsorted(classes, self.labels)
-        codes = np.minimum(codes, len(classes) - 1)
-        unknown = classes[codes] != self.labels
+        known = self.labels if self.probabilities is None else self.classes
+        assert known is not None  # whoever has probabilities has classes
+        codes = np.minimum(np.searchsorted(classes, known), len(classes) - 1)
+        unknown = classes[codes] != known
         if unknown.any():
-            label = self.labels[unknown].tolist()[0]
+            label = known[unknown].tolist()[0]
             raise ValueError(
                 f"label {label!r} is none of the {len(classes)} classes; give all classes of the "
                 "training images, sorted"
             )
         shares = np.zeros((len(self), len(classes)))
-        np.add.at(shares, (np.arange(len(self))[:, np.newaxis], codes), self.shares)
+        if self.probabilities is None:
+            np.add.at(shares, (np.arange(len(self))[:, np.newaxis], codes), self.shares)
+        else:
+            shares[:, codes] = self.probabilities
         return shares
+
+    def coded(self) -> Explanation:
+        """Return the explanation with positions in ``classes`` for labels and predictions.
+
+        A query that was rejected has the most probable class.
+        """
+        assert self.classes is not None  # of one label each
+        known = self.classes[
+            np.minimum(np.searchsorted(self.classes, self.prediction), len(self.classes) - 1)
+        ]
+        predicted = np.where(
+            known == self.prediction,
+            np.searchsorted(self.classes, self.prediction),
+            self.class_shares(self.classes).argmax(axis=1),
+        )
+        return replace(
+            self,
+            labels=np.searchsorted(self.classes, self.labels),
+            prediction=predicted,
+            classes=np.arange(len(self.classes)),
+        )
+
+    def compared(self, query: int, neighbor: int) -> NDArray[Any]:
+        """Return a neighbour's image as it was compared: changed by its variant, if any.
+
+        Parameters
+        ----------
+        query, neighbor : int
+            The place of the query, and that of the neighbour among its neighbours.
+        """
+        if self.matcher is not None and self.rows is not None:
+            return np.asarray(self.matcher.images_[self.rows[query, neighbor]])
+        image = self.source.training_images(self.indices[query, neighbor : neighbor + 1])
+        variant = int(self.variants[query, neighbor])
+        if variant:
+            image = self.source.augmentation.variants(image.shape[1:])[variant - 1].apply(image)
+        return np.asarray(image[0])
+
+    def displacements(self, query: int) -> NDArray[np.int8]:
+        """Return where in each neighbour every pixel of a query finds its like.
+
+        Returns
+        -------
+        ndarray of shape (n_neighbors, 2, height, width), int8
+            By how many pixels down, and to the right.
+
+        Raises
+        ------
+        ValueError
+            If the predictor is no `LookalikeClassifier`.
+        """
+        if self.matcher is None or self.images is None or self.rows is None:
+            raise ValueError("pixels do not move; explain by a LookalikeClassifier")
+        place = slice(query, query + 1)
+        return np.asarray(
+            self.matcher.deformation.displacements(
+                grey(self.images[place]), grey(self.matcher.images_), self.rows[place]
+            )[0]
+        )
 
     def __repr__(self) -> str:
         n_queries, n_neighbors = self.indices.shape
@@ -164,3 +262,17 @@ def _label(label: Any) -> str:
     if len(label) > _SHOWN_OUTPUTS:
         parts.append(f"... ({len(label)} outputs)")
     return ", ".join(parts)
+
+
+def nearness_shares(distances: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return one over each distance, as shares of a query's sum; both of shape (n, n_neighbors).
+
+    Examples
+    --------
+    >>> nearness_shares(np.array([[1.0, 3.0]]))
+    array([[0.75, 0.25]])
+    """
+    floor = _NEAREST * distances.max(axis=1, keepdims=True) + 1e-12
+    near = 1 / np.maximum(distances, floor)
+    shares: NDArray[np.float64] = near / near.sum(axis=1, keepdims=True)
+    return shares

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, Self
 
@@ -12,13 +13,13 @@ from sklearn.utils import check_random_state, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
+from lookalike.estimators.explanation import Explanation, nearness_shares
 from lookalike.estimators.labels import encode_labels
-from lookalike.estimators.matches import Matches
 from lookalike.matching.calibration import Calibration
 from lookalike.matching.choosing import CHUNK, Choice, choose, units_of
 from lookalike.matching.growing import variant_names
 from lookalike.matching.levels import Bytes, Levels, check_images, shrink, working_sides
-from lookalike.matching.matcher import Matcher, Recipe
+from lookalike.matching.matcher import Matcher, Recipe, Sought
 from lookalike.matching.needs import check_memory, needed_bytes
 from lookalike.matching.plans import plan_for, plan_of
 from lookalike.matching.reading import DEFORMED_CANDIDATES, Reader, Reading, Scores
@@ -267,7 +268,9 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """
         return self._calibration.probabilities(self._score_images(X, progress))
 
-    def explain(self, X: Any, n_neighbors: int = 6) -> Matches:
+    def explain(
+        self, X: Any, n_neighbors: int = 6, *, progress: Progress | None = None
+    ) -> Explanation:
         """Return the training images that each answer rests on, nearest first.
 
         Of images in doubt these are the nearest by the distance that lets pixels move, if it has
@@ -277,6 +280,8 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         ----------
         X : array-like as for `predict`
         n_neighbors : int, default=6
+        progress : callable, default=None
+            Called as ``progress(done, total)`` with the number of images explained.
 
         Raises
         ------
@@ -290,35 +295,51 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 f"n_neighbors={n_neighbors} but {most} training images are compared with each "
                 f"image; give 1 to {most}"
             )
-        own = self._levels.to_bytes(check_images(X))
-        matcher = self._matcher.on_threads(count_threads(self.n_jobs))
-        sought = matcher.seek(matcher.project(self._shrunk(own)))
-        reader = Reader(matcher, sought)
-        scores = reader.read(self.reading_)
-        table, unsure = reader.scaled(self.reading_.scaling)
-        rows = table.indices[:, :n_neighbors].copy()
-        distances = table.distances[:, :n_neighbors].copy()
-        deformed = np.zeros(len(own), bool)
-        if self.reading_.deformation != "off" and len(unsure):
-            near = reader.deformed(self.reading_.scaling, self.reading_.deformation)
-            rows[unsure] = near.indices[:, :n_neighbors]
-            distances[unsure] = near.distances[:, :n_neighbors]
-            deformed[unsure] = True
+        reading = self.reading_
+
+        def take(reader: Reader, sought: Sought) -> tuple[NDArray[Any], ...]:
+            scores = reader.read(reading)
+            table, unsure = reader.scaled(reading.scaling)
+            rows = table.indices[:, :n_neighbors].copy()
+            distances = table.distances[:, :n_neighbors].copy()
+            deformed = np.zeros(len(rows), bool)
+            if reading.deformation != "off" and len(unsure):
+                near = reader.deformed(reading.scaling, reading.deformation)
+                rows[unsure] = near.indices[:, :n_neighbors]
+                distances[unsure] = near.distances[:, :n_neighbors]
+                deformed[unsure] = True
+            return rows, distances, deformed, sought.images, *scores
+
+        rows, distances, deformed, images, *found = self._read(X, progress, take)
+        scores, matcher = Scores(*found), self._matcher
         indices = matcher.parents_[rows]
-        return Matches(
+        return Explanation(
             indices=indices,
             distances=distances,
             labels=self._labels[indices],
+            shares=nearness_shares(distances),
+            prediction=self.classes_[scores.classes.argmin(axis=1)],
             variants=matcher.variants_[rows],
             variant_names=variant_names(self.recipe_.growth),
-            prediction=self.classes_[scores.classes.argmin(axis=1)],
-            probabilities=self._calibration.probabilities(scores),
+            classes=self.classes_,
             doubtful=scores.doubtful,
+            images=images,
+            source=copy.copy(self),
+            probabilities=self._calibration.probabilities(scores),
             deformed=deformed,
-            images=sought.images,
             rows=rows,
-            matcher=matcher,
+            matcher=matcher.on_threads(count_threads(self.n_jobs)),
         )
+
+    def training_images(self, rows: Any = slice(None)) -> NDArray[Any]:
+        """Return training images as they were given; see `KNeighborsClassifier.training_images`."""
+        check_is_fitted(self)
+        return np.asarray(self._levels.from_bytes(self._images[rows]))
+
+    @property
+    def training_labels_(self) -> NDArray[Any]:
+        """Labels of the training images, as they were given."""
+        return self._labels
 
     @property
     def most_explained_(self) -> int:
@@ -383,16 +404,31 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return self
 
     def _score_images(self, X: Any, progress: Progress | None) -> Scores:
+        return Scores(*self._read(X, progress, lambda reader, _: reader.read(self.reading_)))
+
+    def _read(
+        self,
+        X: Any,
+        progress: Progress | None,
+        take: Callable[[Reader, Sought], Sequence[NDArray[Any]]],
+    ) -> list[NDArray[Any]]:
+        """Return the arrays that ``take`` makes of so many images at once as memory has room for.
+
+        Raises
+        ------
+        NotFittedError, ValueError, TypeError
+            As `predict`.
+        """
         check_is_fitted(self)
         images = check_images(X)
         parts, matcher = [], self._matcher.on_threads(count_threads(self.n_jobs))
         for i in range(0, len(images), CHUNK):
             own = self._shrunk(self._levels.to_bytes(images[i : i + CHUNK]))
-            reader = Reader(matcher, matcher.seek(matcher.project(own)))
-            parts.append(reader.read(self.reading_))
+            sought = matcher.seek(matcher.project(own))
+            parts.append(take(Reader(matcher, sought), sought))
             if progress is not None:
                 progress(min(i + CHUNK, len(images)), len(images))
-        return Scores(*(np.concatenate(part) for part in zip(*parts, strict=True)))
+        return [np.concatenate(part) for part in zip(*parts, strict=True)]
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "_matcher")
@@ -402,6 +438,36 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         tags.input_tags.two_d_array = False
         tags.input_tags.three_d_array = True
         return tags
+
+
+def predict_by(
+    classifier: LookalikeClassifier,
+    X: Any,
+    readings: Sequence[Reading],
+    *,
+    progress: Progress | None = None,
+) -> list[NDArray[Any]]:
+    """Return the class of each image by each of several readings, from one search.
+
+    Parameters
+    ----------
+    classifier : LookalikeClassifier, fitted
+        By its own reading it answers as it predicts.
+    X : array-like as for `LookalikeClassifier.predict`
+    readings : sequence of Reading
+    progress : callable, default=None
+
+    Raises
+    ------
+    NotFittedError, ValueError, TypeError
+        As `LookalikeClassifier.predict`.
+    """
+    found = classifier._read(
+        X,
+        progress,
+        lambda reader, _: [reader.read(own).classes.argmin(axis=1) for own in readings],
+    )
+    return [classifier.classes_[codes] for codes in found]
 
 
 _FIT_UNITS = 3

@@ -46,6 +46,7 @@ from lookalike.estimators.meter import metered
 from lookalike.estimators.readings import Reader, Result, Scoring
 from lookalike.estimators.weights import check_sample_weight
 from lookalike.images.notices import warn_caller
+from lookalike.results import Result as Shown
 from lookalike.search.nearest import NearestNeighbors
 from lookalike.search.threads import count_threads
 from lookalike.search.validation import validate_rows
@@ -53,7 +54,7 @@ from lookalike.search.validation import validate_rows
 Progress = Callable[[int, int], None]
 
 
-class KNeighborsSearchCV(BaseSearchCV):  # type: ignore[misc]
+class KNeighborsSearchCV(BaseSearchCV, Shown):  # type: ignore[misc]
     """Find the best hyperparameters of a nearest-neighbour predictor by cross-validation.
 
     A drop-in for scikit-learn's `GridSearchCV` and `RandomizedSearchCV` with the same results,
@@ -107,6 +108,9 @@ class KNeighborsSearchCV(BaseSearchCV):  # type: ignore[misc]
 
     Notes
     -----
+    Once fitted, ``plot()`` draws the score against ``n_neighbors``, and ``report(path)`` writes a
+    page with the table of candidates.
+
     Ctrl-C keeps what is done: if the score of any candidate is known, ``cv_results_`` holds those
     that are, ``best_index_``, ``best_params_`` and ``best_score_`` are theirs, there is no
     ``best_estimator_``, and the `KeyboardInterrupt` goes on. An error leaves the object as it was.
@@ -127,6 +131,7 @@ class KNeighborsSearchCV(BaseSearchCV):  # type: ignore[misc]
     0.9461
     """
 
+    _described_by = "tuning"
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **BaseSearchCV._parameter_constraints,
         "param_grid": [dict, list],

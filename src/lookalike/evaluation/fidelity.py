@@ -12,6 +12,7 @@ References
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -28,6 +29,45 @@ _K1, _K2 = 0.01, 0.03  # of [1]_, section III.B
 _VALUES_AT_ONCE = 2**20
 
 _Stack = NDArray[np.float64]
+
+
+class Fidelity(NamedTuple):
+    """How near each of some images comes to the truth.
+
+    Attributes
+    ----------
+    psnr : ndarray of shape (n,), float64
+        Peak signal-to-noise ratio, in dB.
+    ssim : ndarray of shape (n,), float64
+        Structural similarity.
+    """
+
+    psnr: NDArray[np.float64]
+    ssim: NDArray[np.float64]
+
+
+def measure_fidelity(
+    pixels: NDArray[np.uint8], truth: NDArray[np.uint8], brightest: int
+) -> Fidelity:
+    """Compare images with the true ones.
+
+    Parameters
+    ----------
+    pixels, truth : ndarray of shape (n, h, w) or (n, h, w, c), uint8, h and w at least 7
+    brightest : int
+        The greatest value that a pixel can have; the least is 0.
+
+    Examples
+    --------
+    >>> truth = np.zeros((1, 8, 8), dtype=np.uint8)
+    >>> psnr, ssim = measure_fidelity(truth + np.uint8(16), truth, 255)
+    >>> psnr.round(2)
+    array([24.05])
+    """
+    return Fidelity(
+        peak_signal_noise_ratio(pixels, truth, data_range=brightest),
+        structural_similarity(pixels, truth, data_range=brightest),
+    )
 
 
 def peak_signal_noise_ratio(

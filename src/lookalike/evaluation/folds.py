@@ -1,12 +1,12 @@
-"""Folds for a cross-validation that any labelled images allow."""
+"""Folds for a cross-validation that any labelled images allow, and smaller parts of them."""
 
 from __future__ import annotations
 
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
-from sklearn.model_selection import StratifiedKFold
+from numpy.typing import ArrayLike, NDArray
+from sklearn.model_selection import StratifiedKFold, train_test_split
 
 
 class Folds(NamedTuple):
@@ -65,3 +65,83 @@ def choose_folds(labels: NDArray[np.int64], *, most: int = 5) -> Folds:
         return Folds("loo", n, n - 1, smallest)
     splits: Any = StratifiedKFold(n_folds).split(np.zeros(n), labels)
     return Folds(n_folds, n_folds, min(len(train) for train, _ in splits), smallest)
+
+
+def check_groups_apart(
+    number: int, train: NDArray[np.int64], test: NDArray[np.int64], groups: ArrayLike | None
+) -> None:
+    """Raise ValueError if a fold tests images of a group that it trains on.
+
+    Parameters
+    ----------
+    number : int
+        The number of the fold, for the message.
+    train, test : ndarray of shape (n_train,) and (n_test,), int64
+        Rows of images.
+    groups : array-like of shape (n,) or None
+        The group of each image.
+
+    Examples
+    --------
+    >>> check_groups_apart(0, np.array([0, 1]), np.array([2]), groups=["a", "a", "b"])
+    """
+    if groups is None:
+        return
+    of = np.asarray(groups)
+    divided = np.intersect1d(of[train], of[test])
+    if len(divided):
+        raise ValueError(
+            f"fold {number} trains on images of group {divided.tolist()[0]!r} and tests others of "
+            "it; give a splitter that keeps groups together, such as StratifiedGroupKFold"
+        )
+
+
+def some_of_each_class(labels: NDArray[np.int64], n: int, *, seed: int = 0) -> NDArray[np.int64]:
+    """Choose rows by chance, of each class as large a share as of all; in order.
+
+    Parameters
+    ----------
+    labels : ndarray of shape (n_all,), int64
+    n : int
+        At most n_all, and at least one for each class.
+    seed : int, default=0
+
+    Returns
+    -------
+    ndarray of shape (n,), int64
+
+    Raises
+    ------
+    ValueError
+        If there are more classes than rows to choose, or a class has a single image.
+
+    Examples
+    --------
+    >>> some_of_each_class(np.array([0, 0, 0, 0, 1, 1]), 3)
+    array([0, 2, 4])
+    """
+    if n == len(labels):
+        return np.arange(n)
+    rows, _ = train_test_split(
+        np.arange(len(labels)), train_size=n, stratify=labels, random_state=seed
+    )
+    return np.sort(rows)
+
+
+def some_rows(n: int, most: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Choose rows by chance, for the first of a sorted data set are of one class; in order.
+
+    Parameters
+    ----------
+    n : int
+        Rows that there are.
+    most : int
+        Rows to choose; all, if there are fewer.
+    rng : Generator
+
+    Examples
+    --------
+    >>> some_rows(3, 5, np.random.default_rng(0))
+    array([0, 1, 2])
+    """
+    return np.sort(rng.choice(n, min(n, most), replace=False))

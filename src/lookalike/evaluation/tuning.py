@@ -40,6 +40,15 @@ class Choice(NamedTuple):
     mean: float
     standard_error: float
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return it for JSON, the mean as an accuracy."""
+        return {
+            "n_neighbors": self.n_neighbors,
+            "weights": self.weights,
+            "accuracy": self.mean,
+            "standard_error": self.standard_error,
+        }
+
 
 @dataclass(frozen=True, eq=False)
 class Curve:
@@ -91,6 +100,15 @@ class Tuning:
     curves: list[Curve]
     best: Choice
     one_standard_error: Choice
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the choices and all points for JSON."""
+        points = [curve.point(i) for curve in self.curves for i in range(len(curve.n_neighbors))]
+        return {
+            "best": self.best.to_dict(),
+            "one_standard_error": self.one_standard_error.to_dict(),
+            "candidates": [point.to_dict() for point in points],
+        }
 
 
 def read_tuning(search: Any, *, metric: str = "score", n_images: int | None = None) -> Tuning:

@@ -3,14 +3,61 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from math import prod
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lookalike.images.augmentation import Augmentation
 from lookalike.images.variants import Variant
+from lookalike.results import Result
+
+if TYPE_CHECKING:
+    from lookalike.images.dataset import Dataset
+
+
+@dataclass(frozen=True, eq=False)
+class Expansion(Result):
+    """A data set and what its training images are to be grown by.
+
+    Attributes
+    ----------
+    data : Dataset
+    augmentation : Augmentation
+
+    Examples
+    --------
+    >>> from lookalike import Shifts, load_dataset
+    >>> Expansion(load_dataset("digits"), Shifts(1)).to_dict()["n_expanded"]
+    7185
+    """
+
+    _described_by = "augmentation"
+
+    data: Dataset
+    augmentation: Augmentation
+
+    @property
+    def variants(self) -> tuple[Variant, ...]:
+        """What the augmentation makes of each training image; ValueError if it makes nothing."""
+        return self.augmentation.variants(self.data.train.images.shape[1:])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all of it for JSON, without the images."""
+        train, variants = self.data.train, self.variants
+        return {
+            "source": self.data.source,
+            "augmentation": repr(self.augmentation),
+            "image_shape": list(train.images.shape[1:]),
+            "n_train": len(train),
+            "n_test": len(self.data.test),
+            "n_variants": len(variants),
+            "n_expanded": len(train) * (len(variants) + 1),
+            "expanded_bytes": train.images.nbytes * (len(variants) + 1),
+            "variants": list(map(str, variants)),
+        }
 
 
 def expand(

@@ -7,9 +7,7 @@ download, and however many run at once, a file that is in its place is right.
 
 from __future__ import annotations
 
-import os
 import queue
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -21,6 +19,7 @@ import numpy as np
 
 from lookalike.images.catalogue import CatalogueEntry, CatalogueFile
 from lookalike.images.errors import DatasetError, DatasetNotFoundError
+from lookalike.images.replace import filled_folder
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -134,8 +133,8 @@ def _download_from(
     from pooch import HTTPDownloader
 
     # a folder of its own, since whether a file is checked as .gz is told by its name
-    with tempfile.TemporaryDirectory(prefix=".download-", dir=folder) as scratch:
-        part = Path(scratch, file.name)
+    with filled_folder(folder) as scratch:
+        part = scratch / file.name
         with part.open("wb") as stream:
             receiver = _Receiver(stream, file, bar)
             downloader = HTTPDownloader(
@@ -150,10 +149,7 @@ def _download_from(
                 raise
             except Exception as error:  # requests' and urllib3's many exceptions
                 raise _TransferError(_reason(error)) from error
-            stream.flush()
-            os.fsync(stream.fileno())
         file.read(part)
-        os.replace(part, folder / file.name)
 
 
 class _Receiver:

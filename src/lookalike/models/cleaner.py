@@ -1,9 +1,10 @@
-"""Noise taken from single images, by denoisers that are fitted when they are first asked for."""
+"""Noise taken from images: by denoisers kept in files, or fitted when they are first asked for."""
 
 from __future__ import annotations
 
 from functools import lru_cache
 from math import prod
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,10 @@ from numpy.typing import NDArray
 
 from lookalike.cleaning.level import estimate_noise
 from lookalike.estimators.denoiser import KNeighborsDenoiser
+from lookalike.images.expression import parse_noise
 from lookalike.images.noise import SaltAndPepper, UniformNoise
-from lookalike.images.noise_expression import parse_noise
+from lookalike.models.errors import ModelError
+from lookalike.models.file import open_file
 
 Bytes = NDArray[np.uint8]
 
@@ -92,3 +95,46 @@ class Cleaner:
             return f"saltpepper:{share:g}" if share else None
         level = int(_LEVELS[np.abs(_LEVELS - found.sigma).argmin()])
         return f"gaussian:{level}" if level else None
+
+
+def open_denoiser(path: Path) -> tuple[KNeighborsDenoiser, tuple[int, ...], str | None]:
+    """Open a file that holds a denoiser of images of bytes and of one size.
+
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    denoiser : KNeighborsDenoiser, fitted
+    image_shape : tuple (h, w) or (h, w, c)
+        The shape of the images that it cleans.
+    source : str or None
+        Where its training images come from.
+
+    Raises
+    ------
+    ModelError
+        If it holds something else, or a denoiser of other values or of images of several sizes.
+    OSError
+        If it cannot be read.
+    """
+    opened = open_file(path)
+    denoiser = opened.estimator
+    if not isinstance(denoiser, KNeighborsDenoiser):
+        raise ModelError(
+            f"{path} holds a {type(denoiser).__name__}, which cleans no images; make a "
+            "file that does by lookalike clean DATA --noise NOISE --save FILE"
+        )
+    if not denoiser.is_of_bytes_:
+        raise ModelError(
+            f"{path} was fitted to other values than whole ones from 0 to 255, which no image file "
+            "has; call its predict in Python, or fit it to uint8 images"
+        )
+    image_shape = denoiser.image_shape_ if opened.form is None else opened.form.image_shape
+    if image_shape is None:
+        raise ModelError(
+            f"{path} does not tell the size of its images; keep it by lookalike clean DATA --save "
+            "FILE, or by save_model with form=learn_form(images)"
+        )
+    return denoiser, image_shape, opened.description["source"]

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from lookalike.estimators.classifier import KNeighborsClassifier
 from lookalike.estimators.lookalike import LookalikeClassifier
@@ -144,7 +144,7 @@ class Model:
         if why := why_no_bytes(estimator):
             raise ModelError(why)
         self.image_shape: tuple[int, ...] = tuple(estimator.image_shape_)
-        self.form = learn_form(self._some(_FORM_SAMPLE)) if form is None else form
+        self.form = learn_form(self._spread(_FORM_SAMPLE)) if form is None else form
         self.originals = originals
         if originals is not None and len(originals) != self.n_samples:
             raise ModelError(
@@ -166,7 +166,7 @@ class Model:
     @property
     def class_counts(self) -> dict[str, int]:
         """Training images of each class."""
-        found, counts = np.unique(self._labels(), return_counts=True)
+        found, counts = np.unique(self.estimator.training_labels_, return_counts=True)
         known = dict(zip(map(str, found.tolist()), counts.tolist(), strict=True))
         return {name: known.get(name, 0) for name in self.class_names}
 
@@ -184,16 +184,39 @@ class Model:
             At most so many are named; of a `KNeighborsClassifier` those that vote, and no more.
         """
         if self._matches:
-            return self._explain_matches(images, n_neighbors)
-        return self._explain_votes(images, n_neighbors)
+            found = self.estimator.explain(images, min(n_neighbors, self.estimator.most_explained_))
+        else:
+            found = self.estimator.explain(images)
+        probabilities = found.class_shares(self.estimator.classes_)
+        assert found.doubtful is not None  # of one label each
+        explained = []
+        for i in range(len(found)):
+            n = min(n_neighbors, found.indices.shape[1])
+            has_moved = found.deformed is not None and found.deformed[i]
+            moves = found.displacements(i) if has_moved else [None] * n
+            neighbours = [
+                Neighbour(
+                    row=int(found.indices[i, j]),
+                    label=str(found.labels[i, j]),
+                    distance=float(found.distances[i, j]),
+                    share=float(found.shares[i, j]),
+                    variant=found.variant_names[found.variants[i, j]],
+                    compared=_of_bytes(found.compared(i, j)),
+                    displacement=moves[j],
+                    file=self.file(int(found.indices[i, j])),
+                )
+                for j in range(n)
+            ]
+            explained.append(Explained(probabilities[i], bool(found.doubtful[i]), neighbours))
+        return explained
 
     def image(self, row: int) -> Bytes:
         """Return a training image as it was given."""
-        return np.asarray(self._given(np.array([row]))[0])
+        return np.asarray(self._some([row])[0])
 
     def label(self, row: int) -> str:
         """Return the class name of a training image."""
-        return str(self._labels()[row])
+        return str(self.estimator.training_labels_[row])
 
     def file(self, row: int) -> str | None:
         """Return the name of the file that a training image was read from, if it is known."""
@@ -314,83 +337,25 @@ class Model:
     def cleaner(self) -> Cleaner:
         """What cleans images; it does not know later corrections, and any thread may use it."""
         if self._cleaner is None:
-            self._cleaner = Cleaner(self._some(_CLEANER_SAMPLE))
+            self._cleaner = Cleaner(self._spread(_CLEANER_SAMPLE))
         return self._cleaner
 
     @property
     def _matches(self) -> bool:
         return isinstance(self.estimator, LookalikeClassifier)
 
-    def _given(self, rows: NDArray[np.int64]) -> Bytes:
-        """Return training images as they were given."""
-        estimator = self.estimator
-        if self._matches:
-            return np.asarray(estimator._levels.from_bytes(estimator._images[rows]))
-        images = np.asarray(estimator._search._searcher.rows[rows])
-        return images.reshape(len(rows), *self.image_shape).astype(np.uint8, copy=False)
+    def _some(self, rows: ArrayLike) -> Bytes:
+        return np.asarray(self.estimator.training_images(rows)).astype(np.uint8, copy=False)
 
-    def _some(self, most: int) -> Bytes:
+    def _spread(self, most: int) -> Bytes:
         """Return training images, spread evenly over all if there are more."""
         n = self.n_samples
-        return self._given(np.arange(n) if n <= most else np.arange(most) * n // most)
+        return self._some(np.arange(n) if n <= most else np.arange(most) * n // most)
 
-    def _labels(self) -> NDArray[Any]:
-        estimator = self.estimator
-        labels = estimator._labels if self._matches else estimator._y
-        return np.asarray(labels)
 
-    def _explain_votes(self, images: Bytes, n_neighbors: int) -> list[Explained]:
-        found = self.estimator.explain(images)
-        probabilities = found.class_shares(self.estimator.classes_)
-        height, width = self.image_shape[:2]
-        explained = []
-        for i in range(len(found)):
-            neighbours = [
-                Neighbour(
-                    row=int(found.indices[i, j]),
-                    label=str(found.labels[i, j]),
-                    distance=float(found.distances[i, j]),
-                    share=float(found.shares[i, j]),
-                    variant=found.variant_names[found.variants[i, j]],
-                    compared=self._changed(
-                        self.image(found.indices[i, j]), int(found.variants[i, j])
-                    ).reshape(height, width, -1),
-                    displacement=None,
-                    file=self.file(int(found.indices[i, j])),
-                )
-                for j in range(min(n_neighbors, found.indices.shape[1]))
-            ]
-            doubtful = bool((found.labels[i] != found.labels[i, 0]).any())
-            explained.append(Explained(probabilities[i], doubtful, neighbours))
-        return explained
-
-    def _changed(self, image: NDArray[Any], variant: int) -> NDArray[Any]:
-        if not variant:
-            return image
-        variants = self.estimator.augmentation.variants(self.image_shape)
-        return np.asarray(variants[variant - 1].apply(image[np.newaxis])[0])
-
-    def _explain_matches(self, images: Bytes, n_neighbors: int) -> list[Explained]:
-        found = self.estimator.explain(images, min(n_neighbors, self.estimator.most_explained_))
-        explained = []
-        for i in range(len(found)):
-            near = 1 / np.maximum(found.distances[i], 1e-3 * found.distances[i].max() + 1e-12)
-            moves = found.displacements(i) if found.deformed[i] else [None] * len(near)
-            neighbours = [
-                Neighbour(
-                    row=int(found.indices[i, j]),
-                    label=str(found.labels[i, j]),
-                    distance=float(found.distances[i, j]),
-                    share=float(near[j] / near.sum()),
-                    variant=found.variant_names[found.variants[i, j]],
-                    compared=found.matcher.images_[found.rows[i, j]],
-                    displacement=moves[j],
-                    file=self.file(int(found.indices[i, j])),
-                )
-                for j in range(len(near))
-            ]
-            explained.append(Explained(found.probabilities[i], bool(found.doubtful[i]), neighbours))
-        return explained
+def _of_bytes(image: NDArray[Any]) -> Bytes:
+    """Return an image of whole numbers 0 to 255, of shape (height, width, channels)."""
+    return image.reshape(*image.shape[:2], -1).astype(np.uint8, copy=False)
 
 
 def open_model(path: str | PathLike[str]) -> Model:

@@ -18,7 +18,7 @@ def why_no_bytes(estimator: Any) -> str | None:
         dtype, low, high = np.dtype(levels.dtype), levels.low, levels.high
         known = dtype == np.uint8
     else:
-        rows = estimator._search._searcher.rows
+        rows = estimator.training_images()
         dtype, known = rows.dtype, are_bytes(rows)
         low, high = (0, 0) if known else (rows.min(), rows.max())
     if known:

@@ -1,4 +1,4 @@
-"""The section on a grown training set: the errors that it mends and makes, and why."""
+"""Reports on a grown training set: its images' variants, the errors that they mend and make."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from lookalike.estimators.explanation import Explanation
 from lookalike.evaluation.comparison.paired import ErrorDrop
 from lookalike.evaluation.errors.changes import Changes, as_matched, decider
 from lookalike.images.dataset import Dataset
+from lookalike.images.expand import Expansion
 from lookalike.images.variants import Variant
 from lookalike.reports.blocks import (
     Block,
@@ -19,12 +20,80 @@ from lookalike.reports.blocks import (
     Column,
     Gallery,
     Picture,
+    Report,
     Section,
     Table,
 )
 from lookalike.reports.pictures import picture
 
 _SHOWN = 8
+_CLASSES_SHOWN = 10  # the first image of each, with its variants
+_VARIANTS_SHOWN = 10  # beside an image
+_VARIANTS_NAMED = 24
+
+
+def describe(expansion: Expansion, *, name: str = "") -> Report:
+    """Return the report of what an augmentation makes of a data set.
+
+    Parameters
+    ----------
+    expansion : Expansion
+    name : str, optional
+        What to call the data set.
+    """
+    numbers = expansion.to_dict()
+    variants, n = numbers["variants"], numbers["n_variants"]
+    more = f"; … and {n - _VARIANTS_NAMED:,} more" if n > _VARIANTS_NAMED else ""
+    shape = " × ".join(map(str, numbers["image_shape"]))
+    source = f"{name} from {numbers['source']}" if name else numbers["source"]
+    rows: list[list[Cell]] = [
+        ["data", source],
+        ["augmentation", numbers["augmentation"]],
+        ["variants", f"{n:,} of every image: {'; '.join(variants[:_VARIANTS_NAMED])}{more}"],
+        [
+            "train images",
+            f"{numbers['n_train']:,} → {numbers['n_expanded']:,} of {shape}, "
+            f"{numbers['expanded_bytes'] / 2**20:,.1f} MiB in memory",
+        ],
+        ["test images", f"{numbers['n_test']:,}, as they are"],
+    ]
+    facts = Table(["", ""], rows, "The training set and what it becomes")
+    section = Section(
+        "The training images and their variants", [facts, variants_gallery(expansion)]
+    )
+    return Report(
+        "A training set grown by its variants", source, sections=[section], numbers=numbers
+    )
+
+
+def variants_gallery(expansion: Expansion) -> Gallery:
+    """Show the first image of each class, up to ten, before its variants."""
+    data, variants = expansion.data, expansion.variants
+    shown = variants[:_VARIANTS_SHOWN]
+    pictures = []
+    for row in np.unique(data.train.labels, return_index=True)[1][:_CLASSES_SHOWN].tolist():
+        name = data.class_names[data.train.labels[row]]
+        one = data.train.images[row : row + 1]
+        pictures.append(
+            picture(
+                one[0],
+                data.brightest,
+                f"Training image {row:,}: {name}",
+                [name, "original"],
+                neighbors=[
+                    picture(
+                        variant.apply(one)[0],
+                        data.brightest,
+                        f"The same image, {variant}",
+                        [str(variant)],
+                    )
+                    for variant in shown
+                ],
+            )
+        )
+    more = len(variants) - len(shown)
+    rest = f"; {more:,} more variants are left out" if more else ""
+    return Gallery(pictures, f"Images before their variants by {expansion.augmentation!r}{rest}.")
 
 
 def augmenting_section(

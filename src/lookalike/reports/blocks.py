@@ -52,10 +52,13 @@ class Column:
     spec : str
         Format of the numbers as of `format`, ".2%" for instance. Without it, whole numbers get
         thousands separators and others four significant digits.
+    detail : bool, default=False
+        Whether the terminal leaves it out.
     """
 
     name: str
     spec: str = ""
+    detail: bool = False
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,6 +1,10 @@
-"""The section that compares classifiers: accuracy, time, memory, and who beats whom."""
+"""The report that compares classifiers: accuracy, time, memory, and who beats whom."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from lookalike.evaluation.comparison.comparison import Comparison
 from lookalike.evaluation.comparison.memory import NOT_TOLD
@@ -10,14 +14,45 @@ from lookalike.reports.blocks import (
     Chart,
     Column,
     Heading,
+    Headline,
+    Report,
     Section,
     Table,
     Text,
     Undefined,
 )
-from lookalike.reports.comparison_plots import plot_accuracy, plot_beats, plot_times
+from lookalike.reports.captions import plot_name
+from lookalike.reports.charts import axes_or_new
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
 
 _FEW_FOLDS = "with fewer than two folds there is no t-test"
+
+
+def describe(comparison: Comparison) -> Report:
+    """Return the report of classifiers that were compared."""
+    headline = []
+    best = comparison.order[0]
+    if not comparison.failed[best]:
+        low, high = comparison.intervals[best]
+        seconds = comparison.fit_seconds[best] + comparison.predict_seconds[best]
+        headline = [
+            Headline(
+                f"accuracy of {comparison.names[best]}",
+                f"{comparison.accuracy[best]:.2%}",
+                f"the best; {low:.2%} to {high:.2%}",
+            ),
+            Headline("classifiers beaten by it", f"{np.count_nonzero(comparison.beats[best])}"),
+            Headline("its seconds", f"{seconds:.2f}", "to fit and predict all folds"),
+        ]
+    return Report(
+        "Classifiers compared",
+        headline=headline,
+        sections=[comparison_section(comparison)],
+        numbers=comparison.to_dict(),
+    )
 
 
 def comparison_section(comparison: Comparison) -> Section:
@@ -30,9 +65,9 @@ def comparison_section(comparison: Comparison) -> Section:
     Returns
     -------
     Section
-        A table of all classifiers, the best first; their accuracies with intervals, and beside
-        the time they took; who wins how many images of whom; and for each pair the difference
-        with its interval and the p-values of three tests.
+        A table of all classifiers, the best first; charts of their error rates with intervals, and
+        of error rate against time; who beats whom; how many images each wins of each other; and
+        for each pair the difference with its interval and the p-values of three tests.
     """
     names, order = comparison.names, comparison.order
     intro = [
@@ -40,30 +75,47 @@ def comparison_section(comparison: Comparison) -> Section:
         f"that was left out, in the same {comparison.n_folds} folds. Intervals hold with "
         f"{comparison.confidence:.0%} confidence."
     ]
-    blocks: list[Block] = [_ranking(comparison)]
-    failed = [comparison.contestants[i] for i in order if comparison.contestants[i].error]
-    blocks += [Text(f"{one.name} failed: {one.error}") for one in failed]
+    blocks: list[Block] = [ranking(comparison), *failures(comparison)]
     blocks += [
         Text(f"{one.name} warned: {note}") for one in comparison.contestants for note in one.notes
     ]
-    if len(failed) < len(names):
+    n_failed = np.count_nonzero(comparison.failed)
+    if n_failed < len(names):
         blocks += [_error_chart(comparison), _time_chart(comparison)]
-    if len(names) - len(failed) > 1:
+    if len(names) - n_failed > 1:
+        beaten = {
+            names[i]: [name for name, won in zip(names, comparison.beats[i], strict=True) if won]
+            for i in order
+        }
         blocks += [
             Heading("Who beats whom"),
+            *(Text(f"{name} beats {', '.join(own)}.") for name, own in beaten.items() if own),
+            Text(
+                "One beats another if it predicts more images rightly by McNemar's exact test, "
+                f"corrected by Holm for all pairs, at {1 - comparison.confidence:.2g}.",
+                is_note=True,
+            ),
             _wins_chart(comparison),
             _pairs(comparison),
             Text(
                 "McNemar's exact test and the paired bootstrap ask whether these two classifiers, "
                 "as they were trained, differ on images like these. The corrected resampled t-test "
                 "asks it of the methods, trained on other images too, and with few folds it sees "
-                "little. All p-values are corrected for the number of pairs (Holm)."
+                "little. All p-values are corrected for the number of pairs (Holm).",
+                detail=True,
             ),
         ]
     return Section("Classifiers compared", blocks, intro)
 
 
-def _ranking(comparison: Comparison) -> Table:
+def failures(comparison: Comparison) -> list[Text]:
+    """Return why classifiers failed, a paragraph each."""
+    failed = [one for one in comparison.contestants if one.error is not None]
+    return [Text(f"{one.name} failed: {one.error}") for one in failed]
+
+
+def ranking(comparison: Comparison) -> Table:
+    """Return the table of all classifiers, the best first."""
     rows: list[list[Cell]] = []
     for i in comparison.order:
         one = comparison.contestants[i]
@@ -158,6 +210,7 @@ def _wins_chart(comparison: Comparison) -> Chart:
         "column wrongly. Filled: the row beats the column by more than luck.",
         table=Table(["classifier", *names], rows, "Images won by row over column"),
         size=(side + 0.6, side),
+        detail=True,
     )
 
 
@@ -187,9 +240,137 @@ def _pairs(comparison: Comparison) -> Table:
         ],
         rows,
         "Differences of accuracy, each with its interval by the paired bootstrap, and p-values",
+        detail=True,
     )
 
 
 def _succeeded(comparison: Comparison) -> list[int]:
     """Return the positions of those that did not fail, the best first."""
     return [i for i in comparison.order if not comparison.failed[i]]
+
+
+def plot_accuracy(comparison: Comparison, ax: Axes | None = None) -> Axes:
+    """Draw the error rates, the lowest on top, with their intervals and those of single folds.
+
+    On a log scale, for a dummy's error would leave no room for the differences of the others;
+    unless there is an error rate of 0.
+
+    Parameters
+    ----------
+    comparison : Comparison
+    ax : Axes, optional
+        Where to draw; a new figure's, if not given.
+    """
+    axes = axes_or_new(ax, (6.4, 0.6 + 0.45 * len(comparison.names)))
+    shown = _succeeded(comparison)
+    places = np.arange(len(shown))[::-1]
+    errors, intervals = 1 - comparison.accuracy[shown], 1 - comparison.intervals[shown, ::-1]
+    for place, i in zip(places, shown, strict=True):
+        folds = 1 - comparison.contestants[i].fold_accuracy
+        axes.plot(
+            folds, np.full(len(folds), place), "|", color="C0", alpha=0.5, markersize=9, zorder=1
+        )
+    axes.errorbar(
+        errors,
+        places,
+        xerr=np.abs(intervals.T - errors),
+        fmt="o",
+        color="C0",
+        markersize=5,
+        capsize=3,
+    )
+    axes.set_yticks(places, [plot_name(comparison.names[i]) for i in shown])
+    axes.set_ylim(-0.6, len(shown) - 0.4)
+    if min(_smallest_errors(comparison)) > 0:
+        axes.set_xscale("log")
+        _percent(axes.xaxis)
+    axes.set_xlabel(f"error rate, {comparison.confidence:.0%} interval; bars: single folds")
+    axes.grid(axis="y", visible=False)
+    return axes
+
+
+def plot_beats(comparison: Comparison, ax: Axes | None = None) -> Axes:
+    """Draw for each pair how many images one predicts rightly and the other wrongly.
+
+    A filled cell: the classifier of the line beats that of the column.
+
+    Parameters
+    ----------
+    comparison : Comparison
+    ax : Axes, optional
+        Where to draw; a new figure's, if not given.
+    """
+    from matplotlib.patches import Rectangle
+
+    shown = _succeeded(comparison)
+    side = 1.8 + 0.62 * len(shown)
+    axes = axes_or_new(ax, (side + 0.6, side))
+    for y, i in enumerate(shown):
+        for x, j in enumerate(shown):
+            if i == j:
+                continue
+            if comparison.beats[i, j]:
+                axes.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, color="C0", alpha=0.35, lw=0))
+            axes.text(x, y, f"{comparison.n_wins[i, j]:,}", ha="center", va="center", fontsize=9)
+    names = [plot_name(comparison.names[i]) for i in shown]
+    axes.set_xticks(range(len(shown)), names, rotation=45, ha="left", rotation_mode="anchor")
+    axes.xaxis.tick_top()
+    axes.tick_params(length=0)
+    axes.set_yticks(range(len(shown)), names)
+    axes.set_xlim(-0.5, len(shown) - 0.5)
+    axes.set_ylim(len(shown) - 0.5, -0.5)
+    axes.set_aspect("equal")
+    axes.grid(visible=False)
+    axes.set_xlabel("images that the line has right and the column wrong;\nfilled: no luck")
+    return axes
+
+
+def plot_times(comparison: Comparison, ax: Axes | None = None) -> Axes:
+    """Draw the error rate against the seconds that fitting and predicting took, on log scales.
+
+    Parameters
+    ----------
+    comparison : Comparison
+    ax : Axes, optional
+        Where to draw; a new figure's, if not given.
+    """
+    axes = axes_or_new(ax, (6.4, 4.2))
+    for i in sorted(_succeeded(comparison)):
+        seconds = comparison.fit_seconds[i] + comparison.predict_seconds[i]
+        error = 1 - comparison.accuracy[i]
+        (point,) = axes.plot(seconds, error, "o", color=f"C{i % 10}")
+        axes.annotate(
+            plot_name(comparison.names[i]),
+            (seconds, error),
+            xytext=(6, 4),
+            textcoords="offset points",
+            color=point.get_color(),
+            fontsize=9,
+        )
+    axes.set_xscale("log")
+    if np.nanmax(comparison.accuracy) < 1:
+        axes.set_yscale("log")
+        _percent(axes.yaxis)
+    axes.margins(x=0.18, y=0.1)
+    axes.set_xlabel(f"seconds to fit and predict {comparison.n_folds} folds")
+    axes.set_ylabel("error rate")
+    return axes
+
+
+def _smallest_errors(comparison: Comparison) -> list[float]:
+    """Return the smallest error rate that is drawn of each, that of a fold or of its interval."""
+    accuracies = [
+        max(contestant.fold_accuracy.max(), high)
+        for contestant, high in zip(comparison.contestants, comparison.intervals[:, 1], strict=True)
+        if contestant.error is None
+    ]
+    return [1 - accuracy for accuracy in accuracies]
+
+
+def _percent(axis: Axis) -> None:
+    """Write a log axis of shares in percent, at 1, 2 and 5 of each power of ten."""
+    from matplotlib.ticker import LogLocator, NullFormatter, PercentFormatter
+
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_major_formatter(PercentFormatter(1, decimals=None))
+    axis.set_minor_formatter(NullFormatter())

@@ -1,138 +1,159 @@
-"""The section on a confusion matrix: which classes are taken for which."""
+"""The confusion matrix: which classes are taken for which, as a chart with its table."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import math
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from lookalike.evaluation.errors.confusion import ConfusionMatrix
-from lookalike.reports.blocks import Cell, Chart, Column, Section, Table, Text, Undefined
-from lookalike.reports.captions import fitted, unformatted
-from lookalike.reports.charts import heat_colours
+from lookalike.reports.blocks import Cell, Chart, Column, Report, Section, Table, Undefined
+from lookalike.reports.captions import plot_name
+from lookalike.reports.charts import axes_or_new, heat_colours
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_MOST_NAMED = 40  # classes whose picture shows names and counts, and whose table is the matrix
-_MOST_PAIRS = 100  # in the table of more classes
-_LONGEST_NAME = 2.5  # inches
-_LONGEST_HEAD = 5  # letters of a name above a column; with longer ones their numbers stand there
-_N_LARGEST = 3  # confusions, and classes, that are told in words
+_MOST_COUNTED = 30  # classes whose cells show their numbers
+_MOST_NAMED = 40  # classes whose names have room
+_MOST_CELLS = 30  # classes whose confusion matrix is a table too; of more it is a list of pairs
+_MOST_PAIRS = 100
+_LONGEST_HEAD = 6  # letters of a class's name above its column
+_CAPTIONS = {
+    None: "How many images of each class are taken for each; shaded by number of errors.",
+    "true": "The errors alone: for each class, what its errors are taken for, in percent.",
+    "pred": "The errors alone: for each prediction, what it was taken for wrongly, in percent.",
+}
 
 
-def confusion_section(matrix: ConfusionMatrix, *, title: str = "Confusion matrix") -> Section:
-    """Tell which classes are taken for which.
+def describe(matrix: ConfusionMatrix) -> Report:
+    """Return the report of which classes are taken for which."""
+    n, n_wrong = int(matrix.counts.sum()), int(matrix.n_wrong.sum())
+    charts = [confusion_chart(matrix)]
+    if n_wrong:
+        charts += [confusion_chart(matrix, how, detail=True) for how in ("true", "pred")]
+    return Report(
+        "Which classes are taken for which",
+        f"{n_wrong:,} of {n:,} images are taken for another class",
+        sections=[Section("Confusion matrix", charts)],
+    )
+
+
+def confusion_chart(
+    matrix: ConfusionMatrix, normalize: str | None = None, *, detail: bool = False
+) -> Chart:
+    """Draw the confusion matrix, or its errors alone in percent.
 
     Parameters
     ----------
     matrix : ConfusionMatrix
-    title : str, default="Confusion matrix"
+    normalize : {"true", "pred"} or None
+        None draws the counts; "true" the errors of each class, "pred" those of each prediction.
+    detail : bool, default=False
+        Whether the terminal leaves it out.
 
     Returns
     -------
-    Section
-        The matrix with the error rates of the classes, and the most frequent confusions.
+    Chart
+        Its table has the numbers drawn; of more than 30 classes the most frequent confusions.
     """
-    names, rates = matrix.class_names, matrix.error_rates
-    largest = ", ".join(
-        f"{names[true]} taken for {names[predicted]} ({count})"
-        for true, predicted, count in matrix.largest(_N_LARGEST)
-    )
-    worst = np.argsort(-np.nan_to_num(rates, nan=-1), kind="stable")[:_N_LARGEST]
-    highest = ", ".join(f"{names[i]} ({rates[i]:.1%})" for i in worst.tolist() if rates[i] > 0)
-    said = [Text(f"Most often: {largest or 'no class taken for another'}.")]
-    said += [Text(f"Highest error rates: {highest}.")] if highest else []
-    return Section(title, [_chart(matrix), *said])
-
-
-def _chart(matrix: ConfusionMatrix) -> Chart:
-    n_classes = len(matrix.class_names)
-    right, n = int(matrix.counts.trace()), int(matrix.counts.sum())
-    is_small = n_classes <= _MOST_NAMED
-    side = max(4.0, 1.5 + 0.5 * n_classes)
+    n_classes, caption = len(matrix.class_names), _CAPTIONS[normalize]
+    side = min(9.0, 1.75 + 0.33 * max(n_classes, 4))  # of ten classes two stand side by side
+    if n_classes <= _MOST_NAMED:  # and room for the names
+        side += min(1.7, 0.08 * (max(map(len, matrix.class_names)) - 1))
+    alt = f"Confusion matrix of {n_classes} classes, with no error."
+    for true, predicted, n in matrix.largest(1):
+        pair = f"{matrix.class_names[true]} taken for {matrix.class_names[predicted]}"
+        alt = (
+            f"Confusion matrix of {n_classes} classes. {caption} {pair}: {n:,} images, the most "
+            "frequent confusion."
+        )
 
     def draw(axes: Axes) -> None:
-        axes.grid(visible=False)
-        (_draw_counts if is_small else _draw_dots)(matrix, axes)
-        axes.set_title(f"{n - right:,} of {n:,} wrong; shaded by number of errors", fontsize=10)
+        display = plot_confusion(matrix, normalize, errors_only=normalize is not None, ax=axes)
+        axes.set_title("")
+        if display.text_ is None:
+            return
+        display.im_.set_cmap(heat_colours())
+        display.im_.set_interpolation("none")
+        for text in display.text_.ravel():
+            text.set(color="black", fontsize=min(8, text.get_fontsize()))
+            if text.get_text() == "0":  # what never happens need not be read
+                text.set_text("")
 
-    return Chart(
-        draw,
-        alt=f"Confusion matrix of {n_classes} classes: {right:,} of {n:,} images on the diagonal.",
-        caption="A line is a true class, a column what it was taken for.",
-        table=_matrix_table(matrix) if is_small else _pair_table(matrix),
-        size=(side + 0.2, side) if is_small else (8.8, 8.0),
-    )
-
-
-def _matrix_table(matrix: ConfusionMatrix) -> Table:
-    names, heads = list(matrix.class_names), list(matrix.class_names)
-    if max(map(len, names)) > _LONGEST_HEAD:
-        heads = [str(code) for code in range(len(names))]
-        names = [f"{code} {name}" for code, name in enumerate(names)]
-    # No comma for the thousands: ten classes of some thousand images are to fit 80 columns.
-    columns: list[Column | str] = [
-        "true",
-        *(Column(head, "d") for head in heads),
-        "wrong",
-        Column("error", ".1%"),
-    ]
-    rows: list[list[Cell]] = [
-        [name, *counts, n_wrong, Undefined("the class has no image") if rate != rate else rate]
-        for name, counts, n_wrong, rate in zip(
-            names,
-            matrix.counts.tolist(),
-            matrix.n_wrong.tolist(),
-            matrix.error_rates.tolist(),
-            strict=True,
-        )
-    ]
-    return Table(columns, rows, "Images of each true class by the class they are taken for")
+    table = _table(matrix, normalize)
+    return Chart(draw, alt, caption, table, size=(side, side - 0.35), detail=detail)
 
 
-def _pair_table(matrix: ConfusionMatrix) -> Table:
-    names = matrix.class_names
-    rows: list[list[Cell]] = [
-        [names[i], names[j], count] for i, j, count in matrix.largest(_MOST_PAIRS)
-    ]
-    caption = f"The up to {_MOST_PAIRS} most frequent confusions of {len(names):,} classes"
-    return Table(["true", "taken for", "images"], rows, caption)
+def plot_confusion(
+    matrix: ConfusionMatrix,
+    normalize: str | None = None,
+    *,
+    errors_only: bool = False,
+    ax: Axes | None = None,
+) -> Any:
+    """Draw the confusion matrix, shaded by number of errors.
 
+    Parameters
+    ----------
+    matrix : ConfusionMatrix
+    normalize, errors_only
+        As of `ConfusionMatrix.normalized`.
+    ax : Axes, optional
+        Where to draw; a new figure's, if not given.
 
-def _draw_counts(matrix: ConfusionMatrix, axes: Axes) -> None:
+    Returns
+    -------
+    ConfusionMatrixDisplay
+        Up to 30 classes with numbers in the cells (percent, if normalized), up to 40 with names.
+        Of more each confusion is a dot, between positions in ``class_names``.
+    """
     from sklearn.metrics import ConfusionMatrixDisplay
 
-    names = [fitted([name], _LONGEST_NAME, size=10) for name in matrix.class_names]
-    display = ConfusionMatrixDisplay(
-        matrix.counts, display_labels=[unformatted(name) for name in names]
-    )
-    display.plot(
-        ax=axes,
-        cmap=heat_colours(),
-        colorbar=False,
-        values_format="d",
-        xticks_rotation="horizontal" if max(map(len, names)) <= 3 else "vertical",
-    )
+    names = [plot_name(name) for name in matrix.class_names]
+    n_classes, longest = len(names), max(map(len, names))
+    side = min(9.0, 1.6 + 0.5 * n_classes)
+    axes = axes_or_new(ax, (side + 0.4, side))
+    shares = np.nan_to_num(matrix.normalized(normalize, errors_only=errors_only))
+    shown = shares.astype(int) if normalize is None else 100 * shares
+    display = ConfusionMatrixDisplay(shown, display_labels=names)
     # Shades of the errors alone: beside hundreds of right ones no error would be seen.
-    errors = matrix.counts.astype(float)
+    errors = shown.astype(float)
     np.fill_diagonal(errors, 0.0)
-    display.im_.set_data(errors)
-    display.im_.set_clim(0, max(1.0, errors.max()))
-    display.im_.set_interpolation("none")
-    for (i, j), text in np.ndenumerate(display.text_):
-        text.set(color="black", fontweight="bold" if i == j else "normal")
-        if not matrix.counts[i, j]:  # what never happens need not be read
-            text.set_text("")
+    if n_classes > _MOST_NAMED:
+        display.text_, display.ax_, display.figure_ = None, axes, axes.figure
+        display.im_ = _draw_dots(errors, axes)
+    else:
+        display.plot(
+            ax=axes,
+            cmap="Blues",
+            colorbar=False,
+            include_values=n_classes <= _MOST_COUNTED,
+            values_format=",d" if normalize is None else ".0f",
+            xticks_rotation="horizontal" if longest <= 3 else "vertical",
+            text_kw={"fontsize": 9 if n_classes <= 12 else 6},
+        )
+        display.im_.set_data(errors)
+        display.im_.set_clim(0, max(1.0, errors.max()))
+        for (i, j), text in [] if display.text_ is None else np.ndenumerate(display.text_):
+            is_dark = i != j and errors[i, j] > 0.5 * errors.max()
+            text.set_color("white" if is_dark else "black")
+            text.set_fontweight("bold" if i == j else "normal")
+    axes.grid(visible=False)
+    unit = "images"
+    if normalize is not None:
+        unit = f"percent of each {'true class' if normalize == 'true' else 'prediction'}"
+    axes.set_title(f"errors only, {unit}" if errors_only else unit, fontsize=10)
+    return display
 
 
-def _draw_dots(matrix: ConfusionMatrix, axes: Axes) -> None:
-    n_classes = len(matrix.class_names)
-    rows, columns = matrix.where_wrong()
-    counts = matrix.counts[rows, columns]
-    # Dots and no raster, which of thousands of classes would lose single errors. The darker
-    # ones come later, above the others.
-    order = np.argsort(counts, kind="stable")
+def _draw_dots(errors: Any, axes: Axes) -> Any:
+    """Draw dots and no raster, which of thousands of classes would lose single errors."""
+    n_classes = len(errors)
+    rows, columns = np.nonzero(errors)
+    counts = errors[rows, columns]
+    order = np.argsort(counts, kind="stable")  # the darker ones come later, above the others
     dots = axes.scatter(
         columns[order],
         rows[order],
@@ -149,8 +170,41 @@ def _draw_dots(matrix: ConfusionMatrix, axes: Axes) -> None:
     axes.set_xlim(-0.5, n_classes - 0.5)
     axes.set_ylim(n_classes - 0.5, -0.5)
     axes.locator_params(integer=True)
-    axes.set_xlabel("Predicted label, its position in class_names")
-    axes.set_ylabel("True label, its position in class_names")
+    axes.set(xlabel="predicted class, its position", ylabel="true class, its position")
     bar = axes.figure.colorbar(dots, ax=axes, shrink=0.6, label="errors")
     bar.ax.set_ylim(0, None)
     bar.ax.locator_params(axis="y", integer=True)
+    return dots
+
+
+def _table(matrix: ConfusionMatrix, normalize: str | None) -> Table:
+    cells = matrix.normalized(normalize, errors_only=normalize is not None)
+    names, spec = list(matrix.class_names), "d" if normalize is None else ".1%"
+    unit = "images" if normalize is None else "shares"
+    if len(names) <= _MOST_CELLS:
+        columns = names
+        if max(map(len, names)) > _LONGEST_HEAD:  # numbers stand above the columns instead
+            columns = [str(code) for code in range(len(names))]
+            names = [f"{code} {name}" for code, name in enumerate(names)]
+        rows: list[list[Cell]] = [
+            [name, *(_cell(value, normalize) for value in row)]
+            for name, row in zip(names, cells.tolist(), strict=True)
+        ]
+        heads: list[Column | str] = ["true", *(Column(head, spec) for head in columns)]
+        if normalize is None:
+            heads += ["wrong", Column("error", ".1%")]
+            for row, n_wrong, rate in zip(rows, matrix.n_wrong, matrix.error_rates, strict=True):
+                row += [int(n_wrong), _cell(float(rate), "true")]
+        return Table(heads, rows, f"Confusions, in {unit}; a column is what was predicted")
+    pairs = [
+        [names[true], names[predicted], _cell(float(cells[true, predicted]), normalize)]
+        for true, predicted, _ in matrix.largest(_MOST_PAIRS)
+    ]
+    heads = ["true", "predicted", Column(unit, spec)]
+    return Table(heads, pairs, f"The up to {_MOST_PAIRS} most frequent confusions")
+
+
+def _cell(value: float, normalize: str | None) -> Cell:
+    if math.isnan(value):
+        return Undefined("there is no error, or no image")
+    return int(value) if normalize is None else value

@@ -17,6 +17,7 @@ from lookalike.reports.blocks import (
     Cell,
     Chart,
     Column,
+    Report,
     Section,
     Table,
     Undefined,
@@ -30,6 +31,18 @@ _SHARES = {
     "recall": "no image is positive",
     "false_positive_rate": "no image is negative",
 }
+
+
+def describe(chosen: ThresholdClassifier | RejectingClassifier) -> Report:
+    """Return the report of what was chosen, as the training images promise it."""
+    if isinstance(chosen, ThresholdClassifier):
+        subtitle = f"{chosen.positive_}, with {chosen.aim_}"
+        sections = [threshold_section(chosen)]
+    else:
+        subtitle = f"answers of {chosen.accuracy_:.2%} accuracy"
+        sections = [coverage_section(chosen)]
+    title = type(chosen).__name__
+    return Report(title, subtitle, sections=sections, numbers=chosen.to_dict())
 
 
 def threshold_section(
@@ -131,17 +144,19 @@ def _rates(points: dict[str, OperatingPoint], aim: Aim) -> Table:
         rows.append(["cost of an image", *costs])
     heads = [head for what in points for head in (what, "low", "high")]
     return Table(
-        ["", *(Column(head, ".4f") for head in heads)], rows, "What the threshold is worth"
+        ["", *(Column(head, ".4f", head in ("low", "high")) for head in heads)],
+        rows,
+        "What the threshold is worth",
     )
 
 
 def _outcomes(points: dict[str, OperatingPoint]) -> Table:
     names = ("true_positives", "false_positives", "false_negatives", "true_negatives")
-    return Table(
-        ["images", *(name.replace("_", " ") for name in names)],
-        [[what, *(int(getattr(point, n)) for n in names)] for what, point in points.items()],
-        "What becomes of the images",
-    )
+    rows: list[list[Cell]] = [
+        [name.replace("_", " "), *(int(getattr(point, name)) for point in points.values())]
+        for name in names
+    ]
+    return Table(["images", *points], rows, "What becomes of the images")
 
 
 def _threshold_chart(
@@ -155,6 +170,7 @@ def _threshold_chart(
         caption=f"{caption}, on {_TRAINING}.",
         table=_threshold_table(chosen.curve_, promise.threshold),
         size=(4.8, 4.0),
+        detail=True,
     )
 
 
@@ -191,8 +207,8 @@ def _coverages(found: dict[str, Coverage]) -> Table:
             "",
             "images",
             "answered",
-            *(Column(head, ".2%") for head in ("coverage", "low", "high")),
-            *(Column(head, ".3%") for head in ("accuracy", "low", "high")),
+            *(Column(head, ".2%", head != "coverage") for head in ("coverage", "low", "high")),
+            *(Column(head, ".3%", head != "accuracy") for head in ("accuracy", "low", "high")),
         ],
         rows,
         "How many images get an answer, and how many of the answers are right",
@@ -234,6 +250,7 @@ def _coverage_chart(plot: Callable[[Any], Any], curve: CoverageCurve, what: str)
             "Accuracy at some coverages",
         ),
         size=(4.8, 3.6),
+        detail=True,
     )
 
 

@@ -30,6 +30,8 @@ from lookalike.reports.blocks import (
     Table,
     Text,
 )
+from lookalike.reports.captions import called_lines
+from lookalike.reports.explanation import explained_gallery
 from lookalike.reports.pictures import picture
 
 if TYPE_CHECKING:
@@ -38,7 +40,6 @@ if TYPE_CHECKING:
 _PAIRS_LISTED, _PAIRS_SHOWN, _OF_A_PAIR = 20, 6, 2
 _CLASSES_SHOWN, _OF_A_CLASS = 10, 3
 _MISLEADING_SHOWN = 10
-_NEIGHBORS_SHOWN = 6
 _BINS = 20
 
 
@@ -49,8 +50,8 @@ def errors_section(data: Dataset, explanation: Explanation) -> Section:
     ----------
     data : Dataset
     explanation : Explanation
-        Of all test images by the training images, of one label each; labels are positions in
-        ``data.class_names``.
+        Of all test images by the training images of ``data``, of one label each; labels are
+        positions in its class names.
 
     Returns
     -------
@@ -60,89 +61,35 @@ def errors_section(data: Dataset, explanation: Explanation) -> Section:
         images.
     """
     labels = data.test.labels
-    show = _Shower(data, explanation)
+    margins = true_margins(explanation, labels)
     pairs = confused_pairs(explanation, labels)
     occurrences = count_occurrences(explanation, labels, len(data.train))
     n_wrong = sum(len(pair.rows) for pair in pairs)
     blocks: list[Block] = [_margin_chart(explanation, labels)]
     if pairs:
         blocks += [Heading("Confused pairs"), pair_table(pairs, data)]
-        rows = [row for pair in pairs[:_PAIRS_SHOWN] for row in pair.rows[:_OF_A_PAIR].tolist()]
+        rows = np.concatenate([pair.rows[:_OF_A_PAIR] for pair in pairs[:_PAIRS_SHOWN]])
         caption = (
             f"The surest mistakes of the {min(len(pairs), _PAIRS_SHOWN)} most frequent pairs, each "
             "before its nearest training images."
         )
-        blocks.append(Gallery([show.with_neighbors(row) for row in rows], caption))
+        blocks.append(explained_gallery(explanation, labels, rows, caption, data, margins))
     classes = np.unique(labels).tolist()[:_CLASSES_SHOWN]
     more = len(np.unique(labels)) - len(classes)
     of_which = f" of the first {len(classes)} classes" if more else ""
-    hard = [row for label in classes for row in hardest(explanation, labels, label, 1).tolist()]
+    hard = np.concatenate([hardest(explanation, labels, label, 1) for label in classes])
+    caption = f"The test image{of_which} whose own class had least of the vote."
     blocks += [
         Heading("The hardest image of each class"),
-        Gallery(
-            [show.with_neighbors(row) for row in hard],
-            f"The test image{of_which} whose own class had least of the vote.",
-        ),
+        explained_gallery(explanation, labels, hard, caption, data, margins),
+        *_training_blocks(data, occurrences, classes, of_which),
     ]
-    blocks += _training_blocks(show, occurrences, classes, of_which)
     intro = [
         f"{n_wrong:,} of {len(labels):,} test images are taken for another class. The margin of "
         "a vote is the true class's share less the largest other: below 0 the image is wrong, "
         "near 0 it could have gone otherwise."
     ]
     return Section("Errors, and the images behind them", blocks, intro)
-
-
-class _Shower:
-    """Makes pictures of the images of a data set."""
-
-    def __init__(self, data: Dataset, explanation: Explanation) -> None:
-        self.data = data
-        self.explanation = explanation
-        self.margins = true_margins(explanation, data.test.labels)
-        self.brightest = data.brightest
-
-    def with_neighbors(self, row: int) -> Picture:
-        data, explanation, names = self.data, self.explanation, self.data.class_names
-        true, predicted = int(data.test.labels[row]), int(explanation.prediction[row])
-        right = true == predicted
-        said = names[true] if right else f"{names[true]}, taken for {names[predicted]}"
-        neighbors = [
-            self._neighbor(row, place, true)
-            for place in range(min(explanation.indices.shape[1], _NEIGHBORS_SHOWN))
-        ]
-        return picture(
-            data.test.shown[row],
-            self.brightest,
-            f"Test image {data.test.called(row)}: {said}",
-            [said, f"test {data.test.called(row)}", f"margin {self.margins[row]:+.0%}"],
-            state="right" if right else "wrong",
-            neighbors=neighbors,
-        )
-
-    def _neighbor(self, row: int, place: int, true: int) -> Picture:
-        explanation = self.explanation
-        train_row = int(explanation.indices[row, place])
-        label = int(explanation.labels[row, place])
-        name, share = self.data.class_names[label], explanation.shares[row, place]
-        distance = explanation.distances[row, place]
-        variant = int(explanation.variants[row, place])
-        moved = [explanation.variant_names[variant]] if variant else []
-        called = self.data.train.called(train_row)
-        return picture(
-            self.data.train.shown[train_row],
-            self.brightest,
-            f"Training image {called}: {name}, {share:.0%} of the vote",
-            [name, f"{share:.0%} at {distance:,.0f}", f"train {called}", *moved],
-            state="right" if label == true else "wrong",
-        )
-
-    def train(self, row: int, caption: list[str]) -> Picture:
-        name = self.data.class_names[int(self.data.train.labels[row])]
-        called = self.data.train.called(row)
-        lines = [name, f"train {called}", *caption]
-        alt = f"Training image {called}: {name}"
-        return picture(self.data.train.shown[row], self.brightest, alt, lines)
 
 
 def _margin_chart(explanation: Explanation, labels: NDArray[np.int64]) -> Chart:
@@ -194,13 +141,20 @@ def pair_table(pairs: list[ConfusedPair], data: Dataset) -> Table:
 
 
 def _training_blocks(
-    show: _Shower, occurrences: Occurrences, classes: list[int], of_which: str
+    data: Dataset, occurrences: Occurrences, classes: list[int], of_which: str
 ) -> list[Block]:
     good, bad = occurrences
-    labels = show.data.train.labels
+    labels = data.train.labels
+
+    def shown(row: int, *counts: str) -> Picture:
+        name, called = data.class_names[int(labels[row])], data.train.called(row)
+        alt = f"Training image {called}: {name}"
+        lines = [name, *called_lines(f"train {called}"), *counts]
+        return picture(data.train.shown[row], data.brightest, alt, lines)
+
     blocks: list[Block] = [Heading("Training images that decide much")]
     typical = [
-        show.train(row, [f"{good[row]:,} of its own", f"{bad[row]:,} of others"])
+        shown(row, f"{good[row]:,} of its own", f"{bad[row]:,} of others")
         for label in classes
         for row in most_typical(occurrences, labels, label, _OF_A_CLASS).tolist()
     ]
@@ -208,7 +162,7 @@ def _training_blocks(
         caption = f"Most typical{of_which}: most often a neighbour of test images of its own class."
         blocks.append(Gallery(typical, caption))
     misleading = [
-        show.train(row, [f"{bad[row]:,} of others", f"{good[row]:,} of its own"])
+        shown(row, f"{bad[row]:,} of others", f"{good[row]:,} of its own")
         for row in most_misleading(occurrences, _MISLEADING_SHOWN).tolist()
     ]
     if misleading:

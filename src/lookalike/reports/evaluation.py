@@ -1,40 +1,31 @@
-"""The section on how good predictions are: metrics, classes, confusions, probabilities."""
+"""How good predictions are: metrics, classes or outputs, confusions, probabilities."""
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 import numpy as np
+from numpy.typing import NDArray
 
-from lookalike.evaluation.metrics.evaluation import PER_CLASS, Evaluation
-from lookalike.evaluation.metrics.multi import MultiOutputEvaluation
+from lookalike.evaluation.metrics.evaluation import PER_CLASS, BaseEvaluation, Evaluation
+from lookalike.evaluation.metrics.multi import PER_LABEL, MultiOutputEvaluation
 from lookalike.reports.blocks import (
     Block,
     Cell,
-    Chart,
     Column,
     Heading,
     Headline,
+    Report,
     Section,
     Table,
+    Text,
+    Undefined,
 )
-from lookalike.reports.charts import heat_colours
-from lookalike.reports.curves import precision_recall_chart, roc_chart
-from lookalike.reports.evaluation_plots import plot_confusion, plot_reliability
-from lookalike.reports.outputs import (
-    in_words,
-    metrics_table,
-    number_cell,
-    outputs_section,
-)
+from lookalike.reports.confusion import confusion_chart
+from lookalike.reports.curves import precision_recall_chart, reliability_chart, roc_chart
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-_MOST_CLASSES = 60  # in a table, a line each
-_MOST_CELLS = 30  # classes whose confusion matrix is a table too; of more it is a list of pairs
-_MOST_PAIRS = 100
+_MOST_LINES = 60  # classes or outputs in a table, a line each
 _HEADLINES = {
     "accuracy": ("Accuracy", ".2%"),
     "balanced_accuracy": ("Balanced accuracy", ".2%"),
@@ -48,7 +39,22 @@ _HEADLINES = {
 }
 
 
-def evaluation_headline(evaluation: Evaluation | MultiOutputEvaluation) -> list[Headline]:
+_WORDS = {"f1": "F1", "mcc": "Matthews correlation", "brier": "Brier score"}
+_WORDS |= {"ece": "expected calibration error", "roc_auc": "area below the ROC curve"}
+
+
+def describe(evaluation: BaseEvaluation) -> Report:
+    """Return the report of an evaluation."""
+    return Report(
+        "How good the predictions are",
+        f"{evaluation.n:,} images",
+        evaluation_headline(evaluation),
+        [evaluation_section(evaluation)],
+        numbers=evaluation.to_dict(),
+    )
+
+
+def evaluation_headline(evaluation: BaseEvaluation) -> list[Headline]:
     """Return the numbers that a report of an evaluation opens with, with their intervals.
 
     Parameters
@@ -74,9 +80,7 @@ def evaluation_headline(evaluation: Evaluation | MultiOutputEvaluation) -> list[
     return cards
 
 
-def evaluation_section(
-    evaluation: Evaluation | MultiOutputEvaluation, *, title: str = "How good it is"
-) -> Section:
+def evaluation_section(evaluation: BaseEvaluation, *, title: str = "How good it is") -> Section:
     """Tell how good predictions are.
 
     Parameters
@@ -90,10 +94,11 @@ def evaluation_section(
         All metrics with their intervals; precision, recall and F1 of each class; the confusion
         matrix in counts, and its errors by true class and by prediction; and where there are
         probabilities the precision-recall and ROC curves, and the reliability. Of several outputs
-        as `outputs.outputs_section`.
+        all metrics, and those of each output.
     """
     if isinstance(evaluation, MultiOutputEvaluation):
-        return outputs_section(evaluation, title=title)
+        return _outputs_section(evaluation, title)
+    assert isinstance(evaluation, Evaluation)  # there are two kinds
     n_classes = len(evaluation.classes)
     intro = [
         f"{evaluation.n:,} images of {n_classes} classes. Intervals hold with "
@@ -106,25 +111,45 @@ def evaluation_section(
         ),
         Heading("Class by class"),
         _classes(evaluation),
-        Heading("What is taken for what"),
-        _confusion(evaluation, None),
+        *(Text(note, is_note=True) for note in evaluation.notes()),
+        Heading("Which classes are taken for which", detail=True),
     ]
-    if n_classes > 2 and np.any(evaluation.truth != evaluation.predicted):
-        blocks += [_confusion(evaluation, "true"), _confusion(evaluation, "pred")]
+    matrix = evaluation.confusion_matrix
+    has_shares = n_classes > 2 and bool(matrix.n_wrong.any())
+    blocks += [
+        confusion_chart(matrix, normalize, detail=True)
+        for normalize in ((None, "true", "pred") if has_shares else (None,))
+    ]
     if evaluation.probabilities is not None:
-        blocks.append(Heading("What the probabilities are worth"))
+        blocks.append(Heading("How reliable the probabilities are", detail=True))
         if np.count_nonzero(evaluation.support) > 1:
             blocks += [precision_recall_chart(evaluation), roc_chart(evaluation)]
-        blocks.append(_reliability(evaluation))
+        blocks.append(reliability_chart(evaluation))
+    return Section(title, blocks, intro)
+
+
+def _outputs_section(evaluation: MultiOutputEvaluation, title: str) -> Section:
+    is_multilabel = evaluation.confusion is not None
+    what = "labels that an image can have" if is_multilabel else "outputs, a class in each"
+    intro = [
+        f"{evaluation.n:,} images, {evaluation.n_outputs:,} {what}. Intervals hold with "
+        f"{evaluation.confidence:.0%} confidence: by the bootstrap, {evaluation.n_resamples:,} "
+        "samples of these images."
+    ]
+    metrics = metrics_table(
+        evaluation.scalars(), evaluation.intervals, evaluation.undefined, evaluation.confidence
+    )
+    of_what = "label" if is_multilabel else "output"
+    blocks: list[Block] = [metrics, Heading(f"Each {of_what}"), _outputs(evaluation, of_what)]
     return Section(title, blocks, intro)
 
 
 def _classes(evaluation: Evaluation) -> Table:
     shown = np.arange(len(evaluation.classes))
     rest = ""
-    if len(shown) > _MOST_CLASSES:
-        shown = np.argsort(evaluation.f1, kind="stable")[:_MOST_CLASSES]
-        rest = f"; the {_MOST_CLASSES} of {len(evaluation.classes)} classes with the lowest F1"
+    if len(shown) > _MOST_LINES:
+        shown = np.argsort(evaluation.f1, kind="stable")[:_MOST_LINES]
+        rest = f"; the {_MOST_LINES} of {len(evaluation.classes)} classes with the lowest F1"
     rows: list[list[Cell]] = []
     for i in shown.tolist():
         row: list[Cell] = [evaluation.class_names[i], int(evaluation.support[i])]
@@ -136,96 +161,84 @@ def _classes(evaluation: Evaluation) -> Table:
         rows.append(row)
     heads = [head for name in PER_CLASS for head in (in_words(name), "low", "high")]
     return Table(
-        ["class", "images", *(Column(head, ".1%") for head in heads)],
+        ["class", "images", *(Column(head, ".1%", head in ("low", "high")) for head in heads)],
         rows,
         f"Precision, recall and F1 of each class, each with its interval{rest}",
     )
 
 
-def _confusion(evaluation: Evaluation, normalize: str | None) -> Chart:
-    n_classes = len(evaluation.classes)
-    width = min(9.0, 1.75 + 0.33 * max(n_classes, 4))  # of ten classes two stand side by side
-    pair, n = _largest_confusion(evaluation)
-    caption = {
-        None: "How many images of each class are taken for each.",
-        "true": "The errors alone: for each class, what its errors are taken for, in percent.",
-        "pred": "The errors alone: for each prediction, what it was taken for wrongly, in percent.",
-    }[normalize]
+def metrics_table(
+    values: Mapping[str, float],
+    intervals: Mapping[str, NDArray[np.float64]],
+    undefined: Mapping[str, str],
+    confidence: float,
+) -> Table:
+    """Return a table of metrics with their intervals, and why some are undefined.
 
-    def draw(axes: Axes) -> None:
-        display = plot_confusion(evaluation, normalize, errors_only=normalize is not None, ax=axes)
-        display.im_.set_cmap(heat_colours())
-        display.im_.set_interpolation("none")
-        for text in [] if display.text_ is None else display.text_.ravel():
-            text.set(color="black", fontsize=min(8, text.get_fontsize()))
-            if text.get_text() == "0":  # what never happens need not be read
-                text.set_text("")
-        axes.set_title("")
-
-    return Chart(
-        draw,
-        alt=f"Confusion matrix of {n_classes} classes. {caption} {pair}: {n:,} images, the "
-        "most frequent confusion."
-        if n
-        else f"Confusion matrix of {n_classes} classes, with no error.",
-        caption=caption,
-        table=_confusion_table(evaluation, normalize),
-        size=(width, width - 0.35),
-    )
-
-
-def _confusion_table(evaluation: Evaluation, normalize: str | None) -> Table:
-    matrix = evaluation.normalized_confusion(normalize, errors_only=normalize is not None)
-    names, unit = evaluation.class_names, "images" if normalize is None else "share"
-    spec = ",.0f" if normalize is None else ".1%"
-    if len(names) <= _MOST_CELLS:
-        return Table(
-            ["true \\ predicted", *(Column(name, spec) for name in names)],
-            [
-                [name, *(number_cell(number, "there is no error") for number in row)]
-                for name, row in zip(names, matrix.tolist(), strict=True)
-            ],
-            f"Confusions, in {unit}s" if unit == "share" else f"Confusions, in {unit}",
-        )
-    errors = evaluation.normalized_confusion(errors_only=True)
-    first = np.argsort(-errors, axis=None, kind="stable")[:_MOST_PAIRS]
-    pairs = [divmod(int(place), len(names)) for place in first]
-    return Table(
-        ["true", "predicted", Column(unit, spec)],
-        [[names[i], names[j], float(matrix[i, j])] for i, j in pairs if errors[i, j]],
-        f"The up to {_MOST_PAIRS} most frequent confusions",
-    )
-
-
-def _largest_confusion(evaluation: Evaluation) -> tuple[str, int]:
-    errors = evaluation.normalized_confusion(errors_only=True)
-    i, j = divmod(int(errors.argmax()), len(errors))
-    names = evaluation.class_names
-    return f"{names[i]} taken for {names[j]}", int(errors[i, j])
-
-
-def _reliability(evaluation: Evaluation) -> Chart:
-    reliability = evaluation.reliability
-    assert reliability is not None  # there are probabilities
+    Parameters
+    ----------
+    values : mapping of str to float
+    intervals : mapping of str to ndarray of shape (2,), float64
+    undefined : mapping of str to str
+    confidence : float
+    """
     rows: list[list[Cell]] = []
-    for k, n in enumerate(reliability.n.tolist()):
-        numbers = (float(reliability.confidence[k]), float(reliability.accuracy[k]))
-        edges = [float(edge) for edge in reliability.edges[k : k + 2]]
-        rows.append(
-            [*edges, n, *(number_cell(number, "no image is in the bin") for number in numbers)]
-        )
-    heads = ["from", "to", "images", "mean probability", "share right"]
-    return Chart(
-        lambda axes: plot_reliability(evaluation, axes),
-        alt="Share of right predictions against the probability of the predicted class; "
-        f"expected calibration error {evaluation.ece:.4f}.",
-        caption="Reliability: of the predictions made with some probability, how many are "
-        "right. On the diagonal probabilities mean what they say; a point of few images may "
-        "lie anywhere.",
-        table=Table(
-            [Column(head, "" if head == "images" else ".3f") for head in heads],
-            rows,
-            "Predictions by the probability of the predicted class",
-        ),
-        size=(4.6, 4.0),
+    for name, value in values.items():
+        numbers = (value, *intervals.get(name, (math.nan, math.nan)))
+        reason = undefined.get(name)
+        rows.append([in_words(name), *(number_cell(number, reason) for number in numbers)])
+    return Table(
+        ["metric", *(Column(head, ".4f") for head in ("value", "low", "high"))],
+        rows,
+        f"All metrics, each with its {confidence:.0%} interval",
+    )
+
+
+def number_cell(number: float, reason: str | None) -> Cell:
+    """Return a number, or where it is NaN why."""
+    if not math.isnan(number):
+        return float(number)
+    return Undefined(reason) if reason else float("nan")
+
+
+def in_words(name: str) -> str:
+    """Return the name of a metric as it is read.
+
+    Examples
+    --------
+    >>> in_words("macro_f1"), in_words("mcc")
+    ('macro F1', 'Matthews correlation')
+    """
+    if name in _WORDS:
+        return _WORDS[name]
+    return " ".join("F1" if word == "f1" else word for word in name.split("_"))
+
+
+def _outputs(evaluation: MultiOutputEvaluation, of_what: str) -> Table:
+    shown = np.argsort(evaluation.accuracy, kind="stable")[:_MOST_LINES]
+    rest = ""
+    if evaluation.n_outputs <= _MOST_LINES:
+        shown = np.arange(evaluation.n_outputs)
+    else:
+        rest = f"; the {_MOST_LINES} of {evaluation.n_outputs:,} with the lowest accuracy"
+    names = ["accuracy", *(PER_LABEL if evaluation.confusion is not None else ())]
+    if not np.isnan(evaluation.brier).all():
+        names += ["log_loss", "brier"]
+    if not np.isnan(evaluation.ece).all():
+        names += ["ece", "roc_auc", "average_precision"]
+    rows: list[list[Cell]] = [
+        [
+            evaluation.output_names[i],
+            int(evaluation.support[i]),
+            *(
+                number_cell(float(getattr(evaluation, name)[i]), evaluation.undefined.get(name))
+                for name in names
+            ),
+        ]
+        for i in shown.tolist()
+    ]
+    return Table(
+        [of_what, "images", *(Column(in_words(name), ".4f") for name in names)],
+        rows,
+        f"Metrics of each {of_what}{rest}",
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -20,7 +21,7 @@ _SIDE, _GAP, _SET_OFF, _LINE, _ABOVE, _MARGIN = 1.05, 0.08, 0.14, 0.125, 0.06, 0
 _FONT = 8  # points
 
 
-def save_png(path: Path, block: Chart | Gallery, *, dpi: int = 150) -> None:
+def save_png(path: Path, block: Chart | Gallery, *, dpi: int | None = 150) -> None:
     """Draw a chart, or the pictures of a gallery with their captions.
 
     Parameters
@@ -30,8 +31,12 @@ def save_png(path: Path, block: Chart | Gallery, *, dpi: int = 150) -> None:
     block : Chart or Gallery
         Pictures that have neighbours stand one below the other, each in a line with them; others
         eight in a line. Captions are shortened to the width of their picture.
-    dpi : int, default=150
+    dpi : int or None, default=150
+        None stands for as many as show all pixels of a gallery's first picture, and 150 at least.
     """
+    if dpi is None:
+        side = max(block.pictures[0].image.shape[:2]) if isinstance(block, Gallery) else 0
+        dpi = max(150, math.ceil(side / _SIDE))
     if isinstance(block, Chart):
         save_picture(figure_of(block), path, dpi=dpi)
         return

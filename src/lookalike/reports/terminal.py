@@ -8,6 +8,8 @@ of each gallery in half blocks, or in characters where colours are missing.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from io import StringIO
+from itertools import compress
 from typing import Any
 
 import numpy as np
@@ -41,6 +43,7 @@ _NARROWEST = 12  # columns that the names of rows are wrapped to, if numbers nee
 _MOST_PICTURES = 3  # with their neighbours, or lines of pictures
 _GAP = 1  # columns between pictures
 _SMALLEST = 14  # columns of a picture; smaller ones are enlarged to it
+_NARROWEST_PICTURE = 10  # columns; pictures of a line that do not fit are left out
 _MOST_COLUMNS = 36  # of a picture
 _DENSITIES = " .:-=+*#%@"
 _MARKS = "ox+%&"
@@ -48,7 +51,13 @@ _LINES = 13  # of a chart
 _STATES = {"right": "bold green", "wrong": "bold red", None: "bold"}
 
 
-def show(sections: Sequence[Section], console: Console, *, titles: bool = True) -> None:
+def show(
+    sections: Sequence[Section],
+    console: Console,
+    *,
+    titles: bool = True,
+    most_pictures: int = _MOST_PICTURES,
+) -> None:
     """Print sections.
 
     Parameters
@@ -57,6 +66,9 @@ def show(sections: Sequence[Section], console: Console, *, titles: bool = True) 
     console : rich.console.Console
     titles : bool, default=True
         Whether to print the titles of the sections.
+    most_pictures : int, default=3
+        Pictures of a gallery to draw, each with its neighbours, or lines of pictures; galleries
+        are left out if it is 0.
 
     Examples
     --------
@@ -75,15 +87,35 @@ def show(sections: Sequence[Section], console: Console, *, titles: bool = True) 
             console.print(Words(section.title, "bold"))
             console.print()
         blocks = [Text(said) for said in section.intro]
-        shown = [block for block in [*blocks, *section.blocks] if not block.detail]
+        shown = [
+            block
+            for block in [*blocks, *section.blocks]
+            if not block.detail and (most_pictures or not isinstance(block, Gallery))
+        ]
         for place, block in enumerate(shown):
             if place and not (isinstance(block, Text) and isinstance(shown[place - 1], Text)):
                 console.print()
-            content = _render(block, console)
+            content = _render(block, console, most_pictures)
             console.print(Padding(content, (0, 0, 0, INDENT), expand=False))
 
 
-def _render(block: Block, console: Console) -> RenderableType:
+def to_text(blocks: Sequence[Block], *, width: int = 100) -> str:
+    """Return blocks as plain text, not indented.
+
+    Examples
+    --------
+    >>> print(to_text([Table(["class", Column("recall", ".1%")], [["3", 0.95]], "Recall")]))
+    class   recall
+    3        95.0%
+    """
+    console = Console(file=StringIO(), width=width + INDENT, color_system=None)
+    with console.capture() as captured:
+        for block in blocks:
+            console.print(_render(block, console, _MOST_PICTURES))
+    return "\n".join(line.rstrip() for line in captured.get().splitlines())
+
+
+def _render(block: Block, console: Console, most_pictures: int) -> RenderableType:
     width = console.width - INDENT
     match block:
         case Text():
@@ -100,13 +132,15 @@ def _render(block: Block, console: Console) -> RenderableType:
                 return Group(*drawn)
             return Group(*drawn, Words(), _table(block.table, width))
         case Gallery():
-            return _gallery(block, console)
+            return _gallery(block, console, most_pictures)
 
 
 def _table(table: Table, width: int) -> RenderableType:
-    heads = [column.name if isinstance(column, Column) else column for column in table.columns]
-    numeric = table.is_numeric()
-    texts = table.texts()
+    shown = [not (isinstance(one, Column) and one.detail) for one in table.columns]
+    columns = list(compress(table.columns, shown))
+    heads = [column.name if isinstance(column, Column) else column for column in columns]
+    numeric = list(compress(table.is_numeric(), shown))
+    texts = [list(compress(row, shown)) for row in table.texts()]
     widths = [max(map(len, column)) for column in zip(heads, *texts, strict=True)]
     gap = next((n for n in (3, 2) if sum(widths) + n * (len(heads) - 1) <= width), 1)
     grid = Grid(
@@ -123,6 +157,7 @@ def _table(table: Table, width: int) -> RenderableType:
             f"{table.caption.rstrip('.')}: a table of {len(heads)} columns, wider than the {width} "
             "here; the report that --out writes has it."
         )
+    grid.show_header = any(heads)
     if len(texts) <= _MOST_ROWS:
         return grid
     rest = len(texts) - _MOST_ROWS
@@ -169,17 +204,21 @@ def draw_lines(lines: Sequence[Line], width: int) -> Words:
     return text
 
 
-def _gallery(gallery: Gallery, console: Console) -> RenderableType:
+def _gallery(gallery: Gallery, console: Console, most: int) -> RenderableType:
     lines = [[one, *one.neighbors] for one in gallery.pictures]
     is_flat = not any(one.neighbors for one in gallery.pictures)
     if is_flat:
         n = max(1, (console.width - INDENT) // (_SMALLEST + _GAP))
         pictures = list(gallery.pictures)
         lines = [pictures[i : i + n] for i in range(0, len(pictures), n)]
+    fitting = max(2, (console.width - INDENT + _GAP) // (_NARROWEST_PICTURE + _GAP))
+    hidden = max(map(len, lines)) - fitting
     parts: list[RenderableType] = [Words(gallery.caption)]
-    for line in lines[:_MOST_PICTURES]:
-        parts += [Words(), draw_row(line, console)]
-    rest = sum(map(len, lines[_MOST_PICTURES:])) if is_flat else len(lines[_MOST_PICTURES:])
+    for line in lines[:most]:
+        parts += [Words(), draw_row(line[:fitting], console)]
+    if hidden > 0:
+        parts.append(Words(f"… and {hidden:,} more in a line than fit here", "dim"))
+    rest = sum(map(len, lines[most:])) if is_flat else len(lines[most:])
     if rest:
         parts.append(Words(f"… {rest:,} more are in the report that --out writes.", "dim"))
     return Group(*parts)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-import secrets
-from contextlib import suppress
 from pathlib import Path
 
+from lookalike.images.replace import filled_folder
 from lookalike.reports.as_json import to_json
 from lookalike.reports.blocks import Report
 from lookalike.reports.html import to_html
@@ -15,8 +14,7 @@ from lookalike.reports.html import to_html
 def write_report(place: str | os.PathLike[str], report: Report) -> list[str]:
     """Write a report as one HTML file that needs no other, and as JSON.
 
-    Each file appears whole or not at all: it is written under another name beside its place, and
-    both move there at the end.
+    The files appear whole or not at all: both are written elsewhere and move there at the end.
 
     Parameters
     ----------
@@ -48,20 +46,10 @@ def write_report(place: str | os.PathLike[str], report: Report) -> list[str]:
     """
     path = Path(place)
     page = path if path.suffix == ".html" and not path.is_dir() else path / "report.html"
-    texts = {page: to_html(report), page.with_suffix(".json"): to_json(report)}
-    unfinished = {file: file.with_name(f".{file.name}-{secrets.token_hex(4)}") for file in texts}
-    try:
-        page.parent.mkdir(parents=True, exist_ok=True)
-        for file, text in texts.items():
+    texts = {page.name: to_html(report), page.with_suffix(".json").name: to_json(report)}
+    with filled_folder(page.parent) as folder:
+        for name, text in texts.items():
             # Names of classes may come from names of files, which need not be Unicode; what is
             # written for such bytes is their escape in JSON.
-            unfinished[file].write_bytes(text.encode("utf-8", "backslashreplace"))
-        for file in texts:
-            os.replace(unfinished[file], file)
-    except OSError as error:
-        raise OSError(f"{page} cannot be written: {error.strerror}; name another place") from error
-    finally:
-        for file in unfinished.values():
-            with suppress(OSError):
-                file.unlink()
-    return [file.name for file in texts]
+            (folder / name).write_bytes(text.encode("utf-8", "backslashreplace"))
+    return list(texts)

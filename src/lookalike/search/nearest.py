@@ -386,6 +386,12 @@ class NearestNeighbors(NeighborsGraphMixin, RadiusNeighborsMixin, BaseEstimator)
             answer.append(np.zeros_like(table.indices) if variants is None else variants)
         return tuple(answer) if len(answer) > 1 else answer[0]
 
+    @property
+    def training_rows_(self) -> Any:
+        """The training data as rows, shape (n_samples_fit_, n_features_in_); no copy."""
+        check_is_fitted(self)
+        return self._searcher.rows
+
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True

@@ -26,7 +26,7 @@ from starlette.responses import PlainTextResponse, Response
 
 from lookalike import __version__
 from lookalike.images.errors import PictureError, PictureTooLargeError
-from lookalike.images.noise_expression import parse_noise
+from lookalike.images.expression import parse_noise
 from lookalike.web.answers import (
     Added,
     Cleaned,

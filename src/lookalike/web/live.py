@@ -14,12 +14,12 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lookalike.images.replace import file_signature
 from lookalike.models.errors import ModelError
 from lookalike.web.batches import Batches, ClosedError
 from lookalike.web.pictures import png
@@ -157,7 +157,7 @@ class Session:
             raise ValueError(f"reject={reject!r} is no probability; give one from 0 to 1")
         self._model = model
         self._next_id = 1
-        self._signature = None if model.path is None else _signature(model.path)
+        self._signature = None if model.path is None else file_signature(model.path)
         self.reject = reject
         self.form = model.form
         self.image_shape = tuple(model.image_shape)
@@ -282,7 +282,7 @@ class Session:
         path = self._model.path
         if path is None:
             raise ConflictError("this model was read from no file, so there is none to save it to")
-        found = _signature(path)
+        found = file_signature(path)
         # Where there is no file any more, saving destroys nothing; so to move it away is the cure.
         if found is not None and found != self._signature:
             raise ConflictError(
@@ -303,7 +303,7 @@ class Session:
             ) from error
         except ModelError as error:
             raise ConflictError(str(error)) from error
-        self._signature = _signature(path)
+        self._signature = file_signature(path)
         saved = tuple(
             one if one.saved else replace(one, saved=True) for one in self.state.corrections
         )
@@ -313,12 +313,3 @@ class Session:
     def _replace(self, corrections: tuple[Correction, ...], n_undone: int) -> None:
         model = self._model
         self.state = State(tuple(model.class_names), model.n_samples, corrections, n_undone)
-
-
-def _signature(path: Path) -> tuple[int, ...] | None:
-    """Return what tells a file from any other that may take its place; None if there is none."""
-    try:
-        found = path.stat()
-    except FileNotFoundError:
-        return None
-    return found.st_mtime_ns, found.st_size, found.st_ino, found.st_dev

@@ -75,12 +75,12 @@ def test_without_test_images_there_is_no_table_of_leaks(found: Audit, tmp_path: 
 
 def test_a_table_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
     def failing() -> Any:
-        yield [1]
+        yield {"x": 1}
         raise RuntimeError("no more")
 
     (tmp_path / "a.csv").write_text("before")
     with pytest.raises(RuntimeError, match="no more"):
-        write_tables(tmp_path, {"a.csv": (["x"], failing())})
+        write_tables(tmp_path, {"a": ("x", failing())})
     assert [path.name for path in tmp_path.iterdir()] == ["a.csv"]
     assert (tmp_path / "a.csv").read_text() == "before"
 

@@ -6,6 +6,7 @@ import json
 import os
 import pickle
 import warnings
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -138,7 +139,7 @@ def test_what_fails_is_told_and_the_others_go_on() -> None:
     assert not comparison.beats.any()
     entry = json.loads(json.dumps(comparison.to_dict(), allow_nan=False))["classifiers"][1]
     assert entry["accuracy"] is None
-    assert "bad   failed: ValueError: no such luck" in repr(comparison)
+    assert repr(comparison).endswith("bad failed: ValueError: no such luck")
     for plot in (comparison.plot_accuracy, comparison.plot_beats, comparison.plot_times):
         assert isinstance(plot().figure, Figure)
     with pytest.raises(RuntimeError, match="all classifiers failed; bad: ValueError: no such"):
@@ -166,6 +167,13 @@ def test_groups_stay_together() -> None:
     np.testing.assert_array_equal(comparison.contestants[0].right, predicted == LABELS)
 
 
+def test_report_is_written_and_shown_in_a_notebook(comparison: Comparison, tmp_path: Path) -> None:
+    assert comparison.report(tmp_path / "who.html") == ["who.html", "who.json"]
+    twin = json.loads((tmp_path / "who.json").read_text())
+    assert twin["numbers"]["n_wins"] == comparison.n_wins.tolist()
+    assert comparison._repr_html_().startswith("<iframe")
+
+
 def test_numbers_survive_json_pickle_and_pictures(comparison: Comparison) -> None:
     numbers = json.loads(json.dumps(comparison.to_dict(), allow_nan=False))
     assert [entry["name"] for entry in numbers["classifiers"]] == list(ESTIMATORS)
@@ -175,7 +183,7 @@ def test_numbers_survive_json_pickle_and_pictures(comparison: Comparison) -> Non
     lines = repr(comparison).splitlines()
     assert lines[0] == "600 images in 4 folds"
     assert lines[2].startswith("k-NN")
-    axes = comparison.plot_accuracy()
+    axes = comparison.plot()
     assert [text.get_text() for text in axes.get_yticklabels()][-1] == "dummy"
     cells = [text.get_text() for text in comparison.plot_beats().texts]
     assert len(cells) == 12

@@ -190,7 +190,7 @@ def test_thresholds_must_fit_the_classes() -> None:
         RejectingClassifier(KNN, [1.0, 2.0, 3.0]).fit(IMAGES, LABELS)
     fitted = RejectingClassifier(KNN, 1.1).fit(IMAGES, LABELS)
     for ask in (fitted.to_dict, fitted.plot_coverage):
-        with pytest.raises(NotFittedError, match="was fitted, not chosen"):
+        with pytest.raises(NotFittedError, match="is a clone or was only fitted"):
             ask()
     with pytest.raises(ValueError, match="0 images tell nothing"):
         fitted.evaluate(TEST[:0], TEST_LABELS[:0])

@@ -1,10 +1,14 @@
-"""The confusion matrix."""
+"""The confusion matrix and its picture."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from lookalike.evaluation.errors.confusion import ConfusionMatrix
 
@@ -31,3 +35,59 @@ def test_counts_and_errors_are_those_of_a_loop(pairs: list[tuple[int, int]]) -> 
     assert sum(counts) == sum(true != predicted for true, predicted in pairs)
     assert all(pairs.count((true, predicted)) == n for true, predicted, n in largest)
     assert matrix.largest(1) == largest[:1]
+
+
+@pytest.mark.parametrize("names", [("0", "1"), ("T-shirt/top", r"$\nonsense{$ & more")])
+def test_picture_of_the_matrix(names: tuple[str, ...], tmp_path: Path) -> None:
+    path = tmp_path / "matrix.png"
+    ConfusionMatrix(np.array([[1200, 0], [7, 11]]), names).save_png(path)
+    with Image.open(path) as picture:
+        assert min(picture.size) >= 400
+        pixels = np.asarray(picture.convert("RGB")).reshape(-1, 3).astype(int)
+    # the one kind of error alone is blue, and covers about a quarter of the matrix
+    blue = pixels[:, 2] > pixels[:, 0] + 60
+    assert 0.05 < blue.mean() < 0.25
+
+
+def test_picture_without_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "matrix.png"
+    ConfusionMatrix(np.diag([3, 4, 5]), ("a", "b", "c")).save_png(path)
+    with Image.open(path) as picture:
+        picture.load()
+
+
+def many_classes(n_classes: int, n_confusions: int) -> ConfusionMatrix:
+    """Classes of 5 images, all right but for as many random confusions of 1 to 4 images."""
+    rng = np.random.default_rng(0)
+    counts = np.diag(np.full(n_classes, 5))
+    cells = rng.choice(n_classes * (n_classes - 1), n_confusions, replace=False)
+    rows, columns = np.divmod(cells, n_classes - 1)
+    columns += columns >= rows  # skips the diagonal
+    counts[rows, columns] = rng.integers(1, 5, n_confusions)
+    return ConfusionMatrix(counts, tuple(map(str, range(n_classes))))
+
+
+@pytest.mark.parametrize("n_classes", [41, 1000, 3000])
+def test_picture_of_many_classes_has_one_size_and_shows_every_confusion(
+    n_classes: int, tmp_path: Path
+) -> None:
+    blues = []
+    for n_confusions in (0, 1, 25):
+        path = tmp_path / f"{n_confusions}.png"
+        many_classes(n_classes, n_confusions).save_png(path)
+        with Image.open(path) as picture:
+            assert picture.size == (1350, 1297)
+            # the matrix without the left labels and the colour bar
+            pixels = np.asarray(picture.convert("RGB"))[:-110, 90:1200].astype(int)
+        blues.append(np.count_nonzero(pixels[..., 2] > pixels[..., 0] + 20))
+    assert blues[0] == 0
+    one, few = blues[1:]
+    assert one >= 9  # a dot of 3 pixels a side at the least
+    assert 10 * one < few < 40 * one
+
+
+def test_longest_names_are_shortened_in_the_picture(tmp_path: Path) -> None:
+    path = tmp_path / "matrix.png"
+    ConfusionMatrix(np.eye(2, dtype=np.int64), ("x" * 100_000, "y")).save_png(path)
+    with Image.open(path) as picture:
+        assert max(picture.size) < 2000

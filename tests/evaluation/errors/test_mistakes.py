@@ -1,17 +1,12 @@
-"""Which wrong predictions come first, and their pictures."""
+"""Which wrong predictions come first."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
-import pytest
-from PIL import Image
 
 from lookalike import KNeighborsClassifier, load_dataset
 from lookalike.estimators.explanation import Explanation
 from lookalike.evaluation.errors.mistakes import surest_mistakes, winning_shares
-from lookalike.reports.error_pictures import save_neighbors_png
 
 
 def explain(
@@ -53,16 +48,3 @@ def test_order_is_surest_then_nearest_then_row_and_each_confusion_in_turn() -> N
 def test_no_mistake() -> None:
     explanation = explain([[1, 1]], [[0.5, 0.5]], [1.0])
     assert surest_mistakes(explanation, np.array([1])).tolist() == []
-
-
-@pytest.mark.parametrize("n", [1, 3])
-def test_picture_has_a_line_for_each_image(n: int, tmp_path: Path) -> None:
-    digits = load_dataset("digits")
-    knn = KNeighborsClassifier(3).fit(digits.train.images, digits.train.labels)
-    path = tmp_path / "neighbors.png"
-    save_neighbors_png(path, digits, knn.explain(digits.test.images), np.arange(n))
-    with Image.open(path) as picture:
-        assert picture.height == pytest.approx(240 * n, abs=2)
-        # black, the digits' background, in each of the four pictures of each line
-        black = (np.asarray(picture.convert("L")) == 0).any(axis=1)
-    assert np.count_nonzero(np.diff(black.astype(int)) == 1) >= n

@@ -273,7 +273,7 @@ def test_many_classes_are_drawn_without_names_on_one_another() -> None:
     assert isinstance(evaluation, Evaluation)
     display = evaluation.plot_confusion()
     assert display.text_ is None
-    assert len(display.ax_.get_xticks()) == 0
+    assert not any("name" in text.get_text() for text in display.ax_.get_xticklabels())
     display.figure_.savefig("/dev/null", format="png")
     assert "... and 160 more classes" in repr(evaluation)
     cells = evaluation.to_dict()["confusion_cells"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from time import perf_counter
 from typing import Any
 
@@ -12,44 +12,22 @@ from numpy.typing import NDArray
 from lookalike.cleaning.layout import SMALLEST
 from lookalike.cli.screen import Bar
 from lookalike.cli.tour.step import Step, skipped
-from lookalike.cli.work.cleaning import some_rows
 from lookalike.estimators.classifier import KNeighborsClassifier
 from lookalike.estimators.denoiser import KNeighborsDenoiser
-from lookalike.evaluation.cleaned import (
-    Column as ImageColumn,
-)
-from lookalike.evaluation.cleaned import (
-    Fidelity,
-    measure_fidelity,
-    noisy_column,
-    to_pixels,
-)
+from lookalike.evaluation.denoising import Cleaned, Denoising
+from lookalike.evaluation.folds import some_rows
 from lookalike.evaluation.metrics.accuracy import accuracy
 from lookalike.evaluation.peers.cleaning import BookCleaning
 from lookalike.images.dataset import Dataset
 from lookalike.images.noise import UniformNoise, add_noise
-from lookalike.reports.blocks import Cell, Column, Gallery, Picture, Section, Table, Text
+from lookalike.reports.blocks import Gallery, Text
+from lookalike.reports.denoising import denoising_section
 
 _QUALITY = "fast"
 _MOST_TRAIN, _MOST_TEST = 10_000, 1_000  # so that the step takes seconds
 _MOST_LEARNED = 1_000  # of the former, by lookalike; with all it is hardly better
 _HIGH = 100  # of the noise where white is 255, as the book's np.random.randint(0, 100)
 _N_SHOWN = 8
-
-
-@dataclass(frozen=True, eq=False)
-class _Way:
-    """Images as they are, or as something left them, and how good that is."""
-
-    pixels: NDArray[np.uint8]
-    fidelity: Fidelity
-    accuracy: float
-    seconds: float | None
-
-    @property
-    def means(self) -> tuple[float, float]:
-        """PSNR in dB and SSIM, means over the images."""
-        return float(self.fidelity.psnr.mean()), float(self.fidelity.ssim.mean())
 
 
 def clean(
@@ -91,18 +69,22 @@ def clean(
     book = _clean_as_the_book(add_noise(images, noise, rng), images, noisy, n_jobs)
     bar.start("classifying what was cleaned")
 
-    def judge(images: NDArray[Any], seconds: float | None = None) -> _Way:
-        pixels = to_pixels(images, data.brightest)
-        fidelity = measure_fidelity(pixels, truth, data.brightest)
-        right = accuracy(data.test.labels[rows], model.predict(pixels))
-        return _Way(pixels, fidelity, right.value, seconds)
-
-    ways = {
-        "noisy": judge(noisy),
-        "the book's k-NN": judge(book.cleaned, book.seconds),
-        "lookalike": judge(estimates, cleaned - start),
-        "truth": judge(truth),
-    }
+    found = Denoising(
+        [f"test {data.test.called(row)}" for row in rows.tolist()],
+        [
+            Cleaned("noisy", noisy),
+            Cleaned("the book's k-NN", book.cleaned, book.seconds),
+            Cleaned("lookalike", estimates, cleaned - start),
+        ],
+        data.brightest,
+        Cleaned("truth", truth),
+    )
+    labels = data.test.labels[rows]
+    *methods, true = (
+        replace(one, accuracy=accuracy(labels, model.predict(found.pixels(one))).value)
+        for one in found.shown
+    )
+    found = replace(found, methods=methods, truth=true)
     entry = {
         "noise": f"uniform:{noise.high}",
         "quality": _QUALITY,
@@ -111,25 +93,23 @@ def clean(
         "n_test": len(rows),
         "fit_seconds": round(fitted - start, 4),
         "clean_seconds": round(cleaned - fitted, 4),
-        "images": {
-            name: {
-                "psnr": round(way.means[0], 4),
-                "ssim": round(way.means[1], 4),
-                "accuracy": way.accuracy,
-                "seconds": None if way.seconds is None else round(way.seconds, 4),
-            }
-            for name, way in ways.items()
-        },
+        "images": found.to_dict(),
     }
     said = [
         f"A number from 0 to {noise.high - 1} is added to each value. The book's k-NN "
         "(KNeighborsClassifier, k = 1, an output a pixel) puts the nearest training image in its "
         f'place; lookalike (KNeighborsDenoiser, quality="{_QUALITY}") estimates each pixel from '
         "what surrounds it, by what was learned from patches like it.",
+        _how_many(data, len(train_rows), len(learned), len(rows)),
     ]
-    subset = _how_many(data, len(train_rows), len(learned), len(rows))
-    gallery = _gallery(data, rows, noisy, ways)
-    section = Section("Clean", [Text(subset, is_note=True), gallery, *_table(ways)], said)
+    _, first = np.unique(labels, return_index=True)  # image of each class
+    section = denoising_section(found, rows=first[:_N_SHOWN].tolist(), intro=said)
+    note = (
+        "The accuracy is that of the tuned classifier, trained on clean images, and seconds are to "
+        "learn and to clean."
+    )
+    gallery = next(block for block in section.blocks if isinstance(block, Gallery))
+    section = replace(section, blocks=[*section.blocks, Text(note, is_note=True)])
     return Step(book, entry, [section], {"cleaned.png": gallery})
 
 
@@ -164,48 +144,3 @@ def _how_many(data: Dataset, n_train: int, n_learned: int, n_test: int) -> str:
     if (n_learned, n_test) == (len(data.train), len(data.test)):
         return f"{counts} are cleaned."
     return f"To be quick, {counts} are cleaned; lookalike clean learns from all, and longer."
-
-
-def _gallery(
-    data: Dataset, rows: NDArray[np.int64], noisy: NDArray[Any], ways: dict[str, _Way]
-) -> Gallery:
-    """Show the first image of each class as each way left it."""
-    first, *others = ways
-    columns = [
-        noisy_column(first, noisy, data.brightest),
-        *(ImageColumn(name, ways[name].pixels, 0, data.brightest) for name in others),
-    ]
-    _, places = np.unique(data.test.labels[rows], return_index=True)
-    pictures = []
-    for place in places[:_N_SHOWN].tolist():
-        called = data.test.called(int(rows[place]))
-        line = [
-            Picture(
-                column.of(place).shades()[0],
-                f"Test image {called}, {column.title}",
-                [
-                    column.title,
-                    f"test {called}"
-                    if column is columns[-1]
-                    else f"{way.fidelity.psnr[place]:.1f} dB",
-                ],
-            )
-            for column, way in zip(columns, ways.values(), strict=True)
-        ]
-        pictures.append(replace(line[0], neighbors=line[1:]))
-    caption = "Noisy test images, as the book's k-NN and as lookalike cleans them, and the truth."
-    return Gallery(pictures, caption)
-
-
-def _table(ways: dict[str, _Way]) -> tuple[Table, Text]:
-    rows: list[list[Cell]] = [
-        [name, *([None, None] if name == "truth" else way.means), way.accuracy, way.seconds]
-        for name, way in ways.items()
-    ]
-    heads = (("PSNR, dB", ".2f"), ("SSIM", ".4f"), ("accuracy", ".4f"), ("seconds", ".2f"))
-    table = Table(["", *(Column(*head) for head in heads)], rows, "Means over the images")
-    note = (
-        "Means over the images; the accuracy is that of the tuned classifier, trained on clean "
-        "images, and seconds are to learn and to clean."
-    )
-    return table, Text(note, is_note=True)

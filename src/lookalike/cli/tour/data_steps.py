@@ -112,6 +112,6 @@ def audited(bar: Bar, data: Dataset, n_jobs: int | None) -> Step[None]:
     entry = found.to_dict(n_rows=_N_LISTED)
     entry["seconds_of_parts"] = entry.pop("seconds")
     entry["audit_seconds"] = round(seconds, 4)
-    section = audit_section(found, train.images, test_images=test.images)
+    section = audit_section(found)
     note = f"{len(found):,} training images searched among each other in {seconds:.2f} s."
     return Step(None, entry, [replace(section, blocks=[*section.blocks, Text(note, is_note=True)])])

@@ -7,8 +7,6 @@ from dataclasses import replace
 from time import perf_counter
 from typing import Any
 
-import numpy as np
-
 from lookalike.cli.screen import Bar
 from lookalike.cli.tour.step import Step, accuracy_entry, accuracy_text, skipped
 from lookalike.cli.tour.tuning_steps import Classified, classify
@@ -22,12 +20,11 @@ from lookalike.evaluation.metrics.accuracy import accuracy
 from lookalike.evaluation.tuning import Choice
 from lookalike.images.augmentation import Shifts
 from lookalike.images.dataset import Dataset
-from lookalike.reports.augmentation import augmenting_section
+from lookalike.images.expand import Expansion
+from lookalike.reports.augmentation import augmenting_section, variants_gallery
 from lookalike.reports.blocks import Gallery, Section, Text
-from lookalike.reports.pictures import picture
 
 _SHIFTS = Shifts(1)
-_N_CLASSES_SHIFTED = 10  # a picture of each is shown with its variants
 _N_LISTED = {"mended": 8, "made": 4}  # changed predictions in the JSON document
 _MOST_TUNED = 10  # neighbours tried with shifts, or twice as many as were best without
 
@@ -35,38 +32,16 @@ _MOST_TUNED = 10  # neighbours tried with shifts, or twice as many as were best 
 def shifts(bar: Bar, data: Dataset) -> Step[None]:
     """Show the training images moved by one pixel, if there are pixels enough."""
     bar.start("shifting images")
-    train = data.train
+    expansion = Expansion(data, _SHIFTS)
     try:
-        variants = _SHIFTS.variants(train.images.shape[1:])
+        numbers = expansion.to_dict()
     except ValueError as error:
         return skipped(str(error))
-    n_expanded = len(train) * (len(variants) + 1)
-    entry = {
-        "augmentation": repr(_SHIFTS),
-        "variants": [str(variant) for variant in variants],
-        "n_train": len(train),
-        "n_expanded": n_expanded,
-    }
-    classes, rows = np.unique(train.labels, return_index=True)
-    pictures = []
-    for label, row in zip(classes.tolist()[:_N_CLASSES_SHIFTED], rows.tolist(), strict=False):
-        name = data.class_names[label]
-        moved = [
-            picture(
-                variant.apply(train.images[row : row + 1])[0],
-                data.brightest,
-                f"The same image, {variant}",
-                [str(variant)],
-            )
-            for variant in variants
-        ]
-        original = train.images[row]
-        alt = f"Training image {train.called(row)}: {name}"
-        pictures.append(picture(original, data.brightest, alt, [name], neighbors=moved))
-    gallery = Gallery(pictures, "The first image of each class, and its shifts by one pixel.")
+    entry = {name: numbers[name] for name in ("augmentation", "variants", "n_train", "n_expanded")}
+    gallery = variants_gallery(expansion)
     said = (
-        f"A digit or a thing stays what it is when it moves: {len(train):,} training images stand "
-        f"for {n_expanded:,}."
+        f"A digit or a thing stays what it is when it moves: {entry['n_train']:,} training images "
+        f"stand for {entry['n_expanded']:,}."
     )
     return Step(None, entry, [Section("Shifts", [gallery], [said])], {"shifts.png": gallery})
 

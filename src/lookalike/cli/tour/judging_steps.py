@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from lookalike.cli.screen import Bar
-from lookalike.cli.tour.step import Step, chart_of, skipped
+from lookalike.cli.tour.step import Step, skipped
 from lookalike.estimators.classifier import KNeighborsClassifier
 from lookalike.estimators.explanation import Explanation
 from lookalike.evaluation.decisions.rejection import choose_rejection
@@ -21,12 +21,12 @@ from lookalike.evaluation.folds import Folds
 from lookalike.evaluation.metrics.evaluate import evaluate_predictions
 from lookalike.evaluation.metrics.evaluation import Evaluation
 from lookalike.images.dataset import Dataset
-from lookalike.reports.blocks import Gallery, Picture, Section, Text
-from lookalike.reports.confusion import confusion_section
+from lookalike.reports.blocks import Section, Text
+from lookalike.reports.confusion import confusion_chart
 from lookalike.reports.decisions import coverage_section, threshold_section
 from lookalike.reports.errors import errors_section
 from lookalike.reports.evaluation import evaluation_section
-from lookalike.reports.pictures import picture
+from lookalike.reports.explanation import explained_gallery
 
 _N_LARGEST = 3  # confusions
 _N_MISTAKES = 8
@@ -41,7 +41,7 @@ def confusion(bar: Bar, data: Dataset, explanation: Explanation) -> Step[None]:
     bar.start("counting confusions")
     matrix = ConfusionMatrix.of(data.test.labels, explanation.prediction, data.class_names)
     names = matrix.class_names
-    entry = {
+    entry: dict[str, Any] = {
         "matrix": matrix.counts.tolist(),
         "n_wrong": matrix.n_wrong.tolist(),
         # JSON knows no NaN, the rate of a class without test images
@@ -51,8 +51,11 @@ def confusion(bar: Bar, data: Dataset, explanation: Explanation) -> Step[None]:
             for true, predicted, count in matrix.largest(_N_LARGEST)
         ],
     }
-    section = confusion_section(matrix)
-    return Step(None, entry, [section], {"confusion.png": chart_of(section)})
+    largest = ", ".join(
+        f"{one['true']} taken for {one['predicted']} ({one['count']})" for one in entry["largest"]
+    )
+    chart, said = confusion_chart(matrix), f"Most often: {largest or 'no class taken for another'}."
+    return Step(None, entry, [Section("Confusion", [chart, Text(said)])], {"confusion.png": chart})
 
 
 def mistakes(bar: Bar, data: Dataset, explanation: Explanation) -> Step[None]:
@@ -86,42 +89,8 @@ def mistakes(bar: Bar, data: Dataset, explanation: Explanation) -> Step[None]:
         f"{len(shown)} of {len(rows):,}: the surest of different confusions, each beside its "
         "nearest training images; below these the part of the vote, at the distance."
     )
-    gallery = Gallery([_mistake(data, explanation, row) for row in shown.tolist()], caption)
+    gallery = explained_gallery(explanation, test.labels, shown, caption, data)
     return Step(None, entry, [Section("Mistakes", [gallery])], {"mistakes.png": gallery})
-
-
-def _mistake(data: Dataset, explanation: Explanation, row: int) -> Picture:
-    names, true = data.class_names, int(data.test.labels[row])
-    neighbors = [
-        picture(
-            data.train.shown[own],
-            data.brightest,
-            f"Training image {data.train.called(own)}: {names[label]}, {share:.0%} of the vote",
-            [
-                names[label],
-                f"{share:.0%} at {distance:,.{0 if distance >= 1000 else 1}f}",
-                f"train {data.train.called(own)}",
-            ],
-            state="right" if label == true else "wrong",
-        )
-        for own, label, share, distance in zip(
-            explanation.indices[row].tolist(),
-            explanation.labels[row].tolist(),
-            explanation.shares[row].tolist(),
-            explanation.distances[row].tolist(),
-            strict=True,
-        )
-    ]
-    said = f"{names[true]}, not {names[explanation.prediction[row]]}"
-    called = f"test {data.test.called(row)}"
-    return picture(
-        data.test.shown[row],
-        data.brightest,
-        f"Test image, {called}: {said}",
-        [said, called],
-        state="wrong",
-        neighbors=neighbors,
-    )
 
 
 def judged(

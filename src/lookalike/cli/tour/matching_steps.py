@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any, Literal
 
@@ -12,21 +11,21 @@ from numpy.typing import NDArray
 from lookalike.cli.screen import Bar
 from lookalike.cli.tour.step import Step, accuracy_entry, chart_of, skipped
 from lookalike.cli.tour.tuning_steps import Classified
-from lookalike.cli.train import why_chosen
 from lookalike.estimators.classifier import KNeighborsClassifier
+from lookalike.estimators.explanation import Explanation
 from lookalike.estimators.lookalike import LookalikeClassifier
-from lookalike.estimators.matches import Matches
+from lookalike.evaluation.ablation import Part, measure_parts
 from lookalike.evaluation.comparison.paired import error_drop
+from lookalike.evaluation.errors.mistakes import surest_mistakes, winning_shares
 from lookalike.evaluation.few_labels import FewLabels, measure_few_labels
-from lookalike.evaluation.metrics.accuracy import Accuracy, accuracy
+from lookalike.evaluation.metrics.accuracy import accuracy
+from lookalike.evaluation.training import why_chosen
 from lookalike.images.dataset import Dataset, Split
-from lookalike.matching.choosing import CHUNK, Trial
 from lookalike.matching.levels import check_images
-from lookalike.matching.matcher import Recipe
-from lookalike.matching.reading import Reader, Reading
-from lookalike.reports.blocks import Column, Gallery, Section, Table, Text
+from lookalike.reports.blocks import Block, Section, Text
+from lookalike.reports.explanation import explained_gallery
 from lookalike.reports.few_labels import few_labels_section
-from lookalike.reports.matched_errors import matched_errors_section
+from lookalike.reports.training import parts_table
 from lookalike.search.threads import count_threads
 
 _EFFORT: Literal["fast", "balanced", "best"] = "balanced"
@@ -39,30 +38,12 @@ _MOST_TEST_IMAGES = 2_000
 _SEED = 0
 
 
-@dataclass(frozen=True)
-class _Link:
-    """One part more, and the errors with all parts up to it."""
-
-    part: str
-    trial: Trial | None
-    test: Accuracy
-
-    def entry(self) -> dict[str, Any]:
-        return {
-            "part": self.part,
-            "held_out_error": None if self.trial is None else self.trial.error,
-            "n_held_out": None if self.trial is None else self.trial.n_held_out,
-            "error": 1 - self.test.value,
-            "standard_error": self.test.standard_error,
-            "n_wrong": self.test.n - self.test.n_right,
-        }
-
-
 def matched(bar: Bar, data: Dataset, plain: Classified, n_jobs: int | None) -> Step[None]:
     """Match images by what is chosen on the training images, and tell what each part is good for.
 
     Parameters
     ----------
+    bar : Bar
     data : Dataset
     plain : Classified
         By the baseline.
@@ -77,140 +58,73 @@ def matched(bar: Bar, data: Dataset, plain: Classified, n_jobs: int | None) -> S
     bar.start("trying what matches images best")
     start = perf_counter()
     classifier.fit(train.images, train.labels, progress=bar)
-    fit_seconds = perf_counter() - start
-    parts = _parts(classifier.recipe_, classifier.reading_)
+    fitted = perf_counter()
     bar.start("matching the test images")
-    start = perf_counter()
-    answers = _read(classifier, test.images, list(parts.values()), bar)
-    predict_seconds = perf_counter() - start
+    parts = measure_parts(classifier, test.images, test.labels, progress=bar)
+    fit_seconds, predict_seconds = fitted - start, perf_counter() - fitted
     before = plain.explanation.prediction
-    first = f"pixels: the {plain.model.n_neighbors} nearest, weighted"
-    chain = [_Link(first, None, accuracy(test.labels, before))]
-    chain += [
-        _Link(part, _trial_of(classifier, reading), accuracy(test.labels, answer))
-        for (part, reading), answer in zip(parts.items(), answers, strict=True)
-    ]
-    right, drop = chain[-1].test, error_drop(test.labels, before, answers[-1])
-    wrong = np.flatnonzero(answers[-1] != test.labels)
-    n_nearest = min(_N_NEAREST, len(train))
-    matches = classifier.explain(test.images[wrong], n_nearest) if len(wrong) else None
+    named = f"pixels: the {plain.model.n_neighbors} nearest, weighted"
+    parts = [Part(named, None, before, accuracy(test.labels, before)), *parts]
+    right, drop = parts[-1].accuracy, error_drop(test.labels, before, parts[-1].prediction)
+    wrong = np.flatnonzero(parts[-1].prediction != test.labels)
     why = why_chosen(classifier)
     entry = {
         "effort": classifier.effort,
         "recipe": classifier.recipe_._asdict(),
         "reading": classifier.reading_._asdict(),
         "why": why,
-        "chain": [link.entry() for link in chain],
+        "chain": [part.to_dict() for part in parts],
         **accuracy_entry(right),
         "n_mended": drop.n_mended,
         "n_made": drop.n_made,
-        "wrong": [] if matches is None else _wrong_entries(data, wrong[:_MOST_WRONG], matches),
+        "wrong": [],
         "fit_seconds": round(fit_seconds, 4),
         "predict_seconds": round(predict_seconds, 4),
     }
-    n_wrong = right.n - right.n_right
+    n_wrong = len(wrong)
     said = [
         f"Of {right.n:,} test images {'1 is' if n_wrong == 1 else f'{n_wrong:,} are'} still wrong; "
         f"against the plain neighbours {drop.n_mended:,} errors are mended, {drop.n_made:,} made.",
         f"Why these: {why}",
     ]
-    notes = [
-        Text(
-            "Held out: train images; by their errors all parts were chosen, together. The test "
-            "errors of the parts are read off one search.",
-            is_note=True,
-        ),
-        Text(
-            f"chosen and learnt in {fit_seconds:.2f} s, test images matched in "
-            f"{predict_seconds:.2f} s",
-            is_note=True,
-        ),
-    ]
-    section = Section("Matched", [_chain_table(chain), *notes], said)
-    if matches is None:
-        return Step(None, entry, [section])
-    probabilities = np.full(len(test), np.nan)
-    probabilities[wrong] = matches.probabilities.max(axis=1)
-    errors = matched_errors_section(
-        data, answers[-1], probabilities, lambda images: classifier.explain(images, n_nearest)
+    notes = (
+        "Held out: train images; by their errors all parts were chosen, together. The test errors "
+        "of the parts are read off one search.",
+        f"chosen and learnt in {fit_seconds:.2f} s, test images matched in {predict_seconds:.2f} s",
     )
-    gallery = next(block for block in errors.blocks if isinstance(block, Gallery))
-    section = replace(section, blocks=[*section.blocks, gallery])
-    return Step(None, entry, [section], {"matches.png": gallery})
+    blocks: list[Block] = [parts_table(parts)]
+    blocks += [Text(note, is_note=True) for note in notes]
+    pictures = {}
+    if n_wrong:
+        matches = classifier.explain(test.images[wrong], min(_N_NEAREST, len(train)))
+        entry["wrong"] = _wrong_entries(data, wrong[:_MOST_WRONG], matches)
+        shown = surest_mistakes(matches, test.labels[wrong])[:_MOST_WRONG]
+        caption = f"{len(shown)} of {n_wrong:,} wrong answers, the surest of each confusion first."
+        gallery = explained_gallery(
+            matches, test.labels[wrong], shown, caption, data, numbers=wrong
+        )
+        blocks.append(gallery)
+        pictures = {"matches.png": gallery}
+    return Step(None, entry, [Section("Matched", blocks, said)], pictures)
 
 
 def _wrong_entries(
-    data: Dataset, wrong: NDArray[np.int64], matches: Matches
+    data: Dataset, wrong: NDArray[np.int64], matches: Explanation
 ) -> list[dict[str, Any]]:
-    names = data.class_names
+    names, shares = data.class_names, winning_shares(matches)
     return [
         {
             "test_row": row,
             "file": data.test.name(row),
             "true": names[data.test.labels[row]],
             "predicted": names[matches.prediction[i]],
-            "probability": float(matches.probabilities[i].max()),
+            "probability": float(shares[i]),
             "neighbors": matches.indices[i].tolist(),
             "neighbor_files": [data.train.name(own) for own in matches.indices[i].tolist()],
             "neighbor_labels": [names[label] for label in matches.labels[i]],
         }
         for i, row in enumerate(wrong.tolist())
     ]
-
-
-def _chain_table(chain: list[_Link]) -> Table:
-    rows = [
-        [
-            link.part,
-            None if link.trial is None else link.trial.error,
-            1 - link.test.value,
-            link.test.standard_error,
-            link.test.n - link.test.n_right,
-        ]
-        for link in chain
-    ]
-    heads = [Column(head, ".2%") for head in ("held out", "test error", "±")]
-    caption = "Errors with each part and all above it; ±: standard error"
-    return Table(["each with all above it", *heads, "wrong"], rows, caption)
-
-
-def _parts(recipe: Recipe, reading: Reading) -> dict[str, Reading]:
-    """Return readings that have more and more of what was chosen; the last one has all."""
-    parts = {f"the nearest one by {recipe}": Reading(0.0, 1)}
-    if (reading.scaling, reading.k) != (0.0, 1):
-        scaled = ", by local density" if reading.scaling else ""
-        parts[f"{reading.k} nearest of each class{scaled}"] = Reading(reading.scaling, reading.k)
-    if reading.hyperplanes:
-        parts["in doubt: distance to each class's plane"] = reading._replace(deformation="off")
-    if reading.deformation != "off":
-        parts["in doubt: pixels may move"] = reading
-    return parts
-
-
-def _read(
-    classifier: LookalikeClassifier, images: NDArray[np.uint8], readings: list[Reading], bar: Bar
-) -> list[NDArray[Any]]:
-    """Return the answers by each reading, from one search; by the last one as `predict` does."""
-    matcher = classifier._matcher
-    answers: list[list[NDArray[Any]]] = [[] for _ in readings]
-    for i in range(0, len(images), CHUNK):
-        own = classifier._levels.to_bytes(images[i : i + CHUNK])
-        reader = Reader(matcher, matcher.seek(matcher.project(own)))
-        for reading, parts in zip(readings, answers, strict=True):
-            codes = reader.read(reading).classes.argmin(axis=1)
-            parts.append(classifier.classes_[codes])
-        bar(min(i + CHUNK, len(images)), len(images))
-    return [np.concatenate(parts) for parts in answers]
-
-
-def _trial_of(classifier: LookalikeClassifier, reading: Reading) -> Trial | None:
-    """Return how the chosen recipe did with a reading on held-out images."""
-    found = [
-        trial
-        for trial in classifier.choices_
-        if (trial.recipe, trial.reading) == (classifier.recipe_, reading)
-    ]
-    return found[-1] if found else None
 
 
 def few_labels(bar: Bar, data: Dataset, n_jobs: int | None) -> Step[None]:

@@ -6,13 +6,14 @@ from dataclasses import replace
 
 import numpy as np
 
+from lookalike.cli.compare import naming
 from lookalike.cli.screen import Bar
 from lookalike.cli.tour.cleaning_steps import why_not_cleaned
 from lookalike.cli.tour.step import Step, skipped
 from lookalike.cli.tour.tuning_steps import Classified
-from lookalike.cli.work.comparing import naming, some_of_each_class
 from lookalike.evaluation.comparison.compare import compare
 from lookalike.evaluation.comparison.models import DESCRIPTIONS, chapter_classifiers
+from lookalike.evaluation.folds import some_of_each_class
 from lookalike.evaluation.peers.classifier import (
     Differences,
     PeerRun,
@@ -45,9 +46,8 @@ def compared(bar: Bar, data: Dataset, n_jobs: int | None) -> Step[None]:
             f"a class has fewer than {_N_FOLDS} training images, so that not every fold would "
             "have one"
         )
-    rows = np.arange(len(train))
-    if len(rows) > _MOST_IMAGES:
-        rows = some_of_each_class(train.labels, max(_MOST_IMAGES, _N_FOLDS * len(classes)))
+    most = max(_MOST_IMAGES, _N_FOLDS * len(classes))
+    rows = some_of_each_class(train.labels, min(most, len(train)))
     known = chapter_classifiers(n_jobs=-1 if n_jobs is None else n_jobs)
     names = _NAMES if len(classes) <= _MOST_CLASSES else _OF_MANY_CLASSES
     comparison = compare(

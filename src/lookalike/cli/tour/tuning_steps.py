@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 from lookalike.cli.screen import Bar
 from lookalike.cli.tour.step import Step, accuracy_entry, accuracy_text, chart_of
-from lookalike.cli.work.scores import choice_entry
 from lookalike.estimators.classifier import KNeighborsClassifier
 from lookalike.estimators.explanation import Explanation
 from lookalike.estimators.search_cv import KNeighborsSearchCV
@@ -18,7 +17,7 @@ from lookalike.evaluation.metrics.accuracy import accuracy
 from lookalike.evaluation.peers.search import GridSearchEstimate, estimate_grid_search
 from lookalike.evaluation.tuning import Choice, Tuning, read_tuning
 from lookalike.images.dataset import Dataset
-from lookalike.reports.blocks import Section, Table, Text
+from lookalike.reports.blocks import Section, Text
 from lookalike.reports.tuning import tuning_section
 from lookalike.search.cpu import cpu_path
 from lookalike.search.threads import count_threads
@@ -110,16 +109,14 @@ def tuning(bar: Bar, data: Dataset, n_jobs: int | None) -> Step[Tuned]:
     peer = estimate_grid_search(
         train.images, train.labels, n_splits=folds.n_splits, n_threads=count_threads(n_jobs)
     )
-    points = [c.point(i) for c in found.curves for i in range(len(c.n_neighbors))]
-    peer_seconds = peer.seconds_per_candidate * len(points)
+    n_candidates = len(search.cv_results_["params"])
+    peer_seconds = peer.seconds_per_candidate * n_candidates
     entry = {
         "cv": folds.cv,
         "n_splits": folds.n_splits,
-        "n_candidates": len(points),
+        "n_candidates": n_candidates,
         "search_seconds": round(seconds, 4),
-        "best": choice_entry(found.best),
-        "one_standard_error": choice_entry(found.one_standard_error),
-        "candidates": [choice_entry(point) for point in points],
+        **found.to_dict(),
         "grid_search_cv": {
             "sklearn": peer.version,
             "measured": "a part",
@@ -132,16 +129,10 @@ def tuning(bar: Bar, data: Dataset, n_jobs: int | None) -> Step[Tuned]:
     }
     how = _how_split(data, folds, n_neighbors[-1])
     section = tuning_section(found, how=f"{how} The test images are not looked at.")
-    chart = chart_of(section)
     book_s = [k for k in _BOOK_S if k in n_neighbors] or list(n_neighbors)
-    some = Table(
-        chart.table.columns,
-        [row for row in chart.table.rows if row[1] in book_s],
-        "Some of the numbers of neighbours",
-    )
-    said = _beside_grid_search(peer, len(points), seconds, book_s, len(train))
-    section = replace(section, blocks=[some, *section.blocks, *said])
-    return Step(Tuned(folds, found), entry, [section], {"tuning.png": chart})
+    said = _beside_grid_search(peer, n_candidates, seconds, book_s, len(train))
+    section = replace(section, blocks=[*section.blocks, *said])
+    return Step(Tuned(folds, found), entry, [section], {"tuning.png": chart_of(section)})
 
 
 def _how_split(data: Dataset, folds: Folds, most_neighbors: int) -> str:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.base import clone
 
 from lookalike.cli.jobs import say_note
@@ -20,9 +19,6 @@ from lookalike.evaluation.auditing.duplicates import row_keys
 from lookalike.images.dataset import Dataset, Split
 from lookalike.images.files import counted
 from lookalike.models.model import Model, open_model
-from lookalike.reports.blocks import Section
-from lookalike.reports.errors import errors_section
-from lookalike.reports.matched_errors import matched_errors_section
 from lookalike.search.threads import count_threads
 
 _N_NEAREST = 6
@@ -77,8 +73,6 @@ class JudgedModel(Judged):
     file: Path = field(kw_only=True)
     opened: Model = field(kw_only=True)
     n_copies: int = 0
-    _predicted: NDArray[np.int64] = field(init=False)
-    _probabilities: NDArray[np.float64] = field(init=False)
 
     def look_for_copies(self) -> None:
         """Count the test images that the model has learnt, and warn if there are any."""
@@ -92,23 +86,12 @@ class JudgedModel(Judged):
         bar.start("predicting the test images")
         start = perf_counter()
         estimator, images = self.opened.estimator, self.data.test.images
-        classes = estimator.classes_
-        if isinstance(estimator, KNeighborsClassifier):
-            found = estimator.explain(images, progress=bar)
-            probabilities = found.class_shares(classes)
-            predicted = (
-                np.searchsorted(classes, found.prediction)
-                if estimator.reject is None
-                else probabilities.argmax(axis=1)
-            )
-            labels = np.searchsorted(classes, found.labels)
-            self.explanation = replace(found, labels=labels, prediction=predicted)
-        else:
-            probabilities = estimator.predict_proba(images, progress=bar)
-            predicted = probabilities.argmax(axis=1)
-        self._predicted, self._probabilities = predicted, probabilities
+        most = getattr(estimator, "most_explained_", 0)
+        n_nearest = (min(_N_NEAREST, most),) if most else ()
+        found = estimator.explain(images, *n_nearest, progress=bar).coded()
+        self.explanation = found
         self.seconds["predicting the test images"] = perf_counter() - start
-        self.measure(predicted, probabilities, np.arange(len(classes)), bar)
+        self.measure(found.prediction, found.class_shares(found.classes), found.classes, bar)
 
     def told(self) -> tuple[str, str]:
         """Return the file's name, and in a sentence what it holds and on what it was judged."""
@@ -144,20 +127,6 @@ class JudgedModel(Judged):
             "chosen_by_cross_validation": None,  # a file does not tell
             "cv_accuracy": None,
         }
-
-    def errors(self) -> Section:
-        """Return what there is to tell of the errors."""
-        estimator = self.opened.estimator
-        if isinstance(estimator, KNeighborsClassifier):
-            return errors_section(self.data, self.explanation)
-        n_nearest = min(_N_NEAREST, estimator.most_explained_)
-        rows = np.arange(len(self._predicted))
-        return matched_errors_section(
-            self.data,
-            self._predicted,
-            self._probabilities[rows, self._predicted],
-            lambda images: estimator.explain(images, n_nearest),
-        )
 
     def _told_model(self) -> str:
         estimator = " ".join(repr(self.opened.estimator).split())
@@ -227,7 +196,7 @@ def _why_no_threshold(model: Model) -> str:
             f"thresholds are chosen on training images that were left out, for which a "
             f"{type(estimator).__name__} would have to be trained again"
         )
-    if estimator.class_weight is None and np.ptp(estimator._vote_weights) > 0:
+    if np.ptp(estimator.sample_weight_) > 0:
         return "the model's training images have weights, which choosing a threshold does not take"
     return ""
 

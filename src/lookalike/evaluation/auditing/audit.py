@@ -22,6 +22,7 @@ from scipy.sparse import issparse
 from lookalike.evaluation.auditing.confidence import (
     count_confident_joint,
     count_votes,
+    list_issues,
     rank_by_suspicion,
     strong_evidence,
     suggest_classes,
@@ -38,9 +39,15 @@ from lookalike.evaluation.auditing.duplicates import (
     link_groups,
     row_keys,
 )
+from lookalike.evaluation.auditing.inputs import (
+    check_counts,
+    check_names,
+    check_test,
+    encode_labels,
+)
 from lookalike.evaluation.auditing.outliers import find_outliers
 from lookalike.evaluation.auditing.rejects import Reject, find_rejects, read_sizes
-from lookalike.evaluation.auditing.result import LEAST_ACCURACY, Audit, LabelIssue
+from lookalike.evaluation.auditing.result import LEAST_ACCURACY, Audit, are_pictures
 from lookalike.evaluation.auditing.shapley import knn_shapley, shapley_error_bound
 from lookalike.evaluation.auditing.transformed import (
     LEAST_SIDE,
@@ -145,7 +152,7 @@ def audit(
     LabelIssue(row=3, given=4, suggested=3, self_confidence=0.0, suggested_share=1.0)
     """
     k = check_count(n_neighbors, "n_neighbors")
-    given, classes, codes = _encode(labels, "labels")
+    given, classes, codes = encode_labels(labels, "labels")
     search = NearestNeighbors(metric=metric, n_jobs=n_jobs, working_memory=working_memory)
     if issparse(images) or metric == "precomputed":
         what = "sparse images" if issparse(images) else "precomputed distances"
@@ -155,13 +162,13 @@ def audit(
     with _timed(seconds, "search"):
         search.fit(images)
         n = search.n_samples_fit_
-        _check_counts(n, len(codes), k, classes)
-        looked_for = None if test is None else _check_test(test, classes, search.n_features_in_)
-        _check_names(n, n_train, test, paths, class_names, classes)
+        check_counts(n, len(codes), k, classes)
+        looked_for = None if test is None else check_test(test, classes, search.n_features_in_)
+        check_names(n, n_train, test, paths, class_names, classes)
         n_test = 0 if looked_for is None else len(looked_for[1])
-        rows = np.asarray(images)
-        has_copies = transformed and _are_pictures(rows) and min(rows.shape[1:3]) >= LEAST_SIDE
-        pictures = rows if has_copies else None
+        images = np.asarray(images)
+        has_copies = transformed and are_pictures(images) and min(images.shape[1:3]) >= LEAST_SIDE
+        pictures = images if has_copies else None
         confirm = confirm_copies if has_copies else None
         sizes = None if paths is None else read_sizes(paths)
         units = n + n_test + (0 if pictures is None else count_searches(n + n_test))
@@ -172,7 +179,6 @@ def audit(
     near, near_rows = distances[:, :k], indices[:, :k]
     n_local = max(k, _LEAST_LOCAL)
     local, local_rows = distances[:, :n_local], indices[:, :n_local]
-    rows = rows.reshape(n, -1)
     with _timed(seconds, "labels"):
         is_own = codes[indices] == codes[:, np.newaxis]
         own_votes = is_own[:, :k].sum(axis=1)
@@ -191,7 +197,7 @@ def audit(
         if accuracy < LEAST_ACCURACY:
             noise, noise_of_class = np.nan, np.full(len(classes), np.nan)
             first = ranking[strong_evidence(near_codes, codes, votes, LEAST_ACCURACY)[ranking]]
-        issues = _list_issues(
+        issues = list_issues(
             given,
             suggested,
             own_votes / k,
@@ -200,16 +206,12 @@ def audit(
         )
     with _timed(seconds, "duplicates"):
         cutoff = choose_near_cutoff(local)
-        duplicates = find_duplicates(
-            rows if pictures is None else pictures, given, local, local_rows, cutoff, confirm
-        )
+        duplicates = find_duplicates(images, given, local, local_rows, cutoff, confirm)
     leaks = None
     if looked_for is not None:
         with _timed(seconds, "leaks"):
             part = _part(progress, n, units)
-            leaks = _leaks(
-                search, np.asarray(images), given, looked_for, local, cutoff, confirm, part
-            )
+            leaks = _leaks(search, images, given, looked_for, local, cutoff, confirm, part)
     if pictures is not None:
         with _timed(seconds, "transformed"):
             part = _part(progress, n + n_test, units)
@@ -220,9 +222,9 @@ def audit(
     if n_train is not None:
         leaks = _leaks_of_parts(given, n_train, duplicates)
     rejects = [Reject("broken", None, path, reason) for path, reason in skipped]
-    if _are_pictures(np.asarray(images)):
+    if are_pictures(images):
         with _timed(seconds, "rejects"):
-            rejects = find_rejects(np.asarray(images), paths, sizes, skipped)
+            rejects = find_rejects(images, paths, sizes, skipped)
     with _timed(seconds, "outliers"):
         outliers = find_outliers(near[:, -1])
     with _timed(seconds, "values"):
@@ -257,137 +259,15 @@ def audit(
         values=values,
         values_error_bound=shapley_error_bound(width, n - 1),
         seconds=seconds,
+        images=images,
+        test_images=None if looked_for is None else looked_for[0].reshape(-1, *images.shape[1:]),
     )
-
-
-def _encode(labels: ArrayLike, what: str) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.int64]]:
-    """Return labels as an array, the classes, and the labels as codes."""
-    given = np.asarray(labels)
-    if given.ndim != 1:
-        raise ValueError(
-            f"{what} of shape {given.shape}; give one label for each image, shape (n,)"
-        )
-    if given.dtype == object:
-        missing = np.flatnonzero([_is_missing(one) for one in given])
-    else:
-        missing = np.flatnonzero(given != given)  # NaN alone is unlike itself
-    if len(missing):
-        raise ValueError(
-            f"{len(missing):,} {what} are missing, the first of row {missing[0]}; leave such "
-            "images out, or give them a label of their own"
-        )
-    try:
-        classes, codes = np.unique(given, return_inverse=True)
-    except TypeError as error:
-        kinds = sorted({type(one).__name__ for one in given.tolist()})
-        raise TypeError(
-            f"{what} of the kinds {' and '.join(kinds)} cannot be sorted; give them as one kind, "
-            "such as text: [str(label) for label in labels]"
-        ) from error
-    return given, classes, codes.astype(np.int64)
-
-
-def _is_missing(label: Any) -> bool:
-    try:
-        return label is None or bool(label != label)
-    except TypeError:  # pandas' NA is neither like itself nor unlike
-        return True
-
-
-def _check_counts(n: int, n_labels: int, k: int, classes: NDArray[Any]) -> None:
-    if n != n_labels:
-        raise ValueError(f"{n:,} images but {n_labels:,} labels; give one label for each image")
-    if n <= k:
-        raise ValueError(
-            f"n_neighbors={k} but only {n} images, each with {n - 1} others; lower n_neighbors to "
-            f"{n - 1} or less, or add images"
-        )
-    if len(classes) < 2:
-        raise ValueError(
-            f"all {n:,} labels are {classes[0]!r}; an audit of labels needs at least two classes"
-        )
-
-
-def _check_test(
-    test: tuple[Any, ArrayLike], classes: NDArray[Any], width: int
-) -> tuple[NDArray[Any], NDArray[Any]]:
-    if not isinstance(test, tuple | list) or len(test) != 2:
-        raise ValueError(
-            f"test is a {type(test).__name__} that is no pair; give (images, labels) or None"
-        )
-    images = np.asarray(stack_images(test[0]))
-    labels, test_classes, _ = _encode(test[1], "test labels")
-    if len(images) != len(labels) or len(images) == 0:
-        raise ValueError(
-            f"{len(images):,} test images and {len(labels):,} test labels; give one label for each "
-            "image and at least one image, or test=None"
-        )
-    if images.size != len(images) * width:
-        raise ValueError(
-            f"test images of shape {images.shape} have not the {width} values of a training image; "
-            "bring them to the same size"
-        )
-    kind, test_kind = _kind(classes), _kind(test_classes)
-    if kind != test_kind:
-        raise ValueError(
-            f"test labels are of the kind {test_kind}, such as {test_classes.tolist()[0]!r}, but "
-            f"training labels {kind}, such as {classes.tolist()[0]!r}; no two would be equal; give "
-            "both as one kind"
-        )
-    return images, labels
-
-
-def _check_names(
-    n: int,
-    n_train: int | None,
-    test: object,
-    paths: Sequence[Path | None] | None,
-    class_names: Sequence[str] | None,
-    classes: NDArray[Any],
-) -> None:
-    if n_train is not None and test is not None:
-        raise ValueError("both n_train and test are given; give test images in one way")
-    if n_train is not None and not 1 <= n_train <= n:
-        raise ValueError(f"n_train={n_train} of {n:,} images; give 1 to {n:,}")
-    if paths is not None and len(paths) != n:
-        raise ValueError(f"{len(paths):,} paths but {n:,} images; give one, or None, for each")
-    if class_names is not None and not (
-        classes.dtype.kind in "iu" and classes[0] >= 0 and classes[-1] < len(class_names)
-    ):
-        raise ValueError(
-            f"{len(class_names)} class_names but labels from {classes[0]!r} to {classes[-1]!r}; "
-            "give names only for whole numbers from 0 on, one for each"
-        )
-
-
-def _are_pictures(images: NDArray[Any]) -> bool:
-    return images.dtype != object and (
-        images.ndim == 3 or (images.ndim == 4 and images.shape[3] in (1, 3, 4))
-    )
-
-
-def _kind(classes: NDArray[Any]) -> str:
-    """Return what labels are, such that those of two kinds are never equal."""
-    label = classes.tolist()[0]
-    return "number" if isinstance(label, int | float) else type(label).__name__
 
 
 def _noise(joint: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
     """Return the estimated share of wrong labels, of all and of each class."""
     right = joint.diagonal()
     return float(1 - right.sum()), 1 - right / joint.sum(axis=1)
-
-
-def _list_issues(
-    given: NDArray[Any],
-    suggested: NDArray[Any],
-    own_shares: NDArray[np.float64],
-    suggested_shares: NDArray[np.float64],
-    first: NDArray[np.int64],
-) -> list[LabelIssue]:
-    rows = first[suggested_shares[first] > own_shares[first]]
-    columns = (rows, given[rows], suggested[rows], own_shares[rows], suggested_shares[rows])
-    return [LabelIssue(*fields) for fields in zip(*(c.tolist() for c in columns), strict=True)]
 
 
 def _leaks(

@@ -14,11 +14,13 @@ References
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binomtest
+
+from lookalike.evaluation.metrics.accuracy import share_interval
 
 IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float64]
@@ -27,6 +29,28 @@ FloatArray = NDArray[np.float64]
 # have no share of it at all must not be what every image is confidently of.
 _ROUNDING = 1e-6
 _LEAST_THRESHOLD = 2 * _ROUNDING
+
+
+@dataclass(frozen=True)
+class LabelIssue:
+    """An image whose label is likely wrong.
+
+    Attributes
+    ----------
+    row : int
+    given, suggested : object
+        Its label, and the one that its neighbours have.
+    self_confidence : float
+        The share of its neighbours with the given label, from 0 to 1.
+    suggested_share : float
+        The share with the suggested one.
+    """
+
+    row: int
+    given: Any
+    suggested: Any
+    self_confidence: float
+    suggested_share: float
 
 
 class ConfidentJoint(NamedTuple):
@@ -222,8 +246,7 @@ def strong_evidence(
         for count in np.unique(counts[of_class]).tolist():
             agreeing = of_class & (counts >= count)
             n_right = int((labels[agreeing] == label).sum())
-            interval = binomtest(n_right, int(agreeing.sum())).proportion_ci(method="wilson")
-            if interval.low >= least:
+            if share_interval(n_right, int(agreeing.sum()))[0] >= least:
                 is_strong |= agreeing
     is_strong &= ~(neighbor_labels == labels[:, np.newaxis]).any(axis=1)
     return is_strong
@@ -270,3 +293,26 @@ def _first_distance(wanted: NDArray[np.bool_], distances: FloatArray) -> FloatAr
     rows = np.arange(len(distances))
     found: FloatArray = distances[rows, wanted.argmax(axis=1)]
     return np.where(wanted.any(axis=1), found, distances[:, -1])
+
+
+def list_issues(
+    given: NDArray[Any],
+    suggested: NDArray[Any],
+    own_shares: FloatArray,
+    suggested_shares: FloatArray,
+    first: IntArray,
+) -> list[LabelIssue]:
+    """Return label issues: images whose neighbours have another label more often than their own.
+
+    Parameters
+    ----------
+    given, suggested : ndarray of shape (n,)
+        The labels, and those that most neighbours have.
+    own_shares, suggested_shares : ndarray of shape (n,), float64
+        The shares of neighbours that have them.
+    first : ndarray of shape (n_looked_at,), int64
+        The rows to look at, in the order of the issues.
+    """
+    rows = first[suggested_shares[first] > own_shares[first]]
+    columns = (rows, given[rows], suggested[rows], own_shares[rows], suggested_shares[rows])
+    return [LabelIssue(*fields) for fields in zip(*(c.tolist() for c in columns), strict=True)]

@@ -28,7 +28,8 @@ References
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -346,3 +347,39 @@ def find_leaks(
             found.append((distance / max(float(scales[row]), np.finfo(float).tiny), leak))
     found.sort(key=lambda pair: (pair[1].kind, not pair[1].is_conflicting, pair[0]))
     return [leak for _, leak in found]
+
+
+def count_duplicates(groups: Sequence[DuplicateGroup], near_cutoff: float) -> str:
+    """Return in words how many groups of copies there are.
+
+    Parameters
+    ----------
+    groups : sequence of DuplicateGroup
+    near_cutoff : float
+        The ``ratio`` of their `NearCutoff`.
+    """
+    no_near = "no near ones" if near_cutoff else "near ones unknown: no distance is usual"
+    if near_cutoff and not groups:
+        return "none"
+    parts = []
+    for kind, none in (("exact", "no exact ones"), ("near", no_near), ("transformed", "")):
+        own = [group for group in groups if group.kind == kind]
+        images, conflicting = sum(map(len, own)), sum(group.is_conflicting for group in own)
+        if own:
+            n = f"{len(own):,} {kind} {'group' if len(own) == 1 else 'groups'} of {images:,} images"
+            parts.append(f"{n}, {conflicting:,} conflicting")
+        elif none:
+            parts.append(none)
+    return "; ".join(parts)
+
+
+def count_leaks(leaks: Sequence[Leak] | None, n_test: int | None) -> str:
+    """Return in words how many test images are copies of training images."""
+    if leaks is None:
+        return "not looked for, no test images given"
+    counts = Counter(leak.kind for leak in leaks)
+    conflicting = sum(leak.is_conflicting for leak in leaks)
+    kinds = [f"{counts['exact']:,} exact", f"{counts['near']:,} near"]
+    if counts["transformed"]:
+        kinds.append(f"{counts['transformed']:,} transformed")
+    return f"{', '.join(kinds)}, of {n_test:,} test images; {conflicting:,} conflicting"

@@ -1,21 +1,29 @@
-"""`Audit`: what was found in labelled images, and how to read it, print it and write it down."""
+"""`Audit`: what was found in labelled images, in words, as JSON and as tables."""
 
 from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.evaluation.auditing.duplicates import DuplicateGroup, Leak
+from lookalike.evaluation.auditing.confidence import LabelIssue
+from lookalike.evaluation.auditing.duplicates import (
+    DuplicateGroup,
+    Leak,
+    count_duplicates,
+    count_leaks,
+)
 from lookalike.evaluation.auditing.rejects import Reject
 from lookalike.evaluation.auditing.tables import write_tables
 from lookalike.evaluation.plain import number, numbers
+from lookalike.results import Result
 
 IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float64]
@@ -24,44 +32,22 @@ LEAST_ACCURACY = 0.8
 """Share of right votes below which labels that neighbours contradict are guesses."""
 
 
-@dataclass(frozen=True)
-class LabelIssue:
-    """An image whose label is likely wrong.
-
-    Attributes
-    ----------
-    row : int
-    given, suggested : object
-        Its label, and the one that its neighbours have.
-    self_confidence : float
-        The share of its neighbours with the given label, from 0 to 1.
-    suggested_share : float
-        The share with the suggested one.
-    """
-
-    row: int
-    given: Any
-    suggested: Any
-    self_confidence: float
-    suggested_share: float
-
-
 @dataclass(frozen=True, eq=False, repr=False)
-class Audit:
+class Audit(Result):
     """What `audit` found.
 
     Attributes
     ----------
     classes : ndarray of shape (n_classes,)
-        The labels there are, sorted.
+        The distinct labels, sorted.
     labels : ndarray of shape (n,)
-        The given ones.
+        The given labels.
     class_names : tuple of str or None
         What labels that are numbers are called.
     paths : tuple of (Path or None), or None
         The file of each image.
     n_train : int or None
-        The rows from here on are the test part; None if no parts were told.
+        The rows from here on are the test part; None if there are no parts.
     n_neighbors : int
         Neighbours that vote.
     accuracy : float
@@ -69,26 +55,26 @@ class Audit:
         neighbours are wrong too often to tell how many labels are, and only labels that they
         contradict as strongly as they are nearly always right with are called issues.
     distances : ndarray of shape (n, n_neighbors), float64
-        Of every image to its nearest others, in the unit of the metric.
+        Distances from every image to its nearest others, in the unit of the metric.
     indices : ndarray of shape (n, n_neighbors), int64
-        Which they are.
+        The rows of these nearest others.
     self_confidence : ndarray of shape (n,), float64
         The share of an image's neighbours that have its label.
     ranking : ndarray of shape (n,), int64
         All images, those with the most suspicious labels first.
     suggested : ndarray of shape (n,)
-        The label of most neighbours of each image, its own left out; of equally frequent ones that
-        of the nearest. Its own where no neighbour has another.
+        The label that most neighbours of each image have, its own left out; the nearest decides
+        between equally frequent ones. Its own where no neighbour has another.
     label_issues : list of LabelIssue
-        As many images as are estimated to be labelled wrongly, the first of the ranking, but for
-        such as no other class has more votes for; fewer where ``accuracy`` is low. Read them in
-        this order: the farther down, the more are only hard.
+        As many images as are estimated to be labelled wrongly, the first of the ranking, excluding
+        images whose own label has the most votes; fewer where ``accuracy`` is low. The farther
+        down this list, the more images are only hard.
     confident_joint : ndarray of shape (n_classes, n_classes), int64
         Images counted by given label (row) and the class they are confidently of.
     label_noise : float
         The estimated share of wrong labels; NaN where ``accuracy`` is too low to tell.
     noise_of_class : ndarray of shape (n_classes,), float64
-        The same of the images with each label.
+        The same share among the images with each label.
     duplicates : list of DuplicateGroup
         Copies among the images: exact ones first, then near ones, then transformed ones, in each
         case those with conflicting labels first.
@@ -105,7 +91,7 @@ class Audit:
     outliers : ndarray of shape (n_outliers,), int64
         Images unlike all others, the farthest from them first.
     outlier_distances : ndarray of shape (n,), float64
-        Of every image to its k-th neighbour, which tells how unlike the others it is.
+        The distance from every image to its k-th neighbour: how unlike the others it is.
     outlier_cutoff : float
         The distance beyond which an image is an outlier; NaN where half the images or more have
         k exact copies, so that no distance is usual.
@@ -117,8 +103,22 @@ class Audit:
         How far a value may be off at most; 0 if they are exact. The values of a truncated table
         leave out what all images of a class are worth alike and differ where neighbours do.
     seconds : dict of str to float
-        What each part took.
+        The time that each part took.
+    images : array-like of shape (n, h, w), (n, h, w, c) or (n, d), optional
+        The audited images themselves, no copy of them, for reports to show.
+    test_images : array-like of shape (n_test, h, w), (n_test, h, w, c) or (n_test, d), optional
+        Those of ``test``, if it was given to `audit`.
+
+    Examples
+    --------
+    >>> from lookalike import audit, load_dataset
+    >>> train = load_dataset("digits").train
+    >>> found = audit(train.images[:200], train.labels[:200])
+    >>> found.plot().get_ylabel()
+    'images'
     """
+
+    _described_by = "audit"
 
     classes: NDArray[Any]
     labels: NDArray[Any]
@@ -147,6 +147,8 @@ class Audit:
     values: FloatArray
     values_error_bound: float
     seconds: Mapping[str, float]
+    images: Any = None
+    test_images: Any = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -163,13 +165,21 @@ class Audit:
         """Whether the neighbours are right often enough for label issues to be no guesses."""
         return self.accuracy >= LEAST_ACCURACY
 
+    @property
+    def has_pictures(self) -> bool:
+        """Whether the audited images are at hand and can be shown."""
+        return self.images is not None and are_pictures(self.images)
+
     def is_test(self, row: int) -> bool:
         """Whether a row is of the test part."""
         return self.n_train is not None and row >= self.n_train
 
     def class_name(self, label: Any) -> str:
         """Return what a label is called."""
-        return str(label) if self.class_names is None else self.class_names[int(label)]
+        names = self.class_names
+        # A label of test images alone may have no name.
+        is_named = names is not None and 0 <= int(label) < len(names)
+        return names[int(label)] if names is not None and is_named else str(label)
 
     def place(self, row: int) -> str:
         """Return an image's part and row in it, such as "train 5"."""
@@ -195,8 +205,8 @@ class Audit:
         return {
             "neighbours": f"vote right for {self.accuracy:.1%} of the images",
             "label issues": issues,
-            "duplicates": self._count_duplicates(),
-            "leaks": self._count_leaks(),
+            "duplicates": count_duplicates(self.duplicates, self.near_cutoff),
+            "leaks": count_leaks(self.leaks, self.n_test),
             "rejects": self._count_rejects(),
             "outliers": self._count_outliers(),
             "values": self._tell_values(),
@@ -268,119 +278,52 @@ class Audit:
         list of Path
             The files.
         """
-        tables: dict[str, tuple[Sequence[str], Iterator[Sequence[Any]]]] = {
-            "label_issues.csv": (
-                (
-                    *("row", "part", "file", "given", "suggested"),
-                    *("self_confidence", "suggested_share", "class", "suggested_class"),
-                ),
-                (
-                    (
-                        *self._where(issue.row),
-                        *(issue.given, issue.suggested),
-                        *(issue.self_confidence, issue.suggested_share),
-                        *(self.class_name(issue.given), self.class_name(issue.suggested)),
-                    )
-                    for issue in self.label_issues
-                ),
+        tables: dict[str, tuple[str, Iterable[Mapping[str, Any]]]] = {
+            "label_issues": (
+                "row part file given suggested self_confidence suggested_share class "
+                "suggested_class",
+                map(self._issue, self.label_issues),
             ),
-            "duplicates.csv": (
+            "duplicates": (
+                "group kind row part file label class conflicting distance how",
                 (
-                    *("group", "kind", "row", "part", "file", "label", "class"),
-                    *("conflicting", "distance", "how"),
-                ),
-                (
-                    (
-                        *(number, group.kind, *self._where(row), label, self.class_name(label)),
-                        *(group.is_conflicting, group.distance),
-                        group.how[i] if group.how else "",
-                    )
-                    for number, group in enumerate(self.duplicates)
-                    for i, (row, label) in enumerate(
-                        zip(group.rows.tolist(), group.labels.tolist(), strict=True)
+                    {**entry, **image, "group": i, "label": label, "how": how}
+                    for i, entry in enumerate(map(self._group, self.duplicates))
+                    for image, label, how in zip(
+                        entry["images"], entry["labels"], entry["how"] or repeat(""), strict=False
                     )
                 ),
             ),
-            "rejects.csv": (
-                ("row", "part", "file", "kind", "reason"),
+            "rejects": ("row part file kind reason", map(self._reject, self.rejects)),
+            "outliers": (
+                "row part file label class distance",
                 (
-                    (
-                        *(
-                            (None, None, reject.path)
-                            if reject.row is None
-                            else self._where(reject.row)
-                        ),
-                        *(reject.kind, reject.reason),
-                    )
-                    for reject in self.rejects
-                ),
-            ),
-            "outliers.csv": (
-                ("row", "part", "file", "label", "class", "distance"),
-                (
-                    (*self._labelled(row), self.outlier_distances[row])
+                    self._labelled(row, distance=self.outlier_distances[row])
                     for row in self.outliers.tolist()
                 ),
             ),
-            "values.csv": (
-                ("row", "part", "file", "label", "class", "value", "self_confidence", "rank"),
+            "values": (
+                "row part file label class value self_confidence rank",
                 (
-                    (*self._labelled(row), value, confidence, rank)
-                    for row, value, confidence, rank in zip(
-                        range(len(self)),
-                        self.values.tolist(),
-                        self.self_confidence.tolist(),
-                        np.argsort(self.ranking).tolist(),
-                        strict=True,
+                    self._labelled(row, value=value, self_confidence=share, rank=rank)
+                    for row, (value, share, rank) in enumerate(
+                        zip(
+                            self.values.tolist(),
+                            self.self_confidence.tolist(),
+                            np.argsort(self.ranking).tolist(),
+                            strict=True,
+                        )
                     )
                 ),
             ),
         }
         if self.leaks is not None:
-            header = ("kind", "test_row", "train_row", "test_label", "train_label")
-            tables["leaks.csv"] = (
-                (*header, "conflicting", "distance", "how", "test_file", "train_file"),
-                (
-                    (
-                        *(getattr(leak, name) for name in header),
-                        *(leak.is_conflicting, leak.distance, leak.how),
-                        *(self._leak(leak)[name] for name in ("test_file", "train_file")),
-                    )
-                    for leak in self.leaks
-                ),
+            tables["leaks"] = (
+                "kind test_row train_row test_label train_label conflicting distance how test_file "
+                "train_file",
+                map(self._leak, self.leaks),
             )
         return write_tables(Path(folder), tables)
-
-    def _count_duplicates(self) -> str:
-        no_near = "no near ones"
-        if self.near_cutoff == 0:
-            no_near = "near ones unknown: no distance is usual"
-        elif not self.duplicates:
-            return "none"
-        parts = []
-        for kind in ("exact", "near", "transformed"):
-            groups = [group for group in self.duplicates if group.kind == kind]
-            if not groups:
-                if kind != "transformed":
-                    parts.append("no exact ones" if kind == "exact" else no_near)
-                continue
-            images = sum(len(group) for group in groups)
-            conflicting = sum(group.is_conflicting for group in groups)
-            parts.append(
-                f"{len(groups):,} {kind} {'group' if len(groups) == 1 else 'groups'} of {images:,} "
-                f"images, {conflicting:,} conflicting"
-            )
-        return "; ".join(parts)
-
-    def _count_leaks(self) -> str:
-        if self.leaks is None:
-            return "not looked for, no test images given"
-        counts = Counter(leak.kind for leak in self.leaks)
-        conflicting = sum(leak.is_conflicting for leak in self.leaks)
-        kinds = [f"{counts['exact']:,} exact", f"{counts['near']:,} near"]
-        if counts["transformed"]:
-            kinds.append(f"{counts['transformed']:,} transformed")
-        return f"{', '.join(kinds)}, of {self.n_test:,} test images; {conflicting:,} conflicting"
 
     def _count_rejects(self) -> str:
         counts = Counter(reject.kind for reject in self.rejects)
@@ -398,26 +341,18 @@ class Audit:
         # Signs of values so small say nothing where they are truncated.
         return f"of the {round(1 / bound):,} nearest ranks; off by at most {bound:.2g}"
 
-    def _where(self, row: int) -> tuple[int, str, Path | None]:
-        """Return an image's row in its part, the part and the file."""
-        path = None if self.paths is None else self.paths[row]
-        return (
-            (row - (self.n_train or 0), "test", path) if self.is_test(row) else (row, "train", path)
-        )
-
-    def _labelled(self, row: int) -> tuple[Any, ...]:
-        label = self.labels[row].item() if self.labels.dtype != object else self.labels[row]
-        return (*self._where(row), label, self.class_name(label))
-
     def _image(self, row: int) -> dict[str, Any]:
-        where, part, path = self._where(row)
-        file = None if path is None else str(path)
+        """Return an image's row in its part, the part, the file and what its label is called."""
+        is_test, path = self.is_test(row), None if self.paths is None else self.paths[row]
         return {
-            "row": where,
-            "part": part,
-            "file": file,
+            "row": row - (self.n_train or 0) if is_test else row,
+            "part": "test" if is_test else "train",
+            "file": None if path is None else str(path),
             "class": self.class_name(self.labels[row]),
         }
+
+    def _labelled(self, row: int, **more: Any) -> dict[str, Any]:
+        return {**self._image(row), "label": _plain(self.labels[row]), **more}
 
     def _issue(self, issue: LabelIssue) -> dict[str, Any]:
         labels = {"given": _plain(issue.given), "suggested": _plain(issue.suggested)}
@@ -446,6 +381,12 @@ class Audit:
         image = {} if reject.row is None else self._image(reject.row)
         file = None if reject.path is None else str(reject.path)
         return {"kind": reject.kind, "reason": reject.reason, "row": None, **image, "file": file}
+
+
+def are_pictures(images: Any) -> bool:
+    """Whether an array of images can be drawn, so that they are no rows of features."""
+    is_one = images.ndim == 3 or (images.ndim == 4 and images.shape[3] in (1, 3, 4))
+    return bool(is_one and images.dtype != object)
 
 
 def _plain(label: Any) -> Any:

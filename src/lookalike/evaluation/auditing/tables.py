@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import csv
-import os
-import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from lookalike.images.replace import filled_folder
+
 
 def write_tables(
-    folder: Path, tables: Mapping[str, tuple[Sequence[str], Iterable[Sequence[Any]]]]
+    folder: Path, tables: Mapping[str, tuple[str, Iterable[Mapping[str, Any]]]]
 ) -> list[Path]:
     """Write tables into a folder.
 
@@ -19,28 +19,26 @@ def write_tables(
     ----------
     folder : Path
         Made if it is not there.
-    tables : mapping of str to (header, rows)
-        By the names of the files.
+    tables : mapping of str to (columns, rows)
+        By the names of the files without their ending. The columns are names with spaces between
+        them; a row gives the value of each, and may have others.
 
     Returns
     -------
     list of Path
-        The files, each of which takes its place only when all of it is written.
+        The files, which take their places only when all of them are written.
 
     Raises
     ------
     OSError
         If the folder cannot be made or written to.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    written = []
-    with tempfile.TemporaryDirectory(prefix=".lookalike-", dir=folder) as scratch:
-        for name, (header, rows) in tables.items():
-            part = Path(scratch) / name
-            with part.open("w", encoding="utf-8", newline="") as file:
-                writer = csv.writer(file)
-                writer.writerow(header)
+    with filled_folder(folder) as scratch:
+        for name, (columns, rows) in tables.items():
+            part = scratch / f"{name}.csv"
+            # Names of files are bytes; surrogates stand for those that are no text.
+            with part.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file:
+                writer = csv.DictWriter(file, columns.split(), extrasaction="ignore")
+                writer.writeheader()
                 writer.writerows(rows)
-            os.replace(part, folder / name)
-            written.append(folder / name)
-    return written
+    return [folder / f"{name}.csv" for name in tables]

@@ -17,6 +17,7 @@ from sklearn.utils.multiclass import type_of_target
 
 from lookalike.evaluation.comparison.comparison import Comparison, Contestant
 from lookalike.evaluation.comparison.memory import peak_memory
+from lookalike.evaluation.folds import check_groups_apart
 from lookalike.images.files import counted
 from lookalike.images.stack import stack_images
 
@@ -254,15 +255,7 @@ def _list_splits(X: NDArray[Any], y: NDArray[Any], cv: Any, groups: Any) -> list
             raise ValueError(
                 f"fold {number} trains on image {both[0]}, which it tests; leave it out of one"
             )
-        if groups is not None:
-            of = np.asarray(groups)
-            divided = np.intersect1d(of[train], of[test])
-            if len(divided):
-                raise ValueError(
-                    f"fold {number} trains on images of group {divided.tolist()[0]!r} and tests "
-                    "others of it; give a splitter that keeps groups together, such as "
-                    "StratifiedGroupKFold"
-                )
+        check_groups_apart(number, train, test, groups)
         if len(np.unique(y[train])) < 2:
             raise ValueError(
                 f"fold {number} trains on images of the class {y[train].tolist()[0]!r} alone; "

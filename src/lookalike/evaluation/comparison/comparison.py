@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binomtest
 
 from lookalike.evaluation.comparison.significance import (
     Difference,
@@ -18,8 +16,9 @@ from lookalike.evaluation.comparison.significance import (
     holm,
     mcnemar,
 )
+from lookalike.evaluation.metrics.accuracy import share_interval
 from lookalike.evaluation.plain import number, numbers
-from lookalike.results import reports
+from lookalike.results import Result, reports
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -61,7 +60,7 @@ class Contestant:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Comparison:
+class Comparison(Result):
     """Classifiers side by side, as `compare` returns them, in the order they were given.
 
     Attributes
@@ -76,6 +75,8 @@ class Comparison:
     n_resamples, random_state : int
         Of the bootstrap.
     """
+
+    _described_by = "comparison"
 
     contestants: tuple[Contestant, ...]
     n: int
@@ -108,8 +109,8 @@ class Comparison:
         """Wilson's confidence interval of each accuracy, shape (n_classifiers, 2)."""
         intervals = np.full((len(self.contestants), 2), np.nan)
         for i in np.flatnonzero(~self.failed):
-            share = binomtest(int(self.contestants[i].right.sum()), self.n)
-            intervals[i] = share.proportion_ci(self.confidence, method="wilson")
+            n_right = int(self.contestants[i].right.sum())
+            intervals[i] = share_interval(n_right, self.n, self.confidence)
         return intervals
 
     @property
@@ -192,47 +193,24 @@ class Comparison:
         }
 
     def __repr__(self) -> str:
-        head = ("", "accuracy", f"{self.confidence:.0%} interval", "fit", "predict", "memory")
-        lines = [head]
-        for i in self.order:
-            contestant = self.contestants[i]
-            if contestant.error is not None:
-                lines.append((contestant.name, f"failed: {contestant.error}", "", "", "", ""))
-                continue
-            low, high = self.intervals[i]
-            memory = contestant.memory_mib
-            lines.append(
-                (
-                    contestant.name,
-                    f"{self.accuracy[i]:.4f}",
-                    f"{low:.4f} to {high:.4f}",
-                    f"{self.fit_seconds[i]:.2f} s",
-                    f"{self.predict_seconds[i]:.2f} s",
-                    "" if math.isnan(memory) else f"{memory:.0f} MiB",
-                )
-            )
-        widths = [max(len(line[j]) for line in lines if line[2] or j == 0) for j in range(6)]
-        rows = [
-            "  ".join(f"{cell:{'<' if j == 0 else '>'}{widths[j]}}" for j, cell in enumerate(line))
-            for line in lines
-        ]
-        return "\n".join(
-            [f"{self.n:,} images in {self.n_folds} folds", *(row.rstrip() for row in rows)]
-        )
+        comparison = reports("comparison")
+        shown = [comparison.ranking(self), *comparison.failures(self)]
+        head = f"{self.n:,} images in {self.n_folds} folds"
+        return f"{head}\n{reports('terminal').to_text(shown)}"
 
     def plot_accuracy(self, ax: Axes | None = None) -> Axes:
-        """Draw each accuracy with its interval; see `comparison_plots.plot_accuracy`."""
-        axes: Axes = reports("comparison_plots").plot_accuracy(self, ax)
+        """Draw each accuracy with its interval; see `comparison.plot_accuracy`."""
+        axes: Axes = reports("comparison").plot_accuracy(self, ax)
         return axes
 
     def plot_beats(self, ax: Axes | None = None) -> Axes:
-        """Draw who beats whom, and by how many images; see `comparison_plots.plot_beats`."""
-        axes: Axes = reports("comparison_plots").plot_beats(self, ax)
+        """Draw who beats whom, and by how many images; see `comparison.plot_beats`."""
+        axes: Axes = reports("comparison").plot_beats(self, ax)
         return axes
 
     def plot_times(self, ax: Axes | None = None) -> Axes:
-        """Draw the accuracy against the time; see `comparison_plots.plot_times`."""
-        axes: Axes = reports("comparison_plots").plot_times(self, ax)
+        """Draw the accuracy against the time; see `comparison.plot_times`."""
+        axes: Axes = reports("comparison").plot_times(self, ax)
         return axes
 
     def _pairs(self) -> list[tuple[int, int]]:

@@ -6,9 +6,7 @@ and the other wrongly speak.
 
 References
 ----------
-.. [1] McNemar, "Note on the sampling error of the difference between correlated proportions or
-   percentages", Psychometrika 12, 1947.
-.. [2] Efron, Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 13.
+.. [1] Efron, Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 13.
 """
 
 from __future__ import annotations
@@ -17,7 +15,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binomtest
+
+from lookalike.evaluation.comparison.significance import mcnemar
 
 
 class ErrorDrop(NamedTuple):
@@ -128,8 +127,7 @@ def error_drop(
         kinds = np.array([n_mended, n_made, n_kept, n - n_mended - n_made - n_kept])
         drawn = np.random.default_rng(random_state).multinomial(n, kinds / n, size=n_resamples)
         low, high = _interval(drawn, confidence)
-    changed = n_mended + n_made
-    p_value = float(binomtest(n_mended, changed).pvalue) if changed else 1.0
+    p_value = mcnemar(n_mended, n_made)
     return ErrorDrop(value, low, high, confidence, n, n_before, n_after, n_mended, n_made, p_value)
 
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import binomtest
 
+from lookalike.evaluation.metrics.accuracy import share_interval
 from lookalike.evaluation.plain import number
 
 FloatArray = NDArray[np.float64]
@@ -199,7 +199,7 @@ class OperatingPoint:
                 self.false_positives + self.true_negatives,
             ),
         }
-        return {name: self._wilson(*way) for name, way in ways.items()}
+        return {name: share_interval(*way, self.confidence) for name, way in ways.items()}
 
     def f_beta(self, beta: float = 1.0) -> tuple[float, float, float]:
         """Return the F-beta score with the ends of its interval; NaN if no image counts."""
@@ -254,12 +254,6 @@ class OperatingPoint:
             self.false_negatives,
             self.true_negatives,
         )
-
-    def _wilson(self, n_right: int, n: int) -> tuple[float, float]:
-        if n == 0:
-            return math.nan, math.nan
-        low, high = binomtest(n_right, n).proportion_ci(self.confidence, method="wilson")
-        return float(low), float(high)
 
     def _interval(self, score: Callable[[NDArray[Any]], FloatArray]) -> tuple[float, float, float]:
         counts = np.array(self._counts)

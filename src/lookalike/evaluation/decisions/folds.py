@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedGroupKFold, check_cv
 
+from lookalike.evaluation.folds import check_groups_apart
+
 _KINDS = {"b": "truth values", "S": "strings", "U": "strings", "O": "objects"}
 
 
@@ -63,14 +65,7 @@ def list_splits(X: Any, y: NDArray[Any], cv: Any, groups: Any) -> Any:
                 f"fold {number} trains on images of {classes.tolist()} alone; shuffle the images, "
                 "or give a stratified splitter or more images of the other class"
             )
-        if groups is not None:
-            divided = np.intersect1d(np.asarray(groups)[train], np.asarray(groups)[test])
-            if len(divided):
-                raise ValueError(
-                    f"fold {number} trains on images of group {divided.tolist()[0]!r} and tests "
-                    "others of it; give a splitter that keeps groups together, such as "
-                    "StratifiedGroupKFold"
-                )
+        check_groups_apart(number, train, test, groups)
     return splits
 
 

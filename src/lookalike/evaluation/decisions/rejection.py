@@ -9,8 +9,8 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import binomtest
-from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.base import ClassifierMixin, clone
+from sklearn.frozen import FrozenEstimator
 from sklearn.utils import get_tags
 from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_is_fitted
@@ -19,9 +19,11 @@ from lookalike.estimators.classifier import KNeighborsClassifier
 from lookalike.estimators.cross_val import cross_val_predict
 from lookalike.estimators.rejection import rejection_label
 from lookalike.estimators.trust import predict_with_trust
+from lookalike.evaluation.decisions.chosen import Chosen
 from lookalike.evaluation.decisions.coverage import CoverageCurve
 from lookalike.evaluation.decisions.folds import check_kind, list_splits
 from lookalike.evaluation.decisions.knapsack import most_answers
+from lookalike.evaluation.metrics.accuracy import share_interval
 from lookalike.evaluation.plain import numbers
 from lookalike.results import reports
 
@@ -62,8 +64,8 @@ class Coverage:
     def intervals(self) -> dict[str, tuple[float, float]]:
         """Wilson's intervals of coverage and accuracy, by their names."""
         return {
-            "coverage": self._wilson(self.n_accepted, self.n),
-            "accuracy": self._wilson(self.n_right, self.n_accepted),
+            "coverage": share_interval(self.n_accepted, self.n, self.confidence),
+            "accuracy": share_interval(self.n_right, self.n_accepted, self.confidence),
         }
 
     def to_dict(self) -> dict[str, Any]:
@@ -89,14 +91,8 @@ class Coverage:
             f"them rightly [{low:.3%} to {high:.3%}])"
         )
 
-    def _wilson(self, n_right: int, n: int) -> tuple[float, float]:
-        if n == 0:
-            return math.nan, math.nan
-        low, high = binomtest(n_right, n).proportion_ci(self.confidence, method="wilson")
-        return float(low), float(high)
 
-
-class RejectingClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+class RejectingClassifier(ClassifierMixin, Chosen):  # type: ignore[misc]
     """A classifier that gives no answer where it is not sure.
 
     Parameters
@@ -120,6 +116,7 @@ class RejectingClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     accuracy_: float
     promise_: Coverage
+    _chosen_by = "choose_rejection"
 
     def __init__(self, estimator: Any, thresholds: Any = 0.0, *, reject_label: Any = None) -> None:
         self.estimator = estimator
@@ -212,14 +209,6 @@ class RejectingClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             "promise": self.promise_.to_dict(),
         }
 
-    def _check_chosen(self) -> None:
-        check_is_fitted(
-            self,
-            "promise_",
-            msg="this %(name)s was fitted, not chosen; call choose_rejection, or evaluate for what "
-            "the thresholds do to given images",
-        )
-
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags = get_tags(self.estimator).input_tags
@@ -256,7 +245,8 @@ def choose_rejection(
     Parameters
     ----------
     classifier : classifier
-        It stays as it is; a clone is fitted.
+        It stays as it is; a clone is fitted. Ours may be fitted to these images already, and given
+        as scikit-learn's `FrozenEstimator`, which is not fitted again.
     images : array-like of shape (n, n_features) or (n, h, w[, c])
         Training images.
     labels : array-like of shape (n,)
@@ -329,7 +319,7 @@ def choose_rejection(
 def predict_with_confidence(classifier: Any, X: Any) -> tuple[NDArray[Any], FloatArray]:
     """Return the predictions of a fitted classifier, and how sure it is of each."""
     if _has_trust(classifier):
-        return predict_with_trust(classifier, X)
+        return predict_with_trust(_thawed(classifier), X)
     # Not what it predicts, which may be a rejection of its own, or not the most probable class.
     probabilities = classifier.predict_proba(X)
     return classifier.classes_[probabilities.argmax(axis=1)], probabilities.max(axis=1)
@@ -352,7 +342,12 @@ def measure_coverage(
 
 
 def _has_trust(classifier: Any) -> bool:
-    return type(classifier) is KNeighborsClassifier and classifier.reject is None
+    ours = _thawed(classifier)
+    return type(ours) is KNeighborsClassifier and ours.reject is None
+
+
+def _thawed(classifier: Any) -> Any:
+    return classifier.estimator if isinstance(classifier, FrozenEstimator) else classifier
 
 
 def _unseen(
@@ -368,8 +363,8 @@ def _unseen(
     if _has_trust(classifier):
         fitted = clone(classifier)
         if n_jobs is not None:
-            fitted.set_params(n_jobs=n_jobs)
-        fitted.fit(images, y)
+            _thawed(fitted).set_params(n_jobs=n_jobs)
+        fitted = _thawed(fitted.fit(images, y))
         return predict_with_trust(fitted, None, exclude=groups, progress=progress)
     if not hasattr(classifier, "predict_proba"):
         raise ValueError(

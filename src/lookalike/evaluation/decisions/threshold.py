@@ -21,9 +21,9 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
 from sklearn.model_selection import FixedThresholdClassifier
 from sklearn.utils.multiclass import type_of_target
-from sklearn.utils.validation import check_is_fitted
 
 from lookalike.estimators.cross_val import cross_val_predict
+from lookalike.evaluation.decisions.chosen import Chosen
 from lookalike.evaluation.decisions.curve import Costs, OperatingPoint, ThresholdCurve
 from lookalike.evaluation.decisions.folds import check_kind, list_splits
 from lookalike.evaluation.plain import number
@@ -93,7 +93,7 @@ class Aim:
         return int(reached[_last_best(other[reached])])
 
 
-class ThresholdClassifier(FixedThresholdClassifier):  # type: ignore[misc]
+class ThresholdClassifier(Chosen, FixedThresholdClassifier):  # type: ignore[misc]
     """A binary classifier with a threshold that was chosen for an aim.
 
     scikit-learn's `FixedThresholdClassifier`, which remembers how its threshold came about. A
@@ -117,6 +117,7 @@ class ThresholdClassifier(FixedThresholdClassifier):  # type: ignore[misc]
     labels_: NDArray[Any]
     curve_: ThresholdCurve
     promise_: OperatingPoint
+    _chosen_by = "choose_threshold"
 
     def evaluate(self, images: Any, labels: ArrayLike) -> OperatingPoint:
         """Tell what the threshold does to other images.
@@ -196,14 +197,6 @@ class ThresholdClassifier(FixedThresholdClassifier):  # type: ignore[misc]
             "promise": self.promise_.to_dict(),
             "curve": self.curve_.to_dict(),
         }
-
-    def _check_chosen(self) -> None:
-        check_is_fitted(
-            self,
-            "promise_",
-            msg="this %(name)s is a clone, which keeps the threshold but not what it was chosen "
-            "on; call choose_threshold, or ask the one that it returned",
-        )
 
 
 def choose_threshold(

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import confusion_matrix
+
+from lookalike.results import Result, reports
 
 
 class Confusion(NamedTuple):
@@ -19,7 +22,7 @@ class Confusion(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class ConfusionMatrix:
+class ConfusionMatrix(Result):
     """How often each class was taken for each.
 
     Attributes
@@ -39,6 +42,8 @@ class ConfusionMatrix:
     >>> matrix.largest(5)
     [Confusion(true=0, predicted=1, n=1)]
     """
+
+    _described_by = "confusion"
 
     counts: NDArray[np.int64]
     class_names: tuple[str, ...]
@@ -74,13 +79,52 @@ class ConfusionMatrix:
 
     def largest(self, n: int) -> list[Confusion]:
         """Return the up to n most frequent confusions, most frequent first."""
-        rows, columns = self.where_wrong()
+        rows, columns = self._where_wrong()
         counts = self.counts[rows, columns]
         order = np.argsort(-counts, kind="stable")[:n]
         cells = zip(rows[order].tolist(), columns[order].tolist(), strict=True)
         return [Confusion(i, j, int(self.counts[i, j])) for i, j in cells]
 
-    def where_wrong(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def normalized(
+        self, normalize: str | None = None, *, errors_only: bool = False
+    ) -> NDArray[np.float64]:
+        """Return the matrix in shares.
+
+        Parameters
+        ----------
+        normalize : {"true", "pred"} or None
+            "true" divides each row by its sum, "pred" each column; None leaves the counts.
+        errors_only : bool, default=False
+            Leave out the right predictions first, so that a row says what a class's errors are
+            taken for.
+
+        Returns
+        -------
+        ndarray of shape (n_classes, n_classes), float64
+            NaN in a row or column that has no image, or with ``errors_only`` no error.
+
+        Raises
+        ------
+        ValueError
+            If ``normalize`` is anything else.
+        """
+        matrix = self.counts.astype(np.float64)
+        if errors_only:
+            np.fill_diagonal(matrix, 0.0)
+        if normalize is None:
+            return matrix
+        if normalize not in ("true", "pred"):
+            raise ValueError(f'normalize={normalize!r}; give "true", "pred" or None')
+        sums = matrix.sum(axis=1 if normalize == "true" else 0, keepdims=True)
+        shares = np.full_like(matrix, np.nan)
+        np.divide(matrix, sums, out=shares, where=sums > 0)
+        return shares
+
+    def save_png(self, path: Path) -> None:
+        """Write the chart of the matrix to a PNG file."""
+        reports("png").save_png(path, reports("confusion").confusion_chart(self))
+
+    def _where_wrong(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return rows and columns of the cells beside the diagonal that count any image."""
         rows, columns = np.nonzero(self.counts)
         wrong = rows != columns

@@ -36,7 +36,7 @@ def vote_margins(explanation: Explanation) -> FloatArray:
     >>> vote_margins(knn.explain([[1]]))
     array([0.5])
     """
-    votes = explanation.class_shares(np.unique(explanation.labels))
+    votes = explanation.class_shares(_classes(explanation))
     if votes.shape[1] == 1:
         return np.ones(len(votes))
     ordered = np.partition(votes, -2, axis=1)
@@ -76,9 +76,14 @@ def true_margins(explanation: Explanation, labels: NDArray[Any]) -> FloatArray:
         raise ValueError(
             f"{len(labels)} labels but {len(explanation)} predictions; give one label for each"
         )
-    classes = np.unique(explanation.labels)
+    classes = _classes(explanation)
     votes = explanation.class_shares(classes)
     is_true = classes == np.asarray(labels)[:, np.newaxis]
     own = np.sum(votes, axis=1, where=is_true)
     margins: FloatArray = own - np.max(votes, axis=1, where=~is_true, initial=0.0)
     return margins
+
+
+def _classes(explanation: Explanation) -> NDArray[Any]:
+    known = explanation.classes
+    return np.unique(explanation.labels) if known is None else known

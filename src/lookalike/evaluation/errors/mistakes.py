@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,23 +12,25 @@ from lookalike.estimators.explanation import Explanation
 
 
 def winning_shares(explanation: Explanation) -> NDArray[np.float64]:
-    """Return what part of the vote each prediction had, shape (n_queries,)."""
+    """Return what part of the vote each prediction had, or its probability, shape (n_queries,)."""
+    if explanation.probabilities is not None:
+        return np.asarray(explanation.probabilities.max(axis=1))
     agreeing = explanation.labels == explanation.prediction[:, None]
     shares: NDArray[np.float64] = np.sum(explanation.shares, axis=1, where=agreeing)
     return shares
 
 
-def surest_mistakes(explanation: Explanation, labels: NDArray[np.int64]) -> NDArray[np.int64]:
+def surest_mistakes(explanation: Explanation, labels: NDArray[Any]) -> NDArray[np.int64]:
     """Return the rows predicted wrongly: of each confusion the surest, then the second, ...
 
     So a handful of them shows different confusions (a class taken for another), not one many
-    times. Surer is what had the larger part of the vote, among equal parts what has the nearer
-    nearest neighbour, then the lower row.
+    times. Surer is what had the larger part of the vote or the higher probability, among equal
+    ones what has the nearer nearest neighbour, then the lower row.
 
     Parameters
     ----------
     explanation : Explanation of n queries, of one label each
-    labels : ndarray of shape (n,), int64
+    labels : ndarray of shape (n,)
         The true labels.
 
     Returns
@@ -45,7 +48,7 @@ def surest_mistakes(explanation: Explanation, labels: NDArray[np.int64]) -> NDAr
     # Rounded, since votes that are equal by rights may differ in the last bit.
     shares = winning_shares(explanation)[wrong].round(9)
     surest = wrong[np.lexsort((explanation.distances[wrong, 0], -shares))]
-    seen: Counter[tuple[int, int]] = Counter()
+    seen: Counter[tuple[Any, Any]] = Counter()
     turns = []
     for confusion in zip(labels[surest], explanation.prediction[surest], strict=True):
         turns.append(seen[confusion])

@@ -1,11 +1,19 @@
-"""The share of right predictions, and how far it may be off by the choice of test images."""
+"""The share of right predictions, and how far it may be off by the choice of test images.
+
+References
+----------
+.. [1] Wilson, "Probable inference, the law of succession, and statistical inference", Journal of
+   the American Statistical Association 22, 1927.
+"""
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import binomtest
 
 
 class Accuracy(NamedTuple):
@@ -55,3 +63,18 @@ def accuracy(labels: NDArray[Any], predicted: NDArray[Any]) -> Accuracy:
     n_right = int(np.count_nonzero(labels == predicted))
     value = n_right / n
     return Accuracy(value, float(np.sqrt(value * (1 - value) / n)), n_right, n)
+
+
+def share_interval(n_right: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
+    """Return Wilson's interval of a share [1]_; NaN if there are no images.
+
+    Examples
+    --------
+    >>> low, high = share_interval(50, 50)
+    >>> round(low, 3), high
+    (0.929, 1.0)
+    """
+    if n == 0:
+        return math.nan, math.nan
+    low, high = binomtest(n_right, n).proportion_ci(confidence, method="wilson")
+    return float(low), float(high)

@@ -13,8 +13,6 @@ knows. It holds the truth at least as often as it says.
 References
 ----------
 .. [1] Efron, Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 13.
-.. [2] Wilson, "Probable inference, the law of succession, and statistical inference", Journal of
-   the American Statistical Association 22, 1927.
 """
 
 from __future__ import annotations
@@ -25,7 +23,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binomtest
+
+from lookalike.evaluation.metrics.accuracy import share_interval
 
 FloatArray = NDArray[np.float64]
 Metrics = Mapping[str, FloatArray]
@@ -90,8 +89,9 @@ def measure_with_intervals(
     n : int
         Images.
     shares : mapping of str to int or ndarray
-        Which metrics are shares, and of how many images: these get Wilson's interval where they
-        are 0 or 1, and all samples alike. Others get none then, and a reason.
+        Which metrics are shares, and of how many images. Where they are 0 or 1 all samples are
+        alike, and the bootstrap would claim to know the share exactly: these get Wilson's
+        interval. Other metrics without any spread get none, and a reason.
     bootstrap : Bootstrap
     norms : collection of str
         Metrics of which ``measure`` returns the terms of a sum along a last axis of its own; the
@@ -202,19 +202,3 @@ def norm_interval(samples: FloatArray, sums: FloatArray, confidence: float) -> F
     off = np.quantile(np.abs(samples - sums).sum(axis=-1), 1 - tail, axis=0)
     high = np.quantile(np.abs(samples).sum(axis=-1), 1 - tail, axis=0)
     return np.stack([np.maximum(0, np.abs(sums).sum(axis=-1) - off), high], axis=-1)
-
-
-def share_interval(n_right: int, n: int, confidence: float) -> tuple[float, float]:
-    """Return Wilson's interval of a share [2]_.
-
-    It stands in where all images are right, or none is: any sample of them says the same, and the
-    bootstrap would claim to know the share exactly.
-
-    Examples
-    --------
-    >>> low, high = share_interval(50, 50, 0.95)
-    >>> round(low, 3), high
-    (0.929, 1.0)
-    """
-    low, high = binomtest(n_right, n).proportion_ci(confidence, method="wilson")
-    return float(low), float(high)

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lookalike.evaluation.errors.confusion import ConfusionMatrix
 from lookalike.evaluation.metrics.calibration import Reliability
 from lookalike.evaluation.plain import number, numbers
-from lookalike.results import reports
+from lookalike.results import Result, reports
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,22 +21,97 @@ if TYPE_CHECKING:
 FloatArray = NDArray[np.float64]
 
 PER_CLASS = ("precision", "recall", "f1")
-_MOST_LISTED = 40  # classes that are printed
+_MOST_LISTED = 40  # classes or outputs that are printed
 _MOST_DENSE = 100  # classes whose confusions are told as a matrix
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class Evaluation:
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class BaseEvaluation(Result):
+    """What is known of predictions, of one label each or of several.
+
+    What is undefined is NaN, and ``undefined`` tells why.
+
+    Attributes
+    ----------
+    target_type : str
+    n : int
+        Images.
+    intervals : dict of str to ndarray of shape (2,) or (n_classes or n_outputs, 2), float64
+        For each metric by name, as "accuracy", "macro_f1" or "recall", the confidence interval: the
+        percentile bootstrap over images, or Wilson's of a share that is exactly 0 or 1. That of
+        "ece" reaches further down, for the error of a sample is too high: see
+        `lookalike.evaluation.metrics.bootstrap`.
+    undefined : dict of str to str
+        Why a metric, or its interval, is NaN.
+    confidence : float
+    n_resamples : int
+    """
+
+    _described_by = "evaluation"
+
+    target_type: str
+    n: int
+    intervals: Mapping[str, FloatArray]
+    undefined: Mapping[str, str]
+    confidence: float
+    n_resamples: int
+
+    def scalars(self) -> dict[str, float]:
+        """Return the metrics that are one number, by the names that ``intervals`` have."""
+        raise NotImplementedError
+
+    def notes(self) -> list[str]:
+        """Return in words what is undefined, with the metrics that it is about."""
+        return list_reasons(self.undefined)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all numbers, as JSON takes them: None stands for what is undefined."""
+        scalars = self.scalars()
+        return {
+            "target_type": self.target_type,
+            "n": self.n,
+            "confidence": self.confidence,
+            "n_resamples": self.n_resamples,
+            **{name: number(value) for name, value in scalars.items()},
+            "intervals": {
+                name: numbers(self.intervals[name]) for name in scalars if name in self.intervals
+            },
+            "undefined": dict(self.undefined),
+        }
+
+    def _text(
+        self, head: str, what: str, names: Sequence[str], columns: Mapping[str, NDArray[Any]]
+    ) -> str:
+        """Return what is printed: the scalars, and a line a class or output."""
+        lines = [f"{head}; {self.confidence:.0%} intervals"]
+        for name, value in self.scalars().items():
+            if not math.isnan(value):
+                lines.append(f"{name:<20} {value:>8.4f}   {tell_interval(self.intervals[name])}")
+        shown = names[:_MOST_LISTED]
+        width = max(map(len, [what, *shown]))
+        lines += ["", f"{what:<{width}}" + "".join(f"{name:>11}" for name in columns)]
+        for i, name in enumerate(shown):
+            cells = "".join(
+                f"{values[i]:>11{',' if values.dtype.kind == 'i' else '.4f'}}"
+                for values in columns.values()
+            )
+            lines.append(f"{name:<{width}}{cells}")
+        if len(names) > _MOST_LISTED:
+            plural = "classes" if what == "class" else f"{what}s"
+            lines.append(f"... and {len(names) - _MOST_LISTED:,} more {plural}")
+        return "\n".join([*lines, *self.notes()])
+
+
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class Evaluation(BaseEvaluation):
     """How good predictions of one label each are, as `evaluate` returns it.
 
-    What is undefined is NaN, and ``undefined`` tells why. Classes without images take no part in
-    means over classes.
+    Classes without images take no part in means over classes. The attributes of `BaseEvaluation`
+    come on top.
 
     Attributes
     ----------
     target_type : {"binary", "multiclass"}
-    n : int
-        Images.
     classes : ndarray of shape (n_classes,)
         Of two classes the second is the positive one.
     class_names : tuple of str
@@ -65,22 +141,11 @@ class Evaluation:
         ``confusion[i, j]`` images of class i were predicted to be of class j.
     reliability : Reliability or None
         Predictions by their confidence.
-    intervals : dict of str to ndarray of shape (2,) or (n_classes, 2), float64
-        For each metric by name, as "accuracy", "top_2_accuracy", "macro_f1" or "recall", the
-        confidence interval: the percentile bootstrap over images, or Wilson's of a share that is
-        exactly 0 or 1. That of "ece" reaches further down, for the error of a sample is too high:
-        see `lookalike.evaluation.metrics.bootstrap`.
-    undefined : dict of str to str
-        Why a metric, or its interval, is NaN.
-    confidence : float
-    n_resamples : int
     truth, predicted : ndarray of shape (n,), int64
         Positions in ``classes``.
     probabilities : ndarray of shape (n, n_classes), float64, or None
     """
 
-    target_type: str
-    n: int
     classes: NDArray[Any]
     class_names: tuple[str, ...]
     accuracy: float
@@ -100,10 +165,6 @@ class Evaluation:
     average_precision: float
     confusion: NDArray[np.int64]
     reliability: Reliability | None
-    intervals: Mapping[str, FloatArray]
-    undefined: Mapping[str, str]
-    confidence: float
-    n_resamples: int
     truth: NDArray[np.int64]
     predicted: NDArray[np.int64]
     probabilities: FloatArray | None
@@ -132,37 +193,13 @@ class Evaluation:
     def normalized_confusion(
         self, normalize: str | None = None, *, errors_only: bool = False
     ) -> FloatArray:
-        """Return the confusion matrix in shares.
+        """Return the confusion matrix in shares; see `ConfusionMatrix.normalized`."""
+        return self.confusion_matrix.normalized(normalize, errors_only=errors_only)
 
-        Parameters
-        ----------
-        normalize : {"true", "pred"} or None
-            "true" divides each row by its sum, "pred" each column; None leaves the counts.
-        errors_only : bool, default=False
-            Leave out the right predictions first, so that a row says what a class's errors are
-            taken for.
-
-        Returns
-        -------
-        ndarray of shape (n_classes, n_classes), float64
-            NaN in a row or column that has no image, or with ``errors_only`` no error.
-
-        Raises
-        ------
-        ValueError
-            If ``normalize`` is anything else.
-        """
-        matrix = self.confusion.astype(np.float64)
-        if errors_only:
-            np.fill_diagonal(matrix, 0.0)
-        if normalize is None:
-            return matrix
-        if normalize not in ("true", "pred"):
-            raise ValueError(f'normalize={normalize!r}; give "true", "pred" or None')
-        sums = matrix.sum(axis=1 if normalize == "true" else 0, keepdims=True)
-        shares = np.full_like(matrix, np.nan)
-        np.divide(matrix, sums, out=shares, where=sums > 0)
-        return shares
+    @property
+    def confusion_matrix(self) -> ConfusionMatrix:
+        """The confusion matrix with the classes' names."""
+        return ConfusionMatrix(self.confusion, self.class_names)
 
     def to_dict(self) -> dict[str, Any]:
         """Return all numbers, as JSON takes them: None stands for what is undefined.
@@ -181,17 +218,7 @@ class Evaluation:
         ]
         reliability = self.reliability
         return {
-            "target_type": self.target_type,
-            "n": self.n,
-            "confidence": self.confidence,
-            "n_resamples": self.n_resamples,
-            **{name: number(value) for name, value in self.scalars().items()},
-            "intervals": {
-                name: numbers(self.intervals[name])
-                for name in self.scalars()
-                if name in self.intervals
-            },
-            "undefined": dict(self.undefined),
+            **super().to_dict(),
             "per_class": per_class,
             **self._confusion_entry(),
             "reliability": None
@@ -209,22 +236,9 @@ class Evaluation:
         return {"confusion_cells": [list(cell) for cell in cells]}
 
     def __repr__(self) -> str:
-        lines = [f"{self.n:,} images, {len(self.classes)} classes; {self.confidence:.0%} intervals"]
-        for name, value in self.scalars().items():
-            if not math.isnan(value):
-                lines.append(f"{name:<20} {value:>8.4f}   {tell_interval(self.intervals[name])}")
-        shown = range(min(len(self.classes), _MOST_LISTED))
-        names = [self.class_names[i] for i in shown]
-        width = max(map(len, ["class", *names]))
-        head = "".join(f"{name:>11}" for name in (*PER_CLASS, "support"))
-        lines += ["", f"{'class':<{width}}{head}"]
-        for i, name in zip(shown, names, strict=True):
-            cells = "".join(f"{getattr(self, metric)[i]:>11.4f}" for metric in PER_CLASS)
-            lines.append(f"{name:<{width}}{cells}{self.support[i]:>11,}")
-        if len(self.classes) > _MOST_LISTED:
-            lines.append(f"... and {len(self.classes) - _MOST_LISTED} more classes")
-        lines += self.notes()
-        return "\n".join(lines)
+        head = f"{self.n:,} images, {len(self.classes)} classes"
+        columns = {name: getattr(self, name) for name in (*PER_CLASS, "support")}
+        return self._text(head, "class", self.class_names, columns)
 
     def plot_confusion(
         self,
@@ -233,23 +247,23 @@ class Evaluation:
         errors_only: bool = False,
         ax: Axes | None = None,
     ) -> Any:
-        """Draw the confusion matrix; see `evaluation_plots.plot_confusion`."""
-        return reports("evaluation_plots").plot_confusion(
-            self, normalize, errors_only=errors_only, ax=ax
+        """Draw the confusion matrix; see `lookalike.reports.confusion.plot_confusion`."""
+        return reports("confusion").plot_confusion(
+            self.confusion_matrix, normalize, errors_only=errors_only, ax=ax
         )
 
     def plot_reliability(self, ax: Axes | None = None) -> Any:
-        """Draw how often predictions of each confidence are right; see `evaluation_plots`."""
-        return reports("evaluation_plots").plot_reliability(self, ax)
+        """Draw how often predictions of each confidence are right."""
+        return reports("curves").plot_reliability(self, ax)
 
     def plot_precision_recall(self, ax: Axes | None = None) -> Axes:
-        """Draw precision against recall; see `evaluation_plots.plot_precision_recall`."""
-        axes: Axes = reports("evaluation_plots").plot_precision_recall(self, ax)
+        """Draw precision against recall; see `lookalike.reports.curves.plot_precision_recall`."""
+        axes: Axes = reports("curves").plot_precision_recall(self, ax)
         return axes
 
     def plot_roc(self, ax: Axes | None = None) -> Axes:
-        """Draw the ROC curves; see `evaluation_plots.plot_roc`."""
-        axes: Axes = reports("evaluation_plots").plot_roc(self, ax)
+        """Draw the ROC curves; see `lookalike.reports.curves.plot_roc`."""
+        axes: Axes = reports("curves").plot_roc(self, ax)
         return axes
 
 

@@ -6,7 +6,6 @@ class in each of several outputs, such as the pixels of a cleaned image.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,7 +20,7 @@ from lookalike.evaluation.metrics.bootstrap import (
     measure_with_intervals,
 )
 from lookalike.evaluation.metrics.classwise import Counts
-from lookalike.evaluation.metrics.evaluation import Evaluation, list_reasons, tell_interval
+from lookalike.evaluation.metrics.evaluation import BaseEvaluation, Evaluation
 from lookalike.evaluation.metrics.labelwise import LabelProbabilities
 from lookalike.evaluation.plain import number, numbers
 
@@ -30,20 +29,19 @@ FloatArray = NDArray[np.float64]
 PER_LABEL = ("precision", "recall", "f1")
 MEANS = ("micro", "macro", "weighted", "samples")
 OF_PROBABILITIES = ("log_loss", "brier", "ece", "roc_auc", "average_precision")
-_MOST_LISTED = 40  # outputs that are printed
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class MultiOutputEvaluation:
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class MultiOutputEvaluation(BaseEvaluation):
     """How good predictions of several labels each are, as `evaluate` returns it.
 
-    What is undefined is NaN, and ``undefined`` tells why.
+    The attributes of `BaseEvaluation` come on top.
 
     Attributes
     ----------
     target_type : {"multilabel-indicator", "multiclass-multioutput"}
-    n, n_outputs : int
-        Images, and labels or outputs of each.
+    n_outputs : int
+        Labels or outputs of each image.
     output_names : tuple of str
     exact_match : float
         Share of images all of whose outputs are right: the accuracy of scikit-learn.
@@ -69,8 +67,6 @@ class MultiOutputEvaluation:
         Of each output, where there are probabilities.
     ece, roc_auc, average_precision : ndarray of shape (n_outputs,), float64
         Multilabel: of each label, where there are probabilities.
-    intervals, undefined, confidence, n_resamples
-        As of `Evaluation`.
     truth, predicted : ndarray of shape (n, n_outputs)
         Labels, as they were given.
     probabilities : tuple of n_outputs ndarrays of shape (n, n_classes), or None
@@ -79,8 +75,6 @@ class MultiOutputEvaluation:
         Of each output; None if they were not told, and there are no probabilities.
     """
 
-    target_type: str
-    n: int
     n_outputs: int
     output_names: tuple[str, ...]
     exact_match: float
@@ -102,10 +96,6 @@ class MultiOutputEvaluation:
     ece: FloatArray
     roc_auc: FloatArray
     average_precision: FloatArray
-    intervals: Mapping[str, FloatArray]
-    undefined: Mapping[str, str]
-    confidence: float
-    n_resamples: int
     truth: NDArray[Any]
     predicted: NDArray[Any]
     probabilities: tuple[FloatArray, ...] | None
@@ -195,43 +185,18 @@ class MultiOutputEvaluation:
             for i, name in enumerate(self.output_names)
         ]
         return {
-            "target_type": self.target_type,
-            "n": self.n,
+            **super().to_dict(),
             "n_outputs": self.n_outputs,
-            "confidence": self.confidence,
-            "n_resamples": self.n_resamples,
-            **{name: number(value) for name, value in self.scalars().items()},
-            "intervals": {
-                name: [number(end) for end in self.intervals[name].tolist()]
-                for name in self.scalars()
-                if name in self.intervals
-            },
-            "undefined": dict(self.undefined),
             "per_output": per_output,
             "confusion": None if self.confusion is None else self.confusion.tolist(),
         }
 
     def __repr__(self) -> str:
-        lines = [
-            f"{self.n:,} images, {self.n_outputs:,} outputs each ({self.target_type}); "
-            f"{self.confidence:.0%} intervals"
-        ]
-        for name, value in self.scalars().items():
-            if not math.isnan(value):
-                lines.append(f"{name:<20} {value:>8.4f}   {tell_interval(self.intervals[name])}")
-        columns = ["accuracy"]
-        if self.target_type == "multilabel-indicator":
-            columns += PER_LABEL
-        shown = self.output_names[:_MOST_LISTED]
-        width = max(map(len, ["output", *shown]))
-        lines += ["", f"{'output':<{width}}" + "".join(f"{name:>11}" for name in columns)]
-        for i, name in enumerate(shown):
-            cells = "".join(f"{getattr(self, column)[i]:>11.4f}" for column in columns)
-            lines.append(f"{name:<{width}}{cells}")
-        if self.n_outputs > _MOST_LISTED:
-            lines.append(f"... and {self.n_outputs - _MOST_LISTED:,} more outputs")
-        lines += list_reasons(self.undefined)
-        return "\n".join(lines)
+        head = f"{self.n:,} images, {self.n_outputs:,} outputs each ({self.target_type})"
+        names = ("accuracy", *(PER_LABEL if self.confusion is not None else ()))
+        return self._text(
+            head, "output", self.output_names, {name: getattr(self, name) for name in names}
+        )
 
 
 class MultilabelMeter:

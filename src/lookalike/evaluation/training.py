@@ -1,0 +1,194 @@
+"""What a `LookalikeClassifier` tried and chose, and how well it does on test images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lookalike.estimators.lookalike import LookalikeClassifier
+from lookalike.evaluation.metrics.accuracy import Accuracy, accuracy
+from lookalike.images.dataset import Dataset
+from lookalike.matching.choosing import Trial, deciding
+from lookalike.results import Result
+
+
+class Tried(NamedTuple):
+    """The best reading of a recipe in one comparison, or the one that was chosen.
+
+    Attributes
+    ----------
+    trial : Trial
+    n_readings : int
+        That were compared.
+    is_chosen : bool
+    """
+
+    trial: Trial
+    n_readings: int
+    is_chosen: bool
+
+    @property
+    def standard_error(self) -> float:
+        """Of the error: the standard deviation of a binomial share."""
+        error = self.trial.error
+        return float((error * (1 - error) / self.trial.n_held_out) ** 0.5)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it for JSON."""
+        trial = self.trial
+        return {
+            "stage": trial.stage,
+            "recipe": trial.recipe._asdict(),
+            "reading": trial.reading._asdict(),
+            "n_readings": self.n_readings,
+            "n_images": trial.n_images,
+            "n_held_out": trial.n_held_out,
+            "n_wrong": trial.n_wrong,
+            "error": trial.error,
+            "standard_error": self.standard_error,
+            "seconds": round(trial.seconds, 4),
+            "is_chosen": self.is_chosen,
+        }
+
+
+def what_was_tried(classifier: LookalikeClassifier) -> list[Tried]:
+    """Return for each recipe of each comparison the best of its readings, as they were tried."""
+    groups: dict[tuple[Any, ...], list[Trial]] = {}
+    chosen = None
+    for trial in classifier.choices_:
+        groups.setdefault((trial.stage, trial.recipe), []).append(trial)
+        if (trial.recipe, trial.reading) == (classifier.recipe_, classifier.reading_):
+            chosen = trial  # the last one: it may have been compared before, on fewer images
+    tried = []
+    for group in groups.values():
+        is_chosen = any(trial is chosen for trial in group)
+        best = chosen if is_chosen else min(group, key=lambda trial: trial.n_wrong)
+        assert best is not None
+        tried.append(Tried(best, len(group), is_chosen))
+    return tried
+
+
+def why_chosen(classifier: LookalikeClassifier) -> str:
+    """Return in a sentence why the recipe and the reading were chosen."""
+    trials = classifier.choices_
+    if not trials:
+        return "There are too few images to hold some out: nothing was compared."
+    last = deciding(trials)
+    winner = next(own.trial for own in what_was_tried(classifier) if own.is_chosen)
+    least = min(trial.n_wrong for trial in last)
+    said = (
+        f"{winner.n_wrong:,} of {winner.n_held_out:,} held-out images come out wrong, "
+        f"{winner.error:.2%}: "
+    )
+    if winner.n_wrong > least:
+        return (
+            f"{said}{winner.n_wrong - least:,} more than by the best of {len(last):,} "
+            "combinations, a lead that may be luck; this reading is the more usual one."
+        )
+    n_equal = sum(trial.n_wrong == least for trial in last)
+    also = f", as by {n_equal - 1:,} others," if n_equal > 1 else ""
+    return f"{said}the fewest{also} of {len(last):,} combinations."
+
+
+@dataclass(frozen=True, eq=False)
+class Training(Result):
+    """A fitted classifier, and what it answers about the test images.
+
+    Attributes
+    ----------
+    name : str
+        The data set.
+    classifier : LookalikeClassifier
+    n_train : int
+    truth, prediction : ndarray of shape (n_test,), str
+        Names of classes; empty if no images were held out.
+    fit_seconds, predict_seconds : float
+    """
+
+    _described_by = "training"
+
+    name: str
+    classifier: LookalikeClassifier
+    n_train: int
+    truth: NDArray[np.str_]
+    prediction: NDArray[np.str_]
+    fit_seconds: float
+    predict_seconds: float
+
+    @property
+    def wrong(self) -> NDArray[np.int64]:
+        """The test images that came out wrong, shape (n_wrong,)."""
+        return np.flatnonzero(self.prediction != self.truth)
+
+    @property
+    def accuracy(self) -> Accuracy | None:
+        """The accuracy on the test images; None if there are none."""
+        return accuracy(self.truth, self.prediction) if len(self.truth) else None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return for JSON what was tried and chosen, and the error on the test images."""
+        classifier, right = self.classifier, self.accuracy
+        return {
+            "effort": classifier.effort,
+            "n_train": self.n_train,
+            "image_shape": list(classifier.image_shape_),
+            "recipe": classifier.recipe_._asdict(),
+            "reading": classifier.reading_._asdict(),
+            "why": why_chosen(classifier),
+            "tried": [own.to_dict() for own in what_was_tried(classifier)],
+            "test": None
+            if right is None
+            else {
+                "error": (right.n - right.n_right) / right.n,
+                "standard_error": right.standard_error,
+                "n_wrong": right.n - right.n_right,
+                "n": right.n,
+            },
+            "fit_seconds": round(self.fit_seconds, 3),
+            "predict_seconds": round(self.predict_seconds, 3),
+        }
+
+
+def train_and_test(
+    classifier: LookalikeClassifier,
+    data: Dataset,
+    *,
+    name: str = "images",
+    progress: Callable[[int, int], None] | None = None,
+    starts_testing: Callable[[], None] = lambda: None,
+) -> Training:
+    """Fit a classifier to the train images, and ask it about the test images if there are any.
+
+    Parameters
+    ----------
+    classifier : LookalikeClassifier
+        It is fitted itself, to names of classes.
+    data : Dataset
+    name : str
+        The data set.
+    progress : callable, optional
+        Called as ``progress(done, total)``, first of fitting, then of testing.
+    starts_testing : callable, optional
+        Called between the two.
+
+    Raises
+    ------
+    ValueError
+        As `LookalikeClassifier.fit`.
+    """
+    names = np.array(data.class_names)
+    start = perf_counter()
+    classifier.fit(data.train.images, names[data.train.labels], progress=progress)
+    fitted = perf_counter()
+    starts_testing()
+    prediction = classifier.classes_[:0]
+    if len(data.test):
+        prediction = classifier.predict(data.test.images, progress=progress)
+    seconds = (fitted - start, perf_counter() - fitted)
+    truth = names[data.test.labels]
+    return Training(name, classifier, len(data.train), truth, prediction, *seconds)
