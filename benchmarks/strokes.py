@@ -172,13 +172,12 @@ def _bars(
     name: str, found: dict[str, Answers], args: argparse.Namespace
 ) -> list[dict[str, object]]:
     others = {canvas: one for canvas, one in found.items() if canvas != "clean"}
-    full = args.digits >= N_DIGITS
     worst = max(others, key=lambda canvas: others[canvas].below)
     below = value_row(
         f"{name}, points below clean, the worst canvas ({worst})",
         others[worst].below,
         "",
-        DROP if full else None,
+        None if args.quick else DROP,
         at_most=True,
     )
     judged = {canvas: [one] for canvas, one in others.items() if one.wrong >= ENOUGH}
@@ -190,7 +189,7 @@ def _bars(
             f"{name}, wrong answers that are sure, {canvas}",
             100 * sum(one.sure for one in ones) / max(sum(one.wrong for one in ones), 1),
             " %",
-            SURE_SHARE if full else None,
+            None if args.quick else SURE_SHARE,
             at_most=True,
         )
         for canvas, ones in judged.items()

@@ -191,6 +191,31 @@ def test_what_fails_changes_nothing(
     assert signatures(tmp_path) == before
 
 
+def test_broken_pictures_are_passed_over_where_asked_and_the_rest_is_told(
+    model: Path, tmp_path: Path, invoke: Run
+) -> None:
+    (tmp_path / "more" / "4").mkdir(parents=True)
+    white = np.full((40, 40, 4), 255, np.uint8)
+    white[..., 3] = 0
+    white[5:35, 18:22, 3] = 255
+    Image.fromarray(white).save(tmp_path / "more" / "4" / "a.png")
+    for name in ("b.png", "c.jpg"):
+        (tmp_path / "more" / "4" / name).write_bytes(b"no picture")
+    refused = invoke("add", model, tmp_path / "more")
+    assert refused.exit_code == 1
+    assert "2 pictures cannot be added" in refused.stderr
+    assert "go on without it by --skip-broken" in refused.stderr
+    result = invoke("add", model, tmp_path / "more", "--skip-broken")
+    assert result.exit_code == 0
+    told = result.stderr.splitlines()
+    assert told[0].endswith("white ink on a transparent ground is shown on black in 1 picture")
+    assert told[1].startswith("note: 2 pictures passed over: ")
+    assert all(str(tmp_path / "more" / "4" / name) in told[1] for name in ("b.png", "c.jpg"))
+    assert open_model(model).n_samples == 401
+    nowhere = invoke("add", model, "--label", "4", tmp_path / "nowhere.png", "--skip-broken")
+    assert (nowhere.exit_code, "correct its name" in nowhere.stderr) == (1, True)
+
+
 def test_dry_run_and_interruption_change_nothing(
     model: Path, monkeypatch: pytest.MonkeyPatch, invoke: Run
 ) -> None:

@@ -389,7 +389,18 @@ def test_what_is_passed_over_is_told(model: Path, scans: Path, invoke: Run) -> N
     result = invoke("predict", model, scans, "--json")
     assert result.exit_code == 0
     assert len(answers(result)) == 6
-    told = (
-        "passed over: pages or frames after the first (2), thumbs.db (1), files of other kinds (1)"
-    )
-    assert told in result.stderr
+    assert result.stderr.splitlines() == [
+        "note: several pages or frames lie in 1 file; the first was read, 2 others were not",
+        "note: passed over: thumbs.db (1), files of other kinds (1)",
+    ]
+
+
+def test_white_ink_is_told_to_be_on_black(model: Path, tmp_path: Path, invoke: Run) -> None:
+    white = np.full((40, 40, 4), 255, np.uint8)
+    white[..., 3] = 0
+    white[5:35, 18:22, 3] = 255
+    Image.fromarray(white).save(tmp_path / "one.png")
+    result = invoke("predict", model, tmp_path / "one.png", "--json")
+    assert result.stderr.splitlines() == [
+        "note: white ink on a transparent ground is shown on black in 1 picture"
+    ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+import zipfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -184,6 +185,59 @@ def test_wrong_layouts(make: Callable[[Path], object], message: str, tmp_path: P
     make(tmp_path)
     with pytest.raises(DatasetError, match=message):
         read_image_folder(tmp_path)
+
+
+def test_all_faults_of_a_layout_are_named_at_once(tmp_path: Path) -> None:
+    save(tmp_path / "train" / "a" / "1.png")
+    (tmp_path / "train" / "b").mkdir()
+    save(tmp_path / "test" / "2.png")
+    save(tmp_path / "training" / "a" / "1.png")
+    save(tmp_path / "test" / "c" / "a" / "1.png")
+    with pytest.raises(DatasetError) as caught:
+        read_image_folder(tmp_path)
+    told = str(caught.value)
+    for i, (fault, cure) in enumerate(
+        [
+            ("are both called as a train part", "rename one"),
+            ("holds the file 2.png beside its folders", "move each into a class or away"),
+            ("folder c in", "or move the pictures of classes up"),
+            ("folder b in", "add pictures or remove it"),
+        ],
+        1,
+    ):
+        own = told[told.index(f"({i})") :].split(f"({i + 1})")[0]
+        assert fault in own
+        assert cure in own
+    (tmp_path / "training").rename(tmp_path / "more")
+    (tmp_path / "train" / "b").rmdir()
+    (tmp_path / "test" / "c" / "a").rename(tmp_path / "test" / "a")
+    (tmp_path / "test" / "c").rmdir()
+    (tmp_path / "test" / "2.png").rename(tmp_path / "test" / "a" / "2.png")
+    with pytest.warns(UserWarning, match="folder more beside the parts"):
+        raw = read_image_folder(tmp_path)
+    assert raw.test is not None
+    assert (len(raw.train.images), len(raw.test.images)) == (1, 2)
+
+
+def test_files_that_are_data_sets_say_what_to_do(tmp_path: Path) -> None:
+    for i in range(3):
+        save(tmp_path / "a" / f"{i}.png", RAMP + i)
+    np.save(tmp_path / "a" / "x.npy", RAMP)
+    np.savez(tmp_path / "a" / "x.npz", RAMP)
+    (tmp_path / "a" / "x.csv").write_text("label,pixel0\n1,0\n")
+    with zipfile.ZipFile(tmp_path / "a" / "x.zip", "w") as archive:
+        archive.write(tmp_path / "a" / "0.png", "0.png")
+    with pytest.raises(DatasetError, match="4 of 7 files cannot be read") as caught:
+        read_image_folder(tmp_path)
+    for name, cure in {
+        "x.npy": "holds arrays and is no picture; save its images as PNG files, or all images",
+        "x.npz": "holds arrays and is no picture; save its images as PNG files, or all images",
+        "x.csv": "is a table and no picture; move it away, or give it alone",
+        "x.zip": "is an archive and no picture; unpack it there, then remove it",
+    }.items():
+        assert f"{tmp_path / 'a' / name} {cure}" in str(caught.value)
+    with pytest.warns(UserWarning, match="4 of 7 files passed over"):
+        assert len(read_image_folder(tmp_path, skip_broken=True).train.images) == 3
 
 
 def test_promise_of_a_bomb_is_not_kept(tmp_path: Path) -> None:

@@ -124,6 +124,32 @@ def test_a_clean_canvas_raises_no_doubt_and_nothing_is_taken_away(digit: int, pe
     assert ink.sum() == pytest.approx((255 - picture.astype(float)).sum() / 255, rel=0.01)
 
 
+def test_small_print_beside_a_slim_line_is_left_out() -> None:
+    picture = hands.draw(hands.write(1, 1), pen=12)
+    left, low = (int(np.flatnonzero((picture < 128).any(axis=axis))[0]) for axis in (0, 1))
+    printed = picture.copy()
+    for letter in range(8):
+        at = left - 90 + 9 * letter
+        printed[low + 5 : low + 12, at : at + 6] = 0
+        printed[low + 7 : low + 10, at + 2 : at + 6] = 255
+    np.testing.assert_array_equal(MNIST.apply(printed), MNIST.apply(picture))
+
+
+def test_a_thick_eight_among_specks_is_not_taken_for_a_page() -> None:
+    away = np.minimum(np.hypot(Y - 95, X - 140), np.hypot(Y - 185, X - 140))
+    eight = np.where((away < 55) & (away > 12), 60, 230).astype(np.uint8)
+    image = MNIST.apply(specks(eight))
+    assert likeness(image, MNIST.apply(eight)) > 0.9
+
+
+def test_a_stroke_that_the_border_cuts_off_is_drawn_into_one_that_it_does_not() -> None:
+    picture = np.full((170, 110), 255, np.uint8)
+    picture[:100, :16], picture[:16, :70], picture[84:100, :40] = 0, 0, 0  # a loop left open
+    picture[30:165, 56:72] = 0
+    whole = np.pad(picture, 60, constant_values=255)
+    assert likeness(MNIST.apply(picture), MNIST.apply(whole)) > 0.9
+
+
 def test_two_digits_apart_are_doubted() -> None:
     both = np.full((280, 1000), 255, np.uint8)
     both[:, :280], both[:, -280:] = canvas(3), canvas(7)
@@ -160,13 +186,15 @@ def test_lines_without_a_free_end_are_printed() -> None:
     np.testing.assert_array_equal(found, rule & (np.abs(np.arange(100) - 54.5) > 5))
 
 
-def test_small_pictures_that_are_cut_off_at_their_strokes() -> None:
+@pytest.mark.parametrize("enlarged", [1, 15])
+def test_small_pictures_that_are_cut_off_at_their_strokes(enlarged: int) -> None:
     """Scikit-learn's digits touch their borders, and so does no clutter in 8 x 8 pixels."""
     data = load_dataset("digits")
     form = data.form
     classifier = KNeighborsClassifier(4, weights="distance")
     classifier.fit(data.train.images, data.train.labels)
-    read = [form.read(np.asarray(image * 15, np.uint8)) for image in data.test.images]
+    pixel = np.full((enlarged, enlarged), 15, np.uint8)
+    read = [form.read(np.kron(image.astype(np.uint8), pixel)) for image in data.test.images]
     images = np.array([one.image for one in read])
     assert classifier.score(images, data.test.labels) > 0.94
     assert np.mean([one.doubt is not None for one in read]) < 0.02

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lookalike.images.sources import Named, find_sources, read_source
+from lookalike.images.sources import Findings, Named, find_sources, read_source
 
 
 def save(path: Path, **options: object) -> None:
@@ -20,10 +19,10 @@ def save(path: Path, **options: object) -> None:
     Image.new("L", (6, 4), 9).save(path, **options)
 
 
-def read(*names: str) -> tuple[list[Named], Counter[str]]:
-    left_out: Counter[str] = Counter()
-    sources = find_sources(names, left_out)
-    return [one for own in sources for one in read_source(own, left_out)], +left_out
+def read(*names: str) -> tuple[list[Named], Findings]:
+    findings = Findings()
+    sources = find_sources(names, findings.left_out)
+    return [one for own in sources for one in read_source(own, findings)], findings
 
 
 def test_folders_patterns_and_stacks_in_their_order(tmp_path: Path) -> None:
@@ -32,20 +31,27 @@ def test_folders_patterns_and_stacks_in_their_order(tmp_path: Path) -> None:
     (tmp_path / "b" / "notes.txt").write_text("no picture")
     os.symlink(tmp_path / "b", tmp_path / "b" / "in" / "loop")
     np.save(tmp_path / "stack.npy", np.zeros((2, 4, 6), np.uint8))
-    found, left_out = read(str(tmp_path / "b"), f"{tmp_path}/a*.png", f"{tmp_path}/stack.npy")
+    found, findings = read(str(tmp_path / "b"), f"{tmp_path}/a*.png", f"{tmp_path}/stack.npy")
     names = [one.name.removeprefix(f"{tmp_path}/") for one in found]
     assert names == ["b/1.png", "b/2.png", "b/in/3.png", 'a "x" é.png'] + [
         f"stack.npy[{i}]" for i in range(2)
     ]
-    assert left_out == {"hidden": 1, "files of other kinds": 1}
+    assert +findings.left_out == {"hidden": 1, "files of other kinds": 1}
     assert [one.path is None for one in found] == [False] * 4 + [True] * 2
 
 
-def test_pages_that_are_not_read_are_counted(tmp_path: Path) -> None:
+def test_pages_that_are_not_read_and_ink_on_black_are_told(tmp_path: Path) -> None:
     pages = [Image.new("L", (6, 4), value) for value in (0, 99, 200)]
     save(tmp_path / "a.tif", save_all=True, append_images=pages)
-    _, left_out = read(str(tmp_path / "a.tif"))
-    assert left_out == {"pages or frames after the first": 3}
+    white = np.full((6, 4, 4), 255, np.uint8)
+    white[:3, :, 3] = 0
+    for name in ("b.png", "c.png"):
+        Image.fromarray(white).save(tmp_path / name)
+    _, findings = read(str(tmp_path))
+    assert findings.notes() == [
+        "several pages or frames lie in 1 file; the first was read, 3 others were not",
+        "white ink on a transparent ground is shown on black in 2 pictures",
+    ]
 
 
 def test_what_cannot_be_read_is_a_value(tmp_path: Path) -> None:

@@ -137,6 +137,13 @@ def test_model_tells_whether_one_can_draw(client):
     model = Model(KNeighborsClassifier(3).fit(photographs, np.arange(40) % 2))
     with asking(model) as client:
         assert not client.get("/model").json()["can_draw"]
+    for shape, can_draw in (((), True), ((3,), False)):  # thick shapes are no strokes
+        shapes = np.zeros((40, 28, 28, *shape), np.uint8)
+        shapes[:20, 4:16, 4:24] = shapes[20:, 4:24, 4:16] = 200
+        model = Model(KNeighborsClassifier(3).fit(shapes, np.arange(40) // 20))
+        assert model.form.strokes is None
+        with asking(model) as client:
+            assert client.get("/model").json()["can_draw"] == can_draw
 
 
 def test_pictures_are_brought_to_the_models_form_unless_they_have_it(client):
@@ -308,6 +315,22 @@ def bomb(width, height):
 def test_a_picture_that_promises_too_much_is_not_decoded(client, side):
     content = bomb(side, side)
     assert "shrink it" in detail(client.post("/predict", content=content, headers=PNG), 413)
+
+
+def test_a_phones_photograph_is_read_at_a_smaller_scale(client):
+    photograph = np.full((6048, 8064), 255, np.uint8)
+    photograph[1000:5000, 3800:4200] = 0
+    small = photograph[::8, ::8]
+    answered = client.post("/predict", content=picture(small), headers=PNG).json()["answers"]
+    content = picture(photograph, "JPEG") + bytes(12 * 2**20)
+    told = client.post("/predict", content=content, headers={"content-type": "image/jpeg"})
+    assert told.json()["answers"][0]["label"] == answered[0]["label"]
+    for other in (picture(photograph), picture(photograph, "JPEG", progressive=True)):
+        told = detail(client.post("/predict", content=other, headers=PNG), 413)
+        assert "8,064 × 6,048 pixels but the limit is 4,096 × 4,096; shrink it" in told
+        assert "baseline JPEG of at most 67,108,864 pixels" in told
+    told = detail(client.post("/predict?as_is=true", content=content, headers=PNG), 413)
+    assert "8,064 × 6,048" in told
 
 
 def test_a_picture_of_16_bits_is_answered_as_that_of_8(client):

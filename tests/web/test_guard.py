@@ -285,6 +285,35 @@ def test_a_body_that_is_too_long_by_its_length_never_reaches_the_application():
     assert sender.left == 5
 
 
+def test_the_bodies_of_all_requests_together_have_a_limit_too():
+    async def run():
+        gate = asyncio.Event()
+
+        async def slow(scope, receive, send):
+            await reading(scope, receive, held(send))
+
+        def held(send):
+            async def later(message):
+                await gate.wait()
+                await send(message)
+
+            return later
+
+        limits = Limits(body_bytes=1000, all_body_bytes=900)
+        guard = Guard(slow, access=Access(known_hosts(8000)), limits=limits)
+        first = asyncio.ensure_future(_ask(guard, Sender(1)))
+        await asyncio.sleep(0)
+        second = asyncio.ensure_future(_ask(guard, Sender(1)))
+        await asyncio.sleep(0)
+        gate.set()
+        return await first, await second, await _ask(guard, Sender(1))
+
+    first, refused, after = asyncio.run(run())
+    assert (first[0], refused[0], after[0]) == (200, 429, 200)
+    assert refused[2][b"retry-after"] == b"1"
+    assert "limit of 900 bytes" in refused[1]["detail"]
+
+
 def test_an_endless_body_is_not_taken_for_ever():
     sender = Sender(10**9, size=10**4)
     assert ask(reading, limits=Limits(body_bytes=1000), receive=sender)[0] == 413

@@ -306,6 +306,18 @@ def choose(page: Page, path: Path) -> None:
     page.call("DOM.setFileInputFiles", files=[str(path)], objectId=found["result"]["objectId"])
 
 
+def test_one_draws_for_a_model_of_shapes_on_its_own_ground(page: Page, tmp_path: Path) -> None:
+    shapes = np.zeros((40, 28, 28), np.uint8)
+    shapes[:20, 4:16, 4:24] = shapes[20:, 4:24, 4:16] = 200
+    classifier = KNeighborsClassifier(3).fit(shapes, np.repeat(["flat", "high"], 20))
+    save_model(classifier, tmp_path / "shapes.lookalike")
+    across, down = np.linspace(40, 240, 20).tolist(), [140.0] * 20
+    with serving(tmp_path / "shapes.lookalike", page) as url:
+        page.open(url)
+        assert answer_to(page, [list(zip(across, down, strict=True))], pen=40) == "flat"
+        assert answer_to(page, [list(zip(down, across, strict=True))], pen=40) == "high"
+
+
 def test_noise_is_added_and_taken_away(page: Page, digits: Path) -> None:
     with serving(digits, page) as url:
         page.open(url)

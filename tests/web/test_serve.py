@@ -88,7 +88,7 @@ def test_a_server_from_its_start_to_its_end(tmp_path):
         assert post(port, "/predict")[0] == 200
         for _ in range(2):
             assert post(port, "/samples?label=1")[0] == 201
-        assert post(port, "/predict", body=b"x" * 9 * 2**20)[0] == 413
+        assert post(port, "/predict", body=b"x" * 33 * 2**20)[0] == 413
 
         # slow clients are cut off, and hold up nobody meanwhile
         start = time.monotonic()

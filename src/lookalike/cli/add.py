@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from lookalike.cli.data_options import SkipBroken
 from lookalike.cli.jobs import Debug, Json, job
 from lookalike.cli.modelfile import AsIs, DryRun, ModelFile, NoRelearn, check_is_file
 
@@ -26,6 +27,7 @@ def add(
         typer.Option(metavar="CLASS", help="What the images are; may be a class that is new."),
     ] = None,
     as_is: AsIs = False,
+    skip_broken: SkipBroken = False,
     no_relearn: NoRelearn = False,
     dry_run: DryRun = False,
     as_json: Json = False,
@@ -61,6 +63,7 @@ def add(
                 data,
                 label,
                 as_is=as_is,
+                skip_broken=skip_broken,
                 relearn=not no_relearn,
                 dry_run=dry_run,
                 bar=bar,

@@ -141,13 +141,10 @@ _TestSize = Annotated[
         "A fifth if it is not given.",
     ),
 ]
-_SkipBroken = Annotated[
-    bool,
-    typer.Option(
-        "--skip-broken", help="Go on without files of a folder that cannot be read as pictures."
-    ),
+SkipBroken = Annotated[
+    bool, typer.Option("--skip-broken", help="Go on without files that cannot be read as pictures.")
 ]
-_OPTIONS = {"size": _Size, "fit": _Fit, "test_size": _TestSize, "skip_broken": _SkipBroken}
+_OPTIONS = {"size": _Size, "fit": _Fit, "test_size": _TestSize, "skip_broken": SkipBroken}
 
 
 def _as_text(annotation: Any) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -47,8 +47,9 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     n_jobs : int, default=None
         Threads; None for all CPUs. Results do not depend on it.
     max_memory : float, default=None
-        MiB that `fit` may take beside its images; None for what the machine, or the container, has
-        free. Where more would be needed (`estimate`), `fit` refuses before it starts.
+        MiB that `fit`, `partial_fit` and `remove` may take beside what is there before; None for
+        what the machine, or the container, has free. Where more would be needed (`estimate`), they
+        refuse before they start. `predict` works in parts, so it takes no more for more images.
 
     Attributes
     ----------
@@ -126,7 +127,8 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         levels = Levels(images)
         classes, codes = _encode(labels)
         n_threads = count_threads(self.n_jobs)
-        check_memory(self.effort, images, len(classes), n_threads, self.max_memory)
+        n, shape = len(images), images.shape[1:]
+        check_memory(self.effort, n, shape, len(classes), images.dtype, n_threads, self.max_memory)
         own = levels.to_bytes(images)
         small = shrink(own, working_sides(images.shape[1:3], most), n_threads)
         plan = plan_for(self.effort, small)
@@ -205,6 +207,7 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         if not hasattr(self, "_matcher"):
             return self.fit(X, y, progress=progress)
         new, labels = _check_pairs(X, y)
+        self._check_memory(self.n_samples_fit_ + len(new), relearn=relearn)
         own = self._levels.to_bytes(new)
         images = np.concatenate([self._images, own])
         labels = np.concatenate([self._labels, labels])
@@ -230,12 +233,14 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Raises
         ------
         ValueError
-            If an id is no row's or given twice, or if no image would stay.
+            If an id is no row's or given twice, if no image would stay, or if more memory is needed
+            than there is.
         TypeError
             If ids are not integers.
         """
         check_is_fitted(self)
         keep = rows_to_keep(ids, self.n_samples_fit_)
+        self._check_memory(int(keep.sum()), relearn=relearn)
         images, labels = self._images[keep], self._labels[keep]
         if relearn:
             return self._learn(images, labels)
@@ -253,8 +258,9 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         ValueError, TypeError
             If X is no stack of finite images of the size of training.
         """
-        scores = self._score_images(X, progress)
-        return np.asarray(self.classes_[scores.classes.argmin(axis=1)])
+        parts = self._score_images(X, progress)
+        codes = np.concatenate([scores.classes.argmin(axis=1) for scores in parts])
+        return np.asarray(self.classes_[codes])
 
     def predict_proba(self, X: Any, *, progress: Progress | None = None) -> NDArray[np.float64]:
         """Return the probability of each class, calibrated on held-out images.
@@ -266,7 +272,8 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         NotFittedError, ValueError, TypeError
             As `predict`.
         """
-        return self._calibration.probabilities(self._score_images(X, progress))
+        parts = self._score_images(X, progress)
+        return np.concatenate([self._calibration.probabilities(scores) for scores in parts])
 
     def explain(
         self, X: Any, n_neighbors: int = 6, *, progress: Progress | None = None
@@ -310,7 +317,8 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 deformed[unsure] = True
             return rows, distances, deformed, sought.images, *scores
 
-        rows, distances, deformed, images, *found = self._read(X, progress, take)
+        parts = [take(*part) for part in self._read(X, progress)]
+        rows, distances, deformed, images, *found = map(np.concatenate, zip(*parts, strict=True))
         scores, matcher = Scores(*found), self._matcher
         indices = matcher.parents_[rows]
         return Explanation(
@@ -403,16 +411,26 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.n_samples_fit_ = len(images)
         return self
 
-    def _score_images(self, X: Any, progress: Progress | None) -> Scores:
-        return Scores(*self._read(X, progress, lambda reader, _: reader.read(self.reading_)))
+    def _check_memory(self, n: int, *, relearn: bool) -> None:
+        """Refuse to become a classifier of n images if that takes more memory than there is."""
+        check_memory(
+            self.effort,
+            n,
+            self.image_shape_,
+            len(self.classes_),
+            np.uint8,
+            count_threads(self.n_jobs),
+            self.max_memory,
+            chosen=self.recipe_,
+            relearn=relearn,
+        )
 
-    def _read(
-        self,
-        X: Any,
-        progress: Progress | None,
-        take: Callable[[Reader, Sought], Sequence[NDArray[Any]]],
-    ) -> list[NDArray[Any]]:
-        """Return the arrays that ``take`` makes of so many images at once as memory has room for.
+    def _score_images(self, X: Any, progress: Progress | None) -> Iterator[Scores]:
+        """Yield the scores of images, part by part."""
+        return (reader.read(self.reading_) for reader, _ in self._read(X, progress))
+
+    def _read(self, X: Any, progress: Progress | None) -> Iterator[tuple[Reader, Sought]]:
+        """Yield what was found for images, in parts that take about as much memory however many.
 
         Raises
         ------
@@ -421,14 +439,14 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """
         check_is_fitted(self)
         images = check_images(X)
-        parts, matcher = [], self._matcher.on_threads(count_threads(self.n_jobs))
-        for i in range(0, len(images), CHUNK):
-            own = self._shrunk(self._levels.to_bytes(images[i : i + CHUNK]))
+        matcher = self._matcher.on_threads(count_threads(self.n_jobs))
+        step = max(1, min(CHUNK, _PART_VALUES // images[0].size))
+        for i in range(0, len(images), step):
+            own = self._shrunk(self._levels.to_bytes(images[i : i + step]))
             sought = matcher.seek(matcher.project(own))
-            parts.append(take(Reader(matcher, sought), sought))
+            yield Reader(matcher, sought), sought
             if progress is not None:
-                progress(min(i + CHUNK, len(images)), len(images))
-        return [np.concatenate(part) for part in zip(*parts, strict=True)]
+                progress(min(i + step, len(images)), len(images))
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "_matcher")
@@ -462,13 +480,15 @@ def predict_by(
     NotFittedError, ValueError, TypeError
         As `LookalikeClassifier.predict`.
     """
-    found = classifier._read(
-        X,
-        progress,
-        lambda reader, _: [reader.read(own).classes.argmin(axis=1) for own in readings],
-    )
-    return [classifier.classes_[codes] for codes in found]
+    found = [
+        [reader.read(own).classes.argmin(axis=1) for own in readings]
+        for reader, _ in classifier._read(X, progress)
+    ]
+    return [classifier.classes_[np.concatenate(codes)] for codes in zip(*found, strict=True)]
 
+
+_PART_VALUES = 2**26
+"""Pixels' values of images that are brought to bytes at once for `predict`."""
 
 _FIT_UNITS = 3
 """What the last fit takes, in recipes that are tried."""

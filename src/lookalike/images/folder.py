@@ -24,6 +24,7 @@ from lookalike.images.notices import warn_caller
 from lookalike.images.originals import Originals, make_thumbnail
 from lookalike.images.pictures import Header, Picture, read_header, read_picture
 from lookalike.images.raw import RawDataset, RawPart
+from lookalike.images.sources import Findings
 
 _Item = TypeVar("_Item")
 Bytes = NDArray[np.uint8]
@@ -162,7 +163,7 @@ class _Reading:
 
     def images(self, form: Form) -> Bytes:
         """Return all pictures that can be read, in a form."""
-        self.n_on_black, self.is_grey = 0, True
+        self.findings, self.is_grey = Findings(), True
         self.thumbnails: list[bytes] = []
         size = form.image_shape[0], form.image_shape[1]
         images, n = np.empty((len(self.files), *form.image_shape), np.uint8), 0
@@ -172,7 +173,7 @@ class _Reading:
                 images[n] = _formed(picture.pixels, form)
                 self.thumbnails.append(make_thumbnail(picture.pixels, size))
                 self.is_grey &= picture.pixels.ndim == 2
-                self.n_on_black += picture.is_on_black
+                self.findings.add(picture)
                 n += 1
         return images[:n]
 
@@ -182,29 +183,21 @@ class _Reading:
         if len(form.image_shape) == 3 and self.is_grey and is_free:
             form = replace(form, image_shape=form.image_shape[:2])
             images = np.ascontiguousarray(images[..., 0])
-        if fit is not None or len(form.image_shape) == 3 or not len(images):
+        if len(form.image_shape) == 3 or not len(images):
             return images, form
         learnt = replace(learn_form(images), fit=form.fit)
-        if learnt.strokes is None:
+        are_of_size = all(header.size == form.image_shape for header in self.headers.values())
+        if fit is not None or learnt.strokes is None:
+            if form.fit != "pad" or are_of_size:  # else their borders are what they are padded by
+                form = replace(form, ground=learnt.ground)
             return images, form
-        if all(header.size == form.image_shape for header in self.headers.values()):
+        if are_of_size:
             return np.stack([_formed(image, learnt) for image in images]), learnt
         return self.images(learnt), learnt
 
     def notes(self, folder: Path, form: Form) -> list[str]:
         """Return what a user should know of how pictures were read."""
-        notes = []
-        several = [header.n_frames for header in self.headers.values() if header.n_frames > 1]
-        if several:
-            notes.append(
-                f"{folder}: several pages or frames lie in {counted(len(several), 'file')}; the "
-                f"first was read, {sum(several) - len(several):,} others were not"
-            )
-        if self.n_on_black:
-            notes.append(
-                f"{folder}: white ink on a transparent ground is shown on black in "
-                f"{counted(self.n_on_black, 'picture')}"
-            )
+        notes = [f"{folder}: {note}" for note in self.findings.notes()]
         sizes = self.sizes()
         if len(sizes) and (sizes != form.image_shape[:2]).any():
             low, high = sizes.min(axis=0), sizes.max(axis=0)

@@ -37,6 +37,7 @@ Bytes = NDArray[np.uint8]
 Fit = Literal["pad", "crop", "stretch"]
 
 MOST_SIDE = 4096
+_DARK = 48  # of 255: less is nearly black
 _MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 _SAMPLE = 5_000  # images that the form is learnt from: medians need no more
 
@@ -108,14 +109,14 @@ class Form:
     >>> canvas = np.full((280, 280), 255, np.uint8)
     >>> canvas[80:200, 100:120] = 0
     >>> form.apply(canvas)
-    array([[ 0,  0,  0, 15, 15,  0,  0,  0],
+    array([[ 0,  0,  0, 16, 16,  0,  0,  0],
            [ 0,  0,  0, 16, 16,  0,  0,  0],
            [ 0,  0,  0, 16, 16,  0,  0,  0],
            [ 0,  0,  0, 16, 16,  0,  0,  0],
            [ 0,  0,  0, 16, 16,  0,  0,  0],
            [ 0,  0,  0, 16, 16,  0,  0,  0],
            [ 0,  0,  0, 16, 16,  0,  0,  0],
-           [ 0,  0,  0, 15, 15,  0,  0,  0]], dtype=uint8)
+           [ 0,  0,  0, 16, 16,  0,  0,  0]], dtype=uint8)
     """
 
     image_shape: tuple[int, ...]
@@ -130,6 +131,21 @@ class Form:
             return FINEST, FINEST
         height, width = (max(2 * side, THUMBNAIL_SIDE) for side in self.image_shape[:2])
         return height, width
+
+    @property
+    def takes_drawings(self) -> bool:
+        """Whether a drawing can be of this form.
+
+        Its images are strokes, or grey on a ground that is nearly black or white, as what is drawn
+        is; then a drawing has to be on the same ground.
+
+        Examples
+        --------
+        >>> Form((28, 28), 0, None).takes_drawings, Form((28, 28), 120, None).takes_drawings
+        (True, False)
+        """
+        is_grey = self.image_shape[2:] in ((), (1,))
+        return self.strokes is not None or (is_grey and not _DARK <= self.ground <= 255 - _DARK)
 
     @property
     def kind(self) -> Literal["ink", "resize"]:

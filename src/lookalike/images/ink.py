@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from operator import attrgetter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -39,7 +38,8 @@ _RIVAL = 0.4  # of the strokes' weight, which makes another group a possible ans
 _AMBIGUOUS = 0.7  # of the best reading's worth, which makes another one a possible answer
 _AT_BORDER = 0.15  # of its weight, that is left to a group which touches the border
 _ALL_LINES = 0.8  # of the ink, in printed lines: a frame with nothing in it
-_THIN = 0.4  # of the strokes' width: a long piece of less is an underline
+_THIN = 0.4  # of the strokes' width: less is no mark of the same pen, and an underline if long
+_FRAGMENTS = 2  # pieces of less than a pen leaves, that strokes may have lost
 _IF_LINES = 0.01  # of its prior, that is left to printed lines alone
 _IF_SOLID = 0.4  # of its prior, that is left to ink like a page with something on it
 _EVEN = 0.8  # of full ink that half of even strokes are at least
@@ -86,6 +86,7 @@ def find_ink(picture: Bytes, least_contrast: float = 16) -> Ink:
     ValueError
         If it has no ink.
     """
+    picture = _unrepeated(picture)
     readings: list[_Reading] = []
     best: _Reading | None = None
     if max(picture.shape[:2]) > COARSE:
@@ -99,7 +100,8 @@ def find_ink(picture: Bytes, least_contrast: float = 16) -> Ink:
         if len(readings) == 1:
             best = readings[0]
         elif readings:
-            best = max(readings, key=attrgetter("length"))
+            page = readings[0].page
+            best = max(readings, key=lambda one: one.worth(page))
         if best and best.doubt is None and (best.sure or len(rivals) > 1):
             break
     if best is None:
@@ -109,8 +111,8 @@ def find_ink(picture: Bytes, least_contrast: float = 16) -> Ink:
         )
     doubt = best.doubt
     if len(readings) > 1 and doubt is None:
-        least = _AMBIGUOUS * best.length
-        if any(one.length > least and one.differs(best) for one in readings):
+        least = _AMBIGUOUS * best.worth(page)
+        if any(one.worth(page) > least and one.differs(best) for one in readings):
             doubt = "there are several ways to tell the strokes from the ground"
     return Ink(box_of(best.ink, FAINT), doubt)
 
@@ -123,11 +125,19 @@ class _Reading:
     doubt: str | None
     sure: bool  # these are lines, and no other ground needs to be tried
     prior: float
+    page: Mask | None  # the outline of ink that a plain ground surrounds, where it may be a page
 
     def differs(self, other: _Reading) -> bool:
         """Return whether the ink is for the most part somewhere else than another reading's."""
         here, there = self.ink > 0.5, other.ink > 0.5
         return bool((here & there).sum() < 0.5 * (here | there).sum())
+
+    def worth(self, page: Mask | None) -> float:
+        """Return the length; only what of it lies on the page, if there is one."""
+        if page is None:
+            return self.length
+        ink = self.ink > 0.5
+        return self.length * float(ink[page].sum() / ink.sum())
 
     @cached_property
     def length(self) -> float:
@@ -185,11 +195,13 @@ def _read(off: Off, least_contrast: float) -> _Reading | None:
         return None
     if uneven:  # part of it is in the shade, or written faintly: full ink is less there
         ink = np.clip(ink / np.maximum(near, _LEAST_FULL), 0, 1)
-    if _solid(ink > 0.5):
+    page = _page(ink > 0.5)
+    if page is not None:
         prior *= _IF_SOLID
         doubt = doubt or "what stands out in the picture may be a page, and not the strokes"
     sure = doubt is None and (away or (steps is None and _fills(kept, mask)))
-    return _Reading(ink, doubt, sure, prior)
+    surrounded = away and steps is None and not cropped
+    return _Reading(ink, doubt, sure, prior, page if surrounded else None)
 
 
 class _Groups:
@@ -261,9 +273,10 @@ class _Groups:
             return kept, None, not self._touch[0]
         sides = (self._boxes[:, 2:] - self._boxes[:, :2]).max(axis=1)
         width = line_widths((self._pieces == main + 1)[None].astype(np.float32))[0]
-        thin = (self._areas < _THIN * width * sides) & (sides > sides[main] / 2)
+        thin = self._areas < _THIN * width * np.maximum(sides, width)
         thin[main] = False
-        near = np.flatnonzero((self._areas >= _SPECK * self._areas[main]) & ~thin)
+        underline = thin & (sides > sides[main] / 2)
+        near = np.flatnonzero((self._areas >= _SPECK * self._areas[main]) & ~underline)
         boxes = self._boxes[near]
         gap = np.max(
             [
@@ -274,7 +287,11 @@ class _Groups:
         )
         # what reaches the border may be anything; it is not drawn into the group of what does not
         alike = self._touch[near][:, None] == self._touch[near]
-        n, group = _components((gap <= _GAP * sides[main]) & alike)
+        # a fragment or two may have come off the strokes; more are print or dust, however near
+        strewn = thin[near] & (np.count_nonzero(thin) > _FRAGMENTS)
+        reach = np.where(strewn, width, _GAP * sides[main])
+        close = gap <= np.minimum.outer(reach, reach)
+        n, group = _components(close & alike)
         weights = np.zeros(n)
         middle = np.array(self._pieces.shape) / 2
         for number in range(n):
@@ -290,7 +307,20 @@ class _Groups:
         if np.any(np.delete(weights, first) > _RIVAL * weights[first]):
             doubt = "there are several things in the picture that may be the strokes"
         touch = self._touch[members - 1].any()
-        return kept, doubt, not touch
+        # as much beside the strokes, and cut off by the border: they may be a part of it
+        beside = close[group == first].any(axis=0) & (group != first) & ~thin[near]
+        cut_off = self._areas[near[beside]].sum() > _RIVAL * self._areas[members - 1].sum()
+        return kept, doubt, not (touch or cut_off)
+
+
+def _unrepeated(picture: Bytes) -> Bytes:
+    """Return a small picture that was enlarged by repeating its pixels, as small as it was."""
+    changes = [
+        1 + np.flatnonzero(np.diff(turned, axis=0).any(axis=tuple(range(1, picture.ndim))))
+        for turned in (picture, picture.swapaxes(0, 1))
+    ]
+    factor = int(np.gcd.reduce(np.concatenate([*changes, picture.shape[:2]])))
+    return picture[::factor, ::factor] if max(picture.shape) <= _SMALL * factor else picture
 
 
 def _fills(kept: Mask, mask: Mask) -> bool:
@@ -311,12 +341,15 @@ def _fills(kept: Mask, mask: Mask) -> bool:
     return bool(max(off) <= _OFF_CENTRE and side >= _ACROSS * max(kept.shape))
 
 
-def _solid(kept: Mask) -> bool:
-    """Return whether ink fills most of its outline and has something in it, or is half of all."""
+def _page(kept: Mask) -> Mask | None:
+    """Return the outline of ink that fills most of it and has something in it, or is half of all.
+
+    It is None for other ink.
+    """
     box = box_of(kept, 0)
     count = np.count_nonzero(box)
     if count < _SOLID / 2 * box.size or min(box.shape) <= 0.3 * max(box.shape):
-        return False  # no convex outline is less than half its box
+        return None  # no convex outline is less than half its box
     within = np.ones(box.shape, bool)
     corners = []
     for turned, inside in ((box, within), (box.T, within.T)):
@@ -324,7 +357,7 @@ def _solid(kept: Mask) -> bool:
         first = turned.argmax(axis=1)
         last = turned.shape[1] - turned[:, ::-1].argmax(axis=1)
         if count <= _SOLID * (last - first)[lines].sum():
-            return False  # the outline is no less
+            return None  # the outline is no less
         along = np.arange(turned.shape[1])
         inside &= (along >= first[:, None]) & (along < last[:, None])
         if turned is box:
@@ -334,8 +367,13 @@ def _solid(kept: Mask) -> bool:
     # a pen's wavy edge has nothing in it
     holes = np.count_nonzero(within & ~box)
     if holes <= _WAVY * count and count < kept.size / 2:
-        return False
-    return bool(count > _SOLID * ConvexHull(np.concatenate(corners)).volume)
+        return None
+    if count <= _SOLID * ConvexHull(np.concatenate(corners)).volume:
+        return None
+    outline = np.zeros(kept.shape, bool)
+    top, left = (int(kept.any(axis=axis).argmax()) for axis in (1, 0))
+    outline[top : top + box.shape[0], left : left + box.shape[1]] = within
+    return outline
 
 
 def _components(near: Mask) -> tuple[int, Any]:

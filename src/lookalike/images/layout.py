@@ -49,21 +49,23 @@ def lay_out(folder: Path) -> Layout:
     Raises
     ------
     DatasetError
-        If the folder has no sub-folders of classes, a class is empty, or pictures belong to none.
+        If the folder has no sub-folders of classes, a class is empty, or pictures belong to none;
+        it names all that is wrong.
     OSError
         If a folder cannot be listed.
     """
     left_out: Counter[str] = Counter()
     notes: list[str] = []
+    faults: list[str] = []
     root = _unwrapped(folder)
     folders, files = list_folder(root, Counter())
-    parts = _find_parts(folders)
+    parts = _find_parts(folders, faults)
     if parts:
         list_folder(root, left_out)  # counts; below, the parts or the classes are listed
         beside = [own for own in folders if own not in parts.values()]
         if beside:
             notes.append(f"{_listed(beside)} beside the parts of {root}: not read")
-        found = {part: _classes_in(own, left_out, notes) for part, own in parts.items()}
+        found = {part: _classes_in(own, left_out, notes, faults) for part, own in parts.items()}
         for part in ("test", "val"):
             if part in found and not found[part]:
                 del found[part]
@@ -76,10 +78,10 @@ def lay_out(folder: Path) -> Layout:
             notes.append(f"{parts['val']} {joined}")
             found[to] = found.get(to, []) + found.pop("val")
     else:
-        found = {"train": _classes_in(root, left_out, notes)}
-    if not found["train"]:
+        found = {"train": _classes_in(root, left_out, notes, faults)}
+    if not found["train"] and not faults:
         pictures = [own for own in files if called_a_picture(own.name)]
-        raise DatasetError(
+        faults.append(
             f"{folder} holds no data set: "
             + (
                 f"{counted(len(pictures), 'picture')}, such as {pictures[0].name}, but no folder "
@@ -89,6 +91,11 @@ def lay_out(folder: Path) -> Layout:
                 "for each class; arrange it as one of these"
             )
         )
+    if len(faults) > 1:
+        each = "; ".join(f"({i}) {fault}" for i, fault in enumerate(faults, 1))
+        raise DatasetError(f"{folder} has {len(faults)} faults: {each}")
+    if faults:
+        raise DatasetError(faults[0])
     layout = Layout(found, notes=notes)
     if told := told_left_out(left_out):
         notes.append(f"{folder}: {told}")
@@ -96,7 +103,7 @@ def lay_out(folder: Path) -> Layout:
     return layout
 
 
-def _find_parts(folders: list[Path]) -> dict[str, Path]:
+def _find_parts(folders: list[Path], faults: list[str]) -> dict[str, Path]:
     """Return the folders of parts by their usual names; none unless there are at least two.
 
     A folder that holds pictures is a class, whatever it is called; but unsorted pictures lie in
@@ -110,10 +117,11 @@ def _find_parts(folders: list[Path]) -> dict[str, Path]:
             continue
         (part,) = own
         if part in found:
-            raise DatasetError(
+            faults.append(
                 f"{found[part]} and {folder} are both called as a {part} part; rename one"
             )
-        found[part] = folder
+        else:
+            found[part] = folder
     return found if "train" in found and len(found) > 1 else {}
 
 
@@ -135,22 +143,24 @@ def _holds_folders_alone(folder: Path) -> bool:
     return bool(folders) and not any(map(_is_called_so, files))
 
 
-def _classes_in(part: Path, left_out: Counter[str], notes: list[str]) -> list[tuple[str, Path]]:
-    """Return the files of the classes in a part."""
+def _classes_in(
+    part: Path, left_out: Counter[str], notes: list[str], faults: list[str]
+) -> list[tuple[str, Path]]:
+    """Return the files of the classes in a part; what is wrong with it joins the faults."""
     part = _unwrapped(part)
     folders, files = list_folder(part, left_out)
     if not folders:
         return []
     loose = [own for own in files if called_a_picture(own.name)]
     if loose:
-        raise DatasetError(
+        faults.append(
             f"{part} holds the {_listed(loose)} beside its folders, of no class; move each into a "
             "class or away"
         )
-    if files:
+    elif files:
         notes.append(f"{_listed(files)} beside the classes of {part}: not read")
     if all(map(_holds_folders_alone, folders)):
-        raise DatasetError(
+        faults.append(
             f"{_listed(folders)} in {part} hold folders alone, as parts of a data set do and not "
             "classes: call parts train and test (or val), or name one of them; or move the "
             "pictures of classes up"
@@ -164,7 +174,7 @@ def _classes_in(part: Path, left_out: Counter[str], notes: list[str]) -> list[tu
         name = unicodedata.normalize("NFC", own.name)
         found += [(name, path) for path in below]
     if empty:
-        raise DatasetError(
+        faults.append(
             f"{_listed(empty)} in {part}: empty, as classes are not; add pictures or remove "
             f"{'it' if len(empty) == 1 else 'them'}"
         )

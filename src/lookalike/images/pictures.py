@@ -158,7 +158,7 @@ def opened(source: Path | bytes, *, name: str | None = None) -> Iterator[Image.I
         except DatasetError:
             raise
         except UnidentifiedImageError:
-            raise NoPictureError(f"{named} {_why_unknown(stream)}") from None
+            raise NoPictureError(f"{named} {_why_unknown(stream, named)}") from None
         except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
             promised = re.search(r"\d+", str(error))  # Pillow tells the size in words alone
             many = f"{int(promised[0]):,}" if promised else "too many"
@@ -276,11 +276,25 @@ def _formats() -> list[str]:
     return sorted(set(_FORMATS.split()) & Image.OPEN.keys())
 
 
-def _why_unknown(stream: IO[bytes]) -> str:
+_ARCHIVES = (b"PK\x03\x04", b"\x1f\x8b", b"7z\xbc\xaf\x27\x1c", b"Rar!", b"BZh", b"\xfd7zXZ")
+"""How files of ZIP, gzip, 7z, RAR, bzip2 and xz begin."""
+
+
+def _why_unknown(stream: IO[bytes], named: str) -> str:
     stream.seek(0)
     start = stream.read(32)
     if not start:
         return "is empty; replace or remove it"
     if start[4:8] == b"ftyp" and start[8:12] in (b"heic", b"heix", b"mif1", b"msf1", b"hevc"):
         return "is a HEIC photograph, which is read after `pip install pillow-heif`"
+    ending = Path(named).suffix.lower()
+    if start.startswith(b"\x93NUMPY") or ending == ".npz":
+        return (
+            "holds arrays and is no picture; save its images as PNG files, or all images and "
+            "labels in one .npz file, which is a data set by itself"
+        )
+    if ending in (".csv", ".tsv"):
+        return "is a table and no picture; move it away, or give it alone, as a data set by itself"
+    if start.startswith(_ARCHIVES):
+        return "is an archive and no picture; unpack it there, then remove it"
     return "is no picture that can be read; replace or remove it"

@@ -11,6 +11,7 @@ import mimetypes
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,9 +20,9 @@ from numpy.typing import NDArray
 
 from lookalike.images.arrays import read_array
 from lookalike.images.errors import DatasetError, DatasetNotFoundError, NoPictureError
-from lookalike.images.files import files_below
+from lookalike.images.files import counted, files_below, told_left_out
 from lookalike.images.form import Form, Formed
-from lookalike.images.pictures import read_picture
+from lookalike.images.pictures import Picture, read_picture
 from lookalike.images.raw import as_images
 
 Bytes = NDArray[np.uint8]
@@ -64,6 +65,54 @@ class Named(NamedTuple):
     path: Path | None = None
 
 
+@dataclass
+class Findings:
+    """What a user should know of many pictures that were read.
+
+    Attributes
+    ----------
+    left_out : Counter of str
+        Files that were passed over, by kind.
+    n_of_several, n_frames : int
+        Files of several pages or frames, and how many of these were not read.
+    n_on_black : int
+        Pictures that are shown on black, as nothing could be seen on white.
+    """
+
+    left_out: Counter[str] = field(default_factory=Counter)
+    n_of_several: int = 0
+    n_frames: int = 0
+    n_on_black: int = 0
+
+    def add(self, picture: Picture) -> None:
+        """Count a picture that was read."""
+        self.n_of_several += picture.n_frames > 1
+        self.n_frames += picture.n_frames - 1
+        self.n_on_black += picture.is_on_black
+
+    def notes(self) -> list[str]:
+        """Return a sentence for each of these that there is.
+
+        Examples
+        --------
+        >>> Findings(n_on_black=2).notes()
+        ['white ink on a transparent ground is shown on black in 2 pictures']
+        """
+        notes = []
+        if self.n_frames:
+            notes.append(
+                f"several pages or frames lie in {counted(self.n_of_several, 'file')}; the first "
+                f"was read, {self.n_frames:,} others were not"
+            )
+        if self.n_on_black:
+            notes.append(
+                "white ink on a transparent ground is shown on black in "
+                f"{counted(self.n_on_black, 'picture')}"
+            )
+        told = told_left_out(self.left_out)
+        return [*notes, told] if told else notes
+
+
 def find_sources(names: Sequence[str], left_out: Counter[str]) -> list[Source]:
     """Find the files that are meant.
 
@@ -97,7 +146,7 @@ def find_sources(names: Sequence[str], left_out: Counter[str]) -> list[Source]:
 
 def read_source(
     source: Source,
-    left_out: Counter[str],
+    findings: Findings,
     *,
     least_size: tuple[int, int] | None = None,
     progress: Callable[[int, int], None] | None = None,
@@ -107,9 +156,9 @@ def read_source(
     Parameters
     ----------
     source : Source
-    left_out : Counter
-        Counts files in folders that are no pictures, neither by content nor by name, and the pages
-        or frames that are not read.
+    findings : Findings
+        Gets what was found; files in folders that are no pictures, neither by content nor by name,
+        count as left out.
     least_size : tuple of int, optional
         As of `read_picture`.
     progress : callable, optional
@@ -132,13 +181,13 @@ def read_source(
         path = content if isinstance(content, Path) else None
         try:
             picture = read_picture(content, name=name, least_size=least_size)
-            left_out["pages or frames after the first"] += picture.n_frames - 1
+            findings.add(picture)
             yield Named(name, picture.pixels, path)
         except NoPictureError as error:
             if is_named or called_a_picture(name):
                 yield Named(name, error, path)
             else:
-                left_out["files of other kinds"] += 1
+                findings.left_out["files of other kinds"] += 1
         except ValueError as error:
             yield Named(name, error, path)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -104,7 +104,12 @@ class PrincipalAxes:
 
     def _by_gram(self, images: Bytes, widths: list[int], kept: int) -> _Found:
         """Return the same without a matrix of features by features."""
-        values = np.concatenate(list(self._chunkwise(self._values, images)))
+        values = np.empty((len(images), sum(widths)), np.float32)
+
+        def fill(part: Bytes, out: Floats) -> None:
+            out[:] = self._values(part)
+
+        list(self._chunkwise(fill, images, values))
         mean = values.mean(axis=0, dtype=np.float64)
         values -= mean.astype(np.float32)
         variances = np.einsum("ij,ij->j", values, values, dtype=np.float64) / len(values)
@@ -120,32 +125,45 @@ class PrincipalAxes:
     def transform(self, images: Bytes) -> Floats:
         """Return the coordinates of images, shape (n, n_components)."""
 
-        def project(part: Bytes) -> Floats:
+        coordinates = np.empty((len(images), self.components_.shape[1]), np.float32)
+
+        def project(part: Bytes, out: Floats) -> None:
             values = self._values(part)
             values -= self.mean_
-            return values @ self.components_
+            np.matmul(values, self.components_, out=out)
 
         with single_threaded_blas():
-            return np.concatenate(list(self._chunkwise(project, images)))
+            list(self._chunkwise(project, images, coordinates))
+        return coordinates
 
     def _values(self, images: Bytes) -> Floats:
         return np.concatenate(features_of(images, self.features), axis=1)
 
-    def _chunkwise(self, work: Callable[[Bytes], _Made], images: Bytes) -> Iterator[_Made]:
-        """Yield what is made of chunks of images, in their order, by all threads."""
+    def _chunkwise(
+        self, work: Callable[..., _Made], images: Bytes, *beside: Floats
+    ) -> Iterator[_Made]:
+        """Yield what is made of chunks of images, and of rows beside them, by all threads."""
         step = max(1, min(CHUNK, CHUNK_VALUES // images[0].size))
-        chunks = [images[i : i + step] for i in range(0, len(images), step)]
-        if len(chunks) == 1:  # a pool would take longer than few images do
-            yield work(chunks[0])
+        starts = range(0, len(images), step)
+        arrays: list[NDArray[Any]] = [images, *beside]
+        chunks = [[rows[i : i + step] for i in starts] for rows in arrays]
+        if len(starts) == 1:  # a pool would take longer than few images do
+            yield from map(work, *chunks)
             return
         with ThreadPoolExecutor(self.n_threads) as pool:
-            yield from pool.map(work, chunks)
+            yield from pool.map(work, *chunks)
 
 
 def _leading(matrix: FloatArray, n: int) -> tuple[FloatArray, FloatArray]:
-    """Return the n largest eigenvalues of a symmetric matrix and their vectors, largest first."""
+    """Return the n largest eigenvalues of a symmetric matrix and their vectors, largest first.
+
+    The matrix is overwritten: a copy would be the largest array of all where features are many.
+    """
     side = len(matrix)
-    found = linalg.eigh(matrix, subset_by_index=[side - n, side - 1], driver="evr")
+    # LAPACK takes columns, which are the rows of what is transposed.
+    found = linalg.eigh(
+        matrix.T, subset_by_index=[side - n, side - 1], driver="evr", overwrite_a=True
+    )
     values, vectors = (part[..., ::-1] for part in found)
     return values, vectors
 

@@ -65,8 +65,16 @@ def _colours(images: Bytes) -> Floats:
     """Return square roots of how many pixels are of each of 4 x 4 x 4 colours.
 
     A pixel counts for the colours about its own, the more the nearer they are. The first three
-    channels count.
+    channels count. Few images are counted at once, as the counts take more memory than images do.
     """
+    parts = (images[i : i + _N_COUNTED] for i in range(0, len(images), _N_COUNTED))
+    return np.concatenate([_count_colours(part) for part in parts])
+
+
+_N_COUNTED = 64
+
+
+def _count_colours(images: Bytes) -> Floats:
     n = len(images)
     places = np.arange(n)[:, np.newaxis, np.newaxis]
     for channel in range(3):

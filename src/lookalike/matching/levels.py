@@ -80,10 +80,11 @@ class Levels:
         span = self.high - self.low
         scale = 255.0 / span if span > 0 else 0.0
         out = np.empty(shape, np.uint8)
-        for start in range(0, len(images), _CHUNK):
-            part = images[start : start + _CHUNK].astype(np.float64).reshape(-1, *shape[1:])
+        step = max(1, _CHUNK_VALUES // out[0].size)
+        for start in range(0, len(images), step):
+            part = images[start : start + step].astype(np.float64).reshape(-1, *shape[1:])
             np.clip((part - self.low) * scale, 0, 255, out=part)
-            out[start : start + _CHUNK] = np.rint(part)
+            out[start : start + step] = np.rint(part)
         return out
 
     def from_bytes(self, images: Bytes) -> Bytes:
@@ -103,7 +104,7 @@ class Levels:
         return np.asarray(np.rint(values * np.float32(self.high / 255)).astype(np.uint8))
 
 
-_CHUNK = 1024
+_CHUNK_VALUES = 2**20
 
 
 def check_images(X: Any) -> NDArray[Any]:

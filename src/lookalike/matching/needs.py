@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import DTypeLike
 
+from lookalike.matching.axes import CHUNK as AXES_CHUNK
 from lookalike.matching.axes import CHUNK_VALUES, SAMPLE, WIDE_SAMPLE
-from lookalike.matching.choosing import CHUNK, KEPT_VALUES, growths_of, readings_of
+from lookalike.matching.choosing import CHUNK, KEPT_VALUES, N_FOLDS, growths_of, readings_of
 from lookalike.matching.features import count_features, with_colours
 from lookalike.matching.growing import growth_factor
 from lookalike.matching.levels import working_sides
+from lookalike.matching.matcher import Recipe
 from lookalike.matching.plans import Plan, plan_of
 from lookalike.search.memory import available_bytes
 from lookalike.search.validation import count_bytes
 
-_REST = 16 * 2**20
+_REST = 6 * 2**20
 """What does not grow with the images."""
 
 _COPIES = 3
@@ -27,11 +28,25 @@ _COPIES = 3
 _COORDINATES = 16
 """Bytes of each coordinate of a training image: as a float, twice, as a byte, and in the search."""
 
+_KEPT_COORDINATES = 4
+"""The same where nothing is learnt again."""
+
 
 def needed_bytes(
-    plan: Plan, n: int, image_shape: Sequence[int], n_classes: int, dtype: DTypeLike, n_threads: int
+    plan: Plan,
+    n: int,
+    image_shape: Sequence[int],
+    n_classes: int,
+    dtype: DTypeLike,
+    n_threads: int,
+    *,
+    chosen: Recipe | None = None,
+    relearn: bool = True,
 ) -> int:
     """Return about how much memory a fit takes at its peak, beside the images given.
+
+    Where a recipe was chosen before, it is what a change of the training images takes, beside the
+    images and the model before it.
 
     Parameters
     ----------
@@ -44,29 +59,47 @@ def needed_bytes(
     dtype : dtype
         The images' type.
     n_threads : int
+    chosen : Recipe, optional
+    relearn : bool, default=True
+        Whether axes and whitening are learnt again.
     """
     height, width, n_channels = (*image_shape, 1)[:3]
     sides = working_sides((height, width), plan.longest_side)
     n_pixels = sides[0] * sides[1]
     needed = _REST
-    if np.dtype(dtype) != np.uint8:
+    if np.dtype(dtype) != np.uint8 or chosen is not None:
         needed += n * height * width * n_channels
     if sides != (height, width):
         needed += n * n_pixels * n_channels
 
-    n_grown = n * max([1, *map(growth_factor, growths_of(plan, n))])
-    needed += n_grown * (n_pixels * (_COPIES * n_channels + 1) + _COORDINATES * plan.n_components)
-
     shape = (*sides, n_channels)
-    names = {one.features for one in plan.recipes}
+    names = {one.features for one in (plan.recipes if chosen is None else [chosen])}
     if n_channels >= 3:
         names = {with_colours(name) for name in names}
     d = max(count_features(name, shape) for name in names)
-    n_used = min(n_grown, WIDE_SAMPLE if d > WIDE_SAMPLE else SAMPLE)
-    values = 4 * n_used * d if d > n_used else 0
-    needed += max(2 * values, n_threads * 12 * CHUNK_VALUES) + 16 * min(d, n_used) ** 2
+    growths = growths_of(plan, n) if chosen is None else [chosen.growth]
+    n_grown = n * max([1, *map(growth_factor, growths)])
+    n_copies, n_bytes = (_COPIES, _COORDINATES) if relearn else (1, _KEPT_COORDINATES)
+    n_components = min(plan.n_components, d)
+    needed += n_grown * (n_pixels * (n_copies * n_channels + 1) + n_bytes * n_components)
+    if not relearn:
+        return needed
 
-    k, queries = min(plan.n_neighbors, n_grown), min(n, CHUNK)
+    # Features of a chunk in each thread, twice, and its pixels; then those of all images that the
+    # axes are taken from with their Gram matrix, or the features' covariance, its scaled copy and
+    # what its eigenvectors take.
+    n_used = min(n_grown, WIDE_SAMPLE if d > WIDE_SAMPLE else SAMPLE)
+    chunk = min(AXES_CHUNK, CHUNK_VALUES // (n_pixels * n_channels))
+    features = 8 * min(n_used, n_threads * chunk) * (d + n_pixels * n_channels)
+    if d > n_used:
+        needed += 4 * n_used * d + max(features, 16 * n_used**2)
+    else:
+        needed += features + 24 * d**2
+    if chosen is not None:
+        return needed
+
+    # Tables of a chunk of held-out images as found and as scaled, and the scores that are kept.
+    k, queries = min(plan.n_neighbors, n_grown), min(-(-n // N_FOLDS), CHUNK)
     readings = [one for stage in readings_of(plan) for one in stage]
     needed += queries * 16 * (k * (1 + len({one.scaling for one in readings})) + n_classes * 9)
     kept = 8 * min(KEPT_VALUES, n * n_classes * len(readings))
@@ -75,18 +108,23 @@ def needed_bytes(
 
 def check_memory(
     effort: str,
-    images: NDArray[Any],
+    n: int,
+    image_shape: Sequence[int],
     n_classes: int,
+    dtype: DTypeLike,
     n_threads: int,
     max_memory: float | None,
+    *,
+    chosen: Recipe | None = None,
+    relearn: bool = True,
 ) -> None:
     """Refuse images that take more memory to fit than there is.
 
     Parameters
     ----------
     effort : {"fast", "balanced", "best"}
-    images : ndarray of shape (n, height, width) or (n, height, width, channels)
-    n_classes, n_threads : int
+    n, image_shape, n_classes, dtype, n_threads, chosen, relearn
+        As of `needed_bytes`.
     max_memory : float or None
         MiB; None for what the machine, or the container, has free.
 
@@ -97,20 +135,24 @@ def check_memory(
     """
     limit = available_bytes() if max_memory is None else count_bytes(max_memory, "max_memory")
 
-    def need(n: int, effort: str = effort) -> int:
-        return needed_bytes(plan_of(effort), n, shape, n_classes, images.dtype, n_threads)
+    def need(n: int, effort: str = effort, relearn: bool = relearn) -> int:
+        sizes = n, image_shape, n_classes, dtype, n_threads
+        return needed_bytes(plan_of(effort), *sizes, chosen=chosen, relearn=relearn)
 
-    n, shape = len(images), images.shape[1:]
     if limit is None or need(n) <= limit:
         return
     fitting = bisect_right(range(1, n), limit, key=need)
     cures = [f"at most {fitting:,} images"] if fitting else []
-    cures += ['effort="fast"'] if need(n, "fast") <= limit else []
+    if chosen is None:
+        cures += ['effort="fast"'] if need(n, "fast") <= limit else []
+    elif need(n, relearn=False) <= limit:
+        cures += ["relearn=False (--no-relearn)"]
     cures += ["more memory" if max_memory is None else "a larger max_memory"]
     told = f"{_in_mib(limit)} are free" if max_memory is None else f"{max_memory=:g} (MiB)"
+    images = f"{n:,} images of {' x '.join(map(str, image_shape))}"
     raise ValueError(
-        f"{n:,} images of {' x '.join(map(str, shape))} take about {_in_mib(need(n))} of memory to "
-        f"fit with {effort=!r}, but {told}; give {', or '.join(cures)}"
+        f"{images} take about {_in_mib(need(n))} of memory to fit with {effort=!r}, but {told}; "
+        f"give {', or '.join(cures)}"
     )
 
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 
-from lookalike.images.files import told_left_out
-from lookalike.images.sources import Bytes, find_sources, in_form, read_source
+from lookalike.images.sources import Bytes, Findings, find_sources, in_form, read_source
 from lookalike.models.answer import Answer, answer
 from lookalike.models.model import Explained, Model, Neighbour
 from lookalike.reports.blocks import Gallery, Picture
@@ -110,8 +108,8 @@ def _read(
     on_failure: Callable[[str, ValueError], None],
     on_note: Callable[[str], None],
 ) -> Iterator[_Read]:
-    left_out: Counter[str] = Counter()
-    sources = find_sources(names, left_out)
+    findings = Findings()
+    sources = find_sources(names, findings.left_out)
     enough = None if as_is else model.form.least_size
     total = 1000 * len(sources)  # thousandths: a file may hold thousands of images
     for number, source in enumerate(sources):
@@ -120,7 +118,7 @@ def _read(
             progress(1000 * number + 1000 * done // n, total)
 
         progress(1000 * number, total)
-        for one in read_source(source, left_out, least_size=enough, progress=within):
+        for one in read_source(source, findings, least_size=enough, progress=within):
             try:
                 image, doubt = in_form(one, model.form, as_is=as_is)
             except ValueError as error:
@@ -128,8 +126,8 @@ def _read(
                 continue
             assert isinstance(one.pixels, np.ndarray)
             yield _Read(one.name, one.pixels, image, doubt)
-    if told := told_left_out(left_out):
-        on_note(told)
+    for note in findings.notes():
+        on_note(note)
 
 
 def _answer(

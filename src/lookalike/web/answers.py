@@ -127,7 +127,9 @@ class ModelAnswer(BaseModel):
     file: str | None = Field(description="Its name, without the folder.")
     reject: float = Field(ge=0, le=1)
     can_clean: bool
-    can_draw: bool = Field(description="Whether its images are strokes, so that one can draw.")
+    can_draw: bool = Field(
+        description="Whether its images are such as can be drawn: `Form.takes_drawings`."
+    )
     can_write: bool = Field(description="Whether this request would have been let write.")
     unsaved: int = Field(ge=0)
     form: dict[str, Any]

@@ -29,7 +29,7 @@ from starlette.requests import Request
 
 from lookalike.images.errors import NoPictureError, PictureError
 from lookalike.images.form import Form, Formed
-from lookalike.images.pictures import opened, read_picture
+from lookalike.images.pictures import MAX_PIXELS, opened, read_picture
 from lookalike.web.limits import Limits, TooLargeError
 
 Bytes = NDArray[np.uint8]
@@ -117,12 +117,12 @@ class Reader:
         """
         body = await self._read(request)
         if body.is_small():
-            given = _given(body, self._limits)
+            given = self._given(body, as_is=as_is)
             if len(given) <= _SMALL_PICTURES and all(map(_is_small, given)):
                 return self._stack(given, as_is=as_is)
             return await self.run(lambda stop: self._stack(given, as_is=as_is, stop=stop))
         return await self.run(
-            lambda stop: self._stack(_given(body, self._limits), as_is=as_is, stop=stop)
+            lambda stop: self._stack(self._given(body, as_is=as_is), as_is=as_is, stop=stop)
         )
 
     async def run(self, function: Callable[[threading.Event], Result]) -> Result:
@@ -194,10 +194,28 @@ class Reader:
                 read.doubts.append(doubt)
         return read
 
+    def _given(self, body: _Body, *, as_is: bool) -> list[Any]:
+        """Return opened pictures and arrays of numbers."""
+        files: Sequence[Any] = body.files if body.json is None else _from_json(body.json)
+        if not files:
+            raise MeaningError(
+                "no images; send at least one, in a form as files named images (curl -F "
+                "images=@a.png)"
+            )
+        if len(files) > self._limits.images:
+            raise _too_many(f"{len(files):,}", self._limits.images)
+        given = []
+        for i, file in enumerate(files):
+            with _numbered(i, len(files)):
+                given.append(_open(file, self._limits, self._least_size(as_is)))
+        return given
+
+    def _least_size(self, as_is: bool) -> tuple[int, int] | None:
+        return None if as_is else self._form.least_size
+
     def _formed(self, given: Any, *, as_is: bool) -> Formed:
-        least_size = None if as_is else self._form.least_size
         picture = (
-            read_picture(given.content, least_size=least_size).pixels
+            read_picture(given.content, least_size=self._least_size(as_is)).pixels
             if isinstance(given, _File)
             else given
         )
@@ -224,23 +242,7 @@ class _InMemory(MultiPartParser):
     """Starlette's parser, which writes no part to a file: `spool_max_size` is set above all."""
 
 
-def _given(body: _Body, limits: Limits) -> list[Any]:
-    """Return opened pictures and arrays of numbers."""
-    files: Sequence[Any] = body.files if body.json is None else _from_json(body.json)
-    if not files:
-        raise MeaningError(
-            "no images; send at least one, in a form as files named images (curl -F images=@a.png)"
-        )
-    if len(files) > limits.images:
-        raise _too_many(f"{len(files):,}", limits.images)
-    given = []
-    for i, file in enumerate(files):
-        with _numbered(i, len(files)):
-            given.append(_open(file, limits))
-    return given
-
-
-def _open(file: Any, limits: Limits) -> Any:
+def _open(file: Any, limits: Limits, least_size: tuple[int, int] | None) -> Any:
     if isinstance(file, str):
         file = _from_base64(file)
     if isinstance(file, bytes):
@@ -248,15 +250,20 @@ def _open(file: Any, limits: Limits) -> Any:
         try:
             with opened(file) as image:
                 width, height = image.size
+                # A progressive file is in memory as a whole, at whatever scale it is decoded.
+                if least_size is not None and "progressive" not in image.info:
+                    image.draft(None, least_size[::-1])
+                decoded = image.size
         except NoPictureError:
             raise NoPictureError(
                 f"{len(file):,} bytes that are no picture; send a PNG, JPEG, WebP or GIF file, "
                 "its bytes as they are or in base64"
             ) from None
-        if max(height, width) > limits.side:
+        if max(decoded) > limits.side:
             raise TooLargeError(
                 f"the picture has {width:,} × {height:,} pixels but the limit is {limits.side:,} × "
-                f"{limits.side:,}; shrink it"
+                f"{limits.side:,}; shrink it, or send a baseline JPEG of at most {MAX_PIXELS:,} "
+                "pixels, which is read at a smaller scale"
             )
         return _File(file, height * width)
     if isinstance(file, list):

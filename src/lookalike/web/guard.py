@@ -39,7 +39,7 @@ _ALWAYS_ANSWERED = {"/healthz", "/metrics"}  # above all when there is too much 
 
 # Of a body that is too long so many times its limit is taken and thrown away before that is told:
 # most clients, browsers among them, only read the answer when they have sent all.
-_DISCARDED = 16
+_DISCARDED = 4
 
 CONTENT_SECURITY_POLICY = (
     "default-src 'self'; img-src 'self' data: blob:; object-src 'none'; base-uri 'none'; "
@@ -134,6 +134,7 @@ class Guard:
         self._access = access
         self._limits = limits
         self._n_running = 0
+        self._n_bytes = 0  # of their bodies
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -165,6 +166,7 @@ class Guard:
 
     async def _answered(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = False
+        taken: list[int] = []
 
         async def noticed(message: Message) -> None:
             nonlocal started
@@ -177,7 +179,7 @@ class Guard:
                     await self._discard(scope, receive)
                     await refuse(noticed, self._too_long())
                 else:
-                    await self._app(scope, self._within_limit(receive), noticed)
+                    await self._app(scope, self._within_limit(receive, taken), noticed)
         except TimeoutError:
             # Once started an answer cannot be taken back: the server cuts the connection.
             if not started:
@@ -191,6 +193,8 @@ class Guard:
                     send,
                     HTTPException(500, "the server failed; its log, on stderr, tells why"),
                 )
+        finally:
+            self._n_bytes -= sum(taken)
 
     def _check(self, scope: Scope) -> None:
         """Raise HTTPException at a request that is refused for its headers."""
@@ -229,19 +233,19 @@ class Guard:
     def _is_too_long(self, scope: Scope) -> bool:
         return _content_length(scope) > self._limits.body_bytes
 
-    def _within_limit(self, receive: Receive) -> Receive:
-        """Count the body as it comes: its length need not have been told."""
-        n_bytes = 0
+    def _within_limit(self, receive: Receive, taken: list[int]) -> Receive:
+        """Count the body as it comes, part by part: its length need not have been told."""
 
         async def counted() -> Message:
-            nonlocal n_bytes
             message = await receive()
             if message["type"] == "http.request":
-                n_bytes += len(message.get("body", b""))
-                if n_bytes > self._limits.body_bytes:
+                taken.append(len(message.get("body", b"")))
+                self._n_bytes += taken[-1]
+                is_too_long = sum(taken) > self._limits.body_bytes
+                if is_too_long or self._n_bytes > self._limits.all_body_bytes:
                     if message.get("more_body"):
                         await self._throw_away(receive)
-                    raise self._too_long()
+                    raise self._too_long() if is_too_long else self._too_much()
             return message
 
         return counted
@@ -264,6 +268,14 @@ class Guard:
             413,
             f"the body is longer than the limit of {self._limits.body_bytes:,} bytes; send smaller "
             "or fewer pictures",
+        )
+
+    def _too_much(self) -> HTTPException:
+        return HTTPException(
+            429,
+            "the bodies of all requests that are being answered are longer than the limit of "
+            f"{self._limits.all_body_bytes:,} bytes; ask again in a moment",
+            {"retry-after": "1"},
         )
 
     def _too_slow(self, scope: Scope) -> HTTPException:

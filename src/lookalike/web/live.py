@@ -165,7 +165,7 @@ class Session:
         self.source = model.source
         self.file = None if model.path is None else model.path.name
         self.can_clean = bool(model.can_clean)
-        self.can_draw = model.form.strokes is not None
+        self.can_draw = model.form.takes_drawings
         self.state = State(tuple(model.class_names), model.n_samples, (), 0)
         self.on_batch: Callable[[int], None] | None = None
         self._cleaning = ThreadPoolExecutor(1, "lookalike-cleaning")

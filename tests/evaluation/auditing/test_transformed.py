@@ -93,6 +93,27 @@ def test_others_are_no_copies(pictures: list[Image.Image]) -> None:
     assert found(find_transformed(grey)) == {}
 
 
+def test_specks_are_copies_only_in_their_place(pictures: list[Image.Image]) -> None:
+    def speck(y: int, x: int) -> Image.Image:
+        pixels = np.full((SIDE, SIDE, 3), 255, np.uint8)
+        pixels[y : y + 3, x : x + 4] = 120
+        pixels[y + 1, x] = 30
+        return Image.fromarray(pixels)
+
+    specks = [speck(10, 10), speck(10, 10).transpose(TURN.ROTATE_90), speck(12, 13)]
+    links = found(find_transformed(stack([*pictures[:40], *specks])))
+    assert links == {(40, 41): "turned 90°"}
+
+
+def test_stripes_are_no_copies_of_one_another(pictures: list[Image.Image]) -> None:
+    flag = np.full((SIDE, SIDE, 3), 255, np.uint8)
+    flag[SIDE // 2 :] = 255, 0, 0
+    framed = np.rot90(flag).copy()
+    framed[[1, -2]] = framed[:, [1, -2]] = 0
+    flags = [Image.fromarray(flag), Image.fromarray(framed)]
+    assert found(find_transformed(stack([*pictures[:40], *flags]))) == {}
+
+
 def test_padded_copies_are_unpadded_by_the_sizes_of_their_files() -> None:
     whole = [np.random.default_rng(i).integers(0, 256, (3, 6, 3), np.uint8) for i in range(60)]
     wide = [Image.fromarray(w).resize((96, 48), Image.Resampling.BICUBIC) for w in whole]

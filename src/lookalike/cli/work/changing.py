@@ -18,13 +18,14 @@ from lookalike.cli.work.rows import format_rows
 from lookalike.images.arrays import read_npz
 from lookalike.images.catalogue import CATALOGUE
 from lookalike.images.dataset import is_picture_folder, load_dataset
-from lookalike.images.errors import DatasetError
-from lookalike.images.files import counted, told_left_out
+from lookalike.images.errors import DatasetError, DatasetNotFoundError
+from lookalike.images.files import counted
 from lookalike.images.layout import lay_out
 from lookalike.images.originals import Originals, make_thumbnail
 from lookalike.images.raw import as_images, check_labels, encode_labels
 from lookalike.images.sources import (
     Bytes,
+    Findings,
     Named,
     Source,
     find_sources,
@@ -114,6 +115,7 @@ def add_images(
     label: str | None,
     *,
     as_is: bool,
+    skip_broken: bool,
     relearn: bool,
     dry_run: bool,
     bar: Bar,
@@ -131,7 +133,7 @@ def add_images(
             try:
                 image, doubt = in_form(picture, model.form, as_is=as_is)
             except ValueError as error:
-                failed.append(str(error))
+                failed.append(error)
                 continue
             if doubt is not None:
                 say_note(f"{picture.name}: {doubt}")
@@ -140,11 +142,7 @@ def add_images(
             labels.append(own)
             names.append("" if picture.path is None else f"{own}/{picture.path.name}")
             thumbnails.append(make_thumbnail(picture.pixels, size))
-        if failed:
-            raise DatasetError(
-                f"{counted(len(failed), 'picture')} cannot be added, and so none was: "
-                f"{'; '.join(failed)}"
-            )
+        _tell_failed(failed, skip_broken=skip_broken)
         if not images:
             raise DatasetError(f"{', '.join(data)}: no picture was found; name others")
         bar.start("learning")
@@ -215,6 +213,21 @@ def _changed(
     )
 
 
+def _tell_failed(failed: Sequence[ValueError], *, skip_broken: bool) -> None:
+    """Refuse or tell pictures that cannot be added; a name that is wrong is no broken picture."""
+    broken = [one for one in failed if not isinstance(one, DatasetNotFoundError)]
+    if not failed:
+        return
+    if skip_broken and len(broken) == len(failed):
+        say_note(f"{counted(len(broken), 'picture')} passed over: {'; '.join(map(str, broken))}")
+        return
+    cure = ". Mend or remove what is broken, or go on without it by --skip-broken"
+    raise DatasetError(
+        f"{counted(len(failed), 'picture')} cannot be added, and so none was: "
+        f"{'; '.join(map(str, failed))}{cure if broken and not skip_broken else ''}"
+    )
+
+
 def _labelled(
     data: Sequence[str],
     label: str | None,
@@ -224,10 +237,10 @@ def _labelled(
     bar: Bar,
 ) -> Iterator[tuple[Named, str]]:
     """Read the images that were named, one after the other, with their labels."""
-    left_out: Counter[str] = Counter()
+    findings = Findings()
     if label is not None:
-        named = [(source, label) for source in find_sources(data, left_out)]
-        yield from _read_all(named, left_out, enough, bar)
+        named = [(source, label) for source in find_sources(data, findings.left_out)]
+        yield from _read_all(named, findings, enough, bar)
         return
     (name,) = data
     path = Path(name).expanduser()
@@ -239,7 +252,7 @@ def _labelled(
             say_note(note)
         files = layout.parts["train"]
         yield from _read_all(
-            [(Source(str(file), file, False), own) for own, file in files], left_out, enough, bar
+            [(Source(str(file), file, False), own) for own, file in files], findings, enough, bar
         )
         return
     elif path.suffix == ".npz":
@@ -270,13 +283,13 @@ def _from_npz(path: Path, *, watched: bool) -> tuple[Bytes, list[str]]:
 
 def _read_all(
     sources: Sequence[tuple[Source, str]],
-    left_out: Counter[str],
+    findings: Findings,
     enough: tuple[int, int] | None,
     bar: Bar,
 ) -> Iterator[tuple[Named, str]]:
     for done, (source, label) in enumerate(sources):
         bar(done, len(sources))
-        for picture in read_source(source, left_out, least_size=enough):
+        for picture in read_source(source, findings, least_size=enough):
             yield picture, label
-    if told := told_left_out(left_out):
-        say_note(told)
+    for note in findings.notes():
+        say_note(note)

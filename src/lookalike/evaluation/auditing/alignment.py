@@ -2,9 +2,13 @@
 
 Gauss and Newton's steps [1]_, first on small, blurred pictures, which reach far, then on larger
 ones: the second picture is written as a sum of the first as it lies now, its derivatives by place
-and size, its Laplacian (what blurring adds) and its tone beyond two brightnesses (what saturation
-bends). The derivatives' weights tell where it lies better. What no such sum explains is left over:
-of copies next to nothing, anywhere; of other pictures something, somewhere, however alike.
+and size, its Laplacian (what blurring adds) and what of it is bright (what saturates). The
+derivatives' weights tell where it lies better. What no such sum explains is left over: of copies
+next to nothing, anywhere; of other pictures something, somewhere, however alike.
+
+A brightened picture saturates at some value before it is shrunk; a shrunk pixel mixes what did with
+what did not. The sum therefore holds what is above one value twice, cut before shrinking and after.
+More values would find few more brightened copies, and would explain more pictures that are none.
 
 References
 ----------
@@ -25,16 +29,16 @@ from lookalike.evaluation.auditing.descriptors import grid
 
 FloatArray = NDArray[np.float32]
 
-FARTHEST, LEAST_SCALE, LARGEST_SCALE = 0.12, 0.87, 1.15
+FARTHEST, LEAST_SCALE, LARGEST_SCALE = 0.12, 0.92, 1.087
 """Sides that a copy may have moved, and by how much it may have been sized."""
 
-KNEES = 0.65, 0.71, 0.77, 0.83, 0.89, 0.95
-"""Shares of full brightness at which the tone curve may bend."""
+KNEE = 0.8
+"""Share of full brightness above which brightening may saturate."""
 
 _RIDGE = 1e-3
 _LEAST_COVER = 0.5
-_MOST_LEFT = 0.3
-_LEAST_SEEN = 1.5 * (len(KNEES) + 5)  # pixels for each weight
+_LEAST_SLOPE = 0.1  # of the steeper direction
+_N_PARTS = 7
 
 
 class Aligned(NamedTuple):
@@ -51,7 +55,8 @@ class Aligned(NamedTuple):
     lift : ndarray of shape (n,), float64
         How much brighter the second is, on average, of full brightness.
     n_seen : ndarray of shape (n,), float64
-        Pixels of the second in which there is something to see.
+        Pixels of the second in which there is something to see; 0 where all edges run one way, for
+        then nothing tells its place along them, and any two flags of the same stripes are alike.
     """
 
     moves: NDArray[np.float64]
@@ -60,14 +65,11 @@ class Aligned(NamedTuple):
     lift: NDArray[np.float64]
     n_seen: NDArray[np.float64]
 
-    def explains(self, limits: NDArray[np.float64] | float) -> NDArray[np.bool_]:
-        """Tell which seconds are explained but for so much at worst.
-
-        Nearly blank pictures are explained by any other to within their strongest value, and specks
-        of fewer pixels than there are weights: neither shows enough to tell.
-        """
-        tells = (self.rest < _MOST_LEFT) & (self.n_seen >= _LEAST_SEEN)
-        return tells & (self.worst <= limits)
+    @property
+    def left(self) -> NDArray[np.float64]:
+        """The geometric mean of `rest` and `worst`, which tells copies better than either."""
+        mean: NDArray[np.float64] = np.sqrt(self.rest * self.worst)
+        return mean
 
 
 def align(
@@ -77,9 +79,8 @@ def align(
 
     Parameters
     ----------
-    first, second : ndarray of shape (n, c, side, side), float32
-        Values from 0 to 1 and, in channels that follow, what is above each of `KNEES`: told before
-        pictures were shrunk, for that is where brightening saturates.
+    first, second : ndarray of shape (n, 3 c, side, side), float32
+        As `Pictures.shrink` returns with `KNEE`.
     moves : ndarray of shape (n, 3)
         Where to begin.
     steps : int
@@ -87,20 +88,20 @@ def align(
         Pixels by which both are blurred.
     """
     n, side = len(first), first.shape[-1]
-    second = second[:, : second.shape[1] // (len(KNEES) + 1)]
+    second = second[:, : second.shape[1] // 3]
     first, second = (gaussian_filter(maps, (0, 0, blur, blur)) for maps in (first, second))
     n_values = second.shape[1] * side**2
     at = grid(side)
     moves = moves.copy()
     for step in range(steps + 1):
         seen, weight = _resample(first, moves)
-        now, *bent = np.split(seen, len(KNEES) + 1, axis=1)
+        now, *bent = np.split(seen, 3, axis=1)
         dy, dx = (np.gradient(now, axis=axis) for axis in (2, 3))
         by_size = (dy * at[:, np.newaxis] + dx * at) * side
         laplacian = np.gradient(dy, axis=2) + np.gradient(dx, axis=3)
         parts = np.stack([now, dy * side, dx * side, by_size, laplacian, *bent], axis=1)
         # Within what both show, less its mean: the grounds were told from other borders.
-        parts = _centred(parts, weight[:, np.newaxis]).reshape(n, len(KNEES) + 5, n_values)
+        parts = _centred(parts, weight[:, np.newaxis]).reshape(n, _N_PARTS, n_values)
         wanted = _centred(second, weight).reshape(n, n_values)
         lengths = np.sqrt((parts**2).sum(axis=2, keepdims=True)) + np.float32(1e-6)
         parts /= lengths
@@ -124,6 +125,8 @@ def align(
     left = np.sqrt((rest**2).sum(axis=(1, 2, 3))) / length
     strength = (wanted.reshape(second.shape) ** 2).sum(axis=1).reshape(n, side**2)
     n_seen = strength.sum(axis=1) ** 2 / ((strength**2).sum(axis=1) + tiny**4)
+    slopes = lengths[:, 1:3, 0]
+    n_seen *= slopes.min(axis=1) >= _LEAST_SLOPE * slopes.max(axis=1)
     seen = np.maximum(weight.sum(axis=(1, 2, 3)) * second.shape[1], 1)
     lift = ((second - now) * weight).sum(axis=(1, 2, 3)) / seen
     explained = [np.where(covered, x, 1.0) for x in (left, worst)]

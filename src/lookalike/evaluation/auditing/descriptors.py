@@ -81,7 +81,7 @@ class Pictures:
         rows: slice | NDArray[np.int64],
         side: int,
         blur: float = 0.5,
-        knees: tuple[float, ...] = (),
+        knee: float | None = None,
     ) -> FloatArray:
         """Return pictures made small squares without their borders, of values from 0 to 1.
 
@@ -92,15 +92,16 @@ class Pictures:
             Pixels of a small picture's side.
         blur : float
             Standard deviation in its pixels.
-        knees : tuple of float
-            Values: what is above each is shrunk too, into channels that follow.
+        knee : float, optional
+            A value. What is above it follows in further channels, told before the pictures were
+            shrunk and then after.
 
         Returns
         -------
-        ndarray of shape (n, c, side, side), float32, c times 1 + len(knees)
+        ndarray of shape (n, c, side, side), float32, of 3 c channels if a knee is given
         """
         picked = self.images[rows]
-        return self._shrink(picked, side, blur, np.full((len(picked), 2), 1 - 2 * _TRIM), knees)
+        return self._shrink(picked, side, blur, np.full((len(picked), 2), 1 - 2 * _TRIM), knee)
 
     def _shrink(
         self,
@@ -108,7 +109,7 @@ class Pictures:
         side: int,
         blur: float,
         shares: NDArray[np.float64],
-        knees: tuple[float, ...] = (),
+        knee: float | None = None,
     ) -> FloatArray:
         n, height, width = images.shape[:3]
         pixels = np.moveaxis(images.reshape(n, height, width, -1), 3, 1).astype(np.float32)
@@ -118,9 +119,13 @@ class Pictures:
         )
         pixels -= np.float32(self._low)
         pixels /= np.float32(self._range)
-        pixels = bend(pixels, knees)
-        small = down[:, np.newaxis] @ pixels @ across.swapaxes(1, 2)[:, np.newaxis]
-        return small.astype(np.float32, copy=False)
+        if knee is not None:
+            pixels = np.concatenate([pixels, _above(pixels, knee)], axis=1)
+        shrunk = down[:, np.newaxis] @ pixels @ across.swapaxes(1, 2)[:, np.newaxis]
+        small: FloatArray = shrunk.astype(np.float32, copy=False)
+        if knee is not None:
+            small = np.concatenate([small, _above(small[:, : self.n_channels], knee)], axis=1)
+        return small
 
 
 def describe(pictures: Pictures) -> tuple[FloatArray, FloatArray, FloatArray]:
@@ -159,15 +164,15 @@ def turn(looks: FloatArray, variant: int) -> FloatArray:
     return looks.swapaxes(-1, -2) if variant & 4 else looks
 
 
-def bend(maps: FloatArray, knees: tuple[float, ...]) -> FloatArray:
-    """Return maps and, in channels that follow, what of them is above each knee."""
-    return np.concatenate([maps, *(np.maximum(maps - np.float32(k), 0) for k in knees)], axis=1)
-
-
 def grid(side: int) -> FloatArray:
     """Return where the pixels of a side lie, in sides of the frame."""
     places: FloatArray = (np.arange(side, dtype=np.float32) + np.float32(0.5)) / np.float32(side)
     return places - np.float32(0.5)
+
+
+def _above(maps: FloatArray, knee: float) -> FloatArray:
+    rest: FloatArray = np.maximum(maps - np.float32(knee), 0)
+    return rest
 
 
 def _samples(length: int, side: int, blur: float, share: NDArray[np.float64]) -> FloatArray:

@@ -4,7 +4,9 @@ Pairs that may be copies are found by searching the descriptions of the pictures
 turned variants (seven searches: one quarter turn is the other's reverse); the nearest as a multiple
 of what is usual around both are aligned (`alignment`), coarsely, and the best of these finely. A
 copy is explained by the alignment everywhere. How much may be left over is told by the place: among
-many that look alike, such as digits that are one stroke, less than where a picture is alone.
+many that look alike, such as digits that are one stroke, less than where a picture is alone. More
+may be left over where nothing moved, since others rarely explain one another as they lie. Specks
+are alike by themselves, and are copies only if they lie in the same place.
 """
 
 from __future__ import annotations
@@ -18,13 +20,13 @@ from numpy.typing import NDArray
 
 from lookalike.evaluation.auditing.alignment import (
     FARTHEST,
-    KNEES,
+    KNEE,
     LARGEST_SCALE,
     LEAST_SCALE,
     Aligned,
     align,
 )
-from lookalike.evaluation.auditing.descriptors import Pictures, bend, describe, turn
+from lookalike.evaluation.auditing.descriptors import Pictures, describe, turn
 from lookalike.search.nearest import NearestNeighbors
 from lookalike.search.threads import count_threads
 
@@ -51,8 +53,13 @@ _SEARCHED = (0, 1, 2, 3, 4, 5, 7)
 _NEIGHBORS = 8
 _COARSE_SIDE, _FINE_SIDES = 16, (16, 40)
 _MOST_LEFT_COARSELY, _MOST_LEFT_AT_FIRST = 0.4, 0.35
-_OF_USUAL, _AT_MOST, _AT_MOST_NEAR = 0.4, 0.11, 0.06
-"""What may be left over at worst: a share of the distance that is usual there, and limits."""
+_OF_USUAL, _AT_MOST = 0.3, 0.08
+_OF_USUAL_UNMOVED, _AT_MOST_UNMOVED, _AT_MOST_NEAR = 0.5, 0.11, 0.06
+"""What may be left over: a share of the distance that is usual there, and limits."""
+
+_UNMOVED, _UNSIZED = 0.005, 0.012  # sides and a share that the finest alignment is off by
+_LEAST_SEEN, _LEAST_SEEN_IN_PLACE = 16, 8  # pixels
+_IN_PLACE = 0.01  # of the side
 
 _DENSEST = 0.05  # many copies of one picture are no usual distance: see `duplicates`
 _COARSELY, _FINELY = (1_000, 8_000), 3_000
@@ -124,7 +131,7 @@ def find_transformed(
 
     def coarsely(some: _Pairs) -> Aligned:
         first, second = (
-            bend(maps.mean(axis=1, keepdims=True), KNEES)
+            maps.reshape(len(maps), 3, -1, *maps.shape[2:]).mean(axis=2)
             for maps in _maps(pictures, some, _COARSE_SIDE)
         )
         starts = _by_place(places, some), _unmoved(len(first))
@@ -137,23 +144,33 @@ def find_transformed(
     pairs, moves = pairs.take(kept), coarse.moves[kept]
 
     def finely(some: _Pairs, moves: FloatArray) -> Aligned:
-        first, second = _maps(pictures, some, side, KNEES)
+        first, second = _maps(pictures, some, side)
         # Fine detail, which small pictures lack, leads them astray.
         starts = moves, _unmoved(len(first))
-        tried = [align(first, second, start, steps=0, blur=0.7) for start in starts]
+        tried = [align(first, second, start, steps=0, blur=1.0) for start in starts]
         found = _better(*tried, by="rest")
         near = np.flatnonzero(found.rest < _MOST_LEFT_AT_FIRST)
         first, second, moves = first[near], second[near], found.moves[near]
-        there = align(first, second, moves, steps=3, blur=0.7)
-        back = align(second, first, _reversed(moves), steps=3, blur=0.7)
+        there = align(first, second, moves, steps=3, blur=1.0)
+        back = align(second, first, _reversed(moves), steps=3, blur=1.0)
         back = back._replace(moves=_reversed(back.moves), lift=-back.lift)
-        for column, better in zip(found, _better(there, back, by="worst"), strict=True):
+        for column, better in zip(found, _better(there, back, by="left"), strict=True):
             column[near] = better
         return found
 
     fine = _each(finely, pairs, pictures.n_channels * side**2, n_threads, moves)
-    cutoffs = _OF_USUAL * np.minimum(usual[pairs.first], usual[pairs.second])
-    is_copy = fine.explains(np.minimum(cutoffs, _AT_MOST))
+    usual_there = np.minimum(usual[pairs.first], usual[pairs.second])
+    moved = np.abs(np.subtract(*_centres(places, pairs))).max(axis=1)
+    least_seen = np.where(moved < _IN_PLACE, _LEAST_SEEN_IN_PLACE, _LEAST_SEEN)
+    is_unmoved = (np.abs(fine.moves[:, :2]).max(axis=1) < _UNMOVED) & (
+        np.abs(fine.moves[:, 2] - 1) < _UNSIZED
+    )
+    is_copy = fine.left <= np.where(
+        is_unmoved,
+        np.minimum(_OF_USUAL_UNMOVED * usual_there, _AT_MOST_UNMOVED),
+        np.minimum(_OF_USUAL * usual_there, _AT_MOST),
+    )
+    is_copy &= fine.n_seen >= least_seen
     pairs, fine = pairs.take(is_copy), Aligned(*(column[is_copy] for column in fine))
     ascends = pairs.first < pairs.second
     return Links(
@@ -190,11 +207,12 @@ def confirm_copies(first: NDArray[np.generic], second: NDArray[np.generic]) -> N
     pictures = Pictures(np.concatenate([first, second]))
     side = int(np.clip(max(first.shape[1:3]), *_FINE_SIDES))
     for rows in _batches(n, pictures.n_channels * side**2):
-        one, other = (pictures.shrink(part, side, knees=KNEES) for part in (rows, rows + n))
+        one, other = (pictures.shrink(part, side, knee=KNEE) for part in (rows, rows + n))
         still = _unmoved(len(rows))
-        there = align(one, other, still, steps=3, blur=0.7)
-        back = align(other, one, still, steps=3, blur=0.7)
-        confirmed[rows] = _better(there, back, by="worst").explains(_AT_MOST_NEAR)
+        there = align(one, other, still, steps=3, blur=1.0)
+        back = align(other, one, still, steps=3, blur=1.0)
+        found = _better(there, back, by="left")
+        confirmed[rows] = (found.left <= _AT_MOST_NEAR) & (found.n_seen >= _LEAST_SEEN)
     return confirmed
 
 
@@ -259,11 +277,9 @@ def _rank(
 
 
 def _maps(
-    pictures: Pictures, pairs: _Pairs, side: int, knees: tuple[float, ...] = ()
+    pictures: Pictures, pairs: _Pairs, side: int
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    first, second = (
-        pictures.shrink(rows, side, knees=knees) for rows in (pairs.first, pairs.second)
-    )
+    first, second = (pictures.shrink(rows, side, knee=KNEE) for rows in (pairs.first, pairs.second))
     for variant in np.unique(pairs.variant).tolist():
         rows = pairs.variant == variant
         first[rows] = turn(first[rows], variant)
@@ -272,13 +288,19 @@ def _maps(
 
 def _by_place(places: NDArray[np.float32], pairs: _Pairs) -> FloatArray:
     """Return moves that bring what is seen in the first over what is seen in the second."""
-    first, second = places[pairs.first].astype(float), places[pairs.second].astype(float)
-    y, x, bits = first[:, 0], first[:, 1], pairs.variant
-    x, y = np.where(bits & 1, -x, x), np.where(bits & 2, -y, y)
-    y, x = np.where(bits & 4, x, y), np.where(bits & 4, y, x)
-    scale = np.clip(first[:, 2] / second[:, 2], LEAST_SCALE, LARGEST_SCALE)
-    moves = np.stack([y - scale * second[:, 0], x - scale * second[:, 1]], axis=1)
-    return np.column_stack([np.clip(moves, -FARTHEST, FARTHEST), scale])
+    first, second = _centres(places, pairs)
+    spreads = places[pairs.first, 2] / places[pairs.second, 2]
+    scale = np.clip(spreads.astype(float), LEAST_SCALE, LARGEST_SCALE)
+    moves = np.clip(first - scale[:, np.newaxis] * second, -FARTHEST, FARTHEST)
+    return np.column_stack([moves, scale])
+
+
+def _centres(places: NDArray[np.float32], pairs: _Pairs) -> tuple[FloatArray, FloatArray]:
+    """Return where what is seen lies in the first, turned, and in the second."""
+    first, second = places[pairs.first, :2].astype(float), places[pairs.second, :2].astype(float)
+    bits = pairs.variant[:, np.newaxis]
+    first *= np.where(bits & (2, 1), -1, 1)
+    return np.where(bits & 4, first[:, ::-1], first), second
 
 
 def _unmoved(n: int) -> FloatArray:

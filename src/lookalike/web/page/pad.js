@@ -2,7 +2,8 @@
 //
 // What was done is a list of steps, and what the pad holds follows from its end: the strokes there,
 // or a picture, or nothing after a clear. To undo is to take the last step away. Strokes are kept
-// in shares of the pad's side, drawn in the theme's colours on the screen, and sent black on white.
+// in shares of the pad's side, drawn in the theme's colours on the screen, and sent black on white,
+// or white on black where `isOnBlack`.
 
 import { byId } from "./dom.js";
 import { shrunk } from "./pixels.js";
@@ -23,6 +24,7 @@ export class Pad extends EventTarget {
   #keyed = true; // whether the keyboard has the pad, rather than a pointer
   #pen = { x: 0.5, y: 0.5 }; // where the keys have moved it
   #frame = 0;
+  isOnBlack = false;
 
   constructor() {
     super();
@@ -65,10 +67,11 @@ export class Pad extends EventTarget {
     const canvas = document.createElement("canvas");
     canvas.width = canvas.height = SENT;
     const context = canvas.getContext("2d");
-    context.fillStyle = "white";
+    const [ground, ink] = this.isOnBlack ? ["black", "white"] : ["white", "black"];
+    context.fillStyle = ground;
     context.fillRect(0, 0, SENT, SENT);
     context.translate(MARGIN, MARGIN);
-    this.#draw(context, SENT - 2 * MARGIN, "black");
+    this.#draw(context, SENT - 2 * MARGIN, ink);
     // At once: toBlob waits for the browser to be idle, in Chromium for up to a second.
     const bytes = atob(canvas.toDataURL("image/png").split(",")[1]);
     return new Blob([Uint8Array.from(bytes, (one) => one.charCodeAt(0))], { type: "image/png" });

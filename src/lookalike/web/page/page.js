@@ -52,6 +52,7 @@ async function learn(signal) {
   byId("model").replaceChildren(...facts.filter(Boolean).map((fact) => make("span", "", fact)));
   byId("seen-caption").textContent = `As the model sees it, ${image_shape[1]}\u00a0×\u00a0${image_shape[0]}`;
   document.body.dataset.of = model.can_draw ? "strokes" : "photographs"; // what is not of it is hidden
+  pad.isOnBlack = !model.form.strokes && model.form.ground < 128; // strokes are found on any ground
   // What photographs are is seen in them as they were given, rather than in few pixels.
   if (first && !model.can_draw) document.querySelector("[name=view][value=image]").checked = true;
   byId("label-keys").hidden = !class_names.some((name) => [...name].length === 1);
