@@ -142,7 +142,7 @@ def test_each_step_is_shown_with_its_numbers(digits: Walked) -> None:
     assert "1,437 images in 5 folds, each predicted from the others." in text
     assert re.search(r"scikit-learn's GridSearchCV would take about [\d.]+ (s|min)", text)
     assert "(Extrapolated, by pairs of images, from 0." in text
-    assert "to predict 287 from 1,150 of the 1,437 images.)" in text
+    assert "to predict 287 from 1,150 of the training images.)" in text
     assert re.search(r"\d errors are mended and \d made \(McNemar's exact test: p = ", text)
     assert re.search(r"The error rate drops by -?\d+\.\d%", text)
     assert re.search(r"(right|left|down|up) 1\b", text)

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 from time import perf_counter
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lookalike.cleaning.layout import SMALLEST
 from lookalike.cli.screen import Bar
@@ -17,7 +15,7 @@ from lookalike.estimators.denoiser import KNeighborsDenoiser
 from lookalike.evaluation.denoising import Cleaned, Denoising
 from lookalike.evaluation.folds import some_rows
 from lookalike.evaluation.metrics.accuracy import accuracy
-from lookalike.evaluation.peers.cleaning import BookCleaning
+from lookalike.evaluation.peers.cleaning import BookCleaning, clean_as_the_book
 from lookalike.images.dataset import Dataset
 from lookalike.images.noise import UniformNoise, add_noise
 from lookalike.reports.blocks import Gallery, Text
@@ -66,7 +64,7 @@ def clean(
     estimates = denoiser.predict(noisy, progress=bar)
     cleaned = perf_counter()
     bar.start("cleaning as the book does")
-    book = _clean_as_the_book(add_noise(images, noise, rng), images, noisy, n_jobs)
+    book = clean_as_the_book(add_noise(images, noise, rng), images, noisy, n_jobs=n_jobs)
     bar.start("classifying what was cleaned")
 
     found = Denoising(
@@ -121,19 +119,6 @@ def why_not_cleaned(data: Dataset) -> str | None:
     return (
         f"images of {height} × {width} pixels are smaller than the windows of {SMALLEST} × "
         f"{SMALLEST} that pixels are cleaned by"
-    )
-
-
-def _clean_as_the_book(
-    noisy_train: NDArray[Any], clean: NDArray[np.uint8], noisy: NDArray[Any], n_jobs: int | None
-) -> BookCleaning:
-    model = KNeighborsClassifier(1, n_jobs=n_jobs)
-    start = perf_counter()
-    model.fit(noisy_train, clean.reshape(len(clean), -1))
-    fitted = perf_counter()
-    cleaned = np.asarray(model.predict(noisy)).reshape(noisy.shape)
-    return BookCleaning(
-        noisy_train, clean, noisy, model, cleaned, fitted - start, perf_counter() - fitted
     )
 
 

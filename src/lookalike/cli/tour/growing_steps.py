@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from time import perf_counter
-from typing import Any
 
 from lookalike.cli.screen import Bar
-from lookalike.cli.tour.step import Step, accuracy_entry, accuracy_text, skipped
+from lookalike.cli.tour.step import Step, accuracy_text, skipped
 from lookalike.cli.tour.tuning_steps import Classified, classify
 from lookalike.estimators.classifier import KNeighborsClassifier
-from lookalike.estimators.explanation import Explanation
 from lookalike.estimators.search_cv import KNeighborsSearchCV
-from lookalike.evaluation.comparison.paired import ErrorDrop, error_drop
-from lookalike.evaluation.errors.changes import decider, find_changes
+from lookalike.evaluation.comparison.paired import error_drop
+from lookalike.evaluation.errors.changes import change_to_dict, find_changes
 from lookalike.evaluation.folds import Folds
 from lookalike.evaluation.metrics.accuracy import accuracy
 from lookalike.evaluation.tuning import Choice
@@ -91,14 +88,14 @@ def augmented(
         "cv_accuracy": float(search.best_score_),
         "n_train": len(train),
         "n_expanded": n_expanded,
-        **accuracy_entry(right),
+        **right.to_dict(),
         "accuracy_before": before_right.value,
-        "error_drop": _drop_entry(drop),
+        "error_drop": drop.to_dict(),
         "n_mended": drop.n_mended,
         "n_made": drop.n_made,
         **{
             kind: [
-                _change_entry(data, before.explanation, after.explanation, row)
+                change_to_dict(data, before.explanation, after.explanation, row)
                 for row in rows.tolist()[: _N_LISTED[kind]]
             ]
             for kind, rows in changes._asdict().items()
@@ -125,35 +122,3 @@ def augmented(
     galleries = [block for block in section.blocks if isinstance(block, Gallery)]
     pictures = {f"{kind}.png": one for kind, one in zip(kinds, galleries, strict=True)}
     return Step(None, entry, [section], pictures)
-
-
-def _drop_entry(drop: ErrorDrop) -> dict[str, Any]:
-    # JSON knows neither NaN, of no errors before, nor infinity
-    ends = {name: getattr(drop, name) for name in ("value", "low", "high")}
-    return {
-        **{name: end if math.isfinite(end) else None for name, end in ends.items()},
-        "confidence": drop.confidence,
-        "mcnemar_p_value": drop.p_value,
-    }
-
-
-def _change_entry(
-    data: Dataset, before: Explanation, after: Explanation, row: int
-) -> dict[str, Any]:
-    names = data.class_names
-    entry: dict[str, Any] = {
-        "test_row": row,
-        "file": data.test.name(row),
-        "true": names[data.test.labels[row]],
-    }
-    for when, explanation in (("before", before), ("after", after)):
-        decided = decider(explanation, row)
-        entry[when] = {
-            "predicted": names[decided.label],
-            "train_row": decided.row,
-            "file": data.train.name(decided.row),
-            "variant": after.variant_names[decided.variant],
-            "share": decided.share,
-            "distance": decided.distance,
-        }
-    return entry

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from typing import Any
 
@@ -16,10 +15,11 @@ from lookalike.evaluation.decisions.rejection import choose_rejection
 from lookalike.evaluation.decisions.threshold import choose_threshold
 from lookalike.evaluation.errors.confusion import ConfusionMatrix
 from lookalike.evaluation.errors.margins import vote_margins
-from lookalike.evaluation.errors.mistakes import surest_mistakes, winning_shares
+from lookalike.evaluation.errors.mistakes import mistake_to_dict, surest_mistakes, winning_shares
 from lookalike.evaluation.folds import Folds
 from lookalike.evaluation.metrics.evaluate import evaluate_predictions
 from lookalike.evaluation.metrics.evaluation import Evaluation
+from lookalike.evaluation.plain import numbers
 from lookalike.images.dataset import Dataset
 from lookalike.reports.blocks import Section, Text
 from lookalike.reports.confusion import confusion_chart
@@ -44,8 +44,7 @@ def confusion(bar: Bar, data: Dataset, explanation: Explanation) -> Step[None]:
     entry: dict[str, Any] = {
         "matrix": matrix.counts.tolist(),
         "n_wrong": matrix.n_wrong.tolist(),
-        # JSON knows no NaN, the rate of a class without test images
-        "error_rates": [None if math.isnan(r) else r for r in matrix.error_rates.tolist()],
+        "error_rates": numbers(matrix.error_rates),
         "largest": [
             {"true": names[true], "predicted": names[predicted], "count": count}
             for true, predicted, count in matrix.largest(_N_LARGEST)
@@ -61,22 +60,14 @@ def confusion(bar: Bar, data: Dataset, explanation: Explanation) -> Step[None]:
 def mistakes(bar: Bar, data: Dataset, explanation: Explanation) -> Step[None]:
     """Find the wrong predictions that were surest, and the images behind them."""
     bar.start("looking for mistakes")
-    names, train, test = data.class_names, data.train, data.test
-    rows = surest_mistakes(explanation, test.labels)
+    rows = surest_mistakes(explanation, data.test.labels)
     shares = winning_shares(explanation)
     shown = rows[:_N_MISTAKES]
     entry = {
         "n_wrong": len(rows),
         "surest": [
             {
-                "test_row": row,
-                "file": test.name(row),
-                "true": names[test.labels[row]],
-                "predicted": names[explanation.prediction[row]],
-                "share": float(shares[row]),
-                "neighbors": explanation.indices[row].tolist(),
-                "neighbor_files": [train.name(own) for own in explanation.indices[row].tolist()],
-                "neighbor_labels": [names[i] for i in explanation.labels[row]],
+                **mistake_to_dict(data, explanation, row, row, share=float(shares[row])),
                 "distances": explanation.distances[row].tolist(),
                 "shares": explanation.shares[row].tolist(),
             }
@@ -89,7 +80,7 @@ def mistakes(bar: Bar, data: Dataset, explanation: Explanation) -> Step[None]:
         f"{len(shown)} of {len(rows):,}: the surest of different confusions, each beside its "
         "nearest training images; below these the part of the vote, at the distance."
     )
-    gallery = explained_gallery(explanation, test.labels, shown, caption, data)
+    gallery = explained_gallery(explanation, data.test.labels, shown, caption, data)
     return Step(None, entry, [Section("Mistakes", [gallery])], {"mistakes.png": gallery})
 
 

@@ -9,14 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.cli.screen import Bar
-from lookalike.cli.tour.step import Step, accuracy_entry, chart_of, skipped
+from lookalike.cli.tour.step import Step, chart_of, skipped
 from lookalike.cli.tour.tuning_steps import Classified
-from lookalike.estimators.classifier import KNeighborsClassifier
-from lookalike.estimators.explanation import Explanation
 from lookalike.estimators.lookalike import LookalikeClassifier
 from lookalike.evaluation.ablation import Part, measure_parts
+from lookalike.evaluation.comparison.models import few_label_classifiers
 from lookalike.evaluation.comparison.paired import error_drop
-from lookalike.evaluation.errors.mistakes import surest_mistakes, winning_shares
+from lookalike.evaluation.errors.mistakes import mistake_to_dict, surest_mistakes, winning_shares
 from lookalike.evaluation.few_labels import FewLabels, measure_few_labels
 from lookalike.evaluation.metrics.accuracy import accuracy
 from lookalike.evaluation.training import why_chosen
@@ -26,7 +25,6 @@ from lookalike.reports.blocks import Block, Section, Text
 from lookalike.reports.explanation import explained_gallery
 from lookalike.reports.few_labels import few_labels_section
 from lookalike.reports.training import parts_table
-from lookalike.search.threads import count_threads
 
 _EFFORT: Literal["fast", "balanced", "best"] = "balanced"
 _MOST_WRONG = 40  # in the JSON document
@@ -74,7 +72,7 @@ def matched(bar: Bar, data: Dataset, plain: Classified, n_jobs: int | None) -> S
         "reading": classifier.reading_._asdict(),
         "why": why,
         "chain": [part.to_dict() for part in parts],
-        **accuracy_entry(right),
+        **right.to_dict(),
         "n_mended": drop.n_mended,
         "n_made": drop.n_made,
         "wrong": [],
@@ -97,7 +95,11 @@ def matched(bar: Bar, data: Dataset, plain: Classified, n_jobs: int | None) -> S
     pictures = {}
     if n_wrong:
         matches = classifier.explain(test.images[wrong], min(_N_NEAREST, len(train)))
-        entry["wrong"] = _wrong_entries(data, wrong[:_MOST_WRONG], matches)
+        shares = winning_shares(matches)
+        entry["wrong"] = [
+            mistake_to_dict(data, matches, i, row, probability=float(shares[i]))
+            for i, row in enumerate(wrong[:_MOST_WRONG].tolist())
+        ]
         shown = surest_mistakes(matches, test.labels[wrong])[:_MOST_WRONG]
         caption = f"{len(shown)} of {n_wrong:,} wrong answers, the surest of each confusion first."
         gallery = explained_gallery(
@@ -106,25 +108,6 @@ def matched(bar: Bar, data: Dataset, plain: Classified, n_jobs: int | None) -> S
         blocks.append(gallery)
         pictures = {"matches.png": gallery}
     return Step(None, entry, [Section("Matched", blocks, said)], pictures)
-
-
-def _wrong_entries(
-    data: Dataset, wrong: NDArray[np.int64], matches: Explanation
-) -> list[dict[str, Any]]:
-    names, shares = data.class_names, winning_shares(matches)
-    return [
-        {
-            "test_row": row,
-            "file": data.test.name(row),
-            "true": names[data.test.labels[row]],
-            "predicted": names[matches.prediction[i]],
-            "probability": float(shares[i]),
-            "neighbors": matches.indices[i].tolist(),
-            "neighbor_files": [data.train.name(own) for own in matches.indices[i].tolist()],
-            "neighbor_labels": [names[label] for label in matches.labels[i]],
-        }
-        for i, row in enumerate(wrong.tolist())
-    ]
 
 
 def few_labels(bar: Bar, data: Dataset, n_jobs: int | None) -> Step[None]:
@@ -137,7 +120,7 @@ def few_labels(bar: Bar, data: Dataset, n_jobs: int | None) -> Step[None]:
     rows = np.random.default_rng(_SEED).permutation(len(test))[:_MOST_TEST_IMAGES]
     bar.start("learning from few labels")
     found = measure_few_labels(
-        _classifiers(float(train.images.max()), n_jobs),
+        few_label_classifiers(float(train.images.max()), n_jobs=n_jobs, seed=_SEED),
         train,
         Split(test.images[rows], test.labels[rows]),
         n_draws,
@@ -184,26 +167,3 @@ def _why_skipped(train: Split, n_draws: dict[int, int]) -> str | None:
     if counts.min() < fewest:
         return f"a class has fewer than {fewest} training images to draw from"
     return f"{fewest} labels of each of {len(classes):,} classes are more than {_MOST_LABELS:,}"
-
-
-def _classifiers(largest: float, n_jobs: int | None) -> dict[str, Any]:
-    """Return ours and the others, all of images; the others get pixels from 0 to 1."""
-    from sklearn.ensemble import RandomForestClassifier
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import FunctionTransformer
-    from sklearn.svm import SVC
-
-    rows = FunctionTransformer(_as_shares, kw_args={"largest": max(largest, 1.0)})
-    n_threads = count_threads(n_jobs)
-    forest = RandomForestClassifier(100, random_state=_SEED, n_jobs=n_threads)
-    return {
-        "lookalike (fast)": LookalikeClassifier("fast", n_jobs=n_jobs),
-        "k-NN": KNeighborsClassifier(3, weights="distance", n_jobs=n_jobs),
-        "RBF SVM": make_pipeline(rows, SVC(C=5)),
-        "random forest": make_pipeline(rows, forest),
-    }
-
-
-def _as_shares(images: NDArray[Any], largest: float) -> NDArray[np.float64]:
-    shares: NDArray[np.float64] = images.reshape(len(images), -1) / largest
-    return shares

@@ -15,8 +15,7 @@ from lookalike.evaluation.comparison.compare import compare
 from lookalike.evaluation.comparison.models import DESCRIPTIONS, chapter_classifiers
 from lookalike.evaluation.folds import some_of_each_class
 from lookalike.evaluation.peers.classifier import (
-    Differences,
-    PeerRun,
+    BesidePeer,
     find_differences,
     run_sklearn,
 )
@@ -26,8 +25,10 @@ from lookalike.evaluation.peers.cleaning import (
     find_cleaning_differences,
 )
 from lookalike.images.dataset import Dataset
-from lookalike.reports.blocks import Cell, Column, Section, Table, Text
+from lookalike.images.files import counted
+from lookalike.reports.blocks import Table, Text
 from lookalike.reports.comparison import comparison_section
+from lookalike.reports.peers import peer_section
 from lookalike.search.threads import count_threads
 
 _MOST_IMAGES = 2_000  # so that the step takes seconds
@@ -72,17 +73,13 @@ def compared(bar: Bar, data: Dataset, n_jobs: int | None) -> Step[None]:
 
 def against_sklearn(bar: Bar, data: Dataset, ours: Classified, n_jobs: int | None) -> Step[None]:
     """Fit and predict the baseline with scikit-learn, and compare times and predictions."""
-    n_threads, n_test = count_threads(n_jobs), len(data.test)
+    n_threads = count_threads(n_jobs)
     bar.start("scikit-learn does the same")
     peer = run_sklearn(ours.model, data, n_threads=n_threads, progress=bar)
     differences = find_differences(ours.model, ours.explanation, data.test.images, peer.prediction)
-    return _beside(
-        (ours.fit_seconds, ours.predict_seconds),
-        peer,
-        differences,
-        f"{n_test:,} test images on {_threads(n_threads)}",
-        _agreement(differences, n_test, "predictions"),
-    )
+    found = BesidePeer((ours.fit_seconds, ours.predict_seconds), peer, differences)
+    work = f"{counted(len(data.test), 'test image')} on {counted(n_threads, 'thread')}"
+    return Step(None, found.to_dict(), [peer_section(found, work=work, what="predictions")])
 
 
 def clean_against_sklearn(
@@ -104,59 +101,9 @@ def clean_against_sklearn(
     bar.start("scikit-learn does the same")
     peer = clean_by_sklearn(book, n_threads=n_threads)
     differences = find_cleaning_differences(book, peer)
-    return _beside(
-        (book.fit_seconds, book.predict_seconds),
-        peer,
-        differences,
+    found = BesidePeer((book.fit_seconds, book.predict_seconds), peer, differences)
+    work = (
         f"{len(book.cleaned):,} images cleaned by {len(book.clean):,}, one output for each of "
-        f"{book.clean[0].size:,} values on {_threads(n_threads)}",
-        _agreement(differences, len(book.cleaned), "cleaned images"),
+        f"{book.clean[0].size:,} values on {counted(n_threads, 'thread')}"
     )
-
-
-def _beside(
-    ours: tuple[float, float], peer: PeerRun, differences: Differences, what: str, agreement: str
-) -> Step[None]:
-    theirs = peer.fit_seconds, peer.predict_seconds
-    times_faster = sum(theirs) / sum(ours)
-    entry = {
-        "sklearn": peer.version,
-        "measured": "whole",
-        "dtype": "float64",
-        "algorithm": "brute",
-        "fit_seconds": round(peer.fit_seconds, 4),
-        "predict_seconds": round(peer.predict_seconds, 4),
-        "times_faster": round(times_faster, 2),
-        "n_different": differences.n,
-        "n_different_at_ties": differences.n_ties,
-    }
-    rows: list[list[Cell]] = [
-        [name, *seconds, sum(seconds)]
-        for name, seconds in (("lookalike", ours), (f"scikit-learn {peer.version}", theirs))
-    ]
-    heads = [Column(f"{head}, s", ".2f") for head in ("fit", "predict", "both")]
-    names = ("lookalike", "scikit-learn")
-    faster, slower = names if times_faster >= 1 else names[::-1]
-    said = (
-        f"{faster} is {max(times_faster, 1 / times_faster):.1f} times as fast as {slower}. Both "
-        f"measured whole, nothing extrapolated: {what}; scikit-learn by brute force in float64, "
-        "its fastest dtype."
-    )
-    table = Table(["", *heads], rows, "Seconds to do the same")
-    return Step(None, entry, [Section("Beside scikit-learn", [table, Text(said), Text(agreement)])])
-
-
-def _agreement(differences: Differences, n: int, what: str) -> str:
-    different, ties = differences.n, differences.n_ties
-    if different == 0:
-        return f"All {n:,} {what} are equal."
-    all_of_them = "all " if ties == different else ""
-    others = "" if ties == different else f", and {different - ties} are not"
-    return (
-        f"{n - different:,} of {n:,} {what} are equal; of the {different} others {all_of_them}"
-        f"{ties} are ties, where training images are at exactly the same distance{others}."
-    )
-
-
-def _threads(n: int) -> str:
-    return "1 thread" if n == 1 else f"{n} threads"
+    return Step(None, found.to_dict(), [peer_section(found, work=work, what="cleaned images")])

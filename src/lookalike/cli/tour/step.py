@@ -53,16 +53,6 @@ def chart_of(section: Section) -> Chart:
     return next(block for block in section.blocks if isinstance(block, Chart))
 
 
-def accuracy_entry(found: Accuracy) -> dict[str, Any]:
-    """Return an accuracy for JSON."""
-    return {
-        "accuracy": found.value,
-        "standard_error": found.standard_error,
-        "n_right": found.n_right,
-        "n_test": found.n,
-    }
-
-
 def accuracy_text(found: Accuracy, how: str = "") -> str:
     """Return an accuracy in words.
 

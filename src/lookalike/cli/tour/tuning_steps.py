@@ -7,17 +7,19 @@ from time import perf_counter
 from typing import NamedTuple
 
 from lookalike.cli.screen import Bar
-from lookalike.cli.tour.step import Step, accuracy_entry, accuracy_text, chart_of
+from lookalike.cli.tour.step import Step, accuracy_text, chart_of
 from lookalike.estimators.classifier import KNeighborsClassifier
 from lookalike.estimators.explanation import Explanation
 from lookalike.estimators.search_cv import KNeighborsSearchCV
 from lookalike.evaluation.comparison.paired import error_drop
 from lookalike.evaluation.folds import Folds, choose_folds
 from lookalike.evaluation.metrics.accuracy import accuracy
-from lookalike.evaluation.peers.search import GridSearchEstimate, estimate_grid_search
+from lookalike.evaluation.peers.search import estimate_grid_search
 from lookalike.evaluation.tuning import Choice, Tuning, read_tuning
 from lookalike.images.dataset import Dataset
+from lookalike.images.files import counted
 from lookalike.reports.blocks import Section, Text
+from lookalike.reports.peers import grid_search_texts
 from lookalike.reports.tuning import tuning_section
 from lookalike.search.cpu import cpu_path
 from lookalike.search.threads import count_threads
@@ -72,13 +74,12 @@ def baseline(bar: Bar, data: Dataset, n_jobs: int | None) -> Step[Classified]:
     entry = {
         "n_neighbors": found.model.n_neighbors,
         "weights": found.model.weights,
-        **accuracy_entry(right),
+        **right.to_dict(),
         "fit_seconds": round(found.fit_seconds, 4),
         "predict_seconds": round(found.predict_seconds, 4),
         "cpu_path": cpu_path(),
     }
-    n_threads = count_threads(n_jobs)
-    threads = "1 thread" if n_threads == 1 else f"{n_threads} threads"
+    threads = counted(count_threads(n_jobs), "thread")
     said = [
         accuracy_text(right),
         f"index built in {found.fit_seconds:.2f} s, neighbours found in "
@@ -110,27 +111,24 @@ def tuning(bar: Bar, data: Dataset, n_jobs: int | None) -> Step[Tuned]:
         train.images, train.labels, n_splits=folds.n_splits, n_threads=count_threads(n_jobs)
     )
     n_candidates = len(search.cv_results_["params"])
-    peer_seconds = peer.seconds_per_candidate * n_candidates
     entry = {
         "cv": folds.cv,
         "n_splits": folds.n_splits,
         "n_candidates": n_candidates,
         "search_seconds": round(seconds, 4),
         **found.to_dict(),
-        "grid_search_cv": {
-            "sklearn": peer.version,
-            "measured": "a part",
-            "n_queries": peer.n_queries,
-            "n_rows": peer.n_rows,
-            "measured_seconds": round(peer.measured_seconds, 4),
-            "extrapolated_seconds": round(peer_seconds, 2),
-            "times_faster": round(peer_seconds / seconds, 1),
-        },
+        "grid_search_cv": peer.to_dict(n_candidates, seconds),
     }
     how = _how_split(data, folds, n_neighbors[-1])
     section = tuning_section(found, how=f"{how} The test images are not looked at.")
     book_s = [k for k in _BOOK_S if k in n_neighbors] or list(n_neighbors)
-    said = _beside_grid_search(peer, n_candidates, seconds, book_s, len(train))
+    said = grid_search_texts(
+        peer,
+        seconds=seconds,
+        n_candidates=n_candidates,
+        n_some=len(book_s) * len(_WEIGHTS),
+        some=f"k = {', '.join(map(str, book_s))}",
+    )
     section = replace(section, blocks=[*section.blocks, *said])
     return Step(Tuned(folds, found), entry, [section], {"tuning.png": chart_of(section)})
 
@@ -148,44 +146,6 @@ def _how_split(data: Dataset, folds: Folds, most_neighbors: int) -> str:
     if most_neighbors < _MOST_NEIGHBORS:
         how += f" k ends at {most_neighbors}, the images that the smallest training fold has."
     return how
-
-
-def _beside_grid_search(
-    peer: GridSearchEstimate, n_candidates: int, seconds: float, book_s: list[int], n_train: int
-) -> list[Text]:
-    """Say how long the search took, and how long scikit-learn's would take."""
-    theirs, some = (
-        peer.seconds_per_candidate * n for n in (n_candidates, len(book_s) * len(_WEIGHTS))
-    )
-    longer = f", {theirs / seconds:,.0f} times as long" if theirs >= 2 * seconds else ""
-    return [
-        Text(
-            f"All {n_candidates} candidates are read off one search: {seconds:.2f} s. "
-            f"scikit-learn's GridSearchCV would take about {duration(theirs)}{longer}; for k = "
-            f"{', '.join(map(str, book_s))} alone {duration(some)}."
-        ),
-        Text(
-            f"(Extrapolated, by pairs of images, from {peer.measured_seconds:.3f} s that "
-            f"scikit-learn {peer.version} took to predict {peer.n_queries:,} from {peer.n_rows:,} "
-            f"of the {n_train:,} images.)",
-            is_note=True,
-        ),
-    ]
-
-
-def duration(seconds: float) -> str:
-    """Return a time to about two digits.
-
-    Examples
-    --------
-    >>> [duration(seconds) for seconds in (0.034, 5.2, 43.2, 620, 9000, 250000)]
-    ['0.034 s', '5.2 s', '43 s', '10 min', '2.5 h', '69 h']
-    """
-    for unit, size in (("h", 3600), ("min", 60)):
-        if seconds >= 1.5 * size:
-            number = seconds / size
-            return f"{number:.{0 if number >= 9.95 else 1}f} {unit}"
-    return f"{seconds:.2g} s"
 
 
 def tuned(
@@ -215,7 +175,7 @@ def tuned(
     entry = {
         "n_neighbors": best.n_neighbors,
         "weights": best.weights,
-        **accuracy_entry(right),
+        **right.to_dict(),
         "is_baseline": is_baseline,
         "n_mended": drop.n_mended,
         "n_made": drop.n_made,
