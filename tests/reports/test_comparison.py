@@ -4,7 +4,7 @@ import numpy as np
 
 from lookalike.evaluation.comparison.comparison import Comparison, Contestant
 from lookalike.reports.blocks import Chart, Section, Table, Text, Undefined
-from lookalike.reports.comparison import comparison_section
+from lookalike.reports.comparison import comparison_section, describe
 
 N, FOLDS = 500, 5
 
@@ -83,8 +83,16 @@ def test_one_alone_beats_nobody() -> None:
     assert len(blocks(section, Table)) == 1
 
 
+def test_the_report_opens_with_the_best() -> None:
+    best = describe(compared(contestant("worse", 0.6, 0), contestant("best", 0.95, 1))).headline
+    assert [card.name for card in best][:2] == ["accuracy of best", "classifiers beaten by it"]
+    assert best[1].value == "1"
+
+
 def test_all_failed() -> None:
-    section = comparison_section(compared(failure("a"), failure("b")))
+    comparison = compared(failure("a"), failure("b"))
+    assert not describe(comparison).headline
+    section = comparison_section(comparison)
     assert blocks(section, Chart) == []
     assert [text.text for text in blocks(section, Text)][:2] == [
         "a failed: ValueError: no",

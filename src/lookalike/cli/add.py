@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from lookalike.cli.data_options import SkipBroken
-from lookalike.cli.jobs import Debug, Json, job
-from lookalike.cli.modelfile import AsIs, DryRun, ModelFile, NoRelearn, check_is_file
+from lookalike.cli.jobs import Debug, Json, job, say_note
+from lookalike.cli.modelfile import AsIs, DryRun, ModelFile, NoRelearn, check_is_file, say_changed
 
 
 def add(
@@ -36,7 +36,7 @@ def add(
     """Add training images to a model.
 
     The file is replaced when all is done, all at once; what was chosen in training stays. The rows
-    of the new images, which forget takes, are told.
+    of the new images, which forget takes, are printed.
 
     Example: lookalike add digits.lookalike more/ (a sub-folder for each class)
 
@@ -56,19 +56,24 @@ def add(
         check_is_file(model)
         with screen.bar() as bar:
             bar.start("importing libraries")
-            from lookalike.cli.work.changing import add_images
+            from lookalike.images.labelled import read_labelled
+            from lookalike.models.changing import add_images, bring_to_form, changed_in_place
 
-            changed = add_images(
-                model,
-                data,
-                label,
-                as_is=as_is,
-                skip_broken=skip_broken,
-                relearn=not no_relearn,
-                dry_run=dry_run,
-                bar=bar,
-                watched=screen.is_watched,
-            )
-        screen.result(changed.report())
-        if not as_json:
-            changed.show(screen)
+            bar.start("opening the model")
+            with changed_in_place(model, dry_run=dry_run) as opened:
+                bar.start("reading images")
+                pictures = read_labelled(
+                    data,
+                    label,
+                    least_size=None if as_is else opened.form.least_size,
+                    watched=screen.is_watched,
+                    progress=bar,
+                    on_note=say_note,
+                )
+                new = bring_to_form(
+                    opened, pictures, as_is=as_is, skip_broken=skip_broken, on_note=say_note
+                )
+                bar.start("learning")
+                changed = add_images(opened, new, relearn=not no_relearn and not dry_run)
+                bar.start("saving the model")
+        say_changed(changed, model, dry_run, screen)

@@ -113,4 +113,4 @@ def _note_limit(path: Path, n_bytes: int) -> None:
     from lookalike.images.limits import MAX_BYTES
 
     if n_bytes > MAX_BYTES:
-        say_note(f"load_dataset reads {path} only if told max_bytes={n_bytes}")
+        say_note(f"load_dataset reads {path} only with max_bytes={n_bytes}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,14 +14,10 @@ from lookalike.cli.jobs import Debug, Json, job
 from lookalike.images.files import counted
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
     from lookalike.cli.screen import Bar
-    from lookalike.estimators.denoiser import KNeighborsDenoiser
     from lookalike.evaluation.denoising import Denoising
-    from lookalike.images.form import Form
-    from lookalike.images.noise import Noise
 
 _TRIED_NOISE = "uniform:100"  # where the images are made noisy here
 _N_TRIED = 8  # test images, where none are given
@@ -158,6 +154,7 @@ def clean(
             from lookalike.evaluation.denoising import clean_images
             from lookalike.evaluation.folds import some_rows
             from lookalike.images.noise import add_noise as spoil
+            from lookalike.models.cleaner import task_of_data, task_of_file
             from lookalike.models.file import save_model
             from lookalike.reports.denoising import denoising_section
             from lookalike.reports.terminal import show
@@ -165,11 +162,15 @@ def clean(
             # All that can be wrong with what was asked for is found before anything is fitted.
             if is_fitted:
                 bar.start("opening the denoiser")
-                task = _open(data, adds_noise=add_noise)
+                task = task_of_file(Path(data), adds_noise=add_noise)
             else:
                 bar.start("loading the data")
-                task = _prepare(
-                    data, noise or _TRIED_NOISE, quality, n_train, seed, watched=screen.is_watched
+                task = task_of_data(
+                    data.load(progress=screen.is_watched),
+                    noise or _TRIED_NOISE,
+                    quality=quality.value,
+                    n_train=n_train,
+                    seed=seed,
                 )
             denoiser, n_learnt = task.denoiser, len(task.train)
             denoiser.n_jobs = n_jobs
@@ -182,7 +183,7 @@ def clean(
                     raise ValueError(f"{data} has no test images to clean; name images after it")
                 rows = some_rows(len(task.test), _N_TRIED, rng)
                 names = [f"test-{row}" for row in rows.tolist()]
-                files, given = [None] * len(rows), np.asarray(task.test)[rows]
+                files, given = [None] * len(rows), task.test[rows]
             truth = given if add_noise else None
             noisy = given if truth is None or task.noise is None else spoil(given, task.noise, rng)
             said = f"{data}: {denoiser.quality} denoiser of {task.noise_text}"
@@ -263,12 +264,7 @@ def _refuse_what_fits(
     context: typer.Context, model: str, images: list[Path] | None, *, seeded: bool
 ) -> None:
     """Refuse what makes sense only where a denoiser is fitted; without images there is no data."""
-    options = {
-        "noise": "--noise",
-        "quality": "--quality",
-        "n_train": "--train",
-        "model": "--save",
-    }
+    options = {"noise": "--noise", "quality": "--quality", "n_train": "--train", "model": "--save"}
     if not seeded:
         options["seed"] = "--seed"
     sources = {name: context.get_parameter_source(name) for name in options}
@@ -283,76 +279,6 @@ def _refuse_what_fits(
         )
     if not images:
         raise typer.BadParameter(f"name the images that {model} is to clean", param_hint="'IMAGES'")
-
-
-class _Task(NamedTuple):
-    """What cleans, and what is known of it before anything is fitted.
-
-    Attributes
-    ----------
-    denoiser : KNeighborsDenoiser
-        Fitted, or to be fitted to ``train``.
-    noise : Noise or None
-        None if the denoiser of a file was fitted to pairs of images.
-    train, test : ndarray of shape (n, *image_shape), uint8
-        Images of the data set; none of a file.
-    """
-
-    denoiser: KNeighborsDenoiser
-    noise: Noise | None
-    noise_text: str
-    image_shape: tuple[int, ...]
-    source: str | None
-    train: Sequence[Any] | NDArray[np.uint8] = ()
-    test: Sequence[Any] | NDArray[np.uint8] = ()
-    form: Form | None = None
-
-
-def _open(file: str, *, adds_noise: bool) -> _Task:
-    from lookalike.images.expression import noise_text
-    from lookalike.models.cleaner import open_denoiser
-    from lookalike.models.errors import ModelError
-
-    denoiser, image_shape, source = open_denoiser(Path(file))
-    noise = denoiser.noise_
-    if adds_noise and noise is None:
-        raise ModelError(
-            f"{file} learnt its noise from pairs of images and can not add it; leave out "
-            "--add-noise, and give noisy images"
-        )
-    return _Task(denoiser, noise, noise_text(noise), image_shape, source)
-
-
-def _prepare(
-    data: DataName,
-    noise_text: str,
-    quality: Quality,
-    n_train: int | None,
-    seed: int,
-    *,
-    watched: bool,
-) -> _Task:
-    import numpy as np
-
-    from lookalike.estimators.denoiser import KNeighborsDenoiser
-    from lookalike.evaluation.folds import some_rows
-    from lookalike.images.expression import parse_noise
-    from lookalike.images.noise import add_noise
-
-    noise = parse_noise(noise_text)
-    add_noise(np.zeros(1, dtype=np.uint8), noise)  # for its checks
-    dataset = data.load(progress=watched)
-    train = dataset.train.images
-    if n_train is not None:
-        if n_train > len(train):
-            raise ValueError(
-                f"--train {n_train:,} but {data} has only {len(train):,} train images; lower it or "
-                "leave it out"
-            )
-        train = train[some_rows(len(train), n_train, np.random.default_rng((seed, 0)))]
-    denoiser = KNeighborsDenoiser(quality=quality.value, random_state=seed)
-    about = (noise, noise_text, train.shape[1:], dataset.source)
-    return _Task(denoiser, *about, train, dataset.test.images, dataset.form)
 
 
 def _read(

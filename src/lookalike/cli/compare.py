@@ -89,7 +89,7 @@ def compare(
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Compare classifiers: how good, how fast, and which differences are no luck.
+    """Compare classifiers: how good, how fast, and which differences are significant.
 
     Every classifier is fitted and asked fold by fold, on train images; the test images are not
     looked at. Pairs are tested by McNemar's exact test, the paired bootstrap and the corrected

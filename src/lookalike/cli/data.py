@@ -9,7 +9,7 @@ import typer
 from lookalike.cli.jobs import Debug, Json, help_if_alone, job
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    from lookalike.reports.blocks import Table
 
 data_app = typer.Typer(rich_markup_mode=None)
 
@@ -30,11 +30,13 @@ def list_(as_json: Json = False, debug: Debug = False) -> None:
     """
     with job(debug):
         from lookalike.cli.screen import Screen
+        from lookalike.reports.blocks import Section
+        from lookalike.reports.terminal import show
 
         screen = Screen(as_json=as_json)
         datasets = list_datasets()
         screen.result({"datasets": datasets})
-        screen.out.print(datasets_table(datasets))
+        show([Section("Data sets", [datasets_table(datasets)])], screen.out, titles=False)
 
 
 @data_app.command()
@@ -69,14 +71,16 @@ def list_datasets() -> list[dict[str, Any]]:
 
 
 def datasets_table(datasets: list[dict[str, Any]]) -> Table:
-    """Lay out the data sets that have names."""
-    from rich.table import Table
+    """Return the data sets that have names, and where each lies."""
+    from lookalike.reports.blocks import Table
 
-    table = Table.grid(padding=(0, 2))
-    for dataset in datasets:
-        if dataset["source"] == "download":
-            how = f"not here; lookalike data fetch {dataset['name']}"
-            table.add_row(dataset["name"], how, style="dim")
-        else:
-            table.add_row(dataset["name"], dataset["folder"] or dataset["source"])
-    return table
+    rows = [
+        [
+            one["name"],
+            f"not here; lookalike data fetch {one['name']}"
+            if one["source"] == "download"
+            else one["folder"] or one["source"],
+        ]
+        for one in datasets
+    ]
+    return Table(["", ""], rows, "Data sets that have names")

@@ -32,39 +32,22 @@ def info(
     Or: lookalike info digits.lookalike
     """
     with job(debug):
-        from rich.table import Table
-
         from lookalike.cli.data import datasets_table
         from lookalike.cli.screen import Screen
+        from lookalike.reports.blocks import Block, Heading, Section, Table
+        from lookalike.reports.terminal import show
 
         screen = Screen(as_json=as_json)
-        if model is not None:
+        if model is None:
+            facts = collect_facts()
+            more: list[Block] = [Heading("data sets"), datasets_table(facts["datasets"])]
+            table = Table(["", ""], _machine_rows(facts), "What runs here")
+        else:
             check_is_file(model)
-            from lookalike.cli.work.contents import describe, show
-
-            contents = describe(model)
-            screen.result(contents)
-            if not as_json:
-                show(contents, screen)
-            return
-        facts = collect_facts()
+            facts, more = model_facts(model), []
+            table = Table(["", ""], _model_rows(facts), "What the model file holds")
         screen.result(facts)
-        grid = Table.grid(padding=(0, 2))
-        grid.add_column(style="bold")
-        grid.add_column()
-        forced = facts["cpu_path_forced"]
-        paths = ", ".join(facts["cpu_paths"])
-        how = f"forced by LOOKALIKE_CPU={forced}" if forced else "the fastest here"
-        libraries = ", ".join(f"{name} {version}" for name, version in facts["libraries"].items())
-        grid.add_row("lookalike", facts["lookalike"])
-        grid.add_row("Python", f"{facts['python']}, {facts['platform']}")
-        grid.add_row("libraries", libraries)
-        grid.add_row("CPU path", f"{facts['cpu_path']} ({how}; available: {paths})")
-        grid.add_row("threads", str(facts["threads"]))
-        grid.add_row("cache folder", facts["cache_folder"])
-        grid.add_row("$LOOKALIKE_DATA", facts["lookalike_data"] or "not set")
-        grid.add_row("data sets", datasets_table(facts["datasets"]))
-        screen.out.print(grid)
+        show([Section("Facts", [table, *more])], screen.out, titles=False)
 
 
 def collect_facts() -> dict[str, Any]:
@@ -93,3 +76,109 @@ def collect_facts() -> dict[str, Any]:
         "lookalike_data": os.environ.get("LOOKALIKE_DATA") or None,
         "datasets": list_datasets(),
     }
+
+
+def model_facts(path: Path) -> dict[str, Any]:
+    """Return what ``info MODEL --json`` prints.
+
+    Raises
+    ------
+    ModelError, OSError
+        As `load_model`.
+    """
+    from lookalike.estimators.lookalike import LookalikeClassifier
+    from lookalike.models.errors import ModelError
+    from lookalike.models.file import open_file
+    from lookalike.models.model import Model
+
+    opened = open_file(path)
+    estimator, form = opened.estimator, opened.form
+    facts: dict[str, Any] = {
+        "file": str(path),
+        "bytes": path.stat().st_size,
+        "format_version": opened.version,
+        "lookalike": opened.description["library"],
+        "source": opened.description["source"],
+        "estimator": type(estimator).__name__,
+        "parameters": {
+            name: value if value is None or type(value) in (bool, int, float, str) else repr(value)
+            for name, value in estimator.get_params(deep=False).items()
+        },
+        "as_python": " ".join(repr(estimator).split()),
+        "chosen": None,
+        "n_samples": getattr(estimator, "n_samples_fit_", None),
+        "image_shape": None,
+        "classes": None,
+        "form": None if form is None else form.to_dict(),
+    }
+    try:
+        model = Model(estimator, form=form)
+    except ModelError:  # no classifier of images, which may be in a file as well
+        return facts
+    if isinstance(model.estimator, LookalikeClassifier):
+        facts["chosen"] = f"{model.estimator.recipe_}; {model.estimator.reading_}"
+    return facts | {
+        "n_samples": model.n_samples,
+        "image_shape": list(model.image_shape),
+        "classes": model.class_counts,
+        "form": model.form.to_dict(),
+    }
+
+
+def _machine_rows(facts: dict[str, Any]) -> list[list[str]]:
+    forced = facts["cpu_path_forced"]
+    how = f"forced by LOOKALIKE_CPU={forced}" if forced else "the fastest here"
+    paths = ", ".join(facts["cpu_paths"])
+    libraries = ", ".join(f"{name} {version}" for name, version in facts["libraries"].items())
+    return [
+        ["lookalike", facts["lookalike"]],
+        ["Python", f"{facts['python']}, {facts['platform']}"],
+        ["libraries", libraries],
+        ["CPU path", f"{facts['cpu_path']} ({how}; available: {paths})"],
+        ["threads", str(facts["threads"])],
+        ["cache folder", facts["cache_folder"]],
+        ["$LOOKALIKE_DATA", facts["lookalike_data"] or "not set"],
+    ]
+
+
+def _model_rows(facts: dict[str, Any]) -> list[list[str]]:
+    shape, counts = facts["image_shape"], facts["classes"]
+    images = None if facts["n_samples"] is None else f"{facts['n_samples']:,}"
+    if shape is not None:
+        images = f"{images} of {' × '.join(map(str, shape))} pixels"
+    if counts is not None:
+        each = ", ".join(f"{name} ({n:,})" for name, n in counts.items())
+        counts = f"{len(counts)}: {each}"
+    rows = [
+        ["model", facts["file"]],
+        ["estimator", facts["as_python"]],
+        ["chosen", facts["chosen"]],
+        ["images", images],
+        ["classes", counts],
+        ["form", None if facts["form"] is None else _form(facts["form"])],
+        ["source", facts["source"]],
+        ["written by", f"lookalike {facts['lookalike']}, format {facts['format_version']}"],
+        ["size", f"{facts['bytes'] / 2**20:,.1f} MiB"],
+    ]
+    return [row for row in rows if row[1] is not None]
+
+
+def _form(described: dict[str, Any]) -> str:
+    """Return in words how pictures are brought to a model's form."""
+    from lookalike.images.form import Form
+
+    form = Form.from_dict(described)
+    if form.strokes is None:
+        how = {
+            "pad": f"scaled to fit into the frame, with {form.ground} of 255 beside them",
+            "crop": "scaled to cover the frame, and cut to it",
+            "stretch": "stretched to the frame",
+        }
+        return f"pictures are {how[form.fit]}"
+    strokes = form.strokes
+    middle = "centre of mass" if strokes.centre == "mass" else "middle of its box"
+    down, right = strokes.at
+    return (
+        f"the ink of pictures is cut out, scaled to {strokes.side} pixels, its {middle} laid at "
+        f"({down:.1f}, {right:.1f}); ink {strokes.value} on {form.ground}"
+    )

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lookalike.cli.jobs import one_line
+
 if TYPE_CHECKING:
-    from lookalike.models.model import Model
+    from lookalike.cli.screen import Screen
+    from lookalike.models.changing import Changed
+
+_MOST_NAMED = 5  # files
 
 ModelFile = Annotated[
     Path,
@@ -52,31 +56,6 @@ DryRun = Annotated[
 ]
 
 
-@contextmanager
-def changed_in_place(path: Path, *, dry_run: bool) -> Iterator[Model]:
-    """Give the model of a file, and save it there at the end; if the work fails, nothing changes.
-
-    Raises
-    ------
-    ModelError
-        As `open_model`; or if the file was changed by another program meanwhile.
-    OSError
-        If it cannot be read or written.
-    """
-    from lookalike.images.replace import file_signature
-    from lookalike.models.errors import ModelError
-    from lookalike.models.model import open_model
-
-    before = file_signature(path)
-    model = open_model(path)
-    yield model
-    if dry_run:
-        return
-    if file_signature(path) != before:
-        raise ModelError(f"{path} was changed by another program meanwhile; run the command again")
-    model.save()
-
-
 def check_is_file(path: Path) -> None:
     """Say what is wrong if there is no file, before any time goes into importing libraries.
 
@@ -90,3 +69,49 @@ def check_is_file(path: Path) -> None:
         raise FileNotFoundError(
             f"there is no {path}; correct its name, or make it by lookalike train DATA -o {path}"
         )
+
+
+def say_changed(changed: Changed, path: Path, dry_run: bool, screen: Screen) -> None:
+    """Print what was done to the model of a file."""
+    from collections import Counter
+
+    from rich.text import Text
+
+    import lookalike
+    from lookalike.images.files import counted
+
+    file = {"lookalike": lookalike.__version__, "model": str(path)}
+    screen.result({**file, **changed.to_dict(), "dry_run": dry_run})
+    counts = sorted(Counter(changed.labels).items())
+    of = ", ".join(f"{n:,} of {label}" for label, n in counts)
+    images, now = counted(len(changed.rows), "image"), counted(changed.n_samples, "image")
+    row = "row" if len(changed.rows) == 1 else "rows"
+    files = [file for file in changed.files if file is not None]
+    more = f" and {len(files) - _MOST_NAMED:,} more" if len(files) > _MOST_NAMED else ""
+    lines = [f"{changed.what.capitalize()}: {images} ({of}), {row} {format_rows(changed.rows)}"]
+    if files:
+        lines.append(one_line(f"{', '.join(files[:_MOST_NAMED])}{more}"))
+    if changed.new_classes:
+        lines.append(f"New: {', '.join(changed.new_classes)}")
+    if changed.gone_classes:
+        lines.append(f"Gone, for want of images: {', '.join(changed.gone_classes)}")
+    unchanged = f"{path} would hold {now}; nothing was changed (--dry-run)"
+    lines.append(unchanged if dry_run else f"{path} holds {now} now")
+    screen.out.print(Text("\n".join(lines)), soft_wrap=True)
+
+
+def format_rows(rows: Sequence[int]) -> str:
+    """Return ascending rows as `parse_rows` reads them.
+
+    Examples
+    --------
+    >>> format_rows([1, 4, 20, 21, 22])
+    '1,4,20-22'
+    """
+    runs: list[list[int]] = []
+    for row in rows:
+        if runs and row == runs[-1][1] + 1:
+            runs[-1][1] = row
+        else:
+            runs.append([row, row])
+    return ",".join(str(first) if first == last else f"{first}-{last}" for first, last in runs)

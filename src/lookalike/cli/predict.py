@@ -77,7 +77,7 @@ def predict(
 ) -> None:
     """Say what images are.
 
-    An image that cannot be read is told on stderr; the others are answered, and the exit code is 1.
+    Images that cannot be read are named on stderr; the others are answered, and the exit code is 1.
 
     Example: lookalike predict digits.lookalike scans/ --reject 0.9 --explain why
     """

@@ -28,7 +28,7 @@ class Cleaned:
     seconds : float or None
         How long the method took.
     accuracy : float or None
-        Of a classifier that is asked about the images.
+        The accuracy of a classifier that is asked about the images.
     """
 
     name: str
@@ -44,7 +44,7 @@ class Denoising(Result):
     Attributes
     ----------
     names : sequence of str
-        Of the images.
+        The names of the images.
     methods : sequence of Cleaned
         The noisy images first, then what each method made of them.
     brightest : int
@@ -119,7 +119,7 @@ def clean_images(
     denoiser : KNeighborsDenoiser, fitted to whole numbers from 0 to 255
     noisy : ndarray of shape (n, h, w) or (n, h, w, c), of any numbers
     names : sequence of str
-        Of the images.
+        The names of the images.
     truth : ndarray of the same shape, uint8, optional
     progress : callable, optional
         Called as ``progress(done, total)``.

@@ -31,7 +31,7 @@ class FewLabels(Result):
     sizes : sequence of int
         Labels a class, ascending.
     errors : mapping of str to sequence of ndarray of shape (n_draws,), float64
-        Of each classifier, for each of ``sizes``: the error rates of its draws.
+        The error rates of the draws of each classifier, for each of ``sizes``.
     n_test : int
         Images that each error rate is of.
 
@@ -78,14 +78,14 @@ class FewLabels(Result):
         if len(best) > 1:
             together = f"{', '.join(best[:-1])} and {best[-1]}"
             return f"With {labels} a class {together} err the least, {lowest:.1%} each."
-        told = f"With {labels} a class {best[0]} errs the least, {lowest:.1%}"
+        said = f"With {labels} a class {best[0]} errs the least, {lowest:.1%}"
         if not others:
-            return f"{told}."
-        told += f"; the next is {others[0]} with {first[others[0]]:.1%}"
+            return f"{said}."
+        said += f"; the next is {others[0]} with {first[others[0]]:.1%}"
         last = self.sizes[-1]
         if last > size and all(self.means(name)[-1] > lowest for name in others):
-            told += f", and even with {last:,} labels none of the others errs as little"
-        return f"{told}."
+            said += f", and even with {last:,} labels none of the others errs as little"
+        return f"{said}."
 
     def to_dict(self) -> dict[str, Any]:
         """Return all of it for JSON; a standard deviation of a single draw is None."""
@@ -152,7 +152,7 @@ def measure_few_labels(
     Parameters
     ----------
     estimators : mapping of str to classifier
-        Of images, by name; clones of them are fitted.
+        Classifiers of images, by name; clones of them are fitted.
     train, test : Split
     n_draws : mapping of int to int
         How often to draw, for each number of labels a class.

@@ -1,7 +1,7 @@
 """How near images come to the true ones: peak signal-to-noise ratio and structural similarity.
 
-Both are of single images; of many the mean of theirs is told. (The ratio of the mean error of many
-is another, lower figure, ruled by the worst of them.)
+Both measure single images; for many images the mean is reported. (The ratio of the mean error of
+many images is another, lower figure, ruled by the worst of them.)
 
 References
 ----------

@@ -19,7 +19,7 @@ class Folds(NamedTuple):
     n_splits : int
         Folds; the number of images of "loo".
     most_neighbors : int
-        Images of the smallest training fold, more than which there are no neighbours.
+        Images of the smallest training fold: there are no more neighbours.
     smallest_class : int
         The label of fewest images, of equal ones the lowest.
     """
@@ -118,7 +118,7 @@ def some_of_each_class(labels: NDArray[np.int64], n: int, *, seed: int = 0) -> N
     Examples
     --------
     >>> some_of_each_class(np.array([0, 0, 0, 0, 1, 1]), 3)
-    array([0, 2, 4])
+    array([2, 3, 4])
     """
     if n == len(labels):
         return np.arange(n)

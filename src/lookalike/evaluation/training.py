@@ -34,7 +34,7 @@ class Tried(NamedTuple):
 
     @property
     def standard_error(self) -> float:
-        """Of the error: the standard deviation of a binomial share."""
+        """The standard error of the error: the standard deviation of a binomial share."""
         error = self.trial.error
         return float((error * (1 - error) / self.trial.n_held_out) ** 0.5)
 

@@ -32,7 +32,7 @@ class Choice(NamedTuple):
     weights : str
     n_neighbors : int
     mean, standard_error : float
-        Of its score.
+        The mean score over the splits, and the standard error of that mean.
     """
 
     weights: str
@@ -62,8 +62,8 @@ class Curve:
     mean : ndarray of shape (n,), float64
         Over the splits.
     standard_error : ndarray of shape (n,), float64
-        Of the mean: the standard deviation of a split's score, estimated from the splits, by the
-        square root of their number. NaN where nothing is known of it, as of a single split.
+        The standard error of the mean: the standard deviation of a split's score, estimated from
+        the splits, divided by the square root of their number. NaN for a single split.
     """
 
     weights: str
@@ -72,7 +72,7 @@ class Curve:
     standard_error: FloatArray
 
     def point(self, i: int | np.integer[Any]) -> Choice:
-        """Return one point of it."""
+        """Return one point of the curve."""
         return Choice(
             self.weights,
             int(self.n_neighbors[i]),
@@ -90,7 +90,7 @@ class Tuning:
     curves : list of Curve
         One a weighting, in the order of the candidates.
     best : Choice
-        Of the highest mean score; of equal ones the first candidate, as scikit-learn chooses.
+        The candidate with the highest mean score; the first among equal ones, as in scikit-learn.
     one_standard_error : Choice
         The most neighbours whose mean is within one standard error of the best, of either
         weighting; of equally many the higher mean, then the earlier curve. The best itself where
@@ -122,8 +122,8 @@ def read_tuning(search: Any, *, metric: str = "score", n_images: int | None = No
     metric : str, default="score"
         Which of several scores.
     n_images : int, optional
-        Of a single split, such as leave-one-out, whose score is an accuracy: how many images it
-        is of. The standard error is then that of a share, ``sqrt(mean * (1 - mean) / n_images)``.
+        The number of images of a single split, such as leave-one-out, whose score is an accuracy.
+        The standard error is then that of a share, ``sqrt(mean * (1 - mean) / n_images)``.
 
     Returns
     -------

@@ -130,7 +130,7 @@ uniform:100
 
 
 def noise_text(noise: Noise | None) -> str:
-    """Return a noise as `parse_noise` reads it, or in other words if it reads none such.
+    """Return a noise as `parse_noise` reads it, or its repr where no text stands for it.
 
     Examples
     --------

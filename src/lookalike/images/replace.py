@@ -21,7 +21,7 @@ def replace_file(path: Path, write: Callable[[Path], None]) -> None:
     Parameters
     ----------
     path : Path
-        Of a link, what it leads to is replaced.
+        If it is a link, the file that it leads to is replaced.
     write : callable
         Writes the file whose path it is given.
 

@@ -49,13 +49,13 @@ class Answer(NamedTuple):
     label : str
         The likeliest class.
     probability : float
-        Of that.
+        The probability of that class.
     sure : bool
         Whether that reaches the threshold.
     candidates : list of str
         The label alone if it is sure, else the likeliest classes.
     probabilities : dict
-        Of classes, the likeliest first.
+        Probabilities by class, the likeliest first.
     reason : str or None
         Why it is not sure whatever the probability, if so.
     """
@@ -96,12 +96,12 @@ def answer(
     image : str
         Its name.
     names : sequence of str
-        Of the classes.
+        The names of the classes.
     probabilities : ndarray of shape (n_classes,)
     reject : float
         The probability from which the likeliest class is sure.
     top : int, optional
-        Of how many classes probabilities are kept; all if it is not given.
+        How many classes keep their probability; all if it is not given.
     doubt : str, optional
         Why the answer is not sure, whatever its probability.
 

@@ -1,19 +1,22 @@
-"""Noise taken from images: by denoisers kept in files, or fitted when they are first asked for."""
+"""Denoisers: kept in files, of a data set, or fitted when they are first asked for."""
 
 from __future__ import annotations
 
 from functools import lru_cache
 from math import prod
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.cleaning.level import estimate_noise
 from lookalike.estimators.denoiser import KNeighborsDenoiser
-from lookalike.images.expression import parse_noise
-from lookalike.images.noise import SaltAndPepper, UniformNoise
+from lookalike.evaluation.folds import some_rows
+from lookalike.images.dataset import Dataset
+from lookalike.images.expression import noise_text, parse_noise
+from lookalike.images.form import Form
+from lookalike.images.noise import Noise, SaltAndPepper, UniformNoise, add_noise
 from lookalike.models.errors import ModelError
 from lookalike.models.file import open_file
 
@@ -23,13 +26,13 @@ _FEWEST = 100
 """Training images: of fewer too little can be learnt."""
 
 _MOST_VALUES = 4096
-"""Of an image."""
+"""Values of an image; larger images are not cleaned here."""
 
 _KEPT = 16
 """Denoisers, one for each noise."""
 
 _LEVELS = np.array([0, 3, 5, 8, 12, 18, 25, 35, 50, 70, 100, 140])
-"""Of Gaussian noise that was estimated the nearest: a denoiser serves its neighbourhood."""
+"""Levels of Gaussian noise; a denoiser of the level nearest to the estimate is used."""
 
 
 class Cleaner:
@@ -97,25 +100,50 @@ class Cleaner:
         return f"gaussian:{level}" if level else None
 
 
-def open_denoiser(path: Path) -> tuple[KNeighborsDenoiser, tuple[int, ...], str | None]:
-    """Open a file that holds a denoiser of images of bytes and of one size.
+class Task(NamedTuple):
+    """A denoiser of images of bytes and of one size, and what is known of it before it is used.
 
-    Parameters
+    Attributes
     ----------
-    path : Path
-
-    Returns
-    -------
-    denoiser : KNeighborsDenoiser, fitted
+    denoiser : KNeighborsDenoiser
+        Fitted, or to be fitted to ``train`` and ``noise``.
+    noise : Noise or None
+        None if it was fitted to pairs of images.
+    noise_text : str
     image_shape : tuple (h, w) or (h, w, c)
         The shape of the images that it cleans.
     source : str or None
         Where its training images come from.
+    form : Form or None
+        The form of a data set's images.
+    train, test : ndarray of shape (n, *image_shape), uint8
+        Images of the data set; none of a file.
+    """
+
+    denoiser: KNeighborsDenoiser
+    noise: Noise | None
+    noise_text: str
+    image_shape: tuple[int, ...]
+    source: str | None
+    form: Form | None = None
+    train: Bytes = np.empty(0, np.uint8)
+    test: Bytes = np.empty(0, np.uint8)
+
+
+def task_of_file(path: Path, *, adds_noise: bool = False) -> Task:
+    """Open a file that holds a fitted denoiser.
+
+    Parameters
+    ----------
+    path : Path
+    adds_noise : bool, default=False
+        Whether its noise is to be added to images, too.
 
     Raises
     ------
     ModelError
-        If it holds something else, or a denoiser of other values or of images of several sizes.
+        If it holds something else, or a denoiser of other values or of images of several sizes, or
+        its noise is not known but is to be added.
     OSError
         If it cannot be read.
     """
@@ -137,4 +165,52 @@ def open_denoiser(path: Path) -> tuple[KNeighborsDenoiser, tuple[int, ...], str 
             f"{path} does not tell the size of its images; keep it by lookalike clean DATA --save "
             "FILE, or by save_model with form=learn_form(images)"
         )
-    return denoiser, image_shape, opened.description["source"]
+    noise = denoiser.noise_
+    if adds_noise and noise is None:
+        raise ModelError(
+            f"{path} learnt its noise from pairs of images and can not add it; leave out "
+            "--add-noise, and give noisy images"
+        )
+    return Task(denoiser, noise, noise_text(noise), image_shape, opened.description["source"])
+
+
+def task_of_data(
+    data: Dataset, noise: str, *, quality: str = "best", n_train: int | None = None, seed: int = 0
+) -> Task:
+    """Return a denoiser that is to be fitted to the train images of a data set.
+
+    Parameters
+    ----------
+    data : Dataset
+    noise : str
+        As `parse_noise` takes it.
+    quality : {"best", "fast"}, default="best"
+    n_train : int, optional
+        Train images to choose by chance; all if it is not given.
+    seed : int, default=0
+
+    Raises
+    ------
+    ValueError
+        If there are not so many train images, or the noise is none or does not suit bytes.
+
+    Examples
+    --------
+    >>> from lookalike import load_dataset
+    >>> task = task_of_data(load_dataset("digits"), "uniform:6", n_train=100)
+    >>> len(task.train), task.noise, task.image_shape
+    (100, UniformNoise(high=6), (8, 8))
+    """
+    added = parse_noise(noise)
+    add_noise(np.zeros(1, dtype=np.uint8), added)  # for its checks
+    train = data.train.images
+    if n_train is not None:
+        if n_train > len(train):
+            raise ValueError(
+                f"--train {n_train:,} but there are only {len(train):,} train images; "
+                "lower it or leave it out"
+            )
+        train = train[some_rows(len(train), n_train, np.random.default_rng((seed, 0)))]
+    denoiser = KNeighborsDenoiser(quality=quality, random_state=seed)
+    about = (train.shape[1:], data.source, data.form)
+    return Task(denoiser, added, noise, *about, train, data.test.images)

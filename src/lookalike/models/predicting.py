@@ -61,7 +61,7 @@ def predict_pictures(
     as_is, reject, top
         As of `in_form` and `answer`.
     n_nearest : int, optional
-        Of how many training images at most to tell what an answer rests on.
+        At most how many training images to name behind an answer; none if it is not given.
     progress : callable
         Called as ``progress(done, total)``.
     on_failure : callable
@@ -92,7 +92,7 @@ def predict_pictures(
 
 
 class _Read(NamedTuple):
-    """A picture as it was given, in the model's form, and what is in doubt of it."""
+    """A picture as it was given, in the model's form, and why its answer may be in doubt."""
 
     name: str
     given: Bytes
@@ -171,9 +171,10 @@ def neighbours_gallery(prediction: Prediction, model: Model) -> Gallery:
     brightest = max(1, int(image.max()))
     is_bright = given.ndim == 3 or given.max() > brightest
     brightest_near = max(1, *(int(one.compared.max()) for one in near))
-    first = picture(given, 255 if is_bright else brightest, own.image, ["as given", own.image])
+    file = own.image.rsplit("/", 1)[-1]
+    first = picture(given, 255 if is_bright else brightest, own.image, ["as given", file])
     seen = picture(
-        _plain(image), brightest, f"{own.image}, in the model's form", ["as the model sees it"]
+        _plain(image), brightest, f"{own.image}, in the model's form", ["as the model", "sees it"]
     )
     others = [_neighbour(one, own, _plain(image), brightest_near, model) for one in near]
     caption = (

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lookalike.evaluation.auditing.result import Audit
 from lookalike.reports.audit_galleries import ISSUES_SHOWN, audit_galleries, left_out
@@ -116,18 +117,14 @@ def _agreement_chart(audit: Audit) -> Chart:
     rows: list[list[Cell]] = [[i, int(n), int(n) / len(audit)] for i, n in enumerate(counts)]
 
     def draw(axes: Axes) -> None:
-        axes.bar(np.arange(k + 1), counts, color="C0")
-        axes.set_yscale("symlog", linthresh=1)
-        axes.set_ylim(0, None)
+        _draw_bars(axes, np.arange(k + 2) - 0.5, counts)
         axes.locator_params(axis="x", integer=True)
-        axes.grid(axis="x", visible=False)
         axes.set_xlabel(f"neighbours, of {k}, that have the image's label")
-        axes.set_ylabel("images")
 
     return Chart(
         draw,
-        alt=f"Images by how many of their {k} neighbours have their label: none for "
-        f"{counts[0]:,} images, all for {counts[-1]:,}.",
+        alt=f"Images by how many of their {k} neighbours have their label: {counts[0]:,} with "
+        f"none, {counts[-1]:,} with all.",
         caption="Self-confidence: how many of its neighbours agree with an image's label.",
         table=Table(
             ["neighbours that agree", "images", Column("share", ".3%")],
@@ -139,15 +136,23 @@ def _agreement_chart(audit: Audit) -> Chart:
     )
 
 
+def _draw_bars(axes: Axes, edges: NDArray[Any], counts: NDArray[np.int64]) -> None:
+    axes.bar((edges[:-1] + edges[1:]) / 2, counts, 0.9 * np.diff(edges), color="C0")
+    axes.set_yscale("symlog", linthresh=1)
+    axes.set_ylim(0, None)
+    axes.grid(axis="x", visible=False)
+    axes.set_ylabel("images")
+
+
 def _issue_blocks(audit: Audit, galleries: dict[str, Gallery]) -> list[Block]:
     issues, blocks = audit.label_issues, list[Block]()
     if not audit.is_sure:
-        told = (
+        warning = (
             f"The nearest images vote right for only {audit.accuracy:.1%} of the images, so label "
             "issues are guesses. The share of wrong labels is unknown, and only those labels are "
             "called issues that the neighbours contradict most strongly."
         )
-        blocks.append(Text(told))
+        blocks.append(Text(warning))
     if not issues:
         blocks.append(Text("No label is likely wrong."))
     if "label_issues" in galleries:
@@ -217,15 +222,15 @@ def _reject_blocks(audit: Audit, galleries: dict[str, Gallery]) -> list[Block]:
         ]
         for reject in audit.rejects[:_REJECTS_LISTED]
     ]
-    caption = "Files that are hardly meant" + left_out(len(audit.rejects) - len(rows))
+    caption = "Files that can hardly be meant" + left_out(len(audit.rejects) - len(rows))
     table = Table(["", "image", "file", "why"], rows, caption, detail=True)
     return [table, *([galleries["rejects"]] if "rejects" in galleries else [])]
 
 
 def _outlier_blocks(audit: Audit, galleries: dict[str, Gallery]) -> list[Block]:
     said = (
-        f"Images farther than {audit.outlier_cutoff:,.4g} from their neighbour number "
-        f"{audit.n_neighbors} are outliers: {len(audit.outliers):,} images."
+        f"Outliers are farther than {audit.outlier_cutoff:,.4g} from their neighbour number "
+        f"{audit.n_neighbors}: {len(audit.outliers):,} of {len(audit):,} images."
     )
     if np.isnan(audit.outlier_cutoff):
         said = (
@@ -254,12 +259,9 @@ def _value_blocks(audit: Audit, galleries: dict[str, Gallery]) -> list[Block]:
     ]
 
     def draw(axes: Axes) -> None:
-        axes.bar(edges[:-1], counts, np.diff(edges), align="edge", color="C0")
-        axes.set_yscale("symlog", linthresh=1)
-        axes.set_ylim(0, None)
+        _draw_bars(axes, edges, counts)
         axes.axvline(0, color="black", linewidth=1)
         axes.set_xlabel("Shapley value × number of images")
-        axes.set_ylabel("images")
 
     meaning = (
         "The k-NN Shapley value of an image is its part in the score that all images give each "

@@ -14,7 +14,7 @@ from lookalike.reports.blocks import Gallery, Picture
 from lookalike.reports.pictures import picture
 
 ISSUES_SHOWN = 10
-"""Suspicious labels that reports show as pictures, if not told otherwise."""
+"""Suspicious labels that reports show as pictures by default."""
 
 _NEIGHBORS_SHOWN = 5
 _GROUPS_SHOWN, _OF_A_GROUP = 8, 6
@@ -146,7 +146,7 @@ class _Pictures:
         said = [_KINDS[group.kind], *(["labels differ"] if group.is_conflicting else [])]
         how = group.how[1:] or ("",) * len(others)
         neighbors = [
-            self.image(row, [told] if told else []) for row, told in zip(others, how, strict=False)
+            self.image(row, [made] if made else []) for row, made in zip(others, how, strict=False)
         ]
         state = "wrong" if group.is_conflicting else None
         return self.image(first, said, neighbors=neighbors, state=state)

@@ -112,7 +112,7 @@ def augmenting_section(
     ----------
     data : Dataset
     before, after : Explanation
-        Of all test images.
+        The predictions of all test images.
     changes : Changes
     drop : ErrorDrop
     variants : sequence of Variant
@@ -157,7 +157,7 @@ def changes_gallery(
     ----------
     kind : {"mended", "made"}
     data, before, after, variants
-        As of `augmenting_section`.
+        See `augmenting_section`.
     rows : ndarray of shape (n,), int64, n at least 1
         The test images; the first eight are shown.
     """

@@ -56,7 +56,7 @@ def describe(comparison: Comparison) -> Report:
 
 
 def comparison_section(comparison: Comparison) -> Section:
-    """Tell how good and how fast classifiers are, and which differences are no luck.
+    """Tell how good and how fast classifiers are, and which differences are significant.
 
     Parameters
     ----------
@@ -321,7 +321,7 @@ def plot_beats(comparison: Comparison, ax: Axes | None = None) -> Axes:
     axes.set_ylim(len(shown) - 0.5, -0.5)
     axes.set_aspect("equal")
     axes.grid(visible=False)
-    axes.set_xlabel("images that the line has right and the column wrong;\nfilled: no luck")
+    axes.set_xlabel("images that the line has right and the column wrong;\nfilled: significant")
     return axes
 
 

@@ -1,10 +1,10 @@
-"""`audit`: wrong labels, copies, leaks, outliers and the worth of images, off one neighbour table.
+"""`audit`: wrong labels, copies, leaks, outliers and the worth of images, from one neighbour table.
 
-Every training image is searched among all others, once. All readers read that table: who agrees
-with a label (`confidence`), what is too near (`duplicates`), what is too far (`outliers`), what an
-image is worth to the others (`shapley`). The table is wider than the neighbours that vote, since
-values need ranks far beyond them; a wider one costs little. Copies that differ in every pixel are
-searched for by themselves (`transformed`).
+Every training image is searched among all others, once. All checks read that table: who agrees
+with a label (`confidence`), which images are too near (`duplicates`) or too far (`outliers`), and
+how much an image helps the others (`shapley`). The table is wider than the neighbours that vote,
+since values need ranks far beyond them; a wider one costs little. Copies that differ in every pixel
+are searched for by themselves (`transformed`).
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import issparse
 
+from lookalike.estimators.meter import Meter, Progress
 from lookalike.evaluation.auditing.confidence import (
     count_confident_joint,
     count_votes,
@@ -60,16 +61,14 @@ from lookalike.images.stack import stack_images
 from lookalike.search.nearest import NearestNeighbors
 from lookalike.search.validation import check_count
 
-Progress = Callable[[int, int], None]
-
 _CELLS = 6_000_000
-"""Of the table, 96 MB: exact values of 2,450 images, 1,000 ranks of 6,000, 100 of 60,000."""
+"""Cells of the table, 96 MB: exact values of 2,450 images, 1,000 ranks of 6,000, 100 of 60,000."""
 
 _LEAST_LOCAL = 10
-"""Neighbours that tell what distances are usual around an image, at least: fewer tell badly."""
+"""The fewest neighbours whose distances show which distances are usual around an image."""
 
 _LEAST_WIDTH = 100
-"""Ranks of the table of still more images: their values are off by at most 1 / 100."""
+"""Ranks of the table for still more images, whose values are off by at most 1 / 100."""
 
 
 def audit(
@@ -97,8 +96,8 @@ def audit(
     labels : array-like of shape (n,)
         Numbers or strings, of at least two classes.
     test : pair (images, labels), optional
-        Test images of the same layout, to look for among the images. Nothing else is read off
-        them; to audit them too, let them stand among the images and give n_train.
+        Test images of the same layout, to look for among the images. Nothing else is computed from
+        them; to audit them too, put them among the images and give n_train.
     n_train : int, optional
         The first n_train images are the training part of a data set, the others its test part. All
         are audited alike; copies that stand in both parts are leaks.
@@ -111,8 +110,8 @@ def audit(
     n_neighbors : int, default=10
         Neighbours that vote about a label, and how far off an outlier's neighbour is counted.
     transformed : bool, default=True
-        Whether to look for copies that were mirrored, turned, shifted, cropped, resized or
-        brightened, too. They can not be told among pictures of fewer than 16 pixels a side.
+        Whether to look also for copies that were mirrored, turned, shifted, cropped, resized or
+        brightened. They cannot be recognised in pictures of fewer than 16 pixels a side.
     metric : str or callable, default="euclidean"
         As of `NearestNeighbors`.
     n_jobs : int, default=None
@@ -120,14 +119,14 @@ def audit(
     working_memory : float, default=256
         MiB, as of `NearestNeighbors`.
     progress : callable, default=None
-        Called as ``progress(done, total)`` with numbers of images searched for, and at last when
-        all is done. What it raises ends the audit.
+        Called as ``progress(done, total)`` with numbers of images searched for, and once more when
+        all is done. An exception that it raises ends the audit.
 
     Returns
     -------
     Audit
-        Its ``label_issues``, ``duplicates``, ``leaks``, ``rejects``, ``outliers``, ``values``, and
-        much more.
+        With ``label_issues``, ``duplicates``, ``leaks``, ``rejects``, ``outliers`` and ``values``;
+        ``report(path)`` writes all of it as a page.
 
     Raises
     ------
@@ -172,10 +171,9 @@ def audit(
         confirm = confirm_copies if has_copies else None
         sizes = None if paths is None else read_sizes(paths)
         units = n + n_test + (0 if pictures is None else count_searches(n + n_test))
-        total = n + n_test
-        progress = _scaled(progress, total, units)
+        meter = _meter(progress, n + n_test, units)
         width = min(n - 1, max(k, _LEAST_WIDTH, _CELLS // n))
-        distances, indices = search.kneighbors(None, width, progress=_part(progress, 0, units))
+        distances, indices = search.kneighbors(None, width, progress=meter)
     near, near_rows = distances[:, :k], indices[:, :k]
     n_local = max(k, _LEAST_LOCAL)
     local, local_rows = distances[:, :n_local], indices[:, :n_local]
@@ -210,12 +208,10 @@ def audit(
     leaks = None
     if looked_for is not None:
         with _timed(seconds, "leaks"):
-            part = _part(progress, n, units)
-            leaks = _leaks(search, images, given, looked_for, local, cutoff, confirm, part)
+            leaks = _leaks(search, images, given, looked_for, local, cutoff, confirm, meter)
     if pictures is not None:
         with _timed(seconds, "transformed"):
-            part = _part(progress, n + n_test, units)
-            links = _link(pictures, looked_for, sizes, n_jobs, part)
+            links = _link(pictures, looked_for, sizes, n_jobs, meter)
             duplicates = duplicates + _transformed_groups(given, links, duplicates)
             if leaks is not None and looked_for is not None:
                 leaks += _transformed_leaks(given, looked_for[1], links, leaks)
@@ -230,7 +226,7 @@ def audit(
     with _timed(seconds, "values"):
         values = knn_shapley(indices, codes, codes, k, n - 1)
     if progress is not None:
-        progress(units, units)
+        progress(n + n_test, n + n_test)
     return Audit(
         classes=classes,
         labels=given,
@@ -316,7 +312,7 @@ def _link(
 def _transformed_groups(
     labels: NDArray[Any], links: Links, known: list[DuplicateGroup]
 ) -> list[DuplicateGroup]:
-    """Return groups of transformed copies, but for what is known to be an exact or a near copy."""
+    """Return groups of transformed copies, without exact and near copies that are known."""
     n = len(labels)
     new = links.second < n
     for kind in ("exact", "near"):
@@ -384,18 +380,11 @@ def _leaks_of_parts(labels: NDArray[Any], n_train: int, groups: list[DuplicateGr
     return sorted(found.values(), key=lambda x: (kinds.index(x.kind), not x.is_conflicting))
 
 
-def _scaled(progress: Progress | None, total: int, units: int) -> Progress | None:
-    """Report the progress in units of work as one in images."""
+def _meter(progress: Progress | None, n: int, units: int) -> Progress | None:
+    """Return a meter of units of work, which reports them as numbers of images."""
     if progress is None:
         return None
-    return lambda done, _: progress(done * total // units, total)
-
-
-def _part(progress: Progress | None, before: int, total: int) -> Progress | None:
-    """Report the progress of a part as that of the whole."""
-    if progress is None:
-        return None
-    return lambda done, _: progress(before + done, total)
+    return Meter(units, lambda done, _: progress(done * n // units, n))
 
 
 @contextmanager

@@ -134,7 +134,8 @@ def suggest_classes(neighbor_labels: IntArray, labels: IntArray, votes: IntArray
     Returns
     -------
     ndarray of shape (n,), int64
-        Of equally frequent classes that of the nearest; the given one where there is no other.
+        The nearest neighbour decides between equally frequent classes; the given class, where there
+        is no other.
 
     Examples
     --------
@@ -161,7 +162,7 @@ def count_confident_joint(
     labels : ndarray of shape (n,), int64
         Given labels as codes; every class has at least one image.
     neighbor_labels : ndarray of shape (n, k), int64
-        Of neighbours that the image itself is none of.
+        Votes of neighbours other than the image itself.
     votes : ndarray of shape (n, k), int64
         How many of the neighbours have the label of each.
     n_classes : int

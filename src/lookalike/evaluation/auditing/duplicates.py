@@ -41,7 +41,7 @@ from scipy.sparse.csgraph import connected_components
 IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float64]
 Confirm = Callable[[NDArray[Any], NDArray[Any]], NDArray[np.bool_]]
-"""Tells of pairs of images whether they are copies."""
+"""Decides for pairs of images whether they are copies."""
 
 Kind = Literal["exact", "near", "transformed"]
 
@@ -63,10 +63,10 @@ class DuplicateGroup:
     labels : ndarray of shape (n,)
         Their given labels.
     distance : float
-        Between the two of a pair that were found alike, the largest; 0 if exact. If transformed,
-        what is left over where it is most, as a share of the picture's contrast.
+        The largest distance of a pair that was found alike; 0 if exact. If transformed, the largest
+        remaining difference, as a share of the picture's contrast.
     how : tuple of str
-        If transformed: what makes each image of another of the group, such as "mirrored"; "" for
+        If transformed: how each image is made from another of the group, "mirrored" say; "" for
         that with the lowest row and for exact copies. Else empty.
     """
 
@@ -93,12 +93,12 @@ class Leak:
     ----------
     kind : {"exact", "near", "transformed"}
     test_row, train_row : int
-        Of several training images like it, the nearest.
+        The training row is that of the nearest copy.
     test_label, train_label : object
     distance : float
         As of `DuplicateGroup`.
     how : str
-        If transformed: what makes the test image of a training image.
+        If transformed: how the test image is made from a training image.
     """
 
     kind: Kind
@@ -316,7 +316,7 @@ def find_leaks(
     train_kth : ndarray of shape (n,)
         The k-th leave-one-out distance of the training images.
     cutoff : NearCutoff
-        Of the training images.
+        The cut-off of the training images.
     confirm : callable, optional
         As of `find_duplicates`.
 

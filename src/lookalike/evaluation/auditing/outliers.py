@@ -1,6 +1,6 @@
 """Images unlike all others: those whose k-th neighbour is unusually far [1]_.
 
-How far is usual is told by the median of the distances' logarithms, and by their spread above it:
+The usual distance is given by the median of the distances' logarithms, and by their spread above:
 the median of what exceeds it, scaled to the standard deviation of a normal distribution [2]_. The
 spread below says nothing here, and neither is moved by the outliers themselves.
 
@@ -33,7 +33,7 @@ class Outliers(NamedTuple):
     rows : ndarray of shape (n_outliers,), int64
         Farthest first.
     distances : ndarray of shape (n,), float64
-        Of all images, to their k-th neighbour.
+        The distance from every image to its k-th neighbour.
     cutoff : float
         The distance beyond which an image is an outlier; NaN, with no outlier, where at least half
         of the images have k copies, which leaves no usual distance.

@@ -95,7 +95,7 @@ def read_sizes(paths: Sequence[Path | None]) -> IntArray:
         try:
             with path.open("rb") as stream, Image.open(stream) as image:
                 sizes[row] = image.height, image.width
-        except Exception:  # the reader of pictures has told already what is wrong with it
+        except Exception:  # the reader of pictures has said already what is wrong with it
             continue
     return sizes
 

@@ -97,8 +97,8 @@ class Audit(Result):
         k exact copies, so that no distance is usual.
     values : ndarray of shape (n,), float64
         The k-NN Shapley value of every image for classifying the others: their sum is the mean of
-        ``self_confidence``, but for what ``values_error_bound`` allows. Negative: the
-        image misleads more than it helps.
+        ``self_confidence``, up to ``values_error_bound``. An image of negative value misleads more
+        than it helps.
     values_error_bound : float
         How far a value may be off at most; 0 if they are exact. The values of a truncated table
         leave out what all images of a class are worth alike and differ where neighbours do.
@@ -158,7 +158,7 @@ class Audit(Result):
             f"Audit of {len(self):,} images, {len(self.classes)} classes, k = {self.n_neighbors}, "
             f"in {sum(self.seconds.values()):.2f} s"
         )
-        return "\n".join([head, *(f"  {what:14}{told}" for what, told in self.summary().items())])
+        return "\n".join([head, *(f"  {what:14}{found}" for what, found in self.summary().items())])
 
     @property
     def is_sure(self) -> bool:
@@ -182,7 +182,7 @@ class Audit(Result):
         return names[int(label)] if names is not None and is_named else str(label)
 
     def place(self, row: int) -> str:
-        """Return an image's part and row in it, such as "train 5"."""
+        """Return an image's part and row in it: "train 5"."""
         return f"test {row - (self.n_train or 0):,}" if self.is_test(row) else f"train {row:,}"
 
     def file(self, row: int) -> str | None:
@@ -390,7 +390,7 @@ def are_pictures(images: Any) -> bool:
 
 
 def _plain(label: Any) -> Any:
-    """Return a label as JSON takes it: what is no number or text, such as a date, as text."""
+    """Return a label as JSON takes it: a date, or another thing that is no number, as text."""
     plain = label.item() if isinstance(label, np.generic) else label
     if isinstance(plain, float) and not math.isfinite(plain):
         return str(plain)

@@ -54,9 +54,9 @@ def compare(
         What belongs together, for splitters that need it; no group may be on both sides of a
         split.
     confidence : float, default=0.95
-        Of intervals, and of who beats whom.
+        The confidence of intervals, and of who beats whom.
     n_resamples, random_state : int
-        Of the bootstrap.
+        Resamples and seed of the bootstrap.
     progress : callable, optional
         Called as ``progress(done, total)`` with fits: all folds of the first classifier, then of
         the second, ...
@@ -120,8 +120,12 @@ def compare(
     contestants = []
     for number, (name, estimator) in enumerate(estimators.items()):
         rows = X if _takes_images(estimator) else flat
-        told = _Told(progress, number * len(splits), len(estimators) * len(splits))
-        contestants.append(_contest(name, estimator, rows, y, splits, told))
+
+        def tell(done: int, before: int = number * len(splits)) -> None:
+            if progress is not None:
+                progress(before + done, len(estimators) * len(splits))
+
+        contestants.append(_contest(name, estimator, rows, y, splits, tell))
     if all(contestant.error is not None for contestant in contestants):
         first = contestants[0]
         raise RuntimeError(f"all classifiers failed; {first.name}: {first.error}")
@@ -137,25 +141,15 @@ def compare(
     )
 
 
-class _Told:
-    """Tells how many fits are done."""
-
-    def __init__(self, progress: Progress | None, before: int, total: int) -> None:
-        self._progress, self._done, self._total = progress, before, total
-        self._tell()
-
-    def one_more(self) -> None:
-        self._done += 1
-        self._tell()
-
-    def _tell(self) -> None:
-        if self._progress is not None:
-            self._progress(self._done, self._total)
-
-
 def _contest(
-    name: str, estimator: Any, X: NDArray[Any], y: NDArray[Any], splits: list[Split], told: _Told
+    name: str,
+    estimator: Any,
+    X: NDArray[Any],
+    y: NDArray[Any],
+    splits: list[Split],
+    tell: Callable[[int], None],
 ) -> Contestant:
+    tell(0)
     right = np.zeros(len(y), dtype=bool)
     accuracy, fitting, predicting, memories = (np.full(len(splits), np.nan) for _ in range(4))
     notes: dict[str, None] = {}  # in their order, each once
@@ -180,7 +174,7 @@ def _contest(
         right[test] = predicted == y[test]
         accuracy[i] = right[test].mean()
         fitting[i], predicting[i], memories[i] = fitted - start, done - fitted, memory.peak_mib
-        told.one_more()
+        tell(i + 1)
     if error is not None:
         right[:] = False
         for numbers in (accuracy, fitting, predicting, memories):

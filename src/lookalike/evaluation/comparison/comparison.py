@@ -71,9 +71,9 @@ class Comparison(Result):
     n_test, n_train : float
         Images that a fold tests and trains on, in the mean.
     confidence : float
-        Of intervals, and of who beats whom.
+        The confidence of intervals, and of who beats whom.
     n_resamples, random_state : int
-        Of the bootstrap.
+        Resamples and seed of the bootstrap.
     """
 
     _described_by = "comparison"
@@ -115,17 +115,17 @@ class Comparison(Result):
 
     @property
     def fit_seconds(self) -> FloatArray:
-        """Of all folds together, shape (n_classifiers,)."""
+        """Seconds to fit all folds, shape (n_classifiers,)."""
         return np.array([contestant.fit_seconds.sum() for contestant in self.contestants])
 
     @property
     def predict_seconds(self) -> FloatArray:
-        """Of all folds together, shape (n_classifiers,)."""
+        """Seconds to predict all folds, shape (n_classifiers,)."""
         return np.array([contestant.predict_seconds.sum() for contestant in self.contestants])
 
     @property
     def memory_mib(self) -> FloatArray:
-        """At the peak of a fold, beyond what there was before, shape (n_classifiers,)."""
+        """Memory at the peak of a fold, beyond that before it, shape (n_classifiers,)."""
         return np.array([contestant.memory_mib for contestant in self.contestants])
 
     @cached_property
@@ -151,7 +151,7 @@ class Comparison(Result):
 
     @cached_property
     def p_values(self) -> dict[str, FloatArray]:
-        """Of each of `TESTS`, shape (n_classifiers, n_classifiers); NaN where there is none."""
+        """The p-values of each of `TESTS`, shape (n_classifiers, n_classifiers), or NaN."""
         return {test: self._matrix(self._test(test)) for test in TESTS}
 
     @cached_property
@@ -161,7 +161,7 @@ class Comparison(Result):
 
     @property
     def beats(self) -> NDArray[np.bool_]:
-        """``beats[i, j]``: i wins more images than j, no luck by McNemar's corrected test."""
+        """``beats[i, j]``: i wins more images than j, significant by McNemar's corrected test."""
         certain = self.corrected_p_values["mcnemar"] < 1 - self.confidence
         return (self.n_wins > self.n_wins.T) & certain
 

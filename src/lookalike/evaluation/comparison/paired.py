@@ -42,8 +42,8 @@ class ErrorDrop(NamedTuple):
     n_made : int
         Images that were right before and are wrong after.
     p_value : float
-        Of McNemar's exact test: how probable it is that ``n_mended`` and ``n_made`` differ as much
-        or more, if either change were as likely as the other.
+        The p-value of McNemar's exact test: how probable it is that ``n_mended`` and ``n_made``
+        differ as much or more, if either change were as likely as the other.
     """
 
     value: float
@@ -86,7 +86,7 @@ def error_drop(
     labels, before, after : ndarray of shape (n,), n at least 1
         The true label, the one prediction and the other of each test image.
     confidence : float, default=0.95
-        Of the interval, more than 0 and less than 1.
+        The confidence of the interval, more than 0 and less than 1.
     n_resamples : int, default=10_000
         Samples of test images that are drawn.
     random_state : int, default=0

@@ -1,4 +1,4 @@
-"""Is one classifier better than another, or was it luck? Paired tests of the same images or folds.
+"""Is one classifier better than another, or is it chance? Paired tests of the same images or folds.
 
 McNemar's test and the bootstrap look at the images that one of the two predicts rightly and the
 other wrongly; they tell of these two sets of predictions. The corrected resampled t-test looks at
@@ -122,7 +122,7 @@ def corrected_resampled_t(differences: ArrayLike, n_test: float, n_train: float)
     Parameters
     ----------
     differences : array-like of shape (n_splits,)
-        Of the two scores, split by split.
+        The differences of the two scores, split by split.
     n_test, n_train : float
         Images that a split tests and trains on; means, where splits differ.
 

@@ -144,7 +144,7 @@ def find_differences(
     ----------
     model : KNeighborsClassifier, fitted
     explanation : Explanation
-        Of ``images`` by ``model``.
+        The explanation of ``images`` by ``model``.
     images : ndarray of shape (n, h, w[, c])
     peer_prediction : ndarray of shape (n,), int64
     """

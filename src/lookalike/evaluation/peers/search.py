@@ -25,10 +25,10 @@ class GridSearchEstimate(NamedTuple):
     seconds_per_candidate : float
         Extrapolated: the time measured, by the number of pairs of images.
     measured_seconds : float
-        Of one prediction of ``n_queries`` images from ``n_rows`` training images.
+        Seconds to predict ``n_queries`` images from ``n_rows`` training images once.
     n_queries, n_rows : int
     version : str
-        Of scikit-learn.
+        scikit-learn's version.
     """
 
     seconds_per_candidate: float
@@ -67,7 +67,7 @@ def estimate_grid_search(
     images : ndarray of shape (n, h, w[, c])
     labels : ndarray of shape (n,), int64
     n_splits : int
-        Folds, 2 to n. Of each n / n_splits images are predicted from the others.
+        Folds, 2 to n. In each, n / n_splits images are predicted from the others.
     n_threads : int
         Threads of OpenMP and BLAS.
 

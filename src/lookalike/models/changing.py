@@ -1,0 +1,210 @@
+"""Changes of a model in its file: images are added and forgotten, all of it or nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lookalike.images.errors import DatasetError, DatasetNotFoundError
+from lookalike.images.files import counted
+from lookalike.images.originals import Originals, make_thumbnail
+from lookalike.images.replace import file_signature
+from lookalike.images.sources import Named, in_form
+from lookalike.models.errors import ModelError
+from lookalike.models.model import Model, open_model
+
+
+@dataclass(frozen=True)
+class Changed:
+    """What was done to a model.
+
+    Attributes
+    ----------
+    what : {"added", "forgotten"}
+    rows : list of int
+        Where the images stand now, or stood.
+    labels : list of str
+        Theirs.
+    files : list of str or None
+        The names of their files, where they are known.
+    new_classes, gone_classes : list of str
+    n_samples : int
+        Training images afterwards.
+    """
+
+    what: Literal["added", "forgotten"]
+    rows: list[int]
+    labels: list[str]
+    files: list[str | None]
+    new_classes: list[str]
+    gone_classes: list[str]
+    n_samples: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all of it for JSON."""
+        return {
+            self.what: [
+                {"row": row, "file": file, "label": label}
+                for row, file, label in zip(self.rows, self.files, self.labels, strict=True)
+            ],
+            "new_classes": self.new_classes,
+            "gone_classes": self.gone_classes,
+            "n_samples": self.n_samples,
+        }
+
+
+class NewImages(NamedTuple):
+    """Images in a model's form, for `add_images`.
+
+    Attributes
+    ----------
+    images : ndarray of shape (n, h, w) or (n, h, w, c), uint8
+    labels : list of str
+    originals : Originals or None
+        What the pictures were, if any was read from a file of its own.
+    """
+
+    images: NDArray[np.uint8]
+    labels: list[str]
+    originals: Originals | None
+
+
+@contextmanager
+def changed_in_place(path: Path, *, dry_run: bool = False) -> Iterator[Model]:
+    """Give the model of a file, and save it there at the end; if the work fails, nothing changes.
+
+    Raises
+    ------
+    ModelError
+        As `open_model`; or if the file was changed by another program meanwhile.
+    OSError
+        If it cannot be read or written.
+    """
+    before = file_signature(path)
+    model = open_model(path)
+    yield model
+    if dry_run:
+        return
+    if file_signature(path) != before:
+        raise ModelError(f"{path} was changed by another program meanwhile; run the command again")
+    model.save()
+
+
+def bring_to_form(
+    model: Model,
+    pictures: Iterable[tuple[Named, str]],
+    *,
+    as_is: bool,
+    skip_broken: bool = False,
+    on_note: Callable[[str], None],
+) -> NewImages:
+    """Bring pictures to the form of a model's images.
+
+    Parameters
+    ----------
+    model : Model
+    pictures : iterable of (Named, str)
+        Each with the name of its class.
+    as_is : bool
+        Whether they have that form already.
+    skip_broken : bool, default=False
+        Whether to pass over pictures that cannot be brought to the form.
+    on_note : callable
+        Called with doubts about a picture, and with those that are passed over.
+
+    Raises
+    ------
+    DatasetError
+        If a picture cannot be brought to the form, with all of these named; or if there is none.
+    """
+    images, labels, names, thumbnails, failed = [], [], [], [], []
+    size = model.image_shape[0], model.image_shape[1]
+    for picture, label in pictures:
+        try:
+            image, doubt = in_form(picture, model.form, as_is=as_is)
+        except ValueError as error:
+            failed.append(error)
+            continue
+        if doubt is not None:
+            on_note(f"{picture.name}: {doubt}")
+        assert isinstance(picture.pixels, np.ndarray)
+        images.append(image)
+        labels.append(label)
+        names.append("" if picture.path is None else f"{label}/{picture.path.name}")
+        thumbnails.append(make_thumbnail(picture.pixels, size))
+    if failed:
+        on_note(_passed_over(failed, skip_broken=skip_broken))
+    if not images:
+        raise DatasetError("no picture was found; name others")
+    return NewImages(np.stack(images), labels, Originals(names, thumbnails) if any(names) else None)
+
+
+def _passed_over(failed: Sequence[ValueError], *, skip_broken: bool) -> str:
+    """Say what is passed over, or refuse it; a name that is wrong is no broken picture."""
+    broken = [one for one in failed if not isinstance(one, DatasetNotFoundError)]
+    n, why = counted(len(failed), "picture"), "; ".join(map(str, failed))
+    if skip_broken and len(broken) == len(failed):
+        return f"{n} passed over: {why}"
+    cure = ". Mend or remove what is broken, or go on without it by --skip-broken"
+    raise DatasetError(
+        f"{n} cannot be added, and so none was: {why}{cure if broken and not skip_broken else ''}"
+    )
+
+
+def add_images(model: Model, new: NewImages, *, relearn: bool = True) -> Changed:
+    """Add images to a model; ``relearn`` is that of `Model.add`."""
+    before = model.class_names
+    rows = model.add(new.images, new.labels, relearn=relearn, originals=new.originals)
+    return _changed("added", rows, *_labels_and_files(model, rows), before, model)
+
+
+def forget_rows(model: Model, ranges: Sequence[range], *, relearn: bool = True) -> Changed:
+    """Take images out of a model; ``relearn`` is that of `Model.remove`.
+
+    Raises
+    ------
+    ValueError
+        If there is no such row, or none would be left.
+    """
+    before, n = model.class_names, model.n_samples
+    last = max(own.stop for own in ranges) - 1
+    if last >= n:
+        raise ValueError(
+            f"there is no row {last:,}: {model.path} holds {counted(n, 'image')}, rows 0 to "
+            f"{n - 1:,}"
+        )
+    rows = sorted({row for own in ranges for row in own})
+    if len(rows) == n:
+        raise ValueError(
+            f"these are all {n:,} images of {model.path}, and a model needs one; delete the file "
+            "instead"
+        )
+    labels, files = _labels_and_files(model, rows)
+    model.remove(rows, relearn=relearn)
+    return _changed("forgotten", rows, labels, files, before, model)
+
+
+def _labels_and_files(model: Model, rows: Sequence[int]) -> tuple[list[str], list[str | None]]:
+    return [model.label(row) for row in rows], [model.file(row) for row in rows]
+
+
+def _changed(
+    what: Literal["added", "forgotten"],
+    rows: list[int],
+    labels: list[str],
+    files: list[str | None],
+    before: list[str],
+    model: Model,
+) -> Changed:
+    after = model.class_names
+    new, gone = (
+        [name for name in these if name not in those]
+        for these, those in ((after, before), (before, after))
+    )
+    return Changed(what, rows, labels, files, new, gone, model.n_samples)
