@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
@@ -14,7 +13,7 @@ from rich.text import Text
 
 import lookalike
 from lookalike.cli.data_options import DataName
-from lookalike.cli.outfolder import filled_at_the_end
+from lookalike.cli.outfolder import filled_at_the_end, say_written
 from lookalike.cli.screen import Bar, Screen
 from lookalike.cli.tour.cleaning_steps import clean
 from lookalike.cli.tour.data_steps import audited, load
@@ -127,7 +126,7 @@ def walk(
     }
     tour = _Walk(screen)
     files: list[str] = []
-    with contextlib.nullcontext() if out is None else filled_at_the_end(out) as folder:
+    with filled_at_the_end(out) as folder:
         best, evaluation = _take_steps(tour, data_name, against, n_jobs)
         drawing = perf_counter()
         if folder is not None:
@@ -143,8 +142,7 @@ def walk(
         f"\n[bold]Done[/] in {report['seconds']:.2f} s, of which {report['start_seconds']:.2f} s "
         f"to import libraries and {report['pictures_seconds']:.2f} s to draw pictures."
     )
-    if out is not None:
-        screen.out.print(Text(f"Wrote {', '.join(files)} into {out}"), soft_wrap=True)
+    say_written(", ".join(files), out, screen)
 
 
 def _take_steps(
@@ -188,18 +186,9 @@ def _page(
     evaluation: Evaluation | None,
     n_jobs: int | None,
 ) -> Report:
-    """Return the report: what all steps show, below the headline numbers.
+    """Return the report: what all steps show, below how good the tuned classifier is.
 
-    Parameters
-    ----------
-    sections : list of Section
-    numbers : dict
-        What ``tour --json`` prints.
-    best : Choice
-        The tuned classifier.
-    evaluation : Evaluation or None
-        Of its predictions, if it can be judged.
-    n_jobs : int or None
+    ``numbers`` is what ``tour --json`` prints.
     """
     steps = numbers["steps"]
     load, grown = steps["load"], steps["augmented"]
