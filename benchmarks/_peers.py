@@ -237,6 +237,6 @@ def search_once(
 
 def cpu_path_in_use() -> str:
     """Which native path ours takes in this environment."""
-    from lookalike.search.cpu import cpu_path
+    from lookalike.search.machine import cpu_path
 
     return cpu_path()

@@ -1,5 +1,5 @@
-// Vectors that start where a cache line does: the widest loads then never straddle two lines. Large
-// ones ask for huge pages: rows far apart are fetched without a walk through the page tables first.
+// Vectors aligned to cache lines: the widest loads then never straddle two lines. Large vectors ask
+// for huge pages, so that access to distant rows needs no walk through the page tables.
 #pragma once
 
 #include <cstddef>
@@ -20,7 +20,7 @@ template <class T> struct AlignedAllocator {
         const std::size_t bytes = n * sizeof(T);
         void* p = ::operator new(bytes, alignment(bytes));
 #ifdef __linux__
-        if (bytes >= kHugePage) madvise(p, bytes / kHugePage * kHugePage, MADV_HUGEPAGE);  // or else as it is
+        if (bytes >= kHugePage) madvise(p, bytes / kHugePage * kHugePage, MADV_HUGEPAGE);  // optional
 #endif
         return static_cast<T*>(p);
     }

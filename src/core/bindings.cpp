@@ -1,4 +1,4 @@
-// What Python sees of the core. Arrays are checked here and nowhere below.
+// Python bindings of the core. Arrays are checked here and nowhere below.
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/optional.h>
@@ -56,14 +56,14 @@ template <class T> nb::ndarray<nb::numpy, T, nb::ndim<2>> new_matrix(std::size_t
     return nb::ndarray<nb::numpy, T, nb::ndim<2>>(data, {rows, columns}, owner);
 }
 
-// What a basis of integers is for.
+// The cases for which integer bases exist.
 bool is_of_bytes(const Projection& p, DType dtype, const std::string& metric) {
     const float least = dtype == DType::i8 ? -128.0f : 0.0f, most = dtype == DType::i8 ? 127.0f : 255.0f;
     return metric == "sqeuclidean" && (dtype == DType::u8 || dtype == DType::i8) &&
            std::all_of(p.mean.begin(), p.mean.end(), [=](float x) { return least <= x && x <= most; });
 }
 
-// Keeps the arrays of the rows alive beside the index that points into them.
+// Keeps the arrays of the rows alive as long as the index, which points into them.
 class PyIndex {
 public:
     PyIndex(RowArray rows, const std::string& metric, const std::string& cpu, std::unique_ptr<Projection> projection,
@@ -87,7 +87,7 @@ public:
         require(view.dtype == index_->rows().dtype && view.d == index_->rows().d && view.n >= index_->rows().n,
                 "append takes the old rows followed by new ones");
         const RowArray old = rows_;
-        rows_ = std::move(rows);  // from here on the index points into them, even if it fails
+        rows_ = std::move(rows);  // from now on the index points into them, even after a failure
         const nb::gil_scoped_release release;
         index_->append(view, n_threads, check_signals);
     }
@@ -118,7 +118,7 @@ public:
             const nb::gil_scoped_acquire acquire;
             if (!progress.is_none()) progress(done, request.queries.n);
         };
-        // A short search is not worth a thread to watch it.
+        // A short search does not need a thread to watch it.
         const double n_shifts = index_->shifts() ? index_->shifts()->count() : 1;
         const double work = static_cast<double>(queries.size()) * static_cast<double>(index_->rows().n) * n_shifts;
         const bool is_short = progress.is_none() && work < 1e9;
@@ -137,7 +137,7 @@ private:
     std::unique_ptr<Index> index_;
 };
 
-// Null where there is none.
+// Null if there are no shifts.
 std::unique_ptr<Shifts> make_shifts(const std::vector<std::pair<int, int>>& list, const std::tuple<int, int, int>& frame) {
     if (list.empty()) return nullptr;
     const auto [height, width, channels] = frame;
@@ -150,7 +150,7 @@ std::unique_ptr<Shifts> make_shifts(const std::vector<std::pair<int, int>>& list
     return shifts;
 }
 
-// A basis of integers, of which column j counts in steps[j]. Products with bytes must not leave 32 bits.
+// An integer basis, with steps[j] for column j. Products with bytes must fit 32 bits.
 void take_integers(const ShortMatrix& basis, const FloatVector& steps, Projection& p) {
     const std::int64_t d = static_cast<std::int64_t>(basis.shape(0)), words = (d + 1) / 2;
     const auto entry = [&](std::int64_t k, int j) -> std::int32_t { return k < d ? basis.data()[k * p.stride + j] : 0; };

@@ -1,4 +1,4 @@
-// What the files of bindings share.
+// Helpers that all binding files share.
 #pragma once
 
 #include <nanobind/nanobind.h>
@@ -12,7 +12,7 @@
 
 namespace lookalike {
 
-// NumPy's arrays of so many dimensions, to read and to write.
+// NumPy arrays with this many dimensions, read-only and writable.
 template <class T, std::size_t Dimensions>
 using Stack = nanobind::ndarray<const T, nanobind::ndim<Dimensions>, nanobind::c_contig, nanobind::device::cpu>;
 template <class T, std::size_t Dimensions>
@@ -22,14 +22,14 @@ inline void require(bool condition, const char* message) {
     if (!condition) throw std::invalid_argument(message);
 }
 
-// Lets Ctrl-C through; watches every job that can be long.
+// Handles Ctrl-C; watches every job that can take long.
 inline void check_signals(std::int64_t) {
     const nanobind::gil_scoped_acquire acquire;
     if (PyErr_CheckSignals() != 0) throw nanobind::python_error();
 }
 
-// The watch of a job of so many steps, a nanosecond each or a few. What takes some milliseconds need not be interrupted,
-// and to be watched it would need a thread of its own, which takes longer to start than a single image to compare.
+// The watch of a job of this many steps, each a few nanoseconds. A job of some milliseconds needs no interruption, and
+// starting the thread for the watch would take longer than comparing a single image.
 inline Watch watch_of(std::size_t n_steps) {
     constexpr std::size_t kLittle = std::size_t{1} << 20;
     return n_steps <= kLittle ? Watch{} : Watch{check_signals};

@@ -1,4 +1,4 @@
-// What Python sees of the cleaning. Arrays are checked here and nowhere below.
+// Python bindings of the cleaning. Arrays are checked here and nowhere below.
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/optional.h>
@@ -77,7 +77,7 @@ void regress_into(const Stack<float, 4>& channels, const Stack<float, 3>& anchor
     r.anchors = anchors.data(), r.anchor_norms = norms.data(), r.weights = weights.data(), r.biases = biases.data();
     const int side = 2 * radius + 1, key_side = 2 * key_radius + 1;
     require(0 <= key_radius && key_radius <= radius && n_threads >= 1, "0 <= key_radius <= radius, n_threads at least 1");
-    // The last window's last row reads up to kRegressionStep values past it: one image row of room stands below.
+    // The last row of the last window reads up to kRegressionStep values past it, into the extra image row.
     require(channels.shape(0) == out.shape(0) && static_cast<int>(channels.shape(1)) == r.height + 2 * radius + 1 &&
                 static_cast<int>(channels.shape(2)) == r.width + 2 * radius && r.n_outputs <= r.n_channels,
             "channels must be (n, height + 2 radius + 1, width + 2 radius, n_channels)");

@@ -1,4 +1,4 @@
-// What Python sees of the matching. Arrays are checked here and nowhere below.
+// Python bindings of the matching. Arrays are checked here and nowhere below.
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/optional.h>
@@ -88,7 +88,7 @@ void deform_into(const Stack<std::uint8_t, 3>& queries, const Stack<std::uint8_t
                           watch_of(candidates.size() * images.shape(1) * images.shape(2)));
 }
 
-// The table of (n, k) candidates, all of them among `n_rows` rows.
+// The table of (n, k) candidates, all of which are among `n_rows` rows.
 CandidateTable table_of(const Stack<std::int64_t, 2>& indices, const Stack<double, 2>& distances, std::size_t n_rows) {
     require(indices.shape(0) == distances.shape(0) && indices.shape(1) == distances.shape(1) && indices.shape(1) >= 1,
             "indices and distances must be of one shape, of at least a column");

@@ -11,7 +11,7 @@ namespace lookalike {
 
 namespace {
 
-// What one thread needs, and the frames of the neighbours of one image.
+// Memory of one thread, and the frames of the neighbours of one image.
 struct Workspace {
     explicit Workspace(const Blending& b) {
         const std::size_t side = static_cast<std::size_t>(2 * b.shift + 1), ring = static_cast<std::size_t>(2 * b.window + 1);
@@ -70,7 +70,7 @@ struct Workspace {
     Aligned<std::uint64_t> votes;
 };
 
-// The weights of two readings in a word: their votes are counted together.
+// The weights of two readings in one word, so that their votes are counted together.
 std::vector<std::uint64_t> paired(const Blending& b) {
     std::vector<std::uint64_t> pairs(static_cast<std::size_t>((b.n_readings + 1) / 2 * (kMostCost + 1)), 0);
     for (int r = 0; r < b.n_readings; ++r)

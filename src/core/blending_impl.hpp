@@ -1,8 +1,8 @@
-// The body of the blending (blending.hpp), compiled for each instruction set. See kernels_impl.hpp for
-// why nothing here has a shared name.
+// The implementation of the blending (blending.hpp), compiled for each instruction set. kernels_impl.hpp
+// explains why all functions are local.
 //
-// Everything up to the last sums is integers. The tables are read one value at a time, in loops that the
-// compiler leaves alone: vector gathers are slow on processors that guard against their side channel.
+// All values up to the last sums are integers. Tables are read one value at a time, in loops that the compiler
+// does not vectorise: vector gathers are slow on processors with mitigations for side channels.
 #pragma once
 
 #include <cstddef>
@@ -13,14 +13,14 @@
 namespace lookalike {
 namespace {
 
-// sums[x] += weight * values[x] for a block. Copied first, values are seen to be none of the sums.
+// sums[x] += weight * values[x] for a block. The copy shows the compiler that values and sums do not overlap.
 inline void add_block(std::uint16_t* sums, std::uint16_t weight, const std::uint16_t* values) {
     std::uint16_t own[kBlendStep];
     for (int x = 0; x < kBlendStep; ++x) own[x] = values[x];
     for (int x = 0; x < kBlendStep; ++x) sums[x] = static_cast<std::uint16_t>(sums[x] + weight * own[x]);
 }
 
-// out[x] = the weighted sum of costs[x … x + 2 Window]: rows are padded, so that whole blocks are added.
+// out[x] = the weighted sum of costs[x … x + 2 Window]. Rows are padded, so that whole blocks can be added.
 template <int Window> void sum_along(const Blending& b, const std::uint16_t* costs, int width, std::uint16_t* out) {
     for (int block = 0; block < width; block += kBlendStep) {
         std::uint16_t sums[kBlendStep] = {};
@@ -29,7 +29,7 @@ template <int Window> void sum_along(const Blending& b, const std::uint16_t* cos
     }
 }
 
-// The weighted sum over the rows of a window, without the pixel itself, and the least of it so far.
+// The weighted sum over the rows of a window, without the pixel itself, and the minimum of it so far.
 template <int Window> void sum_down(const Blending& b, const std::uint16_t* const* rows, const std::uint16_t* own, int width,
                      std::uint16_t* LOOKALIKE_RESTRICT totals, std::uint16_t* LOOKALIKE_RESTRICT least) {
     const auto less_own = static_cast<std::uint16_t>(-b.profile[Window] * b.profile[Window]);
@@ -44,7 +44,7 @@ template <int Window> void sum_down(const Blending& b, const std::uint16_t* cons
     }
 }
 
-// Costs above the least, all that are too dear alike.
+// Costs above the minimum, clipped to the largest cost with a weight.
 inline void rise(const std::uint16_t* LOOKALIKE_RESTRICT totals, const std::uint16_t* LOOKALIKE_RESTRICT least, int width,
                  std::uint16_t* LOOKALIKE_RESTRICT above) {
     for (int block = 0; block < width; block += kBlendStep)
@@ -54,21 +54,21 @@ inline void rise(const std::uint16_t* LOOKALIKE_RESTRICT totals, const std::uint
         }
 }
 
-// Adds the votes of one candidate, by two readings at once, for what it holds at columns [begin, end).
-// Without a branch: who has a vote is hard to predict.
+// Adds the votes of one candidate, in two readings at once, for its values at columns [begin, end). It has no
+// branch, because a vote's presence is hard to predict.
 inline void vote(const std::uint16_t* LOOKALIKE_RESTRICT above, const std::uint8_t* LOOKALIKE_RESTRICT matched,
                  const std::uint64_t* LOOKALIKE_RESTRICT weights, int begin, int end, std::uint64_t* LOOKALIKE_RESTRICT votes) {
     votes += begin * kClean;
     for (int x = begin; x < end; ++x, votes += kClean) votes[matched[x]] += weights[above[x]];
 }
 
-// Looks up what each value costs against a matched one; `rows` holds where the costs of each begin.
+// Looks up the cost of each value against a matched one; `rows` holds the beginnings of their costs.
 inline void look_up(const std::uint32_t* LOOKALIKE_RESTRICT rows, const std::uint8_t* LOOKALIKE_RESTRICT matched,
                     const std::uint16_t* LOOKALIKE_RESTRICT costs, int begin, int end, std::uint16_t* LOOKALIKE_RESTRICT out) {
     for (int x = begin; x < end; ++x) out[x] = costs[rows[x] + matched[x]];
 }
 
-// The sums over the 256 clean values of a pixel, each over kSumLanes lanes.
+// The sums over the 256 clean values of a pixel, each in kSumLanes lanes.
 constexpr int kSumLanes = 16;
 constexpr float kLeastEvidence = 1e-30f;
 inline float lane_total(float* lanes) {
@@ -77,7 +77,7 @@ inline float lane_total(float* lanes) {
     return lanes[0];
 }
 
-// The votes of one reading. Those of each fit 31 bits: none carries into another's.
+// The votes of one reading. Each sum fits 31 bits, so none carries into another.
 inline std::int32_t of_reading(std::uint64_t votes, int reading) { return static_cast<std::int32_t>(votes >> 32 * (reading % 2)); }
 
 inline void read_votes(const std::uint64_t* votes, int reading, const float* moments, const float* evidences, float* estimate,
@@ -98,9 +98,9 @@ inline void read_votes(const std::uint64_t* votes, int reading, const float* mom
     *variance = spread > 0 ? spread : 0.0f;
 }
 
-// One image. `frames` holds its k neighbours, each with a border of `shift` zeros. Rows are walked from
-// the top; of each candidate the sums along the window's rows are kept. Where all candidates hold nothing,
-// outside [begins, ends), they cost alike, and are left out.
+// One image. `frames` holds its k neighbours, each with a border of `shift` zeros. Rows are processed from the
+// top, with the sums along the window's rows of each candidate in a ring. Outside [begins, ends) all candidates
+// are empty and have the same cost, so they are skipped.
 template <int Window>
 void blend_with(const Blending& b, const std::uint16_t* noisy, const std::uint8_t* frames, const BlendingScratch& s,
                  float* estimate, float* variances, const std::uint8_t* truth, std::int64_t* joint) {
@@ -152,7 +152,7 @@ void blend_with(const Blending& b, const std::uint16_t* noisy, const std::uint8_
                 const float* const evidences = b.evidences + noisy[row * width + x] * kClean;
                 if (first <= x && x < last)
                     read_votes(s.votes + r / 2 * votes + x * kClean, r, moments, evidences, estimate + at, variances + at);
-                else {  // all candidates hold nothing
+                else {  // all candidates are empty
                     estimate[at] = evidences[0] > kLeastEvidence ? moments[0] / evidences[0] : 0.0f;
                     variances[at] = 0;
                 }
@@ -177,7 +177,7 @@ void blend_with(const Blending& b, const std::uint16_t* noisy, const std::uint8_
 
 void blend_image(const Blending& b, const std::uint16_t* noisy, const std::uint8_t* frames, const BlendingScratch& s,
                  float* estimate, float* variances, const std::uint8_t* truth, std::int64_t* joint) {
-    // Loops over a window of known size are unrolled, and their sums stay in registers.
+    // Loops over a window of constant size are unrolled, and their sums stay in registers.
     constexpr decltype(&blend_image) of_window[kMostWindow + 1] = {blend_with<0>, blend_with<1>, blend_with<2>, blend_with<3>};
     of_window[b.window](b, noisy, frames, s, estimate, variances, truth, joint);
 }

@@ -9,7 +9,7 @@ namespace lookalike {
 
 namespace {
 
-constexpr double kUnit = 1.0 / (1 << 24);  // rounding unit of float
+constexpr double kUnit = 1.0 / (1 << 24);  // unit roundoff of float
 
 // out = scale * row - mean, rounded once to float.
 template <class T>
@@ -23,7 +23,7 @@ void subtract(const T* row, const float* mean, std::int64_t d, const double* sca
     }
 }
 
-// r = sqrt(|x|^2 - |u|^2) and how far it can be from the true one when |u| is off by `rounding`.
+// r = sqrt(|x|^2 - |u|^2), and its largest error if |u| has an error of `rounding`.
 struct Residual {
     double norm, error;
 
@@ -35,7 +35,7 @@ struct Residual {
     }
 };
 
-// How far a projection is off by rounding, as a multiple of the length of what is projected.
+// Rounding error of a projection, relative to the length of the projected vector.
 struct Rounding {
     double fine, coarse;
 };
@@ -51,7 +51,7 @@ Rounding project_floats(const Kernels& kernels, const Projection& p, Metric metr
     }
     if (p.is_identity()) return {0, 0};
     kernels.project(out.centred.data(), n, d, p.basis.data(), p.stride, out.columns.data());
-    // A sum over blocks of k is off by at most `gamma` times the sum of its terms' sizes.
+    // A sum over blocks of k has an error of at most `gamma` times the sum of the magnitudes of its terms.
     const double gamma = static_cast<double>(kProjectionBlock + d / kProjectionBlock + 4) * kUnit;
     return {gamma * std::sqrt(p.fine), gamma * std::sqrt(p.columns)};
 }
@@ -62,7 +62,7 @@ Rounding project_bytes(const Kernels& kernels, const Projection& p, const T* row
                        const std::int64_t* which, int n, Projected& out) {
     const std::int64_t words = (d + 1) / 2;
     const std::vector<T> mean(p.mean.begin(), p.mean.end());
-    std::vector<std::int16_t> wide(static_cast<std::size_t>(2 * words));  // ends in a 0 where d is odd
+    std::vector<std::int16_t> wide(static_cast<std::size_t>(2 * words));  // ends in a 0 if d is odd
     out.pairs.resize(static_cast<std::size_t>(n) * words);
     out.sums.resize(static_cast<std::size_t>(n) * p.stride);
     for (int i = 0; i < n; ++i) {

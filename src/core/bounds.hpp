@@ -1,21 +1,21 @@
-// Cheap lower bounds of Euclidean distances, and how rows are quantised for them.
+// Cheap lower bounds of Euclidean distances, and the quantisation of rows for them.
 //
 // A row x is centred and projected: u = W'x with spectral norm |W| <= 1. Then
 // r(x)^2 = |x|^2 - |W'x|^2 is the square of a seminorm, and for every pair
 //
 //     |W'q - W'x|^2 + (r(q) - r(x))^2  <=  |q - x|^2,
 //
-// because r(q - x) >= |r(q) - r(x)|. Of these bounds the first two are read off one projection:
+// because r(q - x) >= |r(q) - r(x)|. One projection gives the first two of these bounds:
 //
 //     fine     z = u[0:a] + r_a v        a coordinates, for every pair
-//     coarse   u[0:a] | u[a:c] + r_c w   c coordinates, for the pairs that survive
+//     coarse   u[0:a] | u[a:c] + r_c w   c coordinates, for the remaining pairs
 //     wide     x                         all coordinates, instead of the coarse one (wide.hpp)
 //
-// where v and w are unit vectors orthogonal to the range of the columns they are added to: the
-// residual norm costs no coordinate of its own. (r enters less its mean, a translation.)
+// where v and w are unit vectors orthogonal to the range of the columns they are added to, so that the
+// residual norm needs no coordinate of its own. (The mean of r is subtracted, a translation.)
 //
 // Quantised, z = s z^ + error: s |z^q - z^x| <= d + e_q + e_x by the triangle inequality, where
-// e holds the measured quantisation error and a bound of all rounding before it.
+// e is the measured quantisation error plus a bound of all rounding before it.
 #pragma once
 
 #include <cstdint>
@@ -29,7 +29,7 @@ namespace lookalike {
 enum class Metric { squared_euclidean, cosine, manhattan };
 enum class DType { u8, i8, i16, f32, f64 };
 
-// Calls `visitor` with a value of the type that a dtype names.
+// Calls `visitor` with a value of the type of a dtype.
 template <class Visit> decltype(auto) visit(DType dtype, Visit visitor) {
     switch (dtype) {
         case DType::u8: return visitor(std::uint8_t{});
@@ -47,21 +47,21 @@ struct Rows {
     DType dtype;
 };
 
-// Chosen in Python from a sample of the rows.
+// A projection, which Python chooses from a sample of the rows.
 struct Projection {
     std::vector<float> mean;      // d
     Aligned<float> basis;         // d x stride at basis_place, or empty
-    // Of bytes: a basis of 16-bit integers, of which column j counts in steps; then `mean` is whole too.
+    // For bytes: a basis of 16-bit integers, with a step for each column; `mean` is then integer too.
     Aligned<std::int32_t> pairs;           // (d + 1) / 2 x stride at basis_place, as pair_of, or empty
     std::vector<float> steps;              // stride
-    std::vector<std::int32_t> mean_sums;   // stride: the mean's own products with the columns
+    std::vector<std::int32_t> mean_sums;   // stride: the products of the mean with the columns
     std::vector<float> residual;  // columns: v in the first `fine`, w in the others; zeros: no residual
-    // Taken from residual norms r_a and r_c: distances stay, coordinates get smaller.
+    // Subtracted from residual norms r_a and r_c: distances stay the same, coordinates get smaller.
     float residual_mean[2] = {0, 0};
     int fine = 0;                 // a
     int columns = 0;              // c
     int stride = 0;               // columns rounded up to kColumnStep
-    // Steps are floats: the very numbers that quantisation multiplies with.
+    // Steps are floats, the exact numbers that quantisation multiplies with.
     float fine_scale = 1;         // one step of z
     float coarse_scale[2] = {1, 1};  // one step of u[0:a], of u[a:c] + r_c w
     float wide_scale = 0;         // one step of x; 0: no wide bound
@@ -69,11 +69,11 @@ struct Projection {
     bool is_identity() const { return basis.empty() && pairs.empty(); }
 };
 
-// One thread's projections of a few rows, before they are quantised.
+// One thread's projections of a few rows, before quantisation.
 struct Projected {
     std::vector<float> centred;         // n x d, or
     std::vector<std::int32_t> pairs;    // n x (d + 1) / 2
-    std::vector<std::int32_t> sums;     // n x stride: of integers
+    std::vector<std::int32_t> sums;     // n x stride: integer sums
     std::vector<double> squares;        // n: |x|^2, centred
     std::vector<float> columns;         // n x stride: W'x
     std::vector<float> fine;            // n x a: z of the fine bound
@@ -82,13 +82,13 @@ struct Projected {
     std::vector<double> coarse_rounding;
 };
 
-// What centring a row and the few sums of each coordinate may be off by, as a multiple of its length.
+// Error bound of centring a row and of the few sums of each coordinate, relative to its length.
 constexpr double kOwnRounding = 8.0 / (1 << 24);
 
-// Row i less the mean, rounded once to float; a row of cosine is scaled to unit length before.
+// Row i less the mean, rounded once to float; for cosine the row is first scaled to unit length.
 void centre(const Kernels& kernels, const Projection& projection, Metric metric, const Rows& rows, std::int64_t i, float* out);
 
-// Projects n rows, those that which[0 … n - 1] name. Rows of cosine are scaled to unit length.
+// Projects the n rows which[0 … n - 1]. For cosine they are scaled to unit length.
 void project(const Kernels& kernels, const Projection& projection, Metric metric, const Rows& rows,
              const std::int64_t* which, int n, Projected& out);
 

@@ -1,7 +1,7 @@
-// The body of the deformation model (deformation.hpp), compiled for each instruction set. See kernels_impl.hpp for
-// why nothing here has a shared name. Loops over kDeformationStep lanes are left to the compiler, which makes
-// vectors of them. Sums over a window's rows are rolled on from row to row; those along a row are made when all
-// moves have theirs, for what was stored just now is slow to load at another offset.
+// The implementation of the deformation model (deformation.hpp), compiled for each instruction set.
+// kernels_impl.hpp explains why all functions are local. The compiler vectorises loops over kDeformationStep
+// lanes. Sums over a window's rows are updated from row to row; sums along a row follow when all moves have
+// theirs, because a load at another offset from recently stored data is slow.
 #pragma once
 
 #include <algorithm>
@@ -22,7 +22,7 @@ inline std::int16_t to_level(float value) {
     return static_cast<std::int16_t>(static_cast<std::int32_t>(low < 63.0f ? low : 63.0f));
 }
 
-// A row of the four planes, from its gradients.
+// Computes a row of the four planes from its gradients.
 inline void planes_row(const float* LOOKALIKE_RESTRICT right, const float* LOOKALIKE_RESTRICT below, int n, int plane, std::int16_t* LOOKALIKE_RESTRICT out) {
     for (int x = 0; x < n; ++x) {
         const float magnitude = std::sqrt(right[x] * right[x] + below[x] * below[x]);
@@ -38,7 +38,7 @@ inline void planes_row(const float* LOOKALIKE_RESTRICT right, const float* LOOKA
     }
 }
 
-// The four planes of an image into the middle of frames of zeros.
+// Writes the four planes of an image into the middle of frames of zeros.
 inline void make_planes(const Deformation& d, const std::uint8_t* image, const DeformationScratch& s, std::int16_t* planes) {
     const int pitch = d.width + 2, edge = d.shift + d.window;
     for (int y = 0; y < d.height; ++y) to_floats(image + y * d.width, 1, d.width, s.frame + (y + 1) * pitch + 1);
@@ -49,7 +49,7 @@ inline void make_planes(const Deformation& d, const std::uint8_t* image, const D
     }
 }
 
-// The differences of kDeformationStep pixels, in place of older ones in the ring and in the sums.
+// Replaces the differences of kDeformationStep pixels in the ring and in the sums.
 inline void roll_differences(const std::int16_t* fixed, const std::int16_t* moved, int plane, std::uint16_t* LOOKALIKE_RESTRICT ring,
                              std::uint16_t* LOOKALIKE_RESTRICT sums) {
     for (int x = 0; x < kDeformationStep; ++x) {
@@ -67,8 +67,8 @@ inline void roll_differences(const std::int16_t* fixed, const std::int16_t* move
     }
 }
 
-// Sums of `count` moves, the first of them `move`, along a row. Several at once, for each time that `least` is
-// stored and loaded again takes as long as a sum.
+// Sums of `count` moves along a row, beginning with `move`. Several are computed at once, because storing and
+// loading `least` takes as long as a sum.
 template <int window, bool fields, int count>
 inline void keep_least(const std::uint16_t* LOOKALIKE_RESTRICT sums, int pitch, const std::uint16_t* LOOKALIKE_RESTRICT penalties, int move,
                        std::uint16_t* LOOKALIKE_RESTRICT least, std::uint16_t* LOOKALIKE_RESTRICT which) {

@@ -1,4 +1,4 @@
-// Which table of kernels this process uses.
+// Choice of the table of kernels for this process.
 #pragma once
 
 #include <string>
@@ -8,10 +8,10 @@
 
 namespace lookalike {
 
-// Tables that this build has and this CPU can run, fastest first; the last is "portable".
+// Tables of this build that this CPU can run, fastest first; the last is "portable".
 const std::vector<const Kernels*>& available_kernels();
 
-// The table called `name`; throws std::invalid_argument naming those there are.
+// The table called `name`; throws std::invalid_argument that lists the available ones.
 const Kernels& kernels_named(const std::string& name);
 
 }  // namespace lookalike

@@ -1,4 +1,4 @@
-// The search without a filter: every pair.
+// The search without a filter, over all pairs.
 #pragma once
 
 #include <algorithm>
@@ -9,7 +9,7 @@
 
 namespace lookalike {
 
-// Takes a block of rows that fits the cache at a time.
+// Processes blocks of rows that fit the cache.
 template <class Pair> class Exhaustive {
 public:
     using Distance = typename Pair::Distance;

@@ -1,13 +1,14 @@
-// The filtered search visits blocks of rows with a block of queries:
+// The filtered search processes blocks of rows with a block of queries:
 //
-//   0. seed     exact distances of those rows of the nearest leaves that the filter has nearest: a
-//               first radius, little above the last one
+//   0. seed     exact distances of those rows of the nearest leaves that are nearest in the filter's
+//               view: a first radius, slightly larger than the final one
 //   1. filter   dot products of bytes; a pair whose lower bound exceeds the query's radius is
-//               dropped while still in registers (kernels_*.cpp)
+//               rejected in registers (kernels_*.cpp)
 //   2. coarse   a finer lower bound for each survivor; or wide, for all pairs near survivors (wide.hpp)
 //   3. exact    the distance itself; the query's k-th distance so far is its new radius
 //
-// With shifts (shifts.hpp) steps 1 to 3 run once for each, on the query moved back. A row x passes
+// With shifts (shifts.hpp) steps 1 to 3 run once per shift, on the query moved back. A row x passes
+// the bound if |S'q - x|^2 <= A + lost(x), A = r^2 - lost(q), so every row has its own radius.
 // the bound if |S'q - x|^2 <= A + lost(x), A = r^2 - lost(q): every row has a radius of its own.
 #pragma once
 
@@ -25,16 +26,16 @@
 
 namespace lookalike {
 
-constexpr std::int64_t kBlockRows = 512;  // with their panels, about a first-level cache
-// A query looks for its first radius in so many leaves, and one more for so many neighbours wanted.
-// Of their rows it takes the k nearest in the filter's view, and some to spare.
+constexpr std::int64_t kBlockRows = 512;  // with their panels, about the size of a level-1 cache
+// A query looks for its first radius in this many leaves, plus one per kNeighboursOfLeaf neighbours
+// wanted. It takes the k nearest of their rows in the filter's view, and kSpareSeeds more.
 constexpr std::int64_t kSeedLeaves = 10, kNeighboursOfLeaf = 4, kSpareSeeds = 4;
-// Not if that many rows for each neighbour were more than there are.
+// Seeding is skipped if this many rows per neighbour exceed the number of rows.
 constexpr std::int64_t kSeedRows = 8;
-// Likely rows are many before they are thinned out to the number wanted.
+// Likely rows are collected up to this multiple of the number wanted, then thinned out.
 constexpr std::size_t kLikelyMore = 32;
 
-// How many leaves and rows each query starts with.
+// Number of leaves and rows that each query starts with.
 struct Seeds {
     Seeds(const Index& index, std::int64_t k) {
         if (k * kSeedRows > index.filter().leaves.n) return;
@@ -42,7 +43,7 @@ struct Seeds {
         rows = static_cast<std::size_t>(k + k / 2 + kSpareSeeds);
     }
 
-    int leaves = 1;  // by the first one, queries are sorted
+    int leaves = 1;  // queries are sorted by the first one
     std::size_t rows = 0;
 };
 
@@ -60,7 +61,7 @@ template <class Pair> class Filtered {
 public:
     using Distance = typename Pair::Distance;
 
-    // Of a search of queries first …, prepared as `queries`, in blocks of at most `block`.
+    // For a search of the queries first …, prepared as `queries`, in blocks of at most `block`.
     Filtered(const Index& index, const Request& request, const double* query_squares, const FilterQueries& queries,
              std::int64_t first, std::int64_t block, Job& job, const std::vector<std::int64_t>& row_groups)
         : index_(index), filter_(index.filter()), request_(request), queries_(queries), first_(first), job_(job),
@@ -88,7 +89,7 @@ public:
 
     // Memory of one query of a block.
     static std::int64_t bytes_of_one(const Index& index, const Request& request, int n_shifts) {
-        const std::int64_t best = 2 * request.k * 16;  // a vector that grew may hold twice its size
+        const std::int64_t best = 2 * request.k * 16;  // the capacity of a grown vector may be twice its size
         const std::int64_t pairs = kBlockRows * static_cast<std::int64_t>(sizeof(Survivor) + sizeof(float));
         const std::int64_t own = index.filter().fine.width + index.filter().coarse_width + 12 +
                                  (Pair::shifted ? index.rows().d + 8 : 0);
@@ -119,14 +120,14 @@ public:
     std::int64_t computed = 0;
 
 private:
-    // What is lost of a row counts so much more where the bound is taken squared: (a + e)^2 with
-    // a^2 = A + lost is at most (sqrt(A) + e)^2 + lost (1 + e / sqrt(A)), and A is made so large
+    // What a row loses counts this much more in the squared bound: (a + e)^2 with
+    // a^2 = A + lost is at most (sqrt(A) + e)^2 + lost (1 + e / sqrt(A)), and A is chosen so large
     // that the last quotient is at most this.
     static constexpr double kLostShare = 0.25;
 
     std::int64_t n_panels() const { return filter_.fine.count(); }
 
-    // Where query i under a shift stands: in this block, by shift; and among all, by query.
+    // Place of query i under a shift: in this block, by shift; and among all, by query.
     int place(int i, int shift) const { return shift * n_ + i; }
     std::int64_t source(int i, int shift) const { return (ids_[i] - first_) * n_shifts_ + shift; }
 
@@ -161,13 +162,13 @@ private:
         }
     }
 
-    // The eligible rows of a query's nearest leaves with the least distances in the filter's view.
+    // The eligible rows of a query's nearest leaves that are nearest in the filter's view.
     void find_likely(int i) {
         likely_.clear();
         float farthest = std::numeric_limits<float>::infinity();
         for (int shift = 0; shift < n_shifts_; ++shift) {
             const std::int64_t from = source(i, shift);
-            if (!std::isfinite(queries_.fine.errors[from])) continue;  // far out of the range of float
+            if (!std::isfinite(queries_.fine.errors[from])) continue;  // far beyond the range of float
             double origin = queries_.fine.squares[from];
             if constexpr (Pair::shifted) origin += queries_.lost[from];
             for (int leaf = 0; leaf < queries_.n_leaves; ++leaf) {
@@ -191,7 +192,7 @@ private:
         const std::size_t count = index_.kernels().scores(filter, place(i, shift), begin, end, least, scored);
         for (std::size_t j = 0; j < count; ++j) {
             const std::int32_t position = scored[j].row;
-            // Rows that are never rejected score above all others, but not since they are near.
+            // Rows that are never rejected score above all others, but are not near.
             if (position >= filter_.leaves.n || scored[j].score > kRejectMost || is_excluded(i, position)) continue;
             likely_.push_back({static_cast<float>(origin - step_product_ * scored[j].score), shift, position});
         }
@@ -225,7 +226,7 @@ private:
         if (shift == 0 || n <= 0 || !index_.edge_ink().bounds(shift, first, n, lost)) return penalties;
         own_penalties_.assign(penalties, penalties + (end - begin) * kPanelRows);
         for (std::int64_t i = 0; i < n; ++i) {
-            // A row added later may lose more than units can tell: such a one is never rejected here.
+            // A row added later may lose more than units can express; it is never rejected here.
             const std::int64_t less = lost[i] == EdgeInk::kUnbounded ? kMostLost : std::min<std::int64_t>(lost[i] * lost_unit_, kMostLost);
             own_penalties_[i] = static_cast<std::int32_t>(std::max<std::int64_t>(own_penalties_[i] - less, -1'300'000'000));
             most_lost = std::max(most_lost, lost[i]);
@@ -233,8 +234,8 @@ private:
         return own_penalties_.data();
     }
 
-    // The least radius in the coarse view that keeps everything a query may want, of rows that lose
-    // so many units.
+    // The least radius in the coarse view that keeps all possible neighbours among rows that lose
+    // this many units.
     float reach(int i, int shift, int lost) const {
         double square = squares_[place(i, shift)];
         if (Pair::shifted && lost) {
@@ -244,7 +245,7 @@ private:
         return static_cast<float>((std::sqrt(std::max(square, 0.0)) + queries_.coarse_errors[source(i, shift)]) * kSlack);
     }
 
-    // Without padding, seeds and what a query may not have: nothing of them is to be fetched.
+    // Drops padding, seeds and excluded rows, so that they are not fetched.
     std::size_t drop_settled(int shift, std::size_t count) {
         std::size_t kept = 0;
         for (std::size_t i = 0; i < count; ++i) {
@@ -259,7 +260,7 @@ private:
     void refine(int shift, std::size_t count, int most_lost) {
         constexpr std::size_t kAhead = 4;
         count = drop_settled(shift, count);
-        // The radius may be smaller than when the block was filtered, and a row may lose less than others.
+        // The radius may be smaller than at the filter, and a row may lose less than others.
         const auto may_be_near = [&](std::size_t i) {
             if (!filter_.coarse_width) return true;
             const Survivor s = survivors_[i];
@@ -290,12 +291,12 @@ private:
         prefetch(pair_.row(row), request_.queries.d * static_cast<std::int64_t>(sizeof(*pair_.row(0))));
     }
 
-    // In which order the pairs of one query are met.
+    // Order in which the pairs of one query are visited.
     std::int64_t turn(int shift, std::int64_t position) const {
         return (position / kBlockRows * n_shifts_ + shift) * kBlockRows + position % kBlockRows;
     }
 
-    // Whether the pair at this turn was a seed. Asked panel by panel, in the order of turns.
+    // Whether the pair at this turn was a seed. It is called panel by panel, in the order of turns.
     bool is_known(int i, std::int64_t turn) {
         std::int64_t& next = next_known_[i];
         while (known_[next] < turn / kPanelRows * kPanelRows) ++next;
@@ -344,18 +345,18 @@ private:
     std::vector<std::uint8_t> fine_;
     Aligned<std::int8_t> coarse_queries_;
     std::vector<std::int32_t> thresholds_;
-    std::vector<double> squares_;  // of the radius less what the query loses: A
-    std::vector<float> reach_;     // of the block's queries under the shift being visited
+    std::vector<double> squares_;  // A: squared radius less what the query loses
+    std::vector<float> reach_;     // reach of the block's queries under the current shift
     CoarseFilter coarse_;
-    // Room for every pair of a block, most of it never touched: so not filled with zeros either.
+    // Room for every pair of a block; most of it is never touched, so it is not initialised.
     std::unique_ptr<Survivor[]> survivors_;
-    std::unique_ptr<float[]> coarse_squares_;  // of each survivor
+    std::unique_ptr<float[]> coarse_squares_;  // one per survivor
     Aligned<std::int32_t> own_penalties_;
-    const std::vector<std::int64_t>& row_groups_;  // by position; none: no groups
+    const std::vector<std::int64_t>& row_groups_;  // by position; empty: no groups
     std::vector<Likely> likely_;
     Seeds seeds_;
     std::vector<std::int64_t> known_;       // the turns of each query's seeds, in order
-    std::vector<std::int64_t> next_known_;  // the first of them that is still to come
+    std::vector<std::int64_t> next_known_;  // the first of them that is not visited yet
     WideFilter wide_;
     double step_product_;
     std::int64_t lost_unit_ = 0;

@@ -1,10 +1,10 @@
-// Histograms of oriented gradients (Dalal, Triggs 2005): of each cell of a grid, how strong edges are in each
-// of n directions over the full circle.
+// Histograms of oriented gradients (Dalal, Triggs 2005): the strength of edges in each of n directions of the
+// full circle, in each cell of a grid.
 //
-// A pixel's gradient comes from 3 x 3 Sobel filters, zeros beyond the frame, of the channel where it is
-// largest. Its magnitude (or the square root of it) goes to the two nearest directions, in proportion; a
-// Gaussian around each cell's middle sums it up, and the sums' square roots are the features. Sums run in a
-// fixed order and nothing is fused, so that every instruction set finds the same values.
+// A pixel's gradient comes from 3 x 3 Sobel filters with zeros beyond the border, of the channel with the
+// largest one. Its magnitude (or the square root of it) is shared between the two nearest directions; a
+// Gaussian around each cell's centre sums it up, and the square roots of the sums are the features. Sums have a
+// fixed order and no fused operations, so that all instruction sets give the same values.
 #pragma once
 
 #include <cstdint>

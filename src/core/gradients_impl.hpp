@@ -1,5 +1,5 @@
-// The body of the oriented gradients (gradients.hpp), compiled for each instruction set. See kernels_impl.hpp for
-// why nothing here has a shared name. Loops over a row are left to the compiler, which makes vectors of them.
+// The implementation of the oriented gradients (gradients.hpp), compiled for each instruction set.
+// kernels_impl.hpp explains why all functions are local. The compiler vectorises loops over a row.
 #pragma once
 
 #include <algorithm>
@@ -11,8 +11,8 @@
 namespace lookalike {
 namespace {
 
-// The angle of (x, y) in [0, n], n the full circle, to 1e-5 of a radian: a polynomial of the smaller by the
-// larger of the two, and the octant.
+// The angle of (x, y) in [0, n], where n is the full circle, to 1e-5 radians: a polynomial of the quotient of
+// the smaller and the larger one, and the octant.
 inline float turn_of(float x, float y, float scale) {
     const float ax = x < 0 ? -x : x, ay = y < 0 ? -y : y;
     const float large = ax > ay ? ax : ay, small = ax > ay ? ay : ax;
@@ -43,7 +43,7 @@ inline void sobel_row(const float* a, const float* b, const float* c, int n, flo
     }
 }
 
-// Takes over the gradients of a channel where they are larger than those so far.
+// Takes the gradients of a channel where they are larger than those so far.
 inline void keep_larger(const float* LOOKALIKE_RESTRICT right, const float* LOOKALIKE_RESTRICT below, int n, float* LOOKALIKE_RESTRICT best_right,
                         float* LOOKALIKE_RESTRICT best_below) {
     for (int x = 0; x < n; ++x) {
@@ -70,7 +70,7 @@ inline bool any_positive(const float* values, int n) {
     return any != 0;
 }
 
-// What of each pixel goes to direction o; false where it is nothing.
+// The part of each pixel in direction o; false if all are 0.
 inline bool part_of(const float* LOOKALIKE_RESTRICT magnitude, const float* LOOKALIKE_RESTRICT angle, int n, float o, float circle, float* LOOKALIKE_RESTRICT part) {
     for (int x = 0; x < n; ++x) {
         float away = angle[x] - o;
@@ -82,7 +82,7 @@ inline bool part_of(const float* LOOKALIKE_RESTRICT magnitude, const float* LOOK
     return any_positive(part, n);
 }
 
-// Of a multiple of kCellStep values.
+// For a multiple of kCellStep values.
 inline void add_scaled(const float* LOOKALIKE_RESTRICT values, float weight, int n, float* LOOKALIKE_RESTRICT sums) {
     for (int start = 0; start < n; start += kCellStep)
         for (int x = start; x < start + kCellStep; ++x) sums[x] += weight * values[x];
@@ -124,8 +124,8 @@ void orient_image(const Gradients& g, const std::uint8_t* image, const GradientS
                 if (weights[cell] > 0) add_scaled(s.part, weights[cell], padded, sums + cell * padded);
         }
     }
-    // All rows of cells take a column each before any takes the next: a sum that was stored just now would
-    // have to be waited for.
+    // All rows of cells process a column before any processes the next, because a sum that was just stored
+    // would have to be waited for.
     const int pooled = g.cells_down * g.padded_cells;
     for (int o = 0; o < g.n_orientations; ++o) {
         const float* const sums = s.sums + o * g.cells_down * padded;

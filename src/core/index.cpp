@@ -11,11 +11,11 @@ namespace lookalike {
 
 namespace {
 
-constexpr int kChunk = 96;  // rows projected at a time: whole tiles of every kernel
+constexpr int kChunk = 96;  // rows projected at once: whole tiles of every kernel
 
 int steps_of(int coordinates) { return (coordinates + kCoarseStep - 1) / kCoarseStep; }
 
-// Quantised rows in the order they came in, before they are packed.
+// Quantised rows in their original order, before they are packed.
 struct Quantised {
     Quantised(const FilterRows& filter, std::int64_t n)
         : fine_steps(steps_of(filter.fine.width)), fine(n * fine_steps * kCoarseStep), penalties(n),
@@ -63,8 +63,8 @@ Quantised quantise_rows(const Kernels& kernels, const Projection& p, Metric metr
     return out;
 }
 
-// Puts the rows at positions first … order.size() - 1 in their places; row `first` of the order
-// is row 0 of `rows`.
+// Puts the rows at positions first … order.size() - 1 in place; row `first` of the order is row 0 of
+// `rows`.
 void pack(Quantised& rows, std::int64_t first, FilterRows& filter) {
     const std::int64_t n = static_cast<std::int64_t>(filter.order.size());
     const int coarse_width = filter.coarse_width;

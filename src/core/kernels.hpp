@@ -1,8 +1,8 @@
-// The inner loops of the search, one table of functions per instruction set.
+// The inner loops of the search, with one table of functions per instruction set.
 //
 // Every table computes the same exact distances, to the last bit. Tables may differ in how finely
-// they quantise a query for the filter (`query_levels`), which changes how many rows survive
-// it but never which rows are the nearest.
+// they quantise a query for the filter (`query_levels`), which changes the number of survivors but
+// never the nearest rows.
 #pragma once
 
 #include <cstddef>
@@ -16,18 +16,18 @@
 
 namespace lookalike {
 
-// Rows of the filter are packed in panels: 16 rows, 4 coordinates of each at a time (64 bytes).
+// Rows of the filter are packed in panels: 16 rows, with 4 coordinates of each at a time (64 bytes).
 constexpr int kPanelRows = 16;
 constexpr int kPanelStep = 4;
-// Kernels take this many panels at once, so the number of panels is padded to a multiple of it.
+// Kernels process this many panels at once, so the number of panels is padded to a multiple of it.
 constexpr int kPanelGroup = 4;
 
-// The two parts of a row of the coarse bound are padded to whole steps, the row to whole cache
-// lines: loops over them need no tail.
+// The two parts of a row of the coarse bound are padded to whole steps, and the row to whole cache
+// lines, so that loops need no tail.
 constexpr int kCoarseStep = 16;
 constexpr int kCoarseLine = 64;
 
-// Adding and taking away 1.5 * 2^23 rounds a small float to the nearest whole number.
+// Adding and subtracting 1.5 * 2^23 rounds a small float to the nearest integer.
 constexpr float kRounder = 12582912.0f;
 
 // A (query, row) pair that the filter could not reject.
@@ -36,7 +36,7 @@ struct Survivor {
     std::int32_t row;
 };
 
-// A row and its score with one query: of two rows, the nearer one in the filter's view has the higher.
+// A row and its score with one query: the nearer of two rows in the filter's view has the higher score.
 struct Scored {
     std::int32_t score;
     std::int32_t row;
@@ -44,73 +44,73 @@ struct Scored {
 
 struct Filter {
     const std::uint8_t* queries;      // n_queries x width bytes, offset by `query_offset`
-    const std::int32_t* thresholds;   // one a query: reject score < threshold
+    const std::int32_t* thresholds;   // one per query: reject if score < threshold
     int n_queries;
     int width;                        // coordinates, a multiple of kPanelStep
     const std::int8_t* panels;        // n_panels x (width / 4) x 16 x 4
-    const std::int32_t* penalties;    // one a row, from the first row visited on: score = dot - penalty
-    const std::int32_t* chosen = nullptr;  // the n_queries of them that count; null: the first ones
-    bool pairs = true;                // false: of a query and a group of panels one survivor is enough
+    const std::int32_t* penalties;    // one per row, from the first visited row on: score = dot - penalty
+    const std::int32_t* chosen = nullptr;  // the n_queries queries to use; null: the first ones
+    bool pairs = true;                // false: one survivor per query and group of panels is enough
 
     int query(int i) const { return chosen ? chosen[i] : i; }
 };
 
-// A pair stays unless its squared coarse distance exceeds (query_radii + row_errors)^2 and this, which
-// covers the rounding of the few operations in float between them.
+// A pair survives unless its squared coarse distance exceeds (query_radii + row_errors)^2 times this,
+// which covers the rounding of the few operations in float between them.
 constexpr float kCoarseSlack = 1.00002f;
 
 struct CoarseFilter {
     const std::int8_t* queries;    // n_queries x width
-    const float* query_radii;      // one a query: its radius and its own error
+    const float* query_radii;      // one per query: its radius plus its own error
     const std::int8_t* rows;       // n_rows x width
-    const float* row_errors;       // one a row
+    const float* row_errors;       // one per row
     std::int64_t n_rows;
-    int width;                     // bytes a row: head, tail, zeros up to a multiple of kCoarseLine
-    int head_steps, tail_steps;    // of kCoarseStep
-    float head_square, tail_square;  // squared size of one step of either part
+    int width;                     // bytes per row: head, tail, zeros up to a multiple of kCoarseLine
+    int head_steps, tail_steps;    // in units of kCoarseStep
+    float head_square, tail_square;  // squared size of one step of each part
 };
 
-// The blending of whole neighbours (blending.hpp).
-constexpr int kClean = 256;          // values that a clean pixel has
-constexpr int kMostCost = 1280;      // what is so much dearer than the cheapest candidate has no vote
-constexpr std::int64_t kVote = 1 << 20;  // that of the cheapest
+// Blending of whole neighbours (blending.hpp).
+constexpr int kClean = 256;          // number of values of a clean pixel
+constexpr int kMostCost = 1280;      // candidates this far above the cheapest have no vote
+constexpr std::int64_t kVote = 1 << 20;  // vote of the cheapest candidate
 constexpr int kMostWindow = 3;
 constexpr int kBlendStep = 32;       // rows of costs are padded to a multiple of it
 
 struct Blending {
     int height, width, k;
-    int shift, window;               // radii in pixels, the window's at most kMostWindow
+    int shift, window;               // radii in pixels; the window's is at most kMostWindow
     const std::uint16_t* profile;    // 2 window + 1: the weight of offset (y, x) is profile[y] profile[x]
     const std::uint16_t* costs;      // n_values x kClean
     const float* moments;            // n_values x kClean
     const float* evidences;          // n_values x kClean
-    int n_readings;                  // of the same costs, each with weights of its own
+    int n_readings;                  // readings of the same costs, each with its own weights
     const std::uint32_t* weights;    // n_readings x (kMostCost + 1): the vote at each cost above the
-                                     // cheapest, the last one 0
-    std::int64_t reading_stride;     // between the estimates of one reading and the next
+                                     // cheapest; the last one is 0
+    std::int64_t reading_stride;     // distance of the estimates of one reading from those of the next
 };
 
 struct BlendingScratch {
     int padded_width;
-    const int *begins, *ends;        // of each row, the columns where a candidate may hold something
-    std::uint16_t* costs;            // of each candidate 2 window + 1 rows, with `window` zeros on both sides
+    const int *begins, *ends;        // for each row, the columns where a candidate may be non-empty
+    std::uint16_t* costs;            // 2 window + 1 rows per candidate, with `window` zeros on both sides
     std::uint16_t* sums;             // the same summed along the window, without the sides
-    std::uint16_t* totals;           // of each candidate a row: sums of the window without the pixel itself
-    std::uint16_t* least;            // a row: that of the cheapest candidate
-    std::uint16_t* above;            // a row: by how much one is dearer
+    std::uint16_t* totals;           // a row per candidate: sums of the window without the pixel itself
+    std::uint16_t* least;            // a row: total of the cheapest candidate
+    std::uint16_t* above;            // a row: totals above the least
     const std::uint16_t* zeros;      // a row
-    std::uint32_t* rows;             // a row: where the costs of each value begin
-    std::uint64_t* votes;            // pairs of readings x width x kClean: two votes a word
-    const std::uint64_t* weights;    // pairs of readings x (kMostCost + 1), alike
+    std::uint32_t* rows;             // a row: beginnings of the costs of each value
+    std::uint64_t* votes;            // pairs of readings x width x kClean: two votes per word
+    const std::uint64_t* weights;    // pairs of readings x (kMostCost + 1): two weights per word
 };
 
 // One stage of the anchored regression (regression.hpp).
 struct Regression {
     int height, width;
-    int n_channels, radius;          // of the window that the regression sees
+    int n_channels, radius;          // of the window that is the regression's input
     int n_outputs, key_radius;       // the key is a window of the first n_outputs channels
     int n_anchors, padded_anchors;   // padded to a multiple of kAnchorBlock
-    int blend;                       // how many of the nearest anchors are averaged
+    int blend;                       // number of nearest anchors to average
     const float* anchors;            // blocks x key coordinates x kAnchorBlock, by increasing norm
     const float* anchor_norms;       // padded_anchors: half the squared norm; infinite for padding
     const float* weights;            // n_anchors x n_outputs x window rows x row_width
@@ -122,36 +122,36 @@ struct RegressionScratch {
     float* key;
     float* scores;                   // kAnchorBlock
     float* lowest;                   // blend
-    const float *least_norms, *most_norms;  // of each block of anchors
-    int* anchors;                    // of each pixel of a row, blend of them
+    const float *least_norms, *most_norms;  // norms of each block of anchors
+    int* anchors;                    // `blend` anchors for each pixel of a row
 };
 constexpr int kRegressionStep = 16;  // the widest vector
 constexpr int kAnchorBlock = 32;
 constexpr int kMostBlended = 8;
 
-// Pixels averaged with their likes (likeness.hpp).
+// Non-local means (likeness.hpp).
 struct Likeness {
     int height, width, n_channels;
     int search_radius, patch_radius;
-    float sharpness;                 // of the soft reading, a unit of summed squares
+    float sharpness;                 // of the soft reading, per unit of summed squares
 };
 
 struct LikenessScratch {
     std::int32_t* apart;             // a row and 2 patch_radius + 1 more
-    std::int32_t* ring;              // 2 patch_radius + 1 rows, summed along the surroundings
-    std::int32_t* totals;            // a row: sums over surroundings
-    float *sharp, *soft;             // a row: the weights of either reading
+    std::int32_t* ring;              // 2 patch_radius + 1 rows, summed along patches
+    std::int32_t* totals;            // a row: sums over patches
+    float *sharp, *soft;             // a row each: the weights of both readings
 };
 
-// Oriented gradients of an image, pooled in cells (gradients.hpp).
+// Oriented gradients of an image, summed in cells (gradients.hpp).
 struct Gradients {
     int height, width, n_channels;
     int n_orientations, cells_down, cells_across;
-    bool root;                       // of each pixel's magnitude
+    bool root;                       // take the square root of each pixel's magnitude
     const float* down;               // height x cells_down: the weight of each row in each cell
     const float* across;             // width x padded_cells, padded with zeros
-    int padded_cells;                // cells_across, to a multiple of kCellStep
-    int padded_width;                // width, to a multiple of kGradientStep
+    int padded_cells;                // cells_across, rounded up to a multiple of kCellStep
+    int padded_width;                // width, rounded up to a multiple of kGradientStep
 };
 constexpr int kCellStep = 8;
 constexpr int kGradientStep = 16;
@@ -166,16 +166,16 @@ struct GradientScratch {
 // The image deformation model (deformation.hpp).
 struct Deformation {
     int height, width;
-    int shift, window;               // how far a pixel moves; the radius of its surroundings
+    int shift, window;               // largest move of a pixel; radius of its window
     const std::uint16_t* penalties;  // (2 shift + 1)^2
-    int lanes;                       // width + 2 window, to a multiple of kDeformationStep
+    int lanes;                       // width + 2 window, rounded up to a multiple of kDeformationStep
     int stride() const { return lanes + 2 * shift; }
     int rows() const { return height + 2 * (shift + window); }
     int moves() const { return (2 * shift + 1) * (2 * shift + 1); }
 };
 constexpr int kDeformationStep = 32;
 constexpr int kMostShift = 3, kMostSurroundings = 2;
-// A pixel's difference counts no more than this: sums over 5 x 5 pixels stay within 16 bits.
+// A pixel's difference is at most this, so that sums over 5 x 5 pixels fit 16 bits.
 constexpr int kMostDifference = 2500;
 constexpr int kMostPenalty = 2000;
 
@@ -184,18 +184,18 @@ struct DeformationScratch {
     float* frame;                    // (height + 2) x (width + 2): an image, in a frame of zeros
     float *right, *below;            // a row of gradients
     std::uint16_t* ring;             // moves() x (2 window + 1) rows of differences
-    std::uint16_t* sums;             // moves() rows, each with kDeformationStep more
+    std::uint16_t* sums;             // moves() rows, each with kDeformationStep extra values
     std::uint16_t* least;            // a row
     std::uint16_t* which;            // a row
 };
 
-constexpr int kMostGuide = 1020;     // squares summed over surroundings stay within 31 bits
+constexpr int kMostGuide = 1020;     // squares summed over patches fit 31 bits
 constexpr int kMostPatchRadius = 10;
 
-// Exact distances between two rows of d values; integers are summed exactly, floats in double
-// over eight fixed lanes, so that the sum does not depend on the instruction set.
+// Exact distances between two rows of d values. Integers are summed exactly, floats in double over
+// eight fixed lanes, so that the sum does not depend on the instruction set.
 template <class T, class Sum> using PairKernel = Sum (*)(const T* a, const T* b, std::int64_t d);
-// As above, but may return any value greater than `limit` as soon as the sum exceeds it.
+// The same, but the result may be any value greater than `limit` as soon as the sum exceeds it.
 template <class T, class Sum>
 using LimitedKernel = Sum (*)(const T* a, const T* b, std::int64_t d, Sum limit);
 
@@ -210,31 +210,31 @@ struct Kernels {
     int query_levels;  // queries are quantised to [-query_levels, query_levels]
     int query_offset;  // added to each quantised query coordinate before it is stored as a byte
 
-    // Appends the survivors among panels [begin, end) to `out`, those of a query panel by panel;
-    // returns how many. Both ends are multiples of kPanelGroup; `out` has room for every pair.
+    // Appends the survivors among panels [begin, end) to `out`, for each query panel by panel;
+    // returns their number. Both ends are multiples of kPanelGroup; `out` has room for every pair.
     std::size_t (*filter)(const Filter& filter, std::int64_t begin, std::int64_t end, Survivor* out);
     // Appends the rows of panels [begin, end), as above, whose score with one query is at least `least`;
-    // returns how many.
+    // returns their number.
     std::size_t (*scores)(const Filter& filter, int query, std::int64_t begin, std::int64_t end, std::int32_t least,
                           Scored* out);
-    // Keeps, in their order, the pairs that the coarse bound cannot reject and whose row is not
-    // padding; returns how many, with their squared coarse distances.
+    // Keeps, in order, the pairs that the coarse bound cannot reject and whose row is not padding;
+    // returns their number, and their squared coarse distances.
     std::size_t (*coarse_filter)(const CoarseFilter& filter, Survivor* pairs, std::size_t count, float* squares);
     // Sum of squared differences of steps * kCoarseStep coordinates.
     std::int32_t (*coarse)(const std::int8_t* a, const std::int8_t* b, int steps);
     // out[i][j] = sum over k of rows[i][k] * basis[k][j] for n_rows rows of d values and n_columns
-    // columns, a multiple of kColumnStep; basis[k][j] stands at basis_place(k, j, d). Sums run over
+    // columns, a multiple of kColumnStep; basis[k][j] is at basis_place(k, j, d). Sums run over
     // blocks of kProjectionBlock values of k.
     void (*project)(const float* rows, int n_rows, std::int64_t d, const float* basis, int n_columns, float* out);
-    // The same of integers, two values of k in a word as `pair_of` has them; d counts words, and sums
-    // are exact where they stay within 32 bits.
+    // The same for integers, with two values of k per word (`pair_of`); d counts words, and sums are
+    // exact if they fit 32 bits.
     void (*project_pairs)(const std::int32_t* rows, int n_rows, std::int64_t d, const std::int32_t* basis, int n_columns,
                           std::int32_t* out);
     // Rounds to whole steps within +-levels; returns the sum of the squared errors, which is NaN
-    // or infinite where a value is.
+    // or infinite if a value is.
     double (*quantise)(const float* values, int n, float step, float levels, std::int8_t* out);
 
-    // One image each; see blending.hpp, regression.hpp and likeness.hpp.
+    // For one image each; see blending.hpp, regression.hpp and likeness.hpp.
     void (*blend)(const Blending& blending, const std::uint16_t* noisy, const std::uint8_t* frames,
                   const BlendingScratch& scratch, float* estimate, float* variances, const std::uint8_t* truth,
                   std::int64_t* joint);
@@ -242,7 +242,7 @@ struct Kernels {
     void (*average_likes)(const Likeness& likeness, const std::int32_t* guide, const float* values, const float* counts,
                           const LikenessScratch& scratch, float* sums, float* weights);
 
-    // One image each; see gradients.hpp and deformation.hpp. The deformation takes one image and many others.
+    // For one image each; see gradients.hpp and deformation.hpp. The deformation compares one image with many.
     void (*orient)(const Gradients& gradients, const std::uint8_t* image, const GradientScratch& scratch, float* out);
     void (*deform)(const Deformation& deformation, const std::uint8_t* query, const std::uint8_t* images,
                    const std::int64_t* candidates, std::int64_t n, bool backward, const DeformationScratch& scratch,
@@ -258,14 +258,14 @@ struct Kernels {
 // A query's dot products with the rows of one panel.
 using PanelDots = void(const std::uint8_t* query, int steps, const std::int8_t* panel, std::int32_t* dots);
 
-// At most this many fine coordinates: all sums of products of bytes stay below 2^29.
+// Largest number of fine coordinates: all sums of products of bytes stay below 2^29.
 constexpr int kMostFine = 4096;
 
 constexpr std::int64_t kProjectionBlock = 128;
 constexpr int kColumnStep = 32;  // two of the widest vectors
 
-// Where column j of row k of a basis of d rows stands: kColumnStep columns one after the other. Whole
-// rows beside each other would lie a power of two apart, and few of them fit the cache at once.
+// Place of column j of row k in a basis of d rows: blocks of kColumnStep columns follow each other. Whole
+// adjacent rows would be a power of two apart, and few of them would fit the cache at once.
 constexpr std::int64_t basis_place(std::int64_t k, int j, std::int64_t d) {
     return (j / kColumnStep * d + k) * kColumnStep + j % kColumnStep;
 }

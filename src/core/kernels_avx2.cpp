@@ -4,8 +4,8 @@
 //   vpmaddwd     s16 pairs x 1 -> s32
 //
 // One operand is unsigned, so queries are stored with an offset of 64, which the rows' penalties
-// take back (64 * sum of x). A pair is at most 2 * 127 * 127 = 32,258 < 32,767 if the query's
-// bytes stay in [1, 127]: hence 63 levels for queries (rows keep 127) and no saturation.
+// subtract again (64 * sum of x). A pair is at most 2 * 127 * 127 = 32,258 < 32,767 if the query's
+// bytes stay in [1, 127]: hence queries have 63 levels (rows 127), and nothing saturates.
 #include <immintrin.h>
 
 #include <cstring>
@@ -49,7 +49,7 @@ struct Pairs {
     }
 };
 
-// Sums of squared differences of 16 coordinates a step, in eight lanes.
+// Sums of squared differences of 16 coordinates per step, in eight lanes.
 inline __m256 coarse_lanes(const std::int8_t* a, const std::int8_t* b, int steps) {
     __m256i sum = _mm256_setzero_si256();
     for (int i = 0; i < steps; ++i) {
@@ -79,7 +79,7 @@ inline std::int32_t four_bytes(const std::uint8_t* p) {
     return word;
 }
 
-// One bit for each pair of kTile queries and the panel's rows, set where the pair survives. Packing
+// One bit for each pair of kTile queries and the panel's rows, set if the pair survives. Packing
 // leaves the bits in the order that query_of and row_of decode.
 void panel_dots(const std::uint8_t* query, int steps, const std::int8_t* panel, std::int32_t* dots) {
     const __m256i ones = _mm256_set1_epi16(1);
@@ -131,7 +131,7 @@ std::size_t filter(const Filter& f, std::int64_t begin, std::int64_t end, Surviv
     for (int q = 0; q < f.n_queries; q += kTile) {
         const std::uint8_t* queries[kTile];
         __m256i thresholds[kTile];
-        for (int i = 0; i < kTile; ++i) {  // past the end: the last query again, which rejects all
+        for (int i = 0; i < kTile; ++i) {  // past the end: the last query again, with all pairs rejected
             const int query = f.query(smaller(q + i, f.n_queries - 1));
             queries[i] = f.queries + static_cast<std::int64_t>(query) * f.width;
             thresholds[i] = _mm256_set1_epi32(q + i < f.n_queries ? f.thresholds[query] : INT32_MAX);

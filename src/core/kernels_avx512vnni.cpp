@@ -3,15 +3,15 @@
 //   vpdpbusd   four products u8 x s8 added into each s32 lane, no saturation
 //
 // One operand is unsigned, so queries are stored with an offset of 128, which the rows'
-// penalties take back (128 * sum of x). Six queries x four panels (64 rows) stay in registers:
+// penalties subtract again (128 * sum of x). Six queries x four panels (64 rows) stay in registers:
 // 24 sums, 4 vectors of rows, 1 of queries.
 #ifdef LOOKALIKE_EMULATE_AVX512
-// SIMDe runs this very file on CPUs that lack the instructions; only tests are built so.
+// SIMDe emulates the instructions on other CPUs; this is only for tests.
 #define SIMDE_ENABLE_NATIVE_ALIASES
 #include <simde/x86/avx512.h>
 #else
 #if defined(__GNUC__) && !defined(__clang__)
-// GCC 12 warns of its own header (its bug 105593).
+// GCC 12 warns about its own header (GCC bug 105593).
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wuninitialized"
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
@@ -29,8 +29,8 @@
 namespace lookalike {
 namespace {
 
-// sum += the products of four bytes, or of two words, in each lane. GCC (12, 13) spills half of a
-// tile's sums if it is told by the intrinsics, which takes three times as long.
+// sum += the products of four bytes, or of two words, in each lane. With intrinsics GCC (12, 13) spills
+// half of a tile's sums, which takes three times as long.
 #if defined(__GNUC__) && !defined(__clang__) && !defined(LOOKALIKE_EMULATE_AVX512)
 inline void add_products(__m512i& sum, __m512i queries, __m512i rows) {
     asm("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(queries), "v"(rows));
@@ -79,7 +79,7 @@ struct Pairs {
     }
 };
 
-// The sum of all lanes.
+// Sum of all lanes.
 inline std::int32_t total(__m512i lanes) {
     const __m256i half = _mm256_add_epi32(_mm512_castsi512_si256(lanes), _mm512_extracti64x4_epi64(lanes, 1));
     __m128i sum = _mm_add_epi32(_mm256_castsi256_si128(half), _mm256_extracti128_si256(half, 1));
@@ -87,7 +87,7 @@ inline std::int32_t total(__m512i lanes) {
     return _mm_cvtsi128_si32(_mm_hadd_epi32(sum, sum));
 }
 
-// Squares of differences of bytes: |x - y| is one of two saturating differences, the other being 0.
+// Squares of differences of bytes: |x - y| is the non-zero one of two saturating differences.
 struct Squares {
     __m512i low = _mm512_setzero_si512(), high = _mm512_setzero_si512();
 
@@ -102,7 +102,7 @@ struct Squares {
 
 inline __m512i load(const std::uint8_t* p) { return _mm512_loadu_si512(p); }
 
-// From its byte n on, a mask of the last n of 64 bytes.
+// A mask of the last n of 64 bytes begins at its byte n.
 struct LastBytes {
     std::uint8_t bytes[128] = {};
     constexpr LastBytes() {
@@ -117,7 +117,7 @@ std::int64_t squared_unsigned(const std::uint8_t* a, const std::uint8_t* b, std:
         const std::int64_t stop = smaller(d, start + kByteChunk);
         Squares sum;
         for (; i + 64 <= stop; i += 64) sum.add(load(a + i), load(b + i));
-        if (i < stop && d >= 64) {  // the last 64 again, without those that were added
+        if (i < stop && d >= 64) {  // the last 64 again, without those already added
             const __m512i unseen = load(kLastBytes.bytes + (stop - i));
             sum.add(_mm512_and_si512(load(a + stop - 64), unseen), _mm512_and_si512(load(b + stop - 64), unseen));
         } else if (i < stop) {
@@ -158,11 +158,11 @@ struct CoarsePair {
 
     CoarsePair(const CoarseFilter& f, Survivor pair)
         : query(f.queries + static_cast<std::int64_t>(pair.query) * f.width),
-          row(f.rows + smaller<std::int64_t>(pair.row, f.n_rows - 1) * f.width) {}  // padding: any
+          row(f.rows + smaller<std::int64_t>(pair.row, f.n_rows - 1) * f.width) {}  // for padding, any row
 
-    // Adds the line at i, each lane of it four coordinates of the head or of the tail.
+    // Adds the line at i; each lane has four coordinates of the head or of the tail.
     void add(int i, __m512 scales) {
-        // With these bits before it, a small integer is a float.
+        // Prefixed with these bits, a small integer is a float.
         const __m512i above = _mm512_set1_epi32(0x4b000000);  // 2^23
         const __m512i zero = _mm512_setzero_si512();
         const __m512i x = _mm512_loadu_si512(query + i), y = _mm512_loadu_si512(row + i);
@@ -175,7 +175,7 @@ struct CoarsePair {
     }
 };
 
-// The sums of the lanes of each of four.
+// The sum of the lanes of each of four vectors.
 inline __m128 totals(__m512 a, __m512 b, __m512 c, __m512 d) {
     const __m512 ab = _mm512_add_ps(_mm512_unpacklo_ps(a, b), _mm512_unpackhi_ps(a, b));
     const __m512 cd = _mm512_add_ps(_mm512_unpacklo_ps(c, d), _mm512_unpackhi_ps(c, d));
@@ -186,9 +186,9 @@ inline __m128 totals(__m512 a, __m512 b, __m512 c, __m512 d) {
     return _mm_add_ps(_mm256_castps256_ps128(half), _mm256_extractf128_ps(half, 1));
 }
 
-// Four pairs at once: their sums are added up together.
+// Processes four pairs at once, whose sums are added up together.
 std::size_t coarse_filter(const CoarseFilter& filter, Survivor* pairs, std::size_t count, float* squares) {
-    const CoarseFilter f = filter;  // a copy: what is written below can not change it
+    const CoarseFilter f = filter;  // a copy, which the stores below cannot change
     const __m512 head = _mm512_set1_ps(f.head_square), tail = _mm512_set1_ps(f.tail_square);
     constexpr std::size_t kBatch = 4;
     std::size_t kept = 0;
@@ -213,8 +213,8 @@ std::size_t coarse_filter(const CoarseFilter& filter, Survivor* pairs, std::size
     return kept;
 }
 
-// The four panels of a group. Named members, here and in the tile: GCC leaves an array of vectors
-// in memory.
+// The four panels of a group. Members have names, here and in the tile, because GCC keeps an array of
+// vectors in memory.
 struct Group {
     __m512i a, b, c, d;
 
@@ -225,8 +225,8 @@ struct Group {
     }
 };
 
-// Scores of one query and a group's rows, less the query's threshold: a row survives where that
-// is not negative.
+// Scores of one query and a group's rows, less the query's threshold: a row survives if it is not
+// negative.
 struct Margins {
     Group sums;
 
@@ -246,7 +246,7 @@ struct Margins {
         add_products(sums.d, four, rows.d);
     }
 
-    // The sign bit of a lane stays set where it is set in all margins.
+    // The sign bit of a lane stays set if it is set in all margins.
     __m512i and_signs(__m512i signs) const {
         constexpr int all_three = 0x80;  // a & b & c
         return _mm512_ternarylogic_epi32(_mm512_ternarylogic_epi32(signs, sums.a, sums.b, all_three), sums.c, sums.d,
@@ -260,7 +260,7 @@ struct Margins {
         _mm512_storeu_si512(p + 3 * kPanelRows, sums.d);
     }
 
-    // Bit r is set where row r of the group survives; unless all `pairs` are asked for, one bit if any does.
+    // Bit r is set if row r of the group survives; without `pairs`, one bit is set if any row does.
     std::uint64_t survivors(bool pairs) const {
         if (!pairs) return _mm512_movepi32_mask(and_signs(_mm512_set1_epi32(-1))) != 0xffff;
         return ~(static_cast<std::uint64_t>(_mm512_movepi32_mask(sums.a)) |
@@ -293,7 +293,7 @@ std::size_t scores(const Filter& f, int query, std::int64_t begin, std::int64_t 
 
 constexpr int kTile = 6;
 
-// Bit r of masks[i] is set where row r of the group survives query i; false where none does.
+// Bit r of masks[i] is set if row r of the group survives query i; returns false if no row does.
 inline bool group_masks(const std::uint8_t* const* queries, int width, const std::int8_t* group,
                         std::int64_t panel_bytes, const std::int32_t* penalties, const std::int32_t* thresholds,
                         bool pairs, std::uint64_t* masks) {

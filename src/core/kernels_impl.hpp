@@ -1,9 +1,8 @@
-// Bodies shared by all instruction sets: plain loops that the compiler vectorises with the
+// Implementations for all instruction sets: plain loops that the compiler vectorises with the
 // flags of the file that includes them. Only the filter and the float vector `V` differ.
 //
-// Everything stands in an unnamed namespace and nothing of the standard library is called: a
-// function with a shared name, compiled here for a newer CPU, could be the copy that the linker
-// keeps for all.
+// Everything is in an unnamed namespace and calls nothing of the standard library: the linker might
+// otherwise keep a shared function that was compiled here for a newer CPU, and use it everywhere.
 #pragma once
 
 #include <cstdint>
@@ -61,7 +60,7 @@ template <class Byte> std::int64_t dot_bytes(const Byte* a, const Byte* b, std::
     });
 }
 
-// Values between two looks at the limit.
+// Number of values between two checks of the limit.
 constexpr std::int64_t kLimitStride = 128;
 
 template <class Int>
@@ -76,7 +75,7 @@ std::int64_t manhattan_integers(const Int* a, const Int* b, std::int64_t d, std:
     return total;
 }
 
-// Differences of 16-bit values need 17 bits, their squares the 32 of an unsigned word.
+// Differences of 16-bit values need 17 bits, and their squares 32 bits of an unsigned word.
 inline std::int64_t squared_words(const std::int16_t* a, const std::int16_t* b, std::int64_t d) {
     std::uint64_t total = 0;
     for (std::int64_t i = 0; i < d; ++i) {
@@ -92,8 +91,8 @@ inline std::int64_t dot_words(const std::int16_t* a, const std::int16_t* b, std:
     return total;
 }
 
-// Eight partial sums, added pairwise at the end: the order is part of the definition, so every
-// instruction set rounds alike (these files are compiled without contraction to FMA).
+// Eight partial sums, added pairwise at the end: the order is part of the definition, so that all
+// instruction sets round in the same way (these files are compiled without contraction to FMA).
 constexpr int kLanes = 8;
 
 struct Lanes {
@@ -126,8 +125,8 @@ template <class Float> double dot_floats(const Float* a, const Float* b, std::in
     return lanes.total();
 }
 
-// Rounded sums of non-negative terms never decrease, so a partial total above the limit
-// proves that the whole is above it.
+// Rounded sums of non-negative terms never decrease, so a partial sum above the limit proves
+// that the total is above it.
 template <class Float>
 double manhattan_floats(const Float* a, const Float* b, std::int64_t d, double limit) {
     Lanes lanes;
@@ -166,8 +165,8 @@ inline void prefetch_rows(const CoarseFilter& f, const Survivor* pairs, std::siz
 #endif
 }
 
-// Puts a pair behind those kept so far; returns how many there are now. Written without a branch:
-// which pairs stay is hard to predict. NaN stays.
+// Appends a pair to those kept so far; returns their number. It has no branch, because survival is
+// hard to predict. NaN survives.
 inline std::size_t keep(const CoarseFilter& f, Survivor pair, float square, Survivor* pairs, float* squares, std::size_t kept) {
     const float limit = f.query_radii[pair.query] + f.row_errors[smaller<std::int64_t>(pair.row, f.n_rows - 1)];
     pairs[kept] = pair;
@@ -201,7 +200,7 @@ std::size_t scores_of_panels(const Filter& f, int query, std::int64_t begin, std
             found[row] -= penalties[row];
             most = found[row] > most ? found[row] : most;
         }
-        if (most < least) continue;  // of a query's later leaves, most panels
+        if (most < least) continue;  // most panels of a query's later leaves
         for (int row = 0; row < kPanelRows; ++row) {
             out[count] = {found[row], static_cast<std::int32_t>(panel * kPanelRows + row)};
             count += found[row] >= least;
@@ -210,7 +209,7 @@ std::size_t scores_of_panels(const Filter& f, int query, std::int64_t begin, std
     return count;
 }
 
-// V holds V::width words, or sums. A tile of Rows x 2 vectors stays in registers along one block of k.
+// V holds V::width words, or sums. A tile of Rows x 2 vectors stays in registers for one block of k.
 template <class V, int Rows>
 void project_tile(const typename V::Word* rows, std::int64_t d, std::int64_t first, std::int64_t last,
                   const typename V::Word* basis, typename V::Sum* out, int out_stride) {
@@ -235,7 +234,7 @@ void project_tile(const typename V::Word* rows, std::int64_t d, std::int64_t fir
     }
 }
 
-// Blocks of k keep the rounding error small, and a block's columns of one tile in the cache
+// Blocks of k keep the rounding error small, and keep a block's columns of one tile in the cache
 // while all rows pass over them.
 template <class V, int Rows>
 void project(const typename V::Word* rows, int n_rows, std::int64_t d, const typename V::Word* basis, int n_columns,
@@ -256,7 +255,7 @@ void project(const typename V::Word* rows, int n_rows, std::int64_t d, const typ
 
 constexpr int kQuantiseWidth = 16;
 
-// A function of its own, into which a constant count is propagated.
+// A separate function, into which the compiler propagates a constant count.
 inline void quantise_some(const float* values, int count, float step, float levels, std::int8_t* out, float* errors) {
     const float inverse = 1 / step;
     for (int i = 0; i < count; ++i) {
@@ -280,7 +279,7 @@ double quantise(const float* values, int n, float step, float levels, std::int8_
     return total;
 }
 
-// What all tables have in common; the including file fills in the rest.
+// The common part of all tables; the including file fills in the rest.
 template <class Floats, class Pairs, int Rows, CoarseDistance distance = plain_coarse_distance> Kernels common_kernels() {
     Kernels kernels{};
     kernels.coarse_filter = coarse_filter<distance>;

@@ -2,8 +2,8 @@
 //
 //   sdot   four products s8 x s8 added into each s32 lane, no saturation
 //
-// Both operands are signed: no offset. Four queries x one panel (16 rows in four vectors) stay
-// in registers: 16 sums, 4 vectors of rows, 1 of queries.
+// Both operands are signed, so there is no offset. Four queries x one panel (16 rows in four vectors)
+// stay in registers: 16 sums, 4 vectors of rows, 1 of queries.
 #include <arm_neon.h>
 
 #include <cstring>

@@ -1,4 +1,4 @@
-// The filter in plain C++: what every other path must equal, and what runs where none applies.
+// The filter in plain C++: the reference for all other paths, and the path for other CPUs.
 #include "kernels_impl.hpp"
 
 namespace lookalike {

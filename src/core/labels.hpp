@@ -1,4 +1,4 @@
-// Labels of many outputs, such as the pixels of an image, all of them bytes.
+// Labels of many outputs in bytes, for example the pixels of an image.
 #pragma once
 
 #include <cstdint>
@@ -9,14 +9,14 @@ namespace lookalike {
 
 constexpr int kByteValues = 256;
 
-// Which values come in each output: 1, else 0.
+// Marks the values that occur in each output with 1, others with 0.
 //
 // labels:  (n, m)
 // present: (m, 256)
 void find_labels(const std::uint8_t* labels, std::int64_t n, std::int64_t m, int n_threads, std::uint8_t* present,
                  const Watch& watch);
 
-// What a table says that each label is replaced with.
+// Replaces each label by the value in a table.
 //
 // labels, out: (n, m)
 // table:       (m, 256)

@@ -8,7 +8,7 @@ namespace lookalike {
 
 namespace {
 
-// Far rows are looked for among this many.
+// Distant rows are looked for among this many.
 constexpr std::int64_t kCandidates = 256;
 
 struct Tree {
@@ -38,7 +38,7 @@ struct Tree {
         return best;
     }
 
-    // Puts the nearer rows to one side; returns where the other side begins, 0 if there is only one.
+    // Puts the nearer rows on one side; returns where the other side begins, or 0 if there is only one.
     std::int64_t split(std::int64_t begin, std::int64_t n) {
         if (n <= kLeafRows || job.is_stopped()) return 0;
         std::int32_t* const part = order.data() + begin;
@@ -69,7 +69,7 @@ std::vector<std::int32_t> similar_together(const Kernels& kernels, const std::in
     tree.order.resize(static_cast<std::size_t>(n));
     std::iota(tree.order.begin(), tree.order.end(), 0);
     tree.keyed.resize(tree.order.size());
-    // The parts of the first few levels are halved one by one, then one part a thread.
+    // The parts of the first few levels are halved one by one, then one part per thread.
     std::vector<std::pair<std::int64_t, std::int64_t>> parts{{0, n}};
     for (bool more = true; more && parts.size() < static_cast<std::size_t>(n_threads);) {
         std::vector<std::pair<std::int64_t, std::int64_t>> halves;

@@ -1,8 +1,8 @@
-// Rows in an order in which similar ones stand together, cut into leaves of equal size.
+// An order of rows in which similar ones are adjacent, cut into leaves of equal size.
 //
-// A query that looks at one well-chosen leaf first has a good radius before it meets the other
-// rows. Any order gives exact answers; this one comes from halving the rows again and again
-// between two far ones (a principal direction tree, as McCartin-Lim, McGregor & Wang, 2012).
+// A query that visits a well-chosen leaf first has a good radius before it meets the other rows. Any
+// order gives exact answers; this one comes from repeated halving of the rows between two distant
+// ones (a principal direction tree; McCartin-Lim, McGregor & Wang, 2012).
 #pragma once
 
 #include <cstdint>
@@ -17,9 +17,9 @@ namespace lookalike {
 constexpr std::int64_t kLeafRows = 128;
 
 struct Leaves {
-    std::int64_t n = 0;                // rows that stand in leaves; the last leaf may be short
+    std::int64_t n = 0;                // rows in leaves; the last leaf may be short
     int stride = 0;                    // leaves rounded up to kColumnStep
-    Aligned<float> centroids;          // width x stride, as a basis; in steps of the quantised rows
+    Aligned<float> centroids;          // width x stride, laid out like a basis; in steps of the quantised rows
     std::vector<float> half_squares;   // stride; infinite beyond the last leaf
 
     std::int64_t count() const { return (n + kLeafRows - 1) / kLeafRows; }

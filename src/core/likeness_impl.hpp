@@ -1,5 +1,5 @@
-// The body of the non-local means (likeness.hpp), compiled for each instruction set. See kernels_impl.hpp for
-// why nothing here has a shared name. Loops over a row are left to the compiler, which makes vectors of them.
+// The implementation of the non-local means (likeness.hpp), compiled for each instruction set.
+// kernels_impl.hpp explains why all functions are local. The compiler vectorises loops over a row.
 #pragma once
 
 #include <algorithm>
@@ -14,7 +14,7 @@ namespace {
 // exp(-x) for x >= 0, to a few units of the last place: a power of two, and a polynomial for the rest.
 inline float exp_minus(float x) {
     const float power = std::max(x * -1.44269504f, -126.0f);
-    const auto whole = static_cast<std::int32_t>(power - 0.5f);  // rounds towards zero: to the nearest
+    const auto whole = static_cast<std::int32_t>(power - 0.5f);  // truncation, after the offset, rounds to the nearest
     const float rest = (power - static_cast<float>(whole)) * 0.69314718f;
     float sum = 1.0f / 720;
     sum = sum * rest + 1.0f / 120;
@@ -29,7 +29,7 @@ inline float exp_minus(float x) {
     return sum * scale;
 }
 
-// What each pixel of a row differs from that at an offset, squared and summed over the channels.
+// The squared differences of each pixel of a row from the pixel at an offset, summed over the channels.
 inline void square_apart(const std::int32_t* here, const std::int32_t* there, int n, bool first, std::int32_t* LOOKALIKE_RESTRICT out) {
     for (int x = 0; x < n; ++x) {
         const std::int32_t difference = there[x] - here[x];
@@ -37,7 +37,7 @@ inline void square_apart(const std::int32_t* here, const std::int32_t* there, in
     }
 }
 
-// Adds to running totals what enters the surroundings of a row, and takes away what leaves them.
+// Adds to running totals the row that enters the surroundings, and subtracts the one that leaves them.
 inline void roll(const std::int32_t* LOOKALIKE_RESTRICT apart, int side, int n, std::int32_t* LOOKALIKE_RESTRICT ring_row,
                  std::int32_t* LOOKALIKE_RESTRICT totals) {
     for (int x = 0; x < n; ++x) totals[x] -= ring_row[x];
@@ -59,11 +59,11 @@ inline void add_weighted(const float* LOOKALIKE_RESTRICT weights, const float* L
     for (int x = 0; x < n; ++x) sums[x] += weights[x] * values[x];
 }
 
-// One image. Each pair of pixels is compared once: offsets go down, or to the right.
+// One image. Each pair of pixels is compared once: offsets point down, or to the right.
 void average_likes_of_image(const Likeness& l, const std::int32_t* guide, const float* values, const float* counts,
                             const LikenessScratch& s, float* sums, float* weights) {
     const int width = l.width, side = 2 * l.patch_radius + 1, pixels = l.height * width, image = l.n_channels * pixels;
-    for (int reading = 0; reading < 2; ++reading) {  // a pixel is one of its own likes
+    for (int reading = 0; reading < 2; ++reading) {  // a pixel is similar to itself
         std::copy(values, values + image, sums + reading * image);
         std::copy(counts, counts + image, weights + reading * image);
     }

@@ -13,7 +13,7 @@ constexpr std::int64_t kBlock = 16;
 template <class Each> void each_query(std::int64_t n, int n_threads, const Watch& watch, Each each) {
     Job job;
     run_blocks(job, n_threads, (n + kBlock - 1) / kBlock, [&](const NextBlock& next) {
-        auto own = each;  // a thread's own memory
+        auto own = each;  // memory of this thread
         for (std::int64_t block; (block = next()) >= 0; job.done += kBlock)
             for (std::int64_t i = block * kBlock; i < std::min(n, (block + 1) * kBlock); ++i) own(i);
     }, watch);
@@ -25,8 +25,8 @@ std::int32_t dot(const std::int8_t* a, const std::int8_t* b, std::int64_t d) {
     return sum;
 }
 
-// Solves a positive definite system in place, by Cholesky's method: `matrix` is n x n, `vector` becomes the
-// solution. A pivot that rounding leaves without size is left out.
+// Solves a positive definite system in place by Cholesky's method: `matrix` is n x n, `vector` becomes the
+// solution. Pivots that are zero up to rounding are skipped.
 void solve(double* matrix, double* vector, int n) {
     double largest = 0;
     for (int i = 0; i < n; ++i) largest = std::max(largest, matrix[i * n + i]);

@@ -1,4 +1,4 @@
-// Readers and refiners of a neighbour table whose rows are vectors of small whole numbers.
+// Functions of a neighbour table whose rows are vectors of small integers.
 #pragma once
 
 #include <cstdint>
@@ -18,8 +18,8 @@ struct CandidateTable {
 void rescale_table(const CandidateTable& table, const double* factors, int n_threads, std::int64_t* out_indices,
                    double* out_distances, const Watch& watch);
 
-// For each of `n_ks` ascending numbers k the sum of the k smallest distances to each class; what a class lacks
-// counts as far as the farthest of the table. Distances ascend.
+// For each of `n_ks` ascending numbers k the sum of the k smallest distances to each class; a missing neighbour
+// counts with the largest distance of the table. Distances ascend.
 // codes: the class of each training row; sums: (n_ks, n, n_classes)
 void sum_classes(const CandidateTable& table, const std::int32_t* codes, std::int64_t n_classes, const std::int64_t* ks,
                  std::int64_t n_ks, int n_threads, double* sums, const Watch& watch);
@@ -27,7 +27,7 @@ void sum_classes(const CandidateTable& table, const std::int32_t* codes, std::in
 // The squared distance of each query to the local hyperplane (Vincent, Bengio 2001) through its k nearest rows
 // of each class, at most kMostNearest: with centred rows Z, their mean m and the ridge r = ridge trace(Z Z') / k
 //     w = (Z Z' + r I)^-1 Z (q - m)        |q - m - Z' w|^2 + r |w|^2
-// All dot products are exact; the rest is done in double, in a fixed order. -1 where a class has no row.
+// All dot products are exact; the rest is computed in double, in a fixed order. -1 if a class has no row.
 // queries: (n, d), rows: (any, d); out: (n, n_classes)
 constexpr int kMostNearest = 32;
 struct Hyperplanes {

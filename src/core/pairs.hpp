@@ -10,11 +10,11 @@
 
 namespace lookalike {
 
-// A pair object serves one thread. It takes a block of queries by `take`, then tells the distance of
-// the block's query i to a row under a shift (0 where there are none). What need not be told
-// exactly, because it is above `worst`, may be any greater number.
+// A pair object serves one thread. `take` gives it a block of queries; then it returns the distance of the
+// block's query i to a row under a shift (0 if there are none). A distance above `worst` need not be exact: any
+// greater number will do.
 
-// radius() is the Euclidean radius, in the filter's view, beyond which no better pair can be.
+// radius() is the Euclidean radius, in the filter's view, beyond which no pair can be better.
 template <class T> struct SquaredEuclidean {
     using Distance = SumOf<T>;
     static constexpr bool shifted = false;
@@ -37,8 +37,8 @@ template <class T> struct SquaredEuclidean {
     const std::int64_t* ids = nullptr;
 };
 
-// |q - Sx|^2. Integers take the query moved back, as shifts.hpp has it; of floats that sum would be
-// rounded otherwise than the one over the shifted image, so the image is shifted.
+// |q - Sx|^2. For integers the query is moved back (see shifts.hpp). For floats that sum would be rounded
+// differently from the one over the shifted image, so the image is shifted.
 template <class T> struct ShiftedEuclidean {
     using Distance = SumOf<T>;
     static constexpr bool shifted = true;
@@ -98,7 +98,7 @@ template <class T> struct Cosine {
         const double dot = static_cast<double>(kernel(queries + ids[i] * d, rows + row * d, d));
         const double query_square = query_squares[ids[i]];
         const double row_square = index.square_of_row(row), product = query_square * row_square;
-        // The product of two squares leaves the range of double long before the squares do.
+        // The product of two squares may overflow or underflow although the squares do not.
         const double length = product > 1e-280 && product < 1e280
                                   ? std::sqrt(product)
                                   : std::sqrt(query_square) * std::sqrt(row_square);

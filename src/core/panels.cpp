@@ -9,7 +9,7 @@ namespace {
 
 constexpr std::int64_t kGroupRows = kPanelRows * kPanelGroup;
 constexpr int kRowLevels = 127;
-// A penalty of this size lets a row survive, or not, whatever its dot product.
+// With a penalty of this size a row always, or never, survives, whatever its dot product.
 constexpr std::int32_t kAlways = -(1 << 30), kNever = 1 << 30;
 
 }  // namespace
@@ -37,7 +37,7 @@ void Panels::put(std::int64_t position, const std::int8_t* levels, std::int32_t 
 
 std::int32_t Panels::quantise_row(const Kernels& kernels, const float* z, double rounding, std::int8_t* levels,
                                   double& largest_error) const {
-    // The worst that rounding to whole steps can do; more than that is a clipped coordinate.
+    // The largest error of rounding to whole steps; a larger one means a clipped coordinate.
     const double unclipped = 0.5001 * static_cast<double>(step) * std::sqrt(coordinates) + 1e-30;
     const double off = std::sqrt(kernels.quantise(z, coordinates, step, kRowLevels, levels)) * (1 + 1e-5);
     if (!(off <= unclipped && rounding <= unclipped)) return kAlways;
@@ -47,7 +47,7 @@ std::int32_t Panels::quantise_row(const Kernels& kernels, const float* z, double
         square += levels[j] * levels[j];
         sum += levels[j];
     }
-    // s |x^|^2 / (2 s_q): what a row's own length takes from its score.
+    // s |x^|^2 / (2 s_q): the part of a row's penalty that comes from its own length.
     const double ratio = static_cast<double>(step) / (2 * static_cast<double>(query_step));
     return static_cast<std::int32_t>(std::floor(ratio * square)) + kernels.query_offset * sum;
 }

@@ -1,7 +1,7 @@
-// Rows and queries as the filter compares them: whole steps in bytes, rows packed in panels.
+// Quantised rows and queries of the filter: bytes in whole steps, with rows packed in panels.
 //
-// A dot product of bytes less the row's penalty is its score with a query; scores fall as distances
-// grow. Every query has a threshold: what scores less is farther than its radius for certain.
+// A row's score with a query is their dot product of bytes less the row's penalty; scores fall as
+// distances grow. Every query has a threshold: a row that scores less is certainly farther than its radius.
 #pragma once
 
 #include <cstdint>
@@ -12,21 +12,21 @@
 
 namespace lookalike {
 
-// Thresholds that every row reaches, that only rows reach which must not be rejected. Scores of
+// A threshold that every row reaches, and one that only rows reach that must not be rejected. Scores of
 // others stay well within +-2^28.7, whatever can be lost to shifts added (kMostLost).
 constexpr std::int32_t kAcceptAll = -(1 << 29), kRejectMost = 450'000'000, kMostLost = 900'000'000;
 // Covers the rounding of exact distances in double and the inexact orthogonality of residuals.
 constexpr double kSlack = 1 + 1e-5;
 
 struct Panels {
-    // Of rows of so many coordinates, quantised in such steps.
+    // For rows of this many coordinates, quantised in these steps.
     void shape(const Kernels& kernels, int coordinates_, float step_);
 
-    int coordinates = 0;              // 0: there are none
+    int coordinates = 0;              // 0: no panels
     int width = 0;                    // the same rounded up to kPanelStep
-    float step = 1;                   // of a row
+    float step = 1;                   // step of a row
     float query_step = 1;
-    double error = 0;                 // largest e_x of the rows that may be rejected
+    double error = 0;                 // largest e_x among the rows that may be rejected
     Aligned<std::int8_t> rows;        // padded to whole groups of panels
     Aligned<std::int32_t> penalties;  // kernels.filter's, padded
 
@@ -35,12 +35,12 @@ struct Panels {
     void resize(std::int64_t n);
     void put(std::int64_t position, const std::int8_t* levels, std::int32_t penalty);
 
-    // Quantises a row, whose coordinates together are off by `rounding`; returns its penalty. The
-    // largest error grows with it, unless it lies so far out that it must never be rejected.
+    // Quantises a row whose coordinates together have an error of `rounding`; returns its penalty. `error` grows
+    // to the row's error, unless the row is so far out that it must never be rejected.
     std::int32_t quantise_row(const Kernels& kernels, const float* z, double rounding, std::int8_t* levels,
                               double& largest_error) const;
 
-    // What one unit of a score takes from a squared distance.
+    // Change of a squared distance per unit of a score.
     double step_product() const { return 2 * static_cast<double>(query_step) * static_cast<double>(step); }
     // d <= r means |z^q - z^x| <= r + e_q + e_x = limit, that is, a score of at least this.
     std::int32_t threshold(double query_square, double limit) const;
@@ -54,7 +54,7 @@ struct QueryLevels {
 
     std::vector<std::uint8_t> bytes;  // n x width
     std::vector<double> squares;      // |s_q z^q|^2
-    std::vector<double> errors;       // e_q; not finite where the filter must not be used
+    std::vector<double> errors;       // e_q; not finite if the filter must not be used
 
     void put(const Kernels& kernels, const Panels& panels, std::int64_t at, const float* z, double rounding);
     static std::int64_t bytes_of_one(const Panels& panels) { return panels.width ? panels.width + 16 : 0; }

@@ -1,5 +1,5 @@
-// Blocks of work shared among threads that live for one call: nothing survives a fork, nothing
-// is shared between calls. The calling thread watches, so that it can report progress and stop.
+// Runs blocks of work in threads that live for one call: nothing survives a fork, nothing is shared
+// between calls. The calling thread watches, so that it can report progress and stop.
 #pragma once
 
 #include <atomic>
@@ -10,18 +10,17 @@ namespace lookalike {
 
 struct Job {
     std::atomic<bool> stopped{false};
-    std::atomic<std::int64_t> done{0};  // in the unit of the caller
+    std::atomic<std::int64_t> done{0};  // in units of the caller
 
     bool is_stopped() const { return stopped.load(std::memory_order_relaxed); }
 };
 
-// Called by the calling thread about ten times a second with `done`; an exception that it
-// throws stops the job and leaves run_blocks. May be empty.
+// Called by the calling thread about ten times a second with `done`; if it throws an exception, the
+// job stops and run_blocks rethrows it. May be empty.
 using Watch = std::function<void(std::int64_t done)>;
 
-// Runs work(next) once in each of n_threads threads; `next()` hands out blocks 0 … n_blocks - 1
-// and returns -1 when there are no more or the job was stopped. The first exception thrown by
-// a worker is thrown again here.
+// Runs work(next) once in each of n_threads threads. `next()` returns blocks 0 … n_blocks - 1, and -1
+// if there are no more or the job was stopped. The first exception thrown by a worker is rethrown here.
 using NextBlock = std::function<std::int64_t()>;
 void run_blocks(Job& job, int n_threads, std::int64_t n_blocks,
                 const std::function<void(const NextBlock&)>& work, const Watch& watch);

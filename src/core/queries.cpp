@@ -10,7 +10,7 @@ namespace {
 
 int shifts_of(const Index& index) { return index.shifts() ? index.shifts()->count() : 1; }
 
-// The queries, each under all shifts one after the other.
+// The queries, each under all shifts in sequence.
 Rows move_back(const Shifts& shifts, const Rows& queries, std::int64_t first, int n, Preparation& preparation,
                double* lost_of) {
     return visit(queries.dtype, [&](auto type) -> Rows {
@@ -30,7 +30,7 @@ Rows move_back(const Shifts& shifts, const Rows& queries, std::int64_t first, in
     });
 }
 
-// Half the squared distances of projected queries to all leaves' centroids, up to a constant a
+// Half the squared distances of projected queries to the centroids of all leaves, up to a constant per
 // query: n x leaves.stride.
 void leaf_distances(const Index& index, const Projected& projected, int n, std::vector<float>& out) {
     const Leaves& leaves = index.filter().leaves;
@@ -47,8 +47,8 @@ void leaf_distances(const Index& index, const Projected& projected, int n, std::
 // The n_leaves nearest of `count` leaves, nearest first.
 void nearest_leaves(const float* distances, int count, int n_leaves, std::vector<float>& least, std::vector<std::int32_t>& near,
                     std::int32_t* out) {
-    // Dealt out in turn to n_leaves hands, no leaf that is wanted is farther than all hands' nearest
-    // ones: a bound that leaves few to be sorted.
+    // Deal the leaves to n_leaves hands in turn: no wanted leaf is farther than the farthest of the hands'
+    // nearest ones. This bound leaves few to sort.
     least.assign(distances, distances + n_leaves);
     for (int start = n_leaves; start < count; start += n_leaves) {
         const int dealt = std::min(n_leaves, count - start);

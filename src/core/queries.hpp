@@ -1,5 +1,5 @@
-// Queries as the filter compares them, for a whole part of a search at once: projected a single
-// time, then sorted by the leaves they fall into and searched in blocks.
+// Quantised queries for a whole part of a search: they are projected once, then sorted by their nearest
+// leaves and searched in blocks.
 #pragma once
 
 #include <cstdint>
@@ -9,8 +9,8 @@
 
 namespace lookalike {
 
-// A query stands once for each shift of the index, moved back by it: query i under shift v has the
-// place i * n_shifts + v.
+// A query has an entry for each shift of the index, moved back by it: query i under shift v is at
+// i * n_shifts + v.
 struct FilterQueries {
     FilterQueries(const Index& index, std::int64_t n, int n_leaves_);
 
@@ -25,7 +25,7 @@ struct FilterQueries {
     static std::int64_t bytes_of_one(const Index& index, int n_leaves);
 };
 
-// What one thread needs to prepare queries; reused from call to call.
+// Memory of one thread for the preparation of queries; reused from call to call.
 struct Preparation {
     Projected projected;
     std::vector<float> leaf_distances, least;
@@ -37,7 +37,7 @@ struct Preparation {
     static std::int64_t bytes_of_one(const Index& index);
 };
 
-// Fills in the queries [begin, begin + n) of a part that starts with query `first`.
+// Prepares the queries [begin, begin + n) of a part that starts with query `first`.
 void prepare(const Index& index, const Rows& queries, std::int64_t first, std::int64_t begin, int n,
              Preparation& preparation, FilterQueries& out);
 

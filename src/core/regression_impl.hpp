@@ -1,5 +1,5 @@
-// The body of the anchored regression (regression.hpp), compiled for each instruction set. See
-// kernels_impl.hpp for why nothing here has a shared name.
+// The implementation of the anchored regression (regression.hpp), compiled for each instruction set.
+// kernels_impl.hpp explains why all functions are local.
 #pragma once
 
 #include <algorithm>
@@ -20,9 +20,8 @@ template <class V> float least_of(const float* values, int n) {
     return V::least(least);
 }
 
-// scores[a] = |anchor a|^2 / 2 - key . anchor a, half the squared distance but for what the key adds to all,
-// of one block; `key` has the opposite sign. Sums of few vectors are split, so that one need not wait for the
-// other.
+// scores[a] = |anchor a|^2 / 2 - key . anchor a for one block: half the squared distance, up to a constant per
+// key. `key` has the opposite sign. Sums of few vectors are split, so that one need not wait for the other.
 template <class V> void score_block(const float* anchors, const float* norms, const float* key, int key_size, float* scores) {
     constexpr int n_vectors = kAnchorBlock / V::width, n_chains = n_vectors >= 4 ? 1 : 2;
     V sums[n_chains][n_vectors];
@@ -42,13 +41,13 @@ template <class V> void score_block(const float* anchors, const float* norms, co
     for (int v = 0; v < n_vectors; ++v) V::store(scores + v * V::width, V::add(sums[0][v], sums[n_chains - 1][v]));
 }
 
-// The lowest scores so far, lowest first, of equals the first anchor.
+// The lowest scores so far, in ascending order; the first anchor wins a tie.
 struct Lowest {
     int size;
     float* scores;
     int* anchors;
 
-    // Also where no score is a number, as of a key that is none, the anchors are some there are.
+    // The anchors are valid even if no score is a number, as for a key with NaN.
     void clear() {
         for (int i = 0; i < size; ++i) scores[i] = kNever, anchors[i] = i;
     }
@@ -75,8 +74,8 @@ struct Lowest {
     }
 };
 
-// The nearest anchors of a key, r.blend of them. Norms alone keep most anchors away, for |a - k| is at least
-// ||a| - |k||: blocks, which stand by norm, are walked outwards from the key's.
+// The r.blend nearest anchors of a key. Norms alone exclude most anchors, because |a - k| >= ||a| - |k||: blocks,
+// which are ordered by norm, are visited outwards from the key's norm.
 template <class V> void nearest_anchors(const Regression& r, const float* key, int key_size, const RegressionScratch& s, int* found) {
     const int n_blocks = r.padded_anchors / kAnchorBlock;
     float square = 0;
@@ -91,7 +90,7 @@ template <class V> void nearest_anchors(const Regression& r, const float* key, i
         const float above = up < n_blocks ? std::max(0.0f, s.least_norms[up] - norm) : kNever;
         const float below = down >= 0 ? std::max(0.0f, norm - s.most_norms[down]) : kNever;
         const float gap = std::min(above, below), reach = norm + gap;
-        // Scores are rounded, by less than a part of what they are made of.
+        // Scores are rounded by less than a share of the size of their terms.
         if ((gap * gap - square) / 2 - kRounding * reach * reach > lowest.highest()) return;
         const int block = up < n_blocks && (down < 0 || above <= below) ? up++ : down--;
         score_block<V>(r.anchors + static_cast<std::int64_t>(block) * key_size * kAnchorBlock, r.anchor_norms + block * kAnchorBlock, key,
@@ -100,7 +99,7 @@ template <class V> void nearest_anchors(const Regression& r, const float* key, i
     }
 }
 
-// The product of a window with weights of as many rows; two sums, so that one need not wait for the other.
+// The product of a window with the weights of its rows, in two sums, so that one need not wait for the other.
 template <class V> float window_product(const float* window, int row_stride, int rows, const float* weights, int row_width) {
     V even = V::broadcast(0), odd = even;
     for (int y = 0; y < rows; ++y, window += row_stride, weights += row_width)
@@ -116,8 +115,8 @@ template <class V> float window_product(const float* window, int row_stride, int
     return lanes[0];
 }
 
-// Copies the window of the first n_outputs channels, with the opposite sign; returns whether it holds
-// anything.
+// Copies the window of the first n_outputs channels, with the opposite sign; returns whether it is
+// non-zero.
 inline bool take_key(const Regression& r, const float* window, int row_stride, float* key) {
     const int side = 2 * r.key_radius + 1;
     bool holds = false;
@@ -130,8 +129,8 @@ inline bool take_key(const Regression& r, const float* window, int row_stride, f
     return holds;
 }
 
-// The nearest anchors of each pixel of a row. Much of many images is empty, and empty keys have their anchors
-// from the first one.
+// The nearest anchors of each pixel of a row. Many images are mostly empty, and all empty keys copy the anchors of
+// the first one.
 template <class V>
 void find_anchors(const Regression& r, const float* windows, int row_stride, int key_size, const RegressionScratch& s,
                   int* of_empty) {

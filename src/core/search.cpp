@@ -13,18 +13,18 @@ namespace lookalike {
 
 namespace {
 
-constexpr std::int64_t kQueryBlock = 960;     // at most; many of them find the same rows in the cache
-constexpr std::int64_t kFewQueries = 12;      // of many shifts, at least: whole tiles of the filter
-constexpr std::int64_t kQueryPart = 1 << 15;  // prepared, and sorted, at once
+constexpr std::int64_t kQueryBlock = 960;     // most queries in a block, which share rows in the cache
+constexpr std::int64_t kFewQueries = 12;      // least queries with many shifts: whole tiles of the filter
+constexpr std::int64_t kQueryPart = 1 << 15;  // queries that are prepared and sorted at once
 
-std::vector<double> query_squares(const Index& index, const Rows& queries) {  // |q|^2, for cosine only
+std::vector<double> query_squares(const Index& index, const Rows& queries) {  // |q|^2, only for cosine
     std::vector<double> squares;
     if (index.metric() == Metric::cosine)
         for (std::int64_t i = 0; i < queries.n; ++i) squares.push_back(square_of(index.kernels(), queries, i));
     return squares;
 }
 
-// Blocks of like size that keep all threads busy to the end, within the memory that each may use.
+// The size of blocks that keep all threads busy to the end, within the memory of each.
 std::int64_t block_of(std::int64_t n, int n_threads, std::int64_t most, std::int64_t memory, std::int64_t bytes_of_one) {
     most = std::max<std::int64_t>(1, std::min(most, memory / n_threads / bytes_of_one));
     const std::int64_t rounds = (n + n_threads * most - 1) / (n_threads * most), blocks = std::max<std::int64_t>(1, rounds * n_threads);
@@ -55,14 +55,14 @@ template <class Pair>
 void search_filtered(const Index& index, const Request& request, Answer& answer, Job& job, const Watch& watch) {
     const std::int64_t n = request.queries.n;
     const int n_leaves = Seeds(index, request.k).leaves, n_shifts = index.shifts() ? index.shifts()->count() : 1;
-    // A quarter of the memory for prepared queries, a quarter for preparing them, the rest to search.
+    // A quarter of the memory is for prepared queries, a quarter for their preparation, the rest for the search.
     const std::int64_t quarter = std::max<std::int64_t>(request.working_memory / 4, 1);
     const std::int64_t part = std::min({n, kQueryPart, std::max<std::int64_t>(1, quarter / (FilterQueries::bytes_of_one(index, n_leaves) + 16))});
     const std::int64_t most = std::max(kFewQueries, kQueryBlock / n_shifts);
     const std::int64_t chunk = block_of(part, request.n_threads, most, quarter, Preparation::bytes_of_one(index));
     const std::int64_t block = block_of(part, request.n_threads, most, 2 * quarter, Filtered<Pair>::bytes_of_one(index, request, n_shifts));
     const std::vector<double> squares = query_squares(index, request.queries);
-    std::vector<std::int64_t> row_groups;  // where the filter meets them, near to one another
+    std::vector<std::int64_t> row_groups;  // in the order of the filter, hence contiguous
     if (request.row_groups)
         for (const std::int32_t row : index.filter().order) row_groups.push_back(request.row_groups[row]);
     std::atomic<std::int64_t> computed{0};
@@ -74,7 +74,7 @@ void search_filtered(const Index& index, const Request& request, Answer& answer,
             for (std::int64_t i; (i = next()) >= 0;)
                 prepare(index, request.queries, first, i * chunk, static_cast<int>(std::min(chunk, count - i * chunk)), preparation, queries);
         }, watch);
-        // Those of one leaf one after the other: a block of them looks at the same rows.
+        // Queries of one leaf follow each other: a block of them visits the same rows.
         std::vector<std::int64_t> ids(static_cast<std::size_t>(count));
         std::iota(ids.begin(), ids.end(), first);
         const auto leaf = [&](std::int64_t id) { return queries.leaves[static_cast<std::size_t>(id - first) * n_shifts * n_leaves]; };

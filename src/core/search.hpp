@@ -1,4 +1,4 @@
-// k nearest rows of each query in an index.
+// Search for the k nearest rows of each query in an index.
 #pragma once
 
 #include <cstdint>
@@ -23,15 +23,15 @@ inline bool excluded(const Request& request, std::int64_t query, std::int64_t ro
 }
 
 struct Answer {
-    // n_queries x k, nearest first, ties by row. Of an index with shifts, row r under shift s has the
-    // number s * n_rows + r. Squared distances for squared_euclidean. Slots
-    // beyond the number of eligible rows hold an infinite distance and the row INT64_MAX.
+    // n_queries x k, nearest first, ties by row. In an index with shifts, row r under shift s has the
+    // number s * n_rows + r. Distances are squared for squared_euclidean. Slots beyond the number of
+    // eligible rows hold an infinite distance and the row INT64_MAX.
     double* distances;
     std::int64_t* rows;
     std::int64_t distances_computed = 0;  // exact distances, all queries together
 };
 
-// `job.done` counts queries; a stopped job leaves the answer unfinished.
+// `job.done` counts queries; a stopped job leaves the answer incomplete.
 void search(const Index& index, const Request& request, Answer& answer, Job& job, const Watch& watch);
 
 }  // namespace lookalike

@@ -8,11 +8,11 @@ namespace lookalike {
 
 namespace {
 
-// More bands than this share a deeper one's sums, so that many shifts take no more memory.
+// If there are more bands than this, some share a deeper one's sums, which limits memory.
 constexpr std::size_t kMostBands = 16;
 
 struct Rectangle {
-    int top, bottom, left, right;  // bottom and right are beyond it
+    int top, bottom, left, right;  // bottom and right are exclusive
 };
 
 template <class T> SumOf<T> sum_of_squares(const Shifts& s, Rectangle part, const T* image) {
@@ -34,7 +34,7 @@ Rectangle band_of(const Shifts& s, int edge, int depth) {
     }
 }
 
-// The edges over which a shift takes pixels out of the frame; -1: none.
+// The edges over which a shift moves pixels out of the frame; -1: none.
 int vertical_edge(Shift by) { return by.dy == 0 ? -1 : by.dy < 0 ? 0 : 1; }
 int horizontal_edge(Shift by) { return by.dx == 0 ? -1 : by.dx < 0 ? 2 : 3; }
 
@@ -58,7 +58,7 @@ template <class T> SumOf<T> lost(const Shifts& s, Shift by, const T* image) {
     const int columns = std::min(std::abs(by.dx), s.width);
     if (columns) {
         Rectangle side = band_of(s, horizontal_edge(by), columns);
-        (by.dy < 0 ? side.top : side.bottom) += by.dy < 0 ? rows : -rows;  // the corner counts once
+        (by.dy < 0 ? side.top : side.bottom) += by.dy < 0 ? rows : -rows;  // count the corner once
         total += sum_of_squares(s, side, image);
     }
     return total;
@@ -71,7 +71,7 @@ EdgeInk::EdgeInk(const Shifts& shifts) : of_shift_(shifts.list.size()) {
         if (by.dx) depths[horizontal_edge(by)].insert(std::min(std::abs(by.dx), shifts.width));
     }
     for (int edge = 0; edge < 4; ++edge) {
-        // Where there are too many the shallower ones go: a deeper band's sum bounds theirs.
+        // If there are too many, the shallower ones go: the sum of a deeper band bounds theirs.
         const std::vector<int> all(depths[edge].begin(), depths[edge].end());
         const std::size_t most = kMostBands / 4, kept = std::min(most, all.size());
         for (std::size_t i = 1; i <= kept; ++i) bands_.push_back({edge, all[all.size() * i / kept - 1], {}});
@@ -84,7 +84,7 @@ EdgeInk::EdgeInk(const Shifts& shifts) : of_shift_(shifts.list.size()) {
 }
 
 int EdgeInk::band(int edge, int depth) const {
-    for (std::size_t i = 0; i < bands_.size(); ++i)  // of one edge they stand by depth
+    for (std::size_t i = 0; i < bands_.size(); ++i)  // bands of an edge are ordered by depth
         if (bands_[i].edge == edge && bands_[i].depth >= depth) return static_cast<int>(i);
     return -1;
 }
@@ -106,7 +106,7 @@ void EdgeInk::add(const Shifts& shifts, const Rows& rows, const std::vector<std:
         std::vector<std::uint8_t>& out = bands_[b].sums;
         out.resize(order.size());
         for (std::size_t i = 0; i < n; ++i) {
-            // Rows added later may hold more than a byte says: they have no bound.
+            // Rows added later may hold more than a byte can express: they have no bound.
             const double sum = sums[b * n + i], level = sum > 0 ? std::ceil(sum * (1 + 1e-9) / unit_) : 0;
             out[static_cast<std::size_t>(first) + i] = static_cast<std::uint8_t>(level < kMostUnits ? level : kMostUnits);
         }

@@ -1,12 +1,12 @@
-// Rows grown by whole-pixel shifts of their images, none of which is ever stored.
+// Rows and whole-pixel shifts of their images, without a copy of any shifted image.
 //
 // A shift S moves an image by (dy, dx) pixels and fills with zeros; its adjoint S' moves it back.
 // Exactly, and in integers,
 //
 //     |q - Sx|^2 = |S'q - x|^2 + lost(S', q) - lost(S, x),    lost(S, x) = |x|^2 - |Sx|^2,
 //
-// where lost(S, x) is what of x leaves the frame. So the rows themselves are searched, with a
-// few shifted copies of each query; what is kept beside a row is a bound of what it can lose.
+// where lost(S, x) is the part of x that leaves the frame. So the rows themselves are searched, with a
+// few shifted copies of each query; only bounds of what each row can lose are stored.
 #pragma once
 
 #include <cstdint>
@@ -24,8 +24,8 @@ struct Shift {
 };
 
 struct Shifts {
-    int height = 0, width = 0, channels = 1;  // rows are images of so many values
-    std::vector<Shift> list;                  // the first is none at all
+    int height = 0, width = 0, channels = 1;  // shape of the rows as images
+    std::vector<Shift> list;                  // the first is the identity
 
     int count() const { return static_cast<int>(list.size()); }
 };
@@ -38,23 +38,23 @@ template <class T> void shift_image(const Shifts& shifts, Shift by, const T* ima
 // |x|^2 - |Sx|^2, exact for integers.
 template <class T> SumOf<T> lost(const Shifts& shifts, Shift by, const T* image);
 
-// Upper bounds of lost(S, x) for every row and shift. A shift takes bands off at most two edges; the
-// sum over either band is kept as a byte.
+// Upper bounds of lost(S, x) for every row and shift. A shift removes bands at two edges at most; the sum over
+// each band is stored as a byte.
 class EdgeInk {
 public:
     EdgeInk() = default;
     explicit EdgeInk(const Shifts& shifts);
 
-    // The rows order[first … ] stand at the positions first ….
+    // The rows order[first … ] are at the positions first ….
     void add(const Shifts& shifts, const Rows& rows, const std::vector<std::int32_t>& order, std::int64_t first);
 
-    // lost(S, x) is at most so many units; kUnbounded: nobody knows.
+    // lost(S, x) is at most this many units; kUnbounded: unknown.
     int bound(int which, std::int64_t position) const {
         const Bands& bands = of_shift_[static_cast<std::size_t>(which)];
         const int a = at(bands.vertical, position), b = at(bands.horizontal, position);
         return a == kMostUnits || b == kMostUnits ? kUnbounded : a + b;
     }
-    // The same for positions [begin, begin + n). False, and nothing written, where all are 0.
+    // The same for positions [begin, begin + n). Returns false, and writes nothing, if all are 0.
     bool bounds(int which, std::int64_t begin, std::int64_t n, int* out) const;
     double unit() const { return unit_; }
     std::size_t bytes() const;
@@ -67,7 +67,7 @@ private:
     struct Band {
         int edge;   // 0 top, 1 bottom, 2 left, 3 right
         int depth;  // pixels
-        std::vector<std::uint8_t> sums;  // one a position, in units rounded up; kMostUnits is no bound
+        std::vector<std::uint8_t> sums;  // one per position, in units rounded up; kMostUnits: no bound
     };
     struct Bands {
         int vertical = -1, horizontal = -1;

@@ -34,7 +34,7 @@ Moments moments_of(const Strokes& s, const std::uint8_t* image) {
     return {mass, cx, cy, slant, std::max(sxx - 2 * slant * sxy + slant * slant * syy, kLeastVariance), syy};
 }
 
-// The two values of the frame that a place lies between, and the weight of the second.
+// The two values of the frame on both sides of a position, and the weight of the second.
 struct Between {
     std::int64_t first;
     float weight;

@@ -1,4 +1,4 @@
-// The k best (distance, row) pairs seen so far; of equal distances the lower row is the better.
+// The k best (distance, row) pairs seen so far; at equal distances the lower row is better.
 #pragma once
 
 #include <algorithm>
@@ -25,7 +25,7 @@ public:
     bool full() const { return pairs_.size() == k_; }
     Distance worst() const { return full() ? pairs_.front().first : unknown_distance<Distance>(); }
 
-    // True where the pair belongs among the best and was put there.
+    // Inserts the pair if it is among the best; returns whether it is.
     bool push(Distance distance, std::int64_t row) {
         const std::pair<Distance, std::int64_t> pair(distance, row);
         if (full()) {
@@ -39,8 +39,8 @@ public:
         return true;
     }
 
-    // Writes k distances and rows, best first, and forgets them. Slots that were never filled hold
-    // an infinite distance and the largest row.
+    // Writes k distances and rows, best first, and clears them. Empty slots hold an infinite distance and the
+    // largest row.
     void take(double* distances, std::int64_t* rows) {
         std::sort_heap(pairs_.begin(), pairs_.end());
         for (std::size_t i = 0; i < k_; ++i) {

@@ -9,8 +9,8 @@ namespace lookalike {
 
 namespace {
 
-// The votes of one query in one output. No vote is negative, so votes only grow, and the winner
-// changes only when another class reaches its votes. Of no votes at all class 0 is the first of equals.
+// The votes of one query in one output. Votes are not negative, so sums only grow, and the winner changes
+// only if another class reaches its votes. Without votes class 0 is the first of equals.
 struct Poll {
     explicit Poll(std::int64_t n_classes) : votes(static_cast<std::size_t>(n_classes), 0.0) {}
 
@@ -25,9 +25,9 @@ struct Poll {
     std::int64_t winner = 0;
 };
 
-constexpr std::int64_t kQueriesAtOnce = 16;  // between two looks at whether to stop
+constexpr std::int64_t kQueriesAtOnce = 16;  // between two checks whether to stop
 
-// As many codes as a word holds.
+// Number of codes in a word.
 template <class Code> constexpr std::int64_t kCodesAtOnce = sizeof(std::uint64_t) / sizeof(Code);
 
 // Whether all neighbours have the same codes in the word of outputs from j on.
@@ -83,7 +83,7 @@ void winners_of_outputs(const Code* codes, std::int64_t m, const std::int64_t* r
                 const bool any = std::any_of(own, own + k, [](double weight) { return weight > 0; });
                 for (std::int64_t b = 0; b < k; ++b) neighbours[b] = codes + rows[i * k + b] * m;
                 for (std::int64_t j = 0; j < m; j += kCodesAtOnce<Code>) {
-                    // Of most pixels all say the same, the background: they need no count.
+                    // For most pixels all codes agree (the background), so votes need not be counted.
                     if (any && j + kCodesAtOnce<Code> <= m && agree(neighbours, j))
                         std::copy_n(neighbours[0] + j, kCodesAtOnce<Code>, winners + i * m + j);
                     else

@@ -21,7 +21,7 @@ void add_wide(const Kernels& kernels, const Projection& p, Metric metric, const 
     std::mutex mutex;
     run_blocks(job, n_threads, (n - first + kGroupRows - 1) / kGroupRows, [&](const NextBlock& next) {
         std::vector<float> x(static_cast<std::size_t>(d));
-        std::vector<std::int8_t> levels(static_cast<std::size_t>(wide.width));  // ends in zeros
+        std::vector<std::int8_t> levels(static_cast<std::size_t>(wide.width));  // padded with zeros
         double largest = 0;
         for (std::int64_t block; (block = next()) >= 0;) {
             const std::int64_t begin = first + block * kGroupRows;

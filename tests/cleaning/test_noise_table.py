@@ -70,5 +70,5 @@ def test_a_table_of_pairs_is_near_that_of_the_noise(noise, clean):
 def test_values_that_reach_absurdly_far_are_refused(clean):
     noisy = clean.astype(np.float32)
     noisy[0, 0, 0] = 1e6
-    with pytest.raises(ValueError, match="is the noise that strong"):
+    with pytest.raises(ValueError, match="check that noisy and clean images"):
         table_of_pairs(noisy, clean, prior_of(clean))

@@ -164,7 +164,7 @@ def test_colour_images(tmp_path: Path, invoke: Run) -> None:
         (["digits", "--noise", "poisson:3"], "'poisson' is none of uniform, gaussian, saltpepper"),
         (["digits", "--noise", "saltpepper:1.5"], "share=1.5 must be between 0 and 1"),
         (["digits", "--noise", "uniform:9,3"], "draws from an empty range"),
-        (["digits", "--noise", "uniform:0.5"], "images of uint8 need one"),
+        (["digits", "--noise", "uniform:0.5"], "images of uint8 need"),
         (["digits", "--train", "5000"], "--train 5,000 but there are only 1,437 train images"),
         (["digits", "eight.png", "eight-clean.png", "--out", "."], "is one of the images given"),
     ],

@@ -195,4 +195,4 @@ def test_what_is_no_classifier_is_refused(invoke: Run, tmp_path: Path) -> None:
     save_model(denoiser, tmp_path / "digits.denoiser")
     result = invoke("evaluate", "digits", "--model", tmp_path / "digits.denoiser")
     assert result.exit_code == 1
-    assert "KNeighborsDenoiser classifies no images" in result.stderr
+    assert "KNeighborsDenoiser does not classify images" in result.stderr

@@ -165,7 +165,7 @@ def test_searching_over_augmentations(digits) -> None:
     [
         (Shifts(8), False, "give a reach of 1 to 7"),
         (Shifts(1), True, "image_shape"),
-        ("Shifts(1)", False, "give one such as"),
+        ("Shifts(1)", False, "give for example"),
     ],
 )
 def test_what_is_wrong_is_found_before_any_search(digits, augmentation, flat, message) -> None:

@@ -69,7 +69,7 @@ def test_predict(Estimator):
 @both
 def test_muted_neighbours(Estimator):
     knn = Estimator(n_neighbors=1).fit(X, Y, sample_weight=np.arange(10) > 0)
-    with refused("zero weights.* 1 of 10 queries, first for query 0; else raise n_neighbors"):
+    with refused("zero weights.* 1 of 10 queries, first query 0; otherwise raise n_neighbors"):
         knn.predict(X)
 
 
@@ -86,9 +86,9 @@ def test_partial_fit_and_remove(Estimator):
 
 @pytest.mark.parametrize("strings", [np.array(["a"]), np.array(["a"], dtype=object)])
 def test_numbers_and_strings_are_not_joined(strings):
-    with refused("y is of dtype .* give numbers after numbers and strings after strings"):
+    with refused("y has dtype .* give numbers after numbers and strings after strings"):
         KNeighborsClassifier().fit(X, Y).partial_fit(X[:1], strings)
-    with refused("y is of dtype int64 but earlier targets are of dtype "):
+    with refused("y has dtype int64 but earlier targets have dtype "):
         KNeighborsClassifier().fit(X[:1], strings).partial_fit(X, Y)
 
 
@@ -173,7 +173,7 @@ def test_metrics_that_do_not_fit_the_data(Estimator):
 def test_bytes_as_labels_and_the_cure(kind: Any) -> None:
     y = np.array([b"cup", b"hand"] * 5, dtype=kind)
     X = np.arange(40, dtype=np.uint8).reshape(10, 4)
-    with refused(r"y holds bytes, such as .*b'cup'.*numpy\.char\.decode"):
+    with refused(r"y holds bytes, for example .*b'cup'.*numpy\.char\.decode"):
         KNeighborsClassifier().fit(X, y)
     y = np.char.decode(y.astype(bytes), "utf-8")
     assert KNeighborsClassifier(1).fit(X, y).predict(X[:2]).tolist() == ["cup", "hand"]
@@ -182,5 +182,5 @@ def test_bytes_as_labels_and_the_cure(kind: Any) -> None:
 @pytest.mark.parametrize("odd", [None, 3])
 def test_labels_of_several_types(odd: Any) -> None:
     y = np.array([odd, *"abcabcabc"], dtype=object)
-    with refused("cannot be sorted among one another: they are of .*, str; give labels of one"):
+    with refused("cannot be sorted because they have the types .*, str; give labels of one"):
         KNeighborsClassifier().fit(np.arange(40, dtype=np.uint8).reshape(10, 4), y)

@@ -227,7 +227,7 @@ IMAGES = np.zeros((4, 9, 9), np.uint8)
         ({"clean": IMAGES}, "either noisy images or the noise"),
         ({"noisy": IMAGES, "clean": IMAGES, "noise": UniformNoise()}, "either noisy images or"),
         ({"noisy": IMAGES[:3], "clean": IMAGES}, r"shape \(3, 9, 9\) but clean ones of shape"),
-        ({"noisy": IMAGES[..., :8], "clean": IMAGES}, "give a noisy image for each clean one"),
+        ({"noisy": IMAGES[..., :8], "clean": IMAGES}, "of the same size for each clean"),
         ({"clean": IMAGES[:0], "noise": UniformNoise()}, "clean holds no image"),
         ({"clean": IMAGES[:, :5], "noise": UniformNoise()}, "5 by 9 pixels, but windows of 7"),
         ({"clean": IMAGES / np.nan, "noise": UniformNoise()}, "clean holds NaN"),
@@ -244,7 +244,7 @@ def test_fit_refuses(given, message):
 
 
 def test_fit_refuses_what_is_no_noise():
-    with pytest.raises(TypeError, match="noise=50 is no noise"):
+    with pytest.raises(TypeError, match="noise=50 is not a noise"):
         KNeighborsDenoiser().fit(clean=IMAGES, noise=50)
 
 
@@ -260,9 +260,9 @@ def test_parameters_out_of_their_limits_are_named(parameters):
 def test_predict_refuses_images_unlike_those_fitted(digits):
     denoiser = KNeighborsDenoiser(quality="fast", random_state=0)
     denoiser.fit(clean=digits[0][:50], noise=UniformNoise(0, 100))
-    with pytest.raises(ValueError, match=r"9 by 8 pixels but fitted were images of 8 by 8"):
+    with pytest.raises(ValueError, match=r"9 by 8 pixels but fit got images of 8 by 8"):
         denoiser.predict(np.zeros((1, 9, 8)))
-    with pytest.raises(ValueError, match=r"colour ones \(3 channels\) but fitted were grey"):
+    with pytest.raises(ValueError, match=r"colour ones \(3 channels\) but fit got grey"):
         denoiser.predict(np.zeros((1, 8, 8, 3)))
     with pytest.raises(ValueError, match=r"holds values from 0 to 355, but the noise \(Uniform"):
         denoiser.predict(

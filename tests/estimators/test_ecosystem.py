@@ -22,7 +22,7 @@ from sklearn.utils import get_tags
 
 from lookalike import KNeighborsClassifier, KNeighborsRegressor, Softmax
 from lookalike.search.handover import HandOverWarning
-from lookalike.search.threads import count_threads
+from lookalike.search.machine import count_threads
 
 digits = load_digits()
 IMAGES, LABELS = digits.images[:600], digits.target[:600]

@@ -53,7 +53,7 @@ REFUSED = {
         {"n_neighbours": [3]},
         {},
         ValueError,
-        "'n_neighbours', which is no parameter of KNeighborsClassifier.*did you mean 'n_neighbors'",
+        "'n_neighbours', which is not a parameter of .*did you mean 'n_neighbors'",
     ),
     "unknown": ({"gamma": [3]}, {}, ValueError, "'gamma', which .* parameters are algorithm, "),
     "step": (
@@ -99,7 +99,7 @@ REFUSED = {
         ValueError,
         r"'groups' parameter should not be None. Pass them: fit\(X, y, groups=groups\)",
     ),
-    "no splits": (GRID, {"cv": []}, ValueError, "cv gives 0 splits .* a list of one split"),
+    "no splits": (GRID, {"cv": []}, ValueError, "cv gives 0 splits .* at least one split"),
     "loo of a pipeline": (
         {"kneighborsclassifier__n_neighbors": [1]},
         {"estimator": PIPELINE, "cv": "loo"},
@@ -124,10 +124,10 @@ def test_refuses_parameters(name):
 @pytest.mark.parametrize(
     ("estimator", "match"),
     [
-        (SVC(), "estimator is sklearn's SVC, of which no neighbour table .*GridSearchCV"),
+        (SVC(), "estimator is sklearn's SVC, which has no neighbour table.*GridSearchCV"),
         (
             neighbors.KNeighborsClassifier(),
-            "sklearn's KNeighborsClassifier, of which .*; give lookalike's KNeighborsClassifier",
+            "sklearn's KNeighborsClassifier, which .*; give lookalike's KNeighborsClassifier",
         ),
         (
             make_pipeline(StandardScaler(), SVC()),
@@ -164,7 +164,7 @@ def test_refuses_data(data, y, params, error, match):
 def test_refuses_parameters_of_no_step():
     search = KNeighborsSearchCV(PIPELINE, {"kneighborsclassifier__n_neighbors": [1]})
     for name in ("sample_weight", "knn__sample_weight"):
-        with pytest.raises(ValueError, match=f"fit got '{name}'.* one of standardscaler, "):
+        with pytest.raises(ValueError, match=f"fit got '{name}'.* among standardscaler, "):
             search.fit(X, Y, **{name: np.ones(150)})
 
 

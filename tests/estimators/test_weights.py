@@ -90,7 +90,7 @@ def test_row_weights_multiply_those_of_distance():
 
 
 def test_all_zero_weights_of_a_query_are_refused():
-    with pytest.raises(ValueError, match=r"zero weights.*1 of 2 queries, first for query 1"):
+    with pytest.raises(ValueError, match=r"zero weights.*1 of 2 queries, first query 1"):
         vote_weights(np.ones((2, 1)), np.array([[0], [1]]), "uniform", np.array([1.0, 0.0]))
 
 

@@ -242,7 +242,7 @@ def test_no_two_variants_do_the_same(parts: list[Augmentation], plus: bool) -> N
     [
         (Shifts(30), r"Shifts\(30\) moves images of 28 × 20 .* by 30.*give a reach of 1 to 19"),
         (Shifts(20), "give a reach of 1 to 19"),
-        (Shifts(0), "reach=0 of Shifts is no whole number of at least 1"),
+        (Shifts(0), "reach=0 of Shifts is not a whole number of at least 1"),
         (Shifts(1.0), "reach=1.0"),
         (Shifts(True), "reach=True"),
         (Shifts("1"), "reach='1'"),
@@ -267,7 +267,7 @@ def test_no_two_variants_do_the_same(parts: list[Augmentation], plus: bool) -> N
         (AffineWarps(scale=0.6), "from 0 to 0.5"),
         (AffineWarps(shear=90), "from 0 to 60"),
         (AffineWarps(rotation=0, scale=0, shear=0, translation=0), "leaves images as they are"),
-        (AffineWarps(random_state=None), "random_state=None of AffineWarps is no whole number"),
+        (AffineWarps(random_state=None), "random_state=None of AffineWarps is not a whole number"),
         (AffineWarps(random_state=np.random.default_rng(0)), "random_state="),
         (AffineWarps(random_state=2**32), "seeds go up to 4294967295"),
         (ElasticWarps(sigma=0), "sigma=0 of ElasticWarps holds 0; give numbers above 0 to 20"),
@@ -290,12 +290,15 @@ def test_parameters_that_make_no_sense(augmentation: Augmentation, message: str)
 @pytest.mark.parametrize(
     ("shape", "message"),
     [
-        (None, r"Shifts\(1\) needs to know.*give image_shape, or images of shape \(n, h, w\)"),
-        ((784,), r"image_shape=\(784,\) is no shape of an image; give \(height, width\)"),
-        (784, "image_shape=784 is no shape"),
-        ((28, 0), "is no shape"),
-        ((28.0, 28), "is no shape"),
-        ((1, 2, 3, 4), "is no shape"),
+        (
+            None,
+            r"Shifts\(1\) needs the image shape.*give image_shape, or images of shape \(n, h, w\)",
+        ),
+        ((784,), r"image_shape=\(784,\) is not the shape of an image; give \(height, width\)"),
+        (784, "image_shape=784 is not the shape"),
+        ((28, 0), "is not the shape"),
+        ((28.0, 28), "is not the shape"),
+        ((1, 2, 3, 4), "is not the shape"),
         ((1, 28), "they are too small to shift"),
     ],
 )

@@ -136,21 +136,29 @@ def holding(value: float) -> np.ndarray:
 @pytest.mark.parametrize(
     ("images", "options", "message"),
     [
-        (IMAGES.reshape(3, 20), {}, r"Shifts\(1\) needs to know.*give image_shape, or images of"),
+        (
+            IMAGES.reshape(3, 20),
+            {},
+            r"Shifts\(1\) needs the image shape.*give image_shape, or images of",
+        ),
         (IMAGES.reshape(3, 20), {"image_shape": (4, 4)}, "has 16 values but the rows have 20"),
-        (IMAGES.reshape(3, 20), {"image_shape": (20,)}, "is no shape of an image"),
-        (IMAGES.reshape(3, 20), {"image_shape": 20}, "image_shape=20 is no shape of an image"),
+        (IMAGES.reshape(3, 20), {"image_shape": (20,)}, "is not the shape of an image"),
+        (IMAGES.reshape(3, 20), {"image_shape": 20}, "image_shape=20 is not the shape of an image"),
         (IMAGES, {"image_shape": (5, 4)}, r"image_shape=\(5, 4\) but the images are \(4, 5\)"),
         (IMAGES, {"augmentation": Shifts(9)}, "give a reach of 1 to 3"),
-        (IMAGES, {"labels": [1, 2]}, r"3 images but labels of shape \(2,\); give every image one"),
+        (
+            IMAGES,
+            {"labels": [1, 2]},
+            r"3 images but labels of shape \(2,\); give one for each image",
+        ),
         (IMAGES, {"labels": 5}, r"3 images but labels of shape \(\)"),
-        (IMAGES[:0], {"labels": []}, r"shape \(0, 4, 5\) holds no images"),
-        (IMAGES[0, 0], {}, r"shape \(5,\) holds no images"),
-        (IMAGES[None, None], {}, "holds no images"),
+        (IMAGES[:0], {"labels": []}, r"shape \(0, 4, 5\) has no images"),
+        (IMAGES[0, 0], {}, r"shape \(5,\) has no images"),
+        (IMAGES[None, None], {}, "has no images"),
         (holding(np.nan), {}, r"image 1 holds nan \(one of 1 such values\); .*np\.nan_to_num"),
         (holding(-np.inf), {}, "image 1 holds -inf"),
-        (IMAGES.astype(str), {}, "dtype <U32 hold no numbers"),
-        (IMAGES.astype(object), {}, "dtype object hold no numbers"),
+        (IMAGES.astype(str), {}, "dtype <U32 are not numeric"),
+        (IMAGES.astype(object), {}, "dtype object are not numeric"),
     ],
 )
 def test_bad_input(images: Any, options: dict[str, Any], message: str) -> None:
@@ -161,6 +169,6 @@ def test_bad_input(images: Any, options: dict[str, Any], message: str) -> None:
 
 @pytest.mark.parametrize("augmentation", ["Shifts(1)", None, Shifts, 1])
 def test_what_is_no_augmentation(augmentation: Any) -> None:
-    message = re.escape(f"augmentation={augmentation!r} is no augmentation; give one such as")
+    message = re.escape(f"augmentation={augmentation!r} is not an augmentation; give for example")
     with pytest.raises(TypeError, match=message):
         expand(IMAGES, None, augmentation)

@@ -126,7 +126,7 @@ def test_web_page_instead_of_a_file(homes, make_mirror, catalogue) -> None:
     mirror = make_mirror()
     mirror.files[TRAIN_IMAGES] = b"<html>Please log in to this network</html>"
     catalogue(mirror.url)
-    with pytest.raises(DatasetNotFoundError, match="is no IDX file"):
+    with pytest.raises(DatasetNotFoundError, match="is not an IDX file"):
         load_dataset("small")
     assert in_place(homes[1]) == []
 
@@ -265,7 +265,7 @@ def test_concurrent_fetches(homes, make_mirror, catalogue, small_files) -> None:
 def test_cache_that_cannot_be_written(homes, make_mirror, catalogue) -> None:
     catalogue(make_mirror().url)
     homes[1].write_text("a file where the cache folder should be")
-    with pytest.raises(DatasetError, match="small cannot be written to"):
+    with pytest.raises(DatasetError, match="small is not writable"):
         load_dataset("small")
 
 

@@ -57,12 +57,12 @@ def test_content_hash_is_that_of_the_uncompressed_file(idx_bytes: Writer) -> Non
     [
         (lambda content: content[:-1], "is cut short: its header promises 24 bytes .* only 23"),
         (lambda content: content[:9], "is cut short within its header"),
-        (lambda content: content[:3], "is no IDX file: it begins with 0x000008"),
+        (lambda content: content[:3], "is not an IDX file: it begins with 0x000008"),
         (lambda content: content + b"x", "is too long: its header promises 24 bytes"),
-        (lambda content: b"\x89PNG" + content[4:], "is no IDX file: it begins with 0x89504e47"),
-        (lambda content: b"\0\0\x07\3" + content[4:], "is no IDX file"),
-        (lambda content: b"\0\0\x08\0" + content[4:], "is no IDX file"),
-        (lambda content: b"", "is no IDX file: it begins with 0x,"),
+        (lambda content: b"\x89PNG" + content[4:], "is not an IDX file: it begins with 0x89504e47"),
+        (lambda content: b"\0\0\x07\3" + content[4:], "is not an IDX file"),
+        (lambda content: b"\0\0\x08\0" + content[4:], "is not an IDX file"),
+        (lambda content: b"", "is not an IDX file: it begins with 0x,"),
         (
             lambda content: content[:4] + b"\xff" * 12 + content[16:],
             r"promises 79,228,162,458,924,105,385,300,197,375 bytes .* max_bytes=4,294,967,296",
@@ -189,11 +189,11 @@ def test_finds_files_by_the_names_in_use(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("names", "message"),
     [
-        (["train-images-idx3-ubyte"], "no file of the train labels"),
-        (["t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"], "no file of the train images"),
+        (["train-images-idx3-ubyte"], "no file with the train labels"),
+        (["t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"], "no file with the train images"),
         (
             ["train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-labels-idx1-ubyte"],
-            "no file of the test images",
+            "no file with the test images",
         ),
     ],
 )
@@ -226,9 +226,9 @@ def test_one_of_several_data_sets_by_one_of_its_files(idx_bytes: Writer, tmp_pat
     for i, name in enumerate(("ones", "twos")):
         for kind, array in (("images-idx3", IMAGES + i), ("labels-idx1", np.array([i, i], "u1"))):
             (tmp_path / f"{name}-train-{kind}-ubyte").write_bytes(idx_bytes(array))
-    with pytest.raises(DatasetError, match=r"twice, .*name one of its files instead, such as") as e:
+    with pytest.raises(DatasetError, match=r"twice, .*give the path of a file instead") as e:
         read_idx_folder(tmp_path)
-    named = Path(str(e.value).split("such as ")[1].split(", or keep")[0])
+    named = Path(str(e.value).split("for example ")[1].split(", or keep")[0])
     np.testing.assert_array_equal(read_idx_folder(named).train.labels, [0, 0])
     raw = read_idx_folder(tmp_path / "twos-train-labels-idx1-ubyte")
     np.testing.assert_array_equal(raw.train.images, IMAGES + 1)
@@ -238,7 +238,7 @@ def test_signed_bytes_are_read_as_unsigned_ones(idx_bytes: Writer, tmp_path: Pat
     images = np.array([[[0, 127], [128, 255]]], np.uint8)
     (tmp_path / "train-images-idx3-ubyte").write_bytes(idx_bytes(images.view(np.int8)))
     (tmp_path / "train-labels-idx1-ubyte").write_bytes(idx_bytes(np.array([3], np.uint8)))
-    with pytest.warns(UserWarning, match=r"signed bytes, .* read as unsigned ones, -1 as 255"):
+    with pytest.warns(UserWarning, match=r"signed bytes, .* read as unsigned bytes, -1 as 255"):
         raw = read_idx_folder(tmp_path)
     np.testing.assert_array_equal(raw.train.images, images)
 

@@ -132,12 +132,12 @@ def test_cloned_and_compared() -> None:
     [
         (np.zeros(3, np.uint8), UniformNoise(5, 5), "empty range"),
         (np.zeros(3, np.uint8), UniformNoise(0, 0.5), "whole number"),
-        (np.zeros(3), UniformNoise(0, np.inf), "no number"),
+        (np.zeros(3), UniformNoise(0, np.inf), "is not a number"),
         (np.zeros(3, np.int64), UniformNoise(0, 9), "no integer dtype holds"),
         (np.zeros(3, np.uint8), GaussianNoise(-1), "at least 0"),
         (np.zeros(3, np.uint8), GaussianNoise(1, value_range=(0, 300)), "within the range"),
         (np.zeros(3, np.uint8), GaussianNoise(1, value_range=(0, 9.5)), "whole numbers"),
-        (np.zeros(3, np.uint8), GaussianNoise(1, value_range=5), "no pair"),
+        (np.zeros(3, np.uint8), GaussianNoise(1, value_range=5), "is not a pair"),
         (np.zeros(3), SaltAndPepper(0.2), "give value_range"),
         (np.zeros(3, np.uint8), SaltAndPepper(1.2), "between 0 and 1"),
         (np.zeros(3, np.uint8), SaltAndPepper(True), "between 0 and 1"),
@@ -152,5 +152,5 @@ def test_refused(images: Any, noise: Noise, message: str) -> None:
 
 
 def test_what_is_no_noise_is_refused() -> None:
-    with pytest.raises(TypeError, match="is no noise"):
+    with pytest.raises(TypeError, match="is not a noise"):
         add_noise(np.zeros(3), "uniform", 0)  # type: ignore[arg-type]

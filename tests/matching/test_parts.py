@@ -31,7 +31,7 @@ def test_floats_become_bytes_by_the_range_of_training():
     own = levels.to_bytes(images)
     assert own.shape == (2, 8, 8, 1)
     assert (own.min(), own.max()) == (0, 255)
-    with pytest.warns(UserWarning, match="outside is cut off"):
+    with pytest.warns(UserWarning, match="outside are clipped"):
         assert levels.to_bytes(images * 2).max() == 255
 
 
@@ -90,7 +90,7 @@ def test_normalizing_takes_slant_and_half_the_size_away(digits):
     dots = blank.copy()
     dots[np.arange(2), rng.integers(0, 28, 2), rng.integers(0, 28, 2)] = 255
     assert NormalizeStroke().fit_transform(dots).any()
-    with pytest.raises(ValueError, match="bring them"):
+    with pytest.raises(ValueError, match="convert them"):
         strokes.transform(digits[0])
     assert clone(NormalizeStroke(n_jobs=2)).n_jobs == 2
 
@@ -105,7 +105,7 @@ def test_gradients_see_where_edges_point():
     assert_array_equal(inner[0, 1:], 0)
     assert OrientedGradients().fit_transform(edge).shape == (2, 588)
     assert OrientedGradients().fit_transform(edge[:, :8, :9]).shape == (2, 12 * 16)
-    with pytest.raises(ValueError, match="bring them"):
+    with pytest.raises(ValueError, match="convert them"):
         OrientedGradients().fit(edge).transform(edge[:, :8])
     with pytest.raises(NotFittedError):
         OrientedGradients().transform(edge)

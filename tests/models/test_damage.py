@@ -84,7 +84,7 @@ def test_any_bytes(bad, content):
 def test_zeros_and_other_files(bad):
     for content in (bytes(4096), b"\x89PNG\r\n\x1a\n" + bytes(4000), pickle.dumps({}), b"{}"):
         bad.write_bytes(content)
-        assert "is no model file" in refused(bad)
+        assert "is not a model file" in refused(bad)
 
 
 def test_what_is_no_file(tmp_path):
@@ -100,7 +100,7 @@ def test_what_is_no_file(tmp_path):
 def test_safetensors_files_of_others(bad):
     for metadata in (None, {"format": "pt"}, {"format": "lookalike"}):
         bad.write_bytes(save({"weights": np.zeros((3, 4), np.float32)}, metadata))
-        assert "is a safetensors file but no model of lookalike" in refused(bad)
+        assert "is a safetensors file but not a model of lookalike" in refused(bad)
 
 
 @pytest.mark.parametrize(
@@ -111,10 +111,10 @@ def test_safetensors_files_of_others(bad):
         ("2.0", "install a newer lookalike"),
         ("1.999999999", "install a newer lookalike"),
         *(
-            (wrong, "which is none")
+            (wrong, "is not a valid version")
             for wrong in ("x", "", "1", "1.0.0", "1.x", "9" * 5000 + ".0", "1." + "9" * 10)
         ),
-        *((wrong, "which is none") for wrong in ("-1.0", "1.-1", " 1.0", "1.0\n", "1_0.0", "¹.0")),
+        *((wrong, "valid version") for wrong in ("-1.0", "1.-1", " 1.0", "1.0\n", "1_0.0", "¹.0")),
     ],
 )
 def test_version(good, bad, version, said):
@@ -196,7 +196,7 @@ def test_header_that_is_no_text(bad):
     for text in (b'{"\xff": 1}', b"\xff\xfe{\0}\0", b'{"\xed\xa0\x80": 1}'):
         text += b" " * (-len(text) % 8)
         bad.write_bytes(len(text).to_bytes(8, "little") + text)
-        assert "its header is no JSON" in refused(bad)
+        assert "its header is not JSON" in refused(bad)
 
 
 # --- hostile descriptions --------------------------------------------------------------------
@@ -334,7 +334,7 @@ def test_text_that_is_none(good, bad):
     for code in (0xD800, 0x110000, 2**32 - 1):
         changed = body[:start] + code.to_bytes(4, "little") + body[start + 4 :]
         write_parts(bad, header, description, changed)
-        assert "holds what is no text" in refused(bad)
+        assert "holds invalid text" in refused(bad)
 
 
 def test_truth_that_is_neither(bad, tmp_path):
@@ -343,7 +343,7 @@ def test_truth_that_is_neither(bad, tmp_path):
     name = next(n for n in nodes(description["estimator"], "$array") if n["dtype"] == "|b1")
     start = header[name["$array"]]["data_offsets"][0]
     write_parts(bad, header, description, body[:start] + b"\x02" + body[start + 1 :])
-    assert "neither true nor false" in refused(bad)
+    assert "other than true and false" in refused(bad)
 
 
 def test_form_that_is_none(good, bad):

@@ -136,7 +136,7 @@ def test_damage_is_refused(
 
 def test_names_for_another_number_of_images_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.lookalike"
-    with pytest.raises(ModelError, match="names of 3 files for 4 training images"):
+    with pytest.raises(ModelError, match="3 file names for 4 training images"):
         save_model(KNeighborsClassifier(1).fit(X[:4], Y[:4]), path, originals=originals([0, 1, 2]))
     assert not path.exists()
 

@@ -80,7 +80,7 @@ def test_shared_arrays_stay_shared():
 def test_what_holds_itself():
     value = {"list": []}
     value["list"].append(value)
-    with pytest.raises(ModelError, match=r"list\[0\] holds itself"):
+    with pytest.raises(ModelError, match=r"list\[0\] contains itself"):
         to_state(value)
 
 

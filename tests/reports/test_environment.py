@@ -10,7 +10,7 @@ import sklearn
 
 import lookalike
 from lookalike.reports.environment import run_facts
-from lookalike.search.cpu import cpu_path
+from lookalike.search.machine import cpu_path
 
 
 def test_versions_and_machine() -> None:

@@ -10,7 +10,7 @@ import pytest
 from scipy.spatial.distance import cdist
 
 from lookalike import NearestNeighbors
-from lookalike.search.threads import count_threads
+from lookalike.search.machine import count_threads
 
 
 @pytest.fixture
@@ -145,7 +145,7 @@ def test_longdouble_that_is_no_float64() -> None:
         ((2, 11), "X has 11 features, but NearestNeighbors is expecting 12 features"),
         ((2, 4, 3), r"images of shape (4, 3), but NearestNeighbors was fitted on images of shape"),
         ((2, 3, 4, 1), r"images of shape (3, 4, 1), but"),
-        ((3, 4), "if X is one image, pass the batch of one X[None]"),
+        ((3, 4), "if X is one image, pass a batch of one image: X[None]"),
     ],
 )
 def test_another_width(search: NearestNeighbors, shape: tuple[int, ...], message: str) -> None:
@@ -202,7 +202,7 @@ def test_n_neighbors_in_leave_one_out(search: NearestNeighbors) -> None:
         ({"n_neighbors": 2.5}, TypeError, "n_neighbors .* 2.5"),
         ({"radius": -1}, ValueError, "radius=-1 .* >= 0"),
         ({"radius": "1"}, TypeError, "radius='1'"),
-        ({"algorithm": "kdtree"}, ValueError, "algorithm='kdtree' is none of .*kd_tree"),
+        ({"algorithm": "kdtree"}, ValueError, "algorithm='kdtree' is not one of .*kd_tree"),
         ({"leaf_size": 0}, ValueError, "leaf_size > 0. Got 0"),
         ({"p": 0}, ValueError, "p=0 .* > 0"),
         ({"p": np.nan}, ValueError, "p=nan"),
@@ -309,5 +309,5 @@ def test_tensors_of_torch() -> None:
 
 @pytest.mark.parametrize("X", [["a.png", "b.png"], pd.Series([b"x", b"y"]), pd.Series([{}, {}])])
 def test_what_names_pictures_is_none(X: Any) -> None:
-    with pytest.raises(ValueError, match=r"and no pixels; read each as an array, .*np\.stack"):
+    with pytest.raises(ValueError, match=r"instead of pixels; read each picture as .*np\.stack"):
         NearestNeighbors().fit(X)

@@ -16,7 +16,7 @@ from lookalike import KNeighborsClassifier
 from lookalike.models.cleaner import Cleaner
 from lookalike.models.model import Model
 from lookalike.web import answers
-from lookalike.web.limits import Limits
+from lookalike.web.guard import Limits
 
 
 @pytest.fixture(scope="module")
@@ -153,7 +153,7 @@ def test_pictures_are_brought_to_the_models_form_unless_they_have_it(client):
     told = client.post("/explain", **body).json()["answers"][0]
     form = digits_model().form
     np.testing.assert_array_equal(pixels(told["image"]), form.apply(canvas))
-    assert "leave as_is out" in detail(client.post("/predict?as_is=true", **body), 422)
+    assert "omit as_is" in detail(client.post("/predict?as_is=true", **body), 422)
 
 
 def test_a_photograph_is_turned_as_its_camera_was_held(client):
@@ -227,40 +227,40 @@ def test_clean_gives_images_back_or_says_that_it_cannot(image, monkeypatch):
 @pytest.mark.parametrize(
     ("body", "status", "words"),
     [
-        ({"content": b"", "headers": PNG}, 400, "0 bytes that are no picture"),
-        ({"content": b"%!PS-Adobe", "headers": PNG}, 400, "no picture"),
+        ({"content": b"", "headers": PNG}, 400, "0 bytes is not a picture"),
+        ({"content": b"%!PS-Adobe", "headers": PNG}, 400, "not a picture"),
         ({"content": picture(np.eye(30) * 255)[:-30], "headers": PNG}, 400, "truncated"),
         ({"content": picture(np.zeros((50, 50))), "headers": PNG}, 400, ""),
         ({"content": b"x", "headers": {"content-type": "image/svg+xml"}}, 415, "svg"),
         ({"content": b"x"}, 415, "none"),
         ({"json": {"images": []}}, 422, "no images"),
-        ({"json": {}}, 422, "without a list"),
-        ({"json": [1]}, 422, "without a list"),
-        ({"json": {"images": "text"}}, 422, "without a list"),
+        ({"json": {}}, 422, "has no list"),
+        ({"json": [1]}, 422, "has no list"),
+        ({"json": {"images": "text"}}, 422, "has no list"),
         ({"json": {"images": [None]}}, 422, "null"),
         ({"json": {"images": [{}]}}, 422, "an object"),
         ({"json": {"images": [7]}}, 422, "a number"),
-        ({"content": b"<svg></svg>", "headers": PNG}, 400, "11 bytes that are no picture"),
-        ({"json": {"images": ["no base64!"]}}, 400, "'!' that is no base64"),
-        ({"json": {"images": [str(b"iVBORw0KGgo=")]}}, 400, 'text with "\'" that'),
-        ({"json": {"images": ["https://example.org/a.png"]}}, 400, "text with ':' that"),
+        ({"content": b"<svg></svg>", "headers": PNG}, 400, "11 bytes is not a picture"),
+        ({"json": {"images": ["no base64!"]}}, 400, "'!' is not base64"),
+        ({"json": {"images": [str(b"iVBORw0KGgo=")]}}, 400, 'text with "\'" is not'),
+        ({"json": {"images": ["https://example.org/a.png"]}}, 400, "text with ':' is not"),
         ({"json": {"images": ["abcde"]}}, 400, "5 letters of text"),
         ({"json": {"images": ["data:image/svg+xml;base64,PHN2Zz4="]}}, 400, "svg"),
         ({"json": {"images": ["data:image/svg+xml,%3Csvg%3E"]}}, 400, "pixels in base64"),
-        ({"json": {"image": [1]}}, 422, "without a list"),
-        ({"json": {"image": "abcd"}}, 400, "no picture"),
+        ({"json": {"image": [1]}}, 422, "has no list"),
+        ({"json": {"image": "abcd"}}, 400, "not a picture"),
         ({"files": [("images", (None, b"a.png"))]}, 422, "images=@"),
         ({"json": {"images": ["ü"]}}, 400, "base64"),
         ({"json": {"images": [[]]}}, 422, "shape"),
         ({"json": {"images": [[1, 2]]}}, 422, "shape"),
         ({"json": {"images": [[[1, 2], [3]]]}}, 422, "unequal"),
-        ({"json": {"images": [[[1, 2], 3]]}}, 422, "something else"),
-        ({"json": {"images": [[["1"]]]}}, 422, "something else"),
-        ({"json": {"images": [[[True]]]}}, 422, "something else"),
+        ({"json": {"images": [[[1, 2], 3]]}}, 422, "something other"),
+        ({"json": {"images": [[["1"]]]}}, 422, "something other"),
+        ({"json": {"images": [[[True]]]}}, 422, "something other"),
         ({"json": {"images": [[[[[1]]]]]}}, 422, "nested"),
         ({"json": {"images": [[[256]]]}}, 422, "0 to 255"),
         ({"json": {"images": [[[-1]]]}}, 422, "0 to 255"),
-        ({"json": {"images": [[[10**400]]]}}, 422, "beyond"),
+        ({"json": {"images": [[[10**400]]]}}, 422, "huge numbers"),
         ({"json": {"images": [[[[1, 2]]]]}}, 422, "shape"),
         ({"json": {"images": [[[0] * 5000]]}}, 413, "5,000 × 1"),
         ({"json": {"images": [[[0]]] * 257}}, 413, "257 images"),

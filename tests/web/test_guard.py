@@ -9,8 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from tests.web.asking import PNG, asking, digits, digits_model, picture
 
-from lookalike.web.guard import Access, Guard, known_hosts, refuse
-from lookalike.web.limits import Limits
+from lookalike.web.guard import Access, Guard, Limits, known_hosts, refuse
 
 BODY = {"content": picture(digits()[0][0]), "headers": PNG}
 
@@ -237,7 +236,7 @@ def test_a_body_that_comes_too_slowly_and_an_answer_that_takes_too_long():
         assert status == 503
         assert "0.1 seconds" in answer["detail"]
         assert headers[b"connection"] == b"close"
-    assert "GET /samples tells" in ask(slow, limits=limits, path="/samples")[1]["detail"]
+    assert "GET /samples shows" in ask(slow, limits=limits, path="/samples")[1]["detail"]
 
 
 class Sender:

@@ -157,7 +157,7 @@ def test_a_failed_save_changes_nothing(session, images, path, monkeypatch, numbe
 
 def test_a_model_of_no_file_is_not_saved():
     session = Session(digits_model())
-    with pytest.raises(ConflictError, match="no file"):
+    with pytest.raises(ConflictError, match="not read from a file"):
         session.save().result()
     session.close()
 
@@ -266,7 +266,7 @@ def test_a_full_disk_over_http(path, monkeypatch):
     with asking(digits_model(path)) as client:
         answer = client.post("/save")
     assert answer.status_code == 507
-    assert "make room" in answer.json()["detail"]
+    assert "free some space" in answer.json()["detail"]
 
 
 def test_a_label_that_the_model_cannot_have_is_a_conflict(images):

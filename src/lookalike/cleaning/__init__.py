@@ -1,1 +1,1 @@
-"""Clean images from noisy ones: tables of the noise, neighbours, and regressions on windows."""
+"""Denoising of images by noise tables, nearest neighbours and regressions on pixel windows."""

@@ -1,9 +1,9 @@
-"""Anchors and the regressions near them: ridges on what the regression for all leaves over.
+"""Anchors and the ridge regressions near them, which correct the common regression.
 
-Each anchor learns from the patches nearest to it, and a patch is near several anchors. So patches
-are sorted into cells first; each cell's products are summed once, and an anchor's are those of the
-cells nearest to it. That takes less than half the time that summing for each anchor by itself
-takes, and the regressions predict as well.
+Each anchor learns from the patches nearest to it, so a patch serves several anchors. Patches are
+first grouped into cells; the products of each cell are summed once, and an anchor adds up the cells
+nearest to it. This takes less than half the time of summing for each anchor separately, and
+predicts as well.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from lookalike.cleaning.levels import Floats
 from lookalike.cleaning.patches import Patches
 
 Run = Callable[..., Iterable[Any]]
-"""``map``, or a pool's."""
+"""``map``, or the ``map`` of a thread pool."""
 
 SAMPLES_PER_ANCHOR = (3000, 12000)
 ANCHOR_RIDGES = (5.0, 20.0, 100.0, 400.0)
-"""How many of the nearest patches an anchor learns from, and the penalty, per sample, on its
-difference from the regression for all: which of them is tried out on some anchors first."""
+"""Numbers of nearest patches that an anchor learns from, and penalties per sample on its difference
+from the common regression. A trial on some of the anchors chooses among them."""
 
 TRIAL_ANCHORS = 24
 TRIAL_SHARE = 0.1
-"""Of the samples, kept back for the trial."""
+"""Share of the samples held out for the trial."""
 
 SAMPLES_PER_CELL = 500
 
@@ -39,7 +39,7 @@ _CELLS_AT_ONCE = 32
 
 
 def centres(keys: Floats, n_centres: int, rng: np.random.Generator) -> Floats:
-    """Lloyd's k-means on some of the keys, in steps that do not depend on the number of threads."""
+    """Run Lloyd's k-means on a sample of keys; the number of threads does not change the result."""
     sample = keys[rng.permutation(len(keys))[: n_centres * _CENTRE_SAMPLES]]
     centres = sample[:n_centres].copy()
     for _ in range(_CENTRE_ROUNDS):
@@ -54,7 +54,7 @@ def centres(keys: Floats, n_centres: int, rng: np.random.Generator) -> Floats:
 def best_choice(
     patches: Patches, common: Floats, anchors: Floats, rng: np.random.Generator, run: Run
 ) -> tuple[int, float]:
-    """Which number of samples and ridge do best near some anchors, on samples kept back."""
+    """Return the number of samples and the ridge with the least error on held-out samples."""
     held = rng.permutation(len(patches))[: int(len(patches) * TRIAL_SHARE)]
     order = rng.permutation(len(anchors))
     norms = np.einsum("ij,ij->i", patches.keys, patches.keys)
@@ -103,7 +103,7 @@ def fit_near(
         anchors, np.stack([patches.keys[cell].mean(axis=0) for cell in cells]), count, size
     )
     n_anchors, n_features = len(anchors), patches.n_features
-    # Rows of the upper triangles: the rest is the same.
+    # Only the upper triangles are stored: the matrices are symmetric.
     grams = [np.zeros((n_anchors, n_features - row), np.float32) for row in range(n_features)]
     moments = np.zeros((n_anchors, *common.shape), np.float32)
     for start in range(0, len(cells), _CELLS_AT_ONCE):
@@ -130,7 +130,7 @@ def fit_near(
 
 
 def _ridge(gram: Floats, moments: Floats, common: Floats, penalty: float) -> Floats:
-    """Fit what the regression for all leaves over."""
+    """Fit the residuals of the common regression; return the sum of both weights."""
     penalties = np.float32(penalty) * np.eye(len(gram), dtype=np.float32)
     beyond = np.linalg.solve(gram + penalties, moments - gram @ common)
     return np.asarray(common + beyond, np.float32)
@@ -139,7 +139,7 @@ def _ridge(gram: Floats, moments: Floats, common: Floats, penalty: float) -> Flo
 def _cells(
     keys: Floats, anchors: Floats, rng: np.random.Generator, run: Run
 ) -> list[NDArray[np.intp]]:
-    """Sort patches into cells: of those with the same nearest anchor, around some of them drawn."""
+    """Group patches by nearest anchor, and these groups into cells around random members."""
     order = rng.permutation(len(keys))
     label = _nearest(keys[order], anchors, run)
 
@@ -147,19 +147,20 @@ def _cells(
         n_cells = max(1, len(patches) // SAMPLES_PER_CELL)
         return _grouped(patches, _nearest(keys[patches], keys[patches[:n_cells]]), n_cells)
 
-    # Where patches are equal, so are anchors, and all but the first have none.
+        # Equal patches give equal anchors; all but the first of these have no patches.
+
     groups = [group for group in _grouped(order, label, len(anchors)) if len(group)]
     return [cell for cell in chain.from_iterable(run(cut, groups)) if len(cell)]
 
 
 def _grouped(values: NDArray[np.intp], label: NDArray[np.intp], n: int) -> list[NDArray[np.intp]]:
-    """Return the values of each label, in their order."""
+    """Return the values of each label, in their original order."""
     ends = np.cumsum(np.bincount(label, minlength=n))
     return np.split(values[np.argsort(label, kind="stable")], ends[:-1])
 
 
 def _cells_near(anchors: Floats, means: Floats, count: NDArray[np.intp], size: int) -> Floats:
-    """Return 1 for the cells nearest to each anchor that hold ``size`` patches together, else 0."""
+    """Mark with 1 the cells nearest to each anchor that together hold ``size`` patches."""
     apart = np.einsum("ij,ij->i", means, means) - 2 * (anchors @ means.T)
     near = np.argsort(apart, axis=1, kind="stable")
     before = np.cumsum(count[near], axis=1) - count[near]
@@ -169,7 +170,7 @@ def _cells_near(anchors: Floats, means: Floats, count: NDArray[np.intp], size: i
 
 
 def _nearest(keys: Floats, centres: Floats, run: Run = map) -> NDArray[np.intp]:
-    """Return which centre is nearest to each key."""
+    """Return the index of the centre nearest to each key."""
     half_norms = np.einsum("ij,ij->i", centres, centres) / 2
 
     def of(start: int) -> NDArray[np.intp]:

@@ -1,14 +1,14 @@
-"""From noisy to clean in stages, each of which sees what the earlier ones made of the image.
+"""Denoising in stages, each of which refines the estimates of the stages before it.
 
-Stage 0 is one regression on what each pixel says by itself; the next ones, anchored regressions,
-see the estimates before them. From the first of them on that is marked so, the stages also see what
-the image's neighbours among the clean training images say, or the likes of its pixels within it.
-After every stage the estimate is moved into the bounds that the noise leaves, and corrected by a
-table of what such estimates miss on average. In the end, what is nearly sure to be of the lowest or
-highest value is told as it.
+Stage 0 is one regression on channels of the pixel itself; later stages are anchored regressions,
+which also see the earlier estimates. From the first stage with neighbours=True on, they also see
+estimates from the neighbours among the clean training images, or from similar patches of the image
+itself. After every stage the estimate is clipped to the bounds that the noise allows, and a table
+of mean errors corrects it. Finally, estimates that are almost certainly the lowest or highest value
+are set to it.
 
-Every stage is fitted on images of its own where there are enough: what earlier stages make of
-images that they were fitted on is better than what they make of new ones.
+Every stage is fitted on images of its own if there are enough: earlier stages estimate images that
+they were fitted on better than new ones.
 """
 
 from __future__ import annotations
@@ -20,8 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.cleaning.ends import Ends
-from lookalike.cleaning.levels import N_LEVELS, Floats
+from lookalike.cleaning.levels import N_LEVELS, Ends, Floats
 from lookalike.cleaning.neighbours import WholeNeighbours
 from lookalike.cleaning.noise_table import NoiseTable
 from lookalike.cleaning.pair_table import PairTable
@@ -32,11 +31,11 @@ from lookalike.cleaning.similar import SimilarPatches
 
 @dataclass(frozen=True)
 class Plan:
-    """One stage: its size, and from how many pixels it learns."""
+    """Settings of one stage."""
 
     n_anchors: int
-    n_pixels: int  # of the images that are drawn for it, each colour counted
-    n_samples: int  # of those pixels
+    n_pixels: int  # of the images that are drawn for it; each colour counts
+    n_samples: int  # pixels among them that the stage learns from
     blend: int = 1
     neighbours: bool = False
 
@@ -60,7 +59,7 @@ _ANGLE_STEP = np.pi / 80
 
 @dataclass(frozen=True)
 class Sample:
-    """Images to fit a stage on: noisy ones in levels, the clean ones, and which these are."""
+    """Images to fit a stage on: noisy ones in levels, clean ones, and their training rows."""
 
     noisy: Floats
     clean: NDArray[np.uint8]
@@ -68,18 +67,17 @@ class Sample:
 
 
 class Cascade:
-    """The stages of one quality, fitted.
+    """All fitted stages of one quality.
 
     Parameters
     ----------
     quality : {"best", "fast"}
     noise : NoiseTable
     neighbours : WholeNeighbours, SimilarPatches or None
-        Of the images as a whole, or, of those of differing sizes, large ones and colour ones, of
-        their pixels within themselves. None where the plans want none.
-    n_threads : int
+        Training images to search for neighbours of whole images; or, for images of differing
+        sizes, large ones and colour ones, for similar patches. None if the plans use neither.
     images_at_once : int
-        How many are in work together.
+        Number of images that are processed together.
     """
 
     def __init__(
@@ -100,7 +98,7 @@ class Cascade:
         self._ends: Ends | None = None
 
     def on_threads(self, n_threads: int) -> None:
-        """Work on so many threads from now on."""
+        """Set the number of threads."""
         self.n_threads = n_threads
         if self.neighbours is not None:
             self.neighbours.n_threads = n_threads
@@ -109,12 +107,12 @@ class Cascade:
 
     @property
     def reach(self) -> int:
-        """Pixels on each side that an estimate depends on, neighbours of whole images left out."""
+        """Margin in pixels that an estimate depends on, apart from neighbours of whole images."""
         return RADIUS * len(self.plans) + self.neighbours_reach
 
     @property
     def neighbours_reach(self) -> int:
-        """Pixels on each side that neighbours are looked for in."""
+        """Margin in pixels that the search for similar patches needs."""
         return 0 if self.neighbours is None else self.neighbours.reach
 
     def fit_stage(
@@ -143,7 +141,7 @@ class Cascade:
             self.neighbours.learn(estimate, sample.clean)
 
     def fit_doubt(self, sample: Sample) -> None:
-        """Learn how far estimates are off, from images that no stage was fitted on."""
+        """Fit the table of estimates' variances on images that no stage was fitted on."""
         table = PairTable(_ANGLE_STEP, self._doubt_step, least_samples=4, to_mean=True)
         parts = [self._run(part.noisy, part.own) for part in self._parts(sample)]
         estimate = np.concatenate([part[1] for part in parts])
@@ -155,13 +153,13 @@ class Cascade:
         self._ends = Ends(estimate, sample.clean)
 
     def run(self, noisy: Floats) -> tuple[Floats, Floats]:
-        """Return estimates and their standard deviations, of the shape of noisy, in levels."""
+        """Return estimates and their standard deviations in levels, both of noisy's shape."""
         assert self._variance is not None
         assert self._ends is not None
         _, estimate, doubt = self._run(noisy, None)
         doubt = np.broadcast_to(doubt, estimate.shape)
         deviation = np.sqrt(self._variance(_angle(estimate), doubt))
-        # A value that the noise cannot have come far from leaves no more doubt than that.
+        # The bounds of the noise also bound the deviation.
         rows = self.noise.rows_of(noisy)
         estimate = self.noise.within_bounds(self._ends(estimate), rows)
         return estimate, np.minimum(deviation, self.noise.freedom(rows) / 2)
@@ -185,7 +183,7 @@ class Cascade:
     def _run(
         self, noisy: Floats, own: NDArray[np.int64] | None
     ) -> tuple[list[Floats], Floats, NDArray[Any]]:
-        """Run what is fitted: the next stage's channels, the estimate, what to doubt it by."""
+        """Run the fitted stages; return the next one's channels, the estimate, its uncertainty."""
         rows = self.noise.rows_of(noisy)
         pixel = [self.noise.expected[rows], noisy]
         if self.noise.has_bounds:
@@ -222,6 +220,6 @@ class Cascade:
 
 
 def _angle(estimate: Floats) -> Floats:
-    """Estimates on a scale that is finest near either end, where errors change quickly."""
+    """Map estimates to a scale that is finest at both ends, where errors change quickly."""
     angle: Floats = np.arcsin(np.sqrt(estimate / np.float32(N_LEVELS - 1)))
     return angle

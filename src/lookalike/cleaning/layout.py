@@ -1,4 +1,4 @@
-"""Images as users give them: a stack, rows of pixels, or a list of differing sizes."""
+"""Images in the layouts that users give: a stack, rows of pixels, or a list of several sizes."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 SMALLEST = 7
-"""Pixels of a side: the windows of the regressions."""
+"""Least side in pixels: the size of the regressions' windows."""
 
 MOST_CHANNELS = 4
 
 
 @dataclass(frozen=True)
 class Images:
-    """Images of shape (h, w, c), and how to give results back as these were given.
+    """Images of shape (h, w, c), with the layout in which they were given.
 
     Attributes
     ----------
     arrays : list of ndarray of shape (n, h, w, c)
-        One stack, or a stack of one for each image of a list.
+        One stack of all images, or one stack for each image of a list.
     given : str
-        "stack", "rows" or "list".
+        Layout: "stack", "rows" or "list".
     flat : bool
-        Whether they were given without channels.
+        Whether the images had no channel axis.
     """
 
     arrays: list[NDArray[Any]]
@@ -35,22 +35,22 @@ class Images:
 
     @property
     def n_images(self) -> int:
-        """How many there are."""
+        """Number of images."""
         return sum(len(stack) for stack in self.arrays)
 
     @property
     def n_channels(self) -> int:
-        """Of each pixel."""
+        """Number of channels."""
         return int(self.arrays[0].shape[3])
 
     @property
     def frame(self) -> tuple[int, int] | None:
-        """Height and width where all images have the same, else None."""
+        """Height and width if all images have the same, else None."""
         frames = {stack.shape[1:3] for stack in self.arrays}
         return frames.pop() if len(frames) == 1 else None
 
     def like(self, results: Sequence[NDArray[Any]]) -> Any:
-        """Return results, a stack for each of ``arrays``, in the layout these had."""
+        """Return results, one stack for each of ``arrays``, in the original layout."""
         if self.flat:
             results = [stack[..., 0] for stack in results]
         if self.given == "list":
@@ -63,19 +63,20 @@ class Images:
 
 
 def as_images(X: Any, image_shape: Sequence[int] | None, name: str = "X") -> Images:
-    """Check images and bring them into one layout.
+    """Check images and convert them to one layout.
 
     Raises
     ------
     ValueError
-        If there are none, they are no numbers or not finite, too small, or their channels differ.
+        If there are no images, or if they are not numeric, not finite, too small, or differ in
+        their channels.
     """
     if isinstance(X, list | tuple) and len({np.shape(image) for image in X}) > 1:
         stacks, flat = _of_list(X, name)
         return Images(stacks, "list", flat)
     array = np.asarray(X)
     if array.ndim in (2, 3, 4) and len(array) == 0:
-        raise ValueError(f"{name} holds no image")
+        raise ValueError(f"{name} holds no images; give at least one")
     given = "list" if isinstance(X, list | tuple) else "stack"
     if array.ndim == 2:
         array, given = _of_rows(array, image_shape, name), "rows"
@@ -100,20 +101,20 @@ def _of_list(images: Sequence[Any], name: str) -> tuple[list[NDArray[Any]], bool
     flat = dimensions == {2}
     stacks = [_checked((a[..., None] if flat else a)[None], name) for a in arrays]
     if len({stack.shape[3] for stack in stacks}) > 1:
-        raise ValueError(f"images of {name} differ in their channels; convert them all to one kind")
+        raise ValueError(f"images of {name} differ in their channels; convert them to one kind")
     return stacks, flat
 
 
 def _of_rows(array: NDArray[Any], image_shape: Sequence[int] | None, name: str) -> NDArray[Any]:
     if image_shape is None:
         raise ValueError(
-            f"{name} has shape {array.shape}: rows of pixels, of which it is not known how they "
-            "make an image; give image_shape=(h, w), or images as (n, h, w)"
+            f"{name} has shape {array.shape}, that is rows of pixels of unknown image shape; "
+            "give image_shape=(h, w), or images as (n, h, w)"
         )
     if len(image_shape) not in (2, 3) or np.prod(image_shape) != array.shape[1]:
         raise ValueError(
-            f"{name} has {array.shape[1]} values a row, but image_shape={tuple(image_shape)} is "
-            "not of as many; give (h, w) or (h, w, c)"
+            f"{name} has {array.shape[1]} values a row, which does not fit "
+            f"image_shape={tuple(image_shape)}; give (h, w) or (h, w, c)"
         )
     return array.reshape(len(array), *image_shape)
 

@@ -1,4 +1,4 @@
-"""Which noise images have: the kind and the level that make clean images most like them."""
+"""Estimation of the kind and level of noise in images, by maximum likelihood."""
 
 from __future__ import annotations
 
@@ -13,31 +13,30 @@ from lookalike.cleaning.layout import as_images
 from lookalike.images.noise import GaussianNoise, Noise, SaltAndPepper, UniformNoise, add_noise
 
 VALUES = 200_000
-"""How many values of the clean and of the noisy images are compared."""
+"""Number of values of the clean and of the noisy images that are compared."""
 
 BINS = 400
-_LEAST_SHARE = 1e-6  # of values in a bin, so that an empty one is unlikely and not impossible
+_LEAST_SHARE = 1e-6  # added to each bin's share, so that no value is impossible
 
 
 def estimate_noise(noisy: Any, clean: Any, *, image_shape: Sequence[int] | None = None) -> Noise:
     """Return the noise that makes values of clean images most like those of noisy ones.
 
-    Images of the same kind are wanted, not the same images. Of uniform noise from 0 up to a limit,
-    Gaussian noise and salt and pepper, and of all their levels, it is the one under which the
-    values of the noisy images are likeliest.
+    The clean images must be of the same kind as the noisy ones, not the same images. The result
+    has the maximum likelihood among uniform noise from 0 up to a limit, Gaussian noise, and salt
+    and pepper, at all levels.
 
     Parameters
     ----------
     noisy, clean : images
-        As `KNeighborsDenoiser.fit` takes them; at least a few of each.
+        Images in any form that `KNeighborsDenoiser.fit` takes; at least a few of each.
     image_shape : tuple (h, w) or (h, w, c), optional
-        Of images that are given as rows of pixels.
+        Shape of an image, if images are given as rows of pixels.
 
     Returns
     -------
     Noise
-        A `UniformNoise`, `GaussianNoise` or `SaltAndPepper`, to be given to
-        `KNeighborsDenoiser.fit`.
+        A `UniformNoise`, `GaussianNoise` or `SaltAndPepper` that `KNeighborsDenoiser.fit` takes.
 
     Raises
     ------
@@ -60,7 +59,7 @@ def estimate_noise(noisy: Any, clean: Any, *, image_shape: Sequence[int] | None 
     low, high = (float(end((end(seen), end(truth)))) for end in (np.min, np.max))
     whole = truth.dtype.kind != "f"
     width = high - low or 1.0
-    # Where noise was clipped, the noisy images reach to where it was.
+    # If the noise was clipped, the range of the noisy images gives the limits.
     limits = None if whole else (low, low + width)
     kinds: list[tuple[Callable[[float], Noise], tuple[float, float]]] = [
         (lambda level: _uniform(level, whole), (1.0 if whole else width * 1e-3, width)),
@@ -78,7 +77,7 @@ def estimate_noise(noisy: Any, clean: Any, *, image_shape: Sequence[int] | None 
             share = np.histogram(made, edges)[0] / made.size
             return -float(counts @ np.log(share + _LEAST_SHARE))
 
-        # One valley is likely, not certain: the best of a coarse walk is refined.
+        # There may be several minima: the best step of a coarse grid is refined.
         walk = np.linspace(np.log(least), np.log(most), 24)
         at = int(np.argmin([surprise(step) for step in walk]))
         around = walk[max(0, at - 1)], walk[min(len(walk) - 1, at + 1)]

@@ -1,11 +1,11 @@
-"""What a matched pixel says of the true one: the confusion table, and the tables made of it.
+"""The evidence that a matched neighbour's pixel gives about the true pixel.
 
-A clean neighbour never is the true image. K[x', x] is the probability that the true level is x
-where a matched neighbour holds x'; it is learned from the matches themselves. With p(v | x) of the
-noise,
+A clean neighbour differs from the true image. The confusion K[x', x] is the probability that the
+true level is x if a matched neighbour has x'; it is learned from the matches themselves. With the
+noise p(v | x),
 
-    Z[v, x'] = sum over x of K[x', x] p(v | x)        how well x' explains a noisy value
-    M[v, x'] = sum over x of x K[x', x] p(v | x)      and the level it then speaks for
+    Z[v, x'] = sum over x of K[x', x] p(v | x)        the evidence of x' for a noisy value v
+    M[v, x'] = sum over x of x K[x', x] p(v | x)      the first moment of the true level
     A[v, x'] = -log(Z + 1e-9), less its least over x'  the cost of the match
 """
 
@@ -21,23 +21,23 @@ from lookalike.cleaning.levels import N_LEVELS
 from lookalike.cleaning.noise_table import NoiseTable, Table
 
 COST_STEPS = 64
-"""Of one nat; those of src/core/blending.hpp, as the next two."""
+"""Steps of one nat. This and the next two constants are also in src/core/blending.hpp."""
 MOST_COST = 1280
 VOTE = 2**20
 
 SHARPNESS = (2.2, 1.0)
-"""How sharply matches are told apart, by each reading of their costs: nats that a nat of cost
-counts next to the pixel. Chosen on training images, as the profile."""
+"""Sharpness of the weights of matches in both readings: the factor of the costs of neighbouring
+pixels. Like the profile, it was chosen on training images."""
 
 PROFILE = np.array([1, 3, 3, 3, 1], dtype=np.uint16)
-"""What the offsets of a window count along either direction: those next to the pixel most."""
+"""Weights of a window's offsets in either direction, largest near the pixel."""
 
 _LEAST = 1e-9
 
 
 @dataclass(frozen=True)
 class MatchTables:
-    """Evidence and moments as above, in the form that native code takes."""
+    """Z, M and A of the module's docstring, in the form that native code takes."""
 
     costs: NDArray[np.uint16]  # in steps, times the sharpness
     moments: NDArray[np.float32]
@@ -45,7 +45,7 @@ class MatchTables:
 
 
 def vote_weights() -> NDArray[np.uint32]:
-    """What a candidate counts at each cost above the cheapest, a row each reading."""
+    """Return the weight of a match for each cost above the least, one row per reading."""
     nats = np.arange(MOST_COST + 1) / (COST_STEPS * SHARPNESS[0])
     weights = np.rint(VOTE * np.exp(-np.outer(SHARPNESS, nats)))
     weights[:, -1] = 0
@@ -53,7 +53,7 @@ def vote_weights() -> NDArray[np.uint32]:
 
 
 def match_tables(noise: NoiseTable, confusion: Table) -> MatchTables:
-    """Return the tables; costs are clipped so that 16 bits hold their weighted sum."""
+    """Return the tables, with costs clipped so that 16 bits hold their weighted sum."""
     evidence = noise.likelihood @ confusion.T
     moment = (noise.likelihood * np.arange(N_LEVELS)) @ confusion.T
     cost = -np.log(evidence + _LEAST)
@@ -66,12 +66,12 @@ def match_tables(noise: NoiseTable, confusion: Table) -> MatchTables:
 
 
 def first_confusion(prior: Table) -> Table:
-    """A confusion to begin with: equal or near levels mostly, any level at times."""
+    """Return the initial confusion: mostly equal or similar levels, rarely any other."""
     level = np.arange(N_LEVELS)
     apart = np.abs(level[:, None] - level)
     confusion = np.exp(-apart / 12) / 48 + np.exp(-0.5 * (apart / 60) ** 2) / 375
     confusion += 0.05 * prior + 0.05 / N_LEVELS
-    # Paper: the lowest level is mostly met by itself.
+    # The lowest level, an empty background, mostly matches itself.
     paper = np.where(level == 0, 0, confusion[0])
     confusion[0] = 0.1 * paper / paper.sum()
     confusion[0, 0] = 0.9
@@ -79,9 +79,9 @@ def first_confusion(prior: Table) -> Table:
 
 
 def confusion_of(joint: NDArray[np.int64], prior: Table) -> Table:
-    """Return K from the votes for each pair (matched, true), smoothed where levels are alike.
+    """Return K from the votes for pairs (matched, true), smoothed among similar levels.
 
-    The lowest level, the paper that images are drawn on, is like no other.
+    The lowest level, an empty background, is not similar to any other.
     """
     votes = joint / VOTE
     ink = votes[1:, 1:]

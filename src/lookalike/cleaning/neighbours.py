@@ -1,7 +1,7 @@
-"""Estimate noisy images from their neighbours among clean ones, moved a little, pixel by pixel.
+"""Estimates from neighbours among clean images, chosen pixel by pixel with small shifts.
 
-The average of whole neighbours is somebody else's digit. Here every pixel listens to those of its
-image's neighbours that match what is seen around it (src/core/blending.hpp has the formula).
+The average of whole neighbours is a different image. Here each pixel takes a weighted mean of those
+pixels of the neighbours whose surroundings match its own (src/core/blending.hpp has the formula).
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from lookalike.cleaning.matches import (
     vote_weights,
 )
 from lookalike.cleaning.noise_table import NoiseTable
-from lookalike.search.cpu import cpu_path
+from lookalike.search.machine import cpu_path
 from lookalike.search.nearest import NearestNeighbors
 
 SHIFT = 1
 ROUNDS = 2
 LEARNED_FROM = 400
-"""Rounds of learning the confusion, and images it is learned from."""
+"""Rounds in which the confusion is learned, and number of images it is learned from."""
 
 
 class WholeNeighbours:
-    """Clean images of one frame, to be neighbours of noisy ones.
+    """Clean images of one size, among which noisy ones have their neighbours.
 
     Parameters
     ----------
@@ -39,11 +39,11 @@ class WholeNeighbours:
     n_neighbors : int
     n_threads : int
     working_memory : float
-        MiB that a search may use.
+        Limit of a search, in MiB.
     """
 
     reach = 0
-    """Pixels on each side that estimates depend on: images are not cut."""
+    """Margin in pixels that estimates depend on; 0 because images are never cut into tiles."""
 
     def __init__(
         self,
@@ -64,7 +64,7 @@ class WholeNeighbours:
         self._take(first_confusion(noise.prior))
 
     def learn(self, rows: NDArray[np.uint16], truth: NDArray[np.int64]) -> None:
-        """Learn the confusion from noisy versions of images ``truth`` of the clean ones."""
+        """Learn the confusion from noisy versions ``rows`` of the clean images ``truth``."""
         found = self.find(self.noise.expected[rows], truth)
         clean = self._rows[truth].reshape(-1, *self._frame)
         for _ in range(ROUNDS):
@@ -73,7 +73,7 @@ class WholeNeighbours:
             self._take(confusion_of(joint, self.noise.prior))
 
     def find(self, estimates: Floats, own: NDArray[np.int64] | None = None) -> NDArray[np.int64]:
-        """The neighbours of estimates, of shape (n, h, w); ``own`` names the image each is of."""
+        """Return neighbours of estimates (n, h, w), apart from the images ``own`` themselves."""
         queries = np.rint(np.clip(estimates, 0, N_LEVELS - 1)).astype(np.uint8)
         exclude = None if own is None else (own, np.arange(len(self._rows)))
         self._search.n_jobs = self.n_threads
@@ -85,7 +85,7 @@ class WholeNeighbours:
     def channels(
         self, rows: NDArray[np.uint16], estimate: Floats, own: NDArray[np.int64] | None
     ) -> list[Floats]:
-        """Return estimate and spread by each reading, each of shape (n, h, w, 1)."""
+        """Return (estimate, spread) of each reading, each of shape (n, h, w, 1)."""
         found = self.find(estimate[..., 0], own)
         readings = zip(*self._blend(rows[..., 0], found), strict=True)
         return [one[..., None] for both in readings for one in both]

@@ -1,7 +1,7 @@
-"""What a noisy pixel says by itself: the table p(v | x) of noisy values v and clean levels x.
+"""The likelihood p(v | x) of noisy values v for clean levels x, as a table of counts.
 
-It is counted, not derived, so that every noise has one: from drawn noise where the noise is known,
-from pairs of noisy and clean pixels where it is not.
+Every kind of noise has such a table: it is counted from simulated noise if the noise is known, and
+from pairs of noisy and clean pixels if not.
 """
 
 from __future__ import annotations
@@ -19,38 +19,38 @@ Table = NDArray[np.float64]
 
 DRAWS_PER_LEVEL = 2**16
 WIDEST = 2**16 // 4
-"""Most noisy values that a table has, in levels; wider noise leaves nothing of an image."""
+"""Most noisy values, in levels, that a table can have; wider noise hides the image completely."""
 
 IMPOSSIBLE = 1e-3
-"""A level this many times less likely than the likeliest is out of the question."""
+"""Levels whose likelihood is below this share of the greatest are impossible."""
 
 NARROW = 0.5
-"""Bounds are of use if some value leaves less than this share of the levels."""
+"""Bounds are used if some value leaves less than this share of the levels possible."""
 
 _SMOOTHINGS = (0.0, 1.0, 4.0, 16.0, 64.0)
 _LEAST = 1e-9
 
 
 class NoiseTable:
-    """The likelihood of every noisy value and what follows from it.
+    """The likelihood of every noisy value, and estimates and bounds that follow from it.
 
     Parameters
     ----------
     likelihood : ndarray of shape (n_values, 256)
         p(v | x); each column sums to 1.
     first : int
-        The noisy value, in levels, that the first row stands for.
+        Noisy value, in levels, of the first row.
     prior : ndarray of shape (256,)
-        p(x): how frequent each level is among clean pixels.
+        p(x), the frequency of each level among clean pixels.
 
     Attributes
     ----------
     expected : ndarray of shape (n_values,), float32
-        E[x | v], the best guess from the pixel alone.
+        E[x | v], the expected level given the pixel alone.
     low, high : ndarray of shape (n_values,), float32
-        The lowest and the highest level that a value may come from.
+        Lowest and highest possible level for each noisy value.
     has_bounds : bool
-        Whether these say much.
+        Whether these bounds are narrow enough to be used.
     """
 
     def __init__(self, likelihood: Table, first: int, prior: Table) -> None:
@@ -60,7 +60,7 @@ class NoiseTable:
         joint = likelihood * prior
         seen = joint.sum(axis=1)
         levels = np.arange(N_LEVELS)
-        # A value that no level of the prior explains is judged by its likelihood alone.
+        # A value that is impossible under the prior is judged by its likelihood alone.
         of_value = np.where(seen[:, None] > 0, joint, likelihood + _LEAST)
         self.expected = (of_value @ levels / of_value.sum(axis=1)).astype(np.float32)
         possible = likelihood > IMPOSSIBLE * likelihood.max(axis=1, keepdims=True)
@@ -71,36 +71,36 @@ class NoiseTable:
 
     @property
     def last(self) -> int:
-        """The noisy value that the last row stands for."""
+        """Noisy value of the last row."""
         return self.first + len(self.likelihood) - 1
 
     def rows_of(self, noisy: Floats) -> NDArray[np.uint16]:
-        """The row of each noisy value, in levels; values beyond the table take its ends."""
+        """Return the row of each noisy value, given in levels and clipped to the table."""
         return (np.clip(np.rint(noisy), self.first, self.last) - self.first).astype(np.uint16)
 
     def freedom(self, rows: NDArray[np.uint16]) -> Floats:
-        """By how many levels a pixel may differ, as its own value tells."""
+        """Return the difference between the highest and the lowest possible level."""
         width: Floats = (self.high - self.low)[rows]
         return width
 
     def within_bounds(self, estimates: Floats, rows: NDArray[np.uint16]) -> Floats:
-        """Return estimates moved to the nearest level that the pixel's own value allows."""
+        """Return estimates, clipped to the bounds of the pixel's own value."""
         if not self.has_bounds:
             return np.clip(estimates, 0, N_LEVELS - 1)
         return np.clip(estimates, self.low[rows], self.high[rows])
 
 
 def prior_of(clean: NDArray[np.uint8]) -> Table:
-    """How frequent each level is."""
+    """Return the frequency of each level."""
     return np.bincount(clean.ravel(), minlength=N_LEVELS) / clean.size
 
 
 def table_of_noise(
     noise: Noise, levels: Levels, dtype: np.dtype[Any], prior: Table, rng: np.random.Generator
 ) -> NoiseTable:
-    """Count what a noise makes of each level of images of a dtype."""
+    """Build a noise table from simulated noise on each level, for images of a dtype."""
     values = levels.values(np.arange(N_LEVELS, dtype=np.float32))
-    if dtype.kind != "f":  # levels that the dtype does not hold are those of no image
+    if dtype.kind != "f":  # round levels that the dtype does not hold
         dtype = np.dtype(np.uint8) if dtype.kind == "b" else dtype
         values = np.clip(np.rint(values), np.iinfo(dtype).min, np.iinfo(dtype).max)
     values = values.astype(dtype)
@@ -116,11 +116,11 @@ def table_of_noise(
 
 
 def table_of_pairs(noisy: Floats, clean: NDArray[np.uint8], prior: Table) -> NoiseTable:
-    """Count which noisy values stand where which levels do, and fill the gaps between.
+    """Build a noise table from pairs of noisy and clean pixels, and fill its gaps.
 
-    Levels lend each other their counts: those near by at the same noisy value, as salt and pepper
-    has it, or at the same difference, as added noise has it. Which, and how widely, is what makes
-    the other half of the images likeliest.
+    Counts are smoothed over levels, either at the same noisy value (this suits salt and pepper) or
+    at the same difference (this suits additive noise). The direction and width are those with
+    the greatest likelihood on the other half of the images.
     """
     v = np.rint(noisy).astype(np.int64)
     first = int(v.min())
@@ -144,7 +144,7 @@ def _width(first: int, last: int) -> int:
     if last - first >= WIDEST:
         raise ValueError(
             f"noisy values reach from {first} to {last} levels of the clean images' 0 to 255, "
-            f"wider than {WIDEST}; is the noise that strong, or are the images scaled differently?"
+            f"wider than {WIDEST}; check that noisy and clean images have the same scale"
         )
     return last - first + 1
 
@@ -156,7 +156,7 @@ def _counts(rows: NDArray[np.int64], clean: NDArray[np.uint8], n_values: int) ->
 
 
 def _smoothed(counts: Table, sheared: bool, sigma: float) -> Table:
-    """Return p(v | x) with counts lent to levels near by, at equal v or at equal v - x."""
+    """Return p(v | x) from counts smoothed over levels, at equal v or at equal v - x."""
     n_values = len(counts)
     if sheared:
         moved = np.zeros((n_values + N_LEVELS - 1, N_LEVELS))

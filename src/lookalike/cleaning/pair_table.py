@@ -1,4 +1,4 @@
-"""The mean of something over two quantities: a smooth table of the two."""
+"""The conditional mean of a target given two quantities, as a smooth table."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from scipy.ndimage import gaussian_filter, gaussian_filter1d
 from lookalike.cleaning.levels import Floats
 
 _NARROW, _WIDE, _WIDE_SHARE = (1.5, 1.2), 4.0, 0.02
-"""Cells with many samples speak for themselves; where there are few, a wider mean takes over."""
+"""A narrow mean, plus a small share of a wide one that takes over in cells with few samples."""
 
 
 class PairTable:
     """E[target | a, b], with a and b in bins.
 
-    Cells of few samples are drawn towards 0, or towards the mean at their b where ``to_mean``.
+    Cells with few samples are shrunk towards 0, or with ``to_mean`` towards the mean at their b.
 
     Parameters
     ----------
     step_a, step_b : float
         Width of a bin.
     least_samples : float, default=2
-        How many samples the pull counts as.
+        Number of samples that the shrinkage counts as.
     to_mean : bool, default=False
     """
 
@@ -37,7 +37,7 @@ class PairTable:
         self.to_mean = to_mean
 
     def fit(self, a: NDArray[Any], b: NDArray[Any], target: Floats) -> None:
-        """Learn from samples of a and b, at least 0, and of the target."""
+        """Fit to samples of a and b, both at least 0, and of the target."""
         i, j = _bins(a, self.step_a), _bins(b, self.step_b)
         self._last = int(i.max()), int(j.max())
         shape = self._last[0] + 1, self._last[1] + 1
@@ -50,12 +50,12 @@ class PairTable:
             at_b, samples = (gaussian_filter1d(cells.sum(axis=0), 1.0) for cells in (total, count))
             pull = self.least_samples * (at_b + total.sum() / count.sum()) / (samples + 1)
         mean = (_smooth(total) + pull) / (_smooth(count) + self.least_samples)
-        # The lowest bin of a is paper, unlike its neighbours.
+        # The lowest bin of a is the empty background, unlike its neighbours.
         mean[0] = (total[0] + pull) / (count[0] + self.least_samples)
         self._mean = mean.astype(np.float32)
 
     def __call__(self, a: NDArray[Any], b: NDArray[Any]) -> Floats:
-        """Return the mean of the target at a and b; beyond the bins, that of the last."""
+        """Return the mean target at a and b, which are clipped to the range of the bins."""
         i, j = _bins(a, self.step_a), _bins(b, self.step_b)
         mean: Floats = self._mean[np.minimum(i, self._last[0]), np.minimum(j, self._last[1])]
         return mean

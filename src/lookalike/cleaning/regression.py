@@ -1,11 +1,11 @@
-"""Ridge regressions from windows to pixels: one for all, or one for each kind of patch.
+"""Ridge regressions from windows to pixels: a common one, or one for each kind of patch.
 
-Anchored neighbourhood regression, A+ of [1]_: anchors are the centres of a k-means of patches of an
-earlier estimate; each has a ridge regression, fitted to the training patches nearest to it; a pixel
-is predicted by the regression of the anchor that its own patch is nearest to.
+This is anchored neighbourhood regression, A+ of [1]_: anchors are the k-means centres of patches of
+an earlier estimate; each has a ridge regression, fitted to the training patches nearest to it; the
+regression of the anchor nearest to its own patch predicts a pixel.
 
-Unlike there, what an anchor's regression learns is what the one for all leaves over, and its ridge
-pulls towards that one: anchors with little to learn from do no harm.
+Unlike in A+, the regression of an anchor learns the residuals of the common one, and its ridge
+shrinks it to that one: anchors with few samples do no harm.
 
 References
 ----------
@@ -26,29 +26,28 @@ from threadpoolctl import threadpool_limits
 from lookalike import _core
 from lookalike.cleaning.anchors import best_choice, centres, fit_near
 from lookalike.cleaning.levels import Floats
-from lookalike.cleaning.patches import INTERCEPT, KEY_RADIUS, RADIUS, Patches
-from lookalike.cleaning.windows import Positions, padded
-from lookalike.search.cpu import cpu_path
+from lookalike.cleaning.patches import INTERCEPT, KEY_RADIUS, RADIUS, Patches, Positions, padded
+from lookalike.search.machine import cpu_path
 
 RIDGE = 1.0
-"""Penalty of the regression for all, per sample, in squared levels."""
+"""Penalty of the common regression, per sample, in squared levels."""
 
 PAPER_SHARE = 0.15
-"""How often a pixel with nothing near it is learned from, compared with others."""
+"""Relative sampling rate of pixels on an empty background."""
 
 COMMON_SAMPLES = 200_000
-"""How many the regression for all learns from, where it is only what anchors' differ from."""
+"""Samples of the common regression, if anchors correct it."""
 
 MOST_PRODUCTS = 420_000_000_000
-"""Of features, over all samples: many channels, as of colours, are learned from fewer pixels."""
+"""Limit of samples times squared features: images with many channels get fewer samples."""
 
 LEAST_SAMPLES = 1000
-"""Training patches for each anchor, at least: with fewer of them there are fewer anchors."""
+"""Least number of training patches per anchor; with fewer patches there are fewer anchors."""
 
 _CHUNK = 16384
 _LANES = 16
 _ANCHOR_BLOCK = 32
-_NEVER = np.float32(3e38)  # half the squared norm of anchors that pad the last vector
+_NEVER = np.float32(3e38)  # half the squared norm of padding anchors
 
 
 class AnchoredRegression:
@@ -57,11 +56,11 @@ class AnchoredRegression:
     Parameters
     ----------
     n_anchors : int
-        1: a single regression, without a key.
+        With 1, a single regression without a key.
     n_samples : int
-        Pixels that are learned from.
+        Number of pixels to learn from.
     blend : int
-        How many of the nearest anchors' predictions are averaged.
+        Number of nearest anchors whose predictions are averaged.
     n_threads : int
     """
 
@@ -78,12 +77,12 @@ class AnchoredRegression:
         rng: np.random.Generator,
         progress: Callable[[float], None] = lambda share: None,
     ) -> None:
-        """Learn; the key is taken from the first channel, which has the truth's shape."""
+        """Fit; the key is taken from the first channel, which has the shape of ``truth``."""
         n_features = (2 * RADIUS + 1) ** 2 * sum(channel.shape[3] for channel in channels) + 1
         n_samples = min(self.n_samples, MOST_PRODUCTS // n_features**2)
         patches = Patches(channels, truth, _positions(truth, n_samples, rng))
         n_anchors = min(self.n_anchors, len(patches) // LEAST_SAMPLES)
-        # BLAS rounds differently with the number of its threads; ours share out whole problems.
+        # The rounding of BLAS depends on its threads; ours work on whole problems instead.
         with threadpool_limits(1), ThreadPoolExecutor(self.n_threads) as pool:
             common = self._fit_common(
                 patches, COMMON_SAMPLES if n_anchors > 1 else len(patches), pool
@@ -97,7 +96,7 @@ class AnchoredRegression:
         self._take(anchors, weights)
 
     def _fit_common(self, patches: Patches, n_seen: int, pool: ThreadPoolExecutor) -> Floats:
-        """Fit the regression for all, to some of the patches at least."""
+        """Fit the common regression to at least some of the patches."""
         every = max(1, len(patches) // n_seen)
         seen = np.arange(0, len(patches), every)
         parts = [seen[start : start + _CHUNK] for start in range(0, len(seen), _CHUNK)]
@@ -110,7 +109,7 @@ class AnchoredRegression:
         return np.linalg.solve(gram, moments).astype(np.float32)
 
     def _take(self, anchors: Floats, weights: NDArray[np.floating]) -> None:
-        """Lay anchors and weights out as native code reads them."""
+        """Arrange anchors and weights for native code."""
         n_anchors, _, n_outputs = weights.shape
         side = 2 * RADIUS + 1
         if not anchors.size:
@@ -150,7 +149,7 @@ class AnchoredRegression:
 
 
 def _positions(truth: NDArray[np.uint8], n_samples: int, rng: np.random.Generator) -> Positions:
-    """Draw pixels to learn from, those with nothing near them less often."""
+    """Draw pixels to learn from, with fewer on an empty background."""
     near = maximum_filter(truth.max(axis=3), size=(1, 5, 5))
     chance = np.where(near > 0, np.float32(1), np.float32(PAPER_SHARE))
     chance *= np.float32(n_samples / chance.sum(dtype=np.float64))

@@ -1,8 +1,7 @@
-"""Estimate pixels from those of the image itself whose surroundings are like theirs.
+"""Non-local means: estimates from those pixels of the same image that have similar surroundings.
 
-Photographs have no neighbours as a whole, but repeat themselves: edges go on, textures return. This
-is the non-local mean of [1]_, with surroundings compared in an earlier estimate, where little noise
-is left to hide likeness.
+A photograph as a whole has no near neighbours, but edges and textures repeat within it. This is
+[1]_, except that surroundings are compared in an earlier, less noisy estimate.
 
 References
 ----------
@@ -18,23 +17,23 @@ from numpy.typing import NDArray
 
 from lookalike import _core
 from lookalike.cleaning.levels import Floats
-from lookalike.search.cpu import cpu_path
+from lookalike.search.machine import cpu_path
 
 SEARCH_RADIUS = 8
-"""How far away a pixel's likes are looked for, in either direction."""
+"""Largest distance of similar pixels, in either direction."""
 
 PATCH_RADIUS = 3
-"""How far the surroundings reach that are compared."""
+"""Radius of the surroundings that are compared."""
 
 WIDTH = 0.9
-"""At which root mean square difference of surroundings a weight has fallen to 1/e, in that of the
-earlier estimate from the truth. A second reading has twice the width."""
+"""Root mean square difference of surroundings at which a weight is 1/e, in units of the root mean
+square error of the earlier estimate. The second reading uses twice this width."""
 
 LEAST_WIDTH = 0.5
 
 REACH = SEARCH_RADIUS + PATCH_RADIUS
 
-_FINE = 4  # whole numbers that a level is compared in: their sums are exact, wherever a tile begins
+_FINE = 4  # steps of a level: sums of integers are exact, wherever a tile begins
 _LEAST_KNOWN = np.float32(1e-3)
 _EVIDENCE = np.float32(20)
 
@@ -48,22 +47,21 @@ class SimilarPatches:
     """
 
     reach = REACH
-    """Pixels on each side that estimates depend on."""
+    """Margin in pixels that estimates depend on."""
 
     def __init__(self, n_threads: int) -> None:
         self.n_threads = n_threads
         self._width = LEAST_WIDTH
 
     def learn(self, estimate: Floats, truth: NDArray[np.uint8]) -> None:
-        """Learn how alike surroundings must be from how far estimates are off."""
+        """Set the width of the weights from the error of the estimates."""
         off = np.sqrt(np.mean((estimate - truth) ** 2, dtype=np.float64))
         self._width = max(LEAST_WIDTH, WIDTH * float(off))
 
     def channels(self, noisy: Floats, known: Floats, estimate: Floats) -> list[Floats]:
-        """Return estimate and evidence by each reading, of shapes (n, h, w, c) and (n, h, w, 1).
+        """Return estimate (n, h, w, c) and evidence (n, h, w, 1) of each reading.
 
-        ``known``, of the images' shape, is what a noisy value counts, from 0 for one that says
-        nothing of the true one.
+        ``known`` is the weight of each noisy value, 0 for a value without information.
         """
         counts = _planes(np.maximum(known, _LEAST_KNOWN))
         values = _planes(noisy) * counts
@@ -94,6 +92,6 @@ class SimilarPatches:
 
 
 def _planes(images: NDArray[Any]) -> NDArray[Any]:
-    """Channel behind channel, mirrored as far around as there is searched."""
+    """Move channels in front of rows, and mirror the images at their borders."""
     margin = ((0, 0), (0, 0), (REACH, REACH), (REACH, REACH))
     return np.pad(np.moveaxis(images, 3, 1), margin, mode="symmetric")

@@ -60,8 +60,7 @@ def collect_facts() -> dict[str, Any]:
     from lookalike import _core
     from lookalike.cli.data import list_datasets
     from lookalike.images.store import cache_folder
-    from lookalike.search.cpu import VARIABLE, cpu_path
-    from lookalike.search.threads import count_threads
+    from lookalike.search.machine import VARIABLE, count_threads, cpu_path
 
     return {
         "lookalike": lookalike.__version__,

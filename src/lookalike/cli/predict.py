@@ -114,7 +114,7 @@ def predict(
             from lookalike.models.model import open_model
             from lookalike.models.predicting import neighbours_gallery, predict_pictures
             from lookalike.reports.png import save_png
-            from lookalike.search.threads import count_threads
+            from lookalike.search.machine import count_threads
 
             n_threads = count_threads(n_jobs)
             bar.start("opening the model")

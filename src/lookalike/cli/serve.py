@@ -73,7 +73,7 @@ def serve(
             bar.start("importing libraries")
             run = _import_serve()
             from lookalike.models.model import open_model
-            from lookalike.search.threads import count_threads
+            from lookalike.search.machine import count_threads
 
             n_threads = count_threads(n_jobs)
             bar.start("opening the model")

@@ -87,7 +87,7 @@ def train(
             from lookalike.models.file import save_model
             from lookalike.reports.terminal import show
             from lookalike.reports.training import training_section
-            from lookalike.search.threads import count_threads
+            from lookalike.search.machine import count_threads
 
             n_threads = count_threads(n_jobs)
             bar.start("loading the data")

@@ -1,8 +1,8 @@
-"""What classifier and regressor share: a search whose rows carry targets and weights.
+"""The base of classifier and regressor: a search whose rows carry targets and weights.
 
-A k-nearest-neighbour predictor is a `NearestNeighbors` and a ``y`` beside it. Predicting is
-always the same two steps: search once for the neighbour table, then read it. Only learning the
-targets and reading the table differ, and are left to the subclass (`_learn`, `_read`).
+A k-nearest-neighbour predictor is a `NearestNeighbors` with a ``y``. A prediction has two steps: a
+search for the neighbour table, and an evaluation of the table. Subclasses implement how targets
+are learned and how the table is read (`_learn`, `_read`).
 """
 
 from __future__ import annotations
@@ -31,28 +31,28 @@ from lookalike.search.validation import rows_to_keep
 
 Progress = Callable[[int, int], None]
 
-# dtype kinds of string labels; NumPy would turn numbers joined to them into strings.
+# dtype kinds of string labels; joined with these, NumPy would turn numbers into strings.
 _STRINGS = "OUS"
 
 
 class KNeighborsPredictor(BaseEstimator):  # type: ignore[misc]
-    """Nearest neighbours that predict; the base of classifier and regressor.
+    """Base of predictors by nearest neighbours: classifier and regressor.
 
     Subclasses implement `_check_targets`, `_learn` and `_read`, and add to `_learning_params`.
     """
 
-    # Which parameters leave the search as it is, so that a search over hyperparameters can read
-    # all their values off one neighbour table: those that a fitted predictor takes from
-    # `set_params`, and those that it learns its targets by.
+    # Parameters that do not change the search, so that a hyperparameter search reads all of their
+    # values from one neighbour table: a fitted predictor accepts the first ones by `set_params`;
+    # the others determine how targets are learned.
     _reading_params: ClassVar[frozenset[str]] = frozenset(
         {"n_neighbors", "weights", "n_jobs", "working_memory"}
     )
     _learning_params: ClassVar[frozenset[str]] = frozenset()
 
     _search: NearestNeighbors
-    _y: NDArray[Any]  # (n_rows,) or (n_rows, n_outputs), as given to fit
+    _y: NDArray[Any]  # (n_rows,) or (n_rows, n_outputs)
     _sample_weight: FloatArray  # (n_rows,)
-    _declared: Any  # the classes that partial_fit was told of, or None
+    _declared: Any  # the classes given to partial_fit, or None
 
     def __init__(
         self,
@@ -88,7 +88,7 @@ class KNeighborsPredictor(BaseEstimator):  # type: ignore[misc]
 
     @property
     def feature_names_in_(self) -> Any:
-        """Column names of the training data, where it had some."""
+        """Column names of the training data, if it had any."""
         return self._search.feature_names_in_
 
     @property
@@ -103,12 +103,12 @@ class KNeighborsPredictor(BaseEstimator):  # type: ignore[misc]
 
     @property
     def effective_metric_(self) -> Any:
-        """Metric the distances are in."""
+        """Metric of the distances."""
         return self._search.effective_metric_
 
     @property
     def effective_metric_params_(self) -> Any:
-        """Its further arguments."""
+        """Further arguments of the metric."""
         return self._search.effective_metric_params_
 
     def kneighbors(
@@ -121,7 +121,7 @@ class KNeighborsPredictor(BaseEstimator):  # type: ignore[misc]
         progress: Progress | None = None,
         return_variant: bool = False,
     ) -> Any:
-        """Find the training images nearest to each query: `NearestNeighbors.kneighbors`."""
+        """Find the nearest training images: see `NearestNeighbors.kneighbors`."""
         return self._fitted_search().kneighbors(
             X,
             n_neighbors,
@@ -134,17 +134,17 @@ class KNeighborsPredictor(BaseEstimator):  # type: ignore[misc]
     def kneighbors_graph(
         self, X: Any = None, n_neighbors: int | None = None, mode: str = "connectivity"
     ) -> Any:
-        """Return neighbours as a sparse graph: `NearestNeighbors.kneighbors_graph`."""
+        """Return a sparse graph: see `NearestNeighbors.kneighbors_graph`."""
         return self._fitted_search().kneighbors_graph(X, n_neighbors, mode)
 
     def explain(self, X: Any = None, *, progress: Progress | None = None) -> Explanation:
-        """Return the neighbours behind each prediction, and what each of them counted.
+        """Return the neighbours that support each prediction, with their shares of the vote.
 
         Parameters
         ----------
         X : array-like of shape (n_queries, n_features) or (n_queries, h, w[, c]), or None
-            Queries, in the layout of the training images. None explains every training image
-            by the others (leave-one-out).
+            Queries, in the layout of the training images. None means leave-one-out: each training
+            image is explained by the others.
         progress : callable, default=None
             Called as ``progress(done, total)`` with the number of queries searched.
 
@@ -157,7 +157,7 @@ class KNeighborsPredictor(BaseEstimator):  # type: ignore[misc]
         Raises
         ------
         ValueError
-            As ``predict`` does.
+            As ``predict``.
         """
         search = self._fitted_search()
         distances, indices, variants = search.kneighbors(X, progress=progress, return_variant=True)
@@ -180,12 +180,12 @@ class KNeighborsPredictor(BaseEstimator):  # type: ignore[misc]
         )
 
     def training_images(self, rows: Any = slice(None)) -> NDArray[Any]:
-        """Return training images as they were given.
+        """Return training images in their original form.
 
         Parameters
         ----------
         rows : int array-like or slice, default=slice(None)
-            Which of them; all, without a copy, if not given.
+            Rows of the images; by default all, without a copy.
 
         Returns
         -------
@@ -194,32 +194,32 @@ class KNeighborsPredictor(BaseEstimator):  # type: ignore[misc]
         Raises
         ------
         ValueError
-            If the training data were no images.
+            If the training data were not images.
         """
         check_is_fitted(self)
         if self.image_shape_ is None:
-            raise ValueError("the training data were rows of numbers; fit images to see them")
+            raise ValueError("the training data were rows of numbers, not images; fit images")
         images = np.asarray(self._search.training_rows_[rows])
         return images.reshape(-1, *self.image_shape_)
 
     @property
     def training_labels_(self) -> NDArray[Any]:
-        """Labels or targets of the training images, as they were given."""
+        """Labels or targets of the training images."""
         return self._y
 
     @property
     def sample_weight_(self) -> FloatArray:
-        """What the vote of each training image is multiplied with, shape (n_samples_fit_,)."""
+        """Factor of each training image's vote, shape (n_samples_fit_,)."""
         return self._sample_weight
 
     def remove(self, ids: ArrayLike) -> Self:
-        """Forget training images; afterwards the model is as if it had never seen them.
+        """Remove training images, with the same result as if the model had never seen them.
 
         Parameters
         ----------
         ids : int or array-like of int
-            Training rows, as in the ``indices`` of a neighbour table. The rows that stay keep
-            their order and are numbered anew.
+            Training rows, as in the ``indices`` of a neighbour table. The other rows keep their
+            order and are renumbered.
 
         Returns
         -------
@@ -228,7 +228,7 @@ class KNeighborsPredictor(BaseEstimator):  # type: ignore[misc]
         Raises
         ------
         ValueError
-            If an id is no row's or given twice, or if no row would stay.
+            If there is no row of an id, if an id is given twice, or if no row would remain.
         TypeError
             If ids are not integers.
         """
@@ -238,8 +238,8 @@ class KNeighborsPredictor(BaseEstimator):  # type: ignore[misc]
         learned = self._learn(y, sample_weight, self._declared)
         return self._become(search.remove(ids), y, sample_weight, self._declared, learned)
 
-    # A step that fails changes nothing, and neither does one on a shallow copy: fit, partial_fit
-    # and remove make new targets and a new search beside the old, and `_become` takes both.
+    # A failing step changes nothing, nor does one on a shallow copy: fit, partial_fit and remove
+    # create new targets and a new search, and `_become` stores both.
 
     def _fit(self, X: Any, y: Any, sample_weight: ArrayLike | None, declared: Any = None) -> Self:
         check_weights(self.weights)
@@ -248,7 +248,7 @@ class KNeighborsPredictor(BaseEstimator):  # type: ignore[misc]
         return self._become(self._new_search().fit(X), y, sample_weight, declared, learned)
 
     def _fit_on(self, search: NearestNeighbors, y: Any, sample_weight: ArrayLike | None) -> Self:
-        """Fit on the rows of a search that is fitted already, as `fit` does on X."""
+        """Fit to the rows of a search that is already fitted, as `fit` does to X."""
         check_weights(self.weights)
         y = self._check_targets(y)
         sample_weight = check_sample_weight(sample_weight, len(y))
@@ -283,7 +283,7 @@ class KNeighborsPredictor(BaseEstimator):  # type: ignore[misc]
             )
         if (y.dtype.kind in _STRINGS) != (self._y.dtype.kind in _STRINGS):
             raise ValueError(
-                f"y is of dtype {y.dtype} but earlier targets are of dtype {self._y.dtype}; "
+                f"y has dtype {y.dtype} but earlier targets have dtype {self._y.dtype}; "
                 "give numbers after numbers and strings after strings"
             )
         y = np.concatenate([self._y, y])
@@ -325,9 +325,9 @@ class KNeighborsPredictor(BaseEstimator):  # type: ignore[misc]
         return y, check_sample_weight(sample_weight, len(y))
 
     def _fitted_search(self) -> NearestNeighbors:
-        """Return a handle on the search, told what ``set_params`` may change without a new fit.
+        """Return a copy of the search with the parameters that ``set_params`` may change.
 
-        It shares rows and index with ``_search``; what is done to the handle is not done to it.
+        It shares rows and index with ``_search``, which it leaves unchanged.
         """
         check_is_fitted(self)
         return copy.copy(self._search).set_params(  # type: ignore[no-any-return]
@@ -335,7 +335,7 @@ class KNeighborsPredictor(BaseEstimator):  # type: ignore[misc]
         )
 
     def _neighbors(self, X: Any, progress: Progress | None = None) -> tuple[Neighbors, FloatArray]:
-        """Search, and return the neighbour table and what each neighbour counts."""
+        """Search; return the neighbour table and the weights of the neighbours."""
         distances, indices = self.kneighbors(X, progress=progress)
         weights = vote_weights(distances, indices, self.weights, self._row_weights())
         return Neighbors(indices, distances), weights
@@ -349,11 +349,11 @@ class KNeighborsPredictor(BaseEstimator):  # type: ignore[misc]
         return {}
 
     def _row_weights(self) -> FloatArray:
-        """Return what each training row counts wherever it is a neighbour."""
+        """Return the weight of each training row."""
         return self._sample_weight
 
     def _read(self, table: Neighbors, weights: FloatArray) -> NDArray[Any]:
-        """Return the predictions that a table stands for."""
+        """Return the predictions from a table."""
         raise NotImplementedError
 
     def __sklearn_is_fitted__(self) -> bool:
@@ -367,5 +367,5 @@ class KNeighborsPredictor(BaseEstimator):  # type: ignore[misc]
 
 
 def check_target_array(y: Any, dtype: Any) -> NDArray[Any]:
-    """Return y as a finite array of at most two dimensions, never the caller's own."""
+    """Return y as a new finite array of at most two dimensions."""
     return np.array(check_array(y, ensure_2d=False, dtype=dtype, input_name="y"), order="C")

@@ -1,8 +1,7 @@
-"""What a search over hyperparameters compares: its candidates, grouped by the work they share.
+"""The candidates of a search over hyperparameters, grouped by the work that they share.
 
-Candidates that differ in `KNeighborsPredictor._reading_params` alone, such as ``n_neighbors`` and
-``weights``, are read off one neighbour table. Others that transform the images alike share the
-transformed images.
+Candidates that differ only in `KNeighborsPredictor._reading_params`, for example ``n_neighbors``,
+read one neighbour table. Others with the same transformers share the transformed images.
 """
 
 from __future__ import annotations
@@ -25,15 +24,15 @@ from lookalike.search.validation import check_count, check_parameters
 
 @dataclass(frozen=True, eq=False)
 class Candidate:
-    """One setting of the parameters.
+    """One setting of the parameters, as a candidate of the search.
 
     Attributes
     ----------
     number : int
-        Its place among the candidates.
+        Index among the candidates.
     params : dict
     estimator : estimator
-        A clone, not fitted, with these parameters.
+        An unfitted clone with these parameters.
     """
 
     number: int
@@ -47,7 +46,7 @@ class Candidate:
 
     @property
     def transformers(self) -> list[tuple[str, Any]]:
-        """The steps before the last, those that pass through left out."""
+        """The steps before the last, without those that pass data through."""
         if not isinstance(self.estimator, Pipeline):
             return []
         steps: list[tuple[str, Any]] = self.estimator.steps[:-1]
@@ -56,36 +55,36 @@ class Candidate:
 
 @dataclass(eq=False)
 class SharedSearch:
-    """Candidates that are read off the same neighbour table."""
+    """Candidates that read the same neighbour table."""
 
     candidates: list[Candidate] = field(default_factory=list)
 
     @property
     def predictor(self) -> KNeighborsPredictor:
-        """One that has the parameters of the search."""
+        """A predictor with the parameters of the search."""
         return self.candidates[0].predictor
 
     @property
     def n_neighbors(self) -> int:
-        """The most neighbours that any of them reads."""
+        """The largest n_neighbors of the candidates."""
         return max(int(candidate.predictor.n_neighbors) for candidate in self.candidates)
 
 
 @dataclass(eq=False)
 class SharedImages:
-    """Searches among the same images, transformed by the same transformers if by any."""
+    """Searches among the same images, after the same transformers if there are any."""
 
     transformers: list[tuple[str, Any]]
     searches: list[SharedSearch] = field(default_factory=list)
 
 
 def last_step(estimator: Any) -> KNeighborsPredictor:
-    """Return the predictor that an estimator is or ends with.
+    """Return the predictor that an estimator is, or that a pipeline ends with.
 
     Raises
     ------
     TypeError
-        If it is neither one of ours nor a scikit-learn `Pipeline` that ends with one.
+        If there is no predictor of this package.
     """
     predictor = estimator.steps[-1][1] if type(estimator) is Pipeline else estimator
     if isinstance(predictor, KNeighborsPredictor):
@@ -94,7 +93,7 @@ def last_step(estimator: Any) -> KNeighborsPredictor:
     if predictor is not estimator:
         what += f" that ends with {_whose(predictor)}"
     raise TypeError(
-        f"estimator is {what}, of which no neighbour table can be read; give lookalike's "
+        f"estimator is {what}, which has no neighbour table; give lookalike's "
         "KNeighborsClassifier or KNeighborsRegressor, or a scikit-learn Pipeline that ends with "
         "one, or use sklearn.model_selection.GridSearchCV"
     )
@@ -108,15 +107,15 @@ def _whose(estimator: Any) -> str:
 def list_candidates(
     estimator: Any, param_grid: Any, n_iter: int | None, random_state: Any
 ) -> list[Candidate]:
-    """Return the candidates of a grid, or a sample of n_iter of them from distributions.
+    """Return the candidates of a grid, or n_iter random samples from distributions.
 
     Raises
     ------
     ValueError
-        If there is none, a name is no parameter, or a value is out of its range.
+        If there are no candidates, a parameter is unknown, or a value is out of range.
     TypeError
-        If the grid has the wrong form, a value is of the wrong type, or a candidate puts a
-        predictor of another kind in place of ours.
+        If the grid or a value has the wrong type, or a candidate replaces the predictor by one of
+        another package.
     """
     if n_iter is None:
         every_params = list(ParameterGrid(param_grid))
@@ -127,7 +126,7 @@ def list_candidates(
     if not any(every_params):
         raise ValueError(
             f"param_grid={param_grid!r} holds nothing to choose from; give each parameter the "
-            "values to try, such as {'n_neighbors': [1, 3, 5]}"
+            "values to try, for example {'n_neighbors': [1, 3, 5]}"
         )
     candidates = [
         Candidate(number, params, _configure(estimator, params))
@@ -168,7 +167,7 @@ def share_work(candidates: Iterable[Candidate]) -> list[SharedImages]:
 
 
 def learning_key(predictor: KNeighborsPredictor) -> Hashable:
-    """Return what is equal for predictors that learn the same from the same targets."""
+    """Return a key that is equal for predictors that learn the same from the same targets."""
     params = predictor.get_params(deep=False)
     return tuple((name, _key(params[name])) for name in sorted(predictor._learning_params))
 
@@ -181,21 +180,21 @@ def _search_key(predictor: KNeighborsPredictor) -> Hashable:
 
 
 def _key(value: Any) -> Hashable:
-    """Return what is equal for values that are the same to the last bit."""
+    """Return a key that is equal for values that are identical to the last bit."""
     if hasattr(value, "get_params") and not isinstance(value, type):
         return type(value), _key(sorted(value.get_params(deep=False).items()))
     if isinstance(value, list | tuple):
         return tuple(map(_key, value))
     try:
         return str(joblib.hash(value))
-    except (PicklingError, AttributeError, TypeError):  # such as a lambda
+    except (PicklingError, AttributeError, TypeError):  # for example, a lambda
         return id(value)
 
 
 def _configure(estimator: Any, params: dict[str, Any]) -> Any:
     configured = clone(estimator)
     try:
-        # Clones of parameters too, since one may be an estimator that is fitted.
+        # Clone the parameters too, because one may be a fitted estimator.
         return configured.set_params(**clone(params, safe=False))
     except ValueError as error:
         names = list(estimator.get_params())
@@ -205,6 +204,6 @@ def _configure(estimator: Any, params: dict[str, Any]) -> Any:
         near = difflib.get_close_matches(unknown, names, n=1)
         hint = f"did you mean {near[0]!r}? " if near else ""
         raise ValueError(
-            f"param_grid names {unknown!r}, which is no parameter of {estimator!r}; {hint}"
+            f"param_grid names {unknown!r}, which is not a parameter of {estimator!r}; {hint}"
             f"its parameters are {', '.join(sorted(names))}"
         ) from error

@@ -1,4 +1,4 @@
-"""The k-nearest-neighbours classifier: a class wins by the votes of the most alike images."""
+"""The k-nearest-neighbours classifier: the nearest training images vote for their classes."""
 
 from __future__ import annotations
 
@@ -22,52 +22,52 @@ from lookalike.estimators.votes import (
 )
 from lookalike.estimators.weights import FloatArray, Weights, class_weights
 from lookalike.images.augmentation import Augmentation
+from lookalike.search.machine import count_threads
 from lookalike.search.table import Neighbors
-from lookalike.search.threads import count_threads
 
 
 class KNeighborsClassifier(ClassifierMixin, KNeighborsPredictor):  # type: ignore[misc]
-    """Classify images by a vote of the training images nearest to them.
+    """Classify images by a vote of the nearest training images.
 
-    A drop-in for scikit-learn's class of the same name: same parameters, same predictions,
-    except where two training images are at exactly the same distance from a query. Here the
-    one with the lower index comes first, always; scikit-learn's choice depends on its path.
+    It replaces scikit-learn's class of the same name, with the same parameters and predictions,
+    except if two training images are at exactly the same distance from a query. Here the one with
+    the lower index always comes first; scikit-learn's choice depends on its algorithm.
 
     Parameters
     ----------
     n_neighbors : int, default=5
-        How many of the nearest training images vote.
+        Number of nearest training images that vote.
     weights : {"uniform", "distance"}, callable or None, default="uniform"
-        What a vote counts. "uniform" (or None): 1. "distance": 1 / distance; where some
-        neighbours are at distance zero these alone count, each 1. A callable takes distances
-        of shape (n_queries, n_neighbors) to non-negative weights of that shape, such as
-        `Softmax` for embeddings.
+        Weights of the votes. "uniform" (or None) weighs all equally; "distance" weighs by
+        1 / distance, and if some neighbours are at distance zero only these count. A callable
+        maps distances of shape (n_queries, n_neighbors) to non-negative weights of that shape,
+        for example `Softmax` for embeddings.
     algorithm, leaf_size, metric, p, metric_params, n_jobs
-        How neighbours are searched: see `NearestNeighbors`.
+        Parameters of the search: see `NearestNeighbors`.
     class_weight : dict, "balanced", list of dicts or None, default=None
-        What each class's votes are multiplied with, as in scikit-learn: {label: weight},
-        "balanced" for n_samples / (n_classes * n_samples_of_class), a list of dicts for
-        multi-output labels (an image's weights of several outputs are multiplied).
+        Factors of each class's votes, as in scikit-learn: {label: weight}, "balanced" for
+        n_samples / (n_classes * n_samples_of_class), or a list of dicts for multi-output labels
+        (the weights of an image's outputs are multiplied).
     reject : float in [0, 1] or None, default=None
-        ``predict`` returns ``reject_label`` where the winning class's probability is below
-        this. ``predict_proba`` is not changed; ``score`` counts a rejected image as wrong.
-        In multi-output each output is rejected on its own.
+        ``predict`` returns ``reject_label`` if the winning class's probability is below this
+        threshold. ``predict_proba`` does not change; ``score`` counts rejected images as wrong.
+        In multi-output each output is rejected separately.
     reject_label : object, default=None
-        The label of rejected images, no class itself. None stands for -1 where classes are
-        integers; other classes need one, say "unknown".
+        Label of rejected images, different from all classes. None means -1 if classes are
+        integers; other classes need a label, for example "unknown".
     working_memory : float, default=256
-        MiB that a search and the counting of votes may use beyond data and answer.
+        MiB that search and vote may use in addition to data and answer.
     augmentation : Augmentation or None, default=None
-        Such as ``Shifts(1)``: predict as if the variants of all training images had been fitted
-        too, without copies of shifted ones. No variant of an image ever predicts that image
-        itself, in leave-one-out as in cross-validation.
+        Predict as if variants of all training images had been fitted too, for example with
+        ``Shifts(1)``; shifts need no copies. In leave-one-out and cross-validation, variants
+        of an image never predict that image itself.
     image_shape : tuple (h, w) or (h, w, c), default=None
-        What flat rows are images of, for `augmentation`.
+        Shape of the images if X holds flat rows; `augmentation` needs it.
 
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,), or list of n_outputs such arrays
-        The labels, sorted; the order of ``predict_proba``'s columns.
+        Sorted labels, in the order of ``predict_proba``'s columns.
     outputs_2d_ : bool
         Whether ``y`` had several outputs.
     n_samples_fit_, n_features_in_ : int
@@ -141,17 +141,17 @@ class KNeighborsClassifier(ClassifierMixin, KNeighborsPredictor):  # type: ignor
         self.reject_label = reject_label
 
     def fit(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
-        """Remember training images and their labels.
+        """Store training images and their labels.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features) or (n_samples, h, w[, c])
-            Training images, in any layout `NearestNeighbors` takes.
+            Training images, in any layout that `NearestNeighbors` takes.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Class labels, integers or strings.
         sample_weight : array-like of shape (n_samples,), default=None
-            What each image's vote is multiplied with; a weight of 0 mutes an image, which
-            still takes its place among the k nearest.
+            Factor of each image's vote. An image of weight 0 does not vote, but is still
+            one of the k nearest.
 
         Returns
         -------
@@ -161,7 +161,7 @@ class KNeighborsClassifier(ClassifierMixin, KNeighborsPredictor):  # type: ignor
         ------
         ValueError
             If ``y`` and ``X`` differ in length, labels are continuous or missing, weights are
-            negative, or a parameter is out of its range.
+            negative, or a parameter is out of range.
         """
         return self._fit(X, y, sample_weight)
 
@@ -172,15 +172,15 @@ class KNeighborsClassifier(ClassifierMixin, KNeighborsPredictor):  # type: ignor
         classes: Any = None,
         sample_weight: ArrayLike | None = None,
     ) -> Self:
-        """Add training images; afterwards the model is as if fitted on all of them at once.
+        """Add training images, with the same result as a fit to all of them at once.
 
         Parameters
         ----------
         X, y, sample_weight
             As in `fit`.
         classes : array-like of shape (n_classes,), or list of n_outputs such, default=None
-            All labels that may ever come, so that ``predict_proba`` has their columns at once
-            and no other label is accepted from now on. Without it, classes grow as they come.
+            All possible labels: ``predict_proba`` has columns for all of them at once, and other
+            labels are refused. By default, classes are added when they occur.
 
         Returns
         -------
@@ -194,12 +194,12 @@ class KNeighborsClassifier(ClassifierMixin, KNeighborsPredictor):  # type: ignor
         return self._append(X, y, sample_weight, classes)
 
     def predict(self, X: Any) -> NDArray[Any]:
-        """Return the class with most votes for each image.
+        """Return the class with the most votes for each image.
 
         Parameters
         ----------
         X : array-like of shape (n_queries, n_features) or (n_queries, h, w[, c]), or None
-            None predicts every training image from the others (leave-one-out).
+            None means leave-one-out: each training image is predicted from the others.
 
         Returns
         -------
@@ -210,7 +210,7 @@ class KNeighborsClassifier(ClassifierMixin, KNeighborsPredictor):  # type: ignor
         ------
         ValueError
             If ``X`` does not fit the training images, ``n_neighbors`` exceeds their number, or
-            all neighbours of a query weigh zero.
+            all neighbours of a query have weight zero.
         """
         return self._read(*self._neighbors(X))
 
@@ -230,12 +230,12 @@ class KNeighborsClassifier(ClassifierMixin, KNeighborsPredictor):  # type: ignor
         Raises
         ------
         ValueError
-            As `predict` does.
+            As `predict`.
         """
         return self._shares(*self._neighbors(X))
 
     def _predict_both(self, X: Any) -> tuple[NDArray[Any], FloatArray | list[FloatArray]]:
-        """Return what `predict` and `predict_proba` do, by one search."""
+        """Return the results of `predict` and `predict_proba` from one search."""
         table, weights = self._neighbors(X)
         return self._read(table, weights), self._shares(table, weights)
 
@@ -253,13 +253,13 @@ class KNeighborsClassifier(ClassifierMixin, KNeighborsPredictor):  # type: ignor
         labels = check_target_array(y, dtype=None)
         if labels.dtype.kind == "S" or any(isinstance(one, bytes) for one in labels.flat[:1]):
             raise ValueError(
-                f"y holds bytes, such as {labels.flat[0]!r}, which equal no text; decode them, as "
-                "by numpy.char.decode(y.astype(bytes), 'utf-8')"
+                f"y holds bytes, for example {labels.flat[0]!r}, which equal no text; decode them, "
+                "as by numpy.char.decode(y.astype(bytes), 'utf-8')"
             )
         if labels.ndim == 2 and labels.shape[1] == 1:
             labels = column_or_1d(labels, warn=True)
         if labels.ndim == 2 and labels.dtype.kind in "biu":
-            return labels  # always classes; to look for them takes long where pixels are the labels
+            return labels  # always classes; the check below is slow for pixels as labels
         try:
             check_classification_targets(labels)
         except (TypeError, ValueError) as error:
@@ -268,11 +268,11 @@ class KNeighborsClassifier(ClassifierMixin, KNeighborsPredictor):  # type: ignor
             kinds = sorted({type(label).__name__ for label in labels.ravel().tolist()})
             if len(kinds) == 1:
                 raise ValueError(
-                    f"Unknown label type: objects of {kinds[0]}, such as {labels.flat[0]!r}; give "
-                    "an array of numbers or strings, such as np.array(y.tolist())"
+                    f"Unknown label type: objects of {kinds[0]}, for example {labels.flat[0]!r}; "
+                    "give an array of numbers or strings, as by np.array(y.tolist())"
                 ) from error
             raise ValueError(
-                f"labels like {labels.flat[0]!r} cannot be sorted among one another: they are of "
+                f"labels like {labels.flat[0]!r} cannot be sorted because they have the types "
                 f"{', '.join(kinds)}; give labels of one type, all numbers or all strings, and "
                 "none missing"
             ) from error
@@ -306,7 +306,7 @@ class KNeighborsClassifier(ClassifierMixin, KNeighborsPredictor):  # type: ignor
     def _read(self, table: Neighbors, weights: FloatArray) -> NDArray[Any]:
         check_reject(self.reject)
         if self.outputs_2d_ and self.reject is None and self._codes.dtype.itemsize <= 2:
-            # Labels of the codes' dtype are ordered as the codes are: votes can count them as well.
+            # Labels of the codes' dtype have the same order as the codes, so votes can count them.
             are_codes = all(self._y.dtype == c.dtype == self._codes.dtype for c in self.classes_)
             winners = winning_classes_of_outputs(
                 table.indices,
@@ -344,6 +344,6 @@ def _class_lists(declared: Any, outputs_2d: bool, n_outputs: int) -> list[Any] |
     if len(declared) != n_outputs:
         raise ValueError(
             f"classes holds {len(declared)} arrays but y has {n_outputs} outputs; "
-            "give one array of classes an output"
+            "give one array of classes per output"
         )
     return list(declared)

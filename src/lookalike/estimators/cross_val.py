@@ -1,9 +1,9 @@
-"""Predictions of every image by a classifier that has not seen it, off one neighbour table.
+"""Out-of-fold predictions by classifiers that have not seen the image, from one neighbour table.
 
-`sklearn.model_selection.cross_val_predict` fits and searches once a fold. A neighbour predictor
-can read all folds off one search, as `KNeighborsSearchCV` does. Here scikit-learn's own function
-still walks the folds and puts their predictions together, so that the answer is the same in every
-case; but instead of images it walks row numbers, and what it fits has the neighbours already.
+`sklearn.model_selection.cross_val_predict` fits and searches once per fold. A neighbour predictor
+can read all folds from one search, as `KNeighborsSearchCV` does. Here scikit-learn's own function
+still iterates over the folds and joins their predictions, so that the result is always the same;
+but it gets row numbers instead of images, and the estimator that it fits has the neighbours.
 """
 
 from __future__ import annotations
@@ -47,43 +47,43 @@ def cross_val_predict(
 ) -> Any:
     """Predict every image by an estimator fitted to the other folds.
 
-    A drop-in for scikit-learn's function. Ours, and pipelines that end with one of ours, cost one
-    search of all images, not one fit and search a fold.
+    It replaces scikit-learn's function. Predictors of this package, and pipelines that end with
+    one, need one search among all images instead of a fit and a search per fold.
 
     Parameters
     ----------
     estimator : estimator
-        Any; ours is read off one neighbour table, others are fitted fold by fold.
+        Any estimator; those of other packages are fitted fold by fold.
     X : array-like of shape (n, n_features) or (n, h, w[, c])
     y : array-like of shape (n,) or (n, n_outputs)
     groups : array-like of shape (n,), optional
-        For splitters that need them.
+        Needed by some splitters.
     cv : int, splitter, iterable of splits or "loo", default=None
-        As in scikit-learn, 5 folds if None. "loo" predicts each image from all others
-        (class_weight="balanced" then weighs by all images).
+        As in scikit-learn; 5 folds if None. "loo" predicts each image from all others (with
+        class_weight="balanced" the weights then come from all images).
     n_jobs : int or None, default=None
-        Threads of ours; of others, processes that fit folds side by side.
+        Number of threads; for other packages' estimators, of processes that fit folds in parallel.
     method : {"predict", "predict_proba", ...}, default="predict"
     params : dict, optional
-        Of the estimator's ``fit``, such as ``{"sample_weight": ...}``, of a pipeline
-        ``{"<step>__sample_weight": ...}``. With scikit-learn's metadata routing switched on they
-        are left to scikit-learn, fold by fold.
+        Parameters of the estimator's ``fit``, for example ``{"sample_weight": ...}``; for a
+        pipeline ``{"<step>__sample_weight": ...}``. With metadata routing enabled, scikit-learn
+        fits fold by fold.
     progress : callable, optional
-        Called as ``progress(done, total)`` with images searched; not for others than ours.
+        Called as ``progress(done, total)`` with images searched; only for predictors of ours.
 
     Returns
     -------
     ndarray of shape (n,), (n, n_classes) or (n, n_outputs), or list of n_outputs arrays
-        What ``method`` returns of each image. Of probabilities the columns are those of all
-        classes, sorted, also of such as a training fold has no image of.
+        Results of ``method``. Probabilities have the columns of all classes, sorted, including
+        classes that are missing in a training fold.
 
     Raises
     ------
     ValueError
-        If the folds test an image twice or not at all, or the estimator refuses images, targets or
-        weights.
+        If the folds test an image twice or not at all, or if the estimator refuses images, targets
+        or weights.
     TypeError
-        If the estimator's ``fit`` takes no such parameter.
+        If the estimator's ``fit`` does not have such a parameter.
 
     Examples
     --------
@@ -108,7 +108,7 @@ def cross_val_predict(
     rows = np.arange(_num_samples(X))
     fit_params = FitParams(estimator, X, params or {})
     last_step(estimator)._check_rows(X, y, fit_params.sample_weight())
-    # One search leaves each image out, but a transformer would be fitted to the very image.
+    # One search can leave each image out, but a transformer would have seen that image.
     at_once = _is_loo(cv) and not isinstance(estimator, Pipeline)
     if at_once:
         splits = [Split(rows, rows)]
@@ -143,7 +143,7 @@ def cross_val_predict(
 
 
 class _Searched(BaseEstimator):  # type: ignore[misc]
-    """What scikit-learn fits and asks: it gets row numbers, and knows the neighbours already."""
+    """An estimator for scikit-learn that gets row numbers and already knows the neighbours."""
 
     def __init__(
         self, estimator: Any, folds: dict[tuple[bytes, bytes], Fold], fit_params: FitParams
@@ -157,27 +157,27 @@ class _Searched(BaseEstimator):  # type: ignore[misc]
 
     def __sklearn_tags__(self) -> Any:
         tags = get_tags(self.estimator)
-        tags.input_tags.pairwise = False  # row numbers are no matrix of distances
+        tags.input_tags.pairwise = False  # row numbers are not a distance matrix
         return tags
 
     def fit(self, rows: Rows, y: Any) -> Self:
-        """Remember the training fold and its targets."""
+        """Store the training fold and its targets."""
         self._rows, self._y = rows, y
         return self
 
     @property
     def classes_(self) -> Any:
-        """Those of the training fold."""
+        """Classes of the training fold."""
         return self._fitted.classes_
 
     def __getattr__(self, method: str) -> Any:
-        """Return a method that predicts the images that were left out, whose rows it is given."""
+        """Return a method that predicts the images of the given rows, which were left out."""
         if method.startswith("_"):
             raise AttributeError(method)
         return partial(self._predict, method)
 
     def _predict(self, method: str, rows: Rows) -> Any:
-        # Only now is it known which fold it is: two may train on the same images.
+        # Only now the fold is known: two folds may train on the same images.
         fold = self.folds[_key(self._rows, rows)]
         weight = self.fit_params.sample_weight(self._rows)
         predictor = clone(last_step(self.estimator))._fit_on(fold.search, self._y, weight)

@@ -1,4 +1,4 @@
-"""The denoiser: noisy images in, clean images out, by nearest neighbours and small regressions."""
+"""The denoiser: it estimates clean images by nearest neighbours and small regressions."""
 
 from __future__ import annotations
 
@@ -16,69 +16,68 @@ from lookalike.cleaning.layout import Images, as_images
 from lookalike.cleaning.levels import Floats, Levels
 from lookalike.cleaning.neighbours import LEARNED_FROM, WholeNeighbours
 from lookalike.cleaning.noise_table import prior_of, table_of_noise, table_of_pairs
+from lookalike.cleaning.patches import TILE, clean_in_tiles, corners, training_tiles
 from lookalike.cleaning.similar import SimilarPatches
-from lookalike.cleaning.tiles import TILE, clean_in_tiles, corners, training_tiles
 from lookalike.images.noise import Noise, add_noise
-from lookalike.search.threads import count_threads
+from lookalike.search.machine import count_threads
 
 Progress = Callable[[int, int], None]
 
 FRAME_PIXELS = 64 * 64
-"""Larger images are cleaned in tiles, and have no neighbours as a whole."""
+"""Larger images are cleaned in tiles, without neighbours of whole images."""
 
 BYTES_PER_PIXEL = 250
-"""What one noisy value takes while it is cleaned, about."""
+"""Approximate memory for one noisy value during cleaning."""
 
 LEAST_IMAGES = 3
-"""How many times n_neighbors images there must be, so that neighbours as a whole are of use."""
+"""Neighbours of whole images need at least this many times n_neighbors training images."""
 
 STEPS = 100
-"""Of progress, each stage."""
+"""Steps of progress per stage."""
 
 
 class KNeighborsDenoiser(TransformerMixin, BaseEstimator):  # type: ignore[misc]
-    """Clean noisy images by what clean images look like.
+    """Remove noise from images, after training on clean images.
 
-    The mean of a noisy image's nearest clean images is a poor estimate of it: somebody else's
-    digit. This estimates each pixel from its image's neighbours, moved a little, each counting as
-    much as it explains what is seen around the pixel; where images have none, as photographs, from
-    pixels of the image itself with like surroundings [2]_; and from anchored regressions [1]_ on
-    windows of the noisy image, of what its pixels say by themselves, and of earlier estimates.
-    Everything is learned from the training images; the noise is taken to spoil each value by
-    itself.
+    The mean of the nearest clean images is a poor estimate, because it shows other images. This
+    denoiser estimates each pixel from shifted neighbours, weighted by how well they explain the
+    surroundings of the pixel; for images without near neighbours, for example photographs, from
+    similar patches of the image itself [2]_; and from anchored regressions [1]_ on windows of
+    the noisy image, of single-pixel estimates and of earlier estimates. Everything is learned from
+    training images. The noise is assumed to be independent from pixel to pixel.
 
     Parameters
     ----------
     n_neighbors : int, default=80
-        How many neighbours of an image are listened to.
+        Number of neighbours of an image.
     quality : {"best", "fast"}, default="best"
-        "fast" does without neighbours, of images or within them, and with fewer regressions.
+        "fast" uses fewer regressions and neither neighbours nor similar patches.
     random_state : int, RandomState or None, default=None
-        Seed of the noise that is drawn for training and of the choice of training pixels. With an
-        int every fit gives the same denoiser, on any number of threads.
+        Seed of the noise for training and of the choice of training pixels. With an int every
+        fit gives the same denoiser, with any number of threads.
     n_jobs : int, default=None
-        Threads; None means all CPUs.
+        Number of threads; None means all CPUs.
     working_memory : float, default=256
-        MiB that ``predict`` may use beyond images and result. ``fit`` takes up to 2 GiB more, for
-        what it learns from.
+        MiB that ``predict`` may use in addition to images and result. ``fit`` takes up to 2 GiB
+        more for its training samples.
     image_shape : tuple (h, w) or (h, w, c), optional
-        Of images that are given as rows of pixels.
+        Shape of an image, if images are given as rows of pixels.
 
     Attributes
     ----------
     noise_ : Noise or None
-        As given to ``fit``; None where it was learned from pairs.
+        The noise given to ``fit``; None if it was learned from pairs.
     n_stages_ : int
-        Number of regressions one after another.
+        Number of regressions in sequence.
     brightest_ : int
-        The greatest value of the clean images, at least 1, where ``is_of_bytes_``.
+        Largest value of the clean images, at least 1, if ``is_of_bytes_``.
     is_of_bytes_ : bool
-        Whether all values of the clean images were whole ones from 0 to 255.
+        Whether all values of the clean images were whole numbers from 0 to 255.
     image_shape_ : tuple or None
-        The shape that images must have; None where they may have any size.
+        Shape that images must have; None if they may have any size.
     uses_neighbors_ : bool
-        Whether neighbours of whole images are used: for grey images of one size up to 4,096 pixels,
-        where there are at least three times n_neighbors of them.
+        Whether neighbours of whole images are used: for grey images of one size of up to 4,096
+        pixels, if there are at least three times n_neighbors of them.
 
     References
     ----------
@@ -131,11 +130,11 @@ class KNeighborsDenoiser(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         Parameters
         ----------
         noisy : images, optional
-            As ``clean``, and of the same shapes; leave out where ``noise`` is given.
+            Noisy images of the same shapes as ``clean``; omit them if ``noise`` is given.
         clean : array-like of shape (n, h, w), (n, h, w, c) or (n, pixels), or list of images
-            Clean images; a list's may differ in size.
+            Clean images; those in a list may differ in size.
         noise : Noise, optional
-            Such as ``UniformNoise(0, 100)``; training then draws its own noisy images.
+            For example ``UniformNoise(0, 100)``; training then simulates noisy images.
         progress : callable, optional
             Called as ``progress(done, total)``.
 
@@ -146,10 +145,10 @@ class KNeighborsDenoiser(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         Raises
         ------
         ValueError
-            If a parameter is out of its limits, images are missing, empty, not finite or too small,
-            or noisy and clean ones differ in shape.
+            If a parameter is out of range, if images are missing, empty, not finite or too small,
+            or if noisy and clean ones differ in shape.
         TypeError
-            If ``noise`` is none.
+            If ``noise`` is not a `Noise`.
         """
         self._check_parameters()
         images, spoilt = self._check_pairs(noisy, clean, noise)
@@ -157,7 +156,7 @@ class KNeighborsDenoiser(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         rng = np.random.default_rng(check_random_state(self.random_state).randint(2**31))
         framed = images.frame is not None and int(np.prod(images.frame)) <= FRAME_PIXELS
         truth = _training_stack(images, framed)
-        # Values of pairs are cut alike; of a known noise each stage draws its own.
+        # Pairs are cut into the same tiles; known noise is simulated anew at each stage.
         seen = None if spoilt is None else levels.of_noisy(_training_stack(spoilt, framed))
         clean_levels = levels.of_clean(truth)
         prior = prior_of(clean_levels)
@@ -221,8 +220,8 @@ class KNeighborsDenoiser(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         Parameters
         ----------
         X : images
-            Noisy, as in ``fit``. Where the training images had one size of up to 4,096 pixels,
-            these have it too; else any.
+            Noisy images, in a form that ``fit`` takes. They may have any size, unless the training
+            images had one size of up to 4,096 pixels: then they must have that size.
         return_std : bool, default=False
             Return the standard deviation of each value as well.
         progress : callable, optional
@@ -231,21 +230,21 @@ class KNeighborsDenoiser(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         Returns
         -------
         ndarray of the shape of X, or a list of as many, float32
-            In the units of the clean images and within their range; not rounded.
+            Estimates in the units of the clean images and within their range, not rounded.
         std : the same
-            Only if ``return_std``: how far estimates like these were off, of training images that
-            were not learned from (root mean square).
+            Only with ``return_std``: the root mean square error of similar estimates, on training
+            images that were not learned from.
 
         Raises
         ------
         ValueError
-            If images are unlike those of ``fit`` in size or channels, not finite, or hold values
-            that the noise cannot have made.
+            If images differ from the training images in size or channels, are not finite, or hold
+            values that the noise cannot produce.
         """
         check_is_fitted(self)
         images = as_images(X, self.image_shape)
         self._check_like_training(images)
-        self._cascade.on_threads(count_threads(self.n_jobs))  # fitted elsewhere, perhaps
+        self._cascade.on_threads(count_threads(self.n_jobs))  # fit may have run on another machine
         run = self._run_frames if self._frame is not None else self._run_tiles
         estimates, deviations = run(images, progress)
         values = images.like([self._levels.values(stack) for stack in estimates])
@@ -259,21 +258,21 @@ class KNeighborsDenoiser(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     @property
     def brightest_(self) -> int:
-        """The greatest value of the clean images, at least 1, where they were bytes."""
+        """Largest value of the clean images, at least 1, if they were bytes."""
         check_is_fitted(self)
         if not self.is_of_bytes_:
-            raise AttributeError("the clean images held other values than whole ones from 0 to 255")
+            raise AttributeError("the clean images held values other than whole numbers 0 to 255")
         return max(1, int(np.flatnonzero(self._cascade.noise.prior)[-1]))
 
     @property
     def is_of_bytes_(self) -> bool:
-        """Whether all values of the clean images were whole ones from 0 to 255."""
+        """Whether all values of the clean images were whole numbers from 0 to 255."""
         check_is_fitted(self)
         return self._levels == Levels()
 
     @property
     def image_shape_(self) -> tuple[int, ...] | None:
-        """The shape that images must have; None where they may have any size."""
+        """Shape that images must have; None if they may have any size."""
         check_is_fitted(self)
         if self._frame is None:
             return None
@@ -286,7 +285,7 @@ class KNeighborsDenoiser(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def _run_frames(
         self, images: Images, progress: Progress | None
     ) -> tuple[list[Floats], list[Floats]]:
-        """Clean images of the training images' size, some at once."""
+        """Clean images of the training images' size, in batches."""
         noisy = np.concatenate(images.arrays) if len(images.arrays) > 1 else images.arrays[0]
         estimate, deviation = np.empty(noisy.shape, np.float32), np.empty(noisy.shape, np.float32)
         at_once = self._images_at_once(noisy.shape[1:], self._cascade.neighbours_reach)
@@ -330,7 +329,9 @@ class KNeighborsDenoiser(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     def _check_parameters(self) -> None:
         if self.quality not in PLANS:
-            raise ValueError(f"quality={self.quality!r} is none of {', '.join(map(repr, PLANS))}")
+            raise ValueError(
+                f"quality={self.quality!r} is not one of {', '.join(map(repr, PLANS))}"
+            )
         if not isinstance(self.n_neighbors, int | np.integer) or not 1 <= self.n_neighbors <= 200:
             raise ValueError(
                 f"n_neighbors={self.n_neighbors!r} must be a whole number from 1 to 200"
@@ -348,7 +349,9 @@ class KNeighborsDenoiser(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         if (noisy is None) == (noise is None):
             raise ValueError("give either noisy images or the noise that makes them")
         if noise is not None and not isinstance(noise, Noise):
-            raise TypeError(f"noise={noise!r} is no noise; give one such as UniformNoise(0, 100)")
+            raise TypeError(
+                f"noise={noise!r} is not a noise; give for example UniformNoise(0, 100)"
+            )
         images = as_images(clean, self.image_shape, "clean")
         if noisy is None:
             return images, None
@@ -357,8 +360,8 @@ class KNeighborsDenoiser(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         if shapes[0] != shapes[1]:
             shown = [np.shape(noisy), np.shape(clean)] if spoilt.given != "list" else shapes
             raise ValueError(
-                f"noisy images of shape {shown[0]} but clean ones of shape {shown[1]}; give a "
-                "noisy image for each clean one, of its size"
+                f"noisy images of shape {shown[0]} but clean ones of shape {shown[1]}; give one "
+                "noisy image of the same size for each clean one"
             )
         return images, spoilt
 
@@ -370,15 +373,15 @@ class KNeighborsDenoiser(TransformerMixin, BaseEstimator):  # type: ignore[misc]
                 for n in (images.n_channels, self._n_channels)
             )
             raise ValueError(
-                f"X holds {given} but fitted were {fitted}; convert the images, or fit anew"
+                f"X holds {given} but fit got {fitted}; convert the images, or fit again"
             )
         if self._frame is not None and images.frame != self._frame:
             sizes = sorted({"{} by {}".format(*stack.shape[1:3]) for stack in images.arrays})
             raise ValueError(
-                f"X holds images of {', '.join(sizes[:3])} pixels but fitted were images of "
+                f"X holds images of {', '.join(sizes[:3])} pixels but fit got images of "
                 f"{self._frame[0]} by {self._frame[1]}; resize them, or fit images of this size"
             )
-        # Noise without bounds may reach further than what was drawn of it.
+        # Unbounded noise may exceed the simulated values.
         table = self._cascade.noise
         sure = table.has_bounds and self.noise_ is not None
         slack = 0.5 + (0 if sure else len(table.likelihood) / 10)
@@ -390,22 +393,22 @@ class KNeighborsDenoiser(TransformerMixin, BaseEstimator):  # type: ignore[misc]
                 noise = "that of the training pairs" if self.noise_ is None else repr(self.noise_)
                 raise ValueError(
                     f"X holds values from {stack.min()} to {stack.max()}, but the noise ({noise}) "
-                    f"makes values from {low:.4g} to {high:.4g}; is it another noise, or scale?"
+                    f"makes values from {low:.4g} to {high:.4g}; check the noise and the scale"
                 )
 
 
 def _training_stack(images: Images, framed: bool) -> NDArray[Any]:
-    """Training images of one size: as they are, or as tiles."""
+    """Return training images of one size: the images themselves, or tiles."""
     if framed:
         return np.concatenate(images.arrays) if len(images.arrays) > 1 else images.arrays[0]
     return np.stack([tile for image in images for tile in training_tiles(image)])
 
 
 def _shares(n: int, wanted: list[int], rng: np.random.Generator) -> list[NDArray[np.int64]]:
-    """Which images each stage learns from, and the last ones that none does.
+    """Return the images that each stage learns from, and finally the held-out ones.
 
-    No image is in two shares while there are enough; where there are few, stages share all but a
-    tenth of them.
+    The shares are disjoint if there are enough images; otherwise each stage draws from all images
+    but a held-out tenth.
     """
     order = rng.permutation(n)
     n_held = max(1, min(n // 10, 1000))

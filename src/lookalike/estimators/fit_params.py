@@ -1,4 +1,4 @@
-"""Parameters of ``fit``, such as ``sample_weight``, shared out to steps and to splits."""
+"""Parameters of ``fit``, for example ``sample_weight``, by pipeline step and split."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from sklearn.utils.validation import _check_method_params, _num_samples
 
 
 class FitParams:
-    """The parameters of an estimator's ``fit`` for any rows.
+    """The parameters of an estimator's ``fit``, for any subset of rows.
 
     Parameters
     ----------
     estimator : predictor, or Pipeline that ends with one
     X : as given to fit
     params : dict
-        As ``estimator.fit`` takes them: values of one entry an image, or anything else.
+        Parameters of ``estimator.fit``: arrays with one entry per image, or other values.
 
     Raises
     ------
     TypeError
-        If the predictor takes no such parameter.
+        If the predictor does not have such a parameter.
     ValueError
-        If the pipeline does not know which step a parameter is for.
+        If the step of a parameter is not clear.
     """
 
     def __init__(self, estimator: Any, X: Any, params: dict[str, Any]) -> None:
@@ -42,21 +42,21 @@ class FitParams:
             )
 
     def of_step(self, name: str, rows: NDArray[np.int64]) -> dict[str, Any]:
-        """Return the parameters of one step of the pipeline when it is fitted to some rows."""
+        """Return the parameters of one step of the pipeline for a fit to these rows."""
         params: dict[str, Any] = _check_method_params(
             self.X, self._of_steps.get(name, {}), indices=rows
         )
         return params
 
     def sample_weight(self, rows: NDArray[np.int64] | None = None) -> Any:
-        """Return the weights of some rows for the predictor, or of all, or None."""
+        """Return the predictor's weights of these rows, by default of all, or None."""
         if rows is None:
             rows = np.arange(_num_samples(self.X))
         return self.of_step(self._predictor, rows).get("sample_weight")
 
 
 def _share_out(estimator: Any, params: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return the parameters of each step by its name, of a predictor alone by ""."""
+    """Return the parameters by step name, which is "" for a predictor without pipeline."""
     if not isinstance(estimator, Pipeline):
         return {"": params}
     if not params:
@@ -69,8 +69,8 @@ def _share_out(estimator: Any, params: dict[str, Any]) -> dict[str, dict[str, An
         name, _, param = key.partition("__")
         if not param or name not in of_steps:
             raise ValueError(
-                f"fit got {key!r}, but a pipeline has to know which step it is for; name it "
-                f"<step>__{param or key}, the step one of {', '.join(of_steps)}"
+                f"fit got {key!r}, but the step of the pipeline that it is for is missing; name it "
+                f"<step>__{param or key} with a step among {', '.join(of_steps)}"
             )
         of_steps[name][param] = value
     return of_steps

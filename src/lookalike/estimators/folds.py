@@ -1,13 +1,13 @@
-"""From the splits of a cross-validation to neighbour tables.
+"""Conversion of the splits of a cross-validation to neighbour tables.
 
-Where splits train on all images but those they test, and no two test the same image, one index
-over all images serves every fold: each image is searched among all, but images of its own fold
-are never its neighbours. So it is for k-fold splits, stratified and grouped ones, and for each
-repeat of repeated ones. For any other splits, for transformers that are fitted to each training
-fold, and where scikit-learn has to search, each fold gets an index of its own.
+If splits train on all images but those that they test, and no two test the same image, one index
+over all images serves every fold: each image is searched for among all images but those of its own
+fold. This holds for k-fold splits, stratified or grouped ones too, and for each repeat of repeated
+ones. For other splits, for transformers (fitted to each training fold) and for searches by
+scikit-learn, each fold gets an index of its own.
 
-Either way the tables are those of a search fitted to the training fold alone: rows are numbered
-within the fold, and of equally distant ones the lower comes first.
+Either way the tables equal those of a search fitted to the training fold: rows are numbered within
+the fold, and at equal distances the lower comes first.
 """
 
 from __future__ import annotations
@@ -38,26 +38,26 @@ Rows = NDArray[np.int64]
 
 
 class Split(NamedTuple):
-    """Rows to train on and rows to test, in the order the splitter gave them."""
+    """Rows to train on and rows to test, in the order of the splitter."""
 
     train: Rows
     test: Rows
 
 
 class Fold(NamedTuple):
-    """One split in one search.
+    """One split of one search.
 
     Attributes
     ----------
     number : int
-        Of the split.
+        Number of the split.
     shared : SharedSearch
     seconds : float
-        What fitting and searching took; what serves several folds or searches is shared out.
+        Time of fitting and searching; work for several folds or searches is divided among them.
     search : KnownNeighbors or None
-        Fitted to the training fold; None if that failed.
+        Fitted to the training fold; None if this failed.
     parts : sequence of Part
-        The test images, then the training images if their scores are wanted; none if fitting
+        The test images, and the training images if their scores are needed; empty if fitting
         failed.
     transformers : sequence of (name, fitted transformer)
     error : str or None
@@ -74,7 +74,7 @@ class Fold(NamedTuple):
 
 
 class _Images(NamedTuple):
-    """A split's training images, transformed, and what is to be predicted.
+    """A split's transformed training images, and the images to predict.
 
     Attributes
     ----------
@@ -91,28 +91,28 @@ class _Images(NamedTuple):
 
 
 class FoldMaker:
-    """Makes the folds of searches among images.
+    """Creates the folds of searches among images.
 
     Parameters
     ----------
     X, y : as given to fit
     splits : list of Split
     leave_one_out : bool
-        Each image is tested on all others; the one split names all images on both sides.
+        Test each image on all others; the one split lists all images on both sides.
     with_train : bool
-        Also find the neighbours of the training images, among which is each itself.
+        Also find the neighbours of the training images, each of which is its own neighbour.
     fit_params : FitParams
     n_jobs : int or None
-        Threads; None leaves it to the predictor.
+        Number of threads; None means the predictor's.
     raises : bool
-        Raise what goes wrong in a fold, instead of telling it by `Fold.error`.
+        Raise errors of a fold instead of storing them in `Fold.error`.
 
     Attributes
     ----------
     progress : callable or None
-        Given to every search; None at first.
+        Passed to every search; None at first.
     search_of_all : NearestNeighbors or None
-        The last one fitted to all images, for who wants to use it again.
+        The last search that was fitted to all images, for reuse.
     """
 
     def __init__(
@@ -141,7 +141,7 @@ class FoldMaker:
 
     @property
     def n_queries(self) -> int:
-        """How many queries one search over all splits has."""
+        """Number of queries of one search over all splits."""
         n_train = sum(len(split.train) for split in self.splits) if self.with_train else 0
         return n_train + sum(len(split.test) for split in self.splits)
 
@@ -174,7 +174,7 @@ class FoldMaker:
         rows, k = self.splits[0].test, shared.n_neighbors
         parts = [Part(rows, self._query(search, None, k), partial(_itself, self.X))]
         if self.with_train:
-            copies = _safe_indexing(self.X, rows)  # told from the test images by being others
+            copies = _safe_indexing(self.X, rows)  # a different object from the test images
             parts.append(Part(rows, self._query(search, copies, k), partial(_itself, copies)))
         known = KnownNeighbors.of(search, parts)
         return Fold(0, shared, perf_counter() - start, known, parts)
@@ -186,7 +186,7 @@ class FoldMaker:
         for numbers in rounds:
             start = perf_counter()
             tested, labels, table = self._search_round(search, numbers, shared.n_neighbors)
-            at = np.empty(self.n, dtype=np.int64)  # where the table has each row
+            at = np.empty(self.n, dtype=np.int64)  # each row's position in the table
             at[tested] = np.arange(len(tested))
             seconds = fitting + (perf_counter() - start) / len(numbers)
             for label, number in enumerate(numbers):
@@ -200,7 +200,7 @@ class FoldMaker:
     def _search_round(
         self, search: NearestNeighbors, numbers: list[int], k: int
     ) -> tuple[Rows, Rows, Neighbors]:
-        """Search all test images of a round; return them, every image's fold, and the table."""
+        """Search for all test images of a round; return them, each image's fold, and the table."""
         labels = np.full(self.n, -1, dtype=np.int64)
         for label, number in enumerate(numbers):
             labels[self.splits[number].test] = label
@@ -214,7 +214,7 @@ class FoldMaker:
         self, search: NearestNeighbors, number: int, label: int, labels: Rows, own: Neighbors
     ) -> list[Part]:
         train, test = self.splits[number]
-        within = np.cumsum(labels != label) - 1  # where the training fold has each row
+        within = np.cumsum(labels != label) - 1  # each row's position in the training fold
         table = Neighbors(within[own.indices], own.distances)
         parts = [Part(test, table, partial(_safe_indexing, self.X, test))]
         if self.with_train:
@@ -228,7 +228,7 @@ class FoldMaker:
     def _apart(
         self, number: int, searches: list[SharedSearch], transformers: list[tuple[str, Any]]
     ) -> Iterator[Fold]:
-        """Yield one split in each of several searches, with an index fitted to it."""
+        """Yield one split of each of several searches, with an index fitted to it."""
         estimator = searches[0].candidates[0].estimator
         images, error, seconds = self._attempt(
             self._transform, self.splits[number], estimator, transformers
@@ -245,7 +245,7 @@ class FoldMaker:
             yield Fold(number, shared, share + own, known, known.parts, images.transformers)
 
     def _attempt(self, work: Callable[..., Any], *args: Any) -> tuple[Any, str | None, float]:
-        """Return what a piece of work returns, or else its traceback, and what it took."""
+        """Return the result of `work` or None, the traceback of a failure, and the seconds."""
         start = perf_counter()
         try:
             done, error = work(*args), None
@@ -268,7 +268,7 @@ class FoldMaker:
                 train = step.fit_transform(train, y_train, **params)
             else:
                 train = step.fit(train, y_train, **params).transform(train)
-            # Queries are never fitted, and what fit_transform returns may differ in rounding.
+            # Queries are never fitted, and the result of fit_transform may differ in rounding.
             queries = list(map(step.transform, queries))
             fitted.append((name, step))
         return _Images(train, [X_test, X_train], queries, fitted)
@@ -276,7 +276,7 @@ class FoldMaker:
     def _fit_apart(self, split: Split, shared: SharedSearch, images: _Images) -> KnownNeighbors:
         search = self._new_search(shared).fit(images.train)
         parts = []
-        # As many as there are queries.
+        # zip ends with the queries, of which there may be one.
         for rows, given, queries in zip(split[::-1], images.given, images.queries, strict=False):
             table = self._query(search, queries, shared.n_neighbors)
             parts.append(Part(rows, table, partial(_itself, given), queries))
@@ -296,8 +296,7 @@ class FoldMaker:
 def complementary_rounds(splits: Sequence[Split], n: int) -> list[list[int]]:
     """Find the splits that train on all other rows, in rounds that test no row twice.
 
-    Training rows must ascend, so that of equally distant ones the lower in the fold is the lower
-    in all.
+    Training rows must ascend, so that ties have the same order in the fold and among all rows.
 
     Parameters
     ----------
@@ -317,7 +316,7 @@ def complementary_rounds(splits: Sequence[Split], n: int) -> list[list[int]]:
     [[0, 1], [3, 4]]
     """
     rounds: list[list[int]] = []
-    tested = np.zeros(n, dtype=bool)  # in the last round
+    tested = np.zeros(n, dtype=bool)  # of the last round
     for number, (train, test) in enumerate(splits):
         others = np.ones(n, dtype=bool)
         others[test] = False
@@ -332,7 +331,7 @@ def complementary_rounds(splits: Sequence[Split], n: int) -> list[list[int]]:
 
 
 def as_splits(splits: Iterable[tuple[Any, Any]]) -> list[Split]:
-    """Return splits, given by row numbers or masks, as arrays of row numbers."""
+    """Convert splits of row numbers or masks to arrays of row numbers."""
     return [Split(_row_numbers(train), _row_numbers(test)) for train, test in splits]
 
 

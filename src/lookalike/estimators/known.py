@@ -1,7 +1,7 @@
-"""A fitted search that knows the answers for some queries already.
+"""A fitted search that already knows the answers for some queries.
 
-With it a predictor is fitted, to all that look at it, to the training fold of a split, and yet
-predicts the fold's test images without a search.
+A predictor on it looks as if it were fitted to a training fold, but predicts the fold's test images
+without a search.
 """
 
 from __future__ import annotations
@@ -13,24 +13,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lookalike.search.machine import count_threads
 from lookalike.search.nearest import NearestNeighbors
 from lookalike.search.table import Neighbors
-from lookalike.search.threads import count_threads
 
 
 class Part:
-    """Images that are to be predicted, with their neighbours.
+    """Images to predict, with their neighbours.
 
     Parameters
     ----------
     rows : ndarray of shape (n,), int64
-        Which of all images they are.
+        Row numbers among all images.
     table : Neighbors
         Their neighbours, as rows of the training fold.
     take : callable
-        Returns the images as scorers get them; called when they are first wanted.
+        Returns the images for scorers; called at their first use.
     queries : object, optional
-        The images as the predictor gets them, where these were transformed.
+        The transformed images for the predictor, if there are transformers.
     """
 
     def __init__(
@@ -47,21 +47,20 @@ class Part:
 
     @cached_property
     def images(self) -> Any:
-        """The images as scorers get them."""
+        """The images for scorers."""
         return self._take()
 
     @property
     def queries(self) -> Any:
-        """The images as the predictor gets them."""
+        """The images for the predictor."""
         return self.images if self._queries is None else self._queries
 
 
 class KnownNeighbors(NearestNeighbors):
     """The search fitted to one training fold, with the neighbours of some parts.
 
-    Queries are known by being the very object that `Part.queries` is. Any others are searched
-    as `NearestNeighbors` does; where the index is one over all images, one over the training
-    fold is made first.
+    Queries are known if they are the same object as `Part.queries`. `NearestNeighbors` searches
+    for all others; if the index covers all images, one of the training fold is built first.
     """
 
     parts: Sequence[Part]
@@ -74,7 +73,7 @@ class KnownNeighbors(NearestNeighbors):
         parts: Sequence[Part],
         keep: NDArray[np.bool_] | None = None,
     ) -> KnownNeighbors:
-        """Make one of a fitted search and of those of its rows that are marked True, or all."""
+        """Create it from a fitted search and those of its rows that are marked True, or all."""
         known = cls(**search.get_params(deep=False))
         fitted = dict(search.__dict__)
         if keep is not None:
@@ -83,7 +82,7 @@ class KnownNeighbors(NearestNeighbors):
         known.__dict__.update(fitted, parts=parts)
         return known
 
-    # Looked for only where the instance has no _searcher of its own, so until it is first used.
+    # Python calls it only if the instance has no attribute _searcher, that is at its first use.
     @cached_property
     def _searcher(self) -> Any:
         searcher, keep = self._of_all
@@ -96,12 +95,12 @@ class KnownNeighbors(NearestNeighbors):
         return_distance: bool = True,
         **how: Any,
     ) -> Any:
-        """As `NearestNeighbors.kneighbors`."""
+        """See `NearestNeighbors.kneighbors`."""
         k = self.n_neighbors if n_neighbors is None else n_neighbors
         for part in self.parts:
             known = X is part.queries and k <= part.table.indices.shape[1]
             if known and all(value is None or value is False for value in how.values()):
                 indices, distances = part.table.indices[:, :k], part.table.distances[:, :k]
-                indices, distances = indices.copy(), distances.copy()  # whatever is done to them
+                indices, distances = indices.copy(), distances.copy()  # callers may change them
                 return (distances, indices) if return_distance else indices
         return super().kneighbors(X, n_neighbors, return_distance, **how)

@@ -1,4 +1,4 @@
-"""Class labels as codes: small integers that votes can be counted by."""
+"""Class labels as codes: small integers for counting votes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from lookalike import _core
 
 MANY_ROWS = 1024
-"""From so many rows on, a table of all values of each output is small beside their labels."""
+"""With at least this many rows, a table of all values of each output is smaller than the labels."""
 
 
 def encode_labels(
@@ -24,15 +24,15 @@ def encode_labels(
     labels : ndarray of shape (n_rows,)
         Numbers or strings.
     declared : array-like of shape (n_classes,), optional
-        All classes there are, including such as no row has yet.
+        All possible classes, including those without rows.
 
     Returns
     -------
     classes : ndarray of shape (n_classes,)
         Sorted, of the labels' dtype.
     codes : ndarray of shape (n_rows,)
-        ``classes[codes]`` equals ``labels``; the smallest unsigned dtype that holds them, since
-        images as targets make one output of each pixel.
+        ``classes[codes]`` equals ``labels``. The dtype is the smallest unsigned one, because
+        images as targets have one output per pixel.
 
     Raises
     ------
@@ -52,7 +52,7 @@ def encode_labels(
         if unknown.any():
             raise ValueError(
                 f"y contains {classes[unknown].tolist()} but classes={every_class.tolist()}; "
-                "declare every label that may come"
+                "declare every possible label"
             )
         codes = np.searchsorted(every_class, classes)[codes]
         classes = every_class
@@ -62,20 +62,20 @@ def encode_labels(
 def encode_outputs(
     labels: NDArray[Any], declared: Sequence[ArrayLike] | None = None, *, n_threads: int = 1
 ) -> tuple[list[NDArray[Any]], NDArray[np.unsignedinteger[Any]]]:
-    """Number the classes of many outputs, such as the pixels of images as targets.
+    """Number the classes of many outputs, for example the pixels of images as targets.
 
     Parameters
     ----------
     labels : ndarray of shape (n_rows, n_outputs)
     declared : sequence of n_outputs array-likes, optional
-        As of `encode_labels`, one for each output.
+        Classes of each output, as in `encode_labels`.
     n_threads : int, default=1
 
     Returns
     -------
     classes : list of n_outputs ndarrays
     codes : ndarray of shape (n_rows, n_outputs), unsigned integers
-        Both as `encode_labels` gives them output by output.
+        Both as from `encode_labels` for each output.
 
     Examples
     --------
@@ -98,9 +98,9 @@ def encode_outputs(
 
 
 def _sorted_classes(labels: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.integer[Any]]]:
-    """Return what ``np.unique(labels, return_inverse=True)`` does."""
+    """Return the result of ``np.unique(labels, return_inverse=True)``."""
     if labels.dtype in (np.uint8, np.int8, np.uint16, np.int16):
-        # A table of all values there may be: each pixel of images as targets comes here.
+        # A table of all possible values is fast, which matters for pixels as targets.
         least = int(labels.min())
         offsets = labels.astype(np.int32) - least
         is_class = np.bincount(offsets) > 0

@@ -1,4 +1,4 @@
-"""The classifier that matches images: it chooses representation and distance by itself."""
+"""The classifier that chooses its representation and distance by held-out images."""
 
 from __future__ import annotations
 
@@ -23,49 +23,49 @@ from lookalike.matching.matcher import Matcher, Recipe, Sought
 from lookalike.matching.needs import check_memory, needed_bytes
 from lookalike.matching.plans import plan_for, plan_of
 from lookalike.matching.reading import DEFORMED_CANDIDATES, Reader, Reading, Scores
-from lookalike.search.threads import count_threads
+from lookalike.search.machine import count_threads
 from lookalike.search.validation import rows_to_keep
 
 Progress = Callable[[int, int], None]
 
 
 class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
-    """Classifies images by training images like them, in a representation of its own choice.
+    """Classify images by their nearest training images, in an automatically chosen representation.
 
     Images become gradients or pixels on few axes, scaled by how little they vary within classes;
-    the nearest training images, relative to how densely those are surrounded, vote. Where they
-    disagree, each class's local hyperplane and a distance that lets pixels move have their say.
-    Which of these help is found out on held-out training images, and told in `choices_`.
+    the nearest training images vote, relative to their local density. If they disagree, the
+    distance to each class's local hyperplane, and a distance that lets pixels move, are added. The
+    choice among these steps minimises errors on held-out training images; see `choices_`.
 
     Parameters
     ----------
     effort : {"fast", "balanced", "best"}, default="balanced"
-        How much is tried, and how many neighbours are looked at. "fast" leaves out what lets
-        pixels move.
+        Number of combinations to try, and of neighbours to use. "fast" omits the distance that
+        lets pixels move.
     random_state : int, RandomState or None, default=0
-        Which training images are held out.
+        Seed of the choice of held-out images.
     n_jobs : int, default=None
-        Threads; None for all CPUs. Results do not depend on it.
+        Number of threads; None means all CPUs. Results do not depend on it.
     max_memory : float, default=None
-        MiB that `fit`, `partial_fit` and `remove` may take beside what is there before; None for
-        what the machine, or the container, has free. Where more would be needed (`estimate`), they
-        refuse before they start. `predict` works in parts, so it takes no more for more images.
+        MiB that `fit`, `partial_fit` and `remove` may take in addition to the memory in use; None
+        means the free memory of the machine or the container. If `estimate` is larger, they raise
+        an error before they start. `predict` works in batches of bounded memory.
 
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
     recipe_ : Recipe
-        How images become coordinates.
+        The chosen conversion of images to coordinates.
     reading_ : Reading
-        How the neighbour table is read.
+        The chosen evaluation of the neighbour table.
     choices_ : list of Trial
-        All that was tried, with its errors on held-out images and the time it took.
+        All combinations that were tried, with their errors on held-out images and their time.
     image_shape_ : tuple of int
     n_samples_fit_ : int
 
     See Also
     --------
-    KNeighborsClassifier : Plain neighbours by their pixels.
+    KNeighborsClassifier : Nearest neighbours by the distance of pixels.
 
     Notes
     -----
@@ -81,7 +81,7 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     True
     """
 
-    max_memory: float | None = None  # of models from files that were made before it
+    max_memory: float | None = None  # for models from older files
 
     def __init__(
         self,
@@ -97,7 +97,7 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.max_memory = max_memory
 
     def fit(self, X: Any, y: ArrayLike, *, progress: Progress | None = None) -> Self:
-        """Choose a representation and a reading, and learn all training images by them.
+        """Choose a representation and a reading, and fit them to all training images.
 
         Parameters
         ----------
@@ -105,10 +105,10 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             Images of one size, at least 8 x 8 pixels, grey or of up to 4 channels, of any
             numeric dtype.
         y : array-like of shape (n,)
-            Their classes.
+            Classes of the images.
         progress : callable, default=None
-            Called now and then as ``progress(done, total)``. What it raises ends the fit, and
-            changes nothing.
+            Called from time to time as ``progress(done, total)``. An exception that it raises
+            ends the fit and leaves the classifier unchanged.
 
         Returns
         -------
@@ -117,8 +117,8 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Raises
         ------
         ValueError
-            If X is no stack of finite images of one size, y is not one class for each of them,
-            effort is unknown, or more memory is needed than there is.
+            If X is not a stack of finite images of one size, if y does not have one class for
+            each image, if effort is unknown, or if memory is too small.
         TypeError
             If X does not hold numbers.
         """
@@ -153,18 +153,18 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         n_classes: int = 10,
         dtype: DTypeLike = np.uint8,
     ) -> int:
-        """Return about how many bytes of memory `fit` takes at its peak, beside its images.
+        """Return the approximate peak memory of `fit` in bytes, without the given images.
 
-        It is what the costliest choice takes; another one may take half.
+        It is the need of the costliest choice; other choices may take half.
 
         Parameters
         ----------
         n : int
-            Training images.
+            Number of training images.
         image_shape : tuple (h, w) or (h, w, c)
         n_classes : int, default=10
         dtype : dtype, default=uint8
-            The images' type.
+            Dtype of the images.
 
         Raises
         ------
@@ -186,23 +186,23 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     ) -> Self:
         """Add training images; the first call is `fit`.
 
-        What was chosen stays; all that is learnt from images (axes, whitening, local radii) is
-        learnt again from all of them, so many images are better added in few calls.
+        The choices stay; everything that is learned from images (axes, whitening, local radii) is
+        learned again from all of them. Prefer few calls with many images.
 
         Parameters
         ----------
         X, y
-            As `fit` takes them. A label may be new.
+            As in `fit`. New labels are allowed.
         relearn : bool, default=True
-            If False, the images are only put beside the others, on the axes there are, which takes
-            milliseconds: for few images that have to count at once.
+            If False, keep axes and whitening and only add the images, which takes milliseconds:
+            for a few images that must take effect at once.
         progress : callable, default=None
-            As of `fit`, for the first call.
+            As in `fit`, for the first call.
 
         Raises
         ------
         ValueError, TypeError
-            As `fit`; or if the images are of another size than before.
+            As `fit`, or if the images differ in size from earlier ones.
         """
         if not hasattr(self, "_matcher"):
             return self.fit(X, y, progress=progress)
@@ -218,23 +218,23 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return self._become(self._levels, images, labels, classes, matcher)
 
     def remove(self, ids: ArrayLike, *, relearn: bool = True) -> Self:
-        """Forget training images: what is learnt from images is learnt again from the others.
+        """Remove training images, and learn everything but the choices again from the others.
 
-        What was chosen stays. The images that stay are numbered anew, as by `numpy.delete`.
+        The other images are renumbered, as by `numpy.delete`.
 
         Parameters
         ----------
         ids : int or array-like of int
             Rows of the training images.
         relearn : bool, default=True
-            If False, the images are only taken away, and axes, whitening and radii keep what was
-            learnt with them: so what was added with ``relearn=False`` leaves no trace.
+            If False, only remove the images, and keep axes, whitening and radii. An image that was
+            added with ``relearn=False`` then leaves no trace.
 
         Raises
         ------
         ValueError
-            If an id is no row's or given twice, if no image would stay, or if more memory is needed
-            than there is.
+            If there is no row of an id, if an id is given twice, if no image would remain, or if
+            memory is too small.
         TypeError
             If ids are not integers.
         """
@@ -254,9 +254,9 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Raises
         ------
         NotFittedError
-            Before `fit`.
+            If called before `fit`.
         ValueError, TypeError
-            If X is no stack of finite images of the size of training.
+            If X is not a stack of finite images of the training images' size.
         """
         parts = self._score_images(X, progress)
         codes = np.concatenate([scores.classes.argmin(axis=1) for scores in parts])
@@ -278,22 +278,22 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def explain(
         self, X: Any, n_neighbors: int = 6, *, progress: Progress | None = None
     ) -> Explanation:
-        """Return the training images that each answer rests on, nearest first.
+        """Return the training images that support each answer, nearest first.
 
-        Of images in doubt these are the nearest by the distance that lets pixels move, if it has
-        a say, with where each pixel found its like.
+        For doubtful images these are the nearest by the distance that lets pixels move, if it is
+        used, with the position that matches each pixel.
 
         Parameters
         ----------
         X : array-like as for `predict`
         n_neighbors : int, default=6
         progress : callable, default=None
-            Called as ``progress(done, total)`` with the number of images explained.
+            Called as ``progress(done, total)`` with the number of explained images.
 
         Raises
         ------
         NotFittedError, ValueError, TypeError
-            As `predict`; or if n_neighbors is not in 1 … the number of candidates of an image.
+            As `predict`, or if n_neighbors exceeds the number of candidates of an image.
         """
         check_is_fitted(self)
         most = self.most_explained_
@@ -340,34 +340,34 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         )
 
     def training_images(self, rows: Any = slice(None)) -> NDArray[Any]:
-        """Return training images as they were given; see `KNeighborsClassifier.training_images`."""
+        """Return training images; see `KNeighborsClassifier.training_images`."""
         check_is_fitted(self)
         return np.asarray(self._levels.from_bytes(self._images[rows]))
 
     @property
     def training_labels_(self) -> NDArray[Any]:
-        """Labels of the training images, as they were given."""
+        """Labels of the training images."""
         return self._labels
 
     @property
     def most_explained_(self) -> int:
-        """How many training images are compared with each image: the most for `explain`."""
+        """Largest n_neighbors of `explain`: the number of candidates of each image."""
         most = min(len(self._matcher.images_), self._matcher.n_neighbors)
         return most if self.reading_.deformation == "off" else min(most, DEFORMED_CANDIDATES)
 
     @property
     def recipe_(self) -> Recipe:
-        """How images become coordinates."""
+        """The chosen conversion of images to coordinates."""
         return self._choice.recipe
 
     @property
     def reading_(self) -> Reading:
-        """How the neighbour table is read."""
+        """The chosen evaluation of the neighbour table."""
         return self._choice.reading
 
     @property
     def choices_(self) -> list[Any]:
-        """All that was tried."""
+        """All combinations that were tried."""
         return self._choice.trials
 
     def _match(
@@ -382,7 +382,7 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         )
         matcher.fit(images, codes, n_classes)
         if choice.reading.deformation != "off":
-            matcher.deformed_radii()  # or the first image in doubt would wait for them
+            matcher.deformed_radii()  # otherwise the first doubtful image waits for them
         return matcher
 
     def _learn(self, images: Bytes, labels: NDArray[Any]) -> Self:
@@ -391,7 +391,7 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return self._become(self._levels, images, labels, classes, matcher)
 
     def _shrunk(self, images: Bytes) -> Bytes:
-        """Return images of the size of training at the size that they are matched at."""
+        """Scale images of the training images' size to the size of the matcher."""
         height, width = self._matcher.images_.shape[1:3]
         return shrink(images, (height, width), count_threads(self.n_jobs))
 
@@ -403,7 +403,7 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         classes: NDArray[Any],
         matcher: Matcher,
     ) -> Self:
-        """Take over a new state in one step, so that what failed before it changed nothing."""
+        """Take over a new state in one step, so that a failure before it changes nothing."""
         self._levels, self._images, self._labels = levels, images, labels
         self._matcher = matcher
         self.classes_ = classes
@@ -412,7 +412,7 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return self
 
     def _check_memory(self, n: int, *, relearn: bool) -> None:
-        """Refuse to become a classifier of n images if that takes more memory than there is."""
+        """Raise an error if n training images take more memory than there is."""
         check_memory(
             self.effort,
             n,
@@ -426,11 +426,11 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         )
 
     def _score_images(self, X: Any, progress: Progress | None) -> Iterator[Scores]:
-        """Yield the scores of images, part by part."""
+        """Yield the scores of images, batch by batch."""
         return (reader.read(self.reading_) for reader, _ in self._read(X, progress))
 
     def _read(self, X: Any, progress: Progress | None) -> Iterator[tuple[Reader, Sought]]:
-        """Yield what was found for images, in parts that take about as much memory however many.
+        """Yield readers and candidates of images, in batches of bounded memory.
 
         Raises
         ------
@@ -488,14 +488,14 @@ def predict_by(
 
 
 _PART_VALUES = 2**26
-"""Pixels' values of images that are brought to bytes at once for `predict`."""
+"""Number of values of images that `predict` converts to bytes at once."""
 
 _FIT_UNITS = 3
-"""What the last fit takes, in recipes that are tried."""
+"""Time of the final fit, in units of one recipe of the first comparison."""
 
 
 class _Tell:
-    """Adds up what is done."""
+    """Adds up progress."""
 
     def __init__(self, progress: Progress | None, total: int) -> None:
         self._progress, self._total, self._done = progress, total, 0
@@ -521,7 +521,7 @@ def _check_pairs(X: Any, y: ArrayLike) -> tuple[NDArray[Any], NDArray[Any]]:
         labels = column_or_1d(labels, warn=True)
     if labels.ndim != 1 or len(labels) != len(images):
         raise ValueError(
-            f"{len(images)} images but labels of shape {labels.shape}; give one label an image"
+            f"{len(images)} images but labels of shape {labels.shape}; give one label per image"
         )
     if labels.dtype.kind == "f" and not np.isfinite(labels).all():
         raise ValueError("a label is NaN or infinite; give a class to every image")

@@ -1,4 +1,4 @@
-"""Progress over several searches, told to a callable and shown as a bar with the time left."""
+"""Progress over several searches, for a callable and as a bar with the time left."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ Progress = Callable[[int, int], None]
 
 
 class Meter:
-    """Adds up the progress of searches that run one after the other.
+    """Adds up the progress of successive searches.
 
     Parameters
     ----------
     total : int
-        Queries of all searches together.
+        Number of queries of all searches.
     tell : callable
         Called as ``tell(done, total)``.
     """
@@ -25,7 +25,7 @@ class Meter:
         self._before = 0
 
     def __call__(self, done: int, n_queries: int) -> None:
-        """Tell how far the search at work is; done == n_queries ends it."""
+        """Report the progress of the current search, which ends if done == n_queries."""
         self._tell(self._before + done, self.total)
         if done == n_queries:
             self._before += n_queries
@@ -33,7 +33,7 @@ class Meter:
 
 @contextmanager
 def metered(total: int, progress: Progress | None, *, show: bool) -> Iterator[Meter | None]:
-    """Give a meter that tells ``progress`` and, if wanted, shows a bar on stderr; or None."""
+    """Provide a meter that calls ``progress`` and may show a bar on stderr; None if neither."""
     if not show:
         yield None if progress is None else Meter(total, progress)
         return

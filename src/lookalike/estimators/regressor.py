@@ -1,4 +1,4 @@
-"""The k-nearest-neighbours regressor: an average over the most alike images."""
+"""The k-nearest-neighbours regressor: an average over the nearest images."""
 
 from __future__ import annotations
 
@@ -16,31 +16,30 @@ from lookalike.search.table import Neighbors
 
 
 class KNeighborsRegressor(RegressorMixin, KNeighborsPredictor):  # type: ignore[misc]
-    """Predict numbers as the average over the training images nearest to an image.
+    """Predict numbers as averages over the nearest training images.
 
-    A drop-in for scikit-learn's class of the same name: same parameters, same predictions to
-    rounding, always in float64, except where two training images are at exactly the same
-    distance from a query. Here the one with the lower index comes first, always.
+    It replaces scikit-learn's class of the same name, with the same parameters and, up to rounding,
+    the same predictions, always in float64, except if two training images are at exactly the same
+    distance from a query. Here the one with the lower index always comes first.
 
     Parameters
     ----------
     n_neighbors : int, default=5
-        How many of the nearest training images are averaged.
+        Number of nearest training images to average.
     weights : {"uniform", "distance"}, callable or None, default="uniform"
-        What a neighbour counts in the average. "uniform" (or None): 1. "distance":
-        1 / distance; where some neighbours are at distance zero these alone count, each 1. A
-        callable takes distances of shape (n_queries, n_neighbors) to non-negative weights of
-        that shape.
+        Weights of the average. "uniform" (or None) weighs all equally; "distance" weighs by
+        1 / distance, and if some neighbours are at distance zero only these count. A callable
+        maps distances of shape (n_queries, n_neighbors) to non-negative weights of that shape.
     algorithm, leaf_size, metric, p, metric_params, n_jobs
-        How neighbours are searched: see `NearestNeighbors`.
+        Parameters of the search: see `NearestNeighbors`.
     working_memory : float, default=256
-        MiB that a search and the averaging may use beyond data and answer.
+        MiB that search and average may use in addition to data and answer.
     augmentation : Augmentation or None, default=None
-        Such as ``Shifts(1)``: predict as if the variants of all training images had been fitted
-        too, without copies of shifted ones. No variant of an image ever predicts that image
-        itself, in leave-one-out as in cross-validation.
+        Predict as if variants of all training images had been fitted too, for example with
+        ``Shifts(1)``; shifts need no copies. In leave-one-out and cross-validation, variants
+        of an image never predict that image itself.
     image_shape : tuple (h, w) or (h, w, c), default=None
-        What flat rows are images of, for `augmentation`.
+        Shape of the images if X holds flat rows; `augmentation` needs it.
 
     Attributes
     ----------
@@ -50,11 +49,11 @@ class KNeighborsRegressor(RegressorMixin, KNeighborsPredictor):  # type: ignore[
 
     See Also
     --------
-    KNeighborsClassifier : Lets the neighbours vote for classes instead.
+    KNeighborsClassifier : Predicts classes by a vote of the neighbours.
 
     Examples
     --------
-    The lower half of a one, guessed from its upper half:
+    Predict the lower half of a digit from its upper half:
 
     >>> from sklearn.datasets import load_digits
     >>> from lookalike import KNeighborsRegressor
@@ -98,7 +97,7 @@ class KNeighborsRegressor(RegressorMixin, KNeighborsPredictor):  # type: ignore[
         )
 
     def fit(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
-        """Remember training images and their targets.
+        """Store training images and their targets.
 
         Parameters
         ----------
@@ -107,8 +106,8 @@ class KNeighborsRegressor(RegressorMixin, KNeighborsPredictor):  # type: ignore[
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Finite numbers.
         sample_weight : array-like of shape (n_samples,), default=None
-            What each image counts in an average; one of weight 0 still takes its place among
-            the k nearest.
+            Factor of each image in an average. An image of weight 0 does not count, but is still
+            one of the k nearest.
 
         Returns
         -------
@@ -118,12 +117,12 @@ class KNeighborsRegressor(RegressorMixin, KNeighborsPredictor):  # type: ignore[
         ------
         ValueError
             If ``y`` and ``X`` differ in length, targets are not finite numbers, weights are
-            negative, or a parameter is out of its range.
+            negative, or a parameter is out of range.
         """
         return self._fit(X, y, sample_weight)
 
     def partial_fit(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
-        """Add training images; afterwards the model is as if fitted on all of them at once.
+        """Add training images, with the same result as a fit to all of them at once.
 
         Parameters
         ----------
@@ -147,7 +146,7 @@ class KNeighborsRegressor(RegressorMixin, KNeighborsPredictor):  # type: ignore[
         Parameters
         ----------
         X : array-like of shape (n_queries, n_features) or (n_queries, h, w[, c]), or None
-            None predicts every training image from the others (leave-one-out).
+            None means leave-one-out: each training image is predicted from the others.
 
         Returns
         -------
@@ -157,7 +156,7 @@ class KNeighborsRegressor(RegressorMixin, KNeighborsPredictor):  # type: ignore[
         ------
         ValueError
             If ``X`` does not fit the training images, ``n_neighbors`` exceeds their number, or
-            all neighbours of a query weigh zero.
+            all neighbours of a query have weight zero.
         """
         return self._read(*self._neighbors(X))
 

@@ -1,11 +1,11 @@
-"""`KNeighborsSearchCV`: scikit-learn's search over hyperparameters, from one search a fold.
+"""`KNeighborsSearchCV`: scikit-learn's search over hyperparameters, with one search per fold.
 
-A grid search fits and predicts anew for every candidate and fold. But all candidates that differ
-in ``n_neighbors``, ``weights`` and the like find the same neighbours, so here a fold is searched
-once, for the most neighbours that any candidate asks for, and its table is read once a candidate.
+A grid search fits and predicts once for every candidate and fold. But candidates that differ only
+in ``n_neighbors``, ``weights`` and the like find the same neighbours. Here each fold is searched
+once, for the largest n_neighbors of all candidates, and its table is read once per candidate.
 
-What is around the evaluation is scikit-learn's: the constructor's contract, scorers, splitters,
-routing of metadata, ``cv_results_``, the choice of the best, and all methods after ``fit``.
+Everything around the evaluation is scikit-learn's: the constructor, scorers, splitters, metadata
+routing, ``cv_results_``, the choice of the best, and all methods after ``fit``.
 """
 
 from __future__ import annotations
@@ -45,10 +45,10 @@ from lookalike.estimators.folds import FoldMaker, Split, as_splits
 from lookalike.estimators.meter import metered
 from lookalike.estimators.readings import Reader, Result, Scoring
 from lookalike.estimators.weights import check_sample_weight
-from lookalike.images.notices import warn_caller
+from lookalike.images.errors import warn_caller
 from lookalike.results import Result as Shown
+from lookalike.search.machine import count_threads
 from lookalike.search.nearest import NearestNeighbors
-from lookalike.search.threads import count_threads
 from lookalike.search.validation import validate_rows
 
 Progress = Callable[[int, int], None]
@@ -57,46 +57,46 @@ Progress = Callable[[int, int], None]
 class KNeighborsSearchCV(BaseSearchCV, Shown):  # type: ignore[misc]
     """Find the best hyperparameters of a nearest-neighbour predictor by cross-validation.
 
-    A drop-in for scikit-learn's `GridSearchCV` and `RandomizedSearchCV` with the same results,
-    where a predictor of this package is tuned. All values of ``n_neighbors``, ``weights``,
-    ``class_weight``, ``reject`` and ``reject_label`` are read off one neighbour table a fold; each
-    setting of other parameters, such as ``metric``, costs one search. Steps of a pipeline are
-    fitted once a fold for each setting of their own parameters.
+    It replaces scikit-learn's `GridSearchCV` and `RandomizedSearchCV`, with the same results, for
+    predictors of this package. All values of ``n_neighbors``, ``weights``, ``class_weight``,
+    ``reject`` and ``reject_label`` are read from one neighbour table per fold; each setting of
+    other parameters, for example ``metric``, needs one search. Steps of a pipeline are fitted once
+    per fold for each setting of their own parameters.
 
     Parameters
     ----------
     estimator : KNeighborsClassifier, KNeighborsRegressor, or Pipeline that ends with one
     param_grid : dict or list of dicts
-        The values to try of each parameter, as `GridSearchCV` takes them; with ``n_iter`` values
-        or distributions, as `RandomizedSearchCV` takes them.
+        Values of each parameter to try, as in `GridSearchCV`; with ``n_iter`` values or
+        distributions, as in `RandomizedSearchCV`.
     n_iter : int or None, default=None
-        How many candidates to draw at random; None tries all of the grid.
+        Number of random candidates; None tries the whole grid.
     random_state : int, RandomState or None, default=None
-        Of the draw.
+        Seed of the random candidates.
     scoring : str, callable, list, tuple, dict or None, default=None
-        As in `GridSearchCV`. The accuracy of a classifier, which is also what None stands for,
-        is counted for all ``n_neighbors`` in one walk along the neighbours.
+        As in `GridSearchCV`. The accuracy of a classifier, which is also the meaning of None, is
+        computed for all ``n_neighbors`` in one pass over the neighbours.
     n_jobs : int or None, default=None
-        Threads of each search; None leaves them to the estimator's ``n_jobs``.
+        Number of threads of each search; None means the estimator's ``n_jobs``.
     refit : bool, str or callable, default=True
         As in `GridSearchCV`.
     cv : int, splitter, iterable of splits, "loo" or None, default=None
         As in `GridSearchCV`. "loo" is exact leave-one-out from a single search: each image is
-        predicted from all others, and the score is that of all these predictions, so that there
-        is one split and no spread. Classes and their weights are those of all images.
+        predicted from all others, and the score is that of all these predictions together, with
+        one split and no spread. Classes and their weights come from all images.
     verbose : int, default=0
-        Above 0 a progress bar is shown on stderr, with the time left.
+        Above 0, a progress bar with the time left is shown on stderr.
     error_score : "raise" or number, default=nan
-        The score where fitting or scoring fails in a fold, as in `GridSearchCV`. What is wrong
-        with a candidate whatever the fold is raised before the work begins.
+        Score if fitting or scoring fails in a fold, as in `GridSearchCV`. Errors of a candidate
+        that do not depend on the fold are raised before the search begins.
     return_train_score : bool, default=False
-        Also score the training images, each of which is among its own neighbours.
+        Also score the training images, each of which is its own nearest neighbour.
 
     Attributes
     ----------
     cv_results_ : dict of ndarray
-        The keys and values of `GridSearchCV`. A candidate's ``fit_time`` is its share of the
-        fold's search, its ``score_time`` the reading.
+        As in `GridSearchCV`. A candidate's ``fit_time`` is its share of the fold's search, its
+        ``score_time`` the time of reading the table.
     best_index_, best_params_, best_score_, best_estimator_, refit_time_
     scorer_, multimetric_, n_splits_, classes_, n_features_in_, feature_names_in_
         As in `GridSearchCV`.
@@ -111,9 +111,9 @@ class KNeighborsSearchCV(BaseSearchCV, Shown):  # type: ignore[misc]
     Once fitted, ``plot()`` draws the score against ``n_neighbors``, and ``report(path)`` writes a
     page with the table of candidates.
 
-    Ctrl-C keeps what is done: if the score of any candidate is known, ``cv_results_`` holds those
-    that are, ``best_index_``, ``best_params_`` and ``best_score_`` are theirs, there is no
-    ``best_estimator_``, and the `KeyboardInterrupt` goes on. An error leaves the object as it was.
+    Ctrl-C keeps partial results: if any candidate is complete, ``cv_results_``, ``best_index_``,
+    ``best_params_`` and ``best_score_`` describe the complete ones, there is no
+    ``best_estimator_``, and `KeyboardInterrupt` is raised. An error leaves the object unchanged.
 
     Examples
     --------
@@ -183,16 +183,16 @@ class KNeighborsSearchCV(BaseSearchCV, Shown):  # type: ignore[misc]
         Parameters
         ----------
         X : array-like of shape (n, d), images of shape (n, h, w) or (n, h, w, c), ...
-            Whatever the estimator takes.
+            Any input of the estimator.
         y : array-like of shape (n,) or (n, n_outputs)
-            Its targets.
+            Targets of the estimator.
         groups : array-like of shape (n,), default=None
             The group of each image, for splitters that keep groups together.
         progress : callable, default=None
-            Called as ``progress(done, total)`` with numbers of queries of all searches together.
+            Called as ``progress(done, total)`` with the number of queries of all searches.
         **params : dict
-            Further parameters of the estimator's ``fit``, such as ``sample_weight``, and of the
-            scorer and splitter by scikit-learn's metadata routing.
+            Further parameters of the estimator's ``fit``, for example ``sample_weight``, and, by
+            scikit-learn's metadata routing, of the scorer and splitter.
 
         Returns
         -------
@@ -201,17 +201,17 @@ class KNeighborsSearchCV(BaseSearchCV, Shown):  # type: ignore[misc]
         Raises
         ------
         ValueError
-            If a parameter is out of its range, the grid is empty or names an unknown parameter,
-            ``n_neighbors`` exceeds a training fold, or images, targets or groups do not fit. All
-            of this is found before any search.
+            If a parameter is out of range, if the grid is empty or has an unknown parameter, if
+            ``n_neighbors`` exceeds a training fold, or if images, targets or groups do not match.
+            All of this is checked before any search.
         TypeError
-            If the estimator is none of ours.
+            If the estimator is not one of this package.
         """
         self._validate_params()
         count_threads(self.n_jobs)
-        if getattr(self, "_skl_callbacks", None):  # of scikit-learn 1.9 and later
+        if getattr(self, "_skl_callbacks", None):  # since scikit-learn 1.9
             warn_caller(
-                "callbacks are not called, since no candidate is fitted on its own; use "
+                "callbacks are not called, because candidates are not fitted separately; use "
                 "fit(..., progress=) or verbose=1",
                 UserWarning,
             )
@@ -264,10 +264,10 @@ class KNeighborsSearchCV(BaseSearchCV, Shown):  # type: ignore[misc]
         return self._become(fitted)
 
     def get_metadata_routing(self) -> Any:
-        """As `GridSearchCV.get_metadata_routing`."""
+        """See `GridSearchCV.get_metadata_routing`."""
         if not self._is_leave_one_out():
             return super().get_metadata_routing()
-        # As a splitter "loo" asks for nothing, like this one.
+        # "loo" needs no parameters, like this splitter.
         return clone(self).set_params(cv=KFold()).get_metadata_routing()
 
     def __sklearn_tags__(self) -> Any:
@@ -277,11 +277,11 @@ class KNeighborsSearchCV(BaseSearchCV, Shown):  # type: ignore[misc]
         return tags
 
     def _run_search(self, evaluate_candidates: Any) -> None:
-        """Not called: `fit` evaluates all candidates together."""
+        """It is never called: `fit` evaluates all candidates together."""
         raise NotImplementedError
 
     def _is(self, name: str, value: str) -> bool:
-        """Whether a parameter, which may be an array or anything else, is this string."""
+        """Return whether a parameter, which may be an array, equals this string."""
         given = getattr(self, name)
         return isinstance(given, str) and given == value
 
@@ -292,8 +292,8 @@ class KNeighborsSearchCV(BaseSearchCV, Shown):  # type: ignore[misc]
         if self._is_leave_one_out():
             if isinstance(self.estimator, Pipeline) and len(self.estimator.steps) > 1:
                 raise ValueError(
-                    "cv='loo' is one search, for which transformers would be fitted to the very "
-                    "images that are left out; use cv=LeaveOneOut() or folds"
+                    "cv='loo' is one search, for which transformers would be fitted to the images "
+                    "that are left out; use cv=LeaveOneOut() or folds"
                 )
             rows = np.arange(_num_samples(X))
             return [Split(rows, rows)]
@@ -309,8 +309,8 @@ class KNeighborsSearchCV(BaseSearchCV, Shown):  # type: ignore[misc]
             raise
         if not splits or len(splits) != n_splits:
             raise ValueError(
-                f"cv gives {len(splits)} splits and its get_n_splits says {n_splits}; give a "
-                "splitter that agrees with itself, or a list of one split or more"
+                f"cv gives {len(splits)} splits but its get_n_splits says {n_splits}; give a "
+                "consistent splitter, or a list of at least one split"
             )
         return splits
 
@@ -322,7 +322,7 @@ class KNeighborsSearchCV(BaseSearchCV, Shown):  # type: ignore[misc]
         fit_params: FitParams,
         splits: list[Split],
     ) -> None:
-        """Raise what is wrong with any candidate whatever the fold."""
+        """Raise errors of candidates that do not depend on the fold."""
         if self._is_leave_one_out():
             n_train, where = len(labels) - 1, "leaving one image out leaves"
         else:
@@ -349,7 +349,7 @@ class KNeighborsSearchCV(BaseSearchCV, Shown):  # type: ignore[misc]
         scorer: Any,
         refit_metric: Any,
     ) -> dict[str, Any]:
-        """Return the attributes that follow from the scores, as `BaseSearchCV.fit` sets them."""
+        """Return the attributes that `BaseSearchCV.fit` sets from the scores."""
         out = [results[c.number][number] for c in candidates for number in range(n_splits)]
         _warn_or_raise_about_fit_failures(out, self.error_score)
         if callable(self.scoring):
@@ -382,7 +382,7 @@ class KNeighborsSearchCV(BaseSearchCV, Shown):  # type: ignore[misc]
         search: NearestNeighbors | None,
         routed: Any,
     ) -> dict[str, Any]:
-        """Fit the best candidate to all images; a search fitted to them need not be made again."""
+        """Fit the best candidate to all images; a search fitted to them is used again."""
         best = clone(self.estimator).set_params(**clone(best_params, safe=False))
         start = perf_counter()
         if search is not None and isinstance(best, KNeighborsPredictor):
@@ -396,11 +396,11 @@ class KNeighborsSearchCV(BaseSearchCV, Shown):  # type: ignore[misc]
         return fitted
 
     def _restore(self) -> None:
-        """Make again what a model file does not hold, for it follows from the parameters."""
+        """Create the attributes that a model file does not store."""
         self.scorer_ = _as_attribute(self._get_scorers()[0])
 
     def _become(self, fitted: dict[str, Any]) -> Self:
-        """Take over new results in one step, with nothing left of an earlier fit."""
+        """Take over new results in one step, and remove those of an earlier fit."""
         for name in [name for name in vars(self) if name.endswith("_")]:
             delattr(self, name)
         self.__dict__.update(fitted)

@@ -1,10 +1,10 @@
-"""Readers of a neighbour table: what the neighbours' labels and targets say about a query.
+"""Votes and averages of neighbours, computed from a neighbour table.
 
-Pure functions of a table's ``indices``, of what is known about the training rows and of the
-``weights`` of the neighbours, so one table can be read many times. Votes are added nearest first
-in float64: two classes whose votes are the same numbers tie exactly, and the lower class wins.
+These are pure functions of a table's ``indices``, of labels or targets of the training rows, and of
+the ``weights`` of the neighbours. Votes are summed in float64, nearest first: two classes with the
+same votes tie exactly, and the lower class wins.
 
-Work is cut into batches of queries or of outputs, so that memory beyond the answer stays within
+Work is done in batches of queries or outputs, which limits memory, apart from the answer, to
 ``working_memory`` MiB.
 """
 
@@ -31,9 +31,9 @@ class Winners(NamedTuple):
     Attributes
     ----------
     codes : ndarray of shape (n_queries,), intp
-        The class with most votes; of equal ones the lowest.
+        Class with the most votes; the lowest class in a tie.
     probabilities : ndarray of shape (n_queries,), float64
-        Its share of the votes.
+        Share of the votes of that class.
     """
 
     codes: NDArray[np.intp]
@@ -41,14 +41,14 @@ class Winners(NamedTuple):
 
 
 def class_votes(indices: Indices, weights: FloatArray, codes: Codes, n_classes: int) -> FloatArray:
-    """Add up the weights of each query's neighbours, class by class.
+    """Sum the weights of each query's neighbours by class.
 
     Parameters
     ----------
     indices, weights : ndarray of shape (n_queries, n_neighbors)
-        Training rows and what each of them counts.
+        Training rows and their weights.
     codes : ndarray of shape (n_rows,), integer
-        The class of each training row, in ``range(n_classes)``.
+        Class of each training row, in ``range(n_classes)``.
     n_classes : int
 
     Returns
@@ -61,7 +61,7 @@ def class_votes(indices: Indices, weights: FloatArray, codes: Codes, n_classes: 
     array([[1.  , 0.75, 0.  ]])
     """
     n_queries = len(indices)
-    # One histogram over (query, class) cells serves all queries at once.
+    # One histogram over all (query, class) cells serves all queries at once.
     cells = codes[indices] + n_classes * np.arange(n_queries)[:, np.newaxis]
     votes = np.bincount(cells.ravel(), weights.ravel(), minlength=n_queries * n_classes)
     return votes.astype(np.float64, copy=False).reshape(n_queries, n_classes)
@@ -80,9 +80,9 @@ def class_probabilities(
     Parameters
     ----------
     indices, weights, codes, n_classes
-        As in `class_votes`; some neighbour of every query has a positive weight.
+        As in `class_votes`; every query has a neighbour of positive weight.
     working_memory : float, default=256
-        MiB beyond the answer.
+        MiB that may be used in addition to the answer.
 
     Returns
     -------
@@ -104,7 +104,7 @@ def winning_classes(
     *,
     working_memory: float = 256,
 ) -> Winners:
-    """Return the class with most votes and its share of them.
+    """Return the class with the most votes, and its share of them.
 
     Parameters
     ----------
@@ -127,19 +127,19 @@ def winning_classes(
 def winning_classes_at(
     indices: Indices, weights: FloatArray, codes: Codes, n_classes: int, ks: Sequence[int]
 ) -> NDArray[np.int32]:
-    """Return the class with most votes among the first k neighbours, for several k at once.
+    """Return the class with the most votes among the first k neighbours, for several k at once.
 
     Parameters
     ----------
     indices, weights, codes, n_classes
-        As in `class_votes`, weights finite and at least 0.
+        As in `class_votes`; weights must be finite and at least 0.
     ks : sequence of int
         Ascending, each from 1 to n_neighbors.
 
     Returns
     -------
     ndarray of shape (n_queries, len(ks)), int32
-        What `winning_classes` gives for the first k columns; of no votes at all class 0.
+        As `winning_classes` for the first k columns; class 0 if there are no votes.
 
     Raises
     ------
@@ -159,20 +159,20 @@ def winning_classes_at(
 def winning_classes_of_outputs(
     indices: Indices, weights: FloatArray, codes: NDArray[Any], *, n_threads: int = 1
 ) -> NDArray[Any]:
-    """Return the class with most votes in each of many outputs, such as the pixels of an image.
+    """Return the class with the most votes in each of many outputs, for example pixels.
 
     Parameters
     ----------
     indices, weights
-        As in `class_votes`, weights finite and at least 0.
+        As in `class_votes`; weights must be finite and at least 0.
     codes : ndarray of shape (n_rows, n_outputs), uint8 or uint16, C-contiguous
-        The class of each training row in each output.
+        Class of each training row in each output.
     n_threads : int, default=1
 
     Returns
     -------
     ndarray of shape (n_queries, n_outputs), of the dtype of codes
-        What `winning_classes` gives output by output.
+        As `winning_classes` for each output.
 
     Examples
     --------
@@ -187,15 +187,15 @@ def winning_classes_of_outputs(
 def target_averages(
     indices: Indices, weights: FloatArray, targets: NDArray[Any], *, working_memory: float = 256
 ) -> FloatArray:
-    """Average the neighbours' targets by their weights.
+    """Return weighted averages of the neighbours' targets.
 
     Parameters
     ----------
     indices, weights : ndarray of shape (n_queries, n_neighbors)
-        Training rows and what each of them counts; some weight of every query is positive.
+        Training rows and their weights; every query has a positive weight.
     targets : ndarray of shape (n_rows, n_outputs), any real dtype
     working_memory : float, default=256
-        MiB beyond the answer.
+        MiB that may be used in addition to the answer.
 
     Returns
     -------
@@ -208,13 +208,13 @@ def target_averages(
     """
     n_queries, n_neighbors = indices.shape
     n_rows, n_outputs = targets.shape
-    # Weighted sums of rows are one product with a sparse matrix: row i holds query i's weights.
+    # Weighted sums of rows are a product with a sparse matrix: row i holds query i's weights.
     starts = np.arange(n_queries + 1) * n_neighbors
     mixing = csr_array((weights.ravel(), indices.ravel(), starts), shape=(n_queries, n_rows))
     total = weights.sum(axis=1, keepdims=True)
 
     averages = np.empty((n_queries, n_outputs))
-    # The product makes a float64 copy of the targets and one of the answer.
+    # The product needs a float64 copy of the targets and one of the answer.
     for batch in _batches(n_outputs, 8 * (n_rows + 2 * n_queries), working_memory):
         averages[:, batch] = (mixing @ targets[:, batch]) / total
     return averages
@@ -222,7 +222,7 @@ def target_averages(
 
 def _vote_batches(indices: Indices, n_classes: int, working_memory: float) -> list[slice]:
     n_queries, n_neighbors = indices.shape
-    # A query's votes and shares, its cells and their codes.
+    # Memory of a query: votes and shares, cells and their codes.
     return _batches(n_queries, 8 * (2 * n_classes + 3 * n_neighbors), working_memory)
 
 

@@ -1,8 +1,8 @@
-"""How much each neighbour counts: weights from its distance, times the weight of its row.
+"""The weights of neighbours: weights by distance, times the weights of training rows.
 
-Three sources meet here: the ``weights`` parameter (a function of distance), ``sample_weight``
-and ``class_weight`` (numbers that belong to training rows). Their product is the one array
-``(n_queries, n_neighbors)`` that every reader of a neighbour table takes.
+Weights have three sources: the ``weights`` parameter (a function of distance), ``sample_weight``
+and ``class_weight`` (numbers for training rows). Their product is the array of shape
+``(n_queries, n_neighbors)`` that all functions of a neighbour table take.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ Weights = str | Callable[[FloatArray], Any] | None
 class Softmax:
     """Weights ``exp(similarity / temperature)`` with similarity = 1 - cosine distance.
 
-    The weighted k-NN protocol by which self-supervised vision models are judged [1]_ [2]_:
-    embeddings, ``metric="cosine"``, 20 or 200 neighbours, temperature 0.07.
+    This is the weighted k-NN protocol for self-supervised vision models [1]_ [2]_: embeddings,
+    ``metric="cosine"``, 20 or 200 neighbours, temperature 0.07.
 
-    Weights of one query are divided by the greatest of them, so that no temperature overflows;
-    shares of the vote are unchanged by that. Hence only *differences* of distance matter and
-    the weights are well defined for any metric, as ``exp(-distance / temperature)``.
+    The weights of a query are divided by the largest of them, so that no temperature overflows;
+    shares of the vote do not change. Hence only *differences* of distance matter, and the weights
+    are well defined for any metric, as ``exp(-distance / temperature)``.
 
     Parameters
     ----------
     temperature : float, default=0.07
-        In the unit of the distance, positive and finite. Towards zero only the nearest
-        neighbour votes, towards infinity all vote alike.
+        Positive and finite, in the unit of the distance. Towards zero only the nearest
+        neighbour votes; towards infinity all neighbours have the same weight.
 
     Raises
     ------
@@ -68,7 +68,7 @@ class Softmax:
             )
 
     def __call__(self, distances: ArrayLike) -> FloatArray:
-        """Weigh neighbours by their distances.
+        """Return the weights of neighbours by their distances.
 
         Parameters
         ----------
@@ -77,7 +77,7 @@ class Softmax:
         Returns
         -------
         ndarray of shape (n_queries, n_neighbors), float64
-            In [0, 1]; the nearest neighbour of every query weighs 1.
+            Weights in [0, 1]; the nearest neighbour of every query has weight 1.
         """
         d = np.asarray(distances, dtype=np.float64)
         weights: FloatArray = np.exp((d.min(axis=1, keepdims=True) - d) / self.temperature)
@@ -89,7 +89,7 @@ def check_weights(weights: Weights) -> None:
     if not (weights is None or callable(weights) or weights in ("uniform", "distance")):
         raise ValueError(
             f"weights={weights!r} is unknown; use 'uniform', 'distance' or a function "
-            "from distances to weights such as Softmax(0.07)"
+            "from distances to weights, for example Softmax(0.07)"
         )
 
 
@@ -100,8 +100,8 @@ def distance_weights(distances: FloatArray, weights: Weights) -> FloatArray:
     ----------
     distances : ndarray of shape (n_queries, n_neighbors), float64
     weights : {"uniform", "distance"}, callable or None
-        None means uniform. "distance" is 1 / distance, except that where some neighbours are
-        at distance zero these alone count, each 1 (scikit-learn's rule).
+        None means uniform. "distance" means 1 / distance; if some neighbours are at distance
+        zero only these count, each with weight 1 (scikit-learn's rule).
 
     Returns
     -------
@@ -110,24 +110,24 @@ def distance_weights(distances: FloatArray, weights: Weights) -> FloatArray:
     Raises
     ------
     ValueError
-        If ``weights`` is unknown, or a callable returns an array of another shape or with
+        If ``weights`` is unknown, or if a callable returns an array of another shape or with
         negative, infinite or NaN entries.
     """
     check_weights(weights)
     if weights is None or weights == "uniform":
         return np.ones_like(distances, dtype=np.float64)
     if callable(weights):
-        # A copy, because a callable may work in place on what explain() shows afterwards.
+        # A copy, because a callable may change distances that explain() shows afterwards.
         return _check_callable_weights(weights(distances.copy()), distances)
     with np.errstate(divide="ignore", over="ignore"):
         inverse = 1.0 / distances
-        # Zero, or so near zero that k such weights have no finite sum.
+        # Zero, or so small that the sum of k such weights is infinite.
         coincident = np.isinf(inverse * distances.shape[1])
     return np.where(coincident.any(axis=1, keepdims=True), coincident, inverse)
 
 
 def prefix_weights(distances: FloatArray, weights: Weights, ks: Sequence[int]) -> FloatArray | None:
-    """Return weights whose first k columns are those of the k nearest neighbours alone, for all k.
+    """Return weights whose first k columns are those of the k nearest neighbours, for all k.
 
     Parameters
     ----------
@@ -139,8 +139,8 @@ def prefix_weights(distances: FloatArray, weights: Weights, ks: Sequence[int]) -
     Returns
     -------
     ndarray of shape (n_queries, n_neighbors), float64, or None
-        None where there are no such weights: of a callable, and of distances so near zero that
-        few of their inverses have a finite sum and more have not.
+        None if there are no such weights: for a callable, and for distances so near zero that
+        the sum of their inverses is finite for few of them and infinite for more.
 
     Examples
     --------
@@ -156,7 +156,7 @@ def prefix_weights(distances: FloatArray, weights: Weights, ks: Sequence[int]) -
             coincident = np.isinf(inverse * ks[-1])
             if not np.array_equal(coincident, np.isinf(inverse * ks[0])):
                 return None
-        # Also what is no distance, from a metric of the user's own.
+        # A user's metric may return NaN.
         if not (np.diff(distances, axis=1) >= 0).all():
             return None
     return distance_weights(distances[:, : ks[-1]], weights)
@@ -165,7 +165,7 @@ def prefix_weights(distances: FloatArray, weights: Weights, ks: Sequence[int]) -
 def vote_weights(
     distances: FloatArray, indices: NDArray[np.int64], weights: Weights, row_weights: FloatArray
 ) -> FloatArray:
-    """Multiply the weights by distance with the weights of the training rows.
+    """Multiply the weights by distance by the weights of the training rows.
 
     Parameters
     ----------
@@ -173,7 +173,7 @@ def vote_weights(
         A neighbour table.
     weights : {"uniform", "distance"}, callable or None
     row_weights : ndarray of shape (n_rows,), float64
-        One non-negative weight a training row.
+        One non-negative weight per training row.
 
     Returns
     -------
@@ -182,23 +182,23 @@ def vote_weights(
     Raises
     ------
     ValueError
-        As in `distance_weights`, and if all neighbours of some query weigh zero.
+        As `distance_weights`, and if all neighbours of a query have weight zero.
     """
     product = distance_weights(distances, weights) * row_weights[indices]
     mute = np.flatnonzero(~product.any(axis=1))
     if len(mute):
         raise ValueError(
-            # The first sentence is scikit-learn's, which callers may look for.
+            # The first sentence is scikit-learn's, because callers may look for it.
             "All neighbors of some sample is getting zero weights. Please modify 'weights' to "
-            "avoid this case if you are using a user-defined function. It is so for "
-            f"{len(mute)} of {len(product)} queries, first for query {mute[0]}; else raise "
+            "avoid this case if you are using a user-defined function. This affects "
+            f"{len(mute)} of {len(product)} queries, first query {mute[0]}; otherwise raise "
             "n_neighbors, or give fewer images a sample_weight or class_weight of 0"
         )
     return product
 
 
 def check_sample_weight(sample_weight: ArrayLike | None, n_samples: int) -> FloatArray:
-    """Return one weight a training row, all ones for None.
+    """Return one weight per training row; None gives ones.
 
     Raises
     ------
@@ -212,7 +212,7 @@ def check_sample_weight(sample_weight: ArrayLike | None, n_samples: int) -> Floa
     if w.shape != (n_samples,):
         raise ValueError(
             f"sample_weight has shape {w.shape} but there are {n_samples} training images; "
-            f"give one weight an image, shape ({n_samples},)"
+            f"give one weight per image, shape ({n_samples},)"
         )
     _check_non_negative(w, "sample_weight", "set the weight of rows that must not vote to 0")
     if not w.any():
@@ -224,19 +224,19 @@ def check_sample_weight(sample_weight: ArrayLike | None, n_samples: int) -> Floa
 
 
 def class_weights(class_weight: Any, y: NDArray[Any]) -> FloatArray:
-    """Return the weight of each training row's class, all ones for None.
+    """Return the weight of each training row's class; None gives ones.
 
     Parameters
     ----------
     class_weight : dict, "balanced", list of dicts or None
-        As `sklearn.utils.compute_sample_weight` takes it; the weights of several outputs are
+        As in `sklearn.utils.compute_sample_weight`; the weights of several outputs are
         multiplied.
     y : ndarray of shape (n_rows,) or (n_rows, n_outputs)
 
     Raises
     ------
     ValueError
-        If ``class_weight`` does not fit the labels or a weight is negative, infinite or NaN.
+        If ``class_weight`` does not match the labels, or a weight is negative, infinite or NaN.
     """
     if class_weight is None:
         return np.ones(len(y))
@@ -250,11 +250,9 @@ def _check_callable_weights(returned: Any, distances: FloatArray) -> FloatArray:
     if w.shape != distances.shape:
         raise ValueError(
             f"the weights callable returned shape {w.shape} for distances of shape "
-            f"{distances.shape}; it must return one weight a distance"
+            f"{distances.shape}; it must return one weight per distance"
         )
-    _check_non_negative(
-        w, "the weights callable", "use weights='distance' where a distance can be 0"
-    )
+    _check_non_negative(w, "the weights callable", "use weights='distance' if a distance can be 0")
     return w
 
 

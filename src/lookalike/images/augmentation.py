@@ -1,9 +1,9 @@
-"""How a training set is grown: which variants every image gets beside itself.
+"""Augmentations: the variants by which a training set is enlarged.
 
-An `Augmentation` is a description with scikit-learn's manners: its constructor only stores, it can
-be cloned, compared, searched over and printed as the expression that makes it. It holds no image
-and draws nothing by itself; `Augmentation.variants` lists what it makes of images of a given shape,
-the same list and the same variants at every call.
+An `Augmentation` follows scikit-learn's conventions: its constructor only stores parameters, and it
+can be cloned, compared, searched over, and printed as the expression that creates it. It holds no
+images and no random state; `Augmentation.variants` lists the same variants for images of a given
+shape at every call.
 """
 
 from __future__ import annotations
@@ -21,36 +21,36 @@ from sklearn.base import BaseEstimator
 from lookalike.images.variants import Flip, Shift, Variant, compose
 
 MAX_VARIANTS = 10_000
-"""Variants that an augmentation may give every image; more are taken for a slip."""
+"""Largest number of variants per image; more are taken for a mistake."""
 
 
 class Augmentation(BaseEstimator, ABC):  # type: ignore[misc]
     """Base of all augmentations; subclasses list their variants in `_variants`.
 
-    ``A + B`` gives every image the variants of A, then those of B. ``A * B`` gives it every
-    variant of A, of B, and every variant of A followed by every variant of B.
+    ``A + B`` gives the variants of A, then those of B. ``A * B`` gives the variants of A, of B, and
+    every variant of A followed by every variant of B.
     """
 
     _cure_of_none = "leave it out"
 
     def variants(self, image_shape: Sequence[int] | None) -> tuple[Variant, ...]:
-        """List the variants that every image gets beside itself.
+        """List the variants of every image.
 
         Parameters
         ----------
         image_shape : tuple (h, w) or (h, w, c), or None
-            Shape of one image; None, for rows of pixels of unknown shape, is an error.
+            Shape of an image; None (rows of pixels of unknown shape) is an error.
 
         Returns
         -------
         tuple of Variant
-            In order, at least one, none twice, and none that leaves images as they are.
+            At least one, in order, without duplicates and without the identity.
 
         Raises
         ------
         ValueError
-            If ``image_shape`` is none of an image, a parameter is out of its limits, there is no
-            variant or more than `MAX_VARIANTS`, or one leaves nothing of such images.
+            If ``image_shape`` is not the shape of an image, if a parameter is out of range, if
+            there are no variants or more than `MAX_VARIANTS`, or if one makes images empty.
         """
         height, width = _check_image_shape(self, image_shape)
         variants = self._distinct_variants(height, width)
@@ -58,7 +58,7 @@ class Augmentation(BaseEstimator, ABC):  # type: ignore[misc]
         for variant in variants:
             if not variant.apply(white).any():
                 raise ValueError(
-                    f"{self!r} leaves nothing of images of {height} × {width} pixels by its "
+                    f"{self!r} leaves nothing of images of {height} × {width} pixels with its "
                     f"variant '{variant}'; move them less"
                 )
         return variants
@@ -72,7 +72,7 @@ class Augmentation(BaseEstimator, ABC):  # type: ignore[misc]
 
     @abstractmethod
     def _variants(self, height: int, width: int) -> Sequence[Variant]:
-        """Check the parameters and list the variants, the same one perhaps twice."""
+        """Check the parameters and list the variants, possibly with duplicates."""
 
     def __add__(self, other: object) -> Sum:
         return Sum(self, other) if isinstance(other, Augmentation) else NotImplemented
@@ -94,7 +94,7 @@ class Augmentation(BaseEstimator, ABC):  # type: ignore[misc]
         return tuple(sorted((n, frozen(v)) for n, v in self.get_params(deep=False).items()))
 
     def __repr__(self) -> str:
-        """Return the expression that makes this: what differs from the defaults, and the size."""
+        """Return the expression that creates this, without default values of later parameters."""
         shown = []
         for position, parameter in enumerate(inspect.signature(type(self)).parameters.values()):
             value = _plain(getattr(self, parameter.name))
@@ -106,7 +106,7 @@ class Augmentation(BaseEstimator, ABC):  # type: ignore[misc]
 
 
 class Sum(Augmentation):
-    """The variants of one augmentation, then those of another; ``first + second`` makes it.
+    """The variants of one augmentation, then those of another; ``first + second`` creates it.
 
     Parameters
     ----------
@@ -127,10 +127,10 @@ class Sum(Augmentation):
 
 
 class Product(Augmentation):
-    """Variants of one augmentation followed by those of another; ``first * second`` makes it.
+    """Variants of one augmentation followed by those of another; ``first * second`` creates it.
 
-    The variants are, for the original and then every variant of ``first``, that one alone and then
-    followed by every variant of ``second``; the original alone is no variant. Integer images are
+    For the original, and then for every variant of ``first``, the list has that one alone, and then
+    followed by every variant of ``second``; the original alone is left out. Integer images are
     rounded after each of two warps.
 
     Parameters
@@ -159,16 +159,16 @@ class Product(Augmentation):
 
 
 class Shifts(Augmentation):
-    """Images moved by whole pixels; zeros come in.
+    """Images moved by whole pixels; the new pixels are zero.
 
     Parameters
     ----------
     reach : int, default=1
-        The farthest move, in pixels; less than the height and the width of the images.
+        Longest move in pixels; less than the height and the width of the images.
     diagonal : bool, default=False
-        If False, 4 * reach variants: right, left, down and up by 1 pixel, then by 2, up to
-        ``reach``. If True, these and then, from the upper left on row by row, all others that
-        move up to ``reach`` pixels along both axes: together (2 * reach + 1)**2 - 1.
+        If False, there are 4 * reach variants: right, left, down and up by 1 pixel, then by 2, up
+        to ``reach``. If True, all other moves of up to ``reach`` pixels along both axes follow, row
+        by row from the upper left: together (2 * reach + 1)**2 - 1 variants.
 
     Examples
     --------
@@ -218,7 +218,7 @@ class Flips(Augmentation):
     left_right : bool, default=True
         Mirror left and right.
     up_down : bool, default=False
-        Mirror top and bottom. If both are True there are three variants: the third is mirrored
+        Mirror top and bottom. If both are True, there are three variants: the third is mirrored
         both ways.
 
     Examples
@@ -228,14 +228,14 @@ class Flips(Augmentation):
     ['flipped left-right', 'flipped up-down', 'flipped both ways']
     """
 
-    _cure_of_none = "set left_right or up_down, of images of more than one column or row"
+    _cure_of_none = "set left_right or up_down, for images with more than one column or row"
 
     def __init__(self, left_right: bool = True, up_down: bool = False) -> None:
         self.left_right = left_right
         self.up_down = up_down
 
     def _variants(self, height: int, width: int) -> Sequence[Variant]:
-        # One column or row of pixels is its own mirror image.
+        # A single column or row of pixels is its own mirror image.
         left_right = check_flag(self, "left_right") and width > 1
         up_down = check_flag(self, "up_down") and height > 1
         flips = [Flip(True, False)] * left_right + [Flip(False, True)] * up_down
@@ -243,18 +243,18 @@ class Flips(Augmentation):
 
 
 def check_whole(augmentation: Augmentation, name: str, *, least: int) -> int:
-    """Return a parameter that is a whole number of at least ``least``; raise ValueError."""
+    """Return a parameter; raise ValueError unless it is an integer of at least ``least``."""
     value = getattr(augmentation, name)
     if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
         raise ValueError(
-            f"{name}={value!r} of {type(augmentation).__name__} is no whole number of at least "
+            f"{name}={value!r} of {type(augmentation).__name__} is not a whole number of at least "
             f"{least}; give one"
         )
     return int(value)
 
 
 def check_flag(augmentation: Augmentation, name: str) -> bool:
-    """Return a parameter that is True or False; raise ValueError."""
+    """Return a parameter; raise ValueError unless it is True or False."""
     value = getattr(augmentation, name)
     if not isinstance(value, bool | np.bool_):
         raise ValueError(
@@ -264,11 +264,11 @@ def check_flag(augmentation: Augmentation, name: str) -> bool:
 
 
 def check_number_of_variants(n_variants: int, augmentation: Augmentation) -> None:
-    """Raise ValueError if there are more than `MAX_VARIANTS`; called before they are made."""
+    """Raise ValueError if there are more than `MAX_VARIANTS`; called before they are created."""
     if n_variants > MAX_VARIANTS:
         raise ValueError(
             f"{augmentation!r} makes {n_variants:,} variants of every image but the limit is "
-            f"{MAX_VARIANTS:,}; ask for fewer"
+            f"{MAX_VARIANTS:,}; reduce them"
         )
 
 
@@ -277,24 +277,24 @@ def _check_image_shape(
 ) -> tuple[int, int]:
     if image_shape is None:
         raise ValueError(
-            f"{augmentation!r} needs to know what rows of pixels are images of; give image_shape, "
+            f"{augmentation!r} needs the image shape of rows of pixels; give image_shape, "
             "or images of shape (n, h, w) or (n, h, w, c) instead of rows"
         )
     shape = tuple(image_shape) if np.iterable(image_shape) else ()
     if len(shape) not in (2, 3) or not all(isinstance(n, Integral) and n >= 1 for n in shape):
         raise ValueError(
-            f"image_shape={image_shape!r} is no shape of an image; give (height, width) or "
+            f"image_shape={image_shape!r} is not the shape of an image; give (height, width) or "
             "(height, width, channels)"
         )
     return int(shape[0]), int(shape[1])
 
 
 def _plain(value: Any) -> Any:
-    """Return NumPy's arrays and numbers as Python's, which are printed as they are written."""
+    """Convert NumPy's arrays and numbers to Python's, whose repr can be evaluated."""
     return value.tolist() if isinstance(value, np.ndarray | np.generic) else value
 
 
 def frozen(value: Any) -> Any:
-    """Return lists and arrays as tuples, which can be compared and hashed."""
+    """Convert lists and arrays to tuples, which can be compared and hashed."""
     value = _plain(value)
     return tuple(map(frozen, value)) if isinstance(value, list | tuple) else value

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.images.errors import DatasetError, DatasetNotFoundError
+from lookalike.images.pixels import stack_images
 from lookalike.images.raw import RawDataset, RawPart
-from lookalike.images.stack import stack_images
 
 
 def read_digits() -> RawDataset:

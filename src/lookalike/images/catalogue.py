@@ -1,9 +1,8 @@
-"""The data sets known by name: their files, mirrors and hashes.
+"""The catalogue of data sets that can be loaded by name: files, mirrors and hashes.
 
-MNIST's hashes are those of the uncompressed content, which is the same wherever and however it
-was compressed. Fashion-MNIST's and KMNIST's are published (by torchvision among others) for the
-``.gz`` files as their authors compressed them, so only those can be verified; an uncompressed
-copy of these two is checked for its shape alone.
+MNIST's hashes are those of the uncompressed content, which is the same in all copies. The published
+hashes of Fashion-MNIST and KMNIST (for example in torchvision) are those of the authors' ``.gz``
+files, so only these can be verified; of uncompressed copies only the shape is checked.
 """
 
 from __future__ import annotations
@@ -21,18 +20,18 @@ from lookalike.images.idx import content_sha256, read_idx
 
 @dataclass(frozen=True)
 class CatalogueFile:
-    """A file of a named data set, of uint8 values.
+    """A file of uint8 values in a named data set.
 
     Attributes
     ----------
     name : str
-        Name of the file as mirrors have it.
+        Name of the file on mirrors.
     shape : tuple of int
         Shape of its array.
     content_sha256 : str or None
-        SHA-256 of the uncompressed file, where it is known.
+        SHA-256 of the uncompressed file, if known.
     gzip_sha256 : str or None
-        SHA-256 of the compressed file, where only that is known.
+        SHA-256 of the compressed file, if only that is known.
     """
 
     name: str
@@ -42,12 +41,12 @@ class CatalogueFile:
 
     @property
     def uncompressed_name(self) -> str:
-        """Name of the same file uncompressed."""
+        """Name of the uncompressed file."""
         return self.name.removesuffix(".gz")
 
     def read(self, path: Path) -> NDArray[np.uint8]:
-        """Read this file from ``path``; raise DatasetError unless it is what it should be."""
-        # the shape is known, so nothing larger need ever be unpacked
+        """Read this file from ``path``; raise DatasetError if it is not the expected one."""
+        # the shape is known, so refuse to unpack more
         array = read_idx(path, max_bytes=int(np.prod(self.shape)))
         if array.dtype != np.uint8 or array.shape != self.shape:
             raise DatasetError(
@@ -66,13 +65,13 @@ class CatalogueFile:
         if digest != expected:
             raise DatasetError(
                 f"{what} has the wrong SHA-256 for {self.name}: {digest} instead of {expected}; "
-                "delete it to have it downloaded again, or load its folder by path as it is"
+                "delete it to download it again, or load the folder by its path"
             )
 
 
 @dataclass(frozen=True)
 class CatalogueEntry:
-    """A data set known by name.
+    """A data set that can be loaded by name.
 
     Attributes
     ----------
@@ -81,7 +80,7 @@ class CatalogueEntry:
     mirrors : tuple of str
         URLs of folders that hold the files, best first.
     class_names : tuple of str
-        What the labels 0, 1, ... are called.
+        Names of the labels 0, 1, ...
     """
 
     files: dict[tuple[str, str], CatalogueFile]
@@ -92,9 +91,9 @@ class CatalogueEntry:
 def _like_mnist(
     mirrors: tuple[str, ...], class_names: tuple[str, ...], hash_name: str, hashes: tuple[str, ...]
 ) -> CatalogueEntry:
-    """Describe 60,000 train and 10,000 test images of 28 × 28 under MNIST's file names.
+    """Return an entry with MNIST's file names, shapes and numbers of images.
 
-    ``hashes`` are of train images, train labels, test images and test labels.
+    ``hashes`` are those of train images, train labels, test images and test labels.
     """
     keys = [(part, kind) for part in ("train", "test") for kind in ("images", "labels")]
     files = {}

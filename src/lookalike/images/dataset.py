@@ -16,11 +16,10 @@ from numpy.typing import NDArray
 from lookalike.images.arrays import read_npy, read_npz
 from lookalike.images.bunch import read_bunch, read_digits, read_openml
 from lookalike.images.catalogue import CATALOGUE
-from lookalike.images.errors import DatasetError, DatasetNotFoundError
+from lookalike.images.errors import DatasetError, DatasetNotFoundError, warn_caller
 from lookalike.images.holdout import hold_out
 from lookalike.images.idx import find_idx_files, is_idx_name, read_idx_folder
 from lookalike.images.limits import MAX_BYTES
-from lookalike.images.notices import warn_caller
 from lookalike.images.originals import Originals, Shown
 from lookalike.images.raw import (
     RawDataset,

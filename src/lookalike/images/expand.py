@@ -1,4 +1,4 @@
-"""Grow a training set: the images and their variants as one array."""
+"""Enlarge a training set: the images and their variants as one array."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Expansion(Result):
-    """A data set and what its training images are to be grown by.
+    """A data set and the augmentation by which its training images are expanded.
 
     Attributes
     ----------
@@ -41,11 +41,11 @@ class Expansion(Result):
 
     @property
     def variants(self) -> tuple[Variant, ...]:
-        """What the augmentation makes of each training image; ValueError if it makes nothing."""
+        """Variants of each training image; ValueError if there are none."""
         return self.augmentation.variants(self.data.train.images.shape[1:])
 
     def to_dict(self) -> dict[str, Any]:
-        """Return all of it for JSON, without the images."""
+        """Return a dict for JSON, without the images."""
         train, variants = self.data.train, self.variants
         return {
             "source": self.data.source,
@@ -68,38 +68,38 @@ def expand(
     image_shape: Sequence[int] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[NDArray[Any], NDArray[Any] | None]:
-    """Grow a training set by the variants of every image.
+    """Enlarge a training set by the variants of every image.
 
-    For those who want arrays: they take ``n_variants + 1`` times the memory of the images. Grow
-    only what is trained on. Who splits the result, or cross-validates on it, has copies of one
-    image on both sides and measures too high an accuracy.
+    The result takes ``n_variants + 1`` times the memory of the images. Expand only training
+    images: a split or a cross-validation of the result has copies of the same image on both sides,
+    and overestimates the accuracy.
 
     Parameters
     ----------
     images : array-like of shape (n, h, w), (n, h, w, c), or (n, d) with ``image_shape``
-        Bool, integers or floats. Integers are rounded where a variant interpolates.
+        Bool, integers or floats. Integers are rounded if a variant interpolates.
     labels : array-like of shape (n,) or (n, n_outputs), or None
     augmentation : Augmentation
-        Such as ``Shifts(1)``.
+        For example ``Shifts(1)``.
     image_shape : tuple (h, w) or (h, w, c), optional
-        What rows of d pixels are images of; of images it is checked.
+        Shape of the images, if they are given as rows of d pixels.
     progress : callable, default=None
         Called as ``progress(done, total)`` with numbers of images.
 
     Returns
     -------
     images : ndarray of shape ((n_variants + 1) * n, ...), of the dtype given
-        First the images as they are, then all of them changed by the first variant, and so on:
+        First the images themselves, then all of them changed by the first variant, and so on:
         image ``i`` of variant ``v`` = 1, 2, ... is at ``v * n + i``. Rows if rows were given.
     labels : ndarray of shape ((n_variants + 1) * n, ...) or None
 
     Raises
     ------
     ValueError
-        If there are no images, they are rows without an ``image_shape`` or of another, hold NaN
-        or infinity, are as many as no labels, or the augmentation can not be had of them.
+        If there are no images, if rows do not match ``image_shape``, if values are NaN or
+        infinite, if the number of labels differs, or if the augmentation does not fit the images.
     TypeError
-        If ``augmentation`` is none.
+        If ``augmentation`` is not an `Augmentation`.
 
     Examples
     --------
@@ -114,7 +114,7 @@ def expand(
     """
     if not isinstance(augmentation, Augmentation):
         raise TypeError(
-            f"augmentation={augmentation!r} is no augmentation; give one such as Shifts(1)"
+            f"augmentation={augmentation!r} is not an augmentation; give for example Shifts(1)"
         )
     array = np.asarray(images)
     _check_pixels(array)
@@ -122,7 +122,7 @@ def expand(
         labels = np.asarray(labels)
         if labels.ndim == 0 or len(labels) != len(array):
             raise ValueError(
-                f"{len(array)} images but labels of shape {labels.shape}; give every image one"
+                f"{len(array)} images but labels of shape {labels.shape}; give one for each image"
             )
     variants = augmentation.variants(array.shape[1:] if array.ndim > 2 else image_shape)
     shape = _check_shape(array, image_shape)
@@ -137,7 +137,7 @@ def expand(
 
 
 def blocks(images: NDArray[Any], variants: Sequence[Variant]) -> Iterator[NDArray[Any]]:
-    """Yield the images as they are, then changed by each variant."""
+    """Yield the images themselves, then changed by each variant."""
     yield images
     for variant in variants:
         yield variant.apply(images)
@@ -146,13 +146,12 @@ def blocks(images: NDArray[Any], variants: Sequence[Variant]) -> Iterator[NDArra
 def _check_pixels(images: NDArray[Any]) -> None:
     if images.ndim not in (2, 3, 4) or images.size == 0:
         raise ValueError(
-            f"an array of shape {images.shape} holds no images to grow a training set from; give "
+            f"an array of shape {images.shape} has no images to expand; give "
             "(n, h, w), (n, h, w, c), or rows (n, d) with image_shape"
         )
     if images.dtype.kind not in "biuf":
         raise ValueError(
-            f"images of dtype {images.dtype} hold no numbers that pixels could be; convert them to "
-            "integers or floats"
+            f"images of dtype {images.dtype} are not numeric; convert them to integers or floats"
         )
     if images.dtype.kind == "f":
         wrong = ~np.isfinite(images)
@@ -160,12 +159,12 @@ def _check_pixels(images: NDArray[Any]) -> None:
             first = np.argwhere(wrong)[0]
             raise ValueError(
                 f"image {first[0]} holds {images[tuple(first)]} (one of {wrong.sum():,} such "
-                "values); pixels must be finite, replace them, as by np.nan_to_num"
+                "values); pixels must be finite; replace them, as by np.nan_to_num"
             )
 
 
 def _check_shape(images: NDArray[Any], image_shape: Sequence[int] | None) -> tuple[int, ...]:
-    """Return the shape of one image; raise ValueError if it can not be ``image_shape``."""
+    """Return the shape of one image; raise ValueError if it does not match ``image_shape``."""
     if image_shape is None:
         return images.shape[1:]
     shape = tuple(image_shape)

@@ -1,8 +1,8 @@
-"""Download the files of a named data set, from whichever mirror has them.
+"""Download of the files of a named data set, from the first mirror that delivers them.
 
-A file comes to its place by an atomic rename, after it was received whole, read and its hash
-compared; until then it has a name of its own that nothing looks for. So whatever interrupts a
-download, and however many run at once, a file that is in its place is right.
+A file is received under a temporary name, read and checked against its hash, and only then renamed
+atomically. Even if downloads are interrupted or run in parallel, a file under its final name is
+therefore correct.
 """
 
 from __future__ import annotations
@@ -30,27 +30,27 @@ _CHUNK = 2**16
 def download(
     name: str, entry: CatalogueEntry, folder: Path, *, timeout: float, progress: bool
 ) -> None:
-    """Download those files of a data set that ``folder`` does not hold yet.
+    """Download those files of a data set that ``folder`` does not contain yet.
 
     Parameters
     ----------
     name : str
         Name of the data set, for messages.
     entry : CatalogueEntry
-        Its files and mirrors.
+        Files and mirrors of the data set.
     folder : Path
-        Where the files come; made if need be.
+        Destination, created if necessary.
     timeout : float
-        Seconds to wait for any mirror to answer at all, and for an answering one to go on.
+        Seconds to wait for any mirror to answer, and for pauses of an answering one.
     progress : bool
         Show a progress bar on a terminal.
 
     Raises
     ------
     DatasetNotFoundError
-        If no mirror answers in time or none delivers a right file; it gives each one's reason.
+        If no mirror delivers a correct file in time; the message gives each mirror's reason.
     DatasetError
-        If the folder cannot be written to.
+        If the folder is not writable.
     """
     missing = [file for file in entry.files.values() if not (folder / file.name).exists()]
     if not missing:
@@ -63,18 +63,17 @@ def download(
                 _download_file(name, file, mirrors, folder, timeout, bar)
     except OSError as error:
         raise DatasetError(
-            f"{folder} cannot be written to: {error}; free space or set another cache folder"
+            f"{folder} is not writable: {error}; free space or set another cache folder"
         ) from error
 
 
 def _answering_first(
     name: str, mirrors: tuple[str, ...], filename: str, timeout: float
 ) -> list[str]:
-    """Ask all mirrors at once; put the first that answers first and leave out dead ones.
+    """Ask all mirrors at once; return the first that answers, then the others, without dead ones.
 
-    Asking in threads bounds the wait: a socket's timeout does not cover the look-up of the
-    host's name, which can hang for minutes. The threads are daemons, for nothing waits for
-    one that hangs.
+    Threads limit the wait: a socket's timeout does not cover the look-up of the host's name, which
+    can hang for minutes. They are daemons, so that nothing waits for a hanging one.
     """
     from pooch import HTTPDownloader
 
@@ -132,7 +131,7 @@ def _download_from(
 ) -> None:
     from pooch import HTTPDownloader
 
-    # a folder of its own, since whether a file is checked as .gz is told by its name
+    # in a folder of its own, because read() recognises .gz files by their names
     with filled_folder(folder) as scratch:
         part = scratch / file.name
         with part.open("wb") as stream:
@@ -141,51 +140,51 @@ def _download_from(
                 progressbar=receiver,
                 chunk_size=_CHUNK,
                 timeout=timeout,
-                headers={"Accept-Encoding": "identity"},  # the file itself, not unpacked
+                headers={"Accept-Encoding": "identity"},  # do not unpack the file
             )
             try:
                 downloader(url, receiver, None)
             except DatasetError:
                 raise
-            except Exception as error:  # requests' and urllib3's many exceptions
+            except Exception as error:  # requests and urllib3 have many exceptions
                 raise _TransferError(_reason(error)) from error
         file.read(part)
 
 
 class _Receiver:
-    """Both the file and the progress bar that pooch writes to; refuses an endless file."""
+    """The file and the progress bar for pooch; it refuses an endless file."""
 
     def __init__(self, stream: IO[bytes], file: CatalogueFile, bar: Progress | None) -> None:
-        self.total = 0  # pooch sets it to what the server announces
+        self.total = 0  # pooch sets it to the announced size
         self._stream = stream
         self._file = file
         self._bar = bar
         self._task = None if bar is None else bar.add_task(file.name, total=None)
         self._received = 0
-        # no sound .gz is larger than what it holds by more than its headers
+        # a .gz file exceeds its content by its headers at most
         self._limit = int(np.prod(file.shape)) + 2**16
 
     def write(self, chunk: bytes) -> None:
         self._received += len(chunk)
         if self._received > self._limit:
             raise DatasetError(
-                f"the mirror sends more than the {self._limit:,} bytes {self._file.name} can have"
+                f"the mirror sends more than the {self._limit:,} bytes of {self._file.name}"
             )
         self._stream.write(chunk)
         if self._bar is not None and self._task is not None:
             self._bar.update(self._task, total=self.total or None, completed=self._received)
 
     def flush(self) -> None:
-        """Leave flushing after every chunk to the file's buffer."""
+        """Do nothing: the file buffers its chunks."""
 
     def update(self, n_bytes: int) -> None:
         """Ignore pooch's count, which is in whole chunks; `write` counts bytes."""
 
     def reset(self) -> None:
-        """Keep the bar as it is."""
+        """Do nothing."""
 
     def close(self) -> None:
-        """Leave the bar to the `Progress` that owns it."""
+        """Do nothing: the bar belongs to `Progress`."""
 
 
 @contextmanager
@@ -203,7 +202,7 @@ def _progress_bar(progress: bool) -> Iterator[Progress | None]:
 
 
 def _reason(error: BaseException) -> str:
-    """Say in few words why a request failed: the innermost cause, which two libraries wrapped."""
+    """Return why a request failed: the innermost cause, which two libraries have wrapped."""
     while inner := error.__cause__ or error.__context__:
         error = inner
     return getattr(error, "strerror", None) or f"{type(error).__name__}: {error}"
@@ -213,5 +212,5 @@ def _not_downloadable(name: str, filename: str, failures: dict[str, str]) -> Dat
     reasons = "".join(f"\n  {mirror}: {reason}" for mirror, reason in failures.items())
     return DatasetNotFoundError(
         f"{name} could not be downloaded ({filename}); check the network, or put its files in "
-        f"$LOOKALIKE_DATA/{name}/. What each mirror said:{reasons}"
+        f"$LOOKALIKE_DATA/{name}/. Errors of the mirrors:{reasons}"
     )

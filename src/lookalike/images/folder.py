@@ -15,12 +15,11 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.images.errors import DatasetError
+from lookalike.images.errors import DatasetError, warn_caller
 from lookalike.images.files import counted
 from lookalike.images.form import MOST_SIDE, Fit, Form, learn_form
 from lookalike.images.layout import lay_out
 from lookalike.images.limits import MAX_BYTES
-from lookalike.images.notices import warn_caller
 from lookalike.images.originals import Originals, make_thumbnail
 from lookalike.images.pictures import Header, Picture, read_header, read_picture
 from lookalike.images.raw import RawDataset, RawPart

@@ -1,8 +1,8 @@
-"""Warps: variants that read each pixel of the result from some place between the image's pixels.
+"""Warps: variants that read each pixel of the result from a position between the image's pixels.
 
-Coordinates are pixels from the centre of the upper left one, down and right; the middle of an image
-is ((h - 1) / 2, (w - 1) / 2). A warp draws what is random about it from its own seed, so that it
-is the same for every image, whichever images are warped together.
+Coordinates count pixels down and right from the centre of the upper left pixel; the centre of an
+image is ((h - 1) / 2, (w - 1) / 2). A random warp has its own seed, so that it is the same for
+every image, whichever images are warped together.
 """
 
 from __future__ import annotations
@@ -26,24 +26,24 @@ FloatArray = NDArray[np.float64]
 
 
 class Warp(Variant):
-    """A variant that interpolates linearly; outside of an image there are zeros."""
+    """A variant with linear interpolation; pixels outside of an image are zero."""
 
     @abstractmethod
     def coordinates(self, height: int, width: int) -> FloatArray:
-        """Return where each pixel of the result is read, shape (2, h, w)."""
+        """Return the position from which each pixel of the result is read, shape (2, h, w)."""
 
     def apply(self, images: NDArray[Any]) -> NDArray[Any]:
         return resample(images, _matrix(self, *images.shape[1:3]))
 
 
-@lru_cache(maxsize=8)  # for those who warp block after block
+@lru_cache(maxsize=8)  # for callers that warp block by block
 def _matrix(warp: Warp, height: int, width: int) -> csr_array:
     return bilinear_matrix(warp.coordinates(height, width))
 
 
 @dataclass(frozen=True)
 class Rotation(Warp):
-    """Rotate about the middle, counter-clockwise."""
+    """Rotate about the centre, counter-clockwise."""
 
     degrees: float
 
@@ -56,7 +56,7 @@ class Rotation(Warp):
 
 @dataclass(frozen=True)
 class Scaling(Warp):
-    """Enlarge about the middle, or shrink if the factor is below 1."""
+    """Enlarge about the centre, or shrink if the factor is below 1."""
 
     factor: float
 
@@ -69,9 +69,9 @@ class Scaling(Warp):
 
 @dataclass(frozen=True)
 class AffineWarp(Warp):
-    """Scale, shear, rotate and move, all of it drawn evenly between limits.
+    """Scale, shear, rotate and move by random amounts, drawn uniformly between limits.
 
-    The limits are `AffineWarps`'; ``number`` tells this draw from others of the same seed.
+    The limits are those of `AffineWarps`; ``number`` distinguishes warps with the same seed.
     """
 
     number: int
@@ -86,7 +86,7 @@ class AffineWarp(Warp):
             [self.seed, self.number]
         ).uniform(-1, 1, size=5)
         slant = math.tan(math.radians(self.shear * shear))
-        # The inverse of what is done to the image, hence in the opposite order.
+        # This is the inverse of the change, hence in the opposite order.
         inverse = (
             np.eye(2)
             / (1 + self.scale * scale)
@@ -102,10 +102,10 @@ class AffineWarp(Warp):
 
 @dataclass(frozen=True)
 class ElasticWarp(Warp):
-    """Move every pixel by a smooth random field, as Simard, Steinkraus and Platt do.
+    """Move every pixel by a smooth random field (Simard, Steinkraus and Platt, ICDAR 2003).
 
-    The field is drawn evenly from -1 to 1 a pixel and axis, smoothed by a Gaussian of ``sigma``
-    pixels and multiplied by ``alpha``. ``number`` tells this draw from others of the same seed.
+    The field is drawn uniformly from -1 to 1 per pixel and axis, smoothed by a Gaussian of
+    ``sigma`` pixels and multiplied by ``alpha``. ``number`` distinguishes fields of one seed.
     """
 
     number: int
@@ -129,15 +129,15 @@ class ElasticWarp(Warp):
 def _affine(
     height: int, width: int, inverse: FloatArray, moved: FloatArray | None = None
 ) -> FloatArray:
-    """Return where a linear map about the middle, after which the image is moved, reads it from.
+    """Return the positions that a linear map about the centre, followed by a move, reads.
 
     Parameters
     ----------
     height, width : int
     inverse : ndarray of shape (2, 2), float64
-        The inverse of the map, of (down, right) from the middle.
+        Inverse of the map of (down, right) from the centre.
     moved : ndarray of shape (2,), float64, optional
-        How far down and right.
+        Move down and right.
     """
     middle = np.array([(height - 1) / 2, (width - 1) / 2])
     target = middle if moved is None else middle + moved
@@ -147,9 +147,9 @@ def _affine(
 
 
 def _rotation(degrees: float) -> FloatArray:
-    """Return the matrix that rotates (down, right) counter-clockwise as seen."""
+    """Return the matrix that rotates (down, right) counter-clockwise on the screen."""
     quarters = {0.0: (1.0, 0.0), 90.0: (0.0, 1.0), 180.0: (-1.0, 0.0), 270.0: (0.0, -1.0)}
-    # Quarter turns take no rounding, else the outermost pixels lose a trace to the outside.
+    # Quarter turns must be exact; rounding would mix the outermost pixels with the outside.
     radians = math.radians(degrees)
     cosine, sine = quarters.get(degrees % 360, (math.cos(radians), math.sin(radians)))
     return np.array([[cosine, -sine], [sine, cosine]])

@@ -1,9 +1,9 @@
-"""Read and recognise IDX files, the format of MNIST, compressed with gzip or not.
+"""Reading of IDX files, the format of MNIST, with or without gzip compression.
 
-An IDX file is two zero bytes, a byte for the type, a byte for the number of dimensions, each
+An IDX file has two zero bytes, a byte for the type, a byte for the number of dimensions, each
 dimension as a big-endian 32-bit integer, then the values in big-endian C order (Y. LeCun,
-C. Cortes, C. Burges, "The MNIST database of handwritten digits"). The layout admits exactly one
-file for a given array, so an array's content hash is the hash of the file it came from.
+C. Cortes, C. Burges, "The MNIST database of handwritten digits"). Every array has exactly one such
+file, so the hash of the file can be computed from the array.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.images.emnist import is_emnist, name_labels, read_mapping
-from lookalike.images.errors import DatasetError
+from lookalike.images.errors import DatasetError, warn_caller
 from lookalike.images.files import clutter_kind
 from lookalike.images.limits import (
     MAX_BYTES,
@@ -31,7 +31,6 @@ from lookalike.images.limits import (
     check_stored_bytes,
     read_promised_bytes,
 )
-from lookalike.images.notices import warn_caller
 from lookalike.images.raw import RawDataset, RawPart
 
 _DTYPES: dict[int, np.dtype[Any]] = {
@@ -52,25 +51,25 @@ _NAME = re.compile(
 
 
 def read_idx(path: Path, *, max_bytes: int = MAX_BYTES) -> NDArray[Any]:
-    """Read an IDX file, compressed with gzip or not.
+    """Read an IDX file, with or without gzip compression.
 
     Parameters
     ----------
     path : Path
-        The file. Whether it is compressed is told by its first bytes, not by its name.
+        The file. Its first bytes decide whether it is compressed, not its name.
     max_bytes : int
-        Bytes the array may take; checked before any memory is set aside.
+        Largest size of the array, checked before memory is allocated.
 
     Returns
     -------
     ndarray
-        The array, in the shape and (native-endian) dtype that the header gives.
+        The array, in the shape and the (native-endian) dtype of the header.
 
     Raises
     ------
     DatasetError
-        If the file cannot be read, is no IDX file, is cut short or damaged, has bytes left
-        over, or promises more than ``max_bytes``.
+        If the file cannot be read, is not an IDX file, is cut short, damaged or too long, or
+        has an array of more than ``max_bytes``.
     """
     try:
         size = path.stat().st_size
@@ -92,7 +91,7 @@ def _read_array(
     magic = stream.read(4)
     if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in _DTYPES or magic[3] == 0:
         raise DatasetError(
-            f"{where} is no IDX file: it begins with 0x{magic.hex()}, not with two zero bytes, "
+            f"{where} is not an IDX file: it begins with 0x{magic.hex()}, not with two zero bytes, "
             "a type and a number of dimensions; check that it is the right file"
         )
     dtype, n_dims = _DTYPES[magic[2]], magic[3]
@@ -101,7 +100,7 @@ def _read_array(
         raise DatasetError(f"{where} is cut short within its header; get the file again")
     shape = tuple(int(n) for n in np.frombuffer(dims, ">u4"))
 
-    # Python's integers, because the product of absurd dimensions overflows NumPy's
+    # Python's integers, because NumPy's overflow for huge dimensions
     promised = dtype.itemsize
     for n in shape:
         promised *= n
@@ -116,8 +115,8 @@ def _read_array(
         array = np.frombuffer(content, dtype).reshape(shape)
     except ValueError as error:  # more dimensions than NumPy has
         raise DatasetError(f"{where}: {n_dims} dimensions cannot be read: {error}") from error
-    # A copy even where it need not be: NumPy asks for huge pages for its own large arrays, on which
-    # a search among the images is a tenth quicker than on the bytes that were read.
+    # Always copy: NumPy allocates huge pages for its own large arrays, which makes a search among
+    # the images 10 % faster.
     return array.astype(array.dtype.newbyteorder("="))
 
 
@@ -130,7 +129,7 @@ def content_sha256(array: NDArray[np.uint8]) -> str:
 
 
 def is_idx_name(name: str) -> bool:
-    """Whether a file is called as those of MNIST are."""
+    """Return whether a file is named like those of MNIST."""
     return _NAME.fullmatch(name) is not None
 
 
@@ -140,19 +139,19 @@ def find_idx_files(where: Path) -> dict[tuple[str, str], Path]:
     Parameters
     ----------
     where : Path
-        The folder; or one of its files, for those whose names begin alike. Files in sub-folders
-        of their own names, as programs make that unpack them, are found too.
+        The folder; or one of its files, to select files with the same prefix. Files in sub-folders
+        of their own names, as some unpacking programs create them, are found too.
 
     Returns
     -------
     dict
-        The file of each ``(part, kind)``, part "train" or "test", kind "images" or "labels".
-        Of a file that lies there compressed and not, the uncompressed one.
+        The file of each ``(part, kind)``, part "train" or "test", kind "images" or "labels". If
+        a file exists compressed and uncompressed, the uncompressed one.
 
     Raises
     ------
     DatasetError
-        If the folder holds two files of one part and kind that are no copies of each other.
+        If the folder has two files of one part and kind that are not copies of each other.
     """
     folder = where if where.is_dir() else where.parent
     wanted = None if where.is_dir() else _prefix(where)
@@ -169,14 +168,14 @@ def find_idx_files(where: Path) -> dict[tuple[str, str], Path]:
         ):
             raise DatasetError(
                 f"{folder} holds the {key[0]} {key[1]} twice, {found[key].name} and {path.name}; "
-                f"name one of its files instead, such as {found[key]}, or keep each data set in a "
-                "folder of its own"
+                f"give the path of a file instead, for example {found[key]}, or keep each data set "
+                "in a folder of its own"
             )
     return found
 
 
 def _files(folder: Path) -> Iterator[Path]:
-    """Yield what a folder holds, and then what its sub-folders do that are called as a file is."""
+    """Yield the files of a folder, then those of sub-folders that are named like a file."""
     folders = []
     for path in sorted(folder.iterdir()):  # a name sorts before the same name with .gz
         if is_idx_name(path.name) and path.is_dir():
@@ -193,19 +192,19 @@ def _prefix(path: Path) -> str:
 
 
 def is_copy(path: Path, other: Path) -> bool:
-    """Whether two files hold the same."""
+    """Return whether two files have the same content."""
     return filecmp.cmp(path, other, shallow=False)
 
 
 def read_idx_folder(where: Path, *, max_bytes: int = MAX_BYTES) -> RawDataset:
-    """Read a folder of IDX files: train images and labels, and the test's where there are any.
+    """Read a folder of IDX files: images and labels for training and, if they exist, for test.
 
     Parameters
     ----------
     where : Path
-        As of `find_idx_files`.
+        As for `find_idx_files`.
     max_bytes : int
-        Bytes each array may take.
+        Largest size of each array.
 
     Raises
     ------
@@ -215,7 +214,7 @@ def read_idx_folder(where: Path, *, max_bytes: int = MAX_BYTES) -> RawDataset:
     Warns
     -----
     UserWarning
-        If images are of signed bytes and some are negative, which are read as unsigned ones.
+        If images are signed bytes with negative values, which are read as unsigned bytes.
     """
     folder = where if where.is_dir() else where.parent
     files = find_idx_files(where)
@@ -231,8 +230,8 @@ def read_idx_folder(where: Path, *, max_bytes: int = MAX_BYTES) -> RawDataset:
         elif images or labels or part == "train":
             missing = "images" if images is None else "labels"
             raise DatasetError(
-                f"{folder} holds no file of the {part} {missing} "
-                f"(such as {part}-{missing}-idx{3 if missing == 'images' else 1}-ubyte.gz); add it"
+                f"{folder} has no file with the {part} {missing} (for example "
+                f"{part}-{missing}-idx{3 if missing == 'images' else 1}-ubyte.gz); add it"
             )
     transposed = is_emnist(files["train", "images"])
     return RawDataset(parts["train"], parts.get("test"), None, str(where), transposed=transposed)
@@ -242,8 +241,8 @@ def _unsigned(images: NDArray[Any], path: Path) -> NDArray[Any]:
     if images.dtype != np.int8 or images.size == 0 or images.min() >= 0:
         return images
     warn_caller(
-        f"{path} holds signed bytes, some of them negative; they were read as unsigned ones, -1 as "
-        "255, for pixels are 0 to 255"
+        f"{path} holds signed bytes, some of them negative; they were read as unsigned bytes, -1 "
+        "as 255, because pixels are 0 to 255"
     )
     return images.view(np.uint8)
 

@@ -1,8 +1,8 @@
-"""Noise: what spoils images, as descriptions that can be drawn from again and again.
+"""Noise models, from which noise can be drawn any number of times.
 
-A `Noise` has scikit-learn's manners: its constructor only stores, it can be cloned, compared and
-printed. It holds no random state; `add_noise` brings one. Nothing wraps around: where noisy values
-leave the range of the images' dtype, the result has a wider one.
+A `Noise` follows scikit-learn's conventions: its constructor only stores parameters, and it can be
+cloned, compared and printed. `add_noise` provides the random state. Values never wrap around: if
+noisy values leave the range of the images' dtype, the result has a wider one.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ from lookalike.images.augmentation import frozen
 Range = tuple[float, float]
 
 VALUES_AT_ONCE = 2**22
-"""How many pixels are drawn together, so that memory beyond the result stays small."""
+"""Number of pixels to draw noise for at once, which limits memory in addition to the result."""
 
 
 class Noise(BaseEstimator, ABC):  # type: ignore[misc]
-    """Base of all noises. ``A + B`` is A, then B on top of it."""
+    """Base of all noises. ``A + B`` is A followed by B."""
 
     @abstractmethod
     def _dtype(self, dtype: np.dtype[Any]) -> np.dtype[Any]:
-        """Check the parameters for images of a dtype; return that of the noisy ones."""
+        """Check the parameters for images of a dtype; return the dtype of noisy images."""
 
     @abstractmethod
     def _draw(self, images: NDArray[Any], rng: np.random.Generator) -> NDArray[Any]:
-        """Return noisy images, which may still be of another dtype than they end in."""
+        """Return noisy images, possibly in another dtype than the final one."""
 
     def __add__(self, other: object) -> NoiseSequence:
         return NoiseSequence(self, other) if isinstance(other, Noise) else NotImplemented
@@ -51,7 +51,7 @@ class Noise(BaseEstimator, ABC):  # type: ignore[misc]
 
 
 class NoiseSequence(Noise):
-    """One noise on top of another; ``first + second`` makes it.
+    """One noise followed by another; ``first + second`` creates it.
 
     Parameters
     ----------
@@ -74,10 +74,10 @@ class NoiseSequence(Noise):
 
 
 class UniformNoise(Noise):
-    """Adds to every value a number drawn from ``low`` up to, but without, ``high``.
+    """Add to every value a random number from ``low`` to ``high``, without ``high``.
 
-    Whole numbers to integers, as ``numpy.random.randint(low, high)``; any to floats. The noisy
-    images of uint8 are int16, for they reach beyond 255.
+    Integers get whole numbers, as from ``numpy.random.randint(low, high)``. Noisy images of
+    uint8 are int16, because they exceed 255.
 
     Parameters
     ----------
@@ -94,8 +94,8 @@ class UniformNoise(Noise):
         for name, value in (("low", self.low), ("high", self.high)):
             if not _is_number(value) or (whole and not isinstance(value, Integral)):
                 raise ValueError(
-                    f"{self!r}: {name}={value!r} is no {'whole ' * whole}number; images of "
-                    f"{dtype} need one"
+                    f"{self!r}: {name}={value!r} is not a {'whole ' * whole}number, which images "
+                    f"of {dtype} need"
                 )
         if not self.low < self.high:
             raise ValueError(f"{self!r} draws from an empty range; make low less than high")
@@ -113,15 +113,15 @@ class UniformNoise(Noise):
 
 
 class GaussianNoise(Noise):
-    """Adds to every value a normally distributed number, then rounds and clips it to the range.
+    """Add to every value a normally distributed number, then round and clip it to the range.
 
     Parameters
     ----------
     sigma : float, default=50
         Standard deviation, in units of the pixels.
     value_range : tuple (low, high), optional
-        What is clipped to. By default integers are clipped to the limits of their dtype, and floats
-        are not.
+        Range to clip to. By default integers are clipped to the limits of their dtype, and floats
+        are not clipped.
     """
 
     def __init__(self, sigma: float = 50, value_range: Range | None = None) -> None:
@@ -147,15 +147,14 @@ class GaussianNoise(Noise):
 
 
 class SaltAndPepper(Noise):
-    """Replaces a share of the values, one half by the lowest and one half by the highest there is.
+    """Replace a share of the values, half of them by the lowest value and half by the highest.
 
     Parameters
     ----------
     share : float, default=0.2
-        Between 0 and 1.
+        Share of the values, between 0 and 1.
     value_range : tuple (low, high), optional
-        Lowest and highest value. By default the limits of the images' dtype; images of floats need
-        it.
+        Lowest and highest value; by default the limits of the images' dtype. Float images need it.
     """
 
     def __init__(self, share: float = 0.2, value_range: Range | None = None) -> None:
@@ -168,7 +167,7 @@ class SaltAndPepper(Noise):
         if _range_of(self, dtype) is None:
             raise ValueError(
                 f"{self!r} does not know the lowest and highest value of images of {dtype}; give "
-                "value_range, such as (0, 1)"
+                "value_range, for example (0, 1)"
             )
         return dtype
 
@@ -192,25 +191,25 @@ def add_noise(
     Parameters
     ----------
     images : array-like of any shape
-        Bool (as uint8), integers or floats.
+        Bool (converted to uint8), integers or floats.
     noise : Noise
-        Such as ``UniformNoise(0, 100)``, ``GaussianNoise(50)``, ``SaltAndPepper(0.2)`` or a sum of
-        them.
+        For example ``UniformNoise(0, 100)``, ``GaussianNoise(50)``, ``SaltAndPepper(0.2)`` or a
+        sum of these.
     rng : int, numpy.random.Generator or None
-        Seed or source of the random numbers; None draws anew at every call.
+        Seed or source of the random numbers; None gives other noise at every call.
 
     Returns
     -------
     ndarray of the shape of images
-        Of their dtype, or of a wider one where noisy values leave its range.
+        The dtype is that of images, or a wider one if noisy values leave its range.
 
     Raises
     ------
     TypeError
-        If ``noise`` is none.
+        If ``noise`` is not a `Noise`.
     ValueError
-        If images are empty, no numbers, or not finite, or a parameter of the noise is out of its
-        limits.
+        If images are empty, not numeric, or not finite, or if a parameter of the noise is out of
+        range.
 
     Examples
     --------
@@ -222,13 +221,13 @@ def add_noise(
            [276, 280, 254]], dtype=int16)
     """
     if not isinstance(noise, Noise):
-        raise TypeError(f"noise={noise!r} is no noise; give one such as UniformNoise(0, 100)")
+        raise TypeError(f"noise={noise!r} is not a noise; give for example UniformNoise(0, 100)")
     array = np.asarray(images)
     if array.dtype.kind == "b":
         array = array.astype(np.uint8)
     if array.dtype.kind not in "iuf" or array.size == 0:
         raise ValueError(
-            f"an array of shape {array.shape} and dtype {array.dtype} holds no pixels; give "
+            f"an array of shape {array.shape} and dtype {array.dtype} has no pixels; give "
             "integers or floats"
         )
     if array.dtype.kind == "f" and not np.isfinite(array).all():
@@ -247,7 +246,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _float_of(images: NDArray[Any]) -> Any:
-    exact = 4 if images.dtype.kind == "f" else 2  # bytes of what float32 holds exactly
+    exact = 4 if images.dtype.kind == "f" else 2  # bytes of dtypes that float32 holds exactly
     return np.float32 if images.dtype.itemsize <= exact else np.float64
 
 
@@ -257,21 +256,21 @@ def _signed_holding(low: int, high: int, noise: Noise, dtype: DTypeLike) -> np.d
         if info.min <= low and high <= info.max:
             return np.dtype(candidate)
     raise ValueError(
-        f"{noise!r} makes values from {low} to {high} of images of {dtype}, which no integer "
+        f"{noise!r} gives values from {low} to {high} for images of {dtype}, which no integer "
         "dtype holds; convert the images to a smaller one"
     )
 
 
 def _range_of(noise: GaussianNoise | SaltAndPepper, dtype: np.dtype[Any]) -> Range | None:
-    """Return the lowest and highest value of noisy images, None where there is no limit."""
+    """Return the lowest and highest value of noisy images; None if there is no limit."""
     limits = None if dtype.kind == "f" else np.iinfo(dtype)
     if noise.value_range is None:
         return None if limits is None else (limits.min, limits.max)
     pair = tuple(noise.value_range) if isinstance(noise.value_range, tuple | list) else ()
     if len(pair) != 2 or not (_is_number(pair[0]) and _is_number(pair[1]) and pair[0] < pair[1]):
         raise ValueError(
-            f"{noise!r}: value_range={noise.value_range!r} is no pair of a lowest and a highest "
-            "value, such as (0, 255)"
+            f"{noise!r}: value_range={noise.value_range!r} is not a pair of lowest and highest "
+            "value; give for example (0, 255)"
         )
     low, high = pair
     if limits is None:

@@ -1,10 +1,10 @@
 """Bilinear resampling of a batch of images as one sparse matrix.
 
-A warp tells for every pixel of its result where in the image it is read. Linear interpolation
-between the four pixels around that place, with zeros outside of the image, is linear in the
-pixels: a matrix with a row a pixel of the result and at most four entries a row, which is made once
-and multiplies all images. The weights of a row are positive and add up to at most one, so no
-result lies beyond the values that were there (and zero).
+A warp gives the position in the image from which each pixel of its result is read. Linear
+interpolation among the four pixels around that position, with zeros outside of the image, is linear
+in the pixels: a matrix with one row per pixel of the result and at most four entries per row. It is
+made once and multiplies all images. The weights of a row are positive and sum to at most one, so no
+result exceeds the range of the image's values and zero.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
-_BLOCK_BYTES = 2**24  # of the floats of one block of images
-_MOST_EXACT = 2**53  # beyond it not every integer is a float64
+_BLOCK_BYTES = 2**24  # size of one block of images as floats
+_MOST_EXACT = 2**53  # float64 represents every integer up to this
 
 
 def bilinear_matrix(coordinates: NDArray[np.float64]) -> csr_array:
-    """Return the matrix that reads images at these places.
+    """Return the matrix that reads images at these positions.
 
     Parameters
     ----------
     coordinates : ndarray of shape (2, h, w), float64
         For each pixel of the result the row and the column, in pixels from the centre of the
-        upper left one, at which the image is read; images have the shape (h, w) too.
+        upper left pixel, from which it is read; images also have the shape (h, w).
 
     Returns
     -------
@@ -40,7 +40,7 @@ def bilinear_matrix(coordinates: NDArray[np.float64]) -> csr_array:
 
     height, width = coordinates.shape[1:]
     n_pixels = height * width
-    # One pixel outside of the image and further outside is the same; what is left fits an integer.
+    # All positions farther outside than one pixel are equal; clipped ones fit an integer.
     y = np.clip(coordinates[0].ravel(), -1, height)
     x = np.clip(coordinates[1].ravel(), -1, width)
     top, left = np.floor(y), np.floor(x)
@@ -63,13 +63,13 @@ def bilinear_matrix(coordinates: NDArray[np.float64]) -> csr_array:
 
 
 def resample(images: NDArray[Any], matrix: csr_array) -> NDArray[Any]:
-    """Read every channel of every image by the matrix, in float64 and in blocks of 16 MiB.
+    """Multiply every channel of every image by the matrix, in float64 and in blocks of 16 MiB.
 
     Parameters
     ----------
     images : ndarray of shape (n, h, w) or (n, h, w, c)
-        Bool, integers or floats. Integers are rounded, halves to even, and so are bools, as 0
-        and 1.
+        Bool, integers or floats. Integers are rounded, halves to even, and so are bools, taken as
+        0 and 1.
     matrix : csr_array of shape (h * w, h * w)
 
     Returns
@@ -79,7 +79,7 @@ def resample(images: NDArray[Any], matrix: csr_array) -> NDArray[Any]:
     Raises
     ------
     ValueError
-        If integers exceed 2**53, which float64 would round.
+        If integers exceed 2**53, which float64 cannot represent exactly.
     """
     resampled = np.empty(images.shape, dtype=images.dtype)
     n_pixels, n_channels = matrix.shape[0], int(np.prod(images.shape[3:]))
@@ -87,7 +87,7 @@ def resample(images: NDArray[Any], matrix: csr_array) -> NDArray[Any]:
     for start in range(0, len(images), step):
         block = images[start : start + step]
         _check_exact(block)
-        # Pixels first, so that one pass over the matrix serves all images of the block.
+        # Pixels come first, so that one product serves all images of the block.
         values = block.reshape(len(block), n_pixels, n_channels).transpose(1, 0, 2)
         values = matrix @ values.reshape(n_pixels, -1).astype(np.float64, order="C")
         if images.dtype.kind in "biu":

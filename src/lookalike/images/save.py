@@ -1,4 +1,4 @@
-"""Write a grown data set into an ``.npz`` file, without holding the grown images in memory."""
+"""Writing of an enlarged data set to an ``.npz`` file, with little memory."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from lookalike.images.dataset import Dataset
 from lookalike.images.replace import replace_file
 from lookalike.images.variants import Variant
 
-_BLOCK_BYTES = 2**23  # of images that are changed and written at a time
+_BLOCK_BYTES = 2**23  # size of images that are changed and written at once
 
 
 def save_expanded(
@@ -26,26 +26,26 @@ def save_expanded(
     *,
     progress: Callable[[int, int], None] | None = None,
 ) -> None:
-    """Write a data set whose train part is grown; `load_dataset` reads it.
+    """Write a data set with an enlarged train part; `load_dataset` reads it.
 
-    The file appears whole or not at all.
+    The file appears only when it is complete.
 
     Parameters
     ----------
     path : Path
-        The ``.npz`` file to write, or to replace.
+        The ``.npz`` file to write or replace.
     data : Dataset
-        Its train part is grown as by `expand`, its test part stays as it is.
+        Its train part is enlarged as by `expand`; its test part stays unchanged.
     augmentation : Augmentation
     progress : callable, default=None
-        Called as ``progress(done, total)`` with numbers of train images written.
+        Called as ``progress(done, total)`` with the number of train images written.
 
     Raises
     ------
     ValueError
-        If ``path`` ends in no ``.npz``, or as `Augmentation.variants`.
+        If ``path`` does not end in ``.npz``, or as `Augmentation.variants`.
     OSError
-        If the file can not be written.
+        If the file cannot be written.
 
     Examples
     --------
@@ -59,7 +59,7 @@ def save_expanded(
     Split(2,874 images of 8 × 8)
     """
     if path.suffix != ".npz":
-        raise ValueError(f"{path} does not end in .npz, by which data sets are known; rename it")
+        raise ValueError(f"{path} does not end in .npz, the suffix of data sets; rename it")
     train = data.train
     variants = (None, *augmentation.variants(train.images.shape[1:]))
     n_images = len(variants) * len(train)
@@ -82,7 +82,7 @@ def _blocks(
     variants: tuple[Variant | None, ...],
     progress: Callable[[int, int], None] | None,
 ) -> Iterator[NDArray[np.uint8]]:
-    """Yield the images as they are, for None, and changed by each variant."""
+    """Yield blocks of the images as they are, for None, and changed by each variant."""
     step = max(1, _BLOCK_BYTES // images[0].nbytes)
     done = 0
     for variant in variants:
@@ -97,8 +97,8 @@ def _blocks(
 def _write(
     archive: zipfile.ZipFile, name: str, shape: tuple[int, ...], blocks: Iterable[NDArray[Any]]
 ) -> None:
-    """Write an array that comes in blocks along its first axis."""
-    # Without the size beforehand, which zipfile asks for files beyond 2 GiB, they fail at the end.
+    """Write an array whose blocks along its first axis arrive one by one."""
+    # Without force_zip64, files beyond 2 GiB of unknown size would fail at the end.
     with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
         for number, block in enumerate(blocks):
             if number == 0:

@@ -1,7 +1,7 @@
-"""Shift images by whole pixels or by parts of one, a batch at once.
+"""Shifts of images by whole pixels or by fractions of one, for a batch at once.
 
-By whole pixels a shift only copies: one slice is written onto another, for the whole batch and
-whatever its dtype. Parts of a pixel are interpolated by SciPy.
+A shift by whole pixels copies one slice to another, for the whole batch and any dtype. SciPy
+interpolates for fractions of a pixel.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-_LEAST_SIDE = 8  # pixels of an image that could be a photograph; smaller ones are no one's colours
+_LEAST_SIDE = 8  # in pixels; a smaller image is not taken for a colour image
 
-# What scipy.ndimage interpolates. Bool it would truncate, so that only pixels of 1.0 stayed True.
+# Dtypes that scipy.ndimage interpolates. It would truncate bool, so that only 1.0 stayed True.
 _INTERPOLATED = "bBhHiIlLqQfd"
 
-_MOST_EXACT = 2**52  # beyond it float64, in which SciPy interpolates, holds no halves to round
+_MOST_EXACT = 2**52  # SciPy interpolates in float64, which has no halves beyond this
 
 
 def shift(
@@ -26,39 +26,39 @@ def shift(
 ) -> NDArray[Any]:
     """Move images down by ``dy`` and right by ``dx`` pixels.
 
-    Equal to ``scipy.ndimage.shift(image, [dy, dx], cval=fill, order=0)`` for every image and every
-    channel where ``dy`` and ``dx`` are whole, and then exact for every dtype.
+    For whole ``dy`` and ``dx`` the result equals ``scipy.ndimage.shift(image, [dy, dx], cval=fill,
+    order=0)`` for every image and channel, exactly and for every dtype.
 
     Parameters
     ----------
     images : array-like of shape (h, w), (n, h, w) or (n, h, w, c)
-        One grey image, or a batch of grey or of colour images; bool, integers or floats. **Three
-        axes are a batch of grey images**, as everywhere in this package: pass one colour image of
-        shape (h, w, c) with ``channel_axis=-1``, or as the batch ``image[None]``.
+        One grey image, or a batch of grey or colour images; bool, integers or floats. **An array
+        with three axes is a batch of grey images**, as everywhere in this package: give one colour
+        image of shape (h, w, c) with ``channel_axis=-1``, or as the batch ``image[None]``.
     dy, dx : float
-        Pixels to move down and right; negative ones move up and left. At most ``h - 1`` and
-        ``w - 1`` either way, so that something is left of the images. Whole numbers copy pixels,
+        Pixels to move down and right; negative values move up and left. At most ``h - 1`` and
+        ``w - 1`` either way, so that a part of the images remains. Whole numbers copy pixels,
         others interpolate linearly (``scipy.ndimage.shift`` with ``order=1, mode="constant"``:
         pixels that lie partly outside are all ``fill``; integers are rounded, halves away from
         zero).
     fill : scalar, default=0
-        Value of the pixels that nothing moves to. It must be one that the dtype holds.
+        Value of new pixels, which the dtype must hold.
     channel_axis : int, optional
-        The axis of the channels, where it is not the last of four: ``channel_axis=-1`` for one
+        Axis of the channels, if it is not the last of four: ``channel_axis=-1`` for one
         colour image (h, w, c), ``channel_axis=1`` for a batch (n, c, h, w).
 
     Returns
     -------
     ndarray of the shape and dtype of ``images``
-        A new array, also where nothing moves.
+        Always a new array.
 
     Raises
     ------
     ValueError
-        If ``images`` has another number of axes, no pixels, a dtype of no numbers, or three axes
-        that could well be one colour image, such as (28, 28, 3); if ``dy`` or ``dx`` is not finite
-        or moves everything out of the image; if the dtype does not hold ``fill``; or, for parts of
-        a pixel, if SciPy does not interpolate the dtype or integers exceed 2**52.
+        If ``images`` has another number of axes, no pixels, a non-numeric dtype, or three axes
+        that may be one colour image, for example (28, 28, 3); if ``dy`` or ``dx`` is not finite
+        or moves everything out of the image; if the dtype does not hold ``fill``; or, for fractions
+        of a pixel, if SciPy does not interpolate the dtype or integers exceed 2**52.
 
     Examples
     --------
@@ -77,14 +77,13 @@ def shift(
     array = np.asarray(images)
     if array.dtype.kind not in "biuf":
         raise ValueError(
-            f"images of dtype {array.dtype} hold no numbers that pixels could be; convert them to "
-            "integers or floats"
+            f"images of dtype {array.dtype} are not numeric; convert them to integers or floats"
         )
     first = _row_axis(array.shape, channel_axis)
     height, width = array.shape[first : first + 2]
     if height == 0 or width == 0:
         raise ValueError(
-            f"images of shape {array.shape} are {height} × {width} pixels; give some that have any"
+            f"images of shape {array.shape} are {height} × {width} pixels; give images with pixels"
         )
     _check_distance("dy", dy, height, "high")
     _check_distance("dx", dx, width, "wide")
@@ -97,12 +96,12 @@ def shift(
 def move(
     images: NDArray[Any], dy: int, dx: int, fill: Any = 0, *, row_axis: int = 1
 ) -> NDArray[Any]:
-    """Move images by whole pixels; parameters as in `shift`, unchecked.
+    """Move images by whole pixels; parameters as in `shift`, without checks.
 
     Parameters
     ----------
     images : ndarray
-        Rows and columns of pixels lie along ``row_axis`` and the axis after it.
+        Rows and columns of pixels lie along ``row_axis`` and the next axis.
     """
     moved = np.full(images.shape, fill, dtype=images.dtype)
     before = (slice(None),) * row_axis
@@ -114,12 +113,12 @@ def move(
 
 
 def _kept(distance: int, size: int) -> slice:
-    """Return where pixels come to lie that stay within an axis when moved along it."""
+    """Return the positions, after a move, of the pixels that stay within an axis."""
     return slice(min(max(distance, 0), size), max(size + min(distance, 0), 0))
 
 
 def _row_axis(shape: tuple[int, ...], channel_axis: int | None) -> int:
-    """Return the axis of the rows of pixels, which that of the columns follows."""
+    """Return the axis of the rows of pixels, which the axis of the columns follows."""
     n_axes = len(shape)
     if channel_axis is None:
         if n_axes not in (2, 3, 4):
@@ -131,13 +130,13 @@ def _row_axis(shape: tuple[int, ...], channel_axis: int | None) -> int:
             raise ValueError(
                 f"images of shape {shape} could be one colour image of {shape[0]} × {shape[1]} "
                 f"pixels or {shape[0]} grey ones of {shape[1]} × {shape[2]}; pass channel_axis=-1 "
-                "if it is one, images[..., None] if they are many"
+                "for one image, or images[..., None] for many"
             )
         return 0 if n_axes == 2 else 1
     if n_axes not in (3, 4) or not -n_axes <= channel_axis < n_axes:
         raise ValueError(
-            f"channel_axis={channel_axis!r} but images have the shape {shape}; with it give one "
-            "image of 3 axes or a batch of 4, and the number of one of them"
+            f"channel_axis={channel_axis!r} but images have the shape {shape}; give one image with "
+            "3 axes or a batch with 4, and the number of one of the axes"
         )
     channels = channel_axis % n_axes
     spatial = [axis for axis in range(n_axes) if axis != channels][-2:]
@@ -151,27 +150,27 @@ def _row_axis(shape: tuple[int, ...], channel_axis: int | None) -> int:
 
 def _check_distance(name: str, distance: Any, size: int, extent: str) -> None:
     is_number = isinstance(distance, Real)
-    # Compared, not converted: a float holds no integer of 400 digits. NaN fails.
+    # Compare without conversion: float overflows for integers of 400 digits. NaN fails.
     if not is_number or not -inf < distance < inf:
         raise ValueError(
-            f"{name}={distance!r} is no number of pixels; give a finite number, whole or not"
+            f"{name}={distance!r} is not a number of pixels; give a finite number, whole or not"
         )
     if abs(distance) > size - 1:
         raise ValueError(
-            f"{name}={distance!r} but the images are {size} pixels {extent}, so that nothing of "
-            f"them would be left; give at most {size - 1} either way"
+            f"{name}={distance!r} but the images are {size} pixels {extent}, so nothing of "
+            f"them would remain; give at most {size - 1} either way"
         )
 
 
 def _check_fill(fill: Any, dtype: np.dtype[Any]) -> Any:
-    """Return ``fill`` as a scalar of the dtype, which it must be a value of."""
+    """Return ``fill`` as a scalar of the dtype; raise ValueError if it does not fit."""
     given = np.asarray(fill)
     if given.ndim == 0 and given.dtype.kind in "biuf":
         with np.errstate(over="ignore", invalid="ignore"):
             value = given.astype(dtype)
-        if dtype.kind == "f":  # rounded to the next float, but not to infinity
+        if dtype.kind == "f":  # rounding to a float is allowed, but not to infinity
             fits = np.isfinite(value) or not np.isfinite(given)
-        elif given.dtype.kind == "f":  # NaN and infinity are no integers; 1e30 wraps around
+        elif given.dtype.kind == "f":  # NaN and infinity are not integers; 1e30 wraps around
             fits = float(given).is_integer() and int(given) == int(value)
         else:
             fits = int(given) == int(value)
@@ -182,7 +181,7 @@ def _check_fill(fill: Any, dtype: np.dtype[Any]) -> Any:
         info = np.iinfo(dtype)
         held = f"whole numbers {info.min} to {info.max}"
     raise ValueError(
-        f"fill={fill!r} is no value of images of dtype {dtype}, which holds {held}; choose "
+        f"fill={fill!r} is not a value of images of dtype {dtype}, which holds {held}; choose "
         "another, or convert the images first"
     )
 
@@ -194,8 +193,8 @@ def _interpolate(
 
     if images.dtype.char not in _INTERPOLATED:
         raise ValueError(
-            f"dy={dy}, dx={dx}: SciPy interpolates no pixels of dtype {images.dtype}; shift by "
-            "whole pixels, or convert to uint8 or float32"
+            f"dy={dy}, dx={dx}: SciPy does not interpolate pixels of dtype {images.dtype}; shift "
+            "by whole pixels, or convert to uint8 or float32"
         )
     if images.dtype.kind in "iu" and images.dtype.itemsize == 8 and images.size:
         largest = max(abs(int(images.min())), abs(int(images.max())), abs(int(fill)))

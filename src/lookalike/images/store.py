@@ -1,4 +1,4 @@
-"""Where data sets lie: in ``$LOOKALIKE_DATA``, in the user's cache folder, or on the network."""
+"""Location of data sets: ``$LOOKALIKE_DATA``, the user's cache folder, or the network."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from lookalike.images.fetch import download
 from lookalike.images.raw import RawDataset, RawPart
 
 TIMEOUT = 10.0
-"""Seconds after which a network that does not answer is taken for none."""
+"""Seconds to wait for an answer from the network."""
 
 
 class FoundDataset(NamedTuple):
@@ -21,11 +21,11 @@ class FoundDataset(NamedTuple):
     Attributes
     ----------
     name : str
-        What to give to ``load_dataset``.
+        Name for ``load_dataset``.
     where : Path or None
-        The folder it lies in; None if it lies in none (bundled, or yet to be downloaded).
+        Folder of the data set; None if it is bundled or not yet downloaded.
     source : str
-        How it is had: "bundled with scikit-learn", "on this machine" or "download".
+        Origin: "bundled with scikit-learn", "on this machine" or "download".
     """
 
     name: str
@@ -34,26 +34,26 @@ class FoundDataset(NamedTuple):
 
 
 def cache_folder() -> Path:
-    """Return the folder that downloaded data sets are kept in."""
+    """Return the folder for downloaded data sets."""
     from platformdirs import user_cache_path
 
     return user_cache_path("lookalike", appauthor=False) / "data"
 
 
 def data_folders() -> list[Path]:
-    """Return the folders in which data sets are looked for by name, in this order."""
+    """Return the folders that are searched for data sets by name, in order."""
     own = os.environ.get("LOOKALIKE_DATA")
     return [*([Path(own).expanduser()] if own else []), cache_folder()]
 
 
 def find_datasets() -> list[FoundDataset]:
-    """List the data sets that can be loaded by name, found on this machine or not.
+    """List the data sets that can be loaded by name, whether they are on this machine or not.
 
     Returns
     -------
     list of FoundDataset
         The bundled digits, the data sets that can be downloaded, then the other folders in
-        ``$LOOKALIKE_DATA`` and in the cache folder. Files are looked for, not read.
+        ``$LOOKALIKE_DATA`` and in the cache folder. No file is read.
 
     Examples
     --------
@@ -75,7 +75,7 @@ def find_datasets() -> list[FoundDataset]:
 
 
 def find_folder(name: str) -> Path | None:
-    """Return the first folder of this name that holds the data set whole, or None."""
+    """Return the first folder of this name with a complete data set, or None."""
     for parent in data_folders():
         folder = parent / name
         entry = CATALOGUE.get(name)
@@ -85,29 +85,29 @@ def find_folder(name: str) -> Path | None:
 
 
 def fetch_dataset(name: str, *, timeout: float = TIMEOUT, progress: bool = True) -> Path:
-    """Make sure that a named data set lies on this machine; download it if it does not.
+    """Download a named data set if it is not on this machine.
 
     Parameters
     ----------
     name : str
         "mnist", "fashion-mnist" or "kmnist".
     timeout : float
-        Seconds to wait for any mirror to answer before giving up, and for an answering one
-        to go on sending. Without a network this is the longest the call takes.
+        Seconds to wait for any mirror to answer, and for pauses of an answering one. Without a
+        network the call takes this long.
     progress : bool
         Show a progress bar on a terminal.
 
     Returns
     -------
     Path
-        The folder that holds its files.
+        Folder of the files.
 
     Raises
     ------
     DatasetNotFoundError
-        If there is no data set of this name to fetch, or no mirror delivers it.
+        If the name is unknown, or if no mirror delivers the data set.
     DatasetError
-        If the cache folder cannot be written to.
+        If the cache folder is not writable.
 
     Examples
     --------
@@ -129,12 +129,12 @@ def fetch_dataset(name: str, *, timeout: float = TIMEOUT, progress: bool = True)
 
 
 def read_named(name: str, folder: Path) -> RawDataset:
-    """Read a data set of the catalogue from its folder, comparing shapes and hashes.
+    """Read a data set of the catalogue from its folder, and check shapes and hashes.
 
     Raises
     ------
     DatasetError
-        If a file is damaged or not the one it should be.
+        If a file is damaged or is not the expected one.
     """
     entry = CATALOGUE[name]
     arrays = {key: file.read(_lying_in(folder, file)) for key, file in entry.files.items()}
@@ -150,6 +150,6 @@ def _is_complete(folder: Path, entry: CatalogueEntry) -> bool:
 
 
 def _lying_in(folder: Path, file: CatalogueFile) -> Path:
-    """Return the path of the file in this folder, the uncompressed one if it lies there."""
+    """Return the path of a file in this folder, uncompressed if it exists."""
     uncompressed = folder / file.uncompressed_name
     return uncompressed if uncompressed.exists() else folder / file.name

@@ -9,11 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from lookalike.images.emnist import is_emnist, name_labels, read_mapping
-from lookalike.images.errors import DatasetError
+from lookalike.images.errors import DatasetError, warn_caller
 from lookalike.images.files import clutter_kind
 from lookalike.images.idx import is_copy
 from lookalike.images.limits import MAX_BYTES
-from lookalike.images.notices import warn_caller
 from lookalike.images.raw import RawDataset, RawPart
 from lookalike.images.table import Table, read_table
 

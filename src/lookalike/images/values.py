@@ -1,6 +1,6 @@
-"""Plain values that came from a file, checked one by one before anything is made of them.
+"""Checks of plain values from a file, before anything is created from them.
 
-Each error names the value, in at most 60 characters, and what it should have been.
+Each error gives the value, in at most 60 characters, and the allowed values.
 """
 
 from __future__ import annotations
@@ -12,21 +12,21 @@ _MOST_SHOWN = 60
 
 
 def as_fields(values: Any, name: str, keys: set[str]) -> Mapping[str, Any]:
-    """Return an object that has these keys and no others."""
+    """Return a dict that must have exactly these keys."""
     if not isinstance(values, dict) or values.keys() != keys:
         raise bad_value(name, values, f"an object with {', '.join(sorted(keys))} and nothing else")
     return values
 
 
 def as_integer(name: str, value: Any, least: int, most: int) -> int:
-    """Return an integer in a range; no bool, no float."""
+    """Return an integer in a range; bools and floats are refused."""
     if type(value) is not int or not least <= value <= most:
         raise bad_value(name, value, f"an integer from {least} to {most}")
     return value
 
 
 def as_pair(name: str, values: Any, least: float, most: float) -> tuple[float, float]:
-    """Return two numbers in a range; no NaN."""
+    """Return two numbers in a range; NaN is refused."""
     if (
         not isinstance(values, list | tuple)
         or len(values) != 2
@@ -37,7 +37,7 @@ def as_pair(name: str, values: Any, least: float, most: float) -> tuple[float, f
 
 
 def bad_value(name: str, value: Any, wanted: str) -> ValueError:
-    """Return the error that says what a value must be."""
+    """Return an error that gives the value and the allowed values."""
     shown = repr(value)
     shown = shown if len(shown) <= _MOST_SHOWN else f"{shown[: _MOST_SHOWN - 3]}..."
     return ValueError(f"{name}={shown}; it must be {wanted}")

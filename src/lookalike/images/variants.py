@@ -1,9 +1,8 @@
-"""What an augmentation makes of an image: one variant, the same for every image.
+"""Variants: the single changes that an augmentation makes, the same for every image.
 
-Shifts and flips only move pixels, so a row of them, one after the other, is known in advance:
-`compose` writes it in one way only, so that two of the same effect are equal. Hence an
-augmentation never holds a variant twice, and two shifts of like direction are again one `Shift`,
-which a search can follow without copying any image.
+Shifts and flips only move pixels, so `compose` can simplify sequences of them to a unique form, in
+which equal changes compare equal. An augmentation therefore has no duplicates, and two shifts in a
+similar direction are again one `Shift`, which a search can follow without a copy of any image.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from lookalike.images.shift import move
 
 
 class Variant(ABC):
-    """One change of an image; frozen, hashable and picklable, and printed as what it does."""
+    """One change of an image: frozen, hashable and picklable, and printed as a description."""
 
     @abstractmethod
     def apply(self, images: NDArray[Any]) -> NDArray[Any]:
@@ -34,13 +33,13 @@ class Variant(ABC):
         Returns
         -------
         ndarray of the same shape and dtype, C-contiguous
-            Image i of it depends on image i alone.
+            Image i of the result depends on image i alone.
         """
 
 
 @dataclass(frozen=True)
 class Shift(Variant):
-    """Move images down by ``dy`` and right by ``dx`` whole pixels; zeros come in.
+    """Move images down by ``dy`` and right by ``dx`` whole pixels; the new pixels are zero.
 
     Examples
     --------
@@ -62,7 +61,7 @@ class Shift(Variant):
 
 @dataclass(frozen=True)
 class Flip(Variant):
-    """Mirror images; both ways is a rotation by 180 degrees."""
+    """Mirror images; both directions together are a rotation by 180 degrees."""
 
     left_right: bool
     up_down: bool
@@ -79,7 +78,7 @@ class Flip(Variant):
 
 @dataclass(frozen=True)
 class Composed(Variant):
-    """Several variants, one after the other; `compose` makes it."""
+    """Several variants in sequence; `compose` creates it."""
 
     parts: tuple[Variant, ...]
 
@@ -93,10 +92,9 @@ class Composed(Variant):
 
 
 def compose(first: Variant, second: Variant) -> Variant | None:
-    """Return what does the one and then the other, or None if that changes nothing.
+    """Return a variant equal to ``first`` and then ``second``, or None if it changes nothing.
 
-    Shifts and flips next to one another are simplified, as far as no pixel is lost that they
-    keep and none kept that they lose.
+    Adjacent shifts and flips are simplified if exactly the same pixels are kept.
 
     Examples
     --------
@@ -126,7 +124,7 @@ def _is_exact(variant: Variant) -> bool:
 
 
 def _simplify(run: Iterable[Variant]) -> list[Variant]:
-    """Write shifts and flips as the fewest shifts that do the same, then at most one flip."""
+    """Return the fewest shifts, and then at most one flip, with the effect of a sequence."""
     left_right = up_down = False
     down, right = [], []
     for part in run:
@@ -134,7 +132,7 @@ def _simplify(run: Iterable[Variant]) -> list[Variant]:
             left_right ^= part.left_right
             up_down ^= part.up_down
         elif isinstance(part, Shift):
-            # To flip and move right is to move left and flip.
+            # A flip and a move right equal a move left and a flip.
             down.append(-part.dy if up_down else part.dy)
             right.append(-part.dx if left_right else part.dx)
     moves = zip_longest(_fewest_moves(down), _fewest_moves(right), fillvalue=0)
@@ -145,9 +143,10 @@ def _simplify(run: Iterable[Variant]) -> list[Variant]:
 
 
 def _fewest_moves(distances: list[int]) -> list[int]:
-    """Return the fewest moves along an axis that reach as far either way and end where these do.
+    """Return the fewest moves along an axis that reach as far either way and end at the same place.
 
-    How far they reach either way is what they lose; where they end is where the rest comes to lie.
+    The farthest position either way determines the pixels lost; the end determines where the
+    others are.
     """
     positions = [0, *accumulate(distances)]
     low, high, end = min(positions), max(positions), positions[-1]

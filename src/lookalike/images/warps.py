@@ -23,13 +23,13 @@ _LEAST_FACTOR, _MOST_FACTOR = 0.5, 2.0
 
 
 class Rotations(Augmentation):
-    """Images rotated about their middle, linearly interpolated; zeros come in.
+    """Images rotated about their centre with linear interpolation; the new pixels are zero.
 
     Parameters
     ----------
     degrees : array-like of float, or float
-        The angles from -360 to 360, counter-clockwise; one variant each. Whole turns are left
-        out, since they are the original, and so is an angle that is an earlier one but for a turn.
+        Angles from -360 to 360, counter-clockwise, with one variant each. Full turns are left out,
+        because they give the original, and so are angles that equal an earlier one plus a turn.
 
     Examples
     --------
@@ -38,7 +38,7 @@ class Rotations(Augmentation):
     ['rotated -10°', 'rotated 10°']
     """
 
-    _cure_of_none = "give at least one angle that is no whole turn"
+    _cure_of_none = "give at least one angle that is not a full turn"
 
     def __init__(self, degrees: ArrayLike) -> None:
         self.degrees = degrees
@@ -49,13 +49,13 @@ class Rotations(Augmentation):
 
 
 class Scalings(Augmentation):
-    """Images enlarged or shrunk about their middle, linearly interpolated; zeros come in.
+    """Images enlarged or shrunk about their centre, interpolated linearly; new pixels are zero.
 
     Parameters
     ----------
     factors : array-like of float, or float
-        From 0.5 to 2; one variant each. Beyond these linear interpolation skips pixels, or
-        three quarters of the image are lost. A factor of 1 is left out, since it is the original.
+        Factors from 0.5 to 2, with one variant each. Beyond this range linear interpolation skips
+        pixels, or three quarters of the image are lost. Factor 1 is left out.
 
     Examples
     --------
@@ -75,9 +75,9 @@ class Scalings(Augmentation):
 
 
 class AffineWarps(Augmentation):
-    """Images scaled, sheared, rotated and moved, each a little and at random.
+    """Images scaled, sheared, rotated and moved, each by a small random amount.
 
-    Every variant is one warp, drawn evenly within the limits and applied to all images. The
+    Every variant is one warp, drawn uniformly within the limits and applied to all images. The
     first ones are the same for every ``n``.
 
     Parameters
@@ -87,13 +87,13 @@ class AffineWarps(Augmentation):
     rotation : float, default=10.0
         Largest angle either way, in degrees, up to 180.
     scale : float, default=0.1
-        Largest part by which images are enlarged or shrunk, up to 0.5.
+        Largest relative change of size, up to 0.5.
     shear : float, default=5.0
-        Largest slant either way of what was upright, in degrees, up to 60.
+        Largest slant of vertical lines either way, in degrees, up to 60.
     translation : float, default=1.0
-        Largest move along each axis, in pixels, less than the height and the width.
+        Largest move along each axis in pixels, less than the height and the width.
     random_state : int, default=0
-        Seed; another one draws other warps.
+        Seed of the warps.
 
     Examples
     --------
@@ -138,7 +138,7 @@ class AffineWarps(Augmentation):
 
 
 class ElasticWarps(Augmentation):
-    """Images whose every pixel is moved a little by a smooth random field [1]_.
+    """Images whose pixels are moved a little by a smooth random field [1]_.
 
     Every variant is one field, applied to all images. The first ones are the same for every
     ``n``.
@@ -148,14 +148,14 @@ class ElasticWarps(Augmentation):
     n : int, default=4
         Number of variants.
     alpha : float, default=34.0
-        What the smoothed field is multiplied by. Pixels then move by about
-        ``0.16 * alpha / sigma`` along each axis (root mean square, away from the border), which
-        may be no more than the height and the width of the images.
+        Factor of the smoothed field. Pixels then move by about ``0.16 * alpha / sigma`` along each
+        axis (root mean square, away from the border), which must not exceed the height and the
+        width of the images.
     sigma : float, default=4.0
         Standard deviation in pixels of the Gaussian that smoothes the field, up to the height
         and the width. The defaults are those of [1]_, for handwritten digits of 28 × 28 pixels.
     random_state : int, default=0
-        Seed; another one draws other fields.
+        Seed of the fields.
 
     References
     ----------

@@ -1,1 +1,1 @@
-"""Representations of images, and distances that know more than pixels: each usable alone."""
+"""Image representations, and distances other than pixelwise ones; each can be used alone."""

@@ -1,4 +1,4 @@
-"""Features on their principal axes: few coordinates that keep nearly all of their distances."""
+"""Principal axes of features: few coordinates that preserve nearly all distances."""
 
 from __future__ import annotations
 
@@ -22,40 +22,40 @@ _Found = tuple[FloatArray, FloatArray, FloatArray]
 _Made = TypeVar("_Made")
 
 CHUNK = 1024
-"""Images whose features are in memory at once, in each thread; fewer if they are large."""
+"""Images whose features each thread holds in memory at once; fewer if they are large."""
 
 CHUNK_VALUES = 2**20
 
 SAMPLE = 15_000
-"""Images that the axes are taken from, spread evenly over all."""
+"""Number of images, spread evenly over all, from which the axes are computed."""
 
 WIDE_SAMPLE = 2048
-"""The same where there are more features than that: its Gram matrix is the smaller one then."""
+"""The same number if there are more features than that; the Gram matrix is the smaller one then."""
 
 
 @cache
 def _blas() -> ThreadpoolController:
-    """The libraries' thread pools, looked for once, which takes a while."""
+    """Return the libraries' thread pools; finding them takes a while."""
     return ThreadpoolController()
 
 
 @contextmanager
 def single_threaded_blas() -> Iterator[None]:
-    """Keep BLAS to one thread, so that sums do not depend on how many there are."""
+    """Keep BLAS to one thread, so that sums do not depend on the number of threads."""
     with _blas().limit(limits=1, user_api="blas"):
         yield
 
 
 class PrincipalAxes:
-    """The leading principal axes of features by name.
+    """The leading principal axes of named features.
 
-    Every block of features is centred and scaled to a total variance of its weight squared, then
-    all are projected onto the axes that most of their variance lies along.
+    Every block of features is centred and scaled so that its total variance is its squared weight;
+    then all features are projected onto the axes of the largest variance.
 
     Parameters
     ----------
     features : str
-        Of `FEATURES`.
+        A key of `FEATURES`.
     n_components : int
     n_threads : int
     """
@@ -66,7 +66,7 @@ class PrincipalAxes:
         self.n_threads = n_threads
 
     def fit(self, images: Bytes) -> Self:
-        """Find the axes; `images` as `features_of` takes them.
+        """Find the axes of `images`, in the form that `features_of` takes.
 
         Where features outnumber images, the axes follow from the images' Gram matrix: the
         eigenvectors u of Z Zᵀ give those of Zᵀ Z as Zᵀ u / ‖Zᵀ u‖.
@@ -103,7 +103,7 @@ class PrincipalAxes:
         return mean, weights, axes
 
     def _by_gram(self, images: Bytes, widths: list[int], kept: int) -> _Found:
-        """Return the same without a matrix of features by features."""
+        """Return the same without the features' covariance matrix."""
         values = np.empty((len(images), sum(widths)), np.float32)
 
         def fill(part: Bytes, out: Floats) -> None:
@@ -118,7 +118,7 @@ class PrincipalAxes:
         squares, vectors = _leading((values @ values.T).astype(np.float64), kept)
         axes = values.T @ vectors.astype(np.float32)
         lengths = np.sqrt(np.maximum(squares, 0))
-        # Where images are alike there are fewer axes than images: the others stay without length.
+        # If images are alike there are fewer axes than images; the others keep length 0.
         real = lengths > 1e-4 * lengths[0]
         return mean, weights, np.where(real, axes / np.where(real, lengths, 1), 0)
 
@@ -142,12 +142,12 @@ class PrincipalAxes:
     def _chunkwise(
         self, work: Callable[..., _Made], images: Bytes, *beside: Floats
     ) -> Iterator[_Made]:
-        """Yield what is made of chunks of images, and of rows beside them, by all threads."""
+        """Apply `work` to chunks of images, and of other rows, with all threads, in order."""
         step = max(1, min(CHUNK, CHUNK_VALUES // images[0].size))
         starts = range(0, len(images), step)
         arrays: list[NDArray[Any]] = [images, *beside]
         chunks = [[rows[i : i + step] for i in starts] for rows in arrays]
-        if len(starts) == 1:  # a pool would take longer than few images do
+        if len(starts) == 1:  # starting a pool would take longer
             yield from map(work, *chunks)
             return
         with ThreadPoolExecutor(self.n_threads) as pool:
@@ -157,10 +157,10 @@ class PrincipalAxes:
 def _leading(matrix: FloatArray, n: int) -> tuple[FloatArray, FloatArray]:
     """Return the n largest eigenvalues of a symmetric matrix and their vectors, largest first.
 
-    The matrix is overwritten: a copy would be the largest array of all where features are many.
+    The matrix is overwritten: with many features a copy would be the largest of all arrays.
     """
     side = len(matrix)
-    # LAPACK takes columns, which are the rows of what is transposed.
+    # LAPACK needs column-major order, which the transpose has without a copy.
     found = linalg.eigh(
         matrix.T, subset_by_index=[side - n, side - 1], driver="evr", overwrite_a=True
     )
@@ -171,7 +171,7 @@ def _leading(matrix: FloatArray, n: int) -> tuple[FloatArray, FloatArray]:
 def _block_weights(
     variances: NDArray[np.float64], widths: list[int], name: str
 ) -> NDArray[np.float64]:
-    """Return what each feature is multiplied by."""
+    """Return the factor of each feature."""
     weights, start = np.empty(len(variances)), 0
     for block, width in zip(FEATURES[name], widths, strict=True):
         own = float(variances[start : start + width].sum())

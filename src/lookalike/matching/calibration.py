@@ -1,4 +1,4 @@
-"""Scores of classes as probabilities."""
+"""Conversion of class scores to probabilities."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ SHARPEST = 100.0
 
 
 class Calibration:
-    """Probabilities by a softmax of scores, one sharpness for images in doubt, one for the others.
+    """Probabilities by a softmax of scores, with one sharpness for doubtful images, one for others.
 
-    The sharpness makes the held-out images' labels likeliest (temperature scaling; Guo et al.,
-    "On calibration of modern neural networks", ICML 2017). Without held-out images it is 1. No
-    class is impossible: a share of one in the number of held-out images (and at least a
-    thousandth of a per cent) is spread over all.
+    The sharpness maximises the likelihood of the held-out images' labels (temperature scaling; Guo
+    et al., "On calibration of modern neural networks", ICML 2017). Without held-out images it is 1.
+    No class gets probability 0: a share of 1 / (number of held-out images + 2), and at least
+    0.001 %, is spread over all classes.
     """
 
     def __init__(self) -> None:
@@ -28,7 +28,7 @@ class Calibration:
         self.floor_ = {True: 1e-5, False: 1e-5}
 
     def fit(self, scores: Scores, codes: NDArray[np.integer]) -> Calibration:
-        """Learn from the scores of images whose classes are known."""
+        """Fit to the scores of images whose classes are known."""
         for doubtful in (True, False):
             rows = np.flatnonzero(scores.doubtful == doubtful)
             if not len(rows):
@@ -46,7 +46,7 @@ class Calibration:
         return self
 
     def probabilities(self, scores: Scores) -> FloatArray:
-        """Return probabilities, shape (n, n_classes); the lowest score has the highest."""
+        """Return probabilities, shape (n, n_classes); a low score gives a high probability."""
         out = np.empty(scores.classes.shape)
         for doubtful in (True, False):
             rows = scores.doubtful == doubtful

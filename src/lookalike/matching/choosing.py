@@ -1,8 +1,9 @@
-"""The choice of a recipe and of a reading, on training images alone.
+"""Choice of a recipe and a reading, from training images alone.
 
-Some training images are held out; all that learns (sizes of strokes, axes, whitening, local radii)
-learns from the others only. Recipes are first compared on few images; the best of them, with what
-costs more, on many. Where there are few images to learn from, copies of them are tried, too.
+Some training images are held out; everything that is learned (sizes of strokes, axes, whitening,
+local radii) is learned from the others. A first stage compares all recipes on few images. A second
+stage compares the best of them, with costlier readings, on many. A small training set is
+also tried with changed copies of its images.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ HYPERPLANES = (0.0, 0.5, 1.0)
 
 
 N_FOLDS = 3
-"""Of all images, where there are too few for a plan's numbers; of even fewer more."""
+"""Number of folds if there are fewer images than a plan asks for; below `FEW` images the next."""
 
 FEW = 3000
 N_FOLDS_OF_FEW = 5
@@ -44,12 +45,12 @@ class Trial(NamedTuple):
     recipe : Recipe
     reading : Reading
     n_images, n_held_out : int
-        Images learnt from, and tested on.
+        Number of images learned from, and of images tested on.
     n_wrong : int
     seconds : float
-        For all readings of the recipe's tables together.
+        Time of all readings of the recipe together.
     stage : int
-        1, 2, or 3 with copies of the training images.
+        1, 2, or 3 (with copies of the training images).
     """
 
     recipe: Recipe
@@ -62,19 +63,19 @@ class Trial(NamedTuple):
 
     @property
     def error(self) -> float:
-        """The share of held-out images that came out wrong."""
+        """Return the error rate on held-out images."""
         return self.n_wrong / self.n_held_out
 
 
 class Split(NamedTuple):
-    """Rows to learn from, and to test on."""
+    """Indices of rows to learn from, and of rows to test on."""
 
     train: NDArray[np.int64]
     held_out: NDArray[np.int64]
 
 
 class Choice(NamedTuple):
-    """What was chosen, and from what.
+    """The chosen recipe and reading, and the trials they were chosen from.
 
     Attributes
     ----------
@@ -82,8 +83,8 @@ class Choice(NamedTuple):
     reading : Reading
     trials : list of Trial
     held_out : pair of Scores and ndarray of codes, or None
-        Held-out images as read by what was chosen, and their classes; None where none could be
-        held out.
+        Scores of held-out images with the chosen recipe and reading, and their classes; None if
+        no images could be held out.
     """
 
     recipe: Recipe
@@ -95,9 +96,9 @@ class Choice(NamedTuple):
 def make_splits(
     codes: Codes, n_train: int, n_held_out: int, n_splits: int, rng: np.random.Generator
 ) -> list[Split]:
-    """Split rows, every class in proportion; held-out rows of two splits are never the same.
+    """Split rows with stratified classes; no row is held out in two splits.
 
-    Where there are fewer rows than the numbers ask for, all rows are held out once, in folds.
+    If there are fewer rows than asked for, all rows are held out once, in folds.
 
     Examples
     --------
@@ -114,8 +115,8 @@ def make_splits(
             Split(np.sort(order[places != fold]), np.sort(order[places == fold]))
             for fold in range(n_folds)
         ]
-    # A place on a line for each row, classes side by side, so that any stretch of the line, taken
-    # with a stride, has its share of each class.
+    # Order the rows so that any contiguous part of the order has every class in proportion: sorted
+    # by class, the rows are taken with golden-ratio strides.
     strides = np.arange(n) * 0.6180339887498949 % 1
     rank = np.argsort(strides, kind="stable")
     mixed = order[rank]
@@ -136,10 +137,7 @@ def choose(
     n_threads: int,
     tell: Tell | None = None,
 ) -> Choice:
-    """Choose a recipe and a reading by the errors on held-out images.
-
-    Of equally good ones the most usual is chosen (`pick`).
-    """
+    """Choose a recipe and a reading by their errors on held-out images; see `pick` for ties."""
     if n_classes < 2 or len(images) < max(4, 2 * n_classes):
         return Choice(plan.recipes[0], Reading(0.0, 1), [], None)
     tell = tell or (lambda done: None)
@@ -173,11 +171,11 @@ def choose(
 
 
 _SECOND_UNITS = 6
-"""What one recipe of the second comparison takes, in recipes of the first."""
+"""Time of one recipe in the second comparison, in units of one in the first."""
 
 
 def readings_of(plan: Plan) -> tuple[list[Reading], list[Reading]]:
-    """Return the readings that are tried of all recipes, and those of the best alone."""
+    """Return the readings to try with all recipes, and those to try with the best only."""
     plain = [Reading(g, k, h) for g, k, h in product(SCALINGS, KS, HYPERPLANES)]
     deformed = [how for how in plan.deformations if how != "off"]
     usual = (USUAL.scaling, USUAL.k)
@@ -185,12 +183,12 @@ def readings_of(plan: Plan) -> tuple[list[Reading], list[Reading]]:
 
 
 def units_of(plan: Plan, n: int) -> int:
-    """Return how many units `choose` tells of, of n images."""
+    """Return the number of units that `choose` reports to `tell` for n images."""
     return len(plan.recipes) + (plan.n_kept + len(growths_of(plan, n))) * _SECOND_UNITS
 
 
 def growths_of(plan: Plan, n: int) -> list[str]:
-    """Return what n images may be grown by."""
+    """Return the growths to try with n images."""
     return [
         growth
         for growth in GROWTHS
@@ -199,12 +197,12 @@ def growths_of(plan: Plan, n: int) -> list[str]:
 
 
 def pick(trials: Sequence[Trial], usual: str, growth: str = "none") -> Trial:
-    """Return the best trial; of those that luck may tell apart the most usual.
+    """Return the trial nearest the defaults among those within one standard error of the best.
 
-    The least of many numbers of errors is lower than it deserves, so what is better by less than
-    a standard error of a count counts as equal (the one-standard-error rule of Breiman, Friedman,
-    Olshen and Stone, 1984). Then the recipe and the reading decide that are nearest to what is
-    usual, then the number of errors, then the order of the trials, cheaper ones first.
+    The minimum of many error counts is optimistic, so trials within one standard error of a count
+    are equal (the one-standard-error rule of Breiman, Friedman, Olshen and Stone, 1984). Among
+    them the recipe and reading nearest the defaults win, then the fewer errors, then the earlier
+    trial, which is cheaper.
     """
     most = _most_equal(min(trial.n_wrong for trial in trials))
     equal = [trial for trial in trials if trial.n_wrong <= most]
@@ -220,16 +218,16 @@ def pick(trials: Sequence[Trial], usual: str, growth: str = "none") -> Trial:
 
 
 USUAL = Reading(0.3, 6, 1.0, "forward")
-"""What reads most tables well."""
+"""Default reading, which suits most tables."""
 
 USUAL_WHITENING = 0.6
 
 USUAL_GROWTH = "turned"
-"""Where there are few images; mirrored ones may be of no class at all, and have to prove better."""
+"""Default for small training sets; mirrored copies, which may belong to no class, must beat it."""
 
 
 def _most_equal(least: int) -> float:
-    """Return the number of errors that is a standard error above the least."""
+    """Return the error count that is one standard error above the least."""
     return least + math.sqrt(least)
 
 
@@ -248,7 +246,7 @@ def _unusual_recipe(recipe: Recipe, usual: str) -> int:
 
 
 def deciding(trials: Sequence[Trial]) -> list[Trial]:
-    """Return the trials that the last choice was made among."""
+    """Return the trials of the last choice."""
     last = max((trial.stage for trial in trials), default=0)
     grown = [trial for trial in trials if trial.stage == _GROWN]
     if not grown:
@@ -263,7 +261,7 @@ _GROWN = 3
 
 
 def _best_recipes(trials: Sequence[Trial], n: int, usual: str) -> list[Recipe]:
-    """Return the best recipes; those that luck may tell apart stand by how usual they are."""
+    """Return the n best recipes; those within one standard error are ordered by default first."""
     least: dict[Recipe, int] = {}
     for trial in trials:
         least[trial.recipe] = min(trial.n_wrong, least.get(trial.recipe, trial.n_wrong))
@@ -277,7 +275,7 @@ def _best_recipes(trials: Sequence[Trial], n: int, usual: str) -> list[Recipe]:
 
 
 class _Comparison:
-    """Runs trials; keeps the scores of some held-out images, for what is chosen in the end."""
+    """Runs trials, and keeps the scores of some held-out images for the final choice."""
 
     def __init__(
         self, images: Bytes, codes: Codes, n_classes: int, plan: Plan, n_threads: int
@@ -294,7 +292,7 @@ class _Comparison:
         readings: Sequence[Reading],
         stage: int,
     ) -> list[Trial]:
-        """Try all readings of recipes that differ in their whitening alone."""
+        """Try all readings of recipes that differ only in their whitening."""
         wrong = dict.fromkeys(product(recipes, readings), 0)
         seconds = dict.fromkeys(recipes, 0.0)
         n_kept = KEPT_VALUES // (self.n_classes * len(readings))
@@ -339,11 +337,11 @@ class _Comparison:
         ]
 
     def forget(self) -> None:
-        """Drop the scores of what will not be chosen."""
+        """Drop all scores kept so far."""
         self._kept.clear()
 
     def held_out(self, trial: Trial) -> tuple[Scores, Codes] | None:
-        """Return the scores of held-out images by the last trial of a combination."""
+        """Return the scores of held-out images in the last trial of a recipe and reading."""
         parts = self._kept[trial.recipe, trial.reading]
         if not parts:
             return None
@@ -352,7 +350,7 @@ class _Comparison:
 
 
 KEPT_VALUES = 2**24
-"""Scores of one recipe that are kept, all readings together: 128 MB."""
+"""Number of scores of one recipe that are kept for all readings together: 128 MB."""
 
 CHUNK = 2500
-"""Images that are searched and read at once."""
+"""Number of images that are searched and read at once."""

@@ -1,4 +1,4 @@
-"""How far each class is: read off a neighbour table."""
+"""Distances of images to each class, computed from a neighbour table."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ def class_distances(
 ) -> FloatArray:
     """Return the sum of the k smallest distances to each class.
 
-    A neighbour that a class lacks counts as far as the farthest of the table.
+    A missing neighbour counts with the largest distance of the table.
 
     Parameters
     ----------
     table : Neighbors
-        Nearest first.
+        Sorted, nearest first.
     codes : ndarray of shape (n_training_images,), int32
-        Their classes, in ``range(n_classes)``.
+        Classes of the training images, in ``range(n_classes)``.
     n_classes, k, n_threads : int
 
     Returns
@@ -65,28 +65,28 @@ def hyperplane_distances(
 ) -> FloatArray:
     """Return the squared distances of queries to the local hyperplane of each class.
 
-    The hyperplane is the affine hull of the k nearest neighbours of a class; the weights of its
-    directions are found by ridge regression, whose penalty counts as distance.
+    The hyperplane is the affine hull of the k nearest neighbours of a class. Ridge regression finds
+    the weights of its directions; the ridge penalty is part of the distance.
 
     Parameters
     ----------
     queries : ndarray of shape (n_queries, d), int8
     rows : ndarray of shape (n_training_images, d), int8
     table : Neighbors
-        Of the queries, nearest first.
+        Neighbours of the queries, nearest first.
     codes : ndarray of shape (n_training_images,), int32
-        Classes, in ``range(n_classes)``.
+        Classes of the training images, in ``range(n_classes)``.
     n_classes : int
     k : int, default=10
         At most 32.
     ridge : float, default=0.3
-        Relative to the mean squared distance of the k neighbours to their mean.
+        Penalty, relative to the mean squared distance of the k neighbours to their mean.
     n_threads : int, default=1
 
     Returns
     -------
     ndarray of shape (n_queries, n_classes), float64
-        A class without neighbours is as far as the farthest class of the query.
+        A class without neighbours gets the largest distance of the query.
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""A distance between images whose pixels may move a little."""
+"""A distance between images whose pixels may move a little (image deformation model)."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from numpy.typing import NDArray
 from lookalike import _core
 from lookalike.matching.levels import Bytes
 from lookalike.matching.scaling import scale_locally
-from lookalike.search.cpu import cpu_path
+from lookalike.search.machine import cpu_path
 from lookalike.search.table import Neighbors
 
 
 class DeformationModel:
-    """The image deformation model: each pixel finds its like nearby, for a price.
+    """The image deformation model: each pixel finds its best match nearby, at a cost.
 
-    Images are compared by their gradients, and by their gradients' doubled angles, in the
-    surroundings of each pixel; ``src/core/deformation.hpp`` has the formulae. The distance is no
-    metric: it is not symmetric, and knows no triangle inequality. Whole numbers, the same on
-    every CPU.
+    Images are compared by their gradients, and by the doubled angles of their gradients, in a
+    window around each pixel; ``src/core/deformation.hpp`` has the formulae. The distance is not a
+    metric: it is not symmetric, and the triangle inequality does not hold. It is a whole number,
+    and the same on every CPU.
 
     Parameters
     ----------
     shift : int, default=2
-        How far a pixel may move along each axis, in pixels; at most 3.
+        Largest move of a pixel along each axis, in pixels; at most 3.
     window : int, default=2
-        Radius of the surroundings that are compared; at most 2.
+        Radius of the windows that are compared, in pixels; at most 2.
     penalty : int, default=70
-        Of a move by one pixel; it grows with the square of the move.
+        Cost of a move by one pixel; it grows with the square of the move.
 
     References
     ----------
@@ -73,7 +73,7 @@ class DeformationModel:
         candidates : ndarray of shape (n_queries, n_candidates), int64
             Rows of `images`.
         backward : bool, default=False
-            Whether the query's pixels move, rather than the other image's.
+            Move the pixels of the query instead of those of the other image.
         n_threads : int, default=1
         """
         return self._run(queries, images, candidates, backward, n_threads, fields=None)
@@ -81,13 +81,13 @@ class DeformationModel:
     def refine(
         self, table: Neighbors, queries: Bytes, images: Bytes, *, n_threads: int = 1
     ) -> Neighbors:
-        """Refine a table: the same neighbours by their deformation distances, nearest first.
+        """Return the same neighbours sorted by deformation distance, nearest first.
 
         Parameters
         ----------
         table : Neighbors
         queries, images : ndarray of shape (n, height, width), uint8
-            Of the queries, and of the training set.
+            Images of the queries, and of the training set.
         n_threads : int, default=1
 
         Examples
@@ -106,12 +106,12 @@ class DeformationModel:
     def displacements(
         self, queries: Bytes, images: Bytes, candidates: NDArray[np.int64]
     ) -> NDArray[np.int8]:
-        """Return where in each candidate every pixel of the query found its like.
+        """Return the position in each candidate that matches each pixel of the query.
 
         Returns
         -------
         ndarray of shape (n_queries, n_candidates, 2, height, width), int8
-            By how many pixels down, and to the right.
+            Moves in pixels, down and to the right.
         """
         fields = np.empty((*candidates.shape, 2, *images.shape[1:]), np.int8)
         self._run(queries, images, candidates, False, 1, fields=fields)

@@ -1,4 +1,4 @@
-"""Images as features: pixels, gradients and colours, alone or together; by name."""
+"""Images as features (pixels, gradients and colours, alone or together), selected by name."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ Floats = NDArray[np.float32]
 
 
 class Block(NamedTuple):
-    """Features of one kind.
+    """One kind of features.
 
     Attributes
     ----------
     make : callable
-        Returns them, shape (n, its number of features).
+        Returns features of shape (n, n_features).
     weight : float
-        The standard deviation that the block gets as a whole.
+        Standard deviation of the block as a whole.
     """
 
     make: Callable[[Bytes], Floats]
@@ -40,7 +40,7 @@ def _pixels(images: Bytes) -> Floats:
 
 
 def _blurred(images: Bytes) -> Floats:
-    """Return square roots of a blur (sigma 1) at half the size."""
+    """Return square roots of images blurred with sigma 1, at half the size."""
     values = images.astype(np.float32)
     down, across = (_blur(side) for side in images.shape[1:3])
     values = np.einsum("ai,nijc->najc", down, values, optimize=True)
@@ -49,7 +49,7 @@ def _blurred(images: Bytes) -> Floats:
 
 
 def _blur(side: int) -> Floats:
-    """Return the weights of each pixel in every second blurred one: (half the side, side)."""
+    """Return the weight of each pixel in each blurred pixel: (half the side, side)."""
     places, middles = np.arange(side), np.arange(0, side, 2 if side >= 16 else 1)
     weights = np.exp(-0.5 * (places - middles[:, np.newaxis]) ** 2.0)
     weights[np.abs(places - middles[:, np.newaxis]) > 4] = 0
@@ -58,14 +58,15 @@ def _blur(side: int) -> Floats:
 
 
 _N_FINE, _N_LEVELS = 16, 4
-"""Levels of each channel that pixels are counted at, and those that the counts are shared among."""
+"""Levels per channel at which pixels are counted, and levels among which counts are shared."""
 
 
 def _colours(images: Bytes) -> Floats:
-    """Return square roots of how many pixels are of each of 4 x 4 x 4 colours.
+    """Return square roots of the numbers of pixels of each of 4 x 4 x 4 colours.
 
-    A pixel counts for the colours about its own, the more the nearer they are. The first three
-    channels count. Few images are counted at once, as the counts take more memory than images do.
+    A pixel is shared among the colours nearest its own, in proportion to their nearness. Only the
+    first three channels are used. Images are counted in small batches, because counts take more
+    memory than images.
     """
     parts = (images[i : i + _N_COUNTED] for i in range(0, len(images), _N_COUNTED))
     return np.concatenate([_count_colours(part) for part in parts])
@@ -83,7 +84,7 @@ def _count_colours(images: Bytes) -> Floats:
     counts = found.reshape(n, *[_N_FINE] * 3).astype(np.float32)
     levels = np.linspace(0, _N_LEVELS - 1, _N_FINE)[:, np.newaxis]
     shares = np.maximum(0, 1 - np.abs(levels - np.arange(_N_LEVELS))).astype(np.float32)
-    for _ in range(3):  # the first of the axes that are left goes, and comes back last
+    for _ in range(3):  # the first axis is summed out, a new one comes last
         counts = np.tensordot(counts, shares, (1, 0))
     return np.sqrt(counts).reshape(n, -1)
 
@@ -102,32 +103,32 @@ FEATURES: dict[str, tuple[Block, ...]] = {
     "rich": _RICH,
     "rich and colours": (*_RICH, Block(_colours, 0.7)),
 }
-"""What `features_of` makes, by name.
+"""Blocks of features by name.
 
-"rich" joins fine cells, coarse cells of finer directions, and blurred pixels.
+"rich" joins fine cells, coarse cells with finer directions, and blurred pixels.
 """
 
 
 def features_of(images: Bytes, name: str) -> list[Floats]:
-    """Return the blocks of features of images, each of shape (n, its number of features).
+    """Return the blocks of features of images, each of shape (n, n_features).
 
     Parameters
     ----------
     images : ndarray of shape (n, height, width, channels), uint8
     name : str
-        Of `FEATURES`; colours take three channels or more.
+        A key of `FEATURES`; names with colours need three channels or more.
     """
     return [block.make(images) for block in FEATURES[name]]
 
 
 @cache
 def count_features(name: str, image_shape: tuple[int, int, int]) -> int:
-    """Return how many features an image of (height, width, channels) has."""
+    """Return the number of features of an image of shape (height, width, channels)."""
     blank = np.zeros((1, *image_shape), np.uint8)
     return sum(block.shape[1] for block in features_of(blank, name))
 
 
 def with_colours(name: str) -> str:
-    """Return the features of a name with the colours beside them, if there are such."""
+    """Return the name of the same features with colours, or `name` itself if there are none."""
     coloured = f"{name} and colours"
     return coloured if coloured in FEATURES else name

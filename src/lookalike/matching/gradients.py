@@ -11,36 +11,36 @@ from sklearn.utils.validation import check_is_fitted
 
 from lookalike import _core
 from lookalike.matching.levels import Bytes, Levels, check_images
-from lookalike.search.cpu import cpu_path
-from lookalike.search.threads import count_threads
+from lookalike.search.machine import count_threads, cpu_path
 
 Floats = NDArray[np.float32]
 
 _REACH = 3.7
-"""Standard deviations from a cell's middle beyond which a pixel has no part in it."""
+"""Pixels farther than this many standard deviations from a cell's centre do not count in it."""
 
 
 class OrientedGradients(TransformerMixin, BaseEstimator):  # type: ignore[misc]
-    """How strong edges are in each direction, in each cell of a grid over the image.
+    """Strength of edges by direction, in each cell of a grid over the image.
 
-    Gradients by 3 x 3 Sobel filters with zeros beyond the frame (of a colour image in each pixel
-    those of the channel where they are largest); magnitudes shared between the two nearest of
-    `n_orientations` directions over the full circle; cells with Gaussian weights; square roots of
-    their sums. The same to the last bit on every CPU and thread count.
+    Gradients come from 3 x 3 Sobel filters with zeros beyond the border; each pixel of a colour
+    image takes the channel with the largest gradient. Magnitudes are shared between the two
+    nearest of `n_orientations` directions of the full circle and summed over cells with Gaussian
+    weights; the features are square roots of the sums. They are identical to the last bit on
+    every CPU and for every thread count.
 
     Parameters
     ----------
     n_orientations : int, default=12
     n_cells : int, default=7
-        Of the grid's side; fewer on images of less than twice as many pixels.
+        Cells along each side; fewer if the image has less than twice as many pixels.
     margin : float, default=1/14
-        Where the middles of the outermost cells are, from each edge, as a share of the side.
+        Distance of the outermost cells' centres from the edges, as a share of the side.
     spread : float, default=0.375
-        Standard deviation of a cell, as a share of the distance between cells' middles.
+        Standard deviation of a cell, as a share of the distance between centres.
     root : bool, default=False
-        Whether square roots of pixels' magnitudes are summed, so that strong edges count less.
+        Sum square roots of the magnitudes, so that strong edges count less.
     n_jobs : int, default=None
-        Threads; None for all CPUs.
+        Number of threads; None means all CPUs.
 
     Notes
     -----
@@ -78,12 +78,12 @@ class OrientedGradients(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.n_jobs = n_jobs
 
     def fit(self, X: Any, y: Any = None) -> Self:
-        """Take the size and the range of values of images.
+        """Store the shape and the range of values of images.
 
         Raises
         ------
         ValueError, TypeError
-            If X is no stack of finite images of one size, or a parameter is out of range.
+            If X is not a stack of finite images of one size, or if a parameter is out of range.
         """
         if self.n_orientations < 2 or self.n_cells < 1 or not 0 <= self.margin < 0.5:
             raise ValueError(
@@ -101,9 +101,9 @@ class OrientedGradients(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         Raises
         ------
         NotFittedError
-            Before `fit`.
+            If called before `fit`.
         ValueError, TypeError
-            If X is no stack of finite images of the size of those of `fit`.
+            If X is not a stack of finite images of the fitted size.
         """
         check_is_fitted(self)
         return self._transform_bytes(self._levels.to_bytes(check_images(X)))
@@ -127,13 +127,13 @@ class OrientedGradients(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return out.reshape(len(images), -1)
 
     def _weights(self, side: int) -> Floats:
-        """Return what each pixel of a side counts in each cell: (side, cells)."""
+        """Return the weight of each pixel of a side in each cell: (side, cells)."""
         n_cells = min(self.n_cells, side // 2)
         middles = np.linspace(self.margin * side, (1 - self.margin) * side, n_cells)
         if n_cells == 1:
             middles = np.array([side / 2])
         sigma = self.spread * (side if n_cells == 1 else middles[1] - middles[0])
-        # Of a Gaussian over all whole places: pixels beyond the frame have their weight too.
+        # The Gaussian is normalised over all whole positions, including those beyond the border.
         beyond = int(np.ceil(4 * sigma))
         places = np.arange(-beyond, side + beyond)[:, np.newaxis]
         away = np.abs(places - middles)

@@ -1,4 +1,4 @@
-"""Training sets grown by changed copies of their images, which stay siblings."""
+"""Training sets enlarged by changed copies of their images."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ GROWTHS: dict[str, Augmentation | None] = {
     "turned": Rotations((-10, -5, 5, 10)),
     "mirrored": Flips(),
 }
-"""What a training set may be grown by."""
+"""Changes by which a training set may be enlarged."""
 
 
 class Grown(NamedTuple):
@@ -26,10 +26,10 @@ class Grown(NamedTuple):
     ----------
     images : ndarray of shape (n_grown, height, width, channels), uint8
     parents : ndarray of shape (n_grown,), int64
-        The image that each is, or is a copy of. Those of one parent are siblings: never each
-        other's neighbours where a training image looks for its own.
+        Index of the original of each image, which is its own original or a copy of it. Copies of
+        one original are siblings: never each other's neighbours in a leave-one-out search.
     variants : ndarray of shape (n_grown,), int64
-        What each is, as a place in `variant_names`.
+        Change of each image, as an index into `variant_names`.
     """
 
     images: Bytes
@@ -38,9 +38,9 @@ class Grown(NamedTuple):
 
 
 def grow(images: Bytes, growth: str) -> Grown:
-    """Return images, then all of them changed in the first way of a growth, and so on.
+    """Return the images, followed by all of them after each change of a growth in turn.
 
-    What comes in from beyond a frame has the colour of the image's ground.
+    Pixels from beyond the border take the colour of the image's background.
 
     Examples
     --------
@@ -51,7 +51,7 @@ def grow(images: Bytes, growth: str) -> Grown:
     n, augmentation = len(images), GROWTHS[growth]
     if augmentation is not None:
         changes = augmentation.variants(images.shape[1:])
-        # Warps have zeros come in, so it is the difference to the ground that is warped.
+        # Warps fill with zeros, so they are applied to the difference from the background.
         ground = ground_of(images).astype(np.int16)[:, np.newaxis, np.newaxis]
         raised = images - ground
         grown = [images, *(_to_bytes(change.apply(raised), ground) for change in changes)]
@@ -65,7 +65,7 @@ def _to_bytes(raised: NDArray[np.int16], ground: NDArray[np.int16]) -> Bytes:
 
 
 def ground_of(images: Bytes) -> Bytes:
-    """Return the colour of each image's ground, shape (n, channels): the median of its border.
+    """Return each image's background colour, the median of its border: (n, channels).
 
     Examples
     --------
@@ -79,13 +79,13 @@ def ground_of(images: Bytes) -> Bytes:
 
 
 def variant_names(growth: str) -> tuple[str, ...]:
-    """Return what the variants of a growth are called, "original" first."""
+    """Return the names of the variants of a growth, "original" first."""
     augmentation = GROWTHS[growth]
-    # Which they are does not depend on the images' size.
+    # The variants do not depend on the size of the images.
     made = () if augmentation is None else augmentation.variants((8, 8))
     return ("original", *(str(variant) for variant in made))
 
 
 def growth_factor(growth: str) -> int:
-    """Return how many times as many images there are afterwards."""
+    """Return the factor by which a growth multiplies the number of images."""
     return len(variant_names(growth))

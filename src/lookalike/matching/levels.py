@@ -1,4 +1,4 @@
-"""Images of any numeric dtype as the bytes that the representations work on."""
+"""Conversion of images of any numeric dtype to the bytes that the representations use."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from lookalike.images.scale import are_bytes
+from lookalike.images.pixels import are_bytes
 
 Bytes = NDArray[np.uint8]
 
@@ -22,11 +22,11 @@ _HALF = 128
 
 
 class Levels:
-    """The range of values that images have, from those of training.
+    """The range of values of the training images.
 
-    Bytes stay as they are, unless the largest of training is below 128. All else is scaled so that
-    the least value of training becomes 0 and the largest 255; what lies outside at prediction is
-    cut off, with a warning.
+    Bytes stay unchanged, unless the largest byte of training is below 128. All other values are
+    scaled so that the least value of training becomes 0 and the largest 255; values outside that
+    range are clipped at prediction, with a warning.
 
     Parameters
     ----------
@@ -36,15 +36,15 @@ class Levels:
     ----------
     image_shape : tuple of int
     dtype : str
-        The training images' type; that of bytes if all values are whole numbers 0 to 255.
+        Dtype of the training images; that of bytes if all values are whole numbers 0 to 255.
     low, high : float
-        The range; 0 and 255 for bytes that use it.
+        The range; 0 and 255 for bytes that are not scaled.
     """
 
     def __init__(self, images: NDArray[Any]) -> None:
         self.image_shape, self.dtype = images.shape[1:], images.dtype.str
         self.low, self.high = float(images.min()), float(images.max())
-        if are_bytes(images):  # in whatever dtype, the answers are those to bytes
+        if are_bytes(images):  # the same answers for any dtype
             self.dtype = np.dtype(np.uint8).str
             self.low, self.high = 0.0, self.high if self.high < _HALF else 255.0
 
@@ -54,7 +54,7 @@ class Levels:
         Raises
         ------
         ValueError
-            If the images are of another size than those of training.
+            If the images differ in shape from those of training.
 
         Warns
         -----
@@ -64,7 +64,7 @@ class Levels:
         if images.shape[1:] != self.image_shape:
             raise ValueError(
                 f"images of shape {images.shape[1:]} but those of training had "
-                f"{self.image_shape}; bring them to that"
+                f"{self.image_shape}; convert them to that shape"
             )
         channels = 1 if len(self.image_shape) == 2 else self.image_shape[2]
         shape = (len(images), *self.image_shape[:2], channels)
@@ -74,7 +74,7 @@ class Levels:
         if low < self.low or high > self.high:
             warnings.warn(
                 f"images have values in [{low:g}, {high:g}] but those of training were in "
-                f"[{self.low:g}, {self.high:g}]; what is outside is cut off",
+                f"[{self.low:g}, {self.high:g}]; values outside are clipped",
                 stacklevel=2,
             )
         span = self.high - self.low
@@ -88,15 +88,15 @@ class Levels:
         return out
 
     def from_bytes(self, images: Bytes) -> Bytes:
-        """Return what `to_bytes` was given, for bytes; of the shape that was given.
+        """Return the images that `to_bytes` was given, in their original shape.
 
         Raises
         ------
         ValueError
-            If the images were no bytes.
+            If the original images were not bytes.
         """
         if self.dtype != "|u1":
-            raise ValueError(f"the images were {self.dtype}; only bytes are kept as they were")
+            raise ValueError(f"the images were {self.dtype}; only bytes can be restored")
         shape = (len(images), *self.image_shape)
         if self.high == 255.0:
             return images.reshape(shape)
@@ -113,21 +113,21 @@ def check_images(X: Any) -> NDArray[Any]:
     Raises
     ------
     ValueError
-        If it is no stack of images of one size, they are too small, too large or of too many
-        channels, there are none, or a value is not finite.
+        If X is not a stack of images of one size, has no images, has images that are too small
+        or too large or have too many channels, or holds a value that is not finite.
     TypeError
-        If values are not numbers.
+        If the values are not numbers.
     """
     try:
         images = np.asarray(X)
     except ValueError as error:
         raise ValueError(
-            "images of several sizes; bring them to one size, such as with PIL.Image.resize"
+            "images of several sizes; resize them to one size, as with PIL.Image.resize"
         ) from error
     if images.dtype == object:
         if any(np.shape(one) != np.shape(images.flat[0]) for one in images.flat):
             raise ValueError(
-                "images of several sizes; bring them to one size, such as with PIL.Image.resize"
+                "images of several sizes; resize them to one size, as with PIL.Image.resize"
             )
         images = np.array(images.tolist())
     if images.dtype.kind not in "buif":
@@ -135,7 +135,7 @@ def check_images(X: Any) -> NDArray[Any]:
     if images.ndim not in (3, 4):
         raise ValueError(
             f"images of shape {images.shape}; give (n, height, width) or (n, height, width, "
-            "channels), such as X.reshape(-1, 28, 28)"
+            "channels), for example X.reshape(-1, 28, 28)"
         )
     if len(images) == 0:
         raise ValueError("no images; give at least one")
@@ -153,7 +153,7 @@ def check_images(X: Any) -> NDArray[Any]:
 
 
 def working_sides(sides: tuple[int, int], most: int) -> tuple[int, int]:
-    """Return the sides of an image brought down to a longest one, both at least 8 pixels.
+    """Return the sides of an image scaled down to a longest one, at least 8 pixels each.
 
     Examples
     --------
@@ -166,7 +166,7 @@ def working_sides(sides: tuple[int, int], most: int) -> tuple[int, int]:
 
 
 def shrink(images: Bytes, sides: tuple[int, int], n_threads: int = 1) -> Bytes:
-    """Return images of shape (n, height, width, channels) at smaller sides, averaged over areas."""
+    """Scale images of shape (n, height, width, channels) down, by averages over areas."""
     if images.shape[1:3] == sides:
         return images
     out = np.empty((len(images), *sides, images.shape[3]), np.uint8)
@@ -182,10 +182,10 @@ def shrink(images: Bytes, sides: tuple[int, int], n_threads: int = 1) -> Bytes:
 
 
 def grey(images: Bytes) -> Bytes:
-    """Return images of shape (n, height, width, channels) as (n, height, width): luma for colour.
+    """Convert images (n, height, width, channels) to grey ones (n, height, width).
 
-    The weights are ITU-R BT.601's in 256ths; of two or four channels the first counts, or the
-    first three.
+    The weights are ITU-R BT.601's in 256ths. Two channels give the first, four channels the
+    luma of the first three.
     """
     channels = images.shape[3]
     if channels < 3:

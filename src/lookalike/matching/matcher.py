@@ -1,4 +1,4 @@
-"""Images matched with training images: a representation, its search, and readings of the table."""
+"""A representation of images with an exact search for their neighbours in the training set."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ FloatArray = NDArray[np.float64]
 Codes = NDArray[np.int32]
 
 PARTNERS = 6
-"""Nearest training images of each one, whose deformation distances tell how densely it stands."""
+"""Number of neighbours from whose deformation distances the local density is estimated."""
 
 
 class Recipe(NamedTuple):
-    """How images become coordinates.
+    """The conversion of images to coordinates.
 
     Attributes
     ----------
     strokes : bool
         Whether strokes are normalized first (`NormalizeStroke`).
     features : str
-        Of `FEATURES`.
+        A key of `FEATURES`.
     whitening : float
         The power of `WithinClassWhitening`.
     growth : {"none", "turned", "mirrored"}
-        What copies of the training images are learnt, too (`GROWTHS`).
+        The copies that are added to the training images (`GROWTHS`).
     """
 
     strokes: bool
@@ -56,12 +56,12 @@ class Recipe(NamedTuple):
 
 
 class Projected(NamedTuple):
-    """Images on the axes of a recipe, not yet whitened.
+    """Images projected onto the axes of a recipe, not yet whitened.
 
     Attributes
     ----------
     images : ndarray of shape (n, height, width, channels), uint8
-        As the recipe has them: strokes normalized, or not.
+        The images, with strokes normalized if the recipe says so.
     coordinates : ndarray of shape (n, n_components), float32
     """
 
@@ -69,20 +69,20 @@ class Projected(NamedTuple):
     coordinates: NDArray[np.float32]
 
     def part(self, rows: slice) -> Projected:
-        """Return some of the images."""
+        """Return these rows only."""
         return Projected(self.images[rows], self.coordinates[rows])
 
 
 class Sought(NamedTuple):
-    """Images that neighbours were looked for.
+    """Images and their candidate neighbours.
 
     Attributes
     ----------
     images : ndarray of shape (n, height, width, channels), uint8
-        As the recipe has them.
+        The images, with strokes normalized if the recipe says so.
     coordinates : ndarray of shape (n, n_components), int8
     table : Neighbors
-        Squared distances in coordinates.
+        Candidates by squared distance of coordinates.
     """
 
     images: Bytes
@@ -91,22 +91,22 @@ class Sought(NamedTuple):
 
 
 class Matcher:
-    """Training images in the coordinates of a recipe, with an exact search over them.
+    """Training images in the coordinates of a recipe, and an exact search among them.
 
     Parameters
     ----------
     recipe : Recipe
     n_components : int
     n_neighbors : int
-        Candidates of each image.
+        Number of candidates per image.
     n_threads : int
 
     Attributes
     ----------
     images_ : ndarray of shape (n_grown, height, width, channels), uint8
-        The training images as the recipe has them, and their copies.
+        The training images and their copies, with strokes normalized if the recipe says so.
     parents_, variants_ : ndarray of shape (n_grown,), int64
-        Which of the n training images each is, or is a copy of, and what copy (`Grown`).
+        The original of each image among the n training images, and its change (`Grown`).
     codes_ : ndarray of shape (n_grown,), int32
     n_classes_ : int
     coordinates_ : ndarray of shape (n_grown, n_components), int8
@@ -123,11 +123,11 @@ class Matcher:
         self.deformation = DeformationModel()
 
     def fit(self, images: Bytes, codes: Codes, n_classes: int) -> Self:
-        """Learn from images (n, height, width, channels), bytes, and their classes."""
+        """Fit to images of shape (n, height, width, channels), uint8, and their classes."""
         return self.fit_projected(*self.learn_axes(images), codes, n_classes)
 
     def learn_axes(self, images: Bytes) -> tuple[Grown, NDArray[np.float32]]:
-        """Learn what needs no classes; return the images, grown, and their coordinates."""
+        """Fit the unsupervised steps; return the images with copies, and coordinates."""
         self.strokes_ = None
         if self.recipe.strokes:
             self.strokes_ = NormalizeStroke(n_jobs=self.n_threads)._fit_bytes(images)
@@ -139,7 +139,7 @@ class Matcher:
     def fit_projected(
         self, grown: Grown, coordinates: NDArray[np.float32], codes: Codes, n_classes: int
     ) -> Self:
-        """Learn the rest from training images that are on the axes already, and their classes."""
+        """Fit the other steps to projected training images and their classes."""
         self.images_, self.parents_, self.variants_ = grown
         self.codes_, self.n_classes_ = codes[grown.parents], n_classes
         self._grey = grey(grown.images)
@@ -163,7 +163,7 @@ class Matcher:
         n_classes: int,
         power: float,
     ) -> Matcher:
-        """Return a matcher on the same axes whose coordinates are whitened by another power."""
+        """Return a matcher with the same axes and another power of whitening."""
         other = Matcher(
             self.recipe._replace(whitening=power),
             n_components=self.n_components,
@@ -174,7 +174,7 @@ class Matcher:
         return other.fit_projected(grown, coordinates, codes, n_classes)
 
     def on_threads(self, n_threads: int) -> Self:
-        """Work on so many threads from now on."""
+        """Set the number of threads."""
         self.n_threads = self.axes_.n_threads = self.search_.n_jobs = n_threads
         if self.strokes_ is not None:
             self.strokes_.n_jobs = n_threads
@@ -182,16 +182,16 @@ class Matcher:
 
     @property
     def n_parents(self) -> int:
-        """Training images, without their copies."""
+        """Number of training images without their copies."""
         return int(self.parents_.max()) + 1
 
     def project(self, images: Bytes) -> Projected:
-        """Return images as `fit` takes them on the axes."""
+        """Project images, in the form that `fit` takes, onto the axes."""
         images = self._normalized(images)
         return Projected(images, self.axes_.transform(images))
 
     def seek(self, projected: Projected) -> Sought:
-        """Find the candidates of images, nearest first."""
+        """Find the candidates of projected images, nearest first."""
         own = self.whitening_.transform(projected.coordinates)
         k = min(self.n_neighbors, len(self.images_))
         distances, indices = self.search_.kneighbors(own, k)
@@ -200,7 +200,7 @@ class Matcher:
     def deform(
         self, images: Bytes, candidates: NDArray[np.int64], *, backward: bool = False
     ) -> NDArray[np.int64]:
-        """Return the deformation distances of images, as the recipe has them, to candidates."""
+        """Return the deformation distances of normalized images to their candidates."""
         return self.deformation.distances(
             grey(images),
             self._grey,
@@ -210,8 +210,8 @@ class Matcher:
         )
 
     def deformed_radii(self) -> FloatArray:
-        """Return the local radii in deformation distance, found when first asked for."""
-        if self._deformed_radii is None:  # costly, and only needed where images are in doubt
+        """Return the local radii in deformation distance; computed at the first call."""
+        if self._deformed_radii is None:  # costly, and needed for doubtful images only
             radii = np.ones(len(self.images_))
             if self.n_parents > 1:
                 partners = self._partners(PARTNERS)[1]
@@ -221,7 +221,7 @@ class Matcher:
         return self._deformed_radii
 
     def factors(self, power: float, *, deformed: bool = False) -> FloatArray:
-        """Return what distances to each training image are multiplied by; remembered."""
+        """Return the factors of distances to each training image; cached."""
         known: dict[tuple[float, bool], FloatArray] = self.__dict__.setdefault("_factors", {})
         if (power, deformed) not in known:
             radii = self.deformed_radii() if deformed else self.radii_
@@ -232,15 +232,15 @@ class Matcher:
         return {name: value for name, value in vars(self).items() if name != "_factors"}
 
     def appended(self, images: Bytes, codes: Codes, n_classes: int) -> Matcher:
-        """Return a matcher with more training images, on the axes there are.
+        """Return a matcher with more training images and the same axes.
 
-        Nothing is learnt anew but the new images' own radii: it takes little more than copying.
+        Only the local radii of the new images are computed, so it takes little more than a copy.
 
         Parameters
         ----------
         images : ndarray of shape (n_new, height, width, channels), uint8
         codes : ndarray of shape (n_parents + n_new,), int32
-            Of all images, as a new class changes the codes of others.
+            Classes of all images, because a new class changes the codes of others.
         n_classes : int
         """
         n, n_grown = self.n_parents, len(self.images_)
@@ -264,12 +264,12 @@ class Matcher:
         return other
 
     def kept(self, keep: NDArray[np.int64], codes: Codes, n_classes: int) -> Matcher:
-        """Return a matcher with some of the training images, on the axes there are.
+        """Return a matcher with some of the training images and the same axes.
 
         Parameters
         ----------
         keep : ndarray of shape (n_kept,), int64
-            The images that stay, ascending.
+            Indices of the images to keep, ascending.
         codes : ndarray of shape (n_kept,), int32
         n_classes : int
         """
@@ -291,12 +291,12 @@ class Matcher:
     def _partners(
         self, k: int, rows: NDArray[np.int64] | None = None
     ) -> tuple[FloatArray, NDArray[np.int64]]:
-        """Return squared distances and rows of the nearest ones that are no siblings."""
+        """Return squared distances and indices of the nearest rows that are not siblings."""
         k = min(self.n_parents - 1, k)
         queries = None if rows is None else self.coordinates_[rows]
         groups: Any = self.parents_ if rows is None else (self.parents_[rows], self.parents_)
         if rows is None and self.n_parents == len(self.images_):
-            groups = None  # the same: each is its own group
+            groups = None  # equivalent: each row is its own group
         distances, indices = self.search_.kneighbors(queries, k, exclude=groups)
         return distances, indices
 

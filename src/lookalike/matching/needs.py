@@ -1,4 +1,4 @@
-"""How much memory the choice of a recipe and the last fit take, told before they begin."""
+"""Estimate of the memory that the choice of a recipe and the final fit take."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from lookalike.matching.growing import growth_factor
 from lookalike.matching.levels import working_sides
 from lookalike.matching.matcher import Recipe
 from lookalike.matching.plans import Plan, plan_of
-from lookalike.search.memory import available_bytes
+from lookalike.search.machine import available_bytes
 from lookalike.search.validation import count_bytes
 
 _REST = 6 * 2**20
-"""What does not grow with the images."""
+"""Memory that does not grow with the number of images."""
 
 _COPIES = 3
-"""Times that images stand in memory where they are grown and compared; grey ones come beside."""
+"""Copies of the images in memory during growing and comparing, besides grey ones."""
 
 _COORDINATES = 16
-"""Bytes of each coordinate of a training image: as a float, twice, as a byte, and in the search."""
+"""Bytes per coordinate of a training image: two floats, one byte, and the search's."""
 
 _KEPT_COORDINATES = 4
-"""The same where nothing is learnt again."""
+"""The same if nothing is learned again."""
 
 
 def needed_bytes(
@@ -43,25 +43,26 @@ def needed_bytes(
     chosen: Recipe | None = None,
     relearn: bool = True,
 ) -> int:
-    """Return about how much memory a fit takes at its peak, beside the images given.
+    """Return approximately the peak memory of a fit, without the given images.
 
-    Where a recipe was chosen before, it is what a change of the training images takes, beside the
-    images and the model before it.
+    With `chosen` it is the peak memory of a change of the training images, without the given images
+    and the earlier model.
 
     Parameters
     ----------
     plan : Plan
     n : int
-        Images.
+        Number of images.
     image_shape : sequence of int
         (height, width) or (height, width, channels).
     n_classes : int
     dtype : dtype
-        The images' type.
+        Dtype of the images.
     n_threads : int
     chosen : Recipe, optional
+        The recipe of the earlier model.
     relearn : bool, default=True
-        Whether axes and whitening are learnt again.
+        Whether axes and whitening are learned again.
     """
     height, width, n_channels = (*image_shape, 1)[:3]
     sides = working_sides((height, width), plan.longest_side)
@@ -85,9 +86,9 @@ def needed_bytes(
     if not relearn:
         return needed
 
-    # Features of a chunk in each thread, twice, and its pixels; then those of all images that the
-    # axes are taken from with their Gram matrix, or the features' covariance, its scaled copy and
-    # what its eigenvectors take.
+    # Features (twice) and pixels of a chunk in each thread; then either the features of all images
+    # for the axes with their Gram matrix, or the features' covariance, its scaled copy and the
+    # memory for its eigenvectors.
     n_used = min(n_grown, WIDE_SAMPLE if d > WIDE_SAMPLE else SAMPLE)
     chunk = min(AXES_CHUNK, CHUNK_VALUES // (n_pixels * n_channels))
     features = 8 * min(n_used, n_threads * chunk) * (d + n_pixels * n_channels)
@@ -118,20 +119,20 @@ def check_memory(
     chosen: Recipe | None = None,
     relearn: bool = True,
 ) -> None:
-    """Refuse images that take more memory to fit than there is.
+    """Raise an error if a fit to these images takes more memory than there is.
 
     Parameters
     ----------
     effort : {"fast", "balanced", "best"}
     n, image_shape, n_classes, dtype, n_threads, chosen, relearn
-        As of `needed_bytes`.
+        As for `needed_bytes`.
     max_memory : float or None
-        MiB; None for what the machine, or the container, has free.
+        MiB; None means the free memory of the machine or the container.
 
     Raises
     ------
     ValueError
-        With the size, the limit, and what would fit.
+        If memory is too small; the message gives the need, the limit, and what would fit.
     """
     limit = available_bytes() if max_memory is None else count_bytes(max_memory, "max_memory")
 

@@ -1,4 +1,4 @@
-"""What each effort tries when it chooses."""
+"""Search spaces: the recipes and readings that each effort tries."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ from lookalike.matching.reading import Deformed
 
 
 class Plan(NamedTuple):
-    """What an effort tries.
+    """The search space of an effort.
 
     Attributes
     ----------
     recipes : tuple of Recipe
-        The cheapest first.
+        Recipes to try, cheapest first.
     n_first, n_first_held_out : int
-        Images that all recipes learn from, and are tested on; where there are fewer, folds of all.
+        Training and held-out images of the first comparison; cross-validation if there are fewer.
     n_kept : int
-        The best recipes, compared again on more images; 0: the first comparison decides.
+        Number of best recipes in the second comparison, on more images; 0 if there is none.
     n_second, n_second_held_out : int
-        Images of each of these comparisons.
+        Training and held-out images of each split of the second comparison.
     n_splits : int
-        How many of them.
+        Number of these splits.
     deformations : tuple of {"off", "forward", "both"}
-        Tried in the second comparison.
+        Deformations that the second comparison tries.
     n_grown : int
-        The most training images, copies among them, that growing them is tried for.
+        Copies are tried if the training set, with them, has at most this many images.
     usual : str
-        The features that are preferred where errors are alike.
+        Features that are preferred if errors are equal.
     n_components, n_neighbors : int
     longest_side : int
-        In pixels; larger images are averaged down to it before all else.
+        In pixels; larger images are first averaged down to it.
     """
 
     recipes: tuple[Recipe, ...]
@@ -119,12 +119,12 @@ PLANS = {
 def plan_for(effort: str, images: Bytes) -> Plan:
     """Return the plan of an effort for images (n, height, width, channels).
 
-    Colours count where there are some; strokes are looked for on a dark ground only.
+    Colour images use colour features; strokes are normalized on a dark background only.
 
     Raises
     ------
     ValueError
-        If there is no such effort.
+        If the effort is unknown.
     """
     plan = plan_of(effort)
     recipes, usual = plan.recipes, plan.usual
@@ -137,11 +137,11 @@ def plan_for(effort: str, images: Bytes) -> Plan:
 
 
 def plan_of(effort: str) -> Plan:
-    """Return the plan of an effort, whatever the images; `ValueError` if there is none."""
+    """Return the plan of an effort for any images; `ValueError` if it is unknown."""
     if effort not in PLANS:
         raise ValueError(f"effort={effort!r}; give one of {', '.join(PLANS)}")
     return PLANS[effort]
 
 
 _BRIGHT = 64
-"""A ground that strokes are not looked for on: they would be moved about on black."""
+"""Strokes are not normalized on a background at least this bright: black would fill the gaps."""

@@ -1,4 +1,4 @@
-"""Readings of a neighbour table: how far each class is from every image."""
+"""Readings of a neighbour table: scores of each class for every image."""
 
 from __future__ import annotations
 
@@ -20,31 +20,31 @@ Deformed = Literal["off", "forward", "both"]
 _Found = TypeVar("_Found")
 
 UNANIMOUS = 12
-"""Nearest training images that settle an image where all are of one class."""
+"""If this many nearest training images are all of one class, the image is not doubtful."""
 
 DEFORMED_CANDIDATES = 200
 DEFORMED_K = 4
 DEFORMED_POWERS = {"forward": 0.4, "both": 0.5}
-"""Of the local radii that deformation distances are divided by."""
+"""Powers of the local radii by which deformation distances are divided."""
 
 _LEAST_DISTANCE = 1e-3
-"""Of a class: the logarithm of an exact copy's is finite."""
+"""Distances to classes are at least this, so that the logarithm of an exact copy's is finite."""
 
 
 class Reading(NamedTuple):
-    """How a neighbour table is read.
+    """How class scores are computed from a neighbour table.
 
     Attributes
     ----------
     scaling : float
-        The power of the local radii that distances are divided by.
+        Power of the local radii by which distances are divided.
     k : int
-        Neighbours of each class whose distances are added up.
+        Number of neighbours of each class whose distances are summed.
     hyperplanes : float
-        What the logarithm of the distance to each class's local hyperplane counts, on images that
-        are in doubt; 0: nothing.
+        Weight of the logarithm of the distance to each class's local hyperplane; for doubtful
+        images only.
     deformation : {"off", "forward", "both"}
-        Whether the sums are of deformation distances instead, on images that are in doubt.
+        For doubtful images, sum deformation distances instead.
     """
 
     scaling: float
@@ -64,14 +64,14 @@ class Reading(NamedTuple):
 
 
 class Scores(NamedTuple):
-    """What was found for images.
+    """Scores of images.
 
     Attributes
     ----------
     classes : ndarray of shape (n, n_classes), float64
-        How far each class is, as a logarithm: the lowest is the answer.
+        Logarithm of the distance to each class; the lowest is the predicted class.
     doubtful : ndarray of shape (n,), bool
-        Whether the nearest training images were of several classes.
+        Whether the nearest training images belong to several classes.
     """
 
     classes: FloatArray
@@ -79,12 +79,12 @@ class Scores(NamedTuple):
 
 
 class Reader:
-    """Reads the candidates of images in several ways, and does once what these share.
+    """Computes scores by several readings of the same candidates, and caches the shared steps.
 
     Parameters
     ----------
     matcher : Matcher
-        Whose training images the candidates are.
+        The matcher that found the candidates.
     sought : Sought
     """
 
@@ -109,16 +109,16 @@ class Reader:
         return Scores(scores, doubtful)
 
     def scaled(self, power: float) -> tuple[Neighbors, NDArray[np.int64]]:
-        """Return the table, scaled, and the rows of the images in doubt."""
+        """Return the scaled table, and the indices of doubtful images."""
         return self._once(Reader._scale, power)
 
     def deformed(self, scaling: float, how: Deformed) -> Neighbors:
-        """Return the candidates of the images in doubt by scaled deformation distance."""
+        """Return the candidates of doubtful images by scaled deformation distance."""
         return self._once(Reader._scale_deformed, scaling, how)
 
     def _once(self, find: Callable[..., _Found], *how: Any) -> _Found:
-        # Functions, not bound methods, are remembered: a reader that held itself would outlive its
-        # last use, with its tables.
+        # The keys are functions, not bound methods: these would keep the reader, and its tables,
+        # alive in a reference cycle.
         if (find, *how) not in self._done:
             self._done[find, *how] = find(self, *how)
         found: _Found = self._done[find, *how]
@@ -126,7 +126,7 @@ class Reader:
 
     def _scale(self, power: float) -> tuple[Neighbors, NDArray[np.int64]]:
         matcher = self._matcher
-        # Of squared distances: twice the power.
+        # Distances are squared, hence twice the power.
         factors = matcher.factors(2 * power)
         table = rescale(self._sought.table, factors, n_threads=matcher.n_threads)
         nearest = matcher.codes_[table.indices[:, :UNANIMOUS]]
@@ -158,7 +158,7 @@ class Reader:
         )
 
     def _deform(self, scaling: float, backward: bool) -> tuple[NDArray[np.int64], FloatArray]:
-        """Return the candidates of the images in doubt, and their deformation distances."""
+        """Return the candidates of doubtful images and their deformation distances."""
         table, unsure = self.scaled(scaling)
         candidates = np.ascontiguousarray(table.indices[unsure, :DEFORMED_CANDIDATES])
         distances = self._matcher.deform(self._sought.images[unsure], candidates, backward=backward)

@@ -1,4 +1,4 @@
-"""Distances relative to how far apart training images lie locally."""
+"""Local scaling: distances relative to the local density of training images."""
 
 from __future__ import annotations
 
@@ -11,30 +11,30 @@ from lookalike.search.table import Neighbors
 FloatArray = NDArray[np.float64]
 
 N_LOCAL = 3
-"""Neighbours whose mean distance tells how densely an image is surrounded."""
+"""Number of neighbours whose mean distance measures the local density."""
 
 _LEAST = 0.1
-"""Of the mean: a duplicated image is not infinitely densely surrounded."""
+"""Least radius relative to the mean, so that the radius of a duplicated image is not 0."""
 
 
 def local_radii(distances: FloatArray, unit: float | None = None) -> FloatArray:
-    """Return how far training images have their likes, relative to the mean of all.
+    """Return the local radii of training images, relative to the mean radius.
 
     Parameters
     ----------
     distances : ndarray of shape (n, at least 1)
-        Of each training image to its nearest other ones, ascending; the first three count.
+        Distances of each training image to its nearest other ones, ascending; three are used.
     unit : float, default=None
-        The mean, if others count too (`mean_radius`); None for that of these.
+        The mean radius of a larger set (`mean_radius`); None means that of these images.
 
     Returns
     -------
     ndarray of shape (n,)
-        At least 0.1; all 1 where every distance is 0.
+        At least 0.1; all 1 if every distance is 0.
 
     References
     ----------
-    Zelnik-Manor, Perona, "Self-tuning spectral clustering", NIPS 2004: the idea of local scaling.
+    Zelnik-Manor, Perona, "Self-tuning spectral clustering", NIPS 2004.
 
     Examples
     --------
@@ -49,7 +49,7 @@ def local_radii(distances: FloatArray, unit: float | None = None) -> FloatArray:
 
 
 def mean_radius(distances: FloatArray) -> float:
-    """Return what radii are relative to; `distances` as `local_radii` takes them."""
+    """Return the mean radius; `distances` as in `local_radii`."""
     return float(_own_radii(distances).mean())
 
 
@@ -61,9 +61,9 @@ def _own_radii(distances: FloatArray) -> FloatArray:
 def scale_locally(
     table: Neighbors, radii: FloatArray, power: float, *, n_threads: int = 1
 ) -> Neighbors:
-    """Refine a table: divide each distance by a power of its training image's radius.
+    """Divide each distance of a table by a power of its training image's radius, and sort.
 
-    Of equal ones the lower training row comes first. Squared distances take twice the power.
+    Ties are ordered by training row. For squared distances give twice the power.
 
     Examples
     --------
@@ -75,7 +75,7 @@ def scale_locally(
 
 
 def rescale(table: Neighbors, factors: FloatArray, *, n_threads: int = 1) -> Neighbors:
-    """Refine a table: multiply each distance by the factor of its training image."""
+    """Multiply each distance of a table by the factor of its training image, and sort."""
     indices, distances = np.empty_like(table.indices), np.empty_like(table.distances)
     _core.rescale_table(
         table.indices,

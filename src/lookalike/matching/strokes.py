@@ -1,4 +1,4 @@
-"""Handwriting stripped of slant and of half of its size."""
+"""Normalization of handwriting: slant is removed, and size moved halfway to the mean."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from sklearn.utils.validation import check_is_fitted
 
 from lookalike import _core
 from lookalike.matching.levels import Bytes, Levels, check_images
-from lookalike.search.threads import count_threads
+from lookalike.search.machine import count_threads
 
 
 class NormalizeStroke(TransformerMixin, BaseEstimator):  # type: ignore[misc]
-    """Upright strokes of like size: slant taken away, size halfway to that of the training set.
+    """Remove the slant of strokes, and bring their size halfway to that of the training set.
 
-    Made for strokes on an empty ground, such as handwriting; other images it distorts. By the
-    moments of the ink; ``src/core/strokes.hpp`` has the formulae. An image without ink stays as
-    it is.
+    This suits strokes on an empty background, for instance handwriting, and distorts other
+    images. It uses the moments of the ink; ``src/core/strokes.hpp`` has the formulae. An image
+    without ink stays unchanged.
 
     Parameters
     ----------
     n_jobs : int, default=None
-        Threads; None for all CPUs.
+        Number of threads; None means all CPUs.
 
     Attributes
     ----------
     target_x_, target_y_ : float
-        The mean standard deviations of the training images' ink, in pixels, along x after the
-        slant is gone and along y.
+        Mean standard deviations of the training images' ink, in pixels, along x without slant
+        and along y.
 
     References
     ----------
@@ -51,7 +51,7 @@ class NormalizeStroke(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.n_jobs = n_jobs
 
     def fit(self, X: Any, y: Any = None) -> Self:
-        """Take the size of the strokes of images.
+        """Measure the size of the strokes of images.
 
         Parameters
         ----------
@@ -61,7 +61,7 @@ class NormalizeStroke(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         Raises
         ------
         ValueError, TypeError
-            If X is no stack of finite images of one size.
+            If X is not a stack of finite images of one size.
         """
         images = check_images(X)
         self._levels = Levels(images)
@@ -73,9 +73,9 @@ class NormalizeStroke(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         Raises
         ------
         NotFittedError
-            Before `fit`.
+            If called before `fit`.
         ValueError
-            If the images are of another size than those of training.
+            If the images differ in size from those of training.
         """
         check_is_fitted(self)
         images = check_images(X)
@@ -86,7 +86,7 @@ class NormalizeStroke(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         _core.stroke_extents(images, out=extents, n_threads=count_threads(self.n_jobs))
         inked = extents[extents.all(axis=1)]
         height, width = images.shape[1:3]
-        # Without any ink nothing will move; a target there must be all the same.
+        # Without any ink nothing moves, but the target must be defined.
         means: NDArray[Any] = inked.mean(axis=0) if len(inked) else np.array([width, height]) / 6
         self.target_x_, self.target_y_ = map(float, means)
         return self

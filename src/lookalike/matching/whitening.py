@@ -1,4 +1,4 @@
-"""Axes weighted by how little they vary within classes, and quantised to bytes."""
+"""Partial within-class whitening of coordinates, which are then quantised to bytes."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ _CHUNK = 4096
 
 
 class WithinClassWhitening(TransformerMixin, BaseEstimator):  # type: ignore[misc]
-    """A linear metric learnt from labels, in closed form: within-class whitening, in part.
+    """A supervised linear metric in closed form: partial within-class whitening.
 
     On the eigenvectors of the within-class covariance, axis i with variance w_i is scaled by
-    (w_i + shrinkage * mean w) ** (-power / 2): what differs within classes counts less. It is
-    supervised: of images that are to be judged it must not have seen the labels. Power 0 leaves
-    distances as they are, and needs no labels.
+    (w_i + shrinkage * mean w) ** (-power / 2), so that variation within classes counts less. It
+    is supervised: do not fit it to the labels of test images. Power 0 leaves distances unchanged
+    and needs no labels.
 
-    Coordinates are rounded to whole numbers in -127 … 127, one scale for all, so that the
-    distances between them are whole numbers too, and the search is exact.
+    Coordinates are rounded to whole numbers in -127 … 127 with one common scale, so that
+    distances are whole numbers too, and the search is exact.
 
     Parameters
     ----------
@@ -58,20 +58,20 @@ class WithinClassWhitening(TransformerMixin, BaseEstimator):  # type: ignore[mis
         self.shrinkage = shrinkage
 
     def fit(self, X: ArrayLike, y: ArrayLike | None = None) -> Self:
-        """Find the scaling.
+        """Compute the scaling.
 
         Parameters
         ----------
         X : array-like of shape (n, d)
-            Coordinates, centred.
+            Centred coordinates.
         y : array-like of shape (n,), optional
-            Classes; without them, and with power=0, distances stay as they are.
+            Classes; without them distances stay unchanged.
 
         Raises
         ------
         ValueError
-            If X is not finite and two-dimensional, there is not one class for each row, or power
-            or shrinkage is negative.
+            If X is not finite and two-dimensional, if y has another length, or if power or
+            shrinkage is negative.
         """
         if self.power < 0 or self.shrinkage < 0:
             raise ValueError(
@@ -102,12 +102,12 @@ class WithinClassWhitening(TransformerMixin, BaseEstimator):  # type: ignore[mis
         return self
 
     def transform(self, X: ArrayLike) -> NDArray[np.int8]:
-        """Return the coordinates in whole numbers, shape (n, d); beyond ±127 they are cut off.
+        """Return the coordinates as whole numbers, shape (n, d), clipped to ±127.
 
         Raises
         ------
         NotFittedError
-            Before `fit`.
+            If called before `fit`.
         """
         check_is_fitted(self)
         coordinates = check_array(X, dtype=np.float32, input_name="X")

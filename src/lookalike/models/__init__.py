@@ -1,1 +1,1 @@
-"""Models as files, and any picture brought to the form that a model knows."""
+"""Model files, and the conversion of any picture to the form of a model's images."""

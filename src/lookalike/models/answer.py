@@ -1,4 +1,4 @@
-"""Answers about images: the likeliest class, and whether it is sure."""
+"""Answers about images: the most probable class, and whether it is certain."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from numpy.typing import NDArray
 MOST_CANDIDATES = 4
 
 LEAST_CANDIDATE = 0.1
-"""Probability from which a class is one, beside the likeliest two."""
+"""Least probability of a candidate, apart from the two most probable classes."""
 
 
 def candidates(probabilities: NDArray[np.float64], reject: float) -> list[int]:
-    """Return the classes that an image may be of, the likeliest first.
+    """Return the candidate classes of an image, the most probable first.
 
     Parameters
     ----------
     probabilities : ndarray of shape (n_classes,)
     reject : float
-        The probability from which the likeliest class is sure.
+        Probability from which the most probable class is certain.
 
     Returns
     -------
     list of int
-        One class if it is sure; else those of at least 10 %, but two at least and four at most.
+        One class if it is certain; otherwise the classes of at least 10 %, two to four of them.
 
     Examples
     --------
@@ -41,23 +41,23 @@ def candidates(probabilities: NDArray[np.float64], reject: float) -> list[int]:
 
 
 class Answer(NamedTuple):
-    """What an image is.
+    """The predicted class of an image.
 
     Attributes
     ----------
     image : str
     label : str
-        The likeliest class.
+        The most probable class.
     probability : float
-        The probability of that class.
+        Probability of that class.
     sure : bool
-        Whether that reaches the threshold.
+        Whether the probability reaches the threshold, without a doubt.
     candidates : list of str
-        The label alone if it is sure, else the likeliest classes.
+        The label alone if sure, otherwise the most probable classes.
     probabilities : dict
-        Probabilities by class, the likeliest first.
+        Probabilities of classes, the most probable first.
     reason : str or None
-        Why it is not sure whatever the probability, if so.
+        A doubt about the image, which makes it not sure.
     """
 
     image: str
@@ -69,11 +69,11 @@ class Answer(NamedTuple):
     reason: str | None = None
 
     def entry(self) -> dict[str, Any]:
-        """Return it for JSON."""
+        """Return a dict for JSON."""
         return self._asdict()
 
     def words(self) -> str:
-        """Return the label, or among which classes it is not sure."""
+        """Return the label, or the candidates if it is not sure."""
         if self.sure:
             return self.label
         why = "" if self.reason is None else f" ({self.reason})"
@@ -89,21 +89,21 @@ def answer(
     top: int | None,
     doubt: str | None = None,
 ) -> Answer:
-    """Return the answer that probabilities give.
+    """Return the answer from probabilities.
 
     Parameters
     ----------
     image : str
-        Its name.
+        Name of the image.
     names : sequence of str
-        The names of the classes.
+        Names of the classes.
     probabilities : ndarray of shape (n_classes,)
     reject : float
-        The probability from which the likeliest class is sure.
+        Probability from which the most probable class is sure.
     top : int, optional
-        How many classes keep their probability; all if it is not given.
+        Number of classes whose probabilities are kept; by default all.
     doubt : str, optional
-        Why the answer is not sure, whatever its probability.
+        A doubt about the image, which makes the answer not sure.
 
     Examples
     --------

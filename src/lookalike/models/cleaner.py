@@ -1,4 +1,4 @@
-"""Denoisers: kept in files, of a data set, or fitted when they are first asked for."""
+"""Denoising of images, by denoisers from files or fitted at their first use."""
 
 from __future__ import annotations
 
@@ -23,25 +23,25 @@ from lookalike.models.file import open_file
 Bytes = NDArray[np.uint8]
 
 _FEWEST = 100
-"""Training images: of fewer too little can be learnt."""
+"""Least number of training images; with fewer, too little can be learned."""
 
 _MOST_VALUES = 4096
-"""Values of an image; larger images are not cleaned here."""
+"""Largest number of values of an image."""
 
 _KEPT = 16
-"""Denoisers, one for each noise."""
+"""Number of denoisers in the cache, one for each noise."""
 
 _LEVELS = np.array([0, 3, 5, 8, 12, 18, 25, 35, 50, 70, 100, 140])
-"""Levels of Gaussian noise; a denoiser of the level nearest to the estimate is used."""
+"""Levels of Gaussian noise; an estimated level is rounded to the nearest of them."""
 
 
 class Cleaner:
-    """Cleans images like training images.
+    """Removes noise from images that are similar to training images.
 
     Parameters
     ----------
     images : ndarray of shape (n, h, w) or (n, h, w, c), uint8
-        Clean ones; some 2,000, as of more a denoiser takes longer than one waits.
+        Clean images; about 2,000, because fitting takes too long with more.
 
     Examples
     --------
@@ -60,22 +60,22 @@ class Cleaner:
 
     @staticmethod
     def is_possible(image_shape: tuple[int, ...], n: int) -> bool:
-        """Whether there is enough to learn from, and images are so small that it takes seconds."""
+        """Return whether there are enough images, small enough for a fit within seconds."""
         return n >= _FEWEST and prod(image_shape) <= _MOST_VALUES
 
     def clean(self, images: Bytes, noise: str | None = None) -> Bytes:
-        """Return images cleaned, of the shape given.
+        """Return denoised images of the same shape.
 
         Parameters
         ----------
         images : ndarray of shape (n, h, w) or (n, h, w, c), uint8
         noise : str, optional
-            As `parse_noise` takes it; estimated from the images if it is not given.
+            The noise, in a form that `parse_noise` reads; by default it is estimated.
 
         Raises
         ------
         ValueError
-            If the noise is none.
+            If `noise` is not a valid noise.
         """
         text = self._estimated(images) if noise is None else noise
         if text is None:
@@ -88,7 +88,7 @@ class Cleaner:
         return denoiser.fit(clean=self._images, noise=parse_noise(text))
 
     def _estimated(self, images: Bytes) -> str | None:
-        """Return the noise that images have, in steps; None if that is as good as none."""
+        """Return the estimated noise, rounded; None if it is negligible."""
         found: Any = estimate_noise(images, self._images)
         if isinstance(found, UniformNoise):
             high = int(round(found.high, -1))
@@ -111,7 +111,7 @@ class Task(NamedTuple):
         None if it was fitted to pairs of images.
     noise_text : str
     image_shape : tuple (h, w) or (h, w, c)
-        The shape of the images that it cleans.
+        Shape of the images that it cleans.
     source : str or None
         Where its training images come from.
     form : Form or None
@@ -145,25 +145,25 @@ def task_of_file(path: Path, *, adds_noise: bool = False) -> Task:
         If it holds something else, or a denoiser of other values or of images of several sizes, or
         its noise is not known but is to be added.
     OSError
-        If it cannot be read.
+        If the file cannot be read.
     """
     opened = open_file(path)
     denoiser = opened.estimator
     if not isinstance(denoiser, KNeighborsDenoiser):
         raise ModelError(
-            f"{path} holds a {type(denoiser).__name__}, which cleans no images; make a "
-            "file that does by lookalike clean DATA --noise NOISE --save FILE"
+            f"{path} holds a {type(denoiser).__name__}, which is not a denoiser; "
+            "create one with lookalike clean DATA --noise NOISE --save FILE"
         )
     if not denoiser.is_of_bytes_:
         raise ModelError(
-            f"{path} was fitted to other values than whole ones from 0 to 255, which no image file "
-            "has; call its predict in Python, or fit it to uint8 images"
+            f"{path} was fitted to values other than whole numbers 0 to 255, which image files do "
+            "not have; call its predict in Python, or fit it to uint8 images"
         )
     image_shape = denoiser.image_shape_ if opened.form is None else opened.form.image_shape
     if image_shape is None:
         raise ModelError(
-            f"{path} does not tell the size of its images; keep it by lookalike clean DATA --save "
-            "FILE, or by save_model with form=learn_form(images)"
+            f"{path} does not contain the size of its images; save it with lookalike clean DATA "
+            "--save FILE, or with save_model and form=learn_form(images)"
         )
     noise = denoiser.noise_
     if adds_noise and noise is None:

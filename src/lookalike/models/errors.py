@@ -1,5 +1,5 @@
-"""What goes wrong with model files."""
+"""The error of model files."""
 
 
 class ModelError(ValueError):
-    """A model cannot be kept in a file, or a file holds none; the message says what to do."""
+    """A model cannot be stored, or a file does not hold one; the message says what to do."""

@@ -1,7 +1,7 @@
-"""A model as one file: arrays in safetensors, all else in a JSON description inside it.
+"""Model files: arrays in safetensors, everything else as JSON in the same file.
 
-Nothing in a file is ever executed. Checksums of the description and of every array are compared
-when a file is opened, so a model that opens is the one that was saved.
+No code from a file is executed. Checksums of the description and of every array are compared when a
+file is opened, so a model that opens is the one that was saved.
 """
 
 from __future__ import annotations
@@ -18,13 +18,15 @@ from sklearn.utils.validation import check_is_fitted
 from xxhash import xxh3_128_hexdigest
 
 import lookalike
+from lookalike.estimators.classifier import KNeighborsClassifier
+from lookalike.estimators.lookalike import LookalikeClassifier
+from lookalike.images.errors import warn_caller
 from lookalike.images.form import Form
-from lookalike.images.notices import warn_caller
 from lookalike.images.originals import Originals
+from lookalike.images.pixels import are_bytes
 from lookalike.images.replace import replace_file
 from lookalike.models.errors import ModelError
 from lookalike.models.known import MODELS, name_of
-from lookalike.models.pixels import is_of_images, why_no_bytes
 from lookalike.models.safetensors_map import map_file, no_number, once, write_file
 from lookalike.models.state import from_state, to_state
 
@@ -33,21 +35,22 @@ if TYPE_CHECKING:
 
 FORMAT = "lookalike-model"
 VERSION = (1, 1)
-"""Of the format. Files of the same first number, and a second one that is not higher, are read."""
+"""Version of the format. Files with the same major and at most this minor version can be read."""
 
 
 class Opened(NamedTuple):
-    """What a file holds.
+    """Contents of a file.
 
     Attributes
     ----------
     estimator : estimator
     description : dict
-        "library": the version that wrote it; "class_names", "source" and "form" as they were given.
+        "library" is the version that wrote the file; "class_names", "source" and "form" are as
+        given to `save_model`.
     version : str
-        Of the format.
+        Version of the format.
     originals : Originals or None
-        Since version 1.1: what is told and shown of the training images.
+        File names and thumbnails of the training images, since version 1.1.
     """
 
     estimator: Any
@@ -57,7 +60,7 @@ class Opened(NamedTuple):
 
     @property
     def form(self) -> Form | None:
-        """How pictures are brought to the form of the model's images, if it was given."""
+        """Conversion of pictures to the form of the model's images, or None."""
         form = self.description["form"]
         return None if form is None else Form.from_dict(form)
 
@@ -70,38 +73,38 @@ def save_model(
     form: Form | None = None,
     originals: Originals | None = None,
 ) -> None:
-    """Keep a fitted estimator of this package in one file.
+    """Store a fitted estimator of this package in one file.
 
-    The file is written beside its place and put there when it is whole and flushed: whatever
-    happens, the old file or the new one is there.
+    The file is written under another name, flushed, and then renamed: whatever happens, either the
+    old or the new file exists.
 
     Parameters
     ----------
     estimator : estimator
-        Fitted; any of the package's.
+        Any fitted estimator of this package.
     path : path-like
-        Such as ``"digits.lookalike"``.
+        For example ``"digits.lookalike"``.
     source : str, optional
-        Where the training images come from, for those who ask.
+        Origin of the training images, for information.
     form : Form, optional
-        How pictures are brought to the form of the training images: ``data.form`` of a data set.
+        Conversion of pictures to the form of the training images: ``data.form`` of a data set.
     originals : Originals, optional
         File names and thumbnails of the training images: ``data.train.originals``.
 
     Raises
     ------
     ModelError
-        If the estimator is none of this package's, or holds what a file can not, such as a
-        function for a metric.
+        If the estimator is not one of this package, or holds something that a file cannot store,
+        for example a function as metric.
     NotFittedError
-        If it is not fitted.
+        If the estimator is not fitted.
     OSError
         If the file can not be written.
 
     Warns
     -----
     UserWarning
-        If a classifier of images was not fitted to whole numbers 0 to 255, as pictures have them.
+        If a classifier of images was not fitted to whole numbers 0 to 255, as pictures have.
 
     Examples
     --------
@@ -117,7 +120,7 @@ def save_model(
     """
     if name_of(estimator) not in MODELS:
         raise ModelError(
-            f"{type(estimator).__name__} is no estimator of this package; keep it with joblib"
+            f"{type(estimator).__name__} is not an estimator of this package; store it with joblib"
         )
     check_is_fitted(estimator)
     classifier = getattr(estimator, "best_estimator_", estimator)
@@ -127,7 +130,7 @@ def save_model(
     if originals is not None:
         if len(originals) != (n := int(classifier.n_samples_fit_)):
             raise ModelError(
-                f"names of {len(originals):,} files for {n:,} training images; give one for each, "
+                f"{len(originals):,} file names for {n:,} training images; give one for each, "
                 "or none"
             )
         arrays |= originals.to_arrays()
@@ -156,15 +159,15 @@ def save_model(
 
 
 def load_model(path: str | PathLike[str]) -> Any:
-    """Return the estimator of a file; its arrays are mapped, not read.
+    """Return the estimator of a file, whose arrays are memory-mapped.
 
-    Several processes share the memory of one file. It must not be overwritten in place meanwhile;
-    `save_model` never does.
+    Several processes share the memory of one file. Meanwhile it must not be overwritten in place;
+    `save_model` never does this.
 
     Raises
     ------
     ModelError
-        If the file is no model, damaged, or of a version that is not understood.
+        If the file is not a model, is damaged, or has an unsupported version.
     OSError
         If it can not be read.
     """
@@ -172,32 +175,32 @@ def load_model(path: str | PathLike[str]) -> Any:
 
 
 def open_file(path: Path) -> Opened:
-    """Return all that a file holds; errors as `load_model`."""
+    """Return all contents of a file; errors as `load_model`."""
     arrays, description, version = read_description(path)
     checksums = description["checksums"]
     if checksums.keys() != arrays.keys():
-        raise ModelError(f"{path} is damaged: its arrays are not those that it describes")
+        raise ModelError(f"{path} is damaged: its arrays differ from its description")
     for name, array in arrays.items():
         if xxh3_128_hexdigest(array.data) != checksums[name]:
-            raise ModelError(f"{path} is damaged: array {name!r} is not as it was saved")
+            raise ModelError(f"{path} is damaged: array {name!r} has a wrong checksum")
     try:
         estimator = from_state(description["estimator"], arrays)
         if name_of(estimator) not in MODELS:
-            raise ModelError(f"it holds no estimator but {type(estimator).__name__}")
+            raise ModelError(f"it holds {type(estimator).__name__} instead of an estimator")
         check_is_fitted(estimator)
         originals = None
         if any(name.startswith("originals/") for name in arrays):
             originals = Originals.from_arrays(arrays)
         opened = Opened(estimator, description, version, originals)
         _ = opened.form
-    except Exception as error:  # whatever attributes lead to that nobody checked
+    except Exception as error:  # unchecked attributes may raise anything
         said = " ".join(str(error).split())
         raise ModelError(f"{path} is damaged or was made by hand: {said:.300}") from error
     return opened
 
 
 def read_description(path: Path) -> tuple[Mapping[str, NDArray[Any]], dict[str, Any], str]:
-    """Return a file's arrays, not yet compared with their checksums, its description and version.
+    """Return a file's arrays, whose checksums are not yet compared, its description and version.
 
     Raises
     ------
@@ -206,16 +209,16 @@ def read_description(path: Path) -> tuple[Mapping[str, NDArray[Any]], dict[str, 
     """
     arrays, metadata = map_file(path)
     if metadata.get("format") != FORMAT:
-        raise ModelError(f"{path} is a safetensors file but no model of lookalike")
+        raise ModelError(f"{path} is a safetensors file but not a model of lookalike")
     version = metadata.get("version", "")
     _check_version(version, path)
     text = metadata.get("description", "")
     if xxh3_128_hexdigest(text.encode("utf-8", "surrogatepass")) != metadata.get("checksum"):
-        raise ModelError(f"{path} is damaged: its description is not as it was saved")
+        raise ModelError(f"{path} is damaged: its description has a wrong checksum")
     try:
         description = json.loads(text, object_pairs_hook=once, parse_constant=no_number)
     except (ValueError, RecursionError) as error:
-        raise ModelError(f"{path} is damaged: its description is no JSON") from error
+        raise ModelError(f"{path} is damaged: its description is not JSON") from error
     _check_description(description, path)
     return arrays, description, version
 
@@ -233,11 +236,11 @@ def _check_description(description: Any, path: Path) -> None:
     }
     for key, right in is_right.items():
         if not right:
-            raise ModelError(f"{path} is damaged: in its description, {key} is of another type")
+            raise ModelError(f"{path} is damaged: {key} has a wrong type in its description")
 
 
 def _are_names(value: Any) -> bool:
-    """Whether it is a list of strings, or of such lists."""
+    """Return whether a value is a list of strings, or of lists of strings."""
     return type(value) is list and all(
         type(one) is str or (type(one) is list and all(type(name) is str for name in one))
         for one in value
@@ -246,20 +249,51 @@ def _are_names(value: Any) -> bool:
 
 def _check_version(version: str, path: Path) -> None:
     if not re.fullmatch(r"[0-9]{1,9}\.[0-9]{1,9}", version):
-        raise ModelError(f"{path} is of version {version[:20]!r}, which is none")
+        raise ModelError(f"{path} has the version {version[:20]!r}, which is not a valid version")
     major, minor = map(int, version.split("."))
     if major != VERSION[0] or minor > VERSION[1]:
         raise ModelError(
-            f"{path} is of version {version}, and lookalike {lookalike.__version__} reads "
+            f"{path} has version {version}, but lookalike {lookalike.__version__} reads "
             f"{VERSION[0]}.0 to {VERSION[0]}.{VERSION[1]}; "
             + ("install a newer lookalike" if (major, minor) > VERSION else "train it again")
         )
 
 
 def _names(classes: Any) -> list[Any] | None:
-    """Return classes as text, in their order; of several outputs, a list each; None without."""
+    """Return class names in their order; a list per output if there are several."""
     if classes is None:
         return None
     if isinstance(classes, list):
         return [_names(own) for own in classes]
     return [str(one) for one in np.asarray(classes).tolist()]
+
+
+def why_no_bytes(estimator: Any) -> str | None:
+    """Return why a fitted classifier of images cannot take bytes; None if it can."""
+    if isinstance(estimator, LookalikeClassifier):
+        levels = estimator._levels
+        dtype, low, high = np.dtype(levels.dtype), levels.low, levels.high
+        known = dtype == np.uint8
+    else:
+        rows = estimator.training_images()
+        dtype, known = rows.dtype, are_bytes(rows)
+        low, high = (0, 0) if known else (rows.min(), rows.max())
+    if known:
+        return None
+    cure = "scale and round them to those, and fit again"
+    if -1 <= low <= high <= 1:
+        scaled = "255 * X" if low >= 0 else "127.5 * (X + 1)"
+        cure = f"fit it to np.rint({scaled}).astype('uint8')"
+    return (
+        f"the classifier was fitted to images of {dtype} from {low:g} to {high:g}, but pixels of "
+        f"files are whole numbers 0 to 255; {cure}"
+    )
+
+
+def is_of_images(estimator: Any) -> bool:
+    """Return whether an estimator is a classifier of images with one label each."""
+    return (
+        isinstance(estimator, KNeighborsClassifier | LookalikeClassifier)
+        and not getattr(estimator, "outputs_2d_", False)
+        and estimator.image_shape_ is not None
+    )

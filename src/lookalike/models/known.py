@@ -1,7 +1,7 @@
-"""The classes that a model file may name: nothing else is ever made of one.
+"""The classes that a model file may name; no other class is ever created from a file.
 
-Reading a file imports nothing that it asks for, and calls nothing but what stands here. The names
-are part of the file format: a class that moves or gets another name keeps the one it has here.
+Reading a file imports and calls nothing but these classes. Their names are part of the file format:
+a class that moves or is renamed keeps its name here.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _ROOMS = {
     "noise.SaltAndPepper",
     "cleaning": "levels.Levels cascade.Cascade cascade.Plan noise_table.NoiseTable "
     "neighbours.WholeNeighbours matches.MatchTables regression.AnchoredRegression "
-    "pair_table.PairTable ends.Ends similar.SimilarPatches",
+    "pair_table.PairTable levels.Ends similar.SimilarPatches",
     "matching": "axes.PrincipalAxes calibration.Calibration choosing.Choice choosing.Trial "
     "deformation.DeformationModel gradients.OrientedGradients levels.Levels matcher.Matcher "
     "matcher.Recipe reading.Reading strokes.NormalizeStroke whitening.WithinClassWhitening",
@@ -52,18 +52,18 @@ MODELS = {
     *("estimators.LookalikeClassifier", "matching.NormalizeStroke", "matching.OrientedGradients"),
     "matching.WithinClassWhitening",
 }
-"""What a file may hold as a whole."""
+"""Classes of which a file may hold an instance as a whole."""
 
 
 @cache
 def known_class(name: str) -> Any:
-    """Return the class of a name; `KeyError` if it is none of these."""
+    """Return the class of a name; `KeyError` if the name is not listed."""
     module, class_name = _PLACES[name]
     return getattr(import_module(module), class_name)
 
 
 def name_of(value: Any) -> str | None:
-    """Return what files call the class of a value; None if it is none of these.
+    """Return the name, in files, of the class of a value; None if it is not listed.
 
     Examples
     --------
@@ -75,14 +75,14 @@ def name_of(value: Any) -> str | None:
 
 
 def name_of_class(own: type) -> str | None:
-    """Return what files call a class; None if it is none of these."""
+    """Return the name of a class in files; None if it is not listed."""
     return _names().get((own.__module__, own.__qualname__))
 
 
 @cache
 def _names() -> dict[tuple[str, str], str]:
     names = {place: name for name, place in _PLACES.items()}
-    # scikit-learn's classes name a module of their own.
+    # The __module__ of scikit-learn's classes is a private module.
     for name in _SPLITTERS.split():
         own = known_class(f"sklearn.{name}")
         names[own.__module__, own.__qualname__] = f"sklearn.{name}"

@@ -1,7 +1,7 @@
-"""A classifier of images as the command line and the server work with it.
+"""A classifier of images, for the command line and the server.
 
-Whatever the estimator is, it is asked about images in its form, answers by class names, names the
-training images behind an answer, and takes corrections at once.
+It has one interface for all estimators: it classifies pictures in any form, answers with class
+names, returns the training images behind an answer, and takes corrections at once.
 """
 
 from __future__ import annotations
@@ -21,8 +21,7 @@ from lookalike.images.originals import Originals
 from lookalike.images.pictures import read_picture
 from lookalike.models.cleaner import Cleaner
 from lookalike.models.errors import ModelError
-from lookalike.models.file import open_file, save_model
-from lookalike.models.pixels import is_of_images, why_no_bytes
+from lookalike.models.file import is_of_images, open_file, save_model, why_no_bytes
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -30,30 +29,30 @@ if TYPE_CHECKING:
 Bytes = NDArray[np.uint8]
 
 _FORM_SAMPLE, _CLEANER_SAMPLE = 5000, 2000
-"""Training images from which is learnt how pictures are brought to their form, and cleaned."""
+"""Numbers of training images from which the form, and the denoiser, are learned."""
 
 
 class Neighbour(NamedTuple):
-    """A training image behind an answer.
+    """A training image that supports an answer.
 
     Attributes
     ----------
     row : int
     label : str
     distance : float
-        As the estimator's `explain` gives it.
+        Distance as in the estimator's `explain`.
     share : float
-        Of the vote; of `LookalikeClassifier`, which has no votes, of the neighbours' nearness:
-        one over the distance, all of them together 1.
+        Share of the vote. `LookalikeClassifier` has no votes; its shares are proportional to
+        1 / distance.
     variant : str
-        "original", or how the image was changed.
+        "original", or the change of the image.
     compared : ndarray of shape (height, width, channels), uint8
-        As it was compared.
+        The image in the form in which it was compared.
     displacement : ndarray of shape (2, height, width), int8, or None
-        By how many pixels, down and to the right, each pixel of the query moved to its like; None
-        where pixels do not move.
+        Move of each pixel of the query to its match, in pixels down and to the right; None if
+        pixels do not move.
     file : str or None
-        The name of the file that the training image was read from, if it is known.
+        Name of the file of the training image, if known.
     """
 
     row: int
@@ -67,7 +66,7 @@ class Neighbour(NamedTuple):
 
 
 class Explained(NamedTuple):
-    """An answer, and what it rests on.
+    """An answer and the neighbours that support it.
 
     Attributes
     ----------
@@ -75,7 +74,7 @@ class Explained(NamedTuple):
     doubtful : bool
         Whether training images of several classes are near.
     neighbours : list of Neighbour
-        The nearest first.
+        Sorted, nearest first.
     """
 
     probabilities: NDArray[np.float64]
@@ -84,26 +83,27 @@ class Explained(NamedTuple):
 
 
 class Model:
-    """A fitted classifier of grey or colour images of one size, with what is known of it.
+    """A fitted classifier of grey or colour images of one size, with its metadata.
 
-    Not for several threads at once.
+    It is not thread-safe.
 
     Parameters
     ----------
     estimator : KNeighborsClassifier, LookalikeClassifier, or a `KNeighborsSearchCV` of the former
-        Fitted to images of whole numbers 0 to 255, in any dtype, one label each.
+        Fitted to images of whole numbers 0 to 255, in any dtype, with one label each.
     form : Form, optional
-        Learnt from the training images if it is not given.
+        By default it is learned from the training images.
     source : str, optional
+        Origin of the training images.
     path : Path, optional
-        The file it comes from.
+        File of the model.
     originals : Originals, optional
         File names and thumbnails of the training images.
 
     Raises
     ------
     ModelError
-        If the estimator is no such classifier.
+        If the estimator is not such a classifier.
 
     Examples
     --------
@@ -130,8 +130,8 @@ class Model:
             estimator = getattr(estimator, "best_estimator_", estimator)
         if not isinstance(estimator, KNeighborsClassifier | LookalikeClassifier):
             raise ModelError(
-                f"{type(estimator).__name__} classifies no images; give a KNeighborsClassifier or "
-                "a LookalikeClassifier"
+                f"{type(estimator).__name__} does not classify images; give a KNeighborsClassifier "
+                "or a LookalikeClassifier"
             )
         if not is_of_images(estimator):
             raise ModelError(
@@ -148,24 +148,24 @@ class Model:
         self.originals = originals
         if originals is not None and len(originals) != self.n_samples:
             raise ModelError(
-                f"names of {len(originals):,} files for {self.n_samples:,} training images; give "
-                "one for each, or none"
+                f"{len(originals):,} file names for {self.n_samples:,} training images; give one "
+                "for each, or none"
             )
         self._cleaner: Cleaner | None = None
 
     @property
     def class_names(self) -> list[str]:
-        """Classes as text, in the order of probabilities."""
+        """Names of the classes, in the order of probabilities."""
         return [str(label) for label in self.estimator.classes_.tolist()]
 
     @property
     def n_samples(self) -> int:
-        """Training images."""
+        """Number of training images."""
         return int(self.estimator.n_samples_fit_)
 
     @property
     def class_counts(self) -> dict[str, int]:
-        """Training images of each class."""
+        """Number of training images of each class."""
         found, counts = np.unique(self.estimator.training_labels_, return_counts=True)
         known = dict(zip(map(str, found.tolist()), counts.tolist(), strict=True))
         return {name: known.get(name, 0) for name in self.class_names}
@@ -181,14 +181,14 @@ class Model:
         ----------
         images : ndarray of shape (n, *image_shape), uint8
         n_neighbors : int, default=6
-            At most so many are named; of a `KNeighborsClassifier` those that vote, and no more.
+            Largest number of neighbours. For a `KNeighborsClassifier` only voters are returned.
         """
         if self._matches:
             found = self.estimator.explain(images, min(n_neighbors, self.estimator.most_explained_))
         else:
             found = self.estimator.explain(images)
         probabilities = found.class_shares(self.estimator.classes_)
-        assert found.doubtful is not None  # of one label each
+        assert found.doubtful is not None  # because images have one label each
         explained = []
         for i in range(len(found)):
             n = min(n_neighbors, found.indices.shape[1])
@@ -211,7 +211,7 @@ class Model:
         return explained
 
     def image(self, row: int) -> Bytes:
-        """Return a training image as it was given."""
+        """Return a training image in its original form."""
         return np.asarray(self._some([row])[0])
 
     def label(self, row: int) -> str:
@@ -219,29 +219,28 @@ class Model:
         return str(self.estimator.training_labels_[row])
 
     def file(self, row: int) -> str | None:
-        """Return the name of the file that a training image was read from, if it is known."""
+        """Return the name of the file of a training image, if known."""
         return None if self.originals is None else self.originals.name(row)
 
     def shown(self, row: int) -> Bytes:
-        """Return a training image for people to look at: as it was, small, if that is known."""
+        """Return a training image to show: a thumbnail of its file if known, else the image."""
         picture = None if self.originals is None else self.originals.picture(row)
         return self.image(row) if picture is None else picture
 
     def read(self, picture: str | PathLike[str] | bytes | Bytes) -> Formed:
-        """Return a picture in the form of the training images, and what is in doubt of it.
+        """Convert a picture to the form of the training images, and describe doubts about it.
 
-        A file that the model was trained on comes out as the very image that it was trained as.
+        A file that was in the training set gives exactly its training image.
 
         Parameters
         ----------
         picture : path, bytes or ndarray of shape (h, w), (h, w, 3) or (h, w, 4), uint8
-            A file of any kind that Pillow reads, its content, or pixels.
+            A file that Pillow reads, its content, or pixels.
 
         Raises
         ------
         ValueError
-            If it cannot be read, is no picture, or none with strokes where the model knows strokes
-            alone.
+            If the picture cannot be read, or if it has no strokes and the model needs strokes.
         """
         if isinstance(picture, np.ndarray):
             return self.form.read(picture)
@@ -257,16 +256,15 @@ class Model:
         relearn: bool = False,
         originals: Originals | None = None,
     ) -> list[int]:
-        """Add training images, so that the next answer knows them; return their rows.
+        """Add training images, with effect on the next answer, and return their rows.
 
-        `originals` tells of their files, if they have any. With `relearn` all that a
-        `LookalikeClassifier` learns from images is learnt again, too, which takes seconds where
-        there are many.
+        `originals` describes their files, if there are any. `relearn` refits everything that a
+        `LookalikeClassifier` learns from images, which takes seconds for large training sets.
 
         Raises
         ------
         ModelError
-            If a label is no text, or can be none of this model's.
+            If a label cannot be a class of this model.
         """
         known = self.estimator.classes_
         if known.dtype.kind in "iub":
@@ -274,7 +272,7 @@ class Model:
                 new = np.array([int(label) for label in labels])
             except ValueError:
                 raise ModelError(
-                    f"the model's classes are whole numbers; {labels[0]!r} is none"
+                    f"the model's classes are whole numbers, but {labels[0]!r} is not"
                 ) from None
         else:
             new = np.array(list(labels), dtype=object if known.dtype == object else str)
@@ -289,14 +287,14 @@ class Model:
         return list(range(before, self.n_samples))
 
     def remove(self, rows: Sequence[int], *, relearn: bool = False) -> None:
-        """Take training images away; those behind are numbered anew, as by `numpy.delete`.
+        """Remove training images; later rows are renumbered, as by `numpy.delete`.
 
-        `relearn` as of `add`: nothing stays of the images then.
+        With `relearn`, as in `add`, no trace of the images remains.
 
         Raises
         ------
         ValueError
-            If a row is none, or none would stay.
+            If a row does not exist, or no row would remain.
         """
         if self._matches:
             self.estimator.remove(rows, relearn=relearn)
@@ -307,10 +305,10 @@ class Model:
             self.originals = self.originals.rows(kept)
 
     def save(self, path: str | PathLike[str] | None = None) -> None:
-        """Write it to a file, or to the one it comes from; see `save_model`."""
+        """Save the model to a file, by default its own; see `save_model`."""
         path = self.path if path is None else Path(path)
         if path is None:
-            raise ModelError("the model comes from no file; name one to save it to")
+            raise ModelError("the model was not read from a file; give the path of one")
         used, self.estimator.n_jobs = self.estimator.n_jobs, self._n_jobs
         try:
             save_model(
@@ -325,17 +323,17 @@ class Model:
         self.path = path
 
     def on_threads(self, n_threads: int) -> None:
-        """Work on so many threads from now on; files keep what was trained with."""
+        """Set the number of threads; saved files keep the original setting."""
         self.estimator.n_jobs = n_threads
 
     @property
     def can_clean(self) -> bool:
-        """Whether noise can be taken from images: by what clean training images look like."""
+        """Whether there are enough small training images to learn denoising from."""
         return Cleaner.is_possible(self.image_shape, self.n_samples)
 
     @property
     def cleaner(self) -> Cleaner:
-        """What cleans images; it does not know later corrections, and any thread may use it."""
+        """The denoiser, which ignores later corrections and is thread-safe."""
         if self._cleaner is None:
             self._cleaner = Cleaner(self._spread(_CLEANER_SAMPLE))
         return self._cleaner
@@ -348,7 +346,7 @@ class Model:
         return np.asarray(self.estimator.training_images(rows)).astype(np.uint8, copy=False)
 
     def _spread(self, most: int) -> Bytes:
-        """Return training images, spread evenly over all if there are more."""
+        """Return at most `most` training images, spread evenly over all."""
         n = self.n_samples
         return self._some(np.arange(n) if n <= most else np.arange(most) * n // most)
 
@@ -359,12 +357,12 @@ def _of_bytes(image: NDArray[Any]) -> Bytes:
 
 
 def open_model(path: str | PathLike[str]) -> Model:
-    """Return the classifier of a file with all that is known of it.
+    """Return the classifier of a file with its metadata.
 
     Raises
     ------
     ModelError
-        If the file is no model, damaged, or holds no classifier of images.
+        If the file is not a model, is damaged, or does not hold a classifier of images.
     OSError
         If it can not be read.
     """

@@ -1,4 +1,4 @@
-"""Answers about pictures of any number, a batch at a time, and the picture of what they rest on."""
+"""Answers about any number of pictures, in batches, and a gallery of their neighbours."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from lookalike.reports.blocks import Gallery, Picture
 from lookalike.reports.pictures import picture, right_or_wrong, with_arrows
 
 _BATCH = 1000
-_EXPLAINED_BATCH = 50  # the explanation of an image takes some twenty times its memory
-_BATCH_PIXELS = 2**24  # of pictures as they were given, so that batches of photographs are small
+_EXPLAINED_BATCH = 50  # an explanation takes about twenty times the memory of an image
+_BATCH_PIXELS = 2**24  # of original pictures, so that batches of photographs are small
 
 
 class Prediction(NamedTuple):
@@ -25,12 +25,12 @@ class Prediction(NamedTuple):
     Attributes
     ----------
     given : ndarray of shape (h, w), (h, w, 3) or (h, w, 4), uint8
-        The picture.
+        The original picture.
     image : ndarray of the shape of the model's images, uint8
-        The picture as the model sees it.
+        The picture in the model's form.
     answer : Answer
     explained : Explained or None
-        What the answer rests on, if that was asked for.
+        The answer with its neighbours, if requested.
     """
 
     given: Bytes
@@ -51,23 +51,23 @@ def predict_pictures(
     on_failure: Callable[[str, ValueError], None],
     on_note: Callable[[str], None],
 ) -> Iterator[list[Prediction]]:
-    """Give answers about pictures, some at once.
+    """Yield answers about pictures, in batches.
 
     Parameters
     ----------
     model : Model
     names : sequence of str
-        Files, folders, patterns, or "-" for stdin; as of `find_sources`.
+        Files, folders, patterns, or "-" for stdin, as for `find_sources`.
     as_is, reject, top
-        As of `in_form` and `answer`.
+        As for `in_form` and `answer`.
     n_nearest : int, optional
-        At most how many training images to name behind an answer; none if it is not given.
+        Largest number of neighbours in explanations; None gives no explanations.
     progress : callable
         Called as ``progress(done, total)``.
     on_failure : callable
-        Called as ``on_failure(name, error)`` with each picture that cannot be read.
+        Called as ``on_failure(name, error)`` for each picture that cannot be read.
     on_note : callable
-        Called with what is worth saying of the files.
+        Called with remarks about the files.
 
     Raises
     ------
@@ -92,7 +92,7 @@ def predict_pictures(
 
 
 class _Read(NamedTuple):
-    """A picture as it was given, in the model's form, and why its answer may be in doubt."""
+    """A picture in its original and in the model's form, and doubts about it."""
 
     name: str
     given: Bytes
@@ -153,17 +153,17 @@ def _answer(
 
 
 def neighbours_gallery(prediction: Prediction, model: Model) -> Gallery:
-    """Show a picture, how the model sees it, and the training images nearest to it.
+    """Show a picture, its conversion to the model's form, and the nearest training images.
 
-    Training images are shown as they were compared. Where pixels moved, arrows lead from each of
-    the picture's to its like in the training image.
+    Training images are shown in the form in which they were compared. If pixels moved, arrows lead
+    from each pixel of the picture to its match in the training image.
 
     Parameters
     ----------
     prediction : Prediction
-        With what its answer rests on.
+        A prediction with an explanation.
     model : Model
-        The one that predicted.
+        The model of the prediction.
     """
     given, image, own, explained = prediction
     assert explained is not None
@@ -179,10 +179,10 @@ def neighbours_gallery(prediction: Prediction, model: Model) -> Gallery:
     others = [_neighbour(one, own, _plain(image), brightest_near, model) for one in near]
     caption = (
         f"{own.words()} ({own.probability:.1%}). Training images, the nearest first: class, row, "
-        "file, distance and share of the say."
+        "file, distance and share of the vote."
     )
     if any(one.displacement is not None for one in near):
-        caption += " Arrows: where the image's pixels find their like."
+        caption += " Arrows show which pixels match those of the picture."
     return Gallery([replace(first, neighbors=[seen, *others])], caption)
 
 
@@ -207,7 +207,7 @@ def _neighbour(near: Neighbour, own: Answer, image: Bytes, brightest: int, model
 
 
 def _plain(image: Bytes) -> Bytes:
-    """Return an image of the model's form without what no picture has: other channels."""
+    """Return an image without channels that a picture cannot have."""
     return (
         image[..., :3] if image.ndim == 3 and image.shape[2] > 1 else image.reshape(image.shape[:2])
     )

@@ -1,8 +1,8 @@
-"""What an estimator is made of, as JSON and arrays, and back.
+"""Conversion of estimators to JSON and arrays, and back.
 
-No class is asked how it wants to be kept: its attributes are, and theirs, down to plain values and
-arrays. Classes are named, and only those of `known.py` are made again. An array that several
-attributes share, or see in several shapes, is kept once.
+Attributes are stored recursively, down to plain values and arrays; classes need no code for it.
+Classes are stored by name, and only those of `known.py` are created again. An array that several
+attributes share, or see in several shapes, is stored once.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ _AS_INTEGERS: dict[str, np.dtype[Any]] = {
     "M": np.dtype("<i8"),
     "m": np.dtype("<i8"),
 }
-"""Kinds that files have no name for, and what they are kept as."""
+"""Kinds of dtypes that safetensors lacks, and the integers they are stored as."""
 
 
 def to_state(value: Any) -> tuple[Any, Arrays]:
-    """Return a value as what JSON can hold, and the arrays that this names.
+    """Convert a value to a state, which JSON can hold, and the arrays that it names.
 
     Raises
     ------
     ModelError
-        If something in it is of no known class, such as a function.
+        If the value contains an object of an unknown class, for example a function.
 
     Examples
     --------
@@ -49,12 +49,12 @@ def to_state(value: Any) -> tuple[Any, Arrays]:
 
 
 def from_state(state: Any, arrays: Mapping[str, NDArray[Any]]) -> Any:
-    """Return the value of a state; arrays in it are those given, and may be read only.
+    """Return the value of a state; its arrays are those given, possibly read-only.
 
     Raises
     ------
     ModelError
-        If the state is none that `to_state` makes.
+        If `to_state` cannot have made the state.
     """
     try:
         return _Reader(arrays).read(state)
@@ -62,8 +62,8 @@ def from_state(state: Any, arrays: Mapping[str, NDArray[Any]]) -> Any:
         raise
     except RecursionError as error:
         raise ModelError("its description is nested too deeply") from error
-    except Exception as error:  # whatever hostile attributes lead to
-        raise ModelError(f"its description is not understood: {error!r:.200}") from error
+    except Exception as error:  # hostile attributes may raise anything
+        raise ModelError(f"its description cannot be read: {error!r:.200}") from error
 
 
 class _Writer:
@@ -73,7 +73,7 @@ class _Writer:
         self._inside: list[int] = []
 
     def write(self, value: Any, path: str) -> Any:
-        """Return a value's state; `path` tells where it stands, for errors."""
+        """Return a value's state; error messages name its `path`."""
         if value is None or type(value) in (bool, int):
             return value
         if type(value) is str:
@@ -92,7 +92,7 @@ class _Writer:
         if isinstance(value, np.ndarray):
             return self._array(value, path)
         if id(value) in self._inside:
-            raise ModelError(f"{path or 'it'} holds itself; a model file cannot")
+            raise ModelError(f"{path or 'it'} contains itself, which a model file cannot store")
         self._inside.append(id(value))
         try:
             return self._write_whole(value, path)
@@ -113,16 +113,16 @@ class _Writer:
             parts = (rows.data, rows.indices, rows.indptr)
             return {"$csr": [self._array(part, path) for part in parts], "shape": list(rows.shape)}
         if isinstance(value, type) and (own := name_of_class(value)):
-            return {"$class": own}  # of a splitter that repeats another
+            return {"$class": own}  # of the splitter inside a repeated one
         name = name_of(value)
         if name is None:
             raise ModelError(
                 f"{path.lstrip('.') or 'the model'} is {_shown(value)}, which a model file cannot "
-                "hold; give one of this package's or scikit-learn's own by name, or keep the "
+                "store; use a function of this package or scikit-learn by its name, or store the "
                 "estimator with joblib"
             )
         if isinstance(value, HandedOver):
-            # scikit-learn's search is a cache of the rows: its trees have no form of ours.
+            # scikit-learn's search follows from the rows, and its trees cannot be stored.
             state: Any = {"rows": value.rows, "params": value.params}
         elif isinstance(value, tuple):
             return {"$named": name, "values": self._fields(value, path)}
@@ -159,11 +159,11 @@ class _Writer:
             or (array.dtype.itemsize > 8 and array.dtype.kind in _KINDS)
         ):
             raise ModelError(
-                f"{path.lstrip('.')} is an array of {array.dtype}, which a model file cannot hold; "
-                "give numbers, strings or dates"
+                f"{path.lstrip('.')} is an array of {array.dtype}, which a model file cannot "
+                "store; give numbers, strings or dates"
             )
         array = np.ascontiguousarray(array, dtype=dtype)
-        if not dtype.itemsize:  # strings of no width: as NumPy makes them of nothing
+        if not dtype.itemsize:  # NumPy gives empty strings no width
             array, dtype = array.astype("<U1"), np.dtype("<U1")
         if array.dtype.kind in _AS_INTEGERS:
             text = array.reshape(-1)
@@ -192,7 +192,7 @@ class _Reader:
         if not tags:
             return {key: self.read(one) for key, one in state.items()}
         if len(tags) > 1 or tags[0][1:] not in _TAGS:
-            raise ModelError(f"its description holds {', '.join(tags)[:60]!r}, which means nothing")
+            raise ModelError(f"its description has unknown tags: {', '.join(tags)[:60]!r}")
         return getattr(self, f"_read_{tags[0][1:]}")(state[tags[0]], state)
 
     def _read_float(self, value: str, state: Any) -> float:
@@ -217,7 +217,7 @@ class _Reader:
     def _read_array(self, name: str, state: Any) -> NDArray[Any]:
         dtype = np.dtype(state["dtype"])
         if dtype.kind not in (*_KINDS, *_AS_INTEGERS):
-            raise ModelError(f"its array {name!r} is of {dtype}; it must be of numbers or strings")
+            raise ModelError(f"its array {name!r} has dtype {dtype}, not numbers or strings")
         array, shape = self._arrays[name], tuple(state["shape"])
         kept_as = _AS_INTEGERS.get(dtype.kind, dtype)
         if (
@@ -225,13 +225,13 @@ class _Reader:
             or array.size * kept_as.itemsize != math.prod(shape) * dtype.itemsize
         ):
             raise ModelError(
-                f"its array {name!r} is of {array.size} {array.dtype}, but described as of {shape} "
-                f"{dtype}"
+                f"its array {name!r} has {array.size} values of {array.dtype}, but its description "
+                f"says {shape} of {dtype}"
             )
         if dtype.kind == "U" and array.size and not _are_characters(array):
-            raise ModelError(f"its array {name!r} holds what is no text")
+            raise ModelError(f"its array {name!r} holds invalid text")
         if dtype.kind == "b" and array.size and array.view(np.uint8).max() > 1:
-            raise ModelError(f"its array {name!r} holds what is neither true nor false")
+            raise ModelError(f"its array {name!r} holds values other than true and false")
         shaped: NDArray[Any] = array.view(dtype).reshape(shape)
         return shaped
 
@@ -272,11 +272,11 @@ class _Reader:
 _TAGS = {name.removeprefix("_read_") for name in vars(_Reader) if name.startswith("_read_")}
 
 _REMADE = {"estimators.KNeighborsSearchCV": ("scorer_",)}
-"""Attributes that follow from others, and are no data: `_restore` makes them again."""
+"""Attributes that follow from others: they are not stored, and `_restore` creates them again."""
 
 
 def _shown(value: Any) -> str:
-    """Return a value in one short line, and its class."""
+    """Return one short line that shows a value and its class."""
     return f"{' '.join(repr(value).split()):.80}, of {type(value).__name__}"
 
 
@@ -288,7 +288,7 @@ def _checked(text: str, path: str) -> str:
 
 def _no_text(text: str, path: str) -> ModelError:
     return ModelError(
-        f"{path.lstrip('.') or 'the model'} holds {text!r:.60}, which is no text in UTF-8; give it "
+        f"{path.lstrip('.') or 'the model'} holds {text!r:.60}, which is not valid UTF-8; give it "
         "another name"
     )
 

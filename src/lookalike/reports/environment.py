@@ -6,8 +6,7 @@ import platform
 from importlib.metadata import version
 
 import lookalike
-from lookalike.search.cpu import cpu_path
-from lookalike.search.threads import count_threads
+from lookalike.search.machine import count_threads, cpu_path
 
 _LIBRARIES = {"NumPy": "numpy", "SciPy": "scipy", "scikit-learn": "scikit-learn"}
 

@@ -1,8 +1,8 @@
-"""Rows that are searched as if all variants of their images stood among them.
+"""Search among rows and all augmented variants of their images.
 
-Whole-pixel shifts cost no copy: the native index follows them (``src/core/shifts.hpp`` has the
-algebra). Any other variant, and all of them where the metric is no Euclidean one, is made of the
-rows part by part, searched and dropped again at every search, so that memory stays bounded.
+Whole-pixel shifts cost no copy under a Euclidean metric: the native index follows them (see
+``src/core/shifts.hpp``). All other variants are computed in parts, searched and dropped at every
+search, so that memory stays bounded.
 """
 
 from __future__ import annotations
@@ -14,25 +14,25 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.images.notices import warn_caller
+from lookalike.images.errors import warn_caller
 from lookalike.images.variants import Shift, Variant
 from lookalike.search.rows import IndexedRows
 from lookalike.search.table import Neighbors
 
 ANNOUNCED_MIB = 1.0
-"""From this size on it is announced that variants are made anew at every search."""
+"""Warn that variants are computed anew at every search if their images take this much."""
 
 
 SMALLEST_PART = 256
-"""Images that are made at once, whatever memory there is."""
+"""Number of images that are changed at once, even where memory is short."""
 
 
 class AugmentationWarning(UserWarning):
-    """Variants of the training images are made anew at every search, which takes time."""
+    """The variants of the training images are computed anew at every search, which takes time."""
 
 
 class AugmentedRows:
-    """Rows and the variants of their images, with the interface of `IndexedRows`.
+    """Rows and the variants of their images, with the same methods as `IndexedRows`.
 
     Parameters
     ----------
@@ -40,10 +40,10 @@ class AugmentedRows:
         Kept by reference.
     metric : {"euclidean", "sqeuclidean", "cosine", "manhattan"}
     variants : sequence of Variant
-        Numbered from 1 on; 0 is the row as it is.
+        Variant i of this sequence has the number i + 1; the row itself has the number 0.
     image_shape : tuple (h, w) or (h, w, c)
     whole : bool
-        Variants have whole numbers for values, even if the rows are floats.
+        Round the values of variants to whole numbers, even if the rows are floats.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class AugmentedRows:
         ]
         self._followed = np.array([0, *(number for number, _ in followed)])
         self._made = [pair for pair in numbered if pair[0] not in set(self._followed.tolist())]
-        # Of squared distances, so that tables are merged before a square root can make ties.
+        # Tables of squared distances are merged: a square root could make ties first.
         self._base = IndexedRows(
             rows,
             "sqeuclidean" if metric == "euclidean" else metric,
@@ -82,10 +82,10 @@ class AugmentedRows:
         if mib >= ANNOUNCED_MIB:
             number = self._made[0][0]
             warn_caller(
-                f"'{self.variants[number - 1]}' and all else that is no whole-pixel shift under a "
-                f"Euclidean metric, {mib:,.0f} MiB of images, is made anew at every search, within "
-                "working_memory; for many small searches fit what expand() makes, if there is "
-                "memory for it",
+                f"{mib:,.0f} MiB of variants are computed anew at every search, within "
+                f"working_memory: '{self.variants[number - 1]}' and all others that are not "
+                "whole-pixel shifts under a Euclidean metric; for many small searches, fit the "
+                "images that expand() returns, if memory allows",
                 AugmentationWarning,
             )
         return self
@@ -101,8 +101,8 @@ class AugmentedRows:
         working_memory: int = 256 * 2**20,
         progress: Callable[[int, int], None] | None = None,
     ) -> Neighbors:
-        """Find the k nearest of all rows and variants; a variant has the group of its row."""
-        half = working_memory // 2  # for a part of the variants, the rest for its search
+        """Find the k nearest rows and variants; a variant belongs to the group of its row."""
+        half = working_memory // 2  # the other half is for the search
         parts = list(self._parts(half))
         total, searches = len(queries), 1 + len(parts)
 
@@ -124,7 +124,7 @@ class AugmentedRows:
             **how,
         )
         numbers = np.zeros_like(table.indices) if table.variants is None else table.variants
-        # A row that stands for none has the greatest number; its shift is none of the list.
+        # Empty slots hold the largest index, whose variant is out of range.
         numbers = self._followed[np.minimum(numbers, len(self._followed) - 1)]
         found = Neighbors(table.indices, table.distances, numbers)
         for search, (number, rows) in enumerate(parts, start=1):
@@ -143,11 +143,11 @@ class AugmentedRows:
         return found
 
     def appended(self, rows: NDArray[Any], n_threads: int) -> AugmentedRows:
-        """The same search with more rows."""
+        """Return the same search with more rows."""
         return self._on(self._base.appended(rows, n_threads))
 
     def kept(self, keep: NDArray[np.bool_], n_threads: int) -> AugmentedRows:
-        """The same search with only the rows marked True."""
+        """Return the same search with only the rows marked True."""
         return self._on(self._base.kept(keep, n_threads))
 
     def _on(self, base: IndexedRows) -> AugmentedRows:
@@ -156,8 +156,8 @@ class AugmentedRows:
         return changed
 
     def _parts(self, n_bytes: int) -> Iterator[tuple[int, slice]]:
-        """Yield the variants to make and the rows to make them of, in parts of bounded size."""
-        # A part is held as images, perhaps in float64 on the way, and as an index of them.
+        """Yield (variant number, rows) for parts of bounded size."""
+        # A part is in memory as images, possibly in float64, and once more in its index.
         size = max(
             SMALLEST_PART, n_bytes // (prod(self.image_shape) * (8 + 2 * self.rows.itemsize))
         )
@@ -174,7 +174,7 @@ class AugmentedRows:
 
 
 def merged(found: Neighbors, more: Neighbors, first: int, number: int, k: int) -> Neighbors:
-    """The k nearest of a table and another, of rows `first` ... under variant `number`."""
+    """Merge two tables; `more` is about the rows from `first` on under variant `number`."""
     known = np.isfinite(more.distances)
     indices = np.concatenate([found.indices, np.where(known, more.indices + first, 0)], axis=1)
     distances = np.concatenate([found.distances, more.distances], axis=1)

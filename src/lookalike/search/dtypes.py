@@ -1,4 +1,4 @@
-"""Which dtype a number is searched in: the nearest native one that changes no value.
+"""Conversion of numbers to the dtype they are searched in, which never changes a value.
 
 ========================== ============================================================
 input                      searched as
@@ -15,7 +15,7 @@ object holding numbers     float64, by scikit-learn's validation
 complex, str, bytes, dates `ValueError`
 ========================== ============================================================
 
-So an answer never depends on the dtype that the same numbers happened to arrive in.
+The answer therefore does not depend on the dtype in which the same numbers arrive.
 """
 
 from __future__ import annotations
@@ -28,34 +28,34 @@ from numpy.typing import DTypeLike, NDArray
 NATIVE = tuple(np.dtype(name) for name in ("uint8", "int8", "int16", "float32", "float64"))
 
 FLOAT32_INTEGERS = 2**24
-"""Every integer up to this magnitude is a float32."""
+"""float32 represents every integer up to this magnitude."""
 
 FLOAT64_INTEGERS = 2**53
-"""Every integer up to this magnitude is a float64."""
+"""float64 represents every integer up to this magnitude."""
 
 SMALLEST_FOR_COSINE = float((np.finfo(np.float64).tiny / np.finfo(np.float64).eps) ** 0.5)
-"""Squares of smaller float64 values are less precise than they are, or zero."""
+"""The squares of smaller float64 values lose precision or become zero."""
 
 SMALLEST_FOR_EUCLIDEAN = SMALLEST_FOR_COSINE / float(np.finfo(np.float64).eps)
-"""Rows of smaller values differ by less, and the squares of that are imprecise, or zero."""
+"""The squared differences of rows with smaller values lose precision or become zero."""
 
 VALUES_AT_ONCE = 2**18
-"""How many values are converted before they are compared."""
+"""Number of values that are converted and compared at once."""
 
 
 def to_native(array: NDArray[Any], name: str = "X") -> NDArray[Any]:
-    """Convert an array of numbers by the table above.
+    """Convert an array of numbers according to the table above.
 
     Parameters
     ----------
     array : ndarray of any numeric dtype, not empty
     name : str, default="X"
-        What the error messages call it.
+        Name of the array in error messages.
 
     Returns
     -------
     ndarray of uint8, int8, int16, float32 or float64, C-contiguous and aligned
-        The array itself where nothing had to change.
+        The array itself if nothing had to change.
 
     Raises
     ------
@@ -68,8 +68,8 @@ def to_native(array: NDArray[Any], name: str = "X") -> NDArray[Any]:
     >>> to_native(np.array([[0, 255]])).dtype, to_native(np.array([[-1, 255]])).dtype
     (dtype('uint8'), dtype('int16'))
     """
-    # Native code reads whole numbers: no foreign byte order, none at an odd address, as
-    # numpy.frombuffer makes.
+    # Native code needs the machine's byte order and alignment; numpy.frombuffer, for instance,
+    # returns arrays with neither.
     native = _native_dtype(array, name)
     return np.require(array, native, ["C_CONTIGUOUS", "ALIGNED", "ENSUREARRAY"])
 
@@ -98,7 +98,7 @@ def _native_dtype(array: NDArray[Any], name: str) -> np.dtype[Any]:
 
 
 def _smallest_holding(low: int, high: int, name: str) -> np.dtype[Any]:
-    """The first native dtype that holds every integer in low..high exactly."""
+    """Return the first native dtype that holds every integer in low..high exactly."""
     limits = (
         *((int(np.iinfo(dtype).min), int(np.iinfo(dtype).max)) for dtype in NATIVE[:3]),
         _symmetric(FLOAT32_INTEGERS),
@@ -118,10 +118,9 @@ def _symmetric(limit: int) -> tuple[int, int]:
 
 
 def exactly(array: NDArray[Any], dtype: DTypeLike) -> NDArray[Any] | None:
-    """The array in another dtype, or None if a value would change.
+    """Return the array in another dtype, or None if a value would change.
 
-    It ends at the first part that does not fit, and needs no memory beyond its answer's.
-
+    It stops at the first part that does not fit, and needs no memory beyond that of the result.
     Examples
     --------
     >>> import numpy as np
@@ -144,21 +143,21 @@ def exactly(array: NDArray[Any], dtype: DTypeLike) -> NDArray[Any] | None:
 
 
 def check_magnitude(array: NDArray[Any], metric: str, name: str = "X") -> None:
-    """Check that no distance can overflow float64, and none of a row underflow it.
+    """Check that no distance overflows float64, and that no row underflows it.
 
     Parameters
     ----------
     array : ndarray of shape (n, d), of native dtype
     metric : str
-        A native one. Manhattan sums differences, the others squares.
+        A native metric. Manhattan sums differences, the others sum squares.
     name : str, default="X"
-        What the error messages call it.
+        Name of the array in error messages.
 
     Raises
     ------
     ValueError
-        If a magnitude is so large that a sum over d features might overflow, or if squares are
-        summed and a row that is not zero is so small that they lose their precision.
+        If a sum over d features might overflow, or if squares are summed and a row that is not
+        zero is so small that they lose their precision.
     """
     if array.dtype != np.float64:
         return
@@ -187,7 +186,7 @@ def check_magnitude(array: NDArray[Any], metric: str, name: str = "X") -> None:
 
 
 def common_dtype(a: np.dtype[Any], b: np.dtype[Any]) -> np.dtype[Any]:
-    """The smallest native dtype that holds every value of two native dtypes.
+    """Return the smallest native dtype that holds every value of two native dtypes.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Groups: rows that may never be neighbours of one another, such as folds or siblings."""
+"""Groups: rows that must not be neighbours of one another, for instance the rows of a fold."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ Codes = NDArray[np.int64]
 
 
 def encode_groups(exclude: Any, n_queries: int | None, n_rows: int) -> tuple[Codes, Codes]:
-    """Turn the `exclude` argument of a search into one int64 code a query and one a row.
+    """Convert the `exclude` argument of a search to one int64 code per query and per row.
 
     Parameters
     ----------
     exclude : None, array-like of shape (n_rows,), or pair of array-likes
-        Without queries (leave-one-out): the group of every row; None makes each row a
-        group of its own. With queries: the pair ``(query_groups, row_groups)``.
+        Without queries (leave-one-out) the group of every row; None makes each row its own
+        group. With queries the pair ``(query_groups, row_groups)``.
     n_queries : int or None
-        None means leave-one-out: the queries are the rows.
+        None means leave-one-out: the rows are the queries.
     n_rows : int
 
     Returns
     -------
     query_groups : ndarray of shape (n_queries,), int64
     row_groups : ndarray of shape (n_rows,), int64
-        Equal codes exactly where the labels are equal.
+        Two codes are equal exactly if their labels are equal.
 
     Raises
     ------
     ValueError
-        If a number of labels is not the number of queries or rows, or if a label is missing:
-        NaN, NaT or pandas.NA, which equal not even themselves.
+        If the number of labels differs from that of the queries or rows, or if a label is
+        missing (NaN, NaT or pandas.NA, which do not equal themselves).
     TypeError
-        If `exclude` has the wrong form or a label is not hashable.
+        If `exclude` has the wrong form, or if a label is not hashable.
     """
     if n_queries is None:
         if exclude is None:
@@ -63,9 +63,9 @@ def _encode(labels: Any, n_expected: int, of_what: str) -> Codes:
     for label in seen:
         if _is_missing(label):
             raise ValueError(
-                f"exclude holds {label!r} as a group label, which is equal to no label and would "
-                "keep nothing apart; fill missing groups, each with a label of its own or one for "
-                "all"
+                f"exclude holds the missing group label {label!r}, which equals no other label and "
+                "would exclude nothing; fill missing labels, each with a label of its own or all "
+                "with the same one"
             )
     return codes
 
@@ -80,15 +80,15 @@ def _is_missing(label: Any) -> bool:
 
 
 def _labels(labels: Any) -> Iterable[Any]:
-    """The labels as Python objects: hashing those is several times faster than NumPy's."""
+    """Return the labels as Python objects, which hash several times faster than NumPy's."""
     if hasattr(labels, "__array__"):
         labels = np.asarray(labels)
         if labels.ndim != 1:
             raise ValueError(f"exclude holds groups of shape {labels.shape}; give one label a row")
-        # Of dates it would make plain numbers, and of the missing one a number like any other.
+        # tolist() would turn dates into plain numbers, and NaT into a number like any other.
         return list(labels) if labels.dtype.kind in "mM" else labels.tolist()
     if isinstance(labels, str) or not isinstance(labels, Iterable):
-        raise TypeError(f"exclude must hold one group label a row, got {labels!r}")
+        raise TypeError(f"exclude must hold one group label per row, got {labels!r}")
     return labels
 
 

@@ -1,8 +1,8 @@
-"""Searches that the native index does not do, handed over to scikit-learn and announced.
+"""Searches that scikit-learn does, because the native index does not support them.
 
-The native index knows dense rows and four metrics. Everything else that scikit-learn's
-`NearestNeighbors` does (other metrics, callables, precomputed distances, sparse matrices,
-radius queries) is its own work here, under the same face.
+The native index supports dense rows and four metrics. `NearestNeighbors` hands everything else
+(other metrics, callables, precomputed distances, sparse matrices, radius queries) over to
+scikit-learn, and warns about it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from sklearn import neighbors
 
-from lookalike.images.notices import warn_caller
+from lookalike.images.errors import warn_caller
 from lookalike.search.table import Neighbors
 
 NATIVE_METRICS = {
@@ -28,21 +28,21 @@ NATIVE_METRICS = {
     "l1": "manhattan",
     "cityblock": "manhattan",
 }
-"""scikit-learn's names of the metrics that the native index knows."""
+"""Native metrics by the names that scikit-learn gives them."""
 
 MINKOWSKI = {1: "manhattan", 2: "euclidean"}
-"""The Minkowski metrics among them, by p."""
+"""Native Minkowski metrics by the power p."""
 
 MOST_AT_ONCE = 1000
-"""Queries that scikit-learn gets in one call."""
+"""Number of queries that scikit-learn gets in one call."""
 
 
 class HandOverWarning(UserWarning):
-    """A search is done by scikit-learn, at its speed, and not by the native index."""
+    """Scikit-learn does a search, at its own speed, instead of the native index."""
 
 
 def announce(what: str) -> None:
-    """Warn that scikit-learn does the work, at the line that asked for it."""
+    """Warn the caller that scikit-learn does the work."""
     warn_caller(
         f"{what}: the work is handed over to scikit-learn, at its speed. The native index "
         f"searches dense rows with metric in {sorted(NATIVE_METRICS)} or minkowski with p=1 "
@@ -52,7 +52,7 @@ def announce(what: str) -> None:
 
 
 def native_metric(metric: Any, p: float | None, metric_params: Any) -> str | None:
-    """The native name of a metric, or None where scikit-learn has to do the search."""
+    """Return the native name of a metric, or None if scikit-learn has to do the search."""
     if metric_params or not isinstance(metric, str):
         return None
     if metric == "minkowski":
@@ -61,7 +61,7 @@ def native_metric(metric: Any, p: float | None, metric_params: Any) -> str | Non
 
 
 class HandedOver:
-    """Rows searched by scikit-learn, with the interface of `IndexedRows`.
+    """Rows that scikit-learn searches, with the same methods as `IndexedRows`.
 
     Parameters
     ----------
@@ -86,14 +86,14 @@ class HandedOver:
         working_memory: int = 256 * 2**20,
         progress: Callable[[int, int], None] | None = None,
     ) -> Neighbors:
-        """Find the k nearest rows of each query; ties stand as scikit-learn leaves them."""
-        # Groups are kept apart by asking for as many spare neighbours as the largest
-        # excluded group can take away, and dropping those of the same group.
+        """Find the k nearest rows of each query; scikit-learn decides the order of ties."""
+        # To exclude groups, ask for as many spare neighbours as the largest group excludes, and
+        # drop those of the query's own group.
         spare = 0
         if query_groups is not None and row_groups is not None:
             spare = int(excluded_counts(query_groups, row_groups).max())
         n_queries, wanted = queries.shape[0], k + spare
-        # Progress is told, and Ctrl-C heard, between two calls of scikit-learn only.
+        # Progress and Ctrl-C are handled only between two calls of scikit-learn.
         step = max(1, min(MOST_AT_ONCE, working_memory // (64 * wanted)))
         searcher, tables = self.on_threads(n_threads), []
         for start in range(0, n_queries, step):
@@ -111,18 +111,18 @@ class HandedOver:
         return Neighbors(indices.astype(np.int64), distances.astype(np.float64))
 
     def on_threads(self, n_threads: int) -> neighbors.NearestNeighbors:
-        """scikit-learn's search, on as many threads as are wanted now."""
+        """Return scikit-learn's search set to this number of threads."""
         return copy.copy(self.searcher).set_params(n_jobs=n_threads)
 
     def appended(self, rows: Any, n_threads: int) -> HandedOver:
-        """The same search with more rows."""
+        """Return the same search with more rows."""
         self._check_not_precomputed("partial_fit")
         if sparse.issparse(self.rows) or sparse.issparse(rows):
             return HandedOver(sparse.vstack([self.rows, rows], format="csr"), self.params)
         return HandedOver(np.concatenate([self.rows, rows]), self.params)
 
     def kept(self, keep: NDArray[np.bool_], n_threads: int) -> HandedOver:
-        """The same search with only the rows marked True."""
+        """Return the same search with only the rows marked True."""
         self._check_not_precomputed("remove")
         return HandedOver(self.rows[keep], self.params)
 
@@ -137,7 +137,7 @@ class HandedOver:
 def excluded_counts(
     query_groups: NDArray[np.int64], row_groups: NDArray[np.int64]
 ) -> NDArray[np.int64]:
-    """How many rows share the group of each query."""
+    """Return how many rows share the group of each query."""
     groups, counts = np.unique(row_groups, return_counts=True)
     at = np.minimum(np.searchsorted(groups, query_groups), len(groups) - 1)
     return np.where(groups[at] == query_groups, counts[at], 0)

@@ -1,8 +1,8 @@
-"""Exact search in one array of rows: the native index behind every estimator.
+"""Exact search in one array of rows: the native index that all estimators use.
 
-The index keeps a reference to the rows, not a copy, and adds one quantised projection of each
-(``projection.py`` chooses it, ``src/core/bounds.hpp`` explains it). Queries pass a filter of
-integer lower bounds; distances of the survivors are computed from the original values.
+The index refers to the rows without a copy, and adds a quantised projection of each row
+(``projection.py`` chooses it, ``src/core/bounds.hpp`` explains it). A filter of integer lower
+bounds rejects most rows; distances of the remaining ones are computed from the original values.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike import _core
-from lookalike.search.cpu import cpu_path
+from lookalike.search.machine import cpu_path
 from lookalike.search.projection import choose_projection
 from lookalike.search.table import Neighbors
 
@@ -29,14 +29,14 @@ class ExactIndex:
     Parameters
     ----------
     rows : ndarray of shape (n, d), C-contiguous, uint8, int8, int16, float32 or float64, finite
-        Kept by reference; must not change while the index lives.
+        Kept by reference; they must not change during the life of the index.
     metric : {"euclidean", "sqeuclidean", "cosine", "manhattan"}, default="euclidean"
     n_threads : int, default=1
     shifts : sequence of (down, right), default=()
-        Whole pixels by which the rows, as images, are moved: they are searched as if the moved
-        images stood behind them, shift by shift, and are not copied. Euclidean metrics only.
+        Moves of the images in whole pixels. The moved images are searched as if they followed
+        the rows, shift by shift, without a copy. Only for Euclidean metrics.
     frame : tuple (h, w, c)
-        Shape of an image, for shifts.
+        Shape of an image; only needed for shifts.
 
     Examples
     --------
@@ -74,11 +74,11 @@ class ExactIndex:
 
     @property
     def nbytes(self) -> int:
-        """Memory of the index beyond the rows themselves, in bytes."""
+        """Memory in bytes that the index takes in addition to the rows."""
         return self._native.nbytes
 
     def append(self, rows: NDArray[Any], *, n_threads: int = 1) -> None:
-        """Add rows, of the dtype and width of the others, behind them."""
+        """Append rows of the same dtype and width."""
         grown = np.concatenate([self.rows, rows])
         if len(grown) > MOST_ROWS:
             raise ValueError(
@@ -105,13 +105,13 @@ class ExactIndex:
         queries : ndarray of shape (n_queries, d), C-contiguous, of the dtype of the rows
         k : int
         query_groups, row_groups : ndarray of shape (n_queries,) and (n,), int64, optional
-            A row of the query's own group is never its neighbour. The caller has made sure that
+            A row of the query's own group is never its neighbour. The caller makes sure that
             at least k rows remain.
         n_threads : int, default=1
         working_memory : int, default=256 * 2**20
-            Bytes that the search may use beyond the answer, all threads together.
+            Bytes that all threads together may use in addition to the answer.
         progress : callable, optional
-            Called now and then with the number of queries done and their total.
+            Called from time to time with the number of queries done and their total.
 
         Returns
         -------
@@ -128,7 +128,7 @@ class ExactIndex:
         )
         if self.metric == "euclidean":
             np.sqrt(distances, out=distances)
-        # The native module's int64 is NumPy's long long, equal in all but name.
+        # The native module's int64 is NumPy's long long, which differs in its name only.
         indices = indices.view(np.int64)
         if not self.n_shifts:
             return Neighbors(indices, distances)

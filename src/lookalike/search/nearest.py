@@ -1,7 +1,7 @@
-"""`NearestNeighbors`: scikit-learn's face of the exact search.
+"""`NearestNeighbors`: exact search with scikit-learn's interface.
 
-It decides and checks; the rows are searched by the native index (`IndexedRows`) or, where
-that does not know the metric or the kind of data, by scikit-learn (`HandedOver`).
+It checks the arguments and delegates the search to the native index (`IndexedRows`) or, for a
+metric or data that this does not support, to scikit-learn (`HandedOver`).
 """
 
 from __future__ import annotations
@@ -16,16 +16,15 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from lookalike.images.augmentation import Augmentation
-from lookalike.images.scale import warn_of_other_scale
+from lookalike.images.pixels import warn_of_other_scale
 from lookalike.images.variants import Variant
 from lookalike.search.augmented import AugmentedRows
 from lookalike.search.dtypes import check_magnitude, to_native
-from lookalike.search.graph import NeighborsGraphMixin
 from lookalike.search.groups import encode_groups
 from lookalike.search.handover import HandedOver, announce, excluded_counts, native_metric
-from lookalike.search.radius import RadiusNeighborsMixin
+from lookalike.search.machine import count_threads
+from lookalike.search.mixins import NeighborsGraphMixin, RadiusNeighborsMixin
 from lookalike.search.rows import IndexedRows
-from lookalike.search.threads import count_threads
 from lookalike.search.validation import (
     check_count,
     check_enough_rows,
@@ -41,9 +40,9 @@ Progress = Callable[[int, int], None]
 
 
 class NearestNeighbors(NeighborsGraphMixin, RadiusNeighborsMixin, BaseEstimator):  # type: ignore[misc]
-    """Exact nearest neighbours of images or rows, as a drop-in for scikit-learn's.
+    """Exact nearest neighbours of images or rows, a drop-in replacement for scikit-learn's.
 
-    Every answer is exact: distances of integers are computed in integers, those of floats in
+    Every answer is exact: distances of integers are computed in integers, distances of floats in
     float64, and of two rows at the same distance the one with the lower index comes first. The
     answer is therefore the same on every machine, for every number of threads and in every
     order of the queries.
@@ -51,41 +50,40 @@ class NearestNeighbors(NeighborsGraphMixin, RadiusNeighborsMixin, BaseEstimator)
     Parameters
     ----------
     n_neighbors : int, default=5
-        Number of neighbours that `kneighbors` finds where it is not told another.
+        Default number of neighbours that `kneighbors` finds.
     radius : float, default=1.0
-        Radius of `radius_neighbors` where it is not told another.
+        Default radius of `radius_neighbors`.
     algorithm : {"auto", "ball_tree", "kd_tree", "brute"}, default="auto"
-        Makes no difference to the native search. Handed-over searches pass it on.
+        Ignored by the native search; passed on to scikit-learn if it does the search.
     leaf_size : int, default=30
-        As `algorithm`.
+        As for `algorithm`.
     metric : str or callable, default="minkowski"
-        Native are "euclidean" ("l2", "minkowski" with p=2), "sqeuclidean", "cosine" and
-        "manhattan" ("l1", "cityblock", "minkowski" with p=1). Any other of scikit-learn's,
-        among them callables and "precomputed", is handed over to scikit-learn with a
-        `HandOverWarning`. With "cosine" a row of zeros is at distance 1 from every row.
+        Native metrics are "euclidean" ("l2", "minkowski" with p=2), "sqeuclidean", "cosine" and
+        "manhattan" ("l1", "cityblock", "minkowski" with p=1). With any other metric,
+        a callable or "precomputed", scikit-learn does the search, with a `HandOverWarning`.
+        With "cosine" a row of zeros is at distance 1 from every row.
     p : float, default=2
         Power of the Minkowski metric.
     metric_params : dict, default=None
-        Further arguments of the metric; if there are any the search is handed over.
+        Further arguments of the metric; if there are any, scikit-learn does the search.
     n_jobs : int, default=None
-        Number of threads: -1 is all CPUs, -2 all but one, and so on. None is all CPUs too, but
-        at most OMP_NUM_THREADS where the environment sets that, as joblib does in its worker
-        processes. The answer does not depend on it.
+        Number of threads: -1 uses all CPUs, -2 all but one, and so on. None also uses all CPUs,
+        but at most OMP_NUM_THREADS if that is set, as joblib does in its worker processes. The
+        answer does not depend on it.
     working_memory : float, default=256
-        MiB, at most 2**40, that a search may use beyond rows, queries and answer, whatever
-        their number.
+        MiB, at most 2**40, that a search may use in addition to rows, queries and answer.
     augmentation : Augmentation or None, default=None
-        Such as ``Shifts(1)``: images are searched as if their variants stood among them, with
-        the very neighbours and distances that a search of what `expand` makes finds. Whole-pixel
-        shifts are not copied, other variants made anew in parts at every search (which is
-        announced from 1 MiB on). Native metrics and dense images only.
+        Search also among variants of the images, for example with ``Shifts(1)``. Neighbours
+        and distances equal those of a search among the images that `expand` returns. Whole-pixel
+        shifts cost no copy; other variants are computed in parts at every search, with a warning
+        if they take 1 MiB or more. Only for native metrics and dense images.
     image_shape : tuple (h, w) or (h, w, c), default=None
-        What flat rows are images of, for `augmentation`.
+        Shape of the images if X holds flat rows; `augmentation` needs it.
 
     Attributes
     ----------
     n_features_in_ : int
-        Width of the rows; for images the number of their values.
+        Number of values of a row or an image.
     feature_names_in_ : ndarray of shape (n_features_in_,), object
         Column names, if X was a DataFrame with string column names.
     image_shape_ : tuple of int or None
@@ -93,25 +91,24 @@ class NearestNeighbors(NeighborsGraphMixin, RadiusNeighborsMixin, BaseEstimator)
     n_samples_fit_ : int
         Number of rows.
     variant_names_ : tuple of str
-        What each number of a variant stands for: "original", then such as "right 1".
+        Name of each variant by its number: "original", then for example "right 1".
     effective_metric_ : str or callable
-        Metric the distances are in, such as "euclidean" for "minkowski" with p=2.
+        Metric of the distances, for example "euclidean" for "minkowski" with p=2.
     effective_metric_params_ : dict
-        Its further arguments.
+        Further arguments of the metric.
 
     Notes
     -----
-    Rows of uint8, int8, int16, float32 and float64 are searched as they are and kept by
-    reference: do not change the array afterwards. Other dtypes convert by the table in
-    `lookalike.search.dtypes`, which changes no value. Queries may have another dtype than the
-    rows, and are then copied into theirs; where that does not hold them exactly both are
-    compared in int16, float32 or float64. That costs a copy of the rows in that dtype with an
-    index of its own, made once and, from 1 MiB on, announced by a `DataConversionWarning`.
+    Rows of uint8, int8, int16, float32 and float64 are searched without a copy: do not change
+    the array after `fit`. Other dtypes are converted according to the table in
+    `lookalike.search.dtypes`, which changes no value. Queries of another dtype are copied into
+    the dtype of the rows; if that does not hold them exactly, both are compared in int16, float32
+    or float64. This needs a copy of the rows in that dtype with an index of its own, which is
+    made once; a `DataConversionWarning` announces it if it takes 1 MiB or more.
 
-    Several threads may search one fitted object at once, also while one thread adds rows by
-    `partial_fit` or takes some away by `remove`: a search finds either all of that change or
-    nothing of it. `fit` must not run while others search. Should one of the three fail, the
-    object stays as it was.
+    Several threads may search one fitted object at once, even while another thread calls
+    `partial_fit` or `remove`: a search sees either the whole change or none of it. `fit` must not
+    run during a search. If one of the three methods fails, the object stays as it was.
 
     Examples
     --------
@@ -156,13 +153,13 @@ class NearestNeighbors(NeighborsGraphMixin, RadiusNeighborsMixin, BaseEstimator)
         self.image_shape = image_shape
 
     def fit(self, X: Any, y: Any = None) -> Self:
-        """Take the rows to search and build the index over them.
+        """Store the rows and build the index.
 
         Parameters
         ----------
         X : array-like of shape (n, d), images of shape (n, h, w) or (n, h, w, c), \
                 DataFrame, CPU tensor or sparse matrix
-            The rows; with metric="precomputed" the square matrix of their distances.
+            The rows, or the square matrix of their distances with metric="precomputed".
         y : ignored
 
         Returns
@@ -172,15 +169,15 @@ class NearestNeighbors(NeighborsGraphMixin, RadiusNeighborsMixin, BaseEstimator)
         Raises
         ------
         ValueError
-            If X is empty, ragged, not numeric or not finite, holds a value that no native
-            dtype holds exactly, or if a parameter is out of range.
+            If X is empty, ragged, not numeric or not finite, if no native dtype holds all of
+            its values exactly, or if a parameter is out of range.
         TypeError
-            If a parameter has the wrong type or X can not be read as an array.
+            If a parameter has the wrong type, or if X can not be read as an array.
 
         Warns
         -----
         HandOverWarning
-            If the search is handed over to scikit-learn.
+            If scikit-learn does the search.
         """
         check_parameters(self.get_params(deep=False))
         fitted = copy.copy(self)
@@ -196,9 +193,9 @@ class NearestNeighbors(NeighborsGraphMixin, RadiusNeighborsMixin, BaseEstimator)
         if metric is None or sparse.issparse(rows):
             if self.augmentation is not None:
                 raise ValueError(
-                    f"augmentation={self.augmentation!r} but scikit-learn does this search, which "
-                    "knows no variants; use a native metric and dense images, or fit what expand() "
-                    "makes"
+                    f"augmentation={self.augmentation!r} but scikit-learn does this search, and "
+                    "does not support variants; use a native metric and dense images, or fit the "
+                    "images that expand() returns"
                 )
             handed_over = HandedOver(rows, self._handed_over_params())
             fitted.effective_metric_ = handed_over.searcher.effective_metric_
@@ -215,10 +212,10 @@ class NearestNeighbors(NeighborsGraphMixin, RadiusNeighborsMixin, BaseEstimator)
         return self._become(fitted, searcher.build(count_threads(self.n_jobs)))
 
     def partial_fit(self, X: Any, y: Any = None) -> Self:
-        """Add rows after those fitted so far; the first call is `fit`.
+        """Add rows after those fitted so far; the first call is a `fit`.
 
-        Every call copies the rows it finds, and builds the index anew if they have doubled or if
-        another thread is searching, so many rows are better added in few calls.
+        Every call copies all rows, and rebuilds the index if their number has doubled or another
+        thread is searching. Prefer few calls with many rows.
 
         Parameters
         ----------
@@ -232,7 +229,7 @@ class NearestNeighbors(NeighborsGraphMixin, RadiusNeighborsMixin, BaseEstimator)
         Raises
         ------
         ValueError, TypeError
-            As `fit`; or if X has another width, or metric="precomputed".
+            As `fit`, or if X has another width, or with metric="precomputed".
         """
         if not hasattr(self, "_searcher"):
             return self.fit(X)
@@ -246,15 +243,15 @@ class NearestNeighbors(NeighborsGraphMixin, RadiusNeighborsMixin, BaseEstimator)
         return self._become(copy.copy(self), grown)
 
     def remove(self, ids: Any) -> Self:
-        """Forget rows exactly: afterwards all is as if they had never been fitted.
+        """Remove rows, with the same result as if they had never been fitted.
 
-        The rows that stay keep their order and are numbered anew, as by `numpy.delete`. The
-        index is built again from them alone.
+        The other rows keep their order and are renumbered, as by `numpy.delete`. The index is
+        rebuilt from them.
 
         Parameters
         ----------
         ids : int or array-like of int
-            Numbers of the rows to forget.
+            Numbers of the rows to remove.
 
         Returns
         -------
@@ -263,7 +260,7 @@ class NearestNeighbors(NeighborsGraphMixin, RadiusNeighborsMixin, BaseEstimator)
         Raises
         ------
         ValueError
-            If an id is no row's or given twice, if no row would stay, or if
+            If there is no row of an id, if an id is given twice, if no row would remain, or with
             metric="precomputed".
         TypeError
             If ids are not integers.
@@ -295,54 +292,53 @@ class NearestNeighbors(NeighborsGraphMixin, RadiusNeighborsMixin, BaseEstimator)
         Parameters
         ----------
         X : array-like as in `fit`, default=None
-            The queries. None is leave-one-out: every fitted row is a query, and is not its own
-            neighbour.
+            The queries. None means leave-one-out: every fitted row is a query, and is not its
+            own neighbour.
         n_neighbors : int, default=None
-            None is the estimator's own.
+            None means the estimator's own parameter.
         return_distance : bool, default=True
         exclude : array-like or pair of array-likes of hashable labels, default=None
-            Groups, such as folds or the siblings of one image: rows of a query's own group are
-            never its neighbours. With X=None the group of each fitted row, shape
+            Groups, for instance folds or the variants of one image: rows of a query's own group
+            are never its neighbours. With X=None the group of each fitted row, shape
             (n_samples_fit,); with X the pair ``(query_groups, row_groups)``.
         progress : callable, default=None
-            Called now and then as ``progress(done, total)`` with numbers of queries, at last
-            with ``done == total``. What it raises ends the search.
+            Called from time to time, and at the end, as ``progress(done, total)`` with numbers
+            of queries. An exception that it raises ends the search.
         return_variant : bool, default=False
-            Tell under which variant each row is a neighbour.
+            Also return the variant in which each row is a neighbour.
 
         Returns
         -------
         distances : ndarray of shape (n_queries, n_neighbors), float64
-            In the unit of the metric, nearest first; only if `return_distance`.
+            In the unit of the metric, nearest first; only with `return_distance`.
         indices : ndarray of shape (n_queries, n_neighbors), int64
-            The rows, of equally distant ones the lowest index first. With `augmentation` a row
-            may come several times, in several variants; of equally distant ones the lowest
+            The rows; at equal distances the lowest index comes first. With `augmentation` a row
+            may occur several times, in several variants; at equal distances the lowest
             variant comes first, then the lowest index.
         variants : ndarray of shape (n_queries, n_neighbors), int64
-            0 for a row as it is, v for the v-th of ``augmentation.variants(image_shape)``; only
-            if `return_variant`.
+            0 for a row itself, v for the v-th of ``augmentation.variants(image_shape)``; only
+            with `return_variant`.
 
         Raises
         ------
         NotFittedError
-            Before `fit`.
+            If called before `fit`.
         ValueError
-            If X does not match the fitted rows, or is not finite; if fewer than `n_neighbors`
-            rows remain for a query; if labels are missing, too many or too few; if a parameter
-            set since `fit` is out of range.
+            If X is not finite or does not match the fitted rows; if fewer than `n_neighbors`
+            rows remain for a query; if there are missing, too many or too few labels; if a
+            parameter that was set after `fit` is out of range.
         TypeError
             If n_neighbors is not an integer, or `exclude` has the wrong form.
 
         Warns
         -----
         DataConversionWarning
-            If the dtype of the rows does not hold the queries exactly, and another takes 1 MiB
-            or more.
+            If the dtype of the rows does not hold the queries exactly, and a second index
+            takes 1 MiB or more.
         HandOverWarning
             If the queries are sparse and the rows are not.
         UserWarning
-            If the queries are pixels from 0 to 255 and the rows from 0 to 1, or the other way
-            round.
+            If the queries are pixels from 0 to 255 but the rows from 0 to 1, or vice versa.
 
         Examples
         --------
@@ -361,7 +357,7 @@ class NearestNeighbors(NeighborsGraphMixin, RadiusNeighborsMixin, BaseEstimator)
         queries = searcher.rows if X is None else self._validate_like_fitted(X)
         if sparse.issparse(queries):
             searcher = self._hand_over("sparse queries")
-        # Not n_samples_fit_: another thread may add rows meanwhile.
+        # n_samples_fit_ may have changed: another thread may add rows.
         n_queries, n_rows = queries.shape[0], searcher.rows.shape[0]
         query_groups = row_groups = excluded = None
         if X is None or exclude is not None:
@@ -402,7 +398,7 @@ class NearestNeighbors(NeighborsGraphMixin, RadiusNeighborsMixin, BaseEstimator)
         return tags
 
     def _become(self, fitted: Self, searcher: IndexedRows | AugmentedRows | HandedOver) -> Self:
-        """Take over a new state in one step, so that what failed before it changed nothing."""
+        """Take over a new state in one step, so that a failure before it changes nothing."""
         fitted._searcher = searcher
         made = searcher.variants if isinstance(searcher, AugmentedRows) else ()
         fitted.variant_names_ = ("original", *map(str, made))
@@ -423,12 +419,13 @@ class NearestNeighbors(NeighborsGraphMixin, RadiusNeighborsMixin, BaseEstimator)
     def _list_variants(
         self, image_shape: tuple[int, ...] | None, width: int
     ) -> tuple[Variant, ...]:
-        """Check `augmentation`; return the variants of images of this shape, none without it."""
+        """Check `augmentation` and return the variants of images of this shape."""
         if self.augmentation is None:
             return ()
         if not isinstance(self.augmentation, Augmentation):
             raise TypeError(
-                f"augmentation={self.augmentation!r} is none; give one such as Shifts(1), or None"
+                f"augmentation={self.augmentation!r} is not an augmentation; give for example "
+                "Shifts(1), or None"
             )
         shape = check_shape_of_images(self.image_shape, image_shape, width)
         return self.augmentation.variants(shape)
@@ -443,16 +440,16 @@ class NearestNeighbors(NeighborsGraphMixin, RadiusNeighborsMixin, BaseEstimator)
         return params
 
     def _hand_over(self, what: str) -> HandedOver:
-        """The fitted rows in scikit-learn's hands, announced unless `fit` did so."""
+        """Return scikit-learn's search in the fitted rows, and announce it unless `fit` did."""
         if isinstance(self._searcher, HandedOver):
             return self._searcher
         if self.augmentation is not None:
             raise ValueError(
-                f"augmentation={self.augmentation!r} but scikit-learn, which knows no variants, "
-                f"does the work of {what}; fit what expand() makes"
+                f"augmentation={self.augmentation!r} but scikit-learn does the work of {what}, "
+                "and does not support variants; fit the images that expand() returns"
             )
         announce(what)
         params = self._handed_over_params()
-        if self.algorithm == "auto":  # no tree is worth building for one call
+        if self.algorithm == "auto":  # one call does not repay the building of a tree
             params["algorithm"] = "brute"
         return HandedOver(self._searcher.rows, params)

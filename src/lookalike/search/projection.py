@@ -1,8 +1,8 @@
-"""How an index bounds distances cheaply: which axes, how many, how coarse.
+"""Choice of the projection by which an index computes lower bounds of distances.
 
-The native index (``src/core/bounds.hpp`` has the algebra) bounds distances by a few projected
-coordinates. Any projection gives exact answers; a good one lets few rows past the bound. It is
-chosen here from a sample of the rows, deterministically.
+The native index (see ``src/core/bounds.hpp``) bounds distances by a few projected coordinates.
+Answers are exact with any projection; a good one rejects more rows. It is chosen from a sample
+of the rows, deterministically.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from lookalike import _core
 
 Floats = NDArray[np.float32]
 
-# Below this many rows an exhaustive search of them all costs less than the choice.
+# With fewer rows an exhaustive search takes less time than the choice.
 SMALLEST = 512
-# The sample: so many rows, fewer where they are wide, but never too few.
+# Size of the sample: this many rows, fewer if they are wide, but never too few.
 SAMPLE_ROWS, SAMPLE_VALUES, FEWEST_SAMPLE_ROWS = 1024, 2**22, 256
 SAMPLE_QUERIES = 64
 MOST_AXES = 128
@@ -28,19 +28,20 @@ MOST_AXES = 128
 MOST_FINE = 4096
 FINE_WIDTHS = (16, 24, 32, 40, 48, 56, 64, 80)
 COARSE_WIDTHS = (64, 96, MOST_AXES)
-# Rows of more bytes are projected as floats: sums of their products would leave 32 bits.
+# Wider rows are projected as floats: sums of their products would exceed 32 bits.
 MOST_BYTES = 2**20
 
 
 class Widths(NamedTuple):
-    """How many coordinates the bounds have.
+    """Number of coordinates of each bound.
 
     Attributes
     ----------
     fine : int
-        Of the filter; those of the rows themselves, unprojected, if they are as many.
+        Coordinates of the filter. If they are as many as the values of a row, they are these
+        values, unprojected.
     coarse : int
-        Of the coarse bound, the fine ones among them; equal: there is none.
+        Coordinates of the coarse bound, which include the fine ones; no bound if equal to fine.
     wide : bool
         Whether a bound of all coordinates follows.
     """
@@ -51,10 +52,10 @@ class Widths(NamedTuple):
 
 
 class Costs(NamedTuple):
-    """What a pair costs, in units of one coordinate of it in the filter.
+    """Costs of a pair of rows, in units of one coordinate in the filter.
 
-    A coarse bound or an exact distance fetches its row from far memory (a fixed part), then works
-    through its values. Groups of the wide bound are fetched too, each for many queries.
+    A coarse bound or an exact distance fetches its row from memory (a fixed cost), then processes
+    its values. Groups of the wide bound are fetched too, each for many queries.
     """
 
     coarse_fetch: float
@@ -64,47 +65,48 @@ class Costs(NamedTuple):
     wide_coordinate: float
 
 
-# Measured on MNIST. They differ since a unit does: 4 ps with VNNI, 14 ps with AVX2.
+# Measured on MNIST. They differ because the unit does: 4 ps with VNNI, 14 ps with AVX2.
 SLOW_FILTER = Costs(4500, 6, 8000, 6, 0.02)
 COSTS = {"avx512vnni": Costs(9000, 15, 12000, 33, 0.05)}
-# The native projection takes whole groups of this many columns.
+# The native projection processes whole groups of this many columns.
 COLUMN_STEP = 32
-# The wide bound takes all rows of a group if the filter leaves one. Survivors stand together, more
-# so where they are many: of MNIST, with noise or without, a share s of all pairs in about this
-# share of the groups, times the root of s.
+# The wide bound processes all rows of a group if the filter leaves one of them. Remaining rows
+# cluster, more so if they are many: on MNIST, with and without noise, a share s of all pairs lies
+# in about this number times the square root of s of the groups.
 WIDE_GROUPS = 1.1
-# It also takes a byte of memory for each value: it has to make a search so many times faster.
+# It also needs a byte of memory for each value: it must make a search this many times faster.
 WIDE_GAIN = 2
-# Where it pays there is noise, which hides the lesser axes from a small sample: so many times it.
+# It pays where there is noise, which hides the lesser axes from a small sample: take this many
+# times the rows.
 WIDE_SAMPLES = 4
-# What quantisation adds to the radius, roughly.
+# Approximate share that quantisation adds to the radius.
 LOOSENESS = 0.1
 
 
 @cache
 def _blas() -> ThreadpoolController:
-    """The libraries' thread pools, looked for once: that takes as long as half of a choice."""
+    """Return the libraries' thread pools; finding them takes half as long as a choice."""
     return ThreadpoolController()
 
 
 def choose_projection(
     rows: NDArray[Any], metric: str, cpu_path: str, *, shifted: bool = False, random_state: int = 0
 ) -> _core.Projection | None:
-    """Choose a projection for an index of `rows`, or None where none pays.
+    """Choose a projection for an index of `rows`, or None if none pays.
 
     Parameters
     ----------
     rows : ndarray of shape (n, d)
     metric : {"sqeuclidean", "cosine", "manhattan"}
     cpu_path : str
-        Of the index: what is cheap there differs.
+        Code path of the index, which determines the costs.
     shifted : bool, default=False
-        Whether the index has shifts, and so no wide bound.
+        Whether the index has shifts; it then has no wide bound.
     random_state : int
 
     Notes
     -----
-    Manhattan distances have no useful Euclidean bound, and a few rows need none.
+    Manhattan distances have no useful Euclidean bound, and few rows do not need one.
     """
     n, d = rows.shape
     if metric == "manhattan" or n < SMALLEST:
@@ -121,8 +123,8 @@ def choose_projection(
         largest = max(float(centred.max()), -float(centred.min()))
     if not 1e-15 < largest < 1e15:  # squares leave the range of float32, or all rows are alike
         return None
-    # A sample is too small to share among threads: on a busy machine they would wait for each
-    # other far longer than the work takes.
+    # A sample is too small for several threads: on a busy machine they would wait for each other
+    # much longer than the work takes.
     with _blas().limit(limits=1, user_api="blas"):
         some = rng.standard_normal((d, min(MOST_AXES, len(sample) // 4, d)), dtype=np.float32)
         axes = principal_axes(centred, some)
@@ -132,14 +134,14 @@ def choose_projection(
             return None
         if widths.wide:
             more = draw_rows(rows, min(n, WIDE_SAMPLES * size), metric, rng) - mean
-            # Rows far out must neither leave the range of floats nor bend all axes to themselves.
+            # Outliers must neither overflow floats nor dominate the axes.
             more = np.clip(more, -largest, largest).astype(np.float32, copy=False)
             axes = principal_axes(more, axes, rounds=1)
         return make_projection(centred, mean, axes, widths, rng, of_bytes)
 
 
 def draw_rows(rows: NDArray[Any], size: int, metric: str, rng: np.random.Generator) -> NDArray[Any]:
-    """Draw rows as the native projection sees them: floats, those of cosine of unit length."""
+    """Draw rows as the native projection sees them: as floats, with unit length for cosine."""
     drawn = rows[np.sort(rng.choice(len(rows), size, replace=False, shuffle=False))]
     sample: NDArray[Any] = drawn.astype(
         np.float64 if rows.dtype == np.float64 else np.float32, copy=False
@@ -152,16 +154,15 @@ def draw_rows(rows: NDArray[Any], size: int, metric: str, rng: np.random.Generat
 
 
 def principal_axes(centred: Floats, axes: Floats, rounds: int = 2) -> Floats:
-    """Leading principal axes of centred rows, most important first, by subspace iteration.
+    """Return the leading principal axes of centred rows by subspace iteration.
 
-    It starts from any axes, of shape (d, n_axes).
-
-    The axes need not be accurate, only near to orthonormal; two rounds (Halko, Martinsson & Tropp,
-    SIAM Review 2011, algorithm 4.4) come close enough to the exact ones where it matters.
+    It starts from any axes of shape (d, n_axes). The axes need not be accurate, only nearly
+    orthonormal; two rounds are accurate enough (Halko, Martinsson & Tropp, SIAM Review 2011,
+    algorithm 4.4).
 
     Returns
     -------
-    ndarray of shape (d, n_axes)
+    ndarray of shape (d, n_axes), the most important first
     """
     for _ in range(rounds):
         axes = orthonormal(centred.T @ (centred @ axes))
@@ -172,9 +173,9 @@ def principal_axes(centred: Floats, axes: Floats, rounds: int = 2) -> Floats:
 
 
 def orthonormal(columns: Floats) -> Floats:
-    """Orthonormal columns of the same span, by way of their products: faster than a QR of them.
+    """Return orthonormal columns of the same span, by eigenvectors: faster than by QR.
 
-    Directions that rounding has lost come out short instead.
+    Directions that were lost to rounding come out shorter.
     """
     exact = columns.astype(np.float64)
     squares, directions = np.linalg.eigh(exact.T @ exact)
@@ -186,17 +187,17 @@ def orthonormal(columns: Floats) -> Floats:
 def choose_widths(
     centred: Floats, axes: Floats, row_bytes: int, n_rows: int, costs: Costs, shifted: bool
 ) -> Widths | None:
-    """Choose which bounds there are and how many coordinates they have.
+    """Choose the bounds and their numbers of coordinates.
 
-    A few rows of the sample play the queries. What share of the rows each bound lets past their
-    nearest neighbour's distance, times what a pair costs at each stage, is the cost. In the whole
-    of the rows that distance is smaller than in the sample: how it shrinks from an eighth of the
-    sample to all of it tells by how much.
+    A few rows of the sample serve as queries. The cost is the share of rows that pass each bound at
+    the distance of the nearest neighbour, times the cost of a pair at each stage. Among all rows
+    that distance is smaller than in the sample: it is extrapolated from how it shrinks from an
+    eighth of the sample to the whole sample.
 
     Returns
     -------
     Widths or None
-        None where no bound pays.
+        None if no bound pays.
     """
     n, d = centred.shape
     queries = centred[:: max(1, n // SAMPLE_QUERIES)][:SAMPLE_QUERIES]
@@ -244,7 +245,7 @@ def squared_distances(
     a_squares: Floats,
     b_squares: Floats,
 ) -> Floats:
-    """Squared Euclidean distances from norms and products, never negative."""
+    """Return squared Euclidean distances from norms and products, never negative."""
     squares: Floats = np.maximum(a_squares[:, None] + b_squares - 2 * (a @ b.T), 0)
     return squares
 
@@ -256,7 +257,7 @@ def residual_bounds(
     b_squares: Floats,
     width: int,
 ) -> Floats:
-    """Lower bounds of squared distances from `width` coordinates and the residual norm."""
+    """Return lower bounds of squared distances from `width` coordinates and the residual norm."""
     a, b = a[:, :width], b[:, :width]
     a_kept, b_kept = np.einsum("ij,ij->i", a, a), np.einsum("ij,ij->i", b, b)
     a_rest = np.sqrt(np.maximum(a_squares - a_kept, 0))
@@ -275,8 +276,8 @@ def make_projection(
 ) -> _core.Projection:
     """Rotate the axes so that one step quantises all coordinates well, and fit the steps.
 
-    The axes of a bound lie in all but one of its dimensions; a random rotation mixes them, and
-    the residual norm along the remaining dimension, into coordinates of like size.
+    A bound has one coordinate more than axes. A random rotation mixes the axes and the residual
+    norm, which takes the remaining dimension, into coordinates of similar size.
     """
     d = centred.shape[1]
     fine, coarse, wide = widths
@@ -295,7 +296,7 @@ def make_projection(
     if of_bytes:
         integers, steps = whole_steps(basis)
         basis = integers * steps
-    # The bound needs a spectral norm of at most 1, in spite of all rounding so far.
+    # The bound needs a spectral norm of at most 1, in spite of rounding.
     shrink = (1 - 1e-6) / np.sqrt(max(1.0, np.linalg.eigvalsh(basis.T @ basis)[-1]))
     basis = (basis * shrink).astype(np.float32)
 
@@ -303,7 +304,7 @@ def make_projection(
     squares = np.einsum("ij,ij->i", centred, centred)
     head, tail = projected[:, :fine], projected[:, fine:]
     after_fine, after_all = residual_norms(head, squares), residual_norms(projected, squares)
-    # Less its mean, a residual norm takes less of the range that a step has to cover.
+    # The residual norm less its mean takes less of the range that a step has to cover.
     fine_mean, all_mean = after_fine.mean(), after_all.mean()
     fine_z = head + (after_fine - fine_mean) * residual[:fine]
     tail_z = tail + (after_all - all_mean) * residual[fine:]
@@ -326,10 +327,10 @@ def make_projection(
 
 
 def whole_steps(basis: NDArray[np.float64]) -> tuple[NDArray[np.int16], NDArray[np.float64]]:
-    """Round a basis to 16-bit integers times a step a column, as fine as 32-bit sums allow.
+    """Round a basis to 16-bit integers times one step per column, as fine as 32-bit sums allow.
 
-    A sum of products with bytes, also one of a row less the mean, is at most 255 times the sum
-    of a column's sizes.
+    A sum of products with bytes (or with a row of bytes less the mean) is at most 255 times the
+    sum of the magnitudes of a column.
     """
     sizes = np.abs(basis)
     most = np.iinfo(np.int32).max / 255 - len(basis)  # each entry may be rounded up
@@ -339,12 +340,12 @@ def whole_steps(basis: NDArray[np.float64]) -> tuple[NDArray[np.int16], NDArray[
 
 
 def residual_norms(projected: Floats, squares: Floats) -> Floats:
-    """Residual norms, of shape (n, 1), of rows with these coordinates and squared norms."""
+    """Return the residual norms, shape (n, 1), from coordinates and squared norms."""
     kept = np.einsum("ij,ij->i", projected, projected)
     norms: Floats = np.sqrt(np.maximum(squares - kept, 0))[:, None]
     return norms
 
 
 def step_of(coordinates: Floats) -> float:
-    """One step of an int8 coordinate: the sample just fits. Rows farther out are never rejected."""
+    """Return the int8 step that just fits the sample. Rows farther out are never rejected."""
     return max(float(np.abs(coordinates).max()), 1e-30) / 127

@@ -1,7 +1,7 @@
-"""Rows with the native indexes over them: one when they are fitted, others on demand.
+"""Rows and their native indexes: one is built by fit, others on demand.
 
-An index is derived from its rows, so it is never pickled or copied: it is built again when
-the first search asks for it.
+An index follows from its rows, so it is never pickled or copied: the first search that needs it
+builds it again.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.exceptions import DataConversionWarning
 
-from lookalike.images.notices import warn_caller
+from lookalike.images.errors import warn_caller
 from lookalike.search.dtypes import common_dtype, exactly
 from lookalike.search.index import ExactIndex
 from lookalike.search.table import Neighbors
 
 SECOND_INDEX_MIB = 1.0
-"""From this size on a second index is announced; a smaller one costs next to nothing."""
+"""A second index of at least this size is announced by a warning."""
 
-# One lock for all builds keeps the objects themselves free of locks, which can not be
-# pickled; a build uses all its threads anyway. So does one count of the searches under way in
-# each `IndexedRows`, by its id: `appended` takes its index only while there are none. A child
-# process starts with fresh ones, as the threads of the parent do not live there.
+# All objects share one lock for builds, because objects with locks can not be pickled; a build
+# uses all its threads anyway. They also share one count of the running searches of each
+# `IndexedRows`, by its id: `appended` moves an index only if no search uses it. A child process
+# resets both, because the threads of its parent do not exist there.
 _building = threading.Lock()
 _counting = threading.Lock()
 _searches: Counter[int] = Counter()
@@ -45,7 +45,7 @@ if hasattr(os, "register_at_fork"):
 
 
 class IndexedRows:
-    """Rows of one native dtype, searched by the native index.
+    """Rows of one native dtype that the native index searches.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ class IndexedRows:
         Kept by reference.
     metric : str
     shifts, frame
-        As of `ExactIndex`.
+        As for `ExactIndex`.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class IndexedRows:
         self.__init__(**state)  # type: ignore[misc]
 
     def build(self, n_threads: int) -> IndexedRows:
-        """Build the index over the rows now, so that no search has to."""
+        """Build the index of the rows now, so that no search has to."""
         self._index(self.rows.dtype, n_threads)
         return self
 
@@ -108,20 +108,19 @@ class IndexedRows:
             )
 
     def appended(self, rows: NDArray[Any], n_threads: int) -> IndexedRows:
-        """The same search with more rows; the index grows where their values fit its dtype.
+        """Return the same search with more rows; the index grows if its dtype fits them.
 
-        An index keeps the projection that suited its first rows, and may have none if those
-        were few. Built anew whenever the rows have doubled, it suits them, and all builds
-        together take no longer than two of the last. It is also built anew where a search goes
-        on in these rows, which keeps its index as it is.
+        An index keeps the projection that was chosen for its first rows. It is rebuilt when
+        the rows have doubled, so that the projection suits them; all builds together then take
+        at most twice as long as the last one. It is also rebuilt if a search is using it.
         """
         fitting = exactly(rows, self.rows.dtype)
         rows = rows if fitting is None else fitting
         dtype = common_dtype(self.rows.dtype, rows.dtype)
         index = None
         if fitting is not None and len(self.rows) + len(rows) <= 2 * self._n_built:
-            # The index moves to the grown rows. Should it fail on its way it is lost, and these
-            # rows, still whole, build theirs again.
+            # The index moves to the new object. If appending fails, the index is lost and these
+            # rows, which are still complete, build theirs again.
             with _counting:
                 index = None if _searches[id(self)] else self._indexes.pop(dtype, None)
         if index is None:
@@ -134,14 +133,14 @@ class IndexedRows:
         return moved
 
     def kept(self, keep: NDArray[np.bool_], n_threads: int) -> IndexedRows:
-        """The same search with only the rows marked True, built as if there never were more."""
+        """Return the same search with only the rows marked True, and a new index."""
         return self._of(self.rows[keep]).build(n_threads)
 
     def _of(self, rows: NDArray[Any]) -> IndexedRows:
         return IndexedRows(rows, self.metric, self.shifts, self.frame)
 
     def _comparable(self, queries: NDArray[Any]) -> NDArray[Any]:
-        """The queries in the dtype of the rows, or else in the smallest that holds both."""
+        """Return the queries in the dtype of the rows, or in the smallest that holds both."""
         dtype = self.rows.dtype
         wider = (common_dtype(dtype, np.dtype(other)) for other in (np.int16, np.float32))
         for candidate in (dtype, *wider):
@@ -165,7 +164,7 @@ class IndexedRows:
 
     @contextmanager
     def _searching(self) -> Iterator[None]:
-        """Meanwhile no index that was here before is changed or taken away."""
+        """Keep the indexes in place while the block runs."""
         with _counting:
             _searches[id(self)] += 1
         try:

@@ -1,4 +1,4 @@
-"""The neighbour table: the one structure that everything produces, refines or reads."""
+"""The neighbour table that all searches return."""
 
 from typing import NamedTuple
 
@@ -15,12 +15,12 @@ class Neighbors(NamedTuple):
     Attributes
     ----------
     indices : ndarray of shape (n_queries, n_neighbors), int64
-        Training rows.
+        Indices of the training rows.
     distances : ndarray of shape (n_queries, n_neighbors), float64
-        Their distances, in the unit of the metric.
+        Distances in the unit of the metric.
     variants : ndarray of shape (n_queries, n_neighbors), int64, or None
-        Where training rows also stand as variants of themselves: which of them it is, 0 the row
-        as it is. Then rows are ordered by (distance, variant, index).
+        With augmentation, the number of the variant of each row; 0 is the row itself. Rows
+        are then ordered by (distance, variant, index).
     """
 
     indices: NDArray[np.int64]

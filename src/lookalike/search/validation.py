@@ -1,4 +1,4 @@
-"""What users pass in, checked: images or rows, parameters, numbers of neighbours, row ids.
+"""Checks of users' input: images or rows, parameters, numbers of neighbours, row numbers.
 
 Every error has scikit-learn's exception type and names the value, the limit and the cure.
 """
@@ -14,28 +14,28 @@ from numpy.typing import NDArray
 from scipy.sparse import issparse
 from sklearn.utils.validation import validate_data
 
-from lookalike.images.stack import stack_images
-from lookalike.search.threads import count_threads
+from lookalike.images.pixels import stack_images
+from lookalike.search.machine import count_threads
 
 GRAPH_FORMATS = ("csr", "csc", "coo", "lil")
-MOST_WORKING_MEMORY = 2**40  # MiB, whose bytes still are an int64
+MOST_WORKING_MEMORY = 2**40  # MiB; the number of bytes still fits an int64
 ALGORITHMS = ("auto", "ball_tree", "kd_tree", "brute")
 
 
 def validate_rows(
     estimator: Any, X: Any, *, reset: bool, allow_nan: bool = False
 ) -> tuple[Any, tuple[int, ...] | None]:
-    """Check images or rows and lay them out as rows, changing no dtype of numbers.
+    """Check images or rows and arrange them as rows, without a change of dtype.
 
     Parameters
     ----------
     estimator : estimator
-        Its `n_features_in_` and `feature_names_in_` are set if `reset`, else compared, and
-        so is its `image_shape_`.
+        If `reset`, its `n_features_in_` and `feature_names_in_` are set; otherwise X must match
+        these and its `image_shape_`.
     X : array-like of shape (n, d), (n, h, w) or (n, h, w, c), DataFrame, sparse matrix, or \
             array or Series of images as objects
     reset : bool
-        True for the data to be fitted.
+        True in `fit`.
     allow_nan : bool, default=False
 
     Returns
@@ -47,10 +47,10 @@ def validate_rows(
     Raises
     ------
     ValueError
-        If X is empty, ragged, has another width or image shape than the fitted rows, or holds
+        If X is empty or ragged, differs in width or image shape from the fitted rows, or holds
         NaN, infinity, complex numbers or text.
     TypeError
-        If X can not be read as an array, such as a tensor on a device.
+        If X can not be read as an array, for instance a tensor on a GPU.
     """
     image_shape = None
     X = stack_images(X)
@@ -59,9 +59,9 @@ def validate_rows(
         X = _read_array(X)
         if X.ndim == 1 and X.dtype.kind in "USO" and len(X):
             raise ValueError(
-                f"X holds objects of {type(X[0]).__name__}, such as {str(X[0])[:40]!r}, and no "
-                "pixels; read each as an array, as by np.asarray(PIL.Image.open(file)), and "
-                "np.stack them, or read a folder of pictures by load_dataset"
+                f"X holds objects of type {type(X[0]).__name__}, for example {str(X[0])[:40]!r}, "
+                "instead of pixels; read each picture as np.asarray(PIL.Image.open(file)) and "
+                "np.stack them, or read a folder of pictures with load_dataset"
             )
         if X.ndim in (3, 4):
             image_shape = X.shape[1:]
@@ -70,7 +70,7 @@ def validate_rows(
             X = X.reshape(len(X), prod(image_shape))
         if not reset:
             _check_width(estimator, X)
-    with np.errstate(invalid="ignore"):  # of the sum of float32 values by which NaN is found
+    with np.errstate(invalid="ignore"):  # validate_data sums float32 to find NaN
         rows = validate_data(
             estimator,
             X,
@@ -120,7 +120,7 @@ def _check_image_shape(estimator: Any, X: NDArray[Any]) -> None:
 
 
 def _check_width(estimator: Any, X: NDArray[Any]) -> None:
-    """Raise scikit-learn's error with a cure added; what is not 2-D or empty it finds itself."""
+    """Raise scikit-learn's error with a cure added; it checks the other cases itself."""
     if X.ndim == 2 and X.shape[1] not in (0, estimator.n_features_in_):
         raise ValueError(
             f"X has {X.shape[1]} features, but {type(estimator).__name__} is expecting "
@@ -130,24 +130,20 @@ def _check_width(estimator: Any, X: NDArray[Any]) -> None:
 
 def _cure(estimator: Any, X: NDArray[Any]) -> str:
     if X.shape == estimator.image_shape_:
-        return "if X is one image, pass the batch of one X[None]"
-    return "bring queries to the shape of the fitted data, or fit again"
+        return "if X is one image, pass a batch of one image: X[None]"
+    return "convert queries to the shape of the fitted data, or fit again"
 
 
 def check_parameters(params: dict[str, Any]) -> None:
-    """Check the constructor's parameters that scikit-learn's `NearestNeighbors` has too, and
-    `working_memory`; metric and metric_params are checked where they are used.
+    """Check `working_memory` and the parameters shared with scikit-learn's `NearestNeighbors`.
 
-    Raises
-    ------
-    ValueError, TypeError
-        Naming the parameter, its value and what is allowed.
+    `metric` and `metric_params` are checked elsewhere.
     """
     for name in ("n_neighbors", "leaf_size"):
         if params[name] is not None:
             check_count(params[name], name)
     if params["algorithm"] not in ALGORITHMS:
-        raise ValueError(f"algorithm={params['algorithm']!r} is none of {ALGORITHMS}")
+        raise ValueError(f"algorithm={params['algorithm']!r} is not one of {ALGORITHMS}")
     _check_real("radius", params["radius"], allow_zero=True)
     _check_real("p", params["p"], allow_zero=False)
     count_bytes(params["working_memory"])
@@ -157,15 +153,7 @@ def check_parameters(params: dict[str, Any]) -> None:
 def check_shape_of_images(
     given: Any, fitted: tuple[int, ...] | None, width: int
 ) -> tuple[int, ...] | None:
-    """Check the `image_shape` parameter; return the shape of the images, if it is known.
-
-    Raises
-    ------
-    ValueError
-        If it is no shape of rows of so many values, or the images fitted have another.
-    TypeError
-        If it holds other than integers.
-    """
+    """Check the `image_shape` parameter; return the shape of the images, or None if unknown."""
     if given is None:
         return fitted
     shape = tuple(check_count(size, "image_shape") for size in given)
@@ -182,7 +170,7 @@ def check_shape_of_images(
 
 
 def check_graph_format(X: Any) -> None:
-    """Refuse sparse precomputed distances in formats that may not keep a stored distance of 0."""
+    """Refuse sparse formats of precomputed distances that may drop a stored distance of 0."""
     if issparse(X) and X.format not in GRAPH_FORMATS:
         raise TypeError(
             f"precomputed distances in the sparse format {X.format!r} are not supported due to "
@@ -191,15 +179,7 @@ def check_graph_format(X: Any) -> None:
 
 
 def check_count(value: Any, name: str) -> int:
-    """Check a number of things.
-
-    Raises
-    ------
-    TypeError
-        If it is not an integer.
-    ValueError
-        If it is not positive.
-    """
+    """Return `value` as an int, or raise an error if it is not a positive integer."""
     if not isinstance(value, Integral) or isinstance(value, bool):
         raise TypeError(
             f"{name} does not take {type(value)} value, enter integer value; got {value!r}"
@@ -220,15 +200,7 @@ def _check_real(name: str, value: Any, *, allow_zero: bool) -> None:
 
 
 def count_bytes(working_memory: float, name: str = "working_memory") -> int:
-    """The number of bytes in so many MiB; `name` is what errors call them.
-
-    Raises
-    ------
-    TypeError
-        If it is not a number.
-    ValueError
-        If it is not positive, or beyond any memory.
-    """
+    """Convert MiB to bytes; `name` is the parameter's name in error messages."""
     limit = f"give a number of MiB > 0 and <= {MOST_WORKING_MEMORY}"
     if not isinstance(working_memory, Real) or isinstance(working_memory, bool):
         raise TypeError(f"{name}={working_memory!r} is not a number; {limit}")
@@ -254,16 +226,16 @@ def check_enough_rows(
     n_rows : int
     n_queries : int
     excluded : ndarray of shape (n_queries,), int64, or None
-        How many rows are kept from each query.
+        Number of rows that each query excludes.
     leave_one_out : bool
-        Whether a row is kept from itself at least.
+        Whether each row excludes at least itself.
     forms : int, default=1
-        In how many variants each row stands there.
+        Number of variants of each row, the row itself included.
 
     Raises
     ------
     ValueError
-        Naming the first query that has too few.
+        If a query has too few rows; the message gives the first such query.
     """
     if n_neighbors > (n_rows - leave_one_out) * forms:
         raise ValueError(
@@ -285,12 +257,12 @@ def check_enough_rows(
 
 
 def rows_to_keep(ids: Any, n_rows: int) -> NDArray[np.bool_]:
-    """Check the ids of rows to remove and mark the rows that stay.
+    """Check the numbers of rows to remove and return a mask of the rows to keep.
 
     Parameters
     ----------
     ids : int or array-like of int
-        Each in 0..n_rows-1, none twice.
+        Numbers in 0..n_rows-1, without duplicates.
     n_rows : int
 
     Returns
@@ -302,7 +274,7 @@ def rows_to_keep(ids: Any, n_rows: int) -> NDArray[np.bool_]:
     TypeError
         If an id is not an integer.
     ValueError
-        If an id is out of range or given twice, or no row would stay.
+        If an id is out of range or given twice, or if no row would remain.
     """
     ids = np.atleast_1d(np.asarray(ids))
     if ids.size == 0:
@@ -317,7 +289,7 @@ def rows_to_keep(ids: Any, n_rows: int) -> NDArray[np.bool_]:
         raise ValueError(f"id {wrong[0]} is not a row: rows are numbered 0 to {n_rows - 1}")
     unique, counts = np.unique(ids, return_counts=True)
     if unique.size < ids.size:
-        raise ValueError(f"id {unique[counts > 1][0]} is given more than once; name each row once")
+        raise ValueError(f"id {unique[counts > 1][0]} is given more than once; give each row once")
     if unique.size == n_rows:
         raise ValueError(f"all {n_rows} rows would be removed; keep at least one, or fit again")
     keep = np.ones(n_rows, dtype=bool)

@@ -1,1 +1,1 @@
-"""A model behind HTTP: the page to draw on and the API. Needs the extra ``[web]``."""
+"""HTTP server of a model: a page to draw on, and an API. It needs the extra ``[web]``."""

@@ -1,12 +1,12 @@
-"""What the server answers: the shapes of its JSON, and how they are filled.
+"""The JSON of the server's answers: its Pydantic schemas, and functions that fill them.
 
-The shapes are Pydantic's, which makes ``/openapi.json`` exact. The answers are plain dicts of these
-shapes: checking each once more on its way out would take longer than the search. The tests check
-them instead.
+The schemas make ``/openapi.json`` exact. The answers are plain dicts that are not validated at run
+time, because this would take longer than the search; the tests validate them instead.
 """
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Sequence
 from datetime import datetime
@@ -17,60 +17,59 @@ from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from lookalike.models.answer import candidates
-from lookalike.web.live import Correction, Explanation, Prediction, State
-from lookalike.web.pictures import data_url, png
+from lookalike.web.live import Correction, Explanation, Prediction, State, png
 
 
 class Error(BaseModel):
-    """Why a request was refused."""
+    """The reason why a request was refused."""
 
-    detail: str = Field(description="One line: what, the limit, the cure.")
+    detail: str = Field(description="One line: the problem, the limit and the cure.")
 
 
 class Answer(BaseModel):
-    """What an image is."""
+    """The predicted class of an image."""
 
-    label: str = Field(description="The likeliest class.")
-    probability: float = Field(ge=0, le=1, description="Of that class.")
-    probabilities: dict[str, float] = Field(description="Of all classes; their sum is 1.")
+    label: str = Field(description="The most probable class.")
+    probability: float = Field(ge=0, le=1, description="Probability of that class.")
+    probabilities: dict[str, float] = Field(description="Probabilities of all classes; sum 1.")
     sure: bool = Field(description="Whether the probability reaches `reject` of /model.")
     candidates: list[str] = Field(
-        min_length=1, description="The label alone if sure, else the likeliest classes."
+        min_length=1, description="The label alone if sure, otherwise the most probable classes."
     )
-    reason: str | None = Field(description="Why it is not sure whatever the probability, if so.")
+    reason: str | None = Field(description="A doubt about the image, which makes it not sure.")
 
 
 class Predictions(BaseModel):
     answers: list[Answer]
-    seconds: float = Field(ge=0, description="From the head of the request to the answer.")
+    seconds: float = Field(ge=0, description="Time from the request's head to the answer.")
 
 
 class NeighbourAnswer(BaseModel):
-    """A training image that decided."""
+    """A training image that supports the answer."""
 
-    row: int = Field(ge=0, description="In the model; changes when an earlier one is removed.")
+    row: int = Field(ge=0, description="Row in the model; removals of earlier rows change it.")
     label: str
-    file: str | None = Field(description="The file that it was read from, if it is known.")
+    file: str | None = Field(description="File of the training image, if known.")
     distance: float
     share: float = Field(
         ge=0,
         le=1,
-        description="Of the vote; of a model without votes, of 1 / distance of those told.",
+        description="Share of the vote, or of the sum of 1 / distance in a model without votes.",
     )
-    variant: str = Field(description="How it was shifted or turned for the comparison.")
+    variant: str = Field(description="Change of the training image, for instance a shift.")
     image: str = Field(description="The training image: a data URL of a PNG.")
-    compared: str = Field(description="As it was compared: a data URL of a PNG.")
-    correction: bool = Field(description="Whether it was added while the server runs.")
+    compared: str = Field(description="The image in its compared form: a data URL of a PNG.")
+    correction: bool = Field(description="Whether it was added since the server started.")
     displacement: list[list[list[int]]] | None = Field(
-        description="Pixels that each pixel of the query moved, down and right: (2, h, w)."
+        description="Move of each pixel of the query in pixels, down and right: (2, h, w)."
     )
 
 
 class ExplainedAnswer(Answer):
-    """What an image is, and why."""
+    """The predicted class of an image, and the training images that support it."""
 
     image: str = Field(description="The image in the model's form: a data URL of a PNG.")
-    neighbours: list[NeighbourAnswer] = Field(description="The nearest first.")
+    neighbours: list[NeighbourAnswer] = Field(description="Training images, nearest first.")
 
 
 class Explanations(BaseModel):
@@ -80,23 +79,23 @@ class Explanations(BaseModel):
 
 class Cleaned(BaseModel):
     images: list[str] = Field(description="Data URLs of PNGs.")
-    noise: str = Field(description='As given, or "estimated".')
+    noise: str = Field(description='The given noise, or "estimated".')
 
 
 class Sample(BaseModel):
     """A correction."""
 
-    id: int = Field(description="Never changes.")
+    id: int = Field(description="Permanent identifier.")
     label: str
-    image: str = Field(description="In the model's form: a data URL of a PNG.")
+    image: str = Field(description="The image in the model's form: a data URL of a PNG.")
     added: datetime
     saved: bool
 
 
 class Samples(BaseModel):
-    samples: list[Sample] = Field(description="Corrections, the oldest first.")
+    samples: list[Sample] = Field(description="Corrections, oldest first.")
     unsaved: int = Field(ge=0, description="Changes since the file was read or saved.")
-    n_samples: int = Field(ge=0, description="Training images.")
+    n_samples: int = Field(ge=0, description="Number of training images.")
 
 
 class Added(BaseModel):
@@ -117,20 +116,18 @@ class Saved(BaseModel):
 
 
 class ModelAnswer(BaseModel):
-    """What is served."""
+    """The served model."""
 
     class_names: list[str]
     n_samples: int = Field(ge=0)
     image_shape: list[int]
     estimator: str
     source: str | None
-    file: str | None = Field(description="Its name, without the folder.")
+    file: str | None = Field(description="Name of the model's file, without its folder.")
     reject: float = Field(ge=0, le=1)
     can_clean: bool
-    can_draw: bool = Field(
-        description="Whether its images are such as can be drawn: `Form.takes_drawings`."
-    )
-    can_write: bool = Field(description="Whether this request would have been let write.")
+    can_draw: bool = Field(description="Whether its images can be drawn: `Form.takes_drawings`.")
+    can_write: bool = Field(description="Whether this request had the right to write.")
     unsaved: int = Field(ge=0)
     form: dict[str, Any]
 
@@ -140,13 +137,13 @@ class Health(BaseModel):
 
 
 def respond(content: Any, status: int = 200) -> Response:
-    """Return an answer as JSON, unchecked."""
+    """Return an answer as JSON, without validation."""
     body = json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
     return Response(body, status, media_type="application/json")
 
 
 def answer(prediction: Prediction, reject: float, doubt: str | None = None) -> dict[str, Any]:
-    """Return an `Answer`, which is not sure where there is a doubt.
+    """Return an `Answer`, which is not sure if there is a doubt.
 
     Examples
     --------
@@ -208,7 +205,7 @@ def samples_answer(state: State) -> dict[str, Any]:
 
 
 def changes(state: State) -> dict[str, Any]:
-    """Return what every answer to a write call tells."""
+    """Return the fields of every answer to a write request."""
     return {"n_samples": state.n_samples, "unsaved": state.unsaved}
 
 
@@ -225,3 +222,15 @@ def _sample(correction: Correction) -> dict[str, Any]:
         "added": correction.added.strftime("%Y-%m-%dT%H:%M:%SZ"),
         "saved": correction.saved,
     }
+
+
+def data_url(content: bytes) -> str:
+    """Return a PNG file as a ``data:`` URL.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> data_url(png(np.zeros((2, 2), np.uint8)))[:30]
+    'data:image/png;base64,iVBORw0K'
+    """
+    return "data:image/png;base64," + base64.b64encode(content).decode("ascii")

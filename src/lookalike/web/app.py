@@ -1,12 +1,12 @@
-"""The API as an ASGI application: routes, and what refuses with which status.
+"""The API as an ASGI application: its routes, and the HTTP status of each error.
 
-    POST /predict  /explain  /clean              ask
-    GET  /model    /samples                      look
-    POST /samples  DELETE /samples/{id}  POST /save   correct, undo, keep
-    GET  /healthz  /metrics  /openapi.json  /docs     run
+    POST /predict  /explain  /clean                   classify and denoise
+    GET  /model    /samples                           show the model and its corrections
+    POST /samples  DELETE /samples/{id}  POST /save   add, undo and save corrections
+    GET  /healthz  /metrics  /openapi.json  /docs     operate the server
 
-Around it, from the outside: `Meter` counts, `Guard` refuses. The page and its files are in
-`static.py`.
+Two middlewares surround it: `Meter` counts requests, and inside it `Guard` refuses some.
+`static.py` adds the page and its files.
 """
 
 from __future__ import annotations
@@ -47,15 +47,14 @@ from lookalike.web.answers import (
 )
 from lookalike.web.batches import ClosedError
 from lookalike.web.bodies import MeaningError, MediaTypeError, Reader
-from lookalike.web.guard import Access, Guard
-from lookalike.web.limits import Limits, TooLargeError
+from lookalike.web.guard import Access, Guard, Limits, TooLargeError
 from lookalike.web.live import ConflictError, DiskFullError, NoCorrectionError, Session
 from lookalike.web.metrics import MEDIA_TYPE, Meter, Metrics
 from lookalike.web.static import add_pages
 
 _NO_SUCH = {
-    404: "there is nothing at this address, which ends in no slash; /docs lists what there is",
-    405: "this address does not answer that method; /docs lists what there is",
+    404: "there is nothing at this address; addresses end without a slash; /docs lists them all",
+    405: "this address does not support that method; /docs lists the methods",
 }
 _STATUS_OF = {
     PictureError: 400,
@@ -69,14 +68,14 @@ _STATUS_OF = {
     DiskFullError: 507,
 }
 _ABOUT = {
-    400: "No picture, or a damaged one",
+    400: "Not a picture, or a damaged one",
     401: "The token is missing or wrong",
-    403: "Asked by another name, or by a page of another origin",
-    404: "There is none",
+    403: "Unknown host name, or a page of another origin",
+    404: "It does not exist",
     409: "The model or its file does not allow it",
     413: "Too many bytes, pixels or pictures",
-    415: "A body of a type that is not read",
-    422: "The request does not say what it should",
+    415: "Unsupported type of body",
+    422: "Invalid parameters or content",
     429: "Too many requests at once",
     503: "Not answered in time, or shutting down",
     507: "The disk is full",
@@ -103,7 +102,7 @@ _BASE64 = {"type": "string", "description": "An image file in base64, or a data 
 
 
 def _images_body(limits: Limits) -> dict[str, Any]:
-    """Return how OpenAPI describes the bodies that `Reader` reads."""
+    """Return the OpenAPI description of the bodies that `Reader` reads."""
     count = {"minItems": 1, "maxItems": limits.images}
     of_json = {"type": "array", **count, "items": {"anyOf": [_BASE64, _NUMBERS]}}
     file = {"type": "string", "format": "binary"}
@@ -124,8 +123,8 @@ def _images_body(limits: Limits) -> dict[str, Any]:
 AsIs = Annotated[
     bool,
     Query(
-        description="The images have the model's form already, and its exact shape; otherwise they "
-        "are brought to it."
+        description="The images already have the model's form and exact shape; otherwise they "
+        "are converted to it."
     ),
 ]
 
@@ -136,9 +135,9 @@ def create_app(session: Session, access: Access, *, limits: Limits | None = None
     Parameters
     ----------
     session : Session
-        Closed when the application shuts down.
+        It is closed when the application shuts down.
     access : Access
-        Who may ask, and who may write.
+        Who may send requests, and who may write.
     limits : Limits, optional
 
     Returns
@@ -174,10 +173,10 @@ def create_app(session: Session, access: Access, *, limits: Limits | None = None
     app = FastAPI(
         title="lookalike",
         version=__version__,
-        summary="Says what an image is by the images that look like it.",
+        summary="Classifies images by exact nearest-neighbour search.",
         docs_url=None,
         redoc_url=None,
-        redirect_slashes=False,  # a redirect would name the host that the client gave
+        redirect_slashes=False,  # a redirect would contain the client's Host
         lifespan=lifespan,
     )
     app.add_middleware(Guard, access=access, limits=limits)
@@ -208,7 +207,7 @@ def _add_refusals(app: FastAPI) -> None:
         assert isinstance(error, RequestValidationError)
         first = error.errors()[0]
         where = " ".join(map(str, first["loc"]))
-        return respond({"detail": f"{where}: {first['msg']}; /docs tells what is asked for"}, 422)
+        return respond({"detail": f"{where}: {first['msg']}; /docs describes the parameters"}, 422)
 
     for kind in _STATUS_OF:
         app.add_exception_handler(kind, refused)
@@ -227,7 +226,7 @@ def _add_reading(app: FastAPI, session: Session, reader: Reader, limits: Limits)
         tags=["ask"],
     )
     async def predict(request: Request, as_is: AsIs = False) -> Response:
-        """Say what images are."""
+        """Classify images."""
         start = perf_counter()
         read = await reader.read(request, as_is=as_is)
         predictions = await asyncio.wrap_future(session.predict(read.images))
@@ -248,10 +247,10 @@ def _add_reading(app: FastAPI, session: Session, reader: Reader, limits: Limits)
         request: Request,
         as_is: AsIs = False,
         n_neighbors: Annotated[
-            int, Query(ge=1, le=100, description="Shown of each image, at most.")
+            int, Query(ge=1, le=100, description="Largest number of neighbours per image.")
         ] = 6,
     ) -> Response:
-        """Say what images are, and show the training images that decided."""
+        """Classify images, and show the training images that support each answer."""
         start = perf_counter()
         read = await reader.read(request, as_is=as_is)
         found = await asyncio.wrap_future(session.explain(read.images, n_neighbors=n_neighbors))
@@ -276,13 +275,13 @@ def _add_reading(app: FastAPI, session: Session, reader: Reader, limits: Limits)
         noise: Annotated[
             str | None,
             Query(
-                description="Such as gaussian:50, uniform:100 or saltpepper:0.1; without it, it is "
-                "estimated.",
+                description="For example gaussian:50, uniform:100 or saltpepper:0.1; by default "
+                "it is estimated.",
                 max_length=200,
             ),
         ] = None,
     ) -> Response:
-        """Take the noise off images."""
+        """Remove noise from images."""
         if noise is not None:
             try:
                 parse_noise(noise)
@@ -315,13 +314,13 @@ def _add_writing(app: FastAPI, session: Session, reader: Reader, limits: Limits)
         request: Request,
         label: Annotated[
             str,
-            Query(min_length=1, max_length=100, description="A class, known already or new."),
+            Query(min_length=1, max_length=100, description="A class of the model, or a new one."),
         ],
         as_is: AsIs = False,
     ) -> Response:
-        """Add images of a class; the very next answer knows them."""
+        """Add images of a class, with effect on the next answer."""
         if not label.isprintable() or label.isspace():
-            raise MeaningError("label: what cannot be seen names no class; give 1 to 100 letters")
+            raise MeaningError("the label has no visible letters; give 1 to 100 letters")
         images = (await reader.read(request, as_is=as_is)).images
         ids, state = await asyncio.wrap_future(session.add(images, label))
         return respond({"ids": ids, **changes(state)}, 201)
@@ -333,8 +332,8 @@ def _add_writing(app: FastAPI, session: Session, reader: Reader, limits: Limits)
         dependencies=token,
         tags=["correct"],
     )
-    async def undo(id: Annotated[int, Path(description="Of the correction.")]) -> Response:
-        """Take a correction back."""
+    async def undo(id: Annotated[int, Path(description="Id of the correction.")]) -> Response:
+        """Undo a correction."""
         return respond(changes(await asyncio.wrap_future(session.undo(id))))
 
     @app.post(
@@ -353,7 +352,7 @@ def _add_writing(app: FastAPI, session: Session, reader: Reader, limits: Limits)
 def _add_running(app: FastAPI, session: Session, access: Access, metrics: Metrics) -> None:
     @app.get("/model", response_model=ModelAnswer, responses=_errors(), tags=["look"])
     async def show_model(request: Request) -> Response:
-        """Tell what is served."""
+        """Describe the served model."""
         state = session.state
         return respond(
             {
@@ -374,7 +373,7 @@ def _add_running(app: FastAPI, session: Session, access: Access, metrics: Metric
 
     @app.get("/healthz", response_model=Health, responses=_errors(), tags=["run"])
     async def show_health() -> Response:
-        """Tell that the server answers."""
+        """Report that the server answers."""
         return respond({"status": "ok"})
 
     @app.get(
@@ -384,5 +383,5 @@ def _add_running(app: FastAPI, session: Session, access: Access, metrics: Metric
         tags=["run"],
     )
     async def show_metrics() -> Response:
-        """Figures for Prometheus."""
+        """Return metrics for Prometheus."""
         return Response(metrics.text(), media_type=MEDIA_TYPE)

@@ -1,11 +1,11 @@
-"""One thread that owns the model, and joins the predictions that wait for it into one search.
+"""One thread that owns the model, and joins waiting predictions into one search.
 
-A search of 16 images takes hardly longer than that of one, so under load the answers come sooner
-when they are searched for together. Nothing ever waits for company: whatever stands in the queue
-when the thread is free goes in one batch, so that a lone request is answered at once.
+A search of 16 images takes little longer than one of a single image, so joined requests are
+answered sooner under load. No request waits for others: when the thread is free, all requests in
+the queue form one batch, so a single request is answered at once.
 
-Everything else that is done with the model runs in the same thread, between two batches, in the
-order it was asked for: whoever asks after a correction is answered by a model that knows it.
+All other work with the model runs in the same thread, between two batches, in the order of the
+requests: a request after a correction gets its answer from the corrected model.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Result = TypeVar("Result")
 
 
 class ClosedError(RuntimeError):
-    """The thread has ended; nothing more is taken."""
+    """The thread has ended and accepts no more work."""
 
 
 class _Prediction(NamedTuple):
@@ -44,11 +44,11 @@ class Batches(Generic[Answer]):
     Parameters
     ----------
     predict : callable
-        Takes images of shape (n, ...), returns n answers. Only ever called in the thread.
+        Maps images of shape (n, ...) to n answers. It is only called in the thread.
     max_images : int, default=256
-        That are joined; a single request of more is a batch of its own.
+        Largest number of images in a batch of several requests.
     on_batch : callable, optional
-        Told the images of each batch, before it is searched for.
+        Called with the number of images of each batch, before its search.
 
     Examples
     --------
@@ -72,8 +72,8 @@ class Batches(Generic[Answer]):
         self._on_batch = on_batch
         self._queue: SimpleQueue[_Prediction | _Work | None] = SimpleQueue()
         self._closed = False
-        self._lock = threading.Lock()  # nothing is queued behind the sign to end
-        # a daemon, so that a process told twice to stop need not wait for a long search
+        self._lock = threading.Lock()  # so that nothing is queued after the end mark
+        # a daemon, so that a process that is stopped twice does not wait for a long search
         self._thread = threading.Thread(target=self._loop, name="lookalike-model", daemon=True)
         self._thread.start()
 
@@ -90,7 +90,7 @@ class Batches(Generic[Answer]):
         return future
 
     def close(self) -> None:
-        """Do what is queued, then end the thread; return when it has ended."""
+        """Complete the queued work, then end the thread and wait for it."""
         with self._lock:
             if not self._closed:
                 self._closed = True
@@ -108,7 +108,7 @@ class Batches(Generic[Answer]):
         while job is not None:
             if isinstance(job, _Work):
                 _do(job)
-                job = None  # nothing of it is kept in memory while the thread waits
+                job = None  # free its memory while the thread waits
                 job = self._queue.get()
             else:
                 batch = [job]
@@ -119,7 +119,7 @@ class Batches(Generic[Answer]):
                     job = self._queue.get()
 
     def _collect(self, batch: list[_Prediction]) -> _Prediction | _Work | None:
-        """Add the predictions that wait; return what comes next, `_NOTHING` if nothing waits."""
+        """Add all waiting predictions; return the next job, or `_NOTHING` if none waits."""
         n_images = len(batch[0].images)
         while True:
             try:
@@ -134,7 +134,7 @@ class Batches(Generic[Answer]):
             batch.append(job)
 
     def _answer(self, batch: list[_Prediction]) -> None:
-        # those whose request has timed out meanwhile are left out
+        # requests that have timed out meanwhile are left out
         wanted = [job for job in batch if job.future.set_running_or_notify_cancel()]
         if not wanted:
             return
@@ -166,5 +166,5 @@ def _do(job: _Work) -> None:
         job.future.set_result(result)
 
 
-# Work that is never done: tells "nothing waits" from the None that ends the thread.
+# A job that is never done: the queue is empty. None would end the thread.
 _NOTHING = _Work(lambda: None, Future())

@@ -1,9 +1,9 @@
-"""Request bodies made images of the model's form.
+"""Conversion of request bodies to images in the model's form.
 
-A body is an image file as it is, a form with files (``multipart/form-data``), or JSON with files in
-base64 or nested lists of numbers. Small bodies are decoded where they arrive: handing 50 µs of work
-to another thread takes longer than doing it. All others go to a few threads, whose number bounds
-how many large pictures lie decoded in memory at once.
+A body is an image file, a form with files (``multipart/form-data``), or JSON with files in base64
+or nested lists of numbers. Small bodies are decoded in the event loop: passing 50 µs of work to
+another thread takes longer. All others go to a few threads, whose number limits how many large
+decoded pictures are in memory at once.
 """
 
 from __future__ import annotations
@@ -30,27 +30,27 @@ from starlette.requests import Request
 from lookalike.images.errors import NoPictureError, PictureError
 from lookalike.images.form import Form, Formed
 from lookalike.images.pictures import MAX_PIXELS, opened, read_picture
-from lookalike.web.limits import Limits, TooLargeError
+from lookalike.web.guard import Limits, TooLargeError
 
 Bytes = NDArray[np.uint8]
 Result = TypeVar("Result")
 
-# What is decoded in the event loop, a millisecond at most.
+# Limits of work that is decoded in the event loop, which takes a millisecond at most.
 _SMALL_BODY = 16 * 2**10
 _SMALL_PICTURES = 4
 _SMALL_PIXELS = 2**14
 
 
 class MediaTypeError(ValueError):
-    """The body's Content-Type is none that is read."""
+    """The body's Content-Type is not supported."""
 
 
 class MeaningError(ValueError):
-    """The body can be read, but does not say what it should."""
+    """The body can be read, but its content is invalid."""
 
 
 class _Body(NamedTuple):
-    """What was sent: JSON, or image files."""
+    """The body of a request: JSON, or image files."""
 
     json: bytes | None
     files: list[bytes]
@@ -61,7 +61,7 @@ class _Body(NamedTuple):
 
 
 class _File(NamedTuple):
-    """The content of an image file, whose header was looked at."""
+    """The content of an image file whose header has been checked."""
 
     content: bytes
     n_pixels: int
@@ -74,7 +74,7 @@ class Read(NamedTuple):
     ----------
     images : ndarray of shape (n, *image_shape), uint8, n at least 1
     doubts : list of (str or None)
-        Why the strokes of each may be others than those that were found.
+        Doubts about the strokes that were found in each image.
     """
 
     images: Bytes
@@ -82,7 +82,7 @@ class Read(NamedTuple):
 
 
 class Stopped(Exception):
-    """The request was given up while its pictures were decoded."""
+    """The request was cancelled while its pictures were decoded."""
 
 
 class Reader:
@@ -91,7 +91,7 @@ class Reader:
     Parameters
     ----------
     form : Form
-        Of the model's images.
+        Form of the model's images.
     limits : Limits
     """
 
@@ -109,7 +109,7 @@ class Reader:
         ----------
         request : Request
         as_is : bool
-            They have the model's form already, and must have its exact shape.
+            The images already have the model's form, and must have its exact shape.
 
         Raises
         ------
@@ -126,7 +126,7 @@ class Reader:
         )
 
     async def run(self, function: Callable[[threading.Event], Result]) -> Result:
-        """Call a function in one of the threads; the event is set if nobody waits any more."""
+        """Call a function in one of the threads; its event is set if the request is cancelled."""
         stop = threading.Event()
         try:
             return await asyncio.get_running_loop().run_in_executor(self._pool, function, stop)
@@ -135,7 +135,7 @@ class Reader:
             raise
 
     def close(self) -> None:
-        """End the threads as soon as they have done what they are at."""
+        """End the threads after their current work."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     async def _read(self, request: Request) -> _Body:
@@ -148,8 +148,8 @@ class Reader:
         if media_type == "multipart/form-data":
             return _Body(None, await self._files(request))
         raise MediaTypeError(
-            f"Content-Type {media_type[:100] or 'none'!r} is not read; send image/png or another "
-            "image type of pixels, multipart/form-data with files named images, or application/json"
+            f"Content-Type {media_type[:100] or 'none'!r} is not supported; send image/png or "
+            "another image type, multipart/form-data with files named images, or application/json"
         )
 
     async def _files(self, request: Request) -> list[bytes]:
@@ -168,13 +168,13 @@ class Reader:
             if error.message.startswith("Too many files"):
                 raise _too_many(f"more than {most:,}", most) from None
             raise MeaningError(
-                f"multipart/form-data that cannot be read: {error.message.rstrip('.')}; send files "
+                f"the multipart/form-data cannot be read: {error.message.rstrip('.')}; send files "
                 "named images"
             ) from None
         except (KeyError, ValueError, LookupError, AttributeError):
-            # what the parser raises at headers that are no headers
+            # the parser raises these at malformed headers
             raise MeaningError(
-                "multipart/form-data that cannot be read; send files named images"
+                "the multipart/form-data cannot be read; send files named images"
             ) from None
         try:
             parts = [part for name in _FIELDS for part in form.getlist(name)]
@@ -223,13 +223,13 @@ class Reader:
             return Formed(self._form.check(picture), None) if as_is else self._form.read(picture)
         except ValueError as error:
             if as_is:
-                raise MeaningError(f"{error}; send one of that shape, or leave as_is out") from None
+                raise MeaningError(f"{error}; send one of that shape, or omit as_is") from None
             raise PictureError(str(error)) from None
 
 
 @contextmanager
 def _numbered(i: int, n: int) -> Iterator[None]:
-    """Say of what goes wrong which of several images it is about."""
+    """Prefix error messages with the number of the image, if there are several."""
     try:
         yield
     except (MeaningError, PictureError, TooLargeError) as error:
@@ -239,25 +239,25 @@ def _numbered(i: int, n: int) -> Iterator[None]:
 
 
 class _InMemory(MultiPartParser):
-    """Starlette's parser, which writes no part to a file: `spool_max_size` is set above all."""
+    """Starlette's parser without temporary files: `spool_max_size` exceeds every body."""
 
 
 def _open(file: Any, limits: Limits, least_size: tuple[int, int] | None) -> Any:
     if isinstance(file, str):
         file = _from_base64(file)
     if isinstance(file, bytes):
-        # A few kilobytes can promise gigabytes: the size is looked at before a pixel is decoded.
+        # A small file can declare a huge picture: check its size before decoding.
         try:
             with opened(file) as image:
                 width, height = image.size
-                # A progressive file is in memory as a whole, at whatever scale it is decoded.
+                # A progressive file is decoded in memory as a whole, at any scale.
                 if least_size is not None and "progressive" not in image.info:
                     image.draft(None, least_size[::-1])
                 decoded = image.size
         except NoPictureError:
             raise NoPictureError(
-                f"{len(file):,} bytes that are no picture; send a PNG, JPEG, WebP or GIF file, "
-                "its bytes as they are or in base64"
+                f"the file of {len(file):,} bytes is not a picture; send a PNG, JPEG, WebP or GIF "
+                "file, as bytes or in base64"
             ) from None
         if max(decoded) > limits.side:
             raise TooLargeError(
@@ -269,7 +269,7 @@ def _open(file: Any, limits: Limits, least_size: tuple[int, int] | None) -> Any:
     if isinstance(file, list):
         return _from_numbers(file, limits)
     raise MeaningError(
-        f"an image that is {_json_name(file)}; send a file in base64 or nested lists of numbers"
+        f"the image is {_json_name(file)}; send a file in base64 or nested lists of numbers"
     )
 
 
@@ -281,17 +281,17 @@ def _is_small(given: Any) -> bool:
 
 def _from_json(content: bytes) -> list[Any]:
     try:
-        # Not strict, so that text may hold line breaks, as the base64 of most tools does.
+        # Not strict, so that strings may contain line breaks: most tools break base64 into lines.
         document = json.loads(content, strict=False)
     except RecursionError:
-        raise MeaningError("JSON that is nested too deeply; " + _WANTED) from None
+        raise MeaningError("the JSON is nested too deeply; " + _WANTED) from None
     except ValueError as error:
-        raise MeaningError(f"JSON that cannot be read ({error}); {_WANTED}") from None
+        raise MeaningError(f"the JSON cannot be read ({error}); {_WANTED}") from None
     fields = document if isinstance(document, dict) else {}
     alone = [fields[name] for name in _FIELDS[1:] if isinstance(fields.get(name), str)]
     images = fields.get("images", alone or None)
     if not isinstance(images, list):
-        raise MeaningError(f"JSON without a list of images; {_WANTED}")
+        raise MeaningError(f"the JSON has no list of images; {_WANTED}")
     return images
 
 
@@ -300,17 +300,16 @@ _WANTED = 'send {"images": [...]} with image files in base64 or nested lists of 
 
 
 def _may_be_picture(media_type: str) -> bool:
-    """Return whether bytes of a type are looked at; what they are is told by their content."""
+    """Return whether a body of this type may be a picture; its content decides."""
     return media_type != "image/svg+xml" and (
         media_type.startswith("image/") or media_type.endswith("/octet-stream")
     )
 
 
 def _from_base64(text: str) -> bytes:
-    """Return the bytes of base64, as forgiving as browsers are: WHATWG's Infra Standard, 7.
+    """Decode base64 as leniently as browsers do (WHATWG's Infra Standard, section 7).
 
-    White space, URL-safe letters and a padding that lacks are taken, and data URLs, which a canvas
-    gives.
+    White space, the URL-safe alphabet, missing padding and data URLs are accepted.
     """
     text = "".join(text.split())
     if text[:5].lower() == "data:":
@@ -318,8 +317,8 @@ def _from_base64(text: str) -> bytes:
         media_type, *parameters = head.lower().split(";")
         if media_type == "image/svg+xml" or "base64" not in parameters:
             raise PictureError(
-                f"a data URL of {head[:100]!r}, which is not read; send pixels in base64, such as "
-                "data:image/png;base64,..."
+                f"a data URL of {head[:100]!r} is not supported; send pixels in base64, for "
+                "example data:image/png;base64,..."
             )
         text = unquote(text)
     text = text.translate(_URL_SAFE).rstrip("=")
@@ -329,7 +328,7 @@ def _from_base64(text: str) -> bytes:
         wrong = _NO_BASE64.search(text)
         shown = f"text with {wrong[0]!r}" if wrong else f"{len(text):,} letters of text"
         raise PictureError(
-            f"{shown} that is no base64; encode the bytes of an image file, in Python by "
+            f"{shown} is not base64; encode the bytes of an image file, in Python with "
             "base64.b64encode(content).decode()"
         ) from None
 
@@ -339,8 +338,8 @@ _NO_BASE64 = re.compile("[^A-Za-z0-9+/]")
 
 
 def _from_numbers(numbers: list[Any], limits: Limits) -> Bytes:
-    # Types are looked at first: strings among the numbers would make an array of strings, each as
-    # wide as the longest, which is gigabytes from a small body.
+    # Types are checked first: NumPy would convert mixed numbers and strings to an array of strings,
+    # each as wide as the longest, which may take gigabytes for a small body.
     values: list[Any] = [numbers]
     for _ in range(3):
         if set(map(type, values)) != {list}:
@@ -348,14 +347,14 @@ def _from_numbers(numbers: list[Any], limits: Limits) -> Bytes:
         values = list(chain.from_iterable(values))
     if not set(map(type, values)) <= {int, float}:
         raise MeaningError(
-            "lists that hold something else than numbers, or are nested too deeply; send (h, w) or "
-            "(h, w, 3) numbers 0 to 255"
+            "the lists hold something other than numbers, or are nested too deeply; send (h, w) "
+            "or (h, w, 3) numbers 0 to 255"
         )
     try:
         array = np.array(numbers, np.float64)
     except (ValueError, OverflowError):
         raise MeaningError(
-            "lists of unequal lengths or numbers beyond 255; send (h, w) or (h, w, 3) numbers"
+            "the lists have unequal lengths or huge numbers; send (h, w) or (h, w, 3) numbers"
         ) from None
     if (
         array.ndim not in (2, 3)
@@ -363,16 +362,16 @@ def _from_numbers(numbers: list[Any], limits: Limits) -> Bytes:
         or array.shape[2:] not in ((), (1,), (3,), (4,))
     ):
         raise MeaningError(
-            f"numbers of shape {array.shape}; send (h, w) or (h, w, 3) in nested lists"
+            f"the numbers have shape {array.shape}; send (h, w) or (h, w, 3) in nested lists"
         )
     if max(array.shape) > limits.side:
         raise TooLargeError(
-            f"an image of {array.shape[1]:,} × {array.shape[0]:,} pixels but the limit is "
+            f"the image has {array.shape[1]:,} × {array.shape[0]:,} pixels but the limit is "
             f"{limits.side:,} × {limits.side:,}; shrink it"
         )
-    # NaN fails every comparison, so it is refused with the rest
+    # NaN fails every comparison, so it is refused here too
     if not ((array >= 0) & (array <= 255)).all():
-        raise MeaningError("values that are not from 0 to 255; scale them")
+        raise MeaningError("the values are not from 0 to 255; scale them")
     return np.rint(array).astype(np.uint8)
 
 

@@ -1,12 +1,12 @@
-"""Who may ask, and how much: looked at before the application sees a request.
+"""Access control and load limits, checked before the application sees a request.
 
-The server stands on the user's own machine, where every web page that they visit can send requests
-to it. Two checks keep those out [1]_. A page of another origin is known by its ``Origin``, which
-browsers send with whatever writes and which no script can change. A page whose name was pointed at
-127.0.0.1 after it was loaded (DNS rebinding) has the right origin but a ``Host`` that this server
-is not known by. Writing needs a token besides, unless only this machine reaches the server.
+The server often runs on the user's own machine, to which every web page that they visit can send
+requests. Two checks refuse these [1]_. Browsers send ``Origin`` with every writing request, and no
+script can change it, so pages of other origins are recognised. A page whose host name was changed
+to point at 127.0.0.1 after it was loaded (DNS rebinding) has the right origin, but a ``Host`` that
+this server does not know. Writing also needs a token, unless only this machine reaches the server.
 
-Plain ASGI, because Starlette's `BaseHTTPMiddleware` costs more time than a prediction takes.
+It is plain ASGI, because Starlette's `BaseHTTPMiddleware` takes longer than a prediction.
 
 References
 ----------
@@ -28,17 +28,15 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from lookalike.web.limits import Limits
-
 _log = logging.getLogger("uvicorn.error")
 
-# All that is asked for without being changed; whatever is not named here needs the token.
+# Requests that change nothing; all others need the token.
 _READING_METHODS = {"GET", "HEAD", "OPTIONS"}
 _READING_POSTS = {"/predict", "/explain", "/clean"}
-_ALWAYS_ANSWERED = {"/healthz", "/metrics"}  # above all when there is too much to do
+_ALWAYS_ANSWERED = {"/healthz", "/metrics"}  # even under overload
 
-# Of a body that is too long so many times its limit is taken and thrown away before that is told:
-# most clients, browsers among them, only read the answer when they have sent all.
+# Up to this many times the limit, a body that is too long is received and discarded before the
+# refusal: most clients, including browsers, read the answer only after they have sent everything.
 _DISCARDED = 4
 
 CONTENT_SECURITY_POLICY = (
@@ -56,19 +54,58 @@ _HEADERS = {
 }
 
 
+class TooLargeError(ValueError):
+    """A request has more pixels or more pictures than the limits allow."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Limits of a request.
+
+    Attributes
+    ----------
+    body_bytes : int
+        Largest body of a request; a phone's photograph of 48 megapixels has 12 to 25 MB.
+    all_body_bytes : int
+        Largest sum of the bodies of all requests that are answered at once.
+    side : int
+        Largest width and height of a picture in pixels after decoding; JPEG files may be decoded
+        at a smaller scale. Both are limited, not only their product, because padding to a square
+        would turn a line into a huge picture.
+    images : int
+        Largest number of pictures in a request.
+    seconds : float
+        Longest time from the first byte of a request to the last byte of its answer.
+    requests : int
+        Largest number of requests that are answered at once.
+
+    Examples
+    --------
+    >>> Limits(images=16).images, Limits().body_bytes
+    (16, 33554432)
+    """
+
+    body_bytes: int = 32 * 2**20
+    all_body_bytes: int = 512 * 2**20
+    side: int = 4096
+    images: int = 256
+    seconds: float = 30.0
+    requests: int = 64
+
+
 @dataclass(frozen=True)
 class Access:
-    """Who may ask.
+    """Who may send requests, and who may write.
 
     Attributes
     ----------
     hosts : frozenset of str
-        What ``Host`` may be, in small letters, with the port unless it is that of HTTP.
+        Allowed values of ``Host`` in lower case, with the port unless it is 80.
     any_address : bool
-        Whether ``Host`` may be any IP address too: for a server that others reach. Rebinding needs
-        a name.
+        Also allow any IP address as ``Host``, for a server that other machines reach. This is
+        safe because DNS rebinding needs a name.
     token : str or None
-        That writing needs; None if it needs none.
+        Token that writing needs; None if it needs none.
     """
 
     hosts: frozenset[str]
@@ -76,7 +113,7 @@ class Access:
     token: str | None = None
 
     def knows(self, host: str) -> bool:
-        """Return whether the server goes by this name."""
+        """Return whether a value of ``Host`` is allowed."""
         host = host.lower()
         return host in self.hosts or (self.any_address and _is_address(host))
 
@@ -85,21 +122,21 @@ class Access:
         if self.token is None:
             return True
         scheme, _, token = (authorization or "").partition(" ")
-        # bytes, because compare_digest takes text of ASCII only
+        # compare_digest takes only ASCII as text, so give bytes
         return scheme.lower() == "bearer" and hmac.compare_digest(
             token.strip().encode(), self.token.encode()
         )
 
 
 def known_hosts(port: int, names: Iterable[str] = ()) -> frozenset[str]:
-    """Return what a server on a port is known by.
+    """Return the allowed values of ``Host`` for a server on a port.
 
     Parameters
     ----------
     port : int
     names : iterable of str
-        Further names, with a port (``example.org:8080``) or without, which stands for this port and
-        for that of HTTP and HTTPS: behind another server, ``Host`` is the name it is reached by.
+        Further names, with a port (``example.org:8080``) or without. A name without a port allows
+        this port and the default ports: behind a proxy, ``Host`` is the name of the proxy.
 
     Examples
     --------
@@ -120,7 +157,7 @@ def known_hosts(port: int, names: Iterable[str] = ()) -> frozenset[str]:
 
 
 class Guard:
-    """Refuses what may not be asked, or is too much; adds the headers that protect browsers.
+    """Refuses forbidden and excessive requests, and adds headers that protect browsers.
 
     Parameters
     ----------
@@ -141,7 +178,7 @@ class Guard:
             await self._app(scope, receive, send)
         elif scope["type"] == "http":
             await self._guarded(scope, receive, _with_headers(send))
-        else:  # nothing here speaks WebSocket
+        else:  # WebSocket is not supported
             await send({"type": "websocket.close", "code": 1008})
 
     async def _guarded(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -181,23 +218,23 @@ class Guard:
                 else:
                     await self._app(scope, self._within_limit(receive, taken), noticed)
         except TimeoutError:
-            # Once started an answer cannot be taken back: the server cuts the connection.
+            # Once an answer has started it cannot be replaced: the server closes the connection.
             if not started:
                 await refuse(send, self._too_slow(scope))
         except ClientDisconnect:
-            return  # nobody to answer
+            return  # there is no one to answer
         except Exception:
             _log.exception("%s %s failed", scope["method"], scope["path"])
             if not started:
                 await refuse(
                     send,
-                    HTTPException(500, "the server failed; its log, on stderr, tells why"),
+                    HTTPException(500, "the server failed; see its log on stderr"),
                 )
         finally:
             self._n_bytes -= sum(taken)
 
     def _check(self, scope: Scope) -> None:
-        """Raise HTTPException at a request that is refused for its headers."""
+        """Raise HTTPException if the headers of a request forbid it."""
         hosts: list[str] = []
         origin = authorization = None
         for name, value in scope["headers"]:
@@ -210,12 +247,13 @@ class Guard:
         if len(hosts) != 1 or not self._access.knows(hosts[0]):
             raise HTTPException(
                 403,
-                f"this server is not known as {_shown(hosts)}; ask for "
+                f"this server is not known as {_shown(hosts)}; send the request to "
                 f"{' or '.join(sorted(self._access.hosts))}, or start it with that name",
             )
         if origin is not None and not _is_same(origin, hosts[0]):
             raise HTTPException(
-                403, f"a page of {_shown([origin])} may not ask this server; open the server's own"
+                403,
+                f"a page of {_shown([origin])} may not use this server; open the server's own page",
             )
         path: str = scope["path"]
         if not (
@@ -234,7 +272,7 @@ class Guard:
         return _content_length(scope) > self._limits.body_bytes
 
     def _within_limit(self, receive: Receive, taken: list[int]) -> Receive:
-        """Count the body as it comes, part by part: its length need not have been told."""
+        """Limit the body while it arrives: its length may not have been declared."""
 
         async def counted() -> Message:
             message = await receive()
@@ -251,7 +289,7 @@ class Guard:
         return counted
 
     async def _discard(self, scope: Scope, receive: Receive) -> None:
-        # One who expects to be told whether to send has sent nothing yet.
+        # A client that sends "Expect: 100-continue" has not sent the body yet.
         waits = any(name == b"expect" for name, _ in scope["headers"])
         if not waits and _content_length(scope) <= _DISCARDED * self._limits.body_bytes:
             await self._throw_away(receive)
@@ -261,30 +299,30 @@ class Guard:
         while more and n_bytes <= _DISCARDED * self._limits.body_bytes:
             message = await receive()
             n_bytes += len(message.get("body", b""))
-            more = message.get("more_body", False)  # there is none of one who has gone
+            more = message.get("more_body", False)  # the key is missing if the client has gone
 
     def _too_long(self) -> HTTPException:
         return HTTPException(
             413,
-            f"the body is longer than the limit of {self._limits.body_bytes:,} bytes; send smaller "
+            f"the body exceeds the limit of {self._limits.body_bytes:,} bytes; send smaller "
             "or fewer pictures",
         )
 
     def _too_much(self) -> HTTPException:
         return HTTPException(
             429,
-            "the bodies of all requests that are being answered are longer than the limit of "
+            "the bodies of all requests that are being answered exceed the limit of "
             f"{self._limits.all_body_bytes:,} bytes; ask again in a moment",
             {"retry-after": "1"},
         )
 
     def _too_slow(self, scope: Scope) -> HTTPException:
         write = scope["method"] not in _READING_METHODS and scope["path"] not in _READING_POSTS
-        cure = "GET /samples tells whether it was done" if write else "ask for less at once"
+        cure = "GET /samples shows whether it was done" if write else "send fewer images at once"
         return HTTPException(
             503,
             f"not answered within the limit of {self._limits.seconds:g} seconds; {cure}",
-            # the rest of a body that came too slowly is not waited for
+            # do not wait for the rest of a slow body
             {"retry-after": "1", "connection": "close"},
         )
 
@@ -295,7 +333,7 @@ def _content_length(scope: Scope) -> int:
 
 
 async def refuse(send: Send, refusal: HTTPException) -> None:
-    """Send a refusal as all errors are sent: JSON with one line."""
+    """Send a refusal in the format of all errors: JSON with one line."""
     body = json.dumps({"detail": refusal.detail}, ensure_ascii=False).encode()
     headers = [
         (b"content-type", b"application/json"),
@@ -319,7 +357,7 @@ def _with_headers(send: Send) -> Send:
 
 
 def _is_same(origin: str, host: str) -> bool:
-    """Return whether an origin is of the host asked; "null" is of none."""
+    """Return whether an origin belongs to the host of the request; "null" never does."""
     scheme, _, rest = origin.lower().partition("://")
     return scheme in ("http", "https") and rest == host.lower()
 

@@ -1,28 +1,29 @@
-"""A model that is asked and corrected by many at once: what the server holds.
+"""The shared state of the server: a model that many clients query and correct at once.
 
-One thread owns the model (`batches.py`). Predictions that wait are joined; corrections, undoing and
-saving come between them, in order, so that several browser tabs never lose each other's.
+One thread owns the model (`batches.py`). It joins waiting predictions; corrections, undoing and
+saving run between them, in order, so several browser tabs never overwrite each other's changes.
 
-A correction has an identity that never changes, while its row in the model does whenever one before
-it is undone. What readers see is a `State` that never changes either: the thread replaces it whole.
+A correction has a permanent id, whereas its row in the model changes when an earlier one is undone.
+Readers see an immutable `State`, which the thread replaces as a whole.
 """
 
 from __future__ import annotations
 
 import errno
+import io
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from lookalike.images.replace import file_signature
 from lookalike.models.errors import ModelError
 from lookalike.web.batches import Batches, ClosedError
-from lookalike.web.pictures import png
 
 if TYPE_CHECKING:
     from lookalike.models.model import Explained, Model
@@ -33,15 +34,15 @@ _DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
 class ConflictError(RuntimeError):
-    """What the model, or its file, does not allow."""
+    """The model or its file does not allow the request."""
 
 
 class DiskFullError(RuntimeError):
-    """There is no room for the file."""
+    """There is no space for the file."""
 
 
 class NoCorrectionError(LookupError):
-    """There is no correction of that id."""
+    """There is no correction with that id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,16 +52,16 @@ class Correction:
     Attributes
     ----------
     id : int
-        Never changes, and is never given again.
+        Permanent identifier, which is never used again.
     row : int
-        Where it stands in the model now.
+        Current row in the model.
     label : str
     png : bytes
-        The image, in the model's form.
+        The image in the model's form.
     added : datetime
-        UTC.
+        Time in UTC.
     saved : bool
-        Whether it stands in the file.
+        Whether the file contains it.
     """
 
     id: int
@@ -73,17 +74,17 @@ class Correction:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What there is at one moment.
+    """The state of the server at one moment.
 
     Attributes
     ----------
     class_names : tuple of str
     n_samples : int
-        Training images.
+        Number of training images.
     corrections : tuple of Correction
         Oldest first.
     n_undone : int
-        Corrections that the file holds and the model does not any more.
+        Corrections that the file contains and the model no longer does.
     """
 
     class_names: tuple[str, ...]
@@ -98,12 +99,12 @@ class State:
 
 
 class Prediction(NamedTuple):
-    """The answer about one image.
+    """The answer for one image.
 
     Attributes
     ----------
     class_names : tuple of str
-        As they were when it was given: a correction may bring a new class.
+        Classes at the time of the answer: a correction may add a class.
     probabilities : ndarray of shape (n_classes,)
     """
 
@@ -112,16 +113,16 @@ class Prediction(NamedTuple):
 
 
 class Explanation(NamedTuple):
-    """The answer about one image, with the neighbours behind it.
+    """The answer for one image, with the neighbours that support it.
 
     Attributes
     ----------
     class_names : tuple of str
     explained : Explained
     images : list of ndarray
-        The training image of each neighbour, as people are shown it.
+        The training image of each neighbour, in the form in which it is shown.
     corrections : list of bool
-        Of each neighbour whether it is a correction.
+        Whether each neighbour is a correction.
     """
 
     class_names: tuple[str, ...]
@@ -131,30 +132,30 @@ class Explanation(NamedTuple):
 
 
 class Session:
-    """A model, its corrections and the thread that works on both; safe to call from any thread.
+    """A model, its corrections, and the thread that works on both. It is thread-safe.
 
-    Every call returns a future; all may raise `ClosedError` at once.
+    Its methods return futures; all of them may raise `ClosedError` at once.
 
     Parameters
     ----------
     model : Model
-        Belongs to the session from now on.
+        The model, which only the session uses from now on.
     reject : float, default=0.9
-        The probability of the likeliest class from which an answer is called sure.
+        Probability from which an answer is sure.
     max_images : int, default=256
-        That are predicted in one batch.
+        Largest number of images in a batch of several requests.
 
     Attributes
     ----------
     state : State
-        Of this moment.
+        The current state.
     on_batch : callable or None
-        Told the images of each batch; may be set at any time.
+        Called with the number of images of each batch; may be set at any time.
     """
 
     def __init__(self, model: Model, *, reject: float = 0.9, max_images: int = 256) -> None:
         if not 0 <= reject <= 1:
-            raise ValueError(f"reject={reject!r} is no probability; give one from 0 to 1")
+            raise ValueError(f"reject={reject!r} is not a probability; give a number from 0 to 1")
         self._model = model
         self._next_id = 1
         self._signature = None if model.path is None else file_signature(model.path)
@@ -174,17 +175,18 @@ class Session:
         )
 
     def predict(self, images: Bytes) -> Future[Sequence[Prediction]]:
-        """Return the answers about images of shape (n, *image_shape)."""
+        """Return the answers for images of shape (n, *image_shape)."""
         return self._batches.predict(images)
 
     def explain(self, images: Bytes, *, n_neighbors: int) -> Future[list[Explanation]]:
-        """Return the answers about images of shape (n, *image_shape) with what decided them."""
+        """Return answers and neighbours for images of shape (n, *image_shape)."""
         return self._batches.run(lambda: self._explain(images, n_neighbors))
 
     def clean(self, images: Bytes, noise: str | None) -> Future[Bytes]:
-        """Return images of shape (n, *image_shape) cleaned; `ConflictError` if that cannot be.
+        """Denoise images of shape (n, *image_shape); `ConflictError` if this is impossible.
 
-        A thread of its own does it: the first of each noise takes seconds, and no prediction waits.
+        It has a thread of its own: the first fit for each noise takes seconds, and predictions
+        do not wait for it.
         """
         try:
             return self._cleaning.submit(self._clean, images, noise)
@@ -192,34 +194,34 @@ class Session:
             raise ClosedError("the server is shutting down; ask again when it is back") from error
 
     def add(self, images: Bytes, label: str) -> Future[tuple[list[int], State]]:
-        """Add corrections; returns their ids, and what there is then."""
+        """Add corrections; return their ids and the new state."""
         return self._batches.run(lambda: self._add(images, label))
 
     def undo(self, id: int) -> Future[State]:
-        """Take a correction back; `NoCorrectionError` if there is none of that id."""
+        """Undo a correction; `NoCorrectionError` if there is none with that id."""
         return self._batches.run(lambda: self._undo(id))
 
     def save(self) -> Future[State]:
         """Write the model to the file it was read from.
 
-        `ConflictError` if it was read from none, or the file is not what was read or saved last,
-        `DiskFullError` if there is no room.
+        `ConflictError` if there is no such file or another program has changed it,
+        `DiskFullError` if there is no space.
         """
         return self._batches.run(self._save)
 
     def close(self) -> int:
-        """Do what was asked for, then end; returns the number of unsaved changes."""
+        """Complete all requests, then end; return the number of unsaved changes."""
         self._cleaning.shutdown(cancel_futures=True)
         self._batches.close()
         return self.state.unsaved
 
     def _clean(self, images: Bytes, noise: str | None) -> Bytes:
         if not self.can_clean:
-            raise ConflictError("this model cannot clean images; serve one of grey strokes")
+            raise ConflictError("this model cannot clean images; serve a model of small images")
         cleaner = self._batches.run(lambda: self._model.cleaner).result()
         try:
             return cleaner.clean(images, noise)
-        except ValueError as error:  # such as noise that the model's images cannot have
+        except ValueError as error:  # for example, impossible noise
             raise ConflictError(f"the images cannot be cleaned: {error}") from error
 
     # --- In the thread of the model --------------------------------------------------------------
@@ -249,7 +251,7 @@ class Session:
     def _add(self, images: Bytes, label: str) -> tuple[list[int], State]:
         try:
             rows = self._model.add(images, [label] * len(images))
-        except ValueError as error:  # such as a name where the classes are numbers
+        except ValueError as error:  # for example, a name although classes are numbers
             raise ConflictError(str(error)) from error
         label = self._model.label(rows[0])  # as the model writes it
         added = datetime.now(UTC).replace(microsecond=0)
@@ -265,10 +267,10 @@ class Session:
         state = self.state
         gone = next((one for one in state.corrections if one.id == id), None)
         if gone is None:
-            raise NoCorrectionError(f"there is no correction {id}; it was undone, or never made")
+            raise NoCorrectionError(f"there is no correction {id}; it was undone or never existed")
         try:
             self._model.remove([gone.row])
-        except ValueError as error:  # such as the last image
+        except ValueError as error:  # for example, it is the last image
             raise ConflictError(str(error)) from error
         left = tuple(
             replace(one, row=one.row - 1) if one.row > gone.row else one
@@ -281,9 +283,9 @@ class Session:
     def _save(self) -> State:
         path = self._model.path
         if path is None:
-            raise ConflictError("this model was read from no file, so there is none to save it to")
+            raise ConflictError("this model was not read from a file, so it cannot be saved")
         found = file_signature(path)
-        # Where there is no file any more, saving destroys nothing; so to move it away is the cure.
+        # If the file is gone, saving overwrites nothing; so moving it away is a cure.
         if found is not None and found != self._signature:
             raise ConflictError(
                 f"{path.name} was changed by another program since it was read; move that file "
@@ -295,11 +297,11 @@ class Session:
             reason = error.strerror or str(error)
             if error.errno in _DISK_FULL:
                 raise DiskFullError(
-                    f"no room to save {path.name} ({reason}), the old file is whole; make room and "
-                    "save again"
+                    f"there is no space to save {path.name} ({reason}); the old file is intact; "
+                    "free some space and save again"
                 ) from error
             raise ConflictError(
-                f"{path.name} cannot be written ({reason}); mend that and save again"
+                f"{path.name} cannot be written ({reason}); solve this and save again"
             ) from error
         except ModelError as error:
             raise ConflictError(str(error)) from error
@@ -313,3 +315,12 @@ class Session:
     def _replace(self, corrections: tuple[Correction, ...], n_undone: int) -> None:
         model = self._model
         self.state = State(tuple(model.class_names), model.n_samples, corrections, n_undone)
+
+
+def png(image: NDArray[Any]) -> bytes:
+    """Return an image of shape (h, w) or (h, w, 1, 3 or 4), uint8, as a PNG file."""
+    array = image[..., 0] if image.shape[2:] == (1,) else image
+    stream = io.BytesIO()
+    # Compress little: these images are small, and the page waits for them.
+    Image.fromarray(np.ascontiguousarray(array)).save(stream, "PNG", compress_level=1)
+    return stream.getvalue()

@@ -1,4 +1,4 @@
-"""Figures for Prometheus: how much is asked, how long it takes, how much is joined, corrected."""
+"""Prometheus metrics: requests, their duration, batches and corrections."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ _METHODS = {"GET", "HEAD", "POST", "DELETE"}
 
 
 class Metrics:
-    """The figures of one server.
+    """The metrics of one server.
 
     Parameters
     ----------
     session : Session
-        Whose corrections are counted and whose batches are measured.
+        The session whose corrections and batches are measured.
     """
 
     def __init__(self, session: Session) -> None:
@@ -38,23 +38,23 @@ class Metrics:
         ProcessCollector(registry=self._registry)
         self._requests = Counter(
             "lookalike_http_requests",
-            "Requests answered.",
+            "Answered requests.",
             ["method", "route", "status"],
             registry=self._registry,
         )
         self._seconds = Histogram(
             "lookalike_http_request_seconds",
-            "From the head of a request to the end of its answer.",
+            "Time from the head of a request to the end of its answer.",
             ["route"],
             buckets=_SECONDS,
             registry=self._registry,
         )
         self._predicted = Counter(
-            "lookalike_predicted_images", "Images predicted.", registry=self._registry
+            "lookalike_predicted_images", "Predicted images.", registry=self._registry
         )
         self._batches = Histogram(
             "lookalike_batch_images",
-            "Images searched for together.",
+            "Images per search.",
             buckets=_IMAGES,
             registry=self._registry,
         )
@@ -74,7 +74,7 @@ class Metrics:
         session.on_batch = self._count_batch
 
     def text(self) -> bytes:
-        """Return all figures in Prometheus's text format."""
+        """Return all metrics in Prometheus's text format."""
         return generate_latest(self._registry)
 
     def _count_batch(self, n_images: int) -> None:
@@ -82,13 +82,13 @@ class Metrics:
         self._batches.observe(n_images)
 
     def count_request(self, method: str, route: str, status: int, seconds: float) -> None:
-        """Count a request. The labels must be few: never what a client can choose."""
+        """Count a request. Labels must have few values, so a client must not choose them."""
         self._requests.labels(method, route, str(status)).inc()
         self._seconds.labels(route).observe(seconds)
 
 
 class Meter:
-    """Counts every request, those that are refused too; plain ASGI, outside of all else.
+    """Counts every request, including refused ones; the outermost middleware, in plain ASGI.
 
     Parameters
     ----------
@@ -118,6 +118,6 @@ class Meter:
         finally:
             if status:
                 method = scope["method"] if scope["method"] in _METHODS else "other"
-                # The template of the path, not the path, which is of the client's choice.
+                # The route's template: the client chooses the path itself.
                 route = getattr(scope.get("route"), "path", "none")
                 self._metrics.count_request(method, route, status, perf_counter() - start)

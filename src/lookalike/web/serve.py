@@ -1,8 +1,8 @@
-"""A model served over HTTP until the process is told to stop.
+"""Runs the server of a model until the process is stopped.
 
-uvicorn in one process: all requests share one model and its corrections. The socket is bound before
-anything else, so that the port is known, to the check of ``Host`` above all, and a port that is
-taken is an `OSError` here and not a line in a log.
+uvicorn runs in one process, so that all requests share one model and its corrections. The socket is
+bound first: the check of ``Host`` needs to know the port, and a port that is in use raises
+`OSError` here instead of adding a line to a log.
 """
 
 from __future__ import annotations
@@ -19,8 +19,7 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from lookalike.web.app import create_app
-from lookalike.web.guard import Access, known_hosts
-from lookalike.web.limits import Limits
+from lookalike.web.guard import Access, Limits, known_hosts
 from lookalike.web.live import Session
 
 if TYPE_CHECKING:
@@ -29,18 +28,18 @@ if TYPE_CHECKING:
     from lookalike.models.model import Model
 
 _MOST_CONNECTIONS = 1000
-_SHUTDOWN = 10  # seconds that requests have to end when the server stops
+_SHUTDOWN = 10  # seconds for requests to end when the server stops
 
 
 class Served(NamedTuple):
-    """Where a model is served.
+    """The address of a running server.
 
     Attributes
     ----------
     url : str
-        Of the page.
+        Address of the page.
     token : str or None
-        That writing needs.
+        Token that writing needs.
     """
 
     url: str
@@ -58,38 +57,39 @@ def serve(
     limits: Limits | None = None,
     on_start: Callable[[Served], None] | None = None,
 ) -> None:
-    """Serve a model until SIGINT or SIGTERM; requests that run then are answered.
+    """Serve a model until SIGINT or SIGTERM; running requests are still answered.
 
-    Unsaved corrections are told on stderr at the end.
+    The number of unsaved corrections is printed to stderr at the end.
 
     Parameters
     ----------
     model : Model
-        Belongs to the server from now on.
+        The model, which only the server uses from now on.
     host : str, default="127.0.0.1"
-        The address to listen at. Beyond loopback, writing always needs a token.
+        Address to listen at. Beyond loopback, writing always needs a token.
     port : int, default=8000
-        0 for any that is free.
+        Port to listen at; 0 for any free port.
     names : sequence of str
-        By which the server is reached besides localhost, such as "pi.local".
+        Further host names of the server, for example "pi.local".
     token : str, optional
-        That writing needs. Without it, one is made up unless only this machine reaches the server.
+        Token that writing needs. By default a random one, or none if only this machine reaches
+        the server.
     reject : float, default=0.9
-        The probability of the likeliest class from which an answer is called sure.
+        Probability from which an answer is sure.
     limits : Limits, optional
     on_start : callable, optional
-        Told where, once requests are answered.
+        Called with the address once requests are answered.
 
     Raises
     ------
     OSError
-        If the address cannot be had.
+        If the server cannot listen at the address.
     ValueError
-        If an argument is out of its range.
+        If an argument is out of range.
     """
     limits = limits or Limits()
     if token is not None and not (token.isascii() and token.isprintable() and token.strip()):
-        raise ValueError("the token has letters that no header takes; give letters and digits")
+        raise ValueError("the token has invalid characters; give letters and digits")
     with (
         _bind(host, port) as listening,
         closing(Session(model, reject=reject, max_images=limits.images)) as session,
@@ -114,14 +114,14 @@ def serve(
         )
         served = Served(f"http://{_in_url(host)}:{port}/", token)
         server = _Server(config, lambda: on_start and on_start(served))
-        # What is loaded by now stays: no collection need ever walk through it, which would hold up
-        # all requests for a tenth of a second.
+        # Freeze all current objects: a full garbage collection would hold up all requests for a
+        # tenth of a second.
         gc.collect()
         gc.freeze()
         try:
             server.run(sockets=[listening])
         except KeyboardInterrupt:
-            pass  # uvicorn raises it once more after all is done
+            pass  # uvicorn raises it again at its end
         finally:
             gc.unfreeze()
 
@@ -138,10 +138,10 @@ class _Server(uvicorn.Server):
 
 
 def _timed_protocol(seconds: float) -> type[HttpToolsProtocol]:
-    """Return uvicorn's protocol with a limit on the time in which a request must have come.
+    """Return uvicorn's protocol with a time limit for the arrival of a request.
 
-    uvicorn waits for ever for a head that never ends, and for the rest of a body that was refused;
-    the `Guard` sees neither.
+    uvicorn waits for ever for an unfinished head, and for the rest of a refused body; the `Guard`
+    sees neither.
     """
 
     class Timed(HttpToolsProtocol):
@@ -165,7 +165,7 @@ def _timed_protocol(seconds: float) -> type[HttpToolsProtocol]:
             super().on_message_complete()
 
         def _start_timer(self) -> None:
-            # later than the guard's, which answers
+            # later than the guard, which sends an answer
             self._timer = self.loop.call_later(seconds + 1, self.transport.abort)
 
         def _stop_timer(self) -> None:

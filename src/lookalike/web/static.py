@@ -1,8 +1,7 @@
-"""The page, its files and the page about the API: read once at the start, served from memory.
+"""The page, its files, and the documentation of the API, served from memory.
 
-A request names a file of a list that was made before it came, so that no path from a request ever
-reaches the file system. Nothing of it asks another host: Swagger UI comes from the package
-fastapi-offline.
+The files are read once at the start, so no path from a request reaches the file system. Nothing
+needs another host: Swagger UI comes from the package fastapi-offline.
 """
 
 from __future__ import annotations
@@ -16,9 +15,9 @@ from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-# Python's own table, not that of the machine, on which .js may be text/plain.
+# Python's own table: that of the machine may map .js to text/plain.
 _MEDIA_TYPES = MimeTypes()
-_MEDIA_TYPES.add_type("text/javascript", ".js")  # as RFC 9239 has it, older Pythons not
+_MEDIA_TYPES.add_type("text/javascript", ".js")  # RFC 9239; older Pythons differ
 
 # Swagger UI sets styles on its elements and draws icons from data URLs.
 _DOCS_POLICY = (
@@ -55,7 +54,7 @@ class _File(NamedTuple):
 
 
 def add_pages(app: FastAPI) -> None:
-    """Give an application the page at ``/``, its files, ``/docs`` and a favicon that is none."""
+    """Add the page at ``/``, its files, ``/docs`` and an empty favicon to an application."""
     page = _read(files("lookalike.web") / "page")
     index = page.pop("index.html")
     docs = _docs()

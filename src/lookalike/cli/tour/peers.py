@@ -29,7 +29,7 @@ from lookalike.images.files import counted
 from lookalike.reports.blocks import Table, Text
 from lookalike.reports.comparison import comparison_section
 from lookalike.reports.peers import peer_section
-from lookalike.search.threads import count_threads
+from lookalike.search.machine import count_threads
 
 _MOST_IMAGES = 2_000  # so that the step takes seconds
 _N_FOLDS = 3

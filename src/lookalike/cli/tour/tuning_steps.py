@@ -21,8 +21,7 @@ from lookalike.images.files import counted
 from lookalike.reports.blocks import Section, Text
 from lookalike.reports.peers import grid_search_texts
 from lookalike.reports.tuning import tuning_section
-from lookalike.search.cpu import cpu_path
-from lookalike.search.threads import count_threads
+from lookalike.search.machine import count_threads, cpu_path
 
 _N_FOLDS = 5
 _WEIGHTS = ("uniform", "distance")

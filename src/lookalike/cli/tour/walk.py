@@ -31,7 +31,7 @@ from lookalike.reports.evaluation import evaluation_headline
 from lookalike.reports.png import save_png
 from lookalike.reports.terminal import show
 from lookalike.reports.write import write_report
-from lookalike.search.threads import count_threads
+from lookalike.search.machine import count_threads
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -19,7 +19,7 @@ from lookalike.evaluation.auditing.duplicates import row_keys
 from lookalike.images.dataset import Dataset, Split
 from lookalike.images.files import counted
 from lookalike.models.model import Model, open_model
-from lookalike.search.threads import count_threads
+from lookalike.search.machine import count_threads
 
 _N_NEAREST = 6
 

@@ -57,7 +57,7 @@ from lookalike.evaluation.auditing.transformed import (
     count_searches,
     find_transformed,
 )
-from lookalike.images.stack import stack_images
+from lookalike.images.pixels import stack_images
 from lookalike.search.nearest import NearestNeighbors
 from lookalike.search.validation import check_count
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lookalike.images.stack import stack_images
+from lookalike.images.pixels import stack_images
 
 
 def encode_labels(

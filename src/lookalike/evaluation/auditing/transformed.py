@@ -27,8 +27,8 @@ from lookalike.evaluation.auditing.alignment import (
     align,
 )
 from lookalike.evaluation.auditing.descriptors import Pictures, describe, turn
+from lookalike.search.machine import count_threads
 from lookalike.search.nearest import NearestNeighbors
-from lookalike.search.threads import count_threads
 
 IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float64]

@@ -19,7 +19,7 @@ from lookalike.evaluation.comparison.comparison import Comparison, Contestant
 from lookalike.evaluation.comparison.memory import peak_memory
 from lookalike.evaluation.folds import check_groups_apart
 from lookalike.images.files import counted
-from lookalike.images.stack import stack_images
+from lookalike.images.pixels import stack_images
 
 Progress = Callable[[int, int], None]
 Split = tuple[NDArray[np.int64], NDArray[np.int64]]

@@ -23,7 +23,7 @@ from threadpoolctl import threadpool_limits
 
 from lookalike.estimators.classifier import KNeighborsClassifier
 from lookalike.estimators.lookalike import LookalikeClassifier
-from lookalike.search.threads import count_threads
+from lookalike.search.machine import count_threads
 
 MOST_SVM_IMAGES = 2_000
 """Images that the RBF SVM is trained on, whose time grows with their square."""

@@ -1,17 +1,17 @@
-// The answer: the class, the bars of the vote, and the training images that decided.
+// The answer: the class, the bars of the vote, and the training images that support it.
 
 import { byId, either, keep, make, number, percent, speak } from "./dom.js";
 import { brightness, readPixels } from "./pixels.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const N_CARDS = 6;
-const FEW = 12; // classes keep their places up to this many; more are sorted by their votes
-const LEAST = 0.35; // of the full contrast: where a pixel without ink went means nothing
-const GRID = 28; // arrows along a side, at most
+const FEW = 12; // up to this many classes keep their places; more are sorted by votes
+const LEAST = 0.35; // share of the full contrast; moves of pixels without ink mean nothing
+const GRID = 28; // most arrows along a side
 
 let last = null;
 
-// answer: of /explain, or null for none
+// answer: an answer of /explain, or null
 export async function showAnswer(answer, model, seconds) {
   last = answer;
   const box = byId("answer");
@@ -21,7 +21,7 @@ export async function showAnswer(answer, model, seconds) {
   byId("kind").textContent = answer ? (answer.sure ? "This is" : "Not sure:") : "No picture yet";
   byId("verdict").textContent = verdict;
   byId("verdict").title = verdict;
-  // Chinese, Japanese and Korean letters, and emoji, are twice as wide.
+  // Chinese, Japanese and Korean characters and emoji are twice as wide.
   const width = [...verdict].reduce((sum, one) => sum + (one > "\u2e7f" ? 2 : 1), 0);
   byId("verdict").dataset.length = width < 3 ? "short" : width < 12 ? "mid" : "long";
   byId("certainty").textContent = answer ? certainty(answer) : "";
@@ -48,7 +48,7 @@ function showBars(answer, model) {
   const votes = model.class_names.map((label) => [label, answer?.probabilities[label] ?? 0]);
   if (votes.length > FEW) votes.sort((one, other) => other[1] - one[1]);
   const bars = byId("bars");
-  // What scrolls must be reachable by keyboard.
+  // Scrolling content must be reachable by keyboard.
   bars.tabIndex = votes.length > FEW ? 0 : -1;
   byId("threshold").textContent = `sure from ${percent(model.reject, 0)}`;
   bars.style.setProperty("--reject", model.reject);
@@ -123,7 +123,7 @@ async function fillCard(card, neighbour, answer, compared) {
   card.title = [image.alt, neighbour.file].filter(Boolean).join(": ");
   const moves = compared ? neighbour.displacement : null;
   const path = moves ? arrowPath(moves, await readPixels(neighbour.compared)) : "";
-  if (answer !== last) return; // a newer one was shown meanwhile
+  if (answer !== last) return; // a newer answer has replaced it
   arrows.toggleAttribute("hidden", !path);
   picture.dataset.moved = String(Boolean(path));
   if (path) {
@@ -132,8 +132,8 @@ async function fillCard(card, neighbour, answer, compared) {
   }
 }
 
-// Arrows from each pixel of the query to where its like was found, if that is on the ink of the
-// training image, which is what differs from its corner; every other pixel, for legibility.
+// Arrows from every other pixel of the query to its match, if that is on the ink of the training
+// image: ink differs from the corner pixel.
 function arrowPath([down, right], pixels) {
   const { width, height } = pixels;
   const light = brightness(pixels);

@@ -1,4 +1,4 @@
-// The server, as the page speaks to it. Addresses are relative to the page's own.
+// Calls to the server. Addresses are relative to the page's address.
 
 import { byId } from "./dom.js";
 
@@ -12,7 +12,7 @@ export class ServerError extends Error {
   }
 }
 
-// A picture is a Blob, or an array of nested lists of numbers in the model's own form.
+// A picture is a Blob, or nested lists of numbers in the model's form.
 
 export const explain = async (picture, signal) =>
   (await post("explain", picture, { n_neighbors: 6 }, signal)).json();
@@ -61,12 +61,12 @@ async function reason(answer) {
     if (typeof detail === "string") return detail;
     if (Array.isArray(detail)) return detail.map((one) => one.msg).join("; ");
   } catch {
-    // No JSON: something between the server and the page answered.
+    // Not JSON: something between the server and the page answered.
   }
   return `The server answered ${answer.status} ${answer.statusText}`.trim();
 }
 
-// Returns whether a token was given; asked for once, however many calls wait for it.
+// Returns whether a token was entered. All waiting calls share one dialog.
 let asking = null;
 function askForToken() {
   asking ??= new Promise((done) => {

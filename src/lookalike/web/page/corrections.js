@@ -1,17 +1,17 @@
-// "This is a …": what was said of pictures, by this tab and by others, until it is saved.
+// "This is a …": corrections of pictures, made in this tab and in others, and their saving.
 
 import * as api from "./api.js";
 import { byId, complain, make, settle, speak } from "./dom.js";
 import { Latest } from "./latest.js";
 
-const EVERY = 5000; // milliseconds, to learn what other tabs said
+const EVERY = 5000; // milliseconds between checks for corrections of other tabs
 
 export class Corrections extends EventTarget {
-  #picture; // returns what to correct, a Blob or null, or a promise of it
-  #known = ""; // which corrections are listed
+  #picture; // returns the picture to correct: a Blob, null or a promise
+  #known = ""; // the listed corrections
   #busy = false;
 
-  // A "change" is fired whenever the model has other corrections than before, also by other tabs.
+  // Fires "change" when the corrections of the model have changed, also through other tabs.
   constructor(picture) {
     super();
     this.#picture = picture;
@@ -42,7 +42,7 @@ export class Corrections extends EventTarget {
   undo({ id, label }) {
     return this.#write(async () => {
       await api.remove(id);
-      speak(`${label} taken back`, 0);
+      speak(`Undid ${label}`, 0);
     });
   }
 
@@ -66,7 +66,7 @@ export class Corrections extends EventTarget {
     byId("labels").replaceChildren(...buttons);
   }
 
-  // One at a time, so that a double click is one correction. Returns whether it was done.
+  // One at a time, so that a double click makes one correction. Returns whether it succeeded.
   async #write(job) {
     if (this.#busy) return false;
     this.#busy = true;
@@ -103,7 +103,7 @@ export class Corrections extends EventTarget {
     byId("no-corrections").hidden = samples.length > 0;
     byId("corrections").replaceChildren(...samples.toReversed().map((one) => this.#item(one)));
     if (focused === undefined) return;
-    // The button that had the focus may be gone; the next one takes it.
+    // The focused button may be gone; the next one takes the focus.
     const list = byId("corrections");
     const same = [...list.children].find((item) => item.dataset.id === focused);
     ((same ?? list.firstElementChild)?.querySelector("button") ?? byId("pad")).focus();

@@ -1,5 +1,5 @@
-// Small tools that all parts of the page share. Names of classes and files come from others: they
-// are only ever set as text.
+// Small tools for all parts of the page. Names of classes and files are untrusted: set them as text
+// only.
 
 export const byId = (id) => document.getElementById(id);
 
@@ -10,14 +10,14 @@ export function make(tag, className = "", text = "") {
   return element;
 }
 
-// Elements are kept from answer to answer: bars glide, and pictures do not flicker.
+// Reuse elements from answer to answer: bars then glide, and pictures do not flicker.
 export function keep(parent, count, build) {
   while (parent.children.length > count) parent.lastElementChild.remove();
   while (parent.children.length < count) parent.append(build());
   return [...parent.children];
 }
 
-// Rounded down, so that 100 % is certainty.
+// Round down, so that only 1 gives 100 %.
 export function percent(share, digits = 1) {
   const scale = 10 ** digits;
   return `${(Math.floor(share * 100 * scale + 1e-6) / scale).toFixed(digits)} %`;
@@ -30,7 +30,7 @@ export const number = (value) => (Math.abs(value) < 1000 ? figures : whole).form
 export const either = (labels) =>
   labels.length < 2 ? labels.join("") : `${labels.slice(0, -1).join(", ")} or ${labels.at(-1)}`;
 
-// What went wrong in which part of the page; the line shows the latest that still holds.
+// Errors by part of the page; the line shows the latest that still holds.
 const wrongs = new Map();
 
 export function complain(part, message) {
@@ -48,7 +48,7 @@ function showWrongs() {
   if (byId("error").textContent !== text) byId("error").textContent = text;
 }
 
-// Read out once things are calm, rather than ten times a second while one draws.
+// Announce a text to screen readers after a pause, instead of ten times a second during drawing.
 let timer = 0;
 export function speak(text, pause = 700) {
   clearTimeout(timer);

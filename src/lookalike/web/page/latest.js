@@ -1,9 +1,9 @@
-// A job that is always done for the last state, and never twice at a time.
+// A job that runs for the latest state, and never twice at once.
 //
-// However often `ask` is called, one run is under way at most, and one follows if something changed
-// meanwhile. `drop` ends a run whose answer no one wants any more.
+// However often `ask` is called, at most one run is active, and one more follows if the state has
+// changed meanwhile. `drop` cancels a run whose result is not needed any more.
 
-const RETRY = 1000; // milliseconds, after which a busy or silent server is asked again
+const RETRY = 1000; // milliseconds until a busy or silent server is asked again
 
 export class Latest {
   #job;
@@ -14,7 +14,7 @@ export class Latest {
   #wanted = false;
 
   // job(signal): reads the state itself. pause: milliseconds from the first change to the run.
-  // failed(error): is told what went wrong, or null once all is well.
+  // failed(error): called with an error, or with null after a success.
   constructor(job, { pause = 0, failed }) {
     this.#job = job;
     this.#pause = pause;

@@ -1,4 +1,4 @@
-// The noise slider: the picture as the model sees it, with noise, and cleaned of it again.
+// The noise slider: the picture in the model's form, with noise, and denoised again.
 
 import * as api from "./api.js";
 import { byId, complain, either, percent, settle } from "./dom.js";
@@ -7,7 +7,7 @@ import { addNoise, nested, normals, readPixels, toUrl } from "./pixels.js";
 
 const slider = byId("noise");
 let model = null;
-let image = null; // data URL, of the answer that is shown
+let image = null; // data URL of the displayed answer's image
 let deviates = new Float32Array();
 
 const bench = new Latest(run, {
@@ -20,7 +20,7 @@ slider.addEventListener("input", () => {
   update();
 });
 
-// The answer's image, or null for none.
+// url: the image of the answer, or null.
 export function noiseOf(url, ofModel) {
   model = ofModel;
   byId("cleaned").hidden = !model.can_clean;

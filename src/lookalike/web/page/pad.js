@@ -1,28 +1,27 @@
-// The pad: strokes of mouse, finger, pen or keys, or the picture of a file.
+// The pad: strokes drawn by mouse, finger, pen or keys, or the picture of a file.
 //
-// What was done is a list of steps, and what the pad holds follows from its end: the strokes there,
-// or a picture, or nothing after a clear. To undo is to take the last step away. Strokes are kept
-// in shares of the pad's side, drawn in the theme's colours on the screen, and sent black on white,
-// or white on black where `isOnBlack`.
+// The history is a list of steps. The pad shows the strokes at its end, or a picture, or nothing
+// after a clear; undo removes the last step. Strokes are stored in shares of the pad's side, drawn
+// in the theme's colours on the screen, and sent black on white, or white on black if `isOnBlack`.
 
 import { byId } from "./dom.js";
 import { shrunk } from "./pixels.js";
 
-const SENT = 256; // pixels, the side of a drawing as it is sent
-const MARGIN = 12; // of them are left white at each edge, so that paper can be told from ink
-const NEAR = 0.003; // of the side: points nearer than this to the last are left out
-const STEP = 1 / 28; // of the arrow keys
-const READABLE = /^image\/(?!svg)/; // what of these is no picture, the server tells by its content
+const SENT = 256; // side of a sent drawing in pixels
+const MARGIN = 12; // white pixels at each edge, which show what is background
+const NEAR = 0.003; // share of the side; nearer points are skipped
+const STEP = 1 / 28; // share of the side that an arrow key moves
+const READABLE = /^image\/(?!svg)/; // the server checks their content
 const ARROWS = { ArrowUp: [0, -1], ArrowDown: [0, 1], ArrowLeft: [-1, 0], ArrowRight: [1, 0] };
 
 export class Pad extends EventTarget {
   #canvas = byId("pad");
   #picture = byId("picture");
   #steps = [];
-  #stroke = null; // the one that is being drawn
+  #stroke = null; // the current stroke
   #pointer = null;
-  #keyed = true; // whether the keyboard has the pad, rather than a pointer
-  #pen = { x: 0.5, y: 0.5 }; // where the keys have moved it
+  #keyed = true; // whether the keyboard controls the pad, not a pointer
+  #pen = { x: 0.5, y: 0.5 }; // its position, moved by keys
   #frame = 0;
   isOnBlack = false;
 
@@ -41,7 +40,7 @@ export class Pad extends EventTarget {
       this.#letGo();
     });
     byId("width").addEventListener("input", () => this.#showPen());
-    // Pixels are shown as such where they are enlarged.
+    // Show sharp pixels if the picture is enlarged.
     this.#picture.addEventListener("load", ({ target }) => {
       target.dataset.small = String(target.naturalWidth < target.clientWidth);
     });
@@ -60,7 +59,7 @@ export class Pad extends EventTarget {
     return this.#steps.length > 0;
   }
 
-  // What to send, or null, or the promise of a file that is shrunk first.
+  // The picture to send: a blob, null, or a promise of a file that is shrunk first.
   blob() {
     if (this.holds === "picture") return this.#steps.at(-1).sent;
     if (this.holds === "nothing") return null;
@@ -72,15 +71,15 @@ export class Pad extends EventTarget {
     context.fillRect(0, 0, SENT, SENT);
     context.translate(MARGIN, MARGIN);
     this.#draw(context, SENT - 2 * MARGIN, ink);
-    // At once: toBlob waits for the browser to be idle, in Chromium for up to a second.
+    // Not toBlob, which waits for an idle browser, in Chromium for up to a second.
     const bytes = atob(canvas.toDataURL("image/png").split(",")[1]);
     return new Blob([Uint8Array.from(bytes, (one) => one.charCodeAt(0))], { type: "image/png" });
   }
 
   show(file) {
     if (!READABLE.test(file.type)) {
-      const name = file.name || "What was given";
-      throw new Error(`${name} is no image that can be read here; give a PNG, JPEG, WebP or GIF`);
+      const name = file.name || "The file";
+      throw new Error(`${name} is not a supported image; give a PNG, JPEG, WebP or GIF`);
     }
     this.#letGo();
     this.#steps.push({ file, sent: shrunk(file), url: URL.createObjectURL(file) });
@@ -107,7 +106,7 @@ export class Pad extends EventTarget {
     (shown ? this.#canvas : byId("file")).focus({ preventScroll: true });
   }
 
-  // anew: what was asked before is not worth an answer any more
+  // anew: the answers to earlier requests are not needed any more
   #changed(anew = false) {
     const { holds } = this;
     byId("frame").dataset.holds = holds;
@@ -167,7 +166,7 @@ export class Pad extends EventTarget {
 
   #at(event) {
     const box = this.#canvas.getBoundingClientRect();
-    // Only a pen tells how hard it is pressed; one half is the pressure of all others.
+    // Only a pen reports its pressure; all others count as one half.
     const pressure = event.pointerType === "pen" ? event.pressure : 0.5;
     return {
       x: (event.clientX - box.left) / box.width,
@@ -215,7 +214,7 @@ export class Pad extends EventTarget {
     this.#showPen();
   }
 
-  // The pen is a ring, shown where the keyboard has the pad.
+  // The pen is a ring, shown while the keyboard controls the pad.
   #showPen() {
     const pen = byId("pen");
     byId("frame").dataset.keys = String(this.#keyed);
@@ -226,8 +225,8 @@ export class Pad extends EventTarget {
   }
 }
 
-// From middle to middle of the points, bent by the point between: a stroke without corners. What has
-// one width is one path.
+// A stroke without corners: curves between the midpoints of points, with the points as controls.
+// Consecutive parts of one width form one path.
 function drawStroke(context, points, side) {
   const [first] = points;
   let { x, y, width } = first;
@@ -237,7 +236,7 @@ function drawStroke(context, points, side) {
     context.moveTo(x * side, y * side);
   };
   start();
-  context.lineTo(x * side, y * side); // a point, if it is all
+  context.lineTo(x * side, y * side); // draws a dot if there is only one point
   points.slice(1).forEach((next, i) => {
     const bend = points[i];
     if (bend.width !== width) {

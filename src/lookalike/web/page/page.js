@@ -1,4 +1,4 @@
-// The page of `lookalike serve`: what is drawn is asked about, and what is answered is shown.
+// The page of `lookalike serve`: it sends drawings to the server and shows the answers.
 
 import * as api from "./api.js";
 import { showAnswer } from "./answer.js";
@@ -26,7 +26,7 @@ async function ask(signal) {
     const { answers, seconds } = await api.explain(picture, signal);
     if (!signal.aborted) await show(answers[0], seconds);
   } catch (error) {
-    // The answer before was of another picture.
+    // The displayed answer is about another picture.
     if (!signal.aborted && !error.passing) await show(null);
     throw error;
   }
@@ -51,9 +51,9 @@ async function learn(signal) {
   ];
   byId("model").replaceChildren(...facts.filter(Boolean).map((fact) => make("span", "", fact)));
   byId("seen-caption").textContent = `As the model sees it, ${image_shape[1]}\u00a0×\u00a0${image_shape[0]}`;
-  document.body.dataset.of = model.can_draw ? "strokes" : "photographs"; // what is not of it is hidden
+  document.body.dataset.of = model.can_draw ? "strokes" : "photographs"; // hides the other elements
   pad.isOnBlack = !model.form.strokes && model.form.ground < 128; // strokes are found on any ground
-  // What photographs are is seen in them as they were given, rather than in few pixels.
+  // Photographs are recognised better in their original form than in few pixels.
   if (first && !model.can_draw) document.querySelector("[name=view][value=image]").checked = true;
   byId("label-keys").hidden = !class_names.some((name) => [...name].length === 1);
   if (String(class_names) !== before) corrections.showLabels(class_names);
@@ -107,7 +107,7 @@ addEventListener("paste", (event) => {
   pad.focus();
 });
 
-// Anywhere on the page, or else the browser would leave it for the image.
+// The whole page accepts drops; otherwise the browser would leave it and open the image.
 for (const kind of ["dragover", "dragleave", "drop"]) {
   addEventListener(kind, (event) => {
     event.preventDefault();
@@ -118,8 +118,7 @@ for (const kind of ["dragover", "dragleave", "drop"]) {
   });
 }
 
-// Keys of one character are heard around the pad alone: elsewhere they are the browser's, or those
-// of who steers it by voice.
+// Keys of one character work only around the pad: elsewhere the browser or voice control uses them.
 addEventListener("keydown", (event) => {
   const { key, target } = event;
   if (target.closest("dialog, input:not([type=range], [type=file], [type=radio])")) return;

@@ -1,4 +1,4 @@
-// Pictures as numbers: read from a data URL, drawn to one, and with noise on top.
+// Pictures as numbers: read from a data URL, converted to one, and with added noise.
 
 export async function readPixels(url) {
   const image = new Image();
@@ -10,17 +10,17 @@ export async function readPixels(url) {
   return context.getImageData(0, 0, canvas.width, canvas.height); // red, green, blue, opacity
 }
 
-const LONGEST = 2048; // pixels of a side, and bytes, of a file that is sent as it is
+const LONGEST = 2048; // largest side in pixels, and size in bytes, of an unchanged file
 const HEAVIEST = 2 ** 22;
 
-// A picture to send: the file itself, or a smaller one where a phone took more pixels than tell
-// what it is; upright as the phone was held. A moving picture becomes its first frame.
+// Returns a picture to send: the file itself, or a smaller, upright version of a large one. An
+// animation becomes its first frame.
 export async function shrunk(file) {
   let bitmap;
   try {
     bitmap = await createImageBitmap(file, { imageOrientation: "from-image" });
   } catch {
-    return file; // damaged, or read by the server alone: it tells
+    return file; // the server may read it, or reports the error
   }
   const scale = Math.min(1, LONGEST / Math.max(bitmap.width, bitmap.height));
   if (scale === 1 && file.size <= HEAVIEST) return file;
@@ -30,7 +30,7 @@ export async function shrunk(file) {
   context.imageSmoothingQuality = "high";
   context.drawImage(bitmap, 0, 0, width, height);
   bitmap.close();
-  // JPEG has no transparency. A browser that writes no WebP writes PNG.
+  // JPEG has no transparency. A browser that cannot write WebP writes PNG.
   const type = file.type === "image/jpeg" ? "image/jpeg" : "image/webp";
   return canvas.convertToBlob({ type, quality: 0.92 });
 }
@@ -43,8 +43,8 @@ export function brightness({ data, width, height }) {
   });
 }
 
-// Normal deviates, always the same ones: a picture's noise grows with the slider, and does not
-// flicker. (Box and Muller 1958; the uniform numbers are of the generator known as mulberry32.)
+// Normal deviates, always the same, so that a picture's noise grows with the slider and does not
+// flicker (Box and Muller 1958, with the uniform generator mulberry32).
 export function normals(count, seed = 20) {
   let state = seed;
   const uniform = () => {
@@ -59,7 +59,7 @@ export function normals(count, seed = 20) {
   );
 }
 
-// Add noise to a picture of one or three channels: each channel has its own, as in training.
+// Add noise to a picture of one or three channels, independently in each channel.
 export function addNoise(pixels, deviates, sigma, channels) {
   const noisy = new ImageData(new Uint8ClampedArray(pixels.data), pixels.width, pixels.height);
   const { data } = noisy;
@@ -72,7 +72,7 @@ export function addNoise(pixels, deviates, sigma, channels) {
   return noisy;
 }
 
-// As the server reads it: (height, width), or (height, width, 3) nested lists.
+// Nested lists in the form that the server reads: (height, width) or (height, width, 3).
 export function nested({ data, width, height }, channels) {
   const pixel = (at) => (channels === 3 ? [...data.subarray(at, at + 3)] : data[at]);
   return Array.from({ length: height }, (_, row) =>

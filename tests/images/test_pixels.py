@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from lookalike import KNeighborsClassifier, NearestNeighbors
-from lookalike.images.scale import are_bytes
+from lookalike.images.pixels import are_bytes
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (100, 6, 6), np.uint8)
 
@@ -30,7 +30,7 @@ def test_bytes_of_any_dtype(dtype: str) -> None:
 @pytest.mark.parametrize(
     ("fitted", "asked", "message"),
     [
-        (IMAGES / 255, IMAGES, r"up to 25\d, but fitted were pixels of at most 1, .* X / 255"),
+        (IMAGES / 255, IMAGES, r"up to 25\d, but fit got pixels of at most 1, .* X / 255"),
         ((IMAGES / 255).astype("f4"), IMAGES.astype(float), "X holds whole numbers up to"),
         (IMAGES / 127.5 - 1, IMAGES, "X holds whole numbers up to"),
         (IMAGES > 99, IMAGES, "X holds whole numbers up to"),

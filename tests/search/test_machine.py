@@ -2,7 +2,7 @@
 
 import pytest
 
-from lookalike.search.memory import available_bytes
+from lookalike.search.machine import available_bytes
 
 
 def make(root, files):

@@ -4,8 +4,14 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from lookalike.cleaning.tiles import TRAINING_TILE, corners, tile_at, training_tiles
-from lookalike.cleaning.windows import padded, windows
+from lookalike.cleaning.patches import (
+    TRAINING_TILE,
+    corners,
+    padded,
+    tile_at,
+    training_tiles,
+    windows,
+)
 
 
 @pytest.mark.parametrize("shape", [(2, 8, 9, 1), (1, 2, 1, 3), (3, 7, 7, 2)])

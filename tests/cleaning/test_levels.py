@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.testing import assert_array_equal
 
-from lookalike.cleaning.ends import Ends
+from lookalike.cleaning.levels import Ends
 
 
 def held(rng, low, high, share_of_paper=0.98):
