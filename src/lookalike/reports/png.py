@@ -61,10 +61,7 @@ def draw_gallery(gallery: Gallery, axes: Axes | None = None) -> Axes:
     if not any(one.neighbors for one in pictures):
         lines = [pictures[i : i + _PER_LINE] for i in range(0, len(pictures), _PER_LINE)]
         set_off = _GAP
-    titles = [
-        [fitted(one.caption, _SIDE, size=_FONT, bold=place == 0) for place, one in enumerate(line)]
-        for line in lines
-    ]
+    titles = [[_title(one, is_bold=place == 0) for place, one in enumerate(line)] for line in lines]
     heights = [_ABOVE + _LINE * max(t.count("\n") + 1 for t in own) + 0.05 for own in titles]
     width = set_off + max(map(len, lines)) * (_SIDE + _GAP) + 2 * _MARGIN
     width = max(width, 3.0)
@@ -104,6 +101,10 @@ def draw_gallery(gallery: Gallery, axes: Axes | None = None) -> Axes:
     canvas.set_xlim(0, width)
     canvas.set_ylim(height, 0)
     return canvas
+
+
+def _title(picture: Picture, *, is_bold: bool) -> str:
+    return "\n".join(fitted([line], _SIDE, size=_FONT, bold=is_bold) for line in picture.caption)
 
 
 def _square(shape: tuple[int, ...], x: float, y: float) -> tuple[float, float, float, float]:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from lookalike.estimators.explanation import Explanation
 from lookalike.evaluation.errors.mistakes import surest_mistakes
+from lookalike.images.dataset import Dataset
 from lookalike.images.variants import Variant
 
 
@@ -96,3 +97,35 @@ def as_matched(images: NDArray[Any], decided: Decider, variants: Sequence[Varian
     image = images[decided.row : decided.row + 1]
     matched: NDArray[Any] = variants[decided.variant - 1].apply(image) if decided.variant else image
     return matched[0]  # type: ignore[no-any-return]
+
+
+def change_to_dict(
+    data: Dataset, before: Explanation, after: Explanation, row: int
+) -> dict[str, Any]:
+    """Return a changed prediction and what decided before and after, for JSON.
+
+    Parameters
+    ----------
+    data : Dataset
+    before, after : Explanation
+        Of all test images.
+    row : int
+        The test image.
+    """
+    names = data.class_names
+    entry: dict[str, Any] = {
+        "test_row": row,
+        "file": data.test.name(row),
+        "true": names[data.test.labels[row]],
+    }
+    for when, explanation in (("before", before), ("after", after)):
+        decided = decider(explanation, row)
+        entry[when] = {
+            "predicted": names[decided.label],
+            "train_row": decided.row,
+            "file": data.train.name(decided.row),
+            "variant": after.variant_names[decided.variant],
+            "share": decided.share,
+            "distance": decided.distance,
+        }
+    return entry

@@ -35,6 +35,15 @@ class Accuracy(NamedTuple):
     n_right: int
     n: int
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return it for JSON."""
+        return {
+            "accuracy": self.value,
+            "standard_error": self.standard_error,
+            "n_right": self.n_right,
+            "n_test": self.n,
+        }
+
 
 def accuracy(labels: NDArray[Any], predicted: NDArray[Any]) -> Accuracy:
     """Return the share of right predictions with its standard error.
