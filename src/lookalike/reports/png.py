@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.reports.blocks import Chart, Gallery
+from lookalike.reports.blocks import Chart, Gallery, Picture
 from lookalike.reports.captions import fitted, save_picture
 from lookalike.reports.charts import figure_of
 
