@@ -88,7 +88,7 @@ def why_chosen(classifier: LookalikeClassifier) -> str:
     if winner.n_wrong > least:
         return (
             f"{said}{winner.n_wrong - least:,} more than by the best of {len(last):,} "
-            "combinations, a lead that may be luck; this reading is the more usual one."
+            "combinations, which chance may explain; this combination is nearer to the defaults."
         )
     n_equal = sum(trial.n_wrong == least for trial in last)
     also = f", as by {n_equal - 1:,} others," if n_equal > 1 else ""

@@ -48,7 +48,7 @@ def right_or_wrong(is_right: bool) -> Literal["right", "wrong"]:
 def with_arrows(
     image: NDArray[np.uint8], query: NDArray[np.uint8], moves: NDArray[np.integer[Any]]
 ) -> NDArray[np.uint8]:
-    """Return an image enlarged, with arrows from the query's pixels to where their like was found.
+    """Return an image enlarged, with arrows from the query's pixels to similar pixels of the image.
 
     Arrows stand where the query's grey changes, at every other pixel. The image is paler below.
 
