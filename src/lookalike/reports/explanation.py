@@ -66,7 +66,7 @@ def explained_gallery(
     """
     pictures = Explained(explanation, labels, data, numbers)
     if explanation.deformed is not None and explanation.deformed[shown].any():
-        caption += " Arrows lead from pixels of the query to the similar pixels found in the training image."
+        caption += " Arrows lead from pixels of the query to similar ones of the training image."
     return Gallery(
         [
             pictures.query(query, [] if margins is None else [f"margin {margins[query]:+.0%}"])
@@ -107,7 +107,7 @@ class Explained:
     def query(self, query: int, notes: Sequence[str] = ()) -> Picture:
         """Return a query with its nearest neighbours.
 
-        Arrows over the nearest one lead from pixels of the query to similar pixels, if pixels moved.
+        If pixels moved, arrows over the nearest one lead from pixels of the query to similar ones.
 
         Parameters
         ----------
