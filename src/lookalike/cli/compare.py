@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from lookalike.cli.data_options import Data, DataName, takes_data
 from lookalike.cli.jobs import Debug, Json, ReportFolder, Threads, checked, job
+from lookalike.images.progress import Progress
 
 if TYPE_CHECKING:
     from lookalike.cli.screen import Bar
@@ -139,7 +140,7 @@ def compare(
         say_written(", ".join(files), out, screen)
 
 
-def naming(bar: Bar, names: Sequence[str], n_folds: int) -> Callable[[int, int], None]:
+def naming(bar: Bar, names: Sequence[str], n_folds: int) -> Progress:
     """Return a progress of `compare` that names the classifier at work."""
 
     def tell(done: int, total: int) -> None:

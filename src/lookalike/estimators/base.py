@@ -8,7 +8,7 @@ are learned and how the table is read (`_learn`, `_read`).
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -25,11 +25,10 @@ from lookalike.estimators.weights import (
     vote_weights,
 )
 from lookalike.images.augmentation import Augmentation
+from lookalike.images.progress import Progress
 from lookalike.search.nearest import NearestNeighbors
 from lookalike.search.table import Neighbors
 from lookalike.search.validation import rows_to_keep
-
-Progress = Callable[[int, int], None]
 
 # dtype kinds of string labels; joined with these, NumPy would turn numbers into strings.
 _STRINGS = "OUS"

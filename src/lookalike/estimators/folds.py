@@ -30,6 +30,7 @@ from lookalike.estimators.base import KNeighborsPredictor
 from lookalike.estimators.candidates import SharedImages, SharedSearch
 from lookalike.estimators.fit_params import FitParams
 from lookalike.estimators.known import KnownNeighbors, Part
+from lookalike.images.progress import Progress
 from lookalike.search.handover import native_metric
 from lookalike.search.nearest import NearestNeighbors
 from lookalike.search.table import Neighbors
@@ -136,7 +137,7 @@ class FoldMaker:
         self.n_jobs = n_jobs
         self.raises = raises
         self.n = _num_samples(X)
-        self.progress: Callable[[int, int], None] | None = None
+        self.progress: Progress | None = None
         self.search_of_all: NearestNeighbors | None = None
 
     @property

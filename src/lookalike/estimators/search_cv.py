@@ -10,7 +10,6 @@ routing, ``cv_results_``, the choice of the best, and all methods after ``fit``.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from numbers import Integral
 from time import perf_counter
 from typing import Any, ClassVar, Self
@@ -42,16 +41,14 @@ from lookalike.estimators.candidates import (
 )
 from lookalike.estimators.fit_params import FitParams
 from lookalike.estimators.folds import FoldMaker, Split, as_splits
-from lookalike.estimators.meter import metered
 from lookalike.estimators.readings import Reader, Result, Scoring
 from lookalike.estimators.weights import check_sample_weight
 from lookalike.images.errors import warn_caller
+from lookalike.images.progress import Progress, metered
 from lookalike.results import Result as Shown
 from lookalike.search.machine import count_threads
 from lookalike.search.nearest import NearestNeighbors
 from lookalike.search.validation import validate_rows
-
-Progress = Callable[[int, int], None]
 
 
 class KNeighborsSearchCV(BaseSearchCV, Shown):  # type: ignore[misc]

@@ -13,7 +13,6 @@ References
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,11 +20,10 @@ from numpy.typing import NDArray
 
 from lookalike.estimators.classifier import KNeighborsClassifier
 from lookalike.estimators.weights import vote_weights
+from lookalike.images.progress import Progress
 from lookalike.search.table import Neighbors
 
 FloatArray = NDArray[np.float64]
-Progress = Callable[[int, int], None]
-
 N_NEIGHBORS = 50
 """Neighbours among which the nearest of another class is looked for."""
 

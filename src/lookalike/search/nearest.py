@@ -17,6 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from lookalike.images.augmentation import Augmentation
 from lookalike.images.pixels import warn_of_other_scale
+from lookalike.images.progress import Progress
 from lookalike.images.variants import Variant
 from lookalike.search.augmented import AugmentedRows
 from lookalike.search.dtypes import check_magnitude, to_native
@@ -35,8 +36,6 @@ from lookalike.search.validation import (
     rows_to_keep,
     validate_rows,
 )
-
-Progress = Callable[[int, int], None]
 
 
 class NearestNeighbors(NeighborsGraphMixin, RadiusNeighborsMixin, BaseEstimator):  # type: ignore[misc]
