@@ -79,7 +79,7 @@ def both(grid, estimator=None, y=Y, fit_params=None, **options):
 def searches(monkeypatch):
     """Count what searches are fitted and queried."""
     calls = []
-    for name in ("fit", "kneighbors"):
+    for name in ("fit", "neighbors"):
         original = getattr(NearestNeighbors, name)
 
         def counted(self, *args, _name=name, _original=original, **kwargs):

@@ -154,17 +154,22 @@ def naming(bar: Bar, names: Sequence[str], n_folds: int) -> Progress:
 def _report(
     data: DataName, dataset: Dataset, comparison: Comparison, seconds: float, n_jobs: int | None
 ) -> Report:
-    from dataclasses import replace
-    from datetime import date
-
-    import lookalike
     from lookalike.evaluation.comparison.models import DESCRIPTIONS
     from lookalike.reports.comparison import describe
-    from lookalike.reports.environment import run_facts
+    from lookalike.reports.environment import made_now
 
     n_train, n_test = len(dataset.train), len(dataset.test)
-    return replace(
+    return made_now(
         describe(comparison),
+        {
+            "data": data,
+            "source": dataset.source,
+            "n_train": n_train,
+            "n_test_not_looked_at": n_test,
+            "seconds": round(seconds, 3),
+            **comparison.to_dict(),
+        },
+        n_jobs=n_jobs,
         title=f"Classifiers compared on {data}",
         subtitle=f"{comparison.n:,} of {n_train:,} train images of {data}, in "
         f"{comparison.n_folds} folds, in {seconds:.1f} s; the {n_test:,} test images were not "
@@ -176,15 +181,5 @@ def _report(
             "seed": 0,
             **{name: DESCRIPTIONS[name] for name in comparison.names},
         },
-        versions=run_facts(date=date.today().isoformat(), n_jobs=n_jobs),
         timings={"comparison": seconds},
-        numbers={
-            "lookalike": lookalike.__version__,
-            "data": data,
-            "source": dataset.source,
-            "n_train": n_train,
-            "n_test_not_looked_at": n_test,
-            "seconds": round(seconds, 3),
-            **comparison.to_dict(),
-        },
     )

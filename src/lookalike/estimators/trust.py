@@ -21,7 +21,6 @@ from numpy.typing import NDArray
 from lookalike.estimators.classifier import KNeighborsClassifier
 from lookalike.estimators.weights import vote_weights
 from lookalike.images.progress import Progress
-from lookalike.search.table import Neighbors
 
 FloatArray = NDArray[np.float64]
 N_NEIGHBORS = 50
@@ -111,10 +110,12 @@ def predict_with_trust(
     if exclude is not None:
         n_left = classifier.n_samples_fit_ - int(np.unique(exclude, return_counts=True)[1].max())
     most = max(k, min(n_neighbors, n_left))
-    distances, indices = classifier.kneighbors(X, most, exclude=exclude, progress=progress)
-    near = Neighbors(indices[:, :k], distances[:, :k])
+    table = classifier.neighbors(X, most, exclude=exclude, progress=progress)
+    near = table.first(k)
     weights = vote_weights(
         near.distances, near.indices, classifier.weights, classifier._row_weights()
     )
     predicted = classifier._read(near, weights)
-    return Trusted(predicted, trust_scores(distances, classifier._y[indices], predicted))
+    return Trusted(
+        predicted, trust_scores(table.distances, classifier._y[table.indices], predicted)
+    )

@@ -26,6 +26,7 @@ from lookalike.search.handover import HandedOver, announce, excluded_counts, nat
 from lookalike.search.machine import count_threads
 from lookalike.search.mixins import NeighborsGraphMixin, RadiusNeighborsMixin
 from lookalike.search.rows import IndexedRows
+from lookalike.search.table import Neighbors
 from lookalike.search.validation import (
     check_count,
     check_enough_rows,
@@ -350,6 +351,45 @@ class NearestNeighbors(NeighborsGraphMixin, RadiusNeighborsMixin, BaseEstimator)
         >>> distances.ravel(), indices.ravel()
         (array([5., 4., 4.]), array([2, 2, 1]))
         """
+        table = self.neighbors(X, n_neighbors, exclude=exclude, progress=progress)
+        answer = [table.distances, table.indices] if return_distance else [table.indices]
+        if return_variant:
+            variants = table.variants
+            answer.append(np.zeros_like(table.indices) if variants is None else variants)
+        return tuple(answer) if len(answer) > 1 else answer[0]
+
+    def neighbors(
+        self,
+        X: Any = None,
+        n_neighbors: int | None = None,
+        *,
+        exclude: Any = None,
+        progress: Progress | None = None,
+    ) -> Neighbors:
+        """Find the nearest rows of each query, as one table.
+
+        Parameters
+        ----------
+        X, n_neighbors, exclude, progress
+            As of `kneighbors`, which returns the parts of the table.
+
+        Returns
+        -------
+        Neighbors
+            Its ``variants`` are None without `augmentation`.
+
+        Raises
+        ------
+        NotFittedError, ValueError, TypeError
+            As `kneighbors`.
+
+        Examples
+        --------
+        >>> from lookalike import NearestNeighbors
+        >>> search = NearestNeighbors(n_neighbors=1).fit([[0], [4]])
+        >>> search.neighbors([[1]])
+        Neighbors(indices=array([[0]]), distances=array([[1.]]), variants=None)
+        """
         check_is_fitted(self)
         k = check_count(self.n_neighbors if n_neighbors is None else n_neighbors, "n_neighbors")
         searcher: Any = self._searcher
@@ -366,7 +406,7 @@ class NearestNeighbors(NeighborsGraphMixin, RadiusNeighborsMixin, BaseEstimator)
             excluded = excluded_counts(query_groups, row_groups)
         forms = 1 + len(searcher.variants) if isinstance(searcher, AugmentedRows) else 1
         check_enough_rows(k, n_rows, n_queries, excluded, forms=forms, leave_one_out=X is None)
-        table = searcher.query(
+        return searcher.query(  # type: ignore[no-any-return]
             queries,
             k,
             query_groups=query_groups,
@@ -375,11 +415,6 @@ class NearestNeighbors(NeighborsGraphMixin, RadiusNeighborsMixin, BaseEstimator)
             working_memory=count_bytes(self.working_memory),
             progress=progress,
         )
-        answer = [table.distances, table.indices] if return_distance else [table.indices]
-        if return_variant:
-            variants = table.variants
-            answer.append(np.zeros_like(table.indices) if variants is None else variants)
-        return tuple(answer) if len(answer) > 1 else answer[0]
 
     @property
     def training_rows_(self) -> Any:
