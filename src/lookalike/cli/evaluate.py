@@ -15,17 +15,9 @@ from lookalike.cli.jobs import Debug, Json, ReportFolder, Threads, job, say_note
 from lookalike.cli.modelfile import check_is_file
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from lookalike.cli.screen import Bar
     from lookalike.evaluation.judgement import Judgement, Wanted
-    from lookalike.evaluation.metrics.evaluation import Evaluation
     from lookalike.images.dataset import Dataset
-
-_SHOWN = (
-    *("accuracy", "balanced_accuracy", "top_2_accuracy", "macro_f1", "mcc"),
-    *("log_loss", "brier", "ece", "roc_auc", "average_precision"),
-)
 
 
 class Weights(Enum):
@@ -247,21 +239,3 @@ def _wanted(detect: str | None, aim: dict[str, float], class_names: Sequence[str
             f"--detect {detect}: no class is called so; there are {some_of(class_names)}"
         )
     return Wanted(detect, list(class_names).index(detect), aim)
-
-
-def metrics_table(evaluation: Evaluation) -> Table:
-    """Lay out metrics with their intervals."""
-    from rich.table import Table
-
-    from lookalike.evaluation.metrics.evaluation import tell_interval
-
-    table = Table(box=None, padding=(0, 3, 0, 0), show_edge=False, header_style="bold")
-    for column in ("", "", f"{evaluation.confidence:.0%} interval"):
-        table.add_column(column, justify="left" if not table.columns else "right")
-    scalars = evaluation.scalars()
-    for name in _SHOWN:
-        value = scalars.get(name, float("nan"))
-        if value == value:  # not NaN
-            interval = tell_interval(evaluation.intervals[name])
-            table.add_row(name.replace("_", " "), f"{value:.4f}", interval)
-    return table
