@@ -95,7 +95,7 @@ def test_it_fits_once_and_searches_the_test_images_once(
     invoke: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fits, searches = [], []
-    fit, search = NearestNeighbors.fit, NearestNeighbors.kneighbors
+    fit, search = NearestNeighbors.fit, NearestNeighbors.neighbors
 
     def count_fit(self: Any, X: Any, y: Any = None) -> Any:
         fits.append(len(X))

@@ -344,6 +344,11 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return np.asarray(self._levels.from_bytes(self._images[rows]))
 
     @property
+    def levels_(self) -> Levels:
+        """The range of values of the training images."""
+        return self._levels
+
+    @property
     def training_labels_(self) -> NDArray[Any]:
         """Labels of the training images."""
         return self._labels

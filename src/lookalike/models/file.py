@@ -271,7 +271,7 @@ def _names(classes: Any) -> list[Any] | None:
 def why_no_bytes(estimator: Any) -> str | None:
     """Return why a fitted classifier of images cannot take bytes; None if it can."""
     if isinstance(estimator, LookalikeClassifier):
-        levels = estimator._levels
+        levels = estimator.levels_
         dtype, low, high = np.dtype(levels.dtype), levels.low, levels.high
         known = dtype == np.uint8
     else:

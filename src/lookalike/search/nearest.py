@@ -181,10 +181,7 @@ class NearestNeighbors(NeighborsGraphMixin, RadiusNeighborsMixin, BaseEstimator)
         """
         check_parameters(self.get_params(deep=False))
         fitted = copy.copy(self)
-        rows, fitted.image_shape_ = validate_rows(
-            fitted, X, reset=True, allow_nan=self._allows_nan()
-        )
-        variants = self._list_variants(fitted.image_shape_, rows.shape[1])
+        rows, variants = check_rows(fitted, X)
         metric = native_metric(self.metric, self.p, self.metric_params)
         if metric is None:
             announce(f"metric={self.metric!r}, p={self.p}, metric_params={self.metric_params}")
@@ -487,3 +484,21 @@ class NearestNeighbors(NeighborsGraphMixin, RadiusNeighborsMixin, BaseEstimator)
         if self.algorithm == "auto":  # one call does not repay the building of a tree
             params["algorithm"] = "brute"
         return HandedOver(self._searcher.rows, params)
+
+
+def check_rows(search: NearestNeighbors, X: Any) -> tuple[Any, tuple[Variant, ...]]:
+    """Check X as `fit` does, which sets what ``search`` keeps of its shape.
+
+    Returns
+    -------
+    rows : ndarray of shape (n, d) or CSR matrix
+    variants : tuple of Variant
+        Of `augmentation`, for images of this shape.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As `NearestNeighbors.fit`.
+    """
+    rows, search.image_shape_ = validate_rows(search, X, reset=True, allow_nan=search._allows_nan())
+    return rows, search._list_variants(search.image_shape_, rows.shape[1])
