@@ -68,31 +68,114 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
     assert heavy.isdisjoint(output.split())
 
 
-def imported_rooms(source: Path) -> Iterator[tuple[str, int]]:
-    for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
+SOURCES = {
+    ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts): path
+    for path in sorted(PACKAGE.rglob("*.py"))
+}
+TREES = {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in SOURCES.items()}
+
+# Names that begin with an underscore and yet are for others: of named tuples, of Python, of IPython
+# and of scikit-learn.
+FOREIGN = {"_asdict", "_fields", "_make", "_replace", "_getframe", "_repr_html_"}
+FOREIGN |= {"_parameter_constraints", "_scorers"}
+
+
+def room_of(module: str) -> str:
+    """Return the room of a module; the package root belongs to the last one."""
+    own = module.split(".")[1]
+    return ROOMS[-1] if own == "__init__" else own
+
+
+def imports(module: str) -> Iterator[tuple[str, str, int]]:
+    """Yield (module of the package, name or "", line) of each import in a module."""
+    for node in ast.walk(TREES[module]):
         if isinstance(node, ast.Import):
-            modules = [alias.name for alias in node.names]
+            found = [(alias.name, "") for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{source}:{node.lineno}: imports are absolute here"
-            modules = [f"{node.module}.{alias.name}" for alias in node.names]
+            assert node.level == 0, f"{module}:{node.lineno}: imports are absolute here"
+            found = [(node.module or "", alias.name) for alias in node.names]
         else:
             continue
-        for module in modules:
-            package, _, rest = f"{module}.".partition(".")
-            room = rest.partition(".")[0]
-            if package == "lookalike" and room in ROOMS:
-                yield room, node.lineno
+        for origin, name in found:
+            if origin.partition(".")[0] == "lookalike":
+                if f"{origin}.{name}" in SOURCES or f"{origin}.{name}" in _PACKAGES:
+                    origin, name = f"{origin}.{name}", ""
+                yield origin, name, node.lineno
 
 
-@pytest.mark.parametrize(
-    "source", sorted(PACKAGE.rglob("*.py")), ids=lambda path: path.relative_to(PACKAGE).as_posix()
-)
-def test_rooms_import_only_from_rooms_before_them(source: Path) -> None:
-    own = source.relative_to(PACKAGE).parts[0].removesuffix(".py")
-    if own == "__init__":
-        own = ROOMS[-1]
-    for room, line in imported_rooms(source):
-        assert ROOMS.index(room) <= ROOMS.index(own), f"{source}:{line}: {own} imports {room}"
+_PACKAGES = {name.removesuffix(".__init__") for name in SOURCES if name.endswith(".__init__")}
+
+
+@pytest.mark.parametrize("module", SOURCES)
+def test_rooms_import_only_from_rooms_before_them(module: str) -> None:
+    own = room_of(module)
+    for origin, _, line in imports(module):
+        if origin != "lookalike":
+            room = room_of(origin)
+            assert ROOMS.index(room) <= ROOMS.index(own), f"{module}:{line}: {own} imports {room}"
+
+
+def test_no_module_imports_the_package_root() -> None:
+    found = [
+        f"{module}:{line}: {name or origin}"
+        for module in SOURCES
+        for origin, name, line in imports(module)
+        if origin == "lookalike" and name not in ("_core", "__version__")
+    ]
+    assert not found, "import from the module that defines it"
+
+
+def test_no_two_modules_import_each_other() -> None:
+    """Not even inside functions, nor for type checkers."""
+    left = {module: {origin for origin, _, _ in imports(module)} for module in SOURCES}
+    while free := [module for module in left if not left[module] & left.keys()]:
+        for module in free:
+            del left[module]
+    # The rest is on a cycle, or imports a module that is.
+    while top := left.keys() - set().union(*left.values()):
+        for module in top:
+            del left[module]
+    assert not left
+
+
+def test_only_results_reach_the_reports_by_name() -> None:
+    by_name = {
+        module
+        for module, tree in TREES.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant | ast.JoinedStr)
+        and ast.unparse(node).strip("f'\"").startswith("lookalike.reports.")
+    }
+    assert by_name <= {"lookalike.results"}
+
+
+def private(name: str) -> bool:
+    return name.startswith("_") and not name.startswith("__") and name not in FOREIGN
+
+
+def test_no_room_reaches_for_private_names_of_another() -> None:
+    defined: dict[str, set[str]] = {}  # the private names that each room gives to its own objects
+    for module, tree in TREES.items():
+        own = defined.setdefault(room_of(module), set())
+        for node in ast.walk(tree):
+            if isinstance(node, ast.FunctionDef):
+                own.add(node.name)
+            elif isinstance(node, ast.Name | ast.Attribute) and isinstance(node.ctx, ast.Store):
+                own.add(node.id if isinstance(node, ast.Name) else node.attr)
+    found = [
+        f"{module}:{line}: {name}"
+        for module in SOURCES
+        for origin, name, line in imports(module)
+        if origin != "lookalike" and private(name) and room_of(origin) != room_of(module)
+    ]
+    for module, tree in TREES.items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Attribute) and private(node.attr):
+                of = ast.unparse(node.value)
+                is_own = of in ("self", "cls", "super()") or node.attr in defined[room_of(module)]
+                if not is_own:
+                    found.append(f"{module}:{node.lineno}: {ast.unparse(node)}")
+    assert not found
 
 
 def test_package_declares_its_types() -> None:

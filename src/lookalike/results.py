@@ -73,7 +73,7 @@ class Result:
         ValueError
             If the report has neither.
         """
-        axes: Axes = reports("charts").draw_first(self._describe(), ax)
+        axes: Axes = reports("png").draw_first(self._describe(), ax)
         return axes
 
     def _repr_html_(self) -> str:

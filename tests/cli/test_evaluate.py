@@ -95,7 +95,7 @@ def test_it_fits_once_and_searches_the_test_images_once(
     invoke: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fits, searches = [], []
-    fit, search = NearestNeighbors.fit, NearestNeighbors.kneighbors
+    fit, search = NearestNeighbors.fit, NearestNeighbors.neighbors
 
     def count_fit(self: Any, X: Any, y: Any = None) -> Any:
         fits.append(len(X))
@@ -106,7 +106,7 @@ def test_it_fits_once_and_searches_the_test_images_once(
         return search(self, X, *more, **how)
 
     monkeypatch.setattr(NearestNeighbors, "fit", count_fit)
-    monkeypatch.setattr(NearestNeighbors, "kneighbors", count_search)
+    monkeypatch.setattr(NearestNeighbors, "neighbors", count_search)
     arguments = ("--k", "15", "--weights", "distance", "--detect", "5", "--precision", "0.99")
     assert invoke("evaluate", "digits", *arguments, "--json").exit_code == 0
     assert searches.count(len(data.test)) == 1

@@ -137,9 +137,9 @@ def test_leave_one_out_is_one_search(method: str, monkeypatch: pytest.MonkeyPatc
     knn = KNeighborsClassifier(3, weights="distance")
     theirs = by_sklearn(knn, X, y, cv=LeaveOneOut(), method=method)
     searches = []
-    search = NearestNeighbors.kneighbors
+    search = NearestNeighbors.neighbors
     monkeypatch.setattr(
-        NearestNeighbors, "kneighbors", lambda *a, **k: searches.append(a) or search(*a, **k)
+        NearestNeighbors, "neighbors", lambda *a, **k: searches.append(a) or search(*a, **k)
     )
     np.testing.assert_array_equal(cross_val_predict(knn, X, y, cv="loo", method=method), theirs)
     assert len(searches) == 1

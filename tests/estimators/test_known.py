@@ -21,7 +21,7 @@ def test_images_that_are_known_are_not_searched_again(
     known = searched_once(knn, TEST.images, 10)
     others = knn.predict(TEST.images[:5])
     with monkeypatch.context() as patch:
-        patch.setattr(NearestNeighbors, "kneighbors", None)
+        patch.setattr(NearestNeighbors, "neighbors", None)
         found = known.explain(TEST.images)
         for name in ("indices", "distances", "variants", "shares", "prediction"):
             np.testing.assert_array_equal(getattr(found, name), getattr(expected[0], name))

@@ -79,7 +79,7 @@ def both(grid, estimator=None, y=Y, fit_params=None, **options):
 def searches(monkeypatch):
     """Count what searches are fitted and queried."""
     calls = []
-    for name in ("fit", "kneighbors"):
+    for name in ("fit", "neighbors"):
         original = getattr(NearestNeighbors, name)
 
         def counted(self, *args, _name=name, _original=original, **kwargs):
@@ -145,7 +145,7 @@ def test_one_search_serves_all_candidates_and_if_it_may_all_folds(
         X, Y, groups=GROUPS
     )
     assert searches.count("fit") == n_fits
-    assert searches.count("kneighbors") == n_queries
+    assert searches.count("neighbors") == n_queries
 
 
 def test_parameters_of_the_search_cost_one_search_a_value(searches):
@@ -154,7 +154,7 @@ def test_parameters_of_the_search_cost_one_search_a_value(searches):
         {"metric": ["manhattan"], "n_neighbors": [9]},
     ]
     ours = KNeighborsSearchCV(KNeighborsClassifier(), grid, cv=3, refit=False).fit(X, Y)
-    assert searches.count("kneighbors") == 2
+    assert searches.count("neighbors") == 2
     theirs = GridSearchCV(KNeighborsClassifier(), grid, cv=3, refit=False).fit(X, Y)
     assert_same_results(ours, theirs)
 
@@ -399,7 +399,7 @@ def test_leave_one_out(estimator, scoring, searches):
     search = KNeighborsSearchCV(
         estimator, grid, cv="loo", scoring=scoring, return_train_score=True, refit=False
     ).fit(X, Y)
-    assert searches == ["fit", "kneighbors", "kneighbors"]
+    assert searches == ["fit", "neighbors", "kneighbors"]
     assert search.n_splits_ == 1
     for i, params in enumerate(search.cv_results_["params"]):
         knn = KNeighborsClassifier(**{key.removeprefix(name): v for key, v in params.items()})

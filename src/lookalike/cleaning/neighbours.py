@@ -77,10 +77,7 @@ class WholeNeighbours:
         queries = np.rint(np.clip(estimates, 0, N_LEVELS - 1)).astype(np.uint8)
         exclude = None if own is None else (own, np.arange(len(self._rows)))
         self._search.n_jobs = self.n_threads
-        found: NDArray[np.int64] = self._search.kneighbors(
-            queries.reshape(len(queries), -1), return_distance=False, exclude=exclude
-        )
-        return found
+        return self._search.neighbors(queries.reshape(len(queries), -1), exclude=exclude).indices
 
     def channels(
         self, rows: NDArray[np.uint16], estimate: Floats, own: NDArray[np.int64] | None

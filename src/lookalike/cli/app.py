@@ -16,7 +16,7 @@ from typing import Annotated, Any
 
 import typer
 
-import lookalike
+from lookalike import __version__
 from lookalike.cli.add import add
 from lookalike.cli.audit import audit
 from lookalike.cli.augment import augment
@@ -57,7 +57,7 @@ app.add_typer(data_app, name="data")
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        print(lookalike.__version__)
+        print(__version__)
         raise typer.Exit
 
 

@@ -125,27 +125,19 @@ def audit(
 
 
 def _report(data: Data, dataset: Dataset, found: Audit, top: int, n_jobs: int | None) -> Report:
-    from dataclasses import replace
-    from datetime import date
-
-    import lookalike
     from lookalike.reports.audit import describe
     from lookalike.reports.audit_galleries import ISSUES_SHOWN
-    from lookalike.reports.environment import run_facts
+    from lookalike.reports.environment import made_now
 
     report = describe(found, name=data, n_issues=max(top, ISSUES_SHOWN))
-    return replace(
-        report,
-        parameters={"data": data, **report.parameters},
-        versions=run_facts(date=date.today().isoformat(), n_jobs=n_jobs),
-        numbers={
-            "lookalike": lookalike.__version__,
-            "data": data,
-            "source": dataset.source,
-            "class_names": list(dataset.class_names),
-            **report.numbers,
-        },
-    )
+    numbers = {
+        "data": data,
+        "source": dataset.source,
+        "class_names": list(dataset.class_names),
+        **report.numbers,
+    }
+    parameters = {"data": data, **report.parameters}
+    return made_now(report, numbers, n_jobs=n_jobs, parameters=parameters)
 
 
 def _write(folder: Path, source: Path, found: Audit, report: Report) -> list[str]:

@@ -150,7 +150,7 @@ def clean(
             import numpy as np
             from rich.text import Text
 
-            import lookalike
+            from lookalike import __version__
             from lookalike.evaluation.denoising import clean_images
             from lookalike.evaluation.folds import some_rows
             from lookalike.images.noise import add_noise as spoil
@@ -204,7 +204,7 @@ def clean(
             clean_seconds = found.methods[-1].seconds or 0.0
             kept = Path(data) if is_fitted else model
             report = {
-                "lookalike": lookalike.__version__,
+                "lookalike": __version__,
                 "data": None if is_fitted else data,
                 "source": task.source,
                 "model": None if kept is None else str(kept),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from lookalike.cli.data_options import Data, DataName, takes_data
 from lookalike.cli.jobs import Debug, Json, ReportFolder, Threads, checked, job
+from lookalike.images.progress import Progress
 
 if TYPE_CHECKING:
     from lookalike.cli.screen import Bar
@@ -139,7 +140,7 @@ def compare(
         say_written(", ".join(files), out, screen)
 
 
-def naming(bar: Bar, names: Sequence[str], n_folds: int) -> Callable[[int, int], None]:
+def naming(bar: Bar, names: Sequence[str], n_folds: int) -> Progress:
     """Return a progress of `compare` that names the classifier at work."""
 
     def tell(done: int, total: int) -> None:
@@ -153,17 +154,22 @@ def naming(bar: Bar, names: Sequence[str], n_folds: int) -> Callable[[int, int],
 def _report(
     data: DataName, dataset: Dataset, comparison: Comparison, seconds: float, n_jobs: int | None
 ) -> Report:
-    from dataclasses import replace
-    from datetime import date
-
-    import lookalike
     from lookalike.evaluation.comparison.models import DESCRIPTIONS
     from lookalike.reports.comparison import describe
-    from lookalike.reports.environment import run_facts
+    from lookalike.reports.environment import made_now
 
     n_train, n_test = len(dataset.train), len(dataset.test)
-    return replace(
+    return made_now(
         describe(comparison),
+        {
+            "data": data,
+            "source": dataset.source,
+            "n_train": n_train,
+            "n_test_not_looked_at": n_test,
+            "seconds": round(seconds, 3),
+            **comparison.to_dict(),
+        },
+        n_jobs=n_jobs,
         title=f"Classifiers compared on {data}",
         subtitle=f"{comparison.n:,} of {n_train:,} train images of {data}, in "
         f"{comparison.n_folds} folds, in {seconds:.1f} s; the {n_test:,} test images were not "
@@ -175,15 +181,5 @@ def _report(
             "seed": 0,
             **{name: DESCRIPTIONS[name] for name in comparison.names},
         },
-        versions=run_facts(date=date.today().isoformat(), n_jobs=n_jobs),
         timings={"comparison": seconds},
-        numbers={
-            "lookalike": lookalike.__version__,
-            "data": data,
-            "source": dataset.source,
-            "n_train": n_train,
-            "n_test_not_looked_at": n_test,
-            "seconds": round(seconds, 3),
-            **comparison.to_dict(),
-        },
     )

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
-from datetime import date
 from enum import Enum
 from functools import partial
 from pathlib import Path
@@ -120,8 +118,7 @@ def evaluate(
             bar.start("importing libraries")
             from rich.text import Text
 
-            import lookalike
-            from lookalike.reports.environment import run_facts
+            from lookalike.reports.environment import made_now
             from lookalike.reports.judgement import describe
             from lookalike.reports.terminal import show
             from lookalike.reports.write import write_report
@@ -134,12 +131,10 @@ def evaluate(
             else:
                 judged = _open(model, data, load, wanted, n_jobs, bar)
             bar.start("writing the report")
-            document = {"lookalike": lookalike.__version__, **judged.to_dict()}
-            versions = run_facts(date=date.today().isoformat(), n_jobs=n_jobs)
-            report = replace(describe(judged), numbers=document, versions=versions)
+            report = made_now(describe(judged), judged.to_dict(), n_jobs=n_jobs)
             if folder is not None:
                 files = write_report(folder, report)
-        screen.result(document)
+        screen.result(dict(report.numbers))
         screen.out.print(Text.assemble((judged.title, "bold"), f": {judged.subtitle}"))
         screen.out.print()
         show(report.sections, screen.out)

@@ -56,14 +56,13 @@ def collect_facts() -> dict[str, Any]:
     import platform
     from importlib.metadata import version
 
-    import lookalike
-    from lookalike import _core
+    from lookalike import __version__, _core
     from lookalike.cli.data import list_datasets
     from lookalike.images.store import cache_folder
     from lookalike.search.machine import VARIABLE, count_threads, cpu_path
 
     return {
-        "lookalike": lookalike.__version__,
+        "lookalike": __version__,
         "python": platform.python_version(),
         "platform": platform.platform(terse=True),
         "libraries": {name: version(name) for name in ("numpy", "scikit-learn")},

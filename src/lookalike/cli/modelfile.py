@@ -77,10 +77,10 @@ def say_changed(changed: Changed, path: Path, dry_run: bool, screen: Screen) -> 
 
     from rich.text import Text
 
-    import lookalike
+    from lookalike import __version__
     from lookalike.images.files import counted
 
-    file = {"lookalike": lookalike.__version__, "model": str(path)}
+    file = {"lookalike": __version__, "model": str(path)}
     screen.result({**file, **changed.to_dict(), "dry_run": dry_run})
     counts = sorted(Counter(changed.labels).items())
     of = ", ".join(f"{n:,} of {label}" for label, n in counts)

@@ -110,7 +110,7 @@ def predict(
             bar.start("importing libraries")
             from time import perf_counter
 
-            import lookalike
+            from lookalike import __version__
             from lookalike.models.model import open_model
             from lookalike.models.predicting import neighbours_gallery, predict_pictures
             from lookalike.reports.png import save_png
@@ -156,7 +156,7 @@ def predict(
             seconds = perf_counter() - start
         screen.result(
             {
-                "lookalike": lookalike.__version__,
+                "lookalike": __version__,
                 "model": str(model),
                 "reject": reject,
                 "class_names": opened.class_names,

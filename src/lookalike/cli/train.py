@@ -144,12 +144,12 @@ def _one_effort(effort: Effort | None, *, quick: bool, best: bool) -> str:
 def _report(
     name: str, dataset: Dataset, trained: Training, n_threads: int, model: Path | None
 ) -> dict[str, Any]:
-    import lookalike
+    from lookalike import __version__
 
     numbers = trained.to_dict()
     seconds = {key: numbers.pop(key) for key in ("fit_seconds", "predict_seconds")}
     return {
-        "lookalike": lookalike.__version__,
+        "lookalike": __version__,
         "data": name,
         "source": dataset.source,
         "effort": numbers["effort"],

@@ -140,7 +140,7 @@ def tune(
             bar.start("importing libraries")
             from time import perf_counter
 
-            import lookalike
+            from lookalike import __version__
             from lookalike.estimators.classifier import KNeighborsClassifier
             from lookalike.estimators.search_cv import KNeighborsSearchCV
             from lookalike.evaluation.folds import choose_folds
@@ -170,7 +170,7 @@ def tune(
             seconds = perf_counter() - start
             tuning = read_tuning(search, n_images=len(labels))
             report = {
-                "lookalike": lookalike.__version__,
+                "lookalike": __version__,
                 "data": data,
                 "source": dataset.source,
                 "n_train": len(labels),

@@ -25,11 +25,10 @@ from lookalike.estimators.weights import (
     vote_weights,
 )
 from lookalike.images.augmentation import Augmentation
+from lookalike.images.progress import Progress
 from lookalike.search.nearest import NearestNeighbors
 from lookalike.search.table import Neighbors
 from lookalike.search.validation import rows_to_keep
-
-Progress = Callable[[int, int], None]
 
 # dtype kinds of string labels; joined with these, NumPy would turn numbers into strings.
 _STRINGS = "OUS"
@@ -131,6 +130,18 @@ class KNeighborsPredictor(BaseEstimator):  # type: ignore[misc]
             return_variant=return_variant,
         )
 
+    def neighbors(
+        self,
+        X: Any = None,
+        n_neighbors: int | None = None,
+        *,
+        exclude: Any = None,
+        progress: Progress | None = None,
+    ) -> Neighbors:
+        """Find the nearest training images, as one table: see `NearestNeighbors.neighbors`."""
+        search = self._fitted_search()
+        return search.neighbors(X, n_neighbors, exclude=exclude, progress=progress)
+
     def kneighbors_graph(
         self, X: Any = None, n_neighbors: int | None = None, mode: str = "connectivity"
     ) -> Any:
@@ -160,9 +171,8 @@ class KNeighborsPredictor(BaseEstimator):  # type: ignore[misc]
             As ``predict``.
         """
         search = self._fitted_search()
-        distances, indices, variants = search.kneighbors(X, progress=progress, return_variant=True)
-        table = Neighbors(indices, distances, variants)
-        weights = vote_weights(distances, indices, self.weights, self._row_weights())
+        table = search.neighbors(X, progress=progress)
+        weights = vote_weights(table.distances, table.indices, self.weights, self._row_weights())
         labels, shape = self._y[table.indices], self.image_shape_
         given = self.training_images() if X is None and shape is not None else X
         return Explanation(
@@ -171,7 +181,7 @@ class KNeighborsPredictor(BaseEstimator):  # type: ignore[misc]
             labels=labels,
             shares=weights / weights.sum(axis=1, keepdims=True),
             prediction=self._read(table, weights),
-            variants=variants,
+            variants=np.zeros_like(table.indices) if table.variants is None else table.variants,
             variant_names=search.variant_names_,
             classes=getattr(self, "classes_", None) if labels.ndim == 2 else None,
             doubtful=(labels != labels[:, :1]).any(axis=1) if labels.ndim == 2 else None,
@@ -363,9 +373,9 @@ class KNeighborsPredictor(BaseEstimator):  # type: ignore[misc]
 
     def _neighbors(self, X: Any, progress: Progress | None = None) -> tuple[Neighbors, FloatArray]:
         """Search; return the neighbour table and the weights of the neighbours."""
-        distances, indices = self.kneighbors(X, progress=progress)
-        weights = vote_weights(distances, indices, self.weights, self._row_weights())
-        return Neighbors(indices, distances), weights
+        table = self.neighbors(X, progress=progress)
+        weights = vote_weights(table.distances, table.indices, self.weights, self._row_weights())
+        return table, weights
 
     def _check_targets(self, y: Any) -> NDArray[Any]:
         """Return y as a new array of shape (n_rows,) or (n_rows, n_outputs)."""

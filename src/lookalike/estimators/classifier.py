@@ -234,11 +234,6 @@ class KNeighborsClassifier(ClassifierMixin, KNeighborsPredictor):  # type: ignor
         """
         return self._shares(*self._neighbors(X))
 
-    def _predict_both(self, X: Any) -> tuple[NDArray[Any], FloatArray | list[FloatArray]]:
-        """Return the results of `predict` and `predict_proba` from one search."""
-        table, weights = self._neighbors(X)
-        return self._read(table, weights), self._shares(table, weights)
-
     def _shares(self, table: Neighbors, weights: FloatArray) -> FloatArray | list[FloatArray]:
         """Return each class's share of the votes, as `predict_proba` does."""
         shares = [

@@ -9,7 +9,6 @@ but it gets row numbers instead of images, and the estimator that it fits has th
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
 from functools import partial
 from typing import Any, Self
 
@@ -27,10 +26,8 @@ from lookalike.estimators.base import KNeighborsPredictor
 from lookalike.estimators.candidates import Candidate, last_step, share_work
 from lookalike.estimators.fit_params import FitParams
 from lookalike.estimators.folds import Fold, FoldMaker, Rows, Split, as_splits
-from lookalike.estimators.meter import Meter
 from lookalike.estimators.readings import KnownPipeline
-
-Progress = Callable[[int, int], None]
+from lookalike.images.progress import Meter, Progress
 
 
 def cross_val_predict(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -19,9 +19,8 @@ from lookalike.cleaning.noise_table import prior_of, table_of_noise, table_of_pa
 from lookalike.cleaning.patches import TILE, clean_in_tiles, corners, training_tiles
 from lookalike.cleaning.similar import SimilarPatches
 from lookalike.images.noise import Noise, add_noise
+from lookalike.images.progress import Progress
 from lookalike.search.machine import count_threads
-
-Progress = Callable[[int, int], None]
 
 FRAME_PIXELS = 64 * 64
 """Larger images are cleaned in tiles, without neighbours of whole images."""

@@ -30,6 +30,7 @@ from lookalike.estimators.base import KNeighborsPredictor
 from lookalike.estimators.candidates import SharedImages, SharedSearch
 from lookalike.estimators.fit_params import FitParams
 from lookalike.estimators.known import KnownNeighbors, Part
+from lookalike.images.progress import Progress
 from lookalike.search.handover import native_metric
 from lookalike.search.nearest import NearestNeighbors
 from lookalike.search.table import Neighbors
@@ -136,7 +137,7 @@ class FoldMaker:
         self.n_jobs = n_jobs
         self.raises = raises
         self.n = _num_samples(X)
-        self.progress: Callable[[int, int], None] | None = None
+        self.progress: Progress | None = None
         self.search_of_all: NearestNeighbors | None = None
 
     @property
@@ -192,7 +193,7 @@ class FoldMaker:
             for label, number in enumerate(numbers):
                 start = perf_counter()
                 rows = at[self.splits[number].test]
-                own = Neighbors(table.indices[rows], table.distances[rows])
+                own = table.take(rows)
                 parts = self._parts_in_round(search, number, label, labels, own)
                 known = KnownNeighbors.of(search, parts, labels != label)
                 yield Fold(number, shared, seconds + perf_counter() - start, known, parts)
@@ -215,13 +216,13 @@ class FoldMaker:
     ) -> list[Part]:
         train, test = self.splits[number]
         within = np.cumsum(labels != label) - 1  # each row's position in the training fold
-        table = Neighbors(within[own.indices], own.distances)
+        table = own._replace(indices=within[own.indices])
         parts = [Part(test, table, partial(_safe_indexing, self.X, test))]
         if self.with_train:
             images = _safe_indexing(self.X, train)
             groups = (np.full(len(train), label), labels)
             own = self._query(search, images, own.indices.shape[1], groups)
-            table = Neighbors(within[own.indices], own.distances)
+            table = own._replace(indices=within[own.indices])
             parts.append(Part(train, table, partial(_itself, images)))
         return parts
 
@@ -289,8 +290,7 @@ class FoldMaker:
         return search  # type: ignore[no-any-return]
 
     def _query(self, search: NearestNeighbors, X: Any, k: int, exclude: Any = None) -> Neighbors:
-        distances, indices = search.kneighbors(X, k, exclude=exclude, progress=self.progress)
-        return Neighbors(indices, distances)
+        return search.neighbors(X, k, exclude=exclude, progress=self.progress)
 
 
 def complementary_rounds(splits: Sequence[Split], n: int) -> list[list[int]]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from lookalike.images.progress import Progress
 from lookalike.search.machine import count_threads
 from lookalike.search.nearest import NearestNeighbors
 from lookalike.search.table import Neighbors
@@ -93,25 +94,20 @@ class KnownNeighbors(NearestNeighbors):
         searcher, keep = self._of_all
         return searcher.kept(keep, count_threads(self.n_jobs))
 
-    def kneighbors(
+    def neighbors(
         self,
         X: Any = None,
         n_neighbors: int | None = None,
-        return_distance: bool = True,
-        **how: Any,
-    ) -> Any:
-        """See `NearestNeighbors.kneighbors`."""
+        *,
+        exclude: Any = None,
+        progress: Progress | None = None,
+    ) -> Neighbors:
+        """See `NearestNeighbors.neighbors`."""
         k = self.n_neighbors if n_neighbors is None else n_neighbors
-        with_variant = how.get("return_variant", False)
         for part in self.parts:
-            indices, distances, variants = part.table
-            is_known = X is part.queries and k <= indices.shape[1] and how.get("exclude") is None
-            if is_known and not (with_variant and variants is None):
-                answer: list[Any] = [distances, indices] if return_distance else [indices]
-                answer += [variants] if with_variant else []
-                found = tuple(one[:, :k].copy() for one in answer)  # callers may change them
-                return found if len(found) > 1 else found[0]
-        return super().kneighbors(X, n_neighbors, return_distance, **how)
+            if X is part.queries and k <= part.table.indices.shape[1] and exclude is None:
+                return part.table.first(k)  # new arrays, because callers may change them
+        return super().neighbors(X, n_neighbors, exclude=exclude, progress=progress)
 
 
 def searched_once(
@@ -119,7 +115,7 @@ def searched_once(
     images: Any,
     n_neighbors: int,
     *,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Predictor:
     """Return a fitted predictor that knows the neighbours of some images.
 
@@ -143,8 +139,6 @@ def searched_once(
     array(['low', 'high'], dtype='<U4')
     """
     n = min(max(predictor.n_neighbors, n_neighbors), predictor.n_samples_fit_)
-    distances, indices, variants = predictor.kneighbors(
-        images, n, progress=progress, return_variant=True
-    )
-    part = Part(np.arange(len(indices)), Neighbors(indices, distances, variants), lambda: images)
+    table = predictor.neighbors(images, n, progress=progress)
+    part = Part(np.arange(len(table.indices)), table, lambda: images)
     return predictor.by_search(lambda search: KnownNeighbors.of(search, [part]))

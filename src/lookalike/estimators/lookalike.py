@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from lookalike.estimators.explanation import Explanation, nearness_shares
 from lookalike.estimators.labels import encode_labels
+from lookalike.images.progress import Meter, Progress
 from lookalike.matching.calibration import Calibration
 from lookalike.matching.choosing import CHUNK, Choice, choose, units_of
 from lookalike.matching.growing import variant_names
@@ -25,8 +26,6 @@ from lookalike.matching.plans import plan_for, plan_of
 from lookalike.matching.reading import DEFORMED_CANDIDATES, Reader, Reading, Scores
 from lookalike.search.machine import count_threads
 from lookalike.search.validation import rows_to_keep
-
-Progress = Callable[[int, int], None]
 
 
 class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
@@ -135,7 +134,7 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         rng = np.random.default_rng(
             check_random_state(self.random_state).randint(2**31, dtype=np.int64)
         )
-        tell = _Tell(progress, units_of(plan, len(own)) + _FIT_UNITS)
+        tell = Meter(units_of(plan, len(own)) + _FIT_UNITS, progress)
         choice = choose(small, codes, len(classes), plan, rng, n_threads, tell.add)
         calibration = Calibration()
         if choice.held_out is not None:
@@ -345,6 +344,11 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return np.asarray(self._levels.from_bytes(self._images[rows]))
 
     @property
+    def levels_(self) -> Levels:
+        """The range of values of the training images."""
+        return self._levels
+
+    @property
     def training_labels_(self) -> NDArray[Any]:
         """Labels of the training images."""
         return self._labels
@@ -492,21 +496,6 @@ _PART_VALUES = 2**26
 
 _FIT_UNITS = 3
 """Time of the final fit, in units of one recipe of the first comparison."""
-
-
-class _Tell:
-    """Adds up progress."""
-
-    def __init__(self, progress: Progress | None, total: int) -> None:
-        self._progress, self._total, self._done = progress, total, 0
-
-    def add(self, done: int) -> None:
-        self._done += done
-        if self._progress is not None:
-            self._progress(self._done, self._total)
-
-    def end(self) -> None:
-        self.add(self._total - self._done)
 
 
 def _encode(labels: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.int32]]:

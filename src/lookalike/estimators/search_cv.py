@@ -10,7 +10,7 @@ routing, ``cv_results_``, the choice of the best, and all methods after ``fit``.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from functools import cached_property
 from numbers import Integral
 from time import perf_counter
 from typing import Any, ClassVar, Self
@@ -28,7 +28,7 @@ from sklearn.model_selection._validation import (
 from sklearn.pipeline import Pipeline
 from sklearn.utils import get_tags, indexable
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import _check_method_params, _num_samples
+from sklearn.utils.validation import _check_method_params, _num_samples, check_is_fitted
 
 from lookalike.estimators.base import KNeighborsPredictor
 from lookalike.estimators.candidates import (
@@ -42,16 +42,13 @@ from lookalike.estimators.candidates import (
 )
 from lookalike.estimators.fit_params import FitParams
 from lookalike.estimators.folds import FoldMaker, Split, as_splits
-from lookalike.estimators.meter import metered
 from lookalike.estimators.readings import Reader, Result, Scoring
 from lookalike.estimators.weights import check_sample_weight
 from lookalike.images.errors import warn_caller
+from lookalike.images.progress import Progress, metered
 from lookalike.results import Result as Shown
 from lookalike.search.machine import count_threads
-from lookalike.search.nearest import NearestNeighbors
-from lookalike.search.validation import validate_rows
-
-Progress = Callable[[int, int], None]
+from lookalike.search.nearest import NearestNeighbors, check_rows
 
 
 class KNeighborsSearchCV(BaseSearchCV, Shown):  # type: ignore[misc]
@@ -335,11 +332,7 @@ class KNeighborsSearchCV(BaseSearchCV, Shown):  # type: ignore[misc]
                 for predictor in learners.values():
                     predictor._learn(labels, sample_weight, None)
                 if not images.transformers:
-                    search = shared.predictor._new_search()
-                    rows, shape = validate_rows(
-                        search, X, reset=True, allow_nan=search._allows_nan()
-                    )
-                    search._list_variants(shape, rows.shape[1])
+                    check_rows(shared.predictor._new_search(), X)
 
     def _summarise(
         self,
@@ -395,9 +388,11 @@ class KNeighborsSearchCV(BaseSearchCV, Shown):  # type: ignore[misc]
             fitted["feature_names_in_"] = best.feature_names_in_
         return fitted
 
-    def _restore(self) -> None:
-        """Create the attributes that a model file does not store."""
-        self.scorer_ = _as_attribute(self._get_scorers()[0])
+    @cached_property
+    def scorer_(self) -> Any:
+        """The scorer, or a dict of them; a model file does not store it."""
+        check_is_fitted(self)
+        return _as_attribute(self._get_scorers()[0])
 
     def _become(self, fitted: dict[str, Any]) -> Self:
         """Take over new results in one step, and remove those of an earlier fit."""

@@ -13,7 +13,6 @@ References
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,11 +20,9 @@ from numpy.typing import NDArray
 
 from lookalike.estimators.classifier import KNeighborsClassifier
 from lookalike.estimators.weights import vote_weights
-from lookalike.search.table import Neighbors
+from lookalike.images.progress import Progress
 
 FloatArray = NDArray[np.float64]
-Progress = Callable[[int, int], None]
-
 N_NEIGHBORS = 50
 """Neighbours among which the nearest of another class is looked for."""
 
@@ -113,10 +110,12 @@ def predict_with_trust(
     if exclude is not None:
         n_left = classifier.n_samples_fit_ - int(np.unique(exclude, return_counts=True)[1].max())
     most = max(k, min(n_neighbors, n_left))
-    distances, indices = classifier.kneighbors(X, most, exclude=exclude, progress=progress)
-    near = Neighbors(indices[:, :k], distances[:, :k])
+    table = classifier.neighbors(X, most, exclude=exclude, progress=progress)
+    near = table.first(k)
     weights = vote_weights(
         near.distances, near.indices, classifier.weights, classifier._row_weights()
     )
     predicted = classifier._read(near, weights)
-    return Trusted(predicted, trust_scores(distances, classifier._y[indices], predicted))
+    return Trusted(
+        predicted, trust_scores(table.distances, classifier._y[table.indices], predicted)
+    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +9,7 @@ from numpy.typing import NDArray
 
 from lookalike.estimators.lookalike import LookalikeClassifier, predict_by
 from lookalike.evaluation.metrics.accuracy import Accuracy, accuracy
+from lookalike.images.progress import Progress
 from lookalike.matching.choosing import Trial
 from lookalike.matching.reading import Reading
 
@@ -50,7 +50,7 @@ def measure_parts(
     images: Any,
     labels: NDArray[Any],
     *,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> list[Part]:
     """Return the parts of what a classifier chose, from the nearest neighbour up to all of it.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from time import perf_counter
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from lookalike.estimators.denoiser import KNeighborsDenoiser
 from lookalike.evaluation.fidelity import Fidelity, measure_fidelity
+from lookalike.images.progress import Progress
 from lookalike.results import Result
 
 
@@ -110,7 +111,7 @@ def clean_images(
     *,
     names: Sequence[str],
     truth: NDArray[np.uint8] | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Denoising:
     """Clean images, and compare them with the truth where it is known.
 

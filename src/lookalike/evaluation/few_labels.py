@@ -7,7 +7,7 @@ are. All classifiers learn from the same draws and predict the same test images.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 
 from lookalike.evaluation.plain import numbers
+from lookalike.images.progress import Progress
 from lookalike.results import Result
 
 if TYPE_CHECKING:
@@ -145,7 +146,7 @@ def measure_few_labels(
     test: Split,
     n_draws: Mapping[int, int],
     *,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> FewLabels:
     """Fit classifiers on few labels of each class, and predict all test images.
 

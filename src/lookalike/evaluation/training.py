@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from lookalike.estimators.lookalike import LookalikeClassifier
 from lookalike.evaluation.metrics.accuracy import Accuracy, accuracy
 from lookalike.images.dataset import Dataset
+from lookalike.images.progress import Progress
 from lookalike.matching.choosing import Trial, deciding
 from lookalike.results import Result
 
@@ -159,7 +160,7 @@ def train_and_test(
     data: Dataset,
     *,
     name: str = "images",
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
     starts_testing: Callable[[], None] = lambda: None,
 ) -> Training:
     """Fit a classifier to the train images, and ask it about the test images if there are any.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING, Any
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lookalike.images.augmentation import Augmentation
+from lookalike.images.progress import Progress
 from lookalike.images.variants import Variant
 from lookalike.results import Result
 
@@ -66,7 +67,7 @@ def expand(
     augmentation: Augmentation,
     *,
     image_shape: Sequence[int] | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> tuple[NDArray[Any], NDArray[Any] | None]:
     """Enlarge a training set by the variants of every image.
 

@@ -9,6 +9,7 @@ from lookalike.images.arrays import read_npz
 from lookalike.images.catalogue import CATALOGUE
 from lookalike.images.dataset import is_picture_folder, load_dataset
 from lookalike.images.layout import lay_out
+from lookalike.images.progress import Progress
 from lookalike.images.raw import as_images, check_labels, encode_labels
 from lookalike.images.sources import Bytes, Findings, Named, Source, find_sources, read_source
 
@@ -19,7 +20,7 @@ def read_labelled(
     *,
     least_size: tuple[int, int] | None = None,
     watched: bool = False,
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    progress: Progress = lambda done, total: None,
     on_note: Callable[[str], None],
 ) -> Iterator[tuple[Named, str]]:
     """Read labelled pictures one after the other.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from lookalike.images.augmentation import Augmentation
 from lookalike.images.dataset import Dataset
+from lookalike.images.progress import Progress
 from lookalike.images.replace import replace_file
 from lookalike.images.variants import Variant
 
@@ -24,7 +25,7 @@ def save_expanded(
     data: Dataset,
     augmentation: Augmentation,
     *,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> None:
     """Write a data set with an enlarged train part; `load_dataset` reads it.
 
@@ -80,7 +81,7 @@ def save_expanded(
 def _blocks(
     images: NDArray[np.uint8],
     variants: tuple[Variant | None, ...],
-    progress: Callable[[int, int], None] | None,
+    progress: Progress | None,
 ) -> Iterator[NDArray[np.uint8]]:
     """Yield blocks of the images as they are, for None, and changed by each variant."""
     step = max(1, _BLOCK_BYTES // images[0].nbytes)

@@ -10,7 +10,7 @@ import glob
 import mimetypes
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,6 +23,7 @@ from lookalike.images.errors import DatasetError, DatasetNotFoundError, NoPictur
 from lookalike.images.files import counted, files_below, told_left_out
 from lookalike.images.form import Form, Formed
 from lookalike.images.pictures import Picture, read_picture
+from lookalike.images.progress import Progress
 from lookalike.images.raw import as_images
 
 Bytes = NDArray[np.uint8]
@@ -149,7 +150,7 @@ def read_source(
     findings: Findings,
     *,
     least_size: tuple[int, int] | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Iterator[Named]:
     """Read the pictures of a file one after the other.
 

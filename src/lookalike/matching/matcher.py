@@ -151,7 +151,7 @@ class Matcher:
         self._deformed_unit = 0.0
         self._deformed_radii: FloatArray | None = None
         if len(codes) > 1:
-            distances = np.sqrt(self._partners(N_LOCAL)[0])
+            distances = np.sqrt(self._partners(N_LOCAL).distances)
             self._unit, self.radii_ = mean_radius(distances), local_radii(distances)
         return self
 
@@ -194,8 +194,7 @@ class Matcher:
         """Find the candidates of projected images, nearest first."""
         own = self.whitening_.transform(projected.coordinates)
         k = min(self.n_neighbors, len(self.images_))
-        distances, indices = self.search_.kneighbors(own, k)
-        return Sought(projected.images, own, Neighbors(indices, distances))
+        return Sought(projected.images, own, self.search_.neighbors(own, k))
 
     def deform(
         self, images: Bytes, candidates: NDArray[np.int64], *, backward: bool = False
@@ -214,7 +213,7 @@ class Matcher:
         if self._deformed_radii is None:  # costly, and needed for doubtful images only
             radii = np.ones(len(self.images_))
             if self.n_parents > 1:
-                partners = self._partners(PARTNERS)[1]
+                partners = self._partners(PARTNERS).indices
                 distances = self.deform(self.images_, partners).astype(np.float64)
                 self._deformed_unit, radii = mean_radius(distances), local_radii(distances)
             self._deformed_radii = radii
@@ -255,10 +254,10 @@ class Matcher:
         other.coordinates_ = np.concatenate([self.coordinates_, own])
         other.search_ = copy.copy(self.search_).partial_fit(own)
         rows = np.arange(n_grown, len(other.images_))
-        distances = np.sqrt(other._partners(N_LOCAL, rows)[0])
+        distances = np.sqrt(other._partners(N_LOCAL, rows).distances)
         other.radii_ = np.concatenate([self.radii_, local_radii(distances, self._unit)])
         if self._deformed_radii is not None:
-            deformed = other.deform(new.images, other._partners(PARTNERS, rows)[1])
+            deformed = other.deform(new.images, other._partners(PARTNERS, rows).indices)
             radii = local_radii(deformed.astype(np.float64), self._deformed_unit)
             other._deformed_radii = np.concatenate([self._deformed_radii, radii])
         return other
@@ -288,17 +287,14 @@ class Matcher:
             other._deformed_radii = self._deformed_radii[rows]
         return other
 
-    def _partners(
-        self, k: int, rows: NDArray[np.int64] | None = None
-    ) -> tuple[FloatArray, NDArray[np.int64]]:
-        """Return squared distances and indices of the nearest rows that are not siblings."""
+    def _partners(self, k: int, rows: NDArray[np.int64] | None = None) -> Neighbors:
+        """Return the nearest rows that are not siblings, at squared distances."""
         k = min(self.n_parents - 1, k)
         queries = None if rows is None else self.coordinates_[rows]
         groups: Any = self.parents_ if rows is None else (self.parents_[rows], self.parents_)
         if rows is None and self.n_parents == len(self.images_):
             groups = None  # equivalent: each row is its own group
-        distances, indices = self.search_.kneighbors(queries, k, exclude=groups)
-        return distances, indices
+        return self.search_.neighbors(queries, k, exclude=groups)
 
     def _normalized(self, images: Bytes) -> Bytes:
         return images if self.strokes_ is None else self.strokes_._transform_bytes(images)

@@ -150,7 +150,7 @@ class Reader:
             hyperplane_distances(
                 self._sought.coordinates[unsure],
                 matcher.coordinates_,
-                Neighbors(table.indices[unsure], table.distances[unsure]),
+                table.take(unsure),
                 matcher.codes_,
                 matcher.n_classes_,
                 n_threads=matcher.n_threads,

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 from xxhash import xxh3_128_hexdigest
 
-import lookalike
+from lookalike import __version__
 from lookalike.estimators.classifier import KNeighborsClassifier
 from lookalike.estimators.lookalike import LookalikeClassifier
 from lookalike.images.errors import warn_caller
@@ -137,7 +137,7 @@ def save_model(
     classes = getattr(estimator, "classes_", None)
     description = json.dumps(
         {
-            "library": lookalike.__version__,
+            "library": __version__,
             "class_names": _names(classes),
             "source": source,
             "form": None if form is None else form.to_dict(),
@@ -253,7 +253,7 @@ def _check_version(version: str, path: Path) -> None:
     major, minor = map(int, version.split("."))
     if major != VERSION[0] or minor > VERSION[1]:
         raise ModelError(
-            f"{path} has version {version}, but lookalike {lookalike.__version__} reads "
+            f"{path} has version {version}, but lookalike {__version__} reads "
             f"{VERSION[0]}.0 to {VERSION[0]}.{VERSION[1]}; "
             + ("install a newer lookalike" if (major, minor) > VERSION else "train it again")
         )
@@ -271,7 +271,7 @@ def _names(classes: Any) -> list[Any] | None:
 def why_no_bytes(estimator: Any) -> str | None:
     """Return why a fitted classifier of images cannot take bytes; None if it can."""
     if isinstance(estimator, LookalikeClassifier):
-        levels = estimator._levels
+        levels = estimator.levels_
         dtype, low, high = np.dtype(levels.dtype), levels.low, levels.high
         known = dtype == np.uint8
     else:

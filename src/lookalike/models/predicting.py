@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from lookalike.images.progress import Progress
 from lookalike.images.sources import Bytes, Findings, find_sources, in_form, read_source
 from lookalike.models.answer import Answer, answer
 from lookalike.models.model import Explained, Model, Neighbour
@@ -47,7 +48,7 @@ def predict_pictures(
     reject: float = 0.5,
     top: int | None = None,
     n_nearest: int | None = None,
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    progress: Progress = lambda done, total: None,
     on_failure: Callable[[str, ValueError], None],
     on_note: Callable[[str], None],
 ) -> Iterator[list[Prediction]]:
@@ -104,7 +105,7 @@ def _read(
     model: Model,
     names: Sequence[str],
     as_is: bool,
-    progress: Callable[[int, int], None],
+    progress: Progress,
     on_failure: Callable[[str, ValueError], None],
     on_note: Callable[[str], None],
 ) -> Iterator[_Read]:

@@ -264,15 +264,13 @@ class _Reader:
             made.__setstate__(attributes)
         else:
             made.__dict__.update(attributes)
-        if name in _REMADE:
-            made._restore()
         return made
 
 
 _TAGS = {name.removeprefix("_read_") for name in vars(_Reader) if name.startswith("_read_")}
 
 _REMADE = {"estimators.KNeighborsSearchCV": ("scorer_",)}
-"""Attributes that follow from others: they are not stored, and `_restore` creates them again."""
+"""Attributes that follow from others: they are not stored, and are made again when asked for."""
 
 
 def _shown(value: Any) -> str:

@@ -1,11 +1,15 @@
-"""What a report tells of the machine and the software it was made with, and no secret."""
+"""What a report says about the run that made it: the machine, the software, the day."""
 
 from __future__ import annotations
 
 import platform
+from dataclasses import replace
+from datetime import date as day
 from importlib.metadata import version
+from typing import Any
 
-import lookalike
+from lookalike import __version__
+from lookalike.reports.blocks import Report
 from lookalike.search.machine import count_threads, cpu_path
 
 _LIBRARIES = {"NumPy": "numpy", "SciPy": "scipy", "scikit-learn": "scikit-learn"}
@@ -43,10 +47,30 @@ def run_facts(*, date: str | None = None, n_jobs: int | None = None) -> dict[str
     2
     """
     facts: dict[str, str | int] = {} if date is None else {"date": date}
-    facts["lookalike"] = lookalike.__version__
+    facts["lookalike"] = __version__
     facts["Python"] = platform.python_version()
     facts.update({name: version(package) for name, package in _LIBRARIES.items()})
     facts["processor"] = f"{platform.machine()}, {platform.system()}"
     facts["CPU path"] = cpu_path()
     facts["threads"] = count_threads(n_jobs)
     return facts
+
+
+def made_now(
+    report: Report, numbers: dict[str, Any], *, n_jobs: int | None, **changes: Any
+) -> Report:
+    """Return the report of a command that runs now, with the versions and threads it runs with.
+
+    Parameters
+    ----------
+    report : Report
+    numbers : dict
+        What the command prints as JSON; the version of lookalike comes first.
+    n_jobs : int or None
+        As of `run_facts`.
+    **changes
+        Other fields of the report to replace.
+    """
+    facts = run_facts(date=day.today().isoformat(), n_jobs=n_jobs)
+    numbers = {"lookalike": __version__, **numbers}
+    return replace(report, numbers=numbers, versions=facts, **changes)

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.reports.blocks import Chart, Gallery, Picture
+from lookalike.reports.blocks import Chart, Gallery, Picture, Report
 from lookalike.reports.captions import fitted, save_picture
-from lookalike.reports.charts import figure_of
+from lookalike.reports.charts import axes_or_new, figure_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -42,6 +42,26 @@ def save_png(path: Path, block: Chart | Gallery, *, dpi: int | None = 150) -> No
         dpi = max(150, math.ceil(side / _SIDE))
     figure: Any = figure_of(block) if isinstance(block, Chart) else draw_gallery(block).figure
     save_picture(figure, path, dpi=dpi)
+
+
+def draw_first(report: Report, axes: Axes | None = None) -> Axes:
+    """Draw the first chart of a report, or of a report without charts the first gallery.
+
+    Raises
+    ------
+    ValueError
+        If there is neither.
+    """
+    blocks = [block for section in report.sections for block in section.blocks]
+    for block in blocks:
+        if isinstance(block, Chart):
+            axes = axes_or_new(axes, block.size)
+            block.draw(axes)
+            return axes
+    for block in blocks:
+        if isinstance(block, Gallery):
+            return draw_gallery(block, axes)
+    raise ValueError(f"the report {report.title!r} has no chart; .report() writes it as a page")
 
 
 def draw_gallery(gallery: Gallery, axes: Axes | None = None) -> Axes:

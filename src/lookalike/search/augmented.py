@@ -7,7 +7,7 @@ search, so that memory stays bounded.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from math import prod
 from typing import Any
 
@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.images.errors import warn_caller
+from lookalike.images.progress import Meter, Progress
 from lookalike.images.variants import Shift, Variant
 from lookalike.search.rows import IndexedRows
 from lookalike.search.table import Neighbors
@@ -99,42 +100,36 @@ class AugmentedRows:
         row_groups: NDArray[np.int64] | None = None,
         n_threads: int = 1,
         working_memory: int = 256 * 2**20,
-        progress: Callable[[int, int], None] | None = None,
+        progress: Progress | None = None,
     ) -> Neighbors:
         """Find the k nearest rows and variants; a variant belongs to the group of its row."""
         half = working_memory // 2  # the other half is for the search
         parts = list(self._parts(half))
-        total, searches = len(queries), 1 + len(parts)
-
-        def tell(search: int) -> Callable[[int, int], None] | None:
-            if progress is None:
-                return None
-            return lambda done, _: progress((search * total + done) // searches, total)
-
+        n = len(queries)
+        meter = None if progress is None else Meter(n * (1 + len(parts)), progress, shown=n)
         how: dict[str, Any] = {
             "n_threads": n_threads,
             "working_memory": working_memory - working_memory // 2,
+            "progress": meter,
         }
         table = self._base.query(
             queries,
             k,
             query_groups=query_groups,
             row_groups=row_groups,
-            progress=tell(0),
             **how,
         )
         numbers = np.zeros_like(table.indices) if table.variants is None else table.variants
         # Empty slots hold the largest index, whose variant is out of range.
         numbers = self._followed[np.minimum(numbers, len(self._followed) - 1)]
         found = Neighbors(table.indices, table.distances, numbers)
-        for search, (number, rows) in enumerate(parts, start=1):
+        for number, rows in parts:
             made = IndexedRows(self._make(number, rows), self._base.metric)
             table = made.query(
                 queries,
                 min(k, len(made.rows)),
                 query_groups=query_groups,
                 row_groups=None if row_groups is None else row_groups[rows],
-                progress=tell(search),
                 **how,
             )
             found = merged(found, table, rows.start, number, k)

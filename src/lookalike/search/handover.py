@@ -8,7 +8,6 @@ scikit-learn, and warns about it.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from scipy import sparse
 from sklearn import neighbors
 
 from lookalike.images.errors import warn_caller
+from lookalike.images.progress import Progress
 from lookalike.search.table import Neighbors
 
 NATIVE_METRICS = {
@@ -84,7 +84,7 @@ class HandedOver:
         row_groups: NDArray[np.int64] | None = None,
         n_threads: int = 1,
         working_memory: int = 256 * 2**20,
-        progress: Callable[[int, int], None] | None = None,
+        progress: Progress | None = None,
     ) -> Neighbors:
         """Find the k nearest rows of each query; scikit-learn decides the order of ties."""
         # To exclude groups, ask for as many spare neighbours as the largest group excludes, and

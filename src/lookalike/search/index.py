@@ -7,13 +7,14 @@ bounds rejects most rows; distances of the remaining ones are computed from the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lookalike import _core
+from lookalike.images.progress import Progress
 from lookalike.search.machine import cpu_path
 from lookalike.search.projection import choose_projection
 from lookalike.search.table import Neighbors
@@ -96,7 +97,7 @@ class ExactIndex:
         row_groups: NDArray[np.int64] | None = None,
         n_threads: int = 1,
         working_memory: int = 256 * 2**20,
-        progress: Callable[[int, int], None] | None = None,
+        progress: Progress | None = None,
     ) -> Neighbors:
         """Find the k nearest rows of each query.
 

@@ -17,6 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from lookalike.images.augmentation import Augmentation
 from lookalike.images.pixels import warn_of_other_scale
+from lookalike.images.progress import Progress
 from lookalike.images.variants import Variant
 from lookalike.search.augmented import AugmentedRows
 from lookalike.search.dtypes import check_magnitude, to_native
@@ -25,6 +26,7 @@ from lookalike.search.handover import HandedOver, announce, excluded_counts, nat
 from lookalike.search.machine import count_threads
 from lookalike.search.mixins import NeighborsGraphMixin, RadiusNeighborsMixin
 from lookalike.search.rows import IndexedRows
+from lookalike.search.table import Neighbors
 from lookalike.search.validation import (
     check_count,
     check_enough_rows,
@@ -35,8 +37,6 @@ from lookalike.search.validation import (
     rows_to_keep,
     validate_rows,
 )
-
-Progress = Callable[[int, int], None]
 
 
 class NearestNeighbors(NeighborsGraphMixin, RadiusNeighborsMixin, BaseEstimator):  # type: ignore[misc]
@@ -181,10 +181,7 @@ class NearestNeighbors(NeighborsGraphMixin, RadiusNeighborsMixin, BaseEstimator)
         """
         check_parameters(self.get_params(deep=False))
         fitted = copy.copy(self)
-        rows, fitted.image_shape_ = validate_rows(
-            fitted, X, reset=True, allow_nan=self._allows_nan()
-        )
-        variants = self._list_variants(fitted.image_shape_, rows.shape[1])
+        rows, variants = check_rows(fitted, X)
         metric = native_metric(self.metric, self.p, self.metric_params)
         if metric is None:
             announce(f"metric={self.metric!r}, p={self.p}, metric_params={self.metric_params}")
@@ -351,6 +348,45 @@ class NearestNeighbors(NeighborsGraphMixin, RadiusNeighborsMixin, BaseEstimator)
         >>> distances.ravel(), indices.ravel()
         (array([5., 4., 4.]), array([2, 2, 1]))
         """
+        table = self.neighbors(X, n_neighbors, exclude=exclude, progress=progress)
+        answer = [table.distances, table.indices] if return_distance else [table.indices]
+        if return_variant:
+            variants = table.variants
+            answer.append(np.zeros_like(table.indices) if variants is None else variants)
+        return tuple(answer) if len(answer) > 1 else answer[0]
+
+    def neighbors(
+        self,
+        X: Any = None,
+        n_neighbors: int | None = None,
+        *,
+        exclude: Any = None,
+        progress: Progress | None = None,
+    ) -> Neighbors:
+        """Find the nearest rows of each query, as one table.
+
+        Parameters
+        ----------
+        X, n_neighbors, exclude, progress
+            As of `kneighbors`, which returns the parts of the table.
+
+        Returns
+        -------
+        Neighbors
+            Its ``variants`` are None without `augmentation`.
+
+        Raises
+        ------
+        NotFittedError, ValueError, TypeError
+            As `kneighbors`.
+
+        Examples
+        --------
+        >>> from lookalike import NearestNeighbors
+        >>> search = NearestNeighbors(n_neighbors=1).fit([[0], [4]])
+        >>> search.neighbors([[1]])
+        Neighbors(indices=array([[0]]), distances=array([[1.]]), variants=None)
+        """
         check_is_fitted(self)
         k = check_count(self.n_neighbors if n_neighbors is None else n_neighbors, "n_neighbors")
         searcher: Any = self._searcher
@@ -367,7 +403,7 @@ class NearestNeighbors(NeighborsGraphMixin, RadiusNeighborsMixin, BaseEstimator)
             excluded = excluded_counts(query_groups, row_groups)
         forms = 1 + len(searcher.variants) if isinstance(searcher, AugmentedRows) else 1
         check_enough_rows(k, n_rows, n_queries, excluded, forms=forms, leave_one_out=X is None)
-        table = searcher.query(
+        return searcher.query(  # type: ignore[no-any-return]
             queries,
             k,
             query_groups=query_groups,
@@ -376,11 +412,6 @@ class NearestNeighbors(NeighborsGraphMixin, RadiusNeighborsMixin, BaseEstimator)
             working_memory=count_bytes(self.working_memory),
             progress=progress,
         )
-        answer = [table.distances, table.indices] if return_distance else [table.indices]
-        if return_variant:
-            variants = table.variants
-            answer.append(np.zeros_like(table.indices) if variants is None else variants)
-        return tuple(answer) if len(answer) > 1 else answer[0]
 
     @property
     def training_rows_(self) -> Any:
@@ -453,3 +484,21 @@ class NearestNeighbors(NeighborsGraphMixin, RadiusNeighborsMixin, BaseEstimator)
         if self.algorithm == "auto":  # one call does not repay the building of a tree
             params["algorithm"] = "brute"
         return HandedOver(self._searcher.rows, params)
+
+
+def check_rows(search: NearestNeighbors, X: Any) -> tuple[Any, tuple[Variant, ...]]:
+    """Check X as `fit` does, which sets what ``search`` keeps of its shape.
+
+    Returns
+    -------
+    rows : ndarray of shape (n, d) or CSR matrix
+    variants : tuple of Variant
+        Of `augmentation`, for images of this shape.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As `NearestNeighbors.fit`.
+    """
+    rows, search.image_shape_ = validate_rows(search, X, reset=True, allow_nan=search._allows_nan())
+    return rows, search._list_variants(search.image_shape_, rows.shape[1])

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from sklearn.exceptions import DataConversionWarning
 
 from lookalike.images.errors import warn_caller
+from lookalike.images.progress import Progress
 from lookalike.search.dtypes import common_dtype, exactly
 from lookalike.search.index import ExactIndex
 from lookalike.search.table import Neighbors
@@ -90,7 +91,7 @@ class IndexedRows:
         row_groups: NDArray[np.int64] | None = None,
         n_threads: int = 1,
         working_memory: int = 256 * 2**20,
-        progress: Callable[[int, int], None] | None = None,
+        progress: Progress | None = None,
     ) -> Neighbors:
         """Find the k nearest rows of each query, which may have any native dtype."""
         given, queries = queries.dtype, self._comparable(queries)

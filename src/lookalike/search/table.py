@@ -1,6 +1,8 @@
 """The neighbour table that all searches return."""
 
-from typing import NamedTuple
+from __future__ import annotations
+
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,3 +28,20 @@ class Neighbors(NamedTuple):
     indices: NDArray[np.int64]
     distances: NDArray[np.float64]
     variants: NDArray[np.int64] | None = None
+
+    def take(self, queries: Any) -> Neighbors:
+        """Return the neighbours of some of the queries.
+
+        Examples
+        --------
+        >>> table = Neighbors(np.array([[0, 4], [2, 3]]), np.array([[1.0, 2.0], [0.5, 3.0]]))
+        >>> table.take([1]).indices
+        array([[2, 3]])
+        """
+        variants = None if self.variants is None else self.variants[queries]
+        return Neighbors(self.indices[queries], self.distances[queries], variants)
+
+    def first(self, k: int) -> Neighbors:
+        """Return the k nearest rows of each query, in new arrays."""
+        variants = None if self.variants is None else self.variants[:, :k].copy()
+        return Neighbors(self.indices[:, :k].copy(), self.distances[:, :k].copy(), variants)

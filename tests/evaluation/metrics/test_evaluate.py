@@ -186,9 +186,9 @@ def test_intervals_hold_the_value_or_say_why_not(made: Made) -> None:
 def test_an_own_classifier_searches_once(monkeypatch: pytest.MonkeyPatch) -> None:
     knn = KNeighborsClassifier(3).fit(FLAT, digits.train.labels)
     searches = []
-    search = NearestNeighbors.kneighbors
+    search = NearestNeighbors.neighbors
     monkeypatch.setattr(
-        NearestNeighbors, "kneighbors", lambda *a, **k: searches.append(a) or search(*a, **k)
+        NearestNeighbors, "neighbors", lambda *a, **k: searches.append(a) or search(*a, **k)
     )
     evaluate(knn, FLAT_TEST, digits.test.labels)
     assert len(searches) == 1

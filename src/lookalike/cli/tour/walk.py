@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import date
 from pathlib import Path
 from time import perf_counter
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from rich.text import Text
 
-import lookalike
+from lookalike import __version__
 from lookalike.cli.data_options import DataName
 from lookalike.cli.outfolder import filled_at_the_end, say_written
 from lookalike.cli.screen import Bar, Screen
@@ -26,7 +25,7 @@ from lookalike.cli.tour.tuning_steps import baseline, tuned, tuning
 from lookalike.evaluation.metrics.evaluation import Evaluation
 from lookalike.evaluation.tuning import Choice
 from lookalike.reports.blocks import Headline, Report, Section
-from lookalike.reports.environment import run_facts
+from lookalike.reports.environment import made_now
 from lookalike.reports.evaluation import evaluation_headline
 from lookalike.reports.png import save_png
 from lookalike.reports.terminal import show
@@ -120,7 +119,7 @@ def walk(
 ) -> None:
     """Walk the tour; parameters as in ``lookalike tour``, ``started`` by `perf_counter`."""
     report: dict[str, Any] = {
-        "lookalike": lookalike.__version__,
+        "lookalike": __version__,
         "n_threads": count_threads(n_jobs),
         "start_seconds": round(perf_counter() - started, 3),
     }
@@ -196,7 +195,7 @@ def _page(
     if "accuracy" in grown:
         note = f"{grown['n_mended']:,} errors mended, {grown['n_made']:,} made"
         headline.append(Headline("Accuracy with shifts", f"{grown['accuracy']:.2%}", note))
-    return Report(
+    report = Report(
         f"A tour of {load['data']}",
         f"{load['n_train']:,} training and {load['n_test']:,} test images, classified by their "
         f"{best.n_neighbors} nearest neighbours.",
@@ -208,12 +207,11 @@ def _page(
             "weights": best.weights,
             "folds": str(steps["tuning"]["cv"]),
         },
-        versions=run_facts(date=date.today().isoformat(), n_jobs=n_jobs),
         timings={
             "import": numbers["start_seconds"],
             **{step: entry["seconds"] for step, entry in steps.items()},
             "pictures": numbers["pictures_seconds"],
             "all": numbers["seconds"],
         },
-        numbers=numbers,
     )
+    return made_now(report, numbers, n_jobs=n_jobs)

@@ -19,7 +19,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import issparse
 
-from lookalike.estimators.meter import Meter, Progress
 from lookalike.evaluation.auditing.confidence import (
     count_confident_joint,
     count_votes,
@@ -58,6 +57,7 @@ from lookalike.evaluation.auditing.transformed import (
     find_transformed,
 )
 from lookalike.images.pixels import stack_images
+from lookalike.images.progress import Meter, Progress
 from lookalike.search.nearest import NearestNeighbors
 from lookalike.search.validation import check_count
 
@@ -171,7 +171,7 @@ def audit(
         confirm = confirm_copies if has_copies else None
         sizes = None if paths is None else read_sizes(paths)
         units = n + n_test + (0 if pictures is None else count_searches(n + n_test))
-        meter = _meter(progress, n + n_test, units)
+        meter = None if progress is None else Meter(units, progress, shown=n + n_test)
         width = min(n - 1, max(k, _LEAST_WIDTH, _CELLS // n))
         distances, indices = search.kneighbors(None, width, progress=meter)
     near, near_rows = distances[:, :k], indices[:, :k]
@@ -378,13 +378,6 @@ def _leaks_of_parts(labels: NDArray[Any], n_train: int, groups: list[DuplicateGr
             found.setdefault(leak.test_row, leak)
     kinds = ("exact", "near", "transformed")
     return sorted(found.values(), key=lambda x: (kinds.index(x.kind), not x.is_conflicting))
-
-
-def _meter(progress: Progress | None, n: int, units: int) -> Progress | None:
-    """Return a meter of units of work, which reports them as numbers of images."""
-    if progress is None:
-        return None
-    return Meter(units, lambda done, _: progress(done * n // units, n))
 
 
 @contextmanager

@@ -27,13 +27,12 @@ from lookalike.evaluation.auditing.alignment import (
     align,
 )
 from lookalike.evaluation.auditing.descriptors import Pictures, describe, turn
+from lookalike.images.progress import Progress
 from lookalike.search.machine import count_threads
 from lookalike.search.nearest import NearestNeighbors
 
 IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float64]
-Progress = Callable[[int, int], None]
-
 LEAST_SIDE = 16
 """Pixels of a picture's side: smaller ones show too little to tell copies from lookalikes."""
 

@@ -20,8 +20,8 @@ from lookalike.evaluation.comparison.memory import peak_memory
 from lookalike.evaluation.folds import check_groups_apart
 from lookalike.images.files import counted
 from lookalike.images.pixels import stack_images
+from lookalike.images.progress import Progress
 
-Progress = Callable[[int, int], None]
 Split = tuple[NDArray[np.int64], NDArray[np.int64]]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -25,10 +24,10 @@ from lookalike.evaluation.decisions.folds import check_kind, list_splits
 from lookalike.evaluation.decisions.knapsack import most_answers
 from lookalike.evaluation.metrics.accuracy import share_interval
 from lookalike.evaluation.plain import numbers
+from lookalike.images.progress import Progress
 from lookalike.results import reports
 
 FloatArray = NDArray[np.float64]
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, eq=False, repr=False)

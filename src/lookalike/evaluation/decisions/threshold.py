@@ -12,7 +12,6 @@ References
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,9 +26,8 @@ from lookalike.evaluation.decisions.chosen import Chosen
 from lookalike.evaluation.decisions.curve import Costs, OperatingPoint, ThresholdCurve
 from lookalike.evaluation.decisions.folds import check_kind, list_splits
 from lookalike.evaluation.plain import number
+from lookalike.images.progress import Progress
 from lookalike.results import reports
-
-Progress = Callable[[int, int], None]
 
 _ROUNDING = 1e-9  # by which a sum of shares of votes may be above 1
 

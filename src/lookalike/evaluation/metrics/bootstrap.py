@@ -25,12 +25,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.evaluation.metrics.accuracy import share_interval
+from lookalike.images.progress import Progress
 
 FloatArray = NDArray[np.float64]
 Metrics = Mapping[str, FloatArray]
 Measure = Callable[[NDArray[np.int64]], Metrics]
-Progress = Callable[[int, int], None]
-
 _MOST_UNDEFINED = 0.5  # share of samples in which a metric may be undefined
 _BLOCK = 50  # samples drawn at once, with at most this many images in all:
 _MOST_DRAWN = 2**22

@@ -6,27 +6,24 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import _num_samples
 
 from lookalike.estimators.classifier import KNeighborsClassifier
-from lookalike.evaluation.metrics.bootstrap import Bootstrap, Progress
-from lookalike.evaluation.metrics.calibration import measure_reliability
-from lookalike.evaluation.metrics.evaluation import PER_CLASS, Evaluation
+from lookalike.estimators.known import searched_once
+from lookalike.evaluation.metrics.bootstrap import Bootstrap
+from lookalike.evaluation.metrics.evaluation import Evaluation
 from lookalike.evaluation.metrics.inputs import (
     NO_PROBABILITIES,
+    check_positive,
     check_same_type,
-    class_array,
-    encode,
     label_array,
-    names_of,
 )
 from lookalike.evaluation.metrics.multi import MultiOutputEvaluation
 from lookalike.evaluation.metrics.outputs import evaluate_outputs
-from lookalike.evaluation.metrics.probabilities import check_probabilities, smallest_step
-from lookalike.evaluation.metrics.single import Predictions, measure
+from lookalike.evaluation.metrics.single import evaluate_single
+from lookalike.images.progress import Progress
 
 _MOST_PROBABILITIES = 2**30  # bytes that those of several outputs may take
 
@@ -101,9 +98,9 @@ def evaluate(
     size = 8 * n * sum(map(len, classes)) if isinstance(classes, list) else 0
     if size > _MOST_PROBABILITIES:
         predicted = classifier.predict(images)
-    elif type(classifier) is KNeighborsClassifier:  # a subclass may predict in another way
-        predicted, probabilities = classifier._predict_both(images)
     else:
+        if type(classifier) is KNeighborsClassifier:  # a subclass may predict in another way
+            classifier = searched_once(classifier, images, classifier.n_neighbors)
         predicted = classifier.predict(images)
         if hasattr(classifier, "predict_proba"):
             probabilities = classifier.predict_proba(images)
@@ -183,9 +180,7 @@ def evaluate_predictions(
     check_same_type(truth, guess, what="labels", what_others="predictions")
     if not 0 < confidence < 1:
         raise ValueError(f"confidence={confidence!r} is not between 0 and 1; give one such as 0.95")
-    for name, value in (("n_resamples", n_resamples), ("n_bins", n_bins)):
-        if value < 1:
-            raise ValueError(f"{name}={value!r} is less than 1; give 1 or more")
+    check_positive(n_resamples=n_resamples, n_bins=n_bins)
     bootstrap = Bootstrap(confidence, n_resamples, random_state, progress)
     if truth.ndim == 2:
         return evaluate_outputs(
@@ -196,7 +191,7 @@ def evaluate_predictions(
         raise ValueError(
             f"labels are {kind}, not classes; give one class for each image, or rows of them"
         )
-    return _evaluate_single(
+    return evaluate_single(
         truth,
         guess,
         probabilities,
@@ -205,85 +200,4 @@ def evaluate_predictions(
         tuple(top_k),
         n_bins,
         bootstrap,
-    )
-
-
-def _evaluate_single(
-    truth: NDArray[Any],
-    guess: NDArray[Any],
-    probabilities: Any,
-    classes: Any,
-    class_names: Sequence[str] | None,
-    top_k: tuple[int, ...],
-    n_bins: int,
-    bootstrap: Bootstrap,
-) -> Evaluation:
-    known = np.unique(np.concatenate([truth, guess])) if classes is None else class_array(classes)
-    n, n_classes = len(truth), len(known)
-    names = names_of(class_names, known)
-    codes = encode(truth, known, what="labels")
-    predicted = encode(guess, known, what="predictions", predicted=True)
-    undefined = {}
-    smallest = smallest_step(probabilities)
-    if probabilities is None:
-        absent = ("log_loss", "brier", "ece", *(f"top_{k}_accuracy" for k in top_k))
-        undefined = dict.fromkeys(absent, NO_PROBABILITIES)
-    else:
-        probabilities = check_probabilities(probabilities, n, n_classes)
-    for k in top_k:
-        if k < 1:
-            raise ValueError(f"top_k holds {k!r}, which is less than 1; give 1 or more")
-        if k >= n_classes:
-            undefined[f"top_{k}_accuracy"] = f"there are only {n_classes} classes"
-    measured = measure(
-        Predictions(codes, predicted, probabilities, n_classes, smallest),
-        top_k=tuple(k for k in top_k if k < n_classes),
-        n_bins=n_bins,
-        bootstrap=bootstrap,
-    )
-    for name in ("roc_auc", "average_precision"):
-        if name not in measured.values:
-            undefined[name] = (
-                NO_PROBABILITIES if n_classes == 2 else f"of {n_classes} classes, not 2"
-            )
-
-    def value(name: str) -> float:
-        return float(measured.values.get(name, np.nan))
-
-    reliability = None
-    if probabilities is not None:
-        own = probabilities[np.arange(n), predicted]
-        reliability = measure_reliability(own, codes == predicted, n_bins)
-    return Evaluation(
-        target_type="binary" if n_classes == 2 else "multiclass",
-        n=n,
-        classes=known,
-        class_names=names,
-        accuracy=value("accuracy"),
-        balanced_accuracy=value("balanced_accuracy"),
-        top_k_accuracy={k: value(f"top_{k}_accuracy") for k in top_k},
-        precision=measured.values["precision"],
-        recall=measured.values["recall"],
-        f1=measured.values["f1"],
-        support=np.bincount(codes, minlength=n_classes),
-        macro={name: value(f"macro_{name}") for name in PER_CLASS},
-        weighted={name: value(f"weighted_{name}") for name in PER_CLASS},
-        mcc=value("mcc"),
-        log_loss=value("log_loss"),
-        brier=value("brier"),
-        ece=value("ece"),
-        roc_auc=value("roc_auc"),
-        average_precision=value("average_precision"),
-        # As scikit-learn's `confusion_matrix`, which warns of a single class.
-        confusion=np.bincount(codes * n_classes + predicted, minlength=n_classes**2).reshape(
-            n_classes, n_classes
-        ),
-        reliability=reliability,
-        intervals=measured.intervals,
-        undefined=undefined | measured.undefined,
-        confidence=bootstrap.confidence,
-        n_resamples=bootstrap.n_resamples,
-        truth=codes,
-        predicted=predicted,
-        probabilities=probabilities,
     )

@@ -203,3 +203,10 @@ def names_of(given: Sequence[str] | None, known: NDArray[Any]) -> tuple[str, ...
             f"{len(given)} class_names but {len(known)} classes or outputs; give one name for each"
         )
     return tuple(map(str, given))
+
+
+def check_positive(**numbers: int) -> None:
+    """Raise ValueError for a number that is less than 1."""
+    for name, value in numbers.items():
+        if value < 1:
+            raise ValueError(f"{name}={value!r} is less than 1; give 1 or more")

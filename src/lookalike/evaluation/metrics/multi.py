@@ -22,7 +22,9 @@ from lookalike.evaluation.metrics.bootstrap import (
 from lookalike.evaluation.metrics.calibration import bin_confidence
 from lookalike.evaluation.metrics.classwise import Counts, membership
 from lookalike.evaluation.metrics.evaluation import BaseEvaluation, Evaluation
+from lookalike.evaluation.metrics.inputs import check_positive
 from lookalike.evaluation.metrics.ranking import RankCounter
+from lookalike.evaluation.metrics.single import evaluate_single
 from lookalike.evaluation.plain import number, numbers
 
 FloatArray = NDArray[np.float64]
@@ -132,8 +134,7 @@ class MultiOutputEvaluation(BaseEvaluation):
         >>> both.output("large").recall
         array([1., 0.])
         """
-        from lookalike.evaluation.metrics.evaluate import evaluate_predictions
-
+        check_positive(n_bins=n_bins)
         if isinstance(which, str):
             if which not in self.output_names:
                 names = ", ".join(self.output_names[:10])
@@ -147,19 +148,16 @@ class MultiOutputEvaluation(BaseEvaluation):
         classes = None if self.classes is None else self.classes[which]
         if classes is None and self.confusion is not None:
             classes = np.array([0, 1])
-        evaluation = evaluate_predictions(
+        return evaluate_single(
             self.truth[:, which],
             self.predicted[:, which],
             None if self.probabilities is None else self.probabilities[which],
-            classes=classes,
-            top_k=top_k,
-            n_bins=n_bins,
-            confidence=self.confidence,
-            n_resamples=self.n_resamples,
-            random_state=random_state,
+            classes,
+            None,
+            tuple(top_k),
+            n_bins,
+            Bootstrap(self.confidence, self.n_resamples, random_state),
         )
-        assert isinstance(evaluation, Evaluation)  # of one output
-        return evaluation
 
     def scalars(self) -> dict[str, float]:
         """Return the metrics that are one number, by the names that ``intervals`` have."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +14,17 @@ from lookalike.evaluation.metrics.bootstrap import (
     Measured,
     measure_with_intervals,
 )
-from lookalike.evaluation.metrics.calibration import bin_confidence
+from lookalike.evaluation.metrics.calibration import bin_confidence, measure_reliability
 from lookalike.evaluation.metrics.classwise import ClassCounter, membership
-from lookalike.evaluation.metrics.probabilities import brier_scores, in_top_k, log_losses
+from lookalike.evaluation.metrics.evaluation import PER_CLASS, Evaluation
+from lookalike.evaluation.metrics.inputs import NO_PROBABILITIES, class_array, encode, names_of
+from lookalike.evaluation.metrics.probabilities import (
+    brier_scores,
+    check_probabilities,
+    in_top_k,
+    log_losses,
+    smallest_step,
+)
 from lookalike.evaluation.metrics.ranking import RankCounter
 
 FloatArray = NDArray[np.float64]
@@ -157,3 +166,85 @@ def _reasons(values: dict[str, FloatArray], true: Codes, predicted: Codes) -> di
 
 def _classes(n: int) -> str:
     return "class" if n == 1 else "classes"
+
+
+def evaluate_single(
+    truth: NDArray[Any],
+    guess: NDArray[Any],
+    probabilities: Any,
+    classes: Any,
+    class_names: Sequence[str] | None,
+    top_k: tuple[int, ...],
+    n_bins: int,
+    bootstrap: Bootstrap,
+) -> Evaluation:
+    """Measure predictions of one label each, as `evaluate_predictions` does."""
+    known = np.unique(np.concatenate([truth, guess])) if classes is None else class_array(classes)
+    n, n_classes = len(truth), len(known)
+    names = names_of(class_names, known)
+    codes = encode(truth, known, what="labels")
+    predicted = encode(guess, known, what="predictions", predicted=True)
+    undefined = {}
+    smallest = smallest_step(probabilities)
+    if probabilities is None:
+        absent = ("log_loss", "brier", "ece", *(f"top_{k}_accuracy" for k in top_k))
+        undefined = dict.fromkeys(absent, NO_PROBABILITIES)
+    else:
+        probabilities = check_probabilities(probabilities, n, n_classes)
+    for k in top_k:
+        if k < 1:
+            raise ValueError(f"top_k holds {k!r}, which is less than 1; give 1 or more")
+        if k >= n_classes:
+            undefined[f"top_{k}_accuracy"] = f"there are only {n_classes} classes"
+    measured = measure(
+        Predictions(codes, predicted, probabilities, n_classes, smallest),
+        top_k=tuple(k for k in top_k if k < n_classes),
+        n_bins=n_bins,
+        bootstrap=bootstrap,
+    )
+    for name in ("roc_auc", "average_precision"):
+        if name not in measured.values:
+            undefined[name] = (
+                NO_PROBABILITIES if n_classes == 2 else f"of {n_classes} classes, not 2"
+            )
+
+    def value(name: str) -> float:
+        return float(measured.values.get(name, np.nan))
+
+    reliability = None
+    if probabilities is not None:
+        own = probabilities[np.arange(n), predicted]
+        reliability = measure_reliability(own, codes == predicted, n_bins)
+    return Evaluation(
+        target_type="binary" if n_classes == 2 else "multiclass",
+        n=n,
+        classes=known,
+        class_names=names,
+        accuracy=value("accuracy"),
+        balanced_accuracy=value("balanced_accuracy"),
+        top_k_accuracy={k: value(f"top_{k}_accuracy") for k in top_k},
+        precision=measured.values["precision"],
+        recall=measured.values["recall"],
+        f1=measured.values["f1"],
+        support=np.bincount(codes, minlength=n_classes),
+        macro={name: value(f"macro_{name}") for name in PER_CLASS},
+        weighted={name: value(f"weighted_{name}") for name in PER_CLASS},
+        mcc=value("mcc"),
+        log_loss=value("log_loss"),
+        brier=value("brier"),
+        ece=value("ece"),
+        roc_auc=value("roc_auc"),
+        average_precision=value("average_precision"),
+        # As scikit-learn's `confusion_matrix`, which warns of a single class.
+        confusion=np.bincount(codes * n_classes + predicted, minlength=n_classes**2).reshape(
+            n_classes, n_classes
+        ),
+        reliability=reliability,
+        intervals=measured.intervals,
+        undefined=undefined | measured.undefined,
+        confidence=bootstrap.confidence,
+        n_resamples=bootstrap.n_resamples,
+        truth=codes,
+        predicted=predicted,
+        probabilities=probabilities,
+    )

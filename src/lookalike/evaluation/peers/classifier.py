@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any, cast
@@ -16,6 +15,7 @@ from threadpoolctl import threadpool_limits
 from lookalike.estimators.classifier import KNeighborsClassifier
 from lookalike.estimators.explanation import Explanation
 from lookalike.images.dataset import Dataset
+from lookalike.images.progress import Progress
 
 # Large enough to keep scikit-learn's threads busy, small enough for a bar that moves.
 _BATCH = 1000
@@ -96,7 +96,7 @@ def run_sklearn(
     data: Dataset,
     *,
     n_threads: int,
-    progress: Callable[[int, int], None],
+    progress: Progress,
 ) -> PeerRun:
     """Have scikit-learn fit and predict the same, whole, by brute force.
 

@@ -1,4 +1,4 @@
-"""Progress over several searches, for a callable and as a bar with the time left."""
+"""Progress of long work: a callable, a sum over parts of the work, a bar with the time left."""
 
 from __future__ import annotations
 
@@ -6,29 +6,43 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 Progress = Callable[[int, int], None]
+"""Called from time to time as ``progress(done, total)``."""
 
 
 class Meter:
-    """Adds up the progress of successive searches.
+    """Adds up the progress of successive parts of one piece of work.
 
     Parameters
     ----------
     total : int
-        Number of queries of all searches.
-    tell : callable
-        Called as ``tell(done, total)``.
+        Number of units of all parts.
+    progress : callable or None
+        Called as ``progress(done, total)``.
+    shown : int, optional
+        Total that ``progress`` gets instead, with ``done`` in proportion.
     """
 
-    def __init__(self, total: int, tell: Progress) -> None:
-        self.total = total
-        self._tell = tell
+    def __init__(self, total: int, progress: Progress | None, *, shown: int | None = None) -> None:
+        self._total = total
+        self._progress = progress
+        self._shown = total if shown is None else shown
         self._before = 0
 
-    def __call__(self, done: int, n_queries: int) -> None:
-        """Report the progress of the current search, which ends if done == n_queries."""
-        self._tell(self._before + done, self.total)
-        if done == n_queries:
-            self._before += n_queries
+    def __call__(self, done: int, n_units: int) -> None:
+        """Report the progress of the current part, which ends if done == n_units."""
+        now = self._before + done
+        if self._progress is not None:
+            self._progress(now * self._shown // max(1, self._total), self._shown)
+        if done == n_units:
+            self._before = now
+
+    def add(self, n_units: int) -> None:
+        """Report a part that is done."""
+        self(n_units, n_units)
+
+    def end(self) -> None:
+        """Report that all parts are done."""
+        self.add(self._total - self._before)
 
 
 @contextmanager
