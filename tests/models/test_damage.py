@@ -107,6 +107,7 @@ def test_safetensors_files_of_others(bad):
     ("version", "said"),
     [
         ("0.9", "train it again"),
+        ("1.0", "differs from that of its description"),
         ("1.2", "install a newer lookalike"),
         ("2.0", "install a newer lookalike"),
         ("1.999999999", "install a newer lookalike"),

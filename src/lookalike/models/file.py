@@ -37,6 +37,8 @@ FORMAT = "lookalike-model"
 VERSION = (1, 1)
 """Version of the format. Files with the same major and at most this minor version can be read."""
 
+_VERSION = ".".join(map(str, VERSION))
+
 
 class Opened(NamedTuple):
     """Contents of a file.
@@ -138,6 +140,7 @@ def save_model(
     description = json.dumps(
         {
             "library": __version__,
+            "version": _VERSION,
             "class_names": _names(classes),
             "source": source,
             "form": None if form is None else form.to_dict(),
@@ -150,7 +153,7 @@ def save_model(
     )
     metadata = {
         "format": FORMAT,
-        "version": ".".join(map(str, VERSION)),
+        "version": _VERSION,
         "description": description,
         "checksum": xxh3_128_hexdigest(description.encode("utf-8", "surrogatepass")),
     }
@@ -220,6 +223,9 @@ def read_description(path: Path) -> tuple[Mapping[str, NDArray[Any]], dict[str, 
     except (ValueError, RecursionError) as error:
         raise ModelError(f"{path} is damaged: its description is not JSON") from error
     _check_description(description, path)
+    # The description, which has a checksum, repeats the version; the first files of 1.1 lack it.
+    if description.get("version", version) != version:
+        raise ModelError(f"{path} is damaged: its version differs from that of its description")
     return arrays, description, version
 
 
