@@ -41,7 +41,7 @@ def plain(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")
 
 
-@pytest.mark.slow
+@pytest.mark.slow("learns with four classifiers from three draws")
 def test_digits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(few, "_DRAWS", {10: 2, 50: 1, 1_000: 1})
     monkeypatch.setattr(few, "_MOST_TEST_IMAGES", 300)

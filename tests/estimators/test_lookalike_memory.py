@@ -132,7 +132,7 @@ print((memory("VmHWM") - before) / classifier.estimate(n, shape, n_classes=6))
 """
 
 
-@pytest.mark.slow
+@pytest.mark.slow("starts a process that learns, for each effort and size")
 @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="asks Linux for the peak")
 @pytest.mark.parametrize(
     ("effort", "n", "shape"),
