@@ -95,9 +95,9 @@ def test_where_nothing_can_be_left_out_it_says_why(invoke: Run, tmp_path: Path) 
     ],
 )
 def test_what_is_wrong_is_named_in_one_line(
-    lookalike: Run, tmp_path: Path, arguments: list[str], code: int, message: str
+    run_main: Run, tmp_path: Path, arguments: list[str], code: int, message: str
 ) -> None:
-    result = lookalike("evaluate", "digits", *arguments, "--out", tmp_path / "out")
+    result = run_main("evaluate", "digits", *arguments, "--out", tmp_path / "out")
     assert result.returncode == code, result.stderr
     assert message in result.stderr
     assert len(result.stderr.splitlines()) == 1
