@@ -81,8 +81,11 @@ warnings: $(tools)
 $(native_tests): $(tools)
 	@$(needs_$@) \
 	$(bin)/cmake -S tests/native --preset $@ --log-level=WARNING && \
-	$(bin)/cmake --build build/native/$@ && \
-	$(bin)/ctest --test-dir build/native/$@ --output-on-failure --no-tests=error
+	$(bin)/cmake --build build/native/$(or $(objects_$@),$@) && \
+	$(bin)/ctest --test-dir build/native/$(or $(objects_$@),$@) --output-on-failure --no-tests=error
+
+# Two sources differ from those of sanitize; all other objects are shared.
+objects_emulate = sanitize
 
 # $(call needs,a command that shows it is there,what is needed,its Debian packages): where it is
 # missing the target ends, saying so; on CI that is a failure.

@@ -41,7 +41,16 @@ def test_probabilities_agree_with_predictions(digits, fitted):
     assert log_loss(digits[3], shares) < 0.2
 
 
-@pytest.mark.parametrize("effort", ["fast", "balanced", "best"])
+@pytest.mark.parametrize(
+    "effort",
+    [
+        "fast",
+        *(
+            pytest.param(effort, marks=pytest.mark.slow("tries many recipes, on each path"))
+            for effort in ("balanced", "best")
+        ),
+    ],
+)
 def test_every_thread_count_and_path_gives_the_same(digits, effort, monkeypatch):
     X, y, Xt, _ = digits
     X, y = X[:200], y[:200]
