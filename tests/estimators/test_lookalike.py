@@ -141,6 +141,7 @@ def test_quickly_added_images_count_at_once_and_leave_no_trace(digits, monkeypat
     assert_array_equal(classifier.predict_proba(Xt[:50]), before)
 
 
+@pytest.mark.slow("learns with the effort best")
 def test_labels_of_held_out_images_do_not_leak():
     """Of noise nothing can be learnt: held-out errors must tell so."""
     rng = np.random.default_rng(0)
