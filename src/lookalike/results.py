@@ -61,7 +61,7 @@ class Result:
         return written
 
     def plot(self, ax: Axes | None = None) -> Axes:
-        """Draw the first chart of the report.
+        """Draw the first chart of the report, or its first pictures if it has no chart.
 
         Parameters
         ----------
@@ -71,7 +71,7 @@ class Result:
         Raises
         ------
         ValueError
-            If the report has no chart.
+            If the report has neither.
         """
         axes: Axes = reports("charts").draw_first(self._describe(), ax)
         return axes

@@ -10,7 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lookalike import KNeighborsClassifier, Shifts, load_dataset
+from lookalike import (
+    KNeighborsClassifier,
+    NearestNeighbors,
+    Shifts,
+    choose_threshold,
+    load_dataset,
+)
 
 Run = Callable[..., Any]
 data = load_dataset("digits")
@@ -46,7 +52,8 @@ def test_a_class_is_detected_as_was_asked(invoke: Run) -> None:
     test = report["detection"]["test"]
     assert test["true_positives"] + test["false_negatives"] == np.sum(data.test.labels == 5)
     shown = " ".join(invoke("evaluate", "digits", *arguments).stdout.split())
-    assert "Detecting 5 with precision of at least 0.99: threshold" in shown
+    assert "the threshold with precision of at least 0.99" in shown
+    assert f"{report['detection']['test']['recall']:.4f}" in shown
 
 
 def test_the_training_images_may_be_grown(invoke: Run) -> None:
@@ -61,9 +68,10 @@ def test_the_training_images_may_be_grown(invoke: Run) -> None:
 def test_it_is_shown_and_written(invoke: Run, tmp_path: Path) -> None:
     result = invoke("evaluate", "digits", "--k", "3", "--detect", "8", "--out", tmp_path / "out")
     assert result.exit_code == 0, result.output
-    for text in ("balanced accuracy", "95% interval", "Answers of 99.9% accuracy", "Wrote report"):
-        assert text in result.stdout
-    assert "roc_auc" not in result.stdout
+    shown = " ".join(result.stdout.split())
+    for text in ("balanced accuracy", "95% confidence", "99.90% of the answers", "Wrote report"):
+        assert text in shown
+    assert "roc_auc" not in shown
     page = (tmp_path / "out" / "report.html").read_text()
     for title in ("How good it is", "Errors, and the images", "Leaving out", "Detecting 8"):
         assert title in page
@@ -81,6 +89,51 @@ def test_where_nothing_can_be_left_out_it_says_why(invoke: Run, tmp_path: Path) 
     assert result.exit_code == 0, result.output
     assert "no threshold makes the answers 99.9" in " ".join(result.stdout.split())
     assert "no threshold makes the answers" in (tmp_path / "o" / "report.html").read_text()
+
+
+def test_it_fits_once_and_searches_the_test_images_once(
+    invoke: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fits, searches = [], []
+    fit, search = NearestNeighbors.fit, NearestNeighbors.kneighbors
+
+    def count_fit(self: Any, X: Any, y: Any = None) -> Any:
+        fits.append(len(X))
+        return fit(self, X, y)
+
+    def count_search(self: Any, X: Any = None, *more: Any, **how: Any) -> Any:
+        searches.append(None if X is None else len(X))
+        return search(self, X, *more, **how)
+
+    monkeypatch.setattr(NearestNeighbors, "fit", count_fit)
+    monkeypatch.setattr(NearestNeighbors, "kneighbors", count_search)
+    arguments = ("--k", "15", "--weights", "distance", "--detect", "5", "--precision", "0.99")
+    assert invoke("evaluate", "digits", *arguments, "--json").exit_code == 0
+    assert searches.count(len(data.test)) == 1
+    assert searches.count(None) <= 2  # training images by the others, and by the other folds
+    assert len(fits) <= 2  # one for the classifier, and one for the folds of the threshold
+
+
+@pytest.mark.parametrize("positive", ["0", "1"])
+def test_one_of_two_classes_is_detected(invoke: Run, tmp_path: Path, positive: str) -> None:
+    train, test = (part.labels < 2 for part in (data.train, data.test))
+    np.savez(
+        tmp_path / "two.npz",
+        train_images=data.train.images[train],
+        train_labels=data.train.labels[train],
+        test_images=data.test.images[test],
+        test_labels=data.test.labels[test],
+    )
+    arguments = ("--k", "5", "--weights", "distance", "--detect", positive, "--recall", "0.9")
+    result = invoke("evaluate", tmp_path / "two.npz", *arguments, "--json")
+    assert result.exit_code == 0, result.stderr
+    found = json.loads(result.stdout)["detection"]
+    images, labels = data.train.images[train], data.train.labels[train]
+    knn = KNeighborsClassifier(5, weights="distance")
+    chosen = choose_threshold(knn, images, labels, positive=int(positive), recall=0.9)
+    assert found["train"] == chosen.promise_.to_dict()
+    tested = chosen.evaluate(data.test.images[test], data.test.labels[test])
+    assert found["test"] == tested.to_dict()
 
 
 @pytest.mark.parametrize(

@@ -82,7 +82,7 @@ def test_it_says_what_was_judged(invoke: Run, model: Path, tmp_path: Path) -> No
     result = invoke("evaluate", "digits", "--model", model, "--out", tmp_path / "out")
     assert result.exit_code == 0, result.stderr
     shown = "".join(result.stdout.split())
-    assert f"{model}:KNeighborsClassifier(),400trainingimagesfromscikit-learn" in shown
+    assert f"{model.name}ondigits:KNeighborsClassifier(),400trainingimages" in shown
     assert "judgedonthe360testimagesofdigits" in shown
     page = (tmp_path / "out" / "report.html").read_text()
     assert "digits.lookalike on digits" in page

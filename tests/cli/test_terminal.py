@@ -7,7 +7,9 @@ import os
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 pty = pytest.importorskip("pty", reason="pseudo-terminals are of POSIX")
@@ -52,8 +54,17 @@ def run_in_terminal(*arguments: str) -> tuple[str, str]:
     return shown[0].decode(), shown[1].decode()
 
 
-def test_tour_draws_with_half_blocks_and_shows_progress() -> None:
-    stdout, stderr = run_in_terminal("tour", "--data", "digits")
+@pytest.fixture
+def few(tmp_path: Path) -> str:
+    """A data set of six images, which every step of the tour takes in an instant."""
+    path, labels = tmp_path / "few.npz", np.array([0, 0, 1, 1, 1, 2])
+    images = np.random.default_rng(0).integers(0, 256, (6, 5, 5), dtype=np.uint8)
+    np.savez(path, train_images=images, train_labels=labels, test_images=images, test_labels=labels)
+    return str(path)
+
+
+def test_tour_draws_with_half_blocks_and_shows_progress(few: str) -> None:
+    stdout, stderr = run_in_terminal("tour", "--data", few)
     assert "▀" in stdout
     assert "\x1b[38;2;" in stdout
     assert "\x1b[1" in stdout
@@ -70,7 +81,7 @@ def test_clean_draws_and_shows_how_far_it_is() -> None:
         assert what not in stdout
 
 
-def test_json_has_no_escape_codes_even_at_a_terminal() -> None:
-    stdout, _ = run_in_terminal("tour", "--data", "digits", "--json")
+def test_json_has_no_escape_codes_even_at_a_terminal(few: str) -> None:
+    stdout, _ = run_in_terminal("tour", "--data", few, "--json")
     assert "\x1b" not in stdout
-    assert json.loads(stdout)["steps"]["load"]["data"] == "digits"
+    assert json.loads(stdout)["steps"]["load"]["data"] == few

@@ -15,11 +15,12 @@ Run = Callable[..., Any]
 
 def hasten(patch: pytest.MonkeyPatch) -> None:
     """Clean by few images, compare few classifiers and try few recipes, in this process."""
-    patch.setattr("lookalike.cli.tour.few._DRAWS", {10: 1})
-    patch.setattr("lookalike.cli.tour.clean._MOST_LEARNED", 100)
-    patch.setattr("lookalike.cli.tour.compared._MOST_IMAGES", 200)
-    patch.setattr("lookalike.cli.tour.compared._NAMES", ("knn", "logistic", "dummy"))
-    patch.setattr("lookalike.cli.tour.matched._EFFORT", "fast")
+    steps = "lookalike.cli.tour."
+    patch.setattr(f"{steps}matching_steps._DRAWS", {10: 1})
+    patch.setattr(f"{steps}matching_steps._EFFORT", "fast")
+    patch.setattr(f"{steps}cleaning_steps._MOST_LEARNED", 100)
+    patch.setattr(f"{steps}peers._MOST_IMAGES", 200)
+    patch.setattr(f"{steps}peers._NAMES", ("knn", "logistic", "dummy"))
 
 
 def check_report(report: dict[str, Any], steps: list[str]) -> None:
@@ -46,7 +47,8 @@ def check_report(report: dict[str, Any], steps: list[str]) -> None:
     check_clean(report["steps"]["clean"], load)
     in_steps = sum(step["seconds"] for step in report["steps"].values())
     told = report["start_seconds"] + in_steps + report["pictures_seconds"]
-    assert report["seconds"] / 2 < told < report["seconds"] + 0.01
+    # Printing is in none of the parts; beside the steps of a tiny data set it is not short.
+    assert (report["seconds"] - 1) / 2 < told < report["seconds"] + 0.01
 
 
 def check_tuning(tuning: dict[str, Any], load: dict[str, Any]) -> None:

@@ -164,7 +164,10 @@ def test_explanations_name_what_the_answer_rests_on(digits, fitted):
     field = matches.displacements(0)
     assert field.shape == (4, 2, 8, 8)
     assert np.abs(field).max() <= 2
-    assert "40 answers by 4 neighbors" in repr(matches)
+    text = repr(matches)
+    assert text.startswith("40 predictions by 4 neighbors each")
+    doubt = ", in doubt" if matches.doubtful[0] else ""
+    assert f"({matches.probabilities[0].max():.1%}{doubt})" in text
     with pytest.raises(ValueError, match="n_neighbors=0"):
         fitted.explain(Xt[:1], 0)
     with pytest.raises(ValueError, match="n_neighbors=301 but"):

@@ -15,7 +15,19 @@ VOLATILE = re.compile(
     r"|^(bytes|versions|timings|lookalike|python|platform|libraries)$"
 )
 """Keys, and columns of tables, whose values depend on the machine, the day or the release."""
-AMOUNT = re.compile(r"\d[\d.,]* (s|ms|min|[KMG]iB)\b")
+MEASURED = {
+    r"\d[\d.,]* (s|ms|min|h)\b": "# s",
+    r"\d[\d.,]* ([KMG]iB|images a second|threads?|times as (?:long|fast))\b": r"# \1",
+    r"(CPU path|scikit-learn) [a-z0-9.]*\d[a-z0-9.]*": r"\1 #",
+}
+"""What a sentence says of the machine and the release, and what stands for it."""
+
+
+def without_measures(text: str) -> str:
+    """Return a text without what depends on the machine or the release."""
+    for pattern, instead in MEASURED.items():
+        text = re.sub(pattern, instead, text)
+    return text
 
 
 def plain(value: Any, key: str = "") -> Any:
@@ -41,7 +53,7 @@ def plain(value: Any, key: str = "") -> Any:
     if isinstance(value, float):
         # A matching classifier's depend, in the fifth digit, on the CPU's way to add.
         return float(f"{value:.{2 if key == 'probability' else 6}g}")
-    return AMOUNT.sub(r"# \1", value) if isinstance(value, str) else value
+    return without_measures(value) if isinstance(value, str) else value
 
 
 def pretty(value: Any, indent: int = 0) -> str:
@@ -88,5 +100,4 @@ class Outline(HTMLParser):
             self.lines[-1] += f" {' '.join(data.split())}"
 
     def text(self) -> str:
-        joined = "\n".join(self.lines).replace("\n|", " |")
-        return AMOUNT.sub(r"# \1", joined) + "\n"
+        return without_measures("\n".join(self.lines).replace("\n|", " |")) + "\n"

@@ -1,9 +1,14 @@
 """The sections on decisions: what they show is what was chosen, and what the test images say."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from sklearn.frozen import FrozenEstimator
 
 from lookalike import KNeighborsClassifier, load_dataset
 from lookalike.evaluation.decisions.curve import OperatingPoint
@@ -76,7 +81,7 @@ def test_coverage_and_accuracy() -> None:
     section = coverage_section(chosen, tested)
     found, wanted = blocks(section, Table)
     assert found.rows[1] == [
-        *("test images", tested.n, tested.n_accepted),
+        *("test", tested.n, tested.n_accepted),
         *(tested.coverage, *tested.intervals["coverage"]),
         *(tested.accuracy, *tested.intervals["accuracy"]),
     ]
@@ -95,3 +100,28 @@ def test_training_images_alone() -> None:
     section = coverage_section(chosen)
     assert len(blocks(section, Chart)) == 1
     assert np.array(blocks(section, Table)[1].rows).shape == (7, 2)
+
+
+@pytest.mark.parametrize("choose", [choose_threshold, choose_rejection])
+def test_what_was_chosen_shows_itself_and_a_clone_does_not(choose: Any, tmp_path: Path) -> None:
+    aim = {"positive": 8, "recall": 0.9} if choose is choose_threshold else {}
+    chosen = choose(KNN, TRAIN.images, TRAIN.labels, **aim)
+    assert chosen.report(tmp_path) == ["report.html", "report.json"]
+    document = json.loads((tmp_path / "report.json").read_text())
+    assert document["numbers"]["promise"] == json.loads(json.dumps(chosen.promise_.to_dict()))
+    assert chosen.plot().lines
+    assert "srcdoc" in chosen._repr_mimebundle_()["text/html"]
+    copied = clone(chosen)
+    assert "srcdoc" not in copied._repr_mimebundle_()["text/html"]
+    with pytest.raises(NotFittedError, match="call choose_"):
+        copied.report(tmp_path)
+
+
+def test_a_frozen_classifier_is_not_fitted_again() -> None:
+    fitted = KNeighborsClassifier(3).fit(TRAIN.images, TRAIN.labels)
+    frozen = choose_rejection(FrozenEstimator(fitted), TRAIN.images, TRAIN.labels)
+    plain = choose_rejection(KNeighborsClassifier(3), TRAIN.images, TRAIN.labels)
+    assert frozen.estimator_.estimator is fitted
+    assert frozen.to_dict() == plain.to_dict()
+    tested = [one.evaluate(TEST.images, TEST.labels).to_dict() for one in (frozen, plain)]
+    assert tested[0] == tested[1]

@@ -1,5 +1,7 @@
 """The section on how good predictions are: what it shows is what the evaluation says."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -206,3 +208,14 @@ def test_many_outputs_are_cut_to_the_worst() -> None:
     _, outputs = blocks(evaluation_section(evaluation), Table)
     assert len(outputs.rows) == 60
     assert outputs.rows[0][2] == evaluation.accuracy.min()
+
+
+def test_evaluations_show_themselves(evaluation: Evaluation, tmp_path: Path) -> None:
+    several = evaluate_predictions([[1, 0], [0, 1]], [[1, 0], [1, 1]], n_resamples=10)
+    for one in (evaluation, several, evaluation.confusion_matrix):
+        assert one.report(tmp_path / "a.html") == ["a.html", "a.json"]
+        assert "srcdoc" in one._repr_html_()
+    assert json.loads((tmp_path / "a.json").read_text())["sections"]
+    assert evaluation.plot().get_xlabel() == "Predicted label"
+    with pytest.raises(ValueError, match="has no chart"):
+        several.plot()

@@ -128,6 +128,7 @@ def test_an_explanation_shows_itself(tmp_path: Path) -> None:
             assert distance == pytest.approx(found.distances[query, place])
     assert found[1].report(tmp_path) == ["report.html", "report.json"]
     assert "srcdoc" in found._repr_html_()
+    assert len(found[:2].plot().images) == 2 * (1 + 3)
 
 
 def test_what_are_no_images_are_tables() -> None:

@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import date
 from enum import Enum
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from lookalike.cli.data_options import Data, takes_data
-from lookalike.cli.jobs import Debug, Json, ReportFolder, Threads, job
+from lookalike.cli.jobs import Debug, Json, ReportFolder, Threads, job, say_note
 from lookalike.cli.modelfile import check_is_file
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
-    from lookalike.cli.screen import Screen
-    from lookalike.cli.work.evaluating import Judged
-    from lookalike.evaluation.metrics.evaluation import Evaluation
-
-_SHOWN = (
-    *("accuracy", "balanced_accuracy", "top_2_accuracy", "macro_f1", "mcc"),
-    *("log_loss", "brier", "ece", "roc_auc", "average_precision"),
-)
-_MOST_CLASSES = 30  # in the table
+    from lookalike.cli.screen import Bar
+    from lookalike.evaluation.judgement import Judgement, Wanted
+    from lookalike.images.dataset import Dataset
 
 
 class Weights(Enum):
@@ -76,7 +72,7 @@ def evaluate(
     ] = None,
     beta: Annotated[
         float | None,
-        typer.Option(metavar="BETA", help="The highest F-beta; F1 is what is taken by default."),
+        typer.Option(metavar="BETA", help="The highest F-beta; the highest F1 by default."),
     ] = None,
     out: ReportFolder = None,
     n_jobs: Threads = None,
@@ -86,8 +82,8 @@ def evaluate(
     """Judge a neighbour classifier on the test images: metrics, errors, what to leave out.
 
     k and the weights are chosen by cross-validation of the train images, unless they are given;
-    thresholds too. The test images are looked at once. Of a model file nothing is chosen but the
-    thresholds; its classes are matched with those of DATA by their names.
+    thresholds too. The test images are looked at once. For a model file only the thresholds
+    are chosen; its classes are matched with those of DATA by their names.
 
     Example: lookalike evaluate mnist --detect 5 --precision 0.99 --out report
 
@@ -114,119 +110,137 @@ def evaluate(
             f"{' and '.join(aim)} are given; give one of them", param_hint="'--detect'"
         )
     with job(debug):
-        import contextlib
-
-        from lookalike.cli.outfolder import filled_at_the_end
+        from lookalike.cli.outfolder import filled_at_the_end, say_written
         from lookalike.cli.screen import Screen
 
-        screen = Screen(as_json=as_json)
+        screen, files = Screen(as_json=as_json), list[str]()
         if model is not None:
             check_is_file(model)
-        with (
-            contextlib.nullcontext() if out is None else filled_at_the_end(out) as folder,
-            screen.bar() as bar,
-        ):
+        with filled_at_the_end(out) as folder, screen.bar() as bar:
             bar.start("importing libraries")
-            from lookalike.cli.work.evaluating import Judging
-            from lookalike.cli.work.evaluating_model import ModelJudging
+            from rich.text import Text
 
-            aim = aim or {"beta": 1.0}
+            import lookalike
+            from lookalike.reports.environment import run_facts
+            from lookalike.reports.judgement import describe
+            from lookalike.reports.terminal import show
+            from lookalike.reports.write import write_report
+
+            load = partial(data.load, progress=screen.is_watched)
+            wanted = partial(_wanted, detect, aim or {"beta": 1.0})
             if model is None:
-                judged = Judging(
-                    data_name=data,
-                    detect=detect,
-                    aim=aim,
-                    n_jobs=n_jobs,
-                    n_neighbors=n_neighbors,
-                    weights=None if weights is None else weights.value,
-                    augment=augment,
-                ).run(bar, watched=screen.is_watched)
+                chosen = {"n_neighbors": n_neighbors, "weights": weights and weights.value}
+                judged = _train(data, load, wanted, augment, bar, n_jobs=n_jobs, **chosen)
             else:
-                judged = ModelJudging(
-                    data_name=data, detect=detect, aim=aim, n_jobs=n_jobs, file=model
-                ).run(bar, watched=screen.is_watched)
+                judged = _open(model, data, load, wanted, n_jobs, bar)
             bar.start("writing the report")
-            files = [] if folder is None else judged.write(folder)
-        screen.result(judged.numbers())
-        if not as_json:
-            _show(judged, screen)
-            if out is not None:
-                from rich.text import Text
+            document = {"lookalike": lookalike.__version__, **judged.to_dict()}
+            versions = run_facts(date=date.today().isoformat(), n_jobs=n_jobs)
+            report = replace(describe(judged), numbers=document, versions=versions)
+            if folder is not None:
+                files = write_report(folder, report)
+        screen.result(document)
+        screen.out.print(Text.assemble((judged.title, "bold"), f": {judged.subtitle}"))
+        screen.out.print()
+        show(report.sections, screen.out)
+        say_written(", ".join(files), out, screen)
 
-                screen.out.print()
-                screen.out.print(Text(f"Wrote {', '.join(files)} into {out}"), soft_wrap=True)
+
+def _train(
+    name: str,
+    load: Callable[..., Dataset],
+    wanted: Callable[[Sequence[str]], Wanted | None],
+    augment: str | None,
+    bar: Bar,
+    **chosen: Any,
+) -> Judgement:
+    """Train and judge. What can be wrong with what was asked for is found before any search."""
+    from lookalike.evaluation.judgement import train_and_judge
+    from lookalike.images.expression import parse_augmentation
+
+    bar.start("loading the data")
+    data = load(least_classes=2)
+    _check_test_images(data, name)
+    augmentation = None if augment is None else parse_augmentation(augment)
+    if augmentation is not None:
+        augmentation.variants(data.train.images.shape[1:])
+    known = wanted(data.class_names)
+    return train_and_judge(data, name, bar, augmentation=augmentation, wanted=known, **chosen)
 
 
-def _show(judged: Judged, screen: Screen) -> None:
-    from rich.text import Text
+def _open(
+    file: Path,
+    name: str,
+    load: Callable[..., Dataset],
+    wanted: Callable[[Sequence[str]], Wanted | None],
+    n_jobs: int | None,
+    bar: Bar,
+) -> Judgement:
+    """Judge a model file. What can be wrong with what was asked for is found before any search."""
+    from lookalike.evaluation.judgement import count_copies, judge_fitted, why_undecided
+    from lookalike.images.files import counted
+    from lookalike.models.model import open_model
+    from lookalike.models.numbering import numbered_as
+    from lookalike.search.machine import count_threads
 
-    from lookalike.cli.work.evaluating import ACCURACY
-
-    name, told = judged.told()
-    screen.say(Text.assemble((name, "bold"), f": {told}"))
-    screen.say()
-    screen.say(metrics_table(judged.evaluation))
-    screen.say()
-    screen.say(classes_table(judged.evaluation))
-    for note in judged.evaluation.notes():
-        screen.say(Text(note), style="dim")
-    screen.say()
-    if judged.rejection is None or judged.coverage is None:
-        screen.say(Text(judged.no_rejection))
-    else:
-        promised = judged.rejection.promise_
-        screen.say(
-            f"Answers of {ACCURACY:.1%} accuracy on train images: for [bold]"
-            f"{promised.coverage:.1%}[/] of them. Of the test images {judged.coverage.coverage:.1%}"
-            f" get one, {judged.coverage.accuracy:.2%} of them rightly."
+    bar.start("opening the model")
+    model = open_model(file)
+    if n_jobs is not None:
+        model.on_threads(count_threads(n_jobs))
+    known, why_not = wanted(model.class_names), why_undecided(model.estimator)
+    if known is not None and why_not:
+        raise ValueError(f"--detect {known.name}: {why_not}; leave it out, or --model")
+    bar.start("loading the data")
+    loaded = load(form=model.form)
+    _check_test_images(loaded, name)
+    data = numbered_as(model, loaded, name, str(file))
+    n_test, n_copies, copies = len(data.test), count_copies(data), ""
+    if n_copies:
+        copies = (
+            f"{n_copies:,} of {counted(n_test, 'test image')} "
+            f"{'is an exact copy' if n_copies == 1 else 'are exact copies'} of training images of "
+            f"{file.name}, so that the numbers look better than they are"
         )
-    if judged.threshold is not None and judged.tested is not None:
-        promise, tested = judged.threshold.promise_, judged.tested
-        screen.say(
-            Text(
-                f"Detecting {judged.asked.detect} with {judged.threshold.aim_}: threshold "
-                f"{promise.threshold:.4f}, precision {promise.precision:.2%} and recall "
-                f"{promise.recall:.2%} on train images; {tested.precision:.2%} and "
-                f"{tested.recall:.2%} on test images."
-            )
+        say_note(f"{copies}; judge the model on images that it has not seen")
+    estimator = " ".join(repr(model.estimator).split())
+    return judge_fitted(
+        model.estimator,
+        data,
+        bar,
+        title=f"{file.name} on {name}",
+        subtitle=f"{estimator}, {counted(model.n_samples, 'training image')}; judged on the "
+        f"{n_test:,} test images of {name}" + (f". {copies}." if copies else ""),
+        parameters={
+            "data": name,
+            "source": data.source,
+            "n_train": model.n_samples,
+            "n_test": n_test,
+            "model": str(file),
+            "estimator": type(model.estimator).__name__,
+            "trained_on": model.source,
+            "n_copies": n_copies,
+        },
+        wanted=known,
+    )
+
+
+def _check_test_images(data: Dataset, name: str) -> None:
+    if not len(data.test):
+        raise ValueError(
+            f"{name} has no test images to judge by; give classes two images or more, a test part "
+            "of its own, such as a folder test beside train, or leave out --test-size 0"
         )
 
 
-def metrics_table(evaluation: Evaluation) -> Table:
-    """Lay out metrics with their intervals."""
-    from rich.table import Table
+def _wanted(detect: str | None, aim: dict[str, float], class_names: Sequence[str]) -> Wanted | None:
+    """Return the class to detect among those there are; None if none is asked for."""
+    from lookalike.evaluation.judgement import Wanted
+    from lookalike.models.numbering import some_of
 
-    from lookalike.evaluation.metrics.evaluation import tell_interval
-
-    table = Table(box=None, padding=(0, 3, 0, 0), show_edge=False, header_style="bold")
-    for column in ("", "", f"{evaluation.confidence:.0%} interval"):
-        table.add_column(column, justify="left" if not table.columns else "right")
-    scalars = evaluation.scalars()
-    for name in _SHOWN:
-        value = scalars.get(name, float("nan"))
-        if value == value:  # not NaN
-            interval = tell_interval(evaluation.intervals[name])
-            table.add_row(name.replace("_", " "), f"{value:.4f}", interval)
-    return table
-
-
-def classes_table(evaluation: Evaluation) -> Table:
-    """Lay out the metrics of each class; of many, of those with the lowest F1."""
-    import numpy as np
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, padding=(0, 3, 0, 0), show_edge=False, header_style="bold")
-    table.add_column("class")
-    for column in ("precision", "recall", "F1", "images"):
-        table.add_column(column, justify="right")
-    order = np.arange(len(evaluation.classes))
-    if len(order) > _MOST_CLASSES:
-        order = np.sort(np.argsort(evaluation.f1, kind="stable")[:_MOST_CLASSES])
-    for i in order.tolist():
-        table.add_row(
-            Text(evaluation.class_names[i], "bold"),
-            *(f"{getattr(evaluation, m)[i]:.4f}" for m in ("precision", "recall", "f1")),
-            f"{evaluation.support[i]:,}",
+    if detect is None:
+        return None
+    if detect not in class_names:
+        raise ValueError(
+            f"--detect {detect}: no class is called so; there are {some_of(class_names)}"
         )
-    return table
+    return Wanted(detect, list(class_names).index(detect), aim)

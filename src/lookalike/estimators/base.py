@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import _num_samples, check_array, check_is_fitted
 
 from lookalike.estimators.explanation import Explanation
@@ -178,6 +178,33 @@ class KNeighborsPredictor(BaseEstimator):  # type: ignore[misc]
             images=None if shape is None else np.reshape(np.asarray(given), (-1, *shape)),
             source=copy.copy(self),
         )
+
+    def by_search(self, change: Callable[[NearestNeighbors], NearestNeighbors]) -> Self:
+        """Return the same predictor with its search replaced by one of the same rows."""
+        check_is_fitted(self)
+        changed = copy.copy(self)
+        changed._search = change(self._search)
+        return changed
+
+    def relabelled(
+        self, y: ArrayLike, sample_weight: ArrayLike | None = None, **params: Any
+    ) -> Self:
+        """Return a predictor that has learnt other targets of the same images.
+
+        It shares the index, so that nothing is fitted again.
+
+        Parameters
+        ----------
+        y : array-like of shape (n_samples_fit_,) or (n_samples_fit_, n_outputs)
+        sample_weight : array-like of shape (n_samples_fit_,), optional
+            Those of the images stay if it is not given.
+        **params
+            Other parameters that the targets are read by, as of ``set_params``.
+        """
+        check_is_fitted(self)
+        made = clone(self).set_params(**params)
+        weights = self._sample_weight if sample_weight is None else sample_weight
+        return made._fit_on(self._search, y, weights)  # type: ignore[no-any-return]
 
     def training_images(self, rows: Any = slice(None)) -> NDArray[Any]:
         """Return training images in their original form.

@@ -1,4 +1,4 @@
-"""What stands behind a prediction: the neighbours, their labels and what each of them counted."""
+"""The neighbours behind a prediction, their labels and their shares of the vote."""
 
 from __future__ import annotations
 
@@ -159,23 +159,12 @@ class Explanation(Result):
         return shares
 
     def coded(self) -> Explanation:
-        """Return the explanation with positions in ``classes`` for labels and predictions.
-
-        A query that was rejected has the most probable class.
-        """
+        """Return it with positions in ``classes`` for labels and predictions, none rejected."""
         assert self.classes is not None  # of one label each
-        known = self.classes[
-            np.minimum(np.searchsorted(self.classes, self.prediction), len(self.classes) - 1)
-        ]
-        predicted = np.where(
-            known == self.prediction,
-            np.searchsorted(self.classes, self.prediction),
-            self.class_shares(self.classes).argmax(axis=1),
-        )
         return replace(
             self,
             labels=np.searchsorted(self.classes, self.labels),
-            prediction=predicted,
+            prediction=np.searchsorted(self.classes, self.prediction),
             classes=np.arange(len(self.classes)),
         )
 
@@ -206,7 +195,7 @@ class Explanation(Result):
         Raises
         ------
         ValueError
-            If the predictor is no `LookalikeClassifier`.
+            If the predictor is not a `LookalikeClassifier`.
         """
         if self.matcher is None or self.images is None or self.rows is None:
             raise ValueError("pixels do not move; explain by a LookalikeClassifier")
@@ -228,6 +217,11 @@ class Explanation(Result):
             lines.append(f"... and {n_queries - _SHOWN_QUERIES} more queries")
         return "\n".join(lines)
 
+    def _how_sure(self, i: int) -> str:
+        if self.probabilities is None or self.doubtful is None:
+            return ""
+        return f" ({self.probabilities[i].max():.1%}{', in doubt' if self.doubtful[i] else ''})"
+
     def _query_lines(self, i: int) -> list[str]:
         shown = range(min(self.indices.shape[1], _SHOWN_NEIGHBORS))
         variants = [self.variant_names[self.variants[i, j]] for j in shown]
@@ -242,7 +236,7 @@ class Explanation(Result):
             columns.pop()
         widths = [max(map(len, column)) for column in columns]
         aligned = (">", "<", ">", ">", "<")
-        lines = [f"query {i}: {_label(self.prediction[i])}"]
+        lines = [f"query {i}: {_label(self.prediction[i])}{self._how_sure(i)}"]
         for cells in zip(*columns, strict=True):
             padded = (
                 f"{cell:{side}{width}}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,11 @@ from numpy.typing import NDArray
 from lookalike.search.machine import count_threads
 from lookalike.search.nearest import NearestNeighbors
 from lookalike.search.table import Neighbors
+
+if TYPE_CHECKING:
+    from lookalike.estimators.base import KNeighborsPredictor
+
+Predictor = TypeVar("Predictor", bound="KNeighborsPredictor")
 
 
 class Part:
@@ -97,10 +102,49 @@ class KnownNeighbors(NearestNeighbors):
     ) -> Any:
         """See `NearestNeighbors.kneighbors`."""
         k = self.n_neighbors if n_neighbors is None else n_neighbors
+        with_variant = how.get("return_variant", False)
         for part in self.parts:
-            known = X is part.queries and k <= part.table.indices.shape[1]
-            if known and all(value is None or value is False for value in how.values()):
-                indices, distances = part.table.indices[:, :k], part.table.distances[:, :k]
-                indices, distances = indices.copy(), distances.copy()  # callers may change them
-                return (distances, indices) if return_distance else indices
+            indices, distances, variants = part.table
+            is_known = X is part.queries and k <= indices.shape[1] and how.get("exclude") is None
+            if is_known and not (with_variant and variants is None):
+                answer: list[Any] = [distances, indices] if return_distance else [indices]
+                answer += [variants] if with_variant else []
+                found = tuple(one[:, :k].copy() for one in answer)  # callers may change them
+                return found if len(found) > 1 else found[0]
         return super().kneighbors(X, n_neighbors, return_distance, **how)
+
+
+def searched_once(
+    predictor: Predictor,
+    images: Any,
+    n_neighbors: int,
+    *,
+    progress: Callable[[int, int], None] | None = None,
+) -> Predictor:
+    """Return a fitted predictor that knows the neighbours of some images.
+
+    Whatever it is asked about these very images, it does not search again.
+
+    Parameters
+    ----------
+    predictor : KNeighborsClassifier or KNeighborsRegressor, fitted
+    images : array-like
+    n_neighbors : int
+        How many to look for at least; as many as there are, if these are fewer.
+    progress : callable, optional
+        Called as ``progress(done, total)`` with images searched.
+
+    Examples
+    --------
+    >>> from lookalike import KNeighborsClassifier
+    >>> queries = [[2.0], [6.0]]
+    >>> knn = KNeighborsClassifier(1).fit([[0.0], [1.0], [9.0]], ["low", "low", "high"])
+    >>> searched_once(knn, queries, 3).predict(queries)
+    array(['low', 'high'], dtype='<U4')
+    """
+    n = min(max(predictor.n_neighbors, n_neighbors), predictor.n_samples_fit_)
+    distances, indices, variants = predictor.kneighbors(
+        images, n, progress=progress, return_variant=True
+    )
+    part = Part(np.arange(len(indices)), Neighbors(indices, distances, variants), lambda: images)
+    return predictor.by_search(lambda search: KnownNeighbors.of(search, [part]))

@@ -458,6 +458,35 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return tags
 
 
+def predict_by(
+    classifier: LookalikeClassifier,
+    X: Any,
+    readings: Sequence[Reading],
+    *,
+    progress: Progress | None = None,
+) -> list[NDArray[Any]]:
+    """Return the class of each image by each of several readings, from one search.
+
+    Parameters
+    ----------
+    classifier : LookalikeClassifier, fitted
+        By its own reading it answers as it predicts.
+    X : array-like as for `LookalikeClassifier.predict`
+    readings : sequence of Reading
+    progress : callable, default=None
+
+    Raises
+    ------
+    NotFittedError, ValueError, TypeError
+        As `LookalikeClassifier.predict`.
+    """
+    found = [
+        [reader.read(own).classes.argmin(axis=1) for own in readings]
+        for reader, _ in classifier._read(X, progress)
+    ]
+    return [classifier.classes_[np.concatenate(codes)] for codes in zip(*found, strict=True)]
+
+
 _PART_VALUES = 2**26
 """Number of values of images that `predict` converts to bytes at once."""
 

@@ -42,7 +42,7 @@ class Scoring(NamedTuple):
     ----------
     scorer : callable
     params : dict
-        Of the scorer: one value an image, or anything else.
+        The scorer's: one value an image, or anything else.
     error_score : number or "raise"
     is_accuracy : bool
         Whether the scorer gives the accuracy of a classifier.

@@ -1,8 +1,8 @@
 """How far a prediction can be trusted: is the next class much farther away than the winning one?
 
-The share of votes tells little where all neighbours agree, as they do for nine digits of ten. The
+The share of votes says little where all neighbours agree, as they do for nine digits of ten. The
 trust score [1]_ goes on: the distance to the nearest training image of any other class by that to
-the nearest one of the predicted class. Nearest unlike neighbours have told of borders since [2]_.
+the nearest one of the predicted class. Nearest unlike neighbours were used for this first in [2]_.
 
 References
 ----------
@@ -53,7 +53,7 @@ def trust_scores(
     ----------
     distances : ndarray of shape (n, n_neighbors), float64, ascending
     labels : ndarray of shape (n, n_neighbors)
-        Of the neighbours.
+        Labels of the neighbours.
     predicted : ndarray of shape (n,)
 
     Returns

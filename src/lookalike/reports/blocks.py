@@ -5,7 +5,8 @@ page, `terminal` as text, `png` as pictures and `as_json` as a JSON document. Ev
 the table of what it draws, and every picture the words that stand for it, so that no part of a
 report is for the eye alone.
 
-A block with ``detail=True`` is rendered everywhere but in the terminal, which has little room.
+A block or a section with ``detail=True`` is rendered everywhere but in the terminal, which has
+little room.
 """
 
 from __future__ import annotations
@@ -299,11 +300,14 @@ class Section:
         Charts that follow one another stand side by side where there is room.
     intro : sequence of str
         Paragraphs below the title.
+    detail : bool, default=False
+        Whether the terminal leaves it out.
     """
 
     title: str
     blocks: Sequence[Block] = ()
     intro: Sequence[str] = ()
+    detail: bool = False
 
     def __post_init__(self) -> None:
         _require(self.title, "title of a Section", "name it")

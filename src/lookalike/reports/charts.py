@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from io import StringIO
 from typing import TYPE_CHECKING, Any
 
-from lookalike.reports.blocks import Chart, Report
+from lookalike.reports.blocks import Chart, Gallery, Report
 from lookalike.reports.captions import drawable
 from lookalike.reports.palette import HEAT, HEAT_OPACITY, OF_MATPLOTLIB
 from lookalike.reports.svg import make_inline
@@ -90,19 +90,24 @@ def to_svg(chart: Chart) -> tuple[str, float]:
 
 
 def draw_first(report: Report, axes: Axes | None = None) -> Axes:
-    """Draw the first chart of a report.
+    """Draw the first chart of a report, or of a report without charts the first gallery.
 
     Raises
     ------
     ValueError
-        If there is none.
+        If there is neither.
     """
-    for section in report.sections:
-        for block in section.blocks:
-            if isinstance(block, Chart):
-                axes = axes_or_new(axes, block.size)
-                block.draw(axes)
-                return axes
+    from lookalike.reports.png import draw_gallery
+
+    blocks = [block for section in report.sections for block in section.blocks]
+    for block in blocks:
+        if isinstance(block, Chart):
+            axes = axes_or_new(axes, block.size)
+            block.draw(axes)
+            return axes
+    for block in blocks:
+        if isinstance(block, Gallery):
+            return draw_gallery(block, axes)
     raise ValueError(f"the report {report.title!r} has no chart; .report() writes it as a page")
 
 

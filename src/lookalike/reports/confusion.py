@@ -19,6 +19,7 @@ _MOST_COUNTED = 30  # classes whose cells show their numbers
 _MOST_NAMED = 40  # classes whose names have room
 _MOST_CELLS = 30  # classes whose confusion matrix is a table too; of more it is a list of pairs
 _MOST_PAIRS = 100
+_LONGEST_HEAD = 6  # letters of a class's name above its column
 _CAPTIONS = {
     None: "How many images of each class are taken for each; shaded by number of errors.",
     "true": "The errors alone: for each class, what its errors are taken for, in percent.",
@@ -106,7 +107,7 @@ def plot_confusion(
     -------
     ConfusionMatrixDisplay
         Up to 30 classes with numbers in the cells (percent, if normalized), up to 40 with names.
-        Of more each confusion is a dot, between positions in ``class_names``.
+        With more classes each confusion is a dot, between positions in ``class_names``.
     """
     from sklearn.metrics import ConfusionMatrixDisplay
 
@@ -159,7 +160,7 @@ def _draw_dots(errors: Any, axes: Axes) -> Any:
         s=max(2.0, 400 / n_classes) ** 2,  # points; the axes are some 500 wide
         c=counts[order],
         cmap="Blues",
-        vmin=-0.5 * counts.max(initial=1),  # so that the rarest is no white on white
+        vmin=-0.5 * counts.max(initial=1),  # so that the rarest is not white on white
         vmax=counts.max(initial=1),
         marker="s",
         linewidths=0,
@@ -178,14 +179,18 @@ def _draw_dots(errors: Any, axes: Axes) -> Any:
 
 def _table(matrix: ConfusionMatrix, normalize: str | None) -> Table:
     cells = matrix.normalized(normalize, errors_only=normalize is not None)
-    names, spec = matrix.class_names, "d" if normalize is None else ".1%"
+    names, spec = list(matrix.class_names), "d" if normalize is None else ".1%"
     unit = "images" if normalize is None else "shares"
     if len(names) <= _MOST_CELLS:
+        columns = names
+        if max(map(len, names)) > _LONGEST_HEAD:  # numbers stand above the columns instead
+            columns = [str(code) for code in range(len(names))]
+            names = [f"{code} {name}" for code, name in enumerate(names)]
         rows: list[list[Cell]] = [
             [name, *(_cell(value, normalize) for value in row)]
             for name, row in zip(names, cells.tolist(), strict=True)
         ]
-        heads: list[Column | str] = ["true", *(Column(name, spec) for name in names)]
+        heads: list[Column | str] = ["true", *(Column(head, spec) for head in columns)]
         if normalize is None:
             heads += ["wrong", Column("error", ".1%")]
             for row, n_wrong, rate in zip(rows, matrix.n_wrong, matrix.error_rates, strict=True):

@@ -206,7 +206,7 @@ def _drawn_classes(
 ) -> list[tuple[str, NDArray[np.bool_], FloatArray]]:
     """Return the classes that have curves: name, which images are of it, and its probabilities.
 
-    Of two classes it is the second one, of more than 10 those of the lowest recall.
+    With two classes it is the second one, with more than 10 those of the lowest recall.
     """
     if evaluation.probabilities is None:
         raise ValueError(_NO_PROBABILITIES)

@@ -25,7 +25,7 @@ from lookalike.reports.blocks import (
 
 _MOST_ROWS = 21  # of a table behind a curve
 _WANTED = (0.98, 0.99, 0.995, 0.998, 0.999, 0.9995, 1.0)
-_TRAINING, _TEST = "training images, left out", "test images"
+_TRAINING, _TEST = "training", "test"  # images
 _SHARES = {
     "precision": "no image is predicted positive",
     "recall": "no image is positive",
@@ -61,7 +61,7 @@ def threshold_section(
     tested : OperatingPoint, optional
         What it does to test images, ``chosen.evaluate(images, labels)``.
     positive_name : str, optional
-        What to call the class that it detects; its label, if not given.
+        The name of the class that it detects; its label if not given.
     title : str, default="A threshold for one class"
 
     Returns
@@ -144,9 +144,9 @@ def _rates(points: dict[str, OperatingPoint], aim: Aim) -> Table:
         rows.append(["cost of an image", *costs])
     heads = [head for what in points for head in (what, "low", "high")]
     return Table(
-        ["", *(Column(head, ".4f", head in ("low", "high")) for head in heads)],
+        ["", *(Column(head, ".4f") for head in heads)],
         rows,
-        "What the threshold is worth",
+        "Precision, recall and false positive rate at the threshold",
     )
 
 
@@ -167,7 +167,7 @@ def _threshold_chart(
         plot,
         alt=f"{caption}; at the chosen threshold {promise.threshold:.4g} precision is "
         f"{promise.precision:.2%} and recall {promise.recall:.2%}.",
-        caption=f"{caption}, on {_TRAINING}.",
+        caption=f"{caption}, on training images, each scored when it was left out.",
         table=_threshold_table(chosen.curve_, promise.threshold),
         size=(4.8, 4.0),
         detail=True,
@@ -208,7 +208,7 @@ def _coverages(found: dict[str, Coverage]) -> Table:
             "images",
             "answered",
             *(Column(head, ".2%", head != "coverage") for head in ("coverage", "low", "high")),
-            *(Column(head, ".3%", head != "accuracy") for head in ("accuracy", "low", "high")),
+            *(Column(head, ".3%") for head in ("accuracy", "low", "high")),
         ],
         rows,
         "How many images get an answer, and how many of the answers are right",
@@ -240,10 +240,10 @@ def _coverage_chart(plot: Callable[[Any], Any], curve: CoverageCurve, what: str)
     ]
     return Chart(
         plot,
-        alt=f"Accuracy of the answers against their share of all images, on {what}: from "
+        alt=f"Accuracy of the answers against their share of all images, on {what} images: from "
         f"{curve.accuracy[-1]:.2%} of all to {curve.coverage_at(0.999):.1%} of the images at "
         "99.9%.",
-        caption=f"Accuracy of the answers against their share of all images, on {what}.",
+        caption=f"Accuracy of the answers against their share of all images, on {what} images.",
         table=Table(
             ["coverage", Column("accuracy", ".3%"), "answers", "wrong ones"],
             rows,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -50,7 +51,7 @@ def errors_section(data: Dataset, explanation: Explanation) -> Section:
     ----------
     data : Dataset
     explanation : Explanation
-        Of all test images by the training images of ``data``, of one label each; labels are
+        It explains all test images by the training images of ``data``, one label each; labels are
         positions in its class names.
 
     Returns
@@ -80,8 +81,8 @@ def errors_section(data: Dataset, explanation: Explanation) -> Section:
     hard = np.concatenate([hardest(explanation, labels, label, 1) for label in classes])
     caption = f"The test image{of_which} whose own class had least of the vote."
     blocks += [
-        Heading("The hardest image of each class"),
-        explained_gallery(explanation, labels, hard, caption, data, margins),
+        Heading("The hardest image of each class", detail=True),
+        replace(explained_gallery(explanation, labels, hard, caption, data, margins), detail=True),
         *_training_blocks(data, occurrences, classes, of_which),
     ]
     intro = [
@@ -119,6 +120,7 @@ def _margin_chart(explanation: Explanation, labels: NDArray[np.int64]) -> Chart:
         "unanimous.",
         caption="By how much the votes were won, right and wrong predictions apart.",
         table=table,
+        detail=True,
     )
 
 
@@ -152,7 +154,7 @@ def _training_blocks(
         lines = [name, *called_lines(f"train {called}"), *counts]
         return picture(data.train.shown[row], data.brightest, alt, lines)
 
-    blocks: list[Block] = [Heading("Training images that decide much")]
+    blocks: list[Block] = [Heading("Training images that decide much", detail=True)]
     typical = [
         shown(row, f"{good[row]:,} of its own", f"{bad[row]:,} of others")
         for label in classes
@@ -160,7 +162,7 @@ def _training_blocks(
     ]
     if typical:
         caption = f"Most typical{of_which}: most often a neighbour of test images of its own class."
-        blocks.append(Gallery(typical, caption))
+        blocks.append(Gallery(typical, caption, detail=True))
     misleading = [
         shown(row, f"{bad[row]:,} of others", f"{good[row]:,} of its own")
         for row in most_misleading(occurrences, _MISLEADING_SHOWN).tolist()
@@ -170,7 +172,8 @@ def _training_blocks(
             "Most misleading: more often a neighbour of test images of other classes than of its "
             "own. Look whether its label is right."
         )
-        blocks.append(Gallery(misleading, caption))
+        blocks.append(Gallery(misleading, caption, detail=True))
     else:
-        blocks.append(Text("No training image misleads more often than it helps."))
+        none = "No training image misleads more often than it helps."
+        blocks.append(Text(none, detail=True))
     return blocks

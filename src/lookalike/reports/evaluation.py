@@ -64,7 +64,7 @@ def evaluation_headline(evaluation: BaseEvaluation) -> list[Headline]:
     Returns
     -------
     list of Headline
-        Up to six; what is undefined is left out.
+        Up to six; undefined metrics are left out.
     """
     values = evaluation.scalars()
     cards = []
@@ -93,8 +93,8 @@ def evaluation_section(evaluation: BaseEvaluation, *, title: str = "How good it 
     Section
         All metrics with their intervals; precision, recall and F1 of each class; the confusion
         matrix in counts, and its errors by true class and by prediction; and where there are
-        probabilities the precision-recall and ROC curves, and the reliability. Of several outputs
-        all metrics, and those of each output.
+        probabilities the precision-recall and ROC curves, and the reliability. For several
+        outputs all metrics, and those of each output.
     """
     if isinstance(evaluation, MultiOutputEvaluation):
         return _outputs_section(evaluation, title)

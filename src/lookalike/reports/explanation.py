@@ -195,7 +195,7 @@ class Explained:
 
 
 def _neighbor_table(explanation: Explanation, query: int) -> Table:
-    """Lay out the neighbours of a query that is no image."""
+    """Return the neighbours of a query that is not an image."""
     rows: list[list[Cell]] = [
         [str(label), float(share), float(distance), int(row)]
         for label, share, distance, row in zip(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 from lookalike.reports.blocks import Chart, Gallery, Picture
 from lookalike.reports.captions import fitted, save_picture
 from lookalike.reports.charts import figure_of
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 _COLOURS = {"right": "#1a7f37", "wrong": "#c0392b", None: "#222222"}
 _PER_LINE = 8  # pictures, where none has neighbours
@@ -37,36 +40,36 @@ def save_png(path: Path, block: Chart | Gallery, *, dpi: int | None = 150) -> No
     if dpi is None:
         side = max(block.pictures[0].image.shape[:2]) if isinstance(block, Gallery) else 0
         dpi = max(150, math.ceil(side / _SIDE))
-    if isinstance(block, Chart):
-        save_picture(figure_of(block), path, dpi=dpi)
-        return
-    pictures = list(block.pictures)
+    figure: Any = figure_of(block) if isinstance(block, Chart) else draw_gallery(block).figure
+    save_picture(figure, path, dpi=dpi)
+
+
+def draw_gallery(gallery: Gallery, axes: Axes | None = None) -> Axes:
+    """Draw the pictures of a gallery with their captions, in inches from the upper left.
+
+    Parameters
+    ----------
+    gallery : Gallery
+    axes : Axes, optional
+        Where to draw; those of a new figure of the right size if not given.
+    """
+    from matplotlib.figure import Figure
+
+    pictures = list(gallery.pictures)
     lines = [[one, *one.neighbors] for one in pictures]
     set_off = _SET_OFF
     if not any(one.neighbors for one in pictures):
         lines = [pictures[i : i + _PER_LINE] for i in range(0, len(pictures), _PER_LINE)]
         set_off = _GAP
-    _save_lines(path, lines, block.caption, set_off, dpi)
-
-
-def _save_lines(
-    path: Path, lines: Sequence[Sequence[Picture]], caption: str, set_off: float, dpi: int
-) -> None:
-    from matplotlib.figure import Figure
-
-    titles = [
-        [fitted(one.caption, _SIDE, size=_FONT, bold=place == 0) for place, one in enumerate(line)]
-        for line in lines
-    ]
+    titles = [[_title(one, is_bold=place == 0) for place, one in enumerate(line)] for line in lines]
     heights = [_ABOVE + _LINE * max(t.count("\n") + 1 for t in own) + 0.05 for own in titles]
     width = set_off + max(map(len, lines)) * (_SIDE + _GAP) + 2 * _MARGIN
     width = max(width, 3.0)
-    key = fitted(caption.split(), width - 2 * _MARGIN, size=_FONT)
+    key = fitted(gallery.caption.split(), width - 2 * _MARGIN, size=_FONT)
     key_height = _LINE * (key.count("\n") + 1) + _GAP
     height = sum(heights) + len(lines) * _SIDE + key_height + 2 * _MARGIN
-    figure = Figure(figsize=(width, height))
-    # All pictures are on one canvas, in inches from the upper left: as many axes take ten seconds.
-    canvas = figure.add_axes((0, 0, 1, 1))
+    # All pictures are on one canvas: as many axes take ten seconds.
+    canvas = Figure(figsize=(width, height)).add_axes((0, 0, 1, 1)) if axes is None else axes
     canvas.set_axis_off()
     y = _MARGIN
     for line, own, above in zip(lines, titles, heights, strict=True):
@@ -97,7 +100,11 @@ def _save_lines(
     canvas.text(_MARGIN, height - _MARGIN, key, fontsize=_FONT, va="bottom", parse_math=False)
     canvas.set_xlim(0, width)
     canvas.set_ylim(height, 0)
-    save_picture(figure, path, dpi=dpi)
+    return canvas
+
+
+def _title(picture: Picture, *, is_bold: bool) -> str:
+    return "\n".join(fitted([line], _SIDE, size=_FONT, bold=is_bold) for line in picture.caption)
 
 
 def _square(shape: tuple[int, ...], x: float, y: float) -> tuple[float, float, float, float]:

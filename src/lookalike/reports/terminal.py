@@ -80,7 +80,7 @@ def show(
        class   recall
        3       95.0%
     """
-    for number, section in enumerate(sections):
+    for number, section in enumerate(one for one in sections if not one.detail):
         if number:
             console.print()
         if titles:
@@ -142,7 +142,7 @@ def _table(table: Table, width: int) -> RenderableType:
     numeric = list(compress(table.is_numeric(), shown))
     texts = [list(compress(row, shown)) for row in table.texts()]
     widths = [max(map(len, column)) for column in zip(heads, *texts, strict=True)]
-    gap = 3 if sum(widths) + 3 * (len(heads) - 1) <= width else 2
+    gap = next((n for n in (3, 2) if sum(widths) + n * (len(heads) - 1) <= width), 1)
     grid = Grid(
         box=None, padding=(0, gap, 0, 0), pad_edge=False, show_edge=False, header_style="bold"
     )
@@ -154,8 +154,8 @@ def _table(table: Table, width: int) -> RenderableType:
     needed = min(widths[0], _NARROWEST) + sum(widths[1:]) + gap * (len(heads) - 1)
     if needed > width and all(numeric[1:]):  # a line of numbers that wraps can not be read
         return Words(
-            f"{table.caption}: a table of {len(heads)} columns, wider than the {width} here; the "
-            "report that --out writes has it."
+            f"{table.caption.rstrip('.')}: a table of {len(heads)} columns, wider than the {width} "
+            "here; the report that --out writes has it."
         )
     grid.show_header = any(heads)
     if len(texts) <= _MOST_ROWS:
@@ -206,7 +206,8 @@ def draw_lines(lines: Sequence[Line], width: int) -> Words:
 
 def _gallery(gallery: Gallery, console: Console, most: int) -> RenderableType:
     lines = [[one, *one.neighbors] for one in gallery.pictures]
-    if not any(one.neighbors for one in gallery.pictures):
+    is_flat = not any(one.neighbors for one in gallery.pictures)
+    if is_flat:
         n = max(1, (console.width - INDENT) // (_SMALLEST + _GAP))
         pictures = list(gallery.pictures)
         lines = [pictures[i : i + n] for i in range(0, len(pictures), n)]
@@ -217,6 +218,9 @@ def _gallery(gallery: Gallery, console: Console, most: int) -> RenderableType:
         parts += [Words(), draw_row(line[:fitting], console)]
     if hidden > 0:
         parts.append(Words(f"… and {hidden:,} more in a line than fit here", "dim"))
+    rest = sum(map(len, lines[most:])) if is_flat else len(lines[most:])
+    if rest:
+        parts.append(Words(f"… {rest:,} more are in the report that --out writes.", "dim"))
     return Group(*parts)
 
 
@@ -229,7 +233,7 @@ def draw_row(pictures: Sequence[Picture], console: Console) -> Grid:
     captions = []
     for one in pictures:
         grid.add_column(max_width=columns, overflow="fold")
-        first, *others = [*one.caption, ""]
+        first, *others = one.caption or [""]
         captions.append(
             Words.assemble((first, _STATES[one.state]), ("\n".join(["", *others]), "dim"))
         )

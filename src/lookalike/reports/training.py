@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from lookalike.evaluation.ablation import Part
 from lookalike.evaluation.training import Training, Tried, what_was_tried, why_chosen
 from lookalike.images.files import counted
 from lookalike.reports.blocks import Block, Cell, Column, Headline, Report, Section, Table, Text
@@ -86,6 +87,26 @@ def tried_table(tried: Sequence[Tried]) -> Table:
         Column("s", ".1f"),
     ]
     return Table(columns, rows, "Recipes by their errors on held-out train images; *: chosen")
+
+
+def parts_table(parts: Sequence[Part]) -> Table:
+    """Return the errors with more and more of what a classifier chose."""
+    rows: list[list[Cell]] = [
+        [
+            part.name,
+            None if part.trial is None else part.trial.error,
+            1 - part.accuracy.value,
+            part.accuracy.standard_error,
+            part.accuracy.n - part.accuracy.n_right,
+        ]
+        for part in parts
+    ]
+    heads = [Column(head, ".2%") for head in ("held out", "test error", "±")]
+    caption = (
+        "Errors with each part and all above it, on held-out training images and on test images; "
+        "±: standard error"
+    )
+    return Table(["each with all above it", *heads, "wrong"], rows, caption)
 
 
 def _say_stage(tried: Sequence[Tried], n_train: int) -> str:

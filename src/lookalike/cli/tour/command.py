@@ -61,13 +61,17 @@ def tour(
     """
     started = perf_counter()
     with job(debug):
-        from lookalike.cli.tour.walk import walk
+        from lookalike.cli.screen import Screen
 
+        screen = Screen(as_json=as_json)
+        with screen.bar() as bar:
+            bar.start("importing libraries")
+            from lookalike.cli.tour.walk import walk
         walk(
             data_name=data,
             out=out,
-            against_sklearn=against is Peer.SKLEARN,
+            against=against is Peer.SKLEARN,
             n_jobs=n_jobs,
-            as_json=as_json,
+            screen=screen,
             started=started,
         )

@@ -1,113 +1,67 @@
-"""What a step of the tour is, and what the steps hand on to one another."""
+"""What a step of the tour returns."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, Generic, TypeVar
 
-if TYPE_CHECKING:
-    from lookalike.cli.data_options import DataName
-    from lookalike.cli.screen import Bar, Screen
-    from lookalike.estimators.classifier import KNeighborsClassifier
-    from lookalike.estimators.explanation import Explanation
-    from lookalike.evaluation.folds import Folds
-    from lookalike.evaluation.metrics.evaluation import Evaluation
-    from lookalike.evaluation.peers.cleaning import BookCleaning
-    from lookalike.evaluation.tuning import Tuning
-    from lookalike.images.augmentation import Augmentation
-    from lookalike.images.dataset import Dataset
-    from lookalike.reports.blocks import Section
+from lookalike.evaluation.metrics.accuracy import Accuracy
+from lookalike.reports.blocks import Chart, Gallery, Section
+
+T_co = TypeVar("T_co", covariant=True)
 
 
-@dataclass
-class Tour:
-    """The way so far: what was asked for, and what earlier steps found.
+@dataclass(frozen=True, eq=False)
+class Step(Generic[T_co]):
+    """What a step found, and what there is to show of it.
 
     Attributes
     ----------
-    data_name : str or None
-        The data set asked for, by name or path.
-    n_jobs : int or None
-    watched : bool
-        Whether progress is seen.
-    data : Dataset
-        Set by the step "load".
-    model : KNeighborsClassifier
-        Set by "baseline", as the next three.
-    explanation : Explanation
-        Of all test images, by ``model``.
-    fit_seconds, predict_seconds : float
-        What ``model`` and ``explanation`` took.
-    folds : Folds
-        Of the training images; set by "tuning".
-    tuning : Tuning
-        The scores on these folds; set by "tuning".
-    tuned_explanation : Explanation
-        Of all test images, by the best of ``tuning``; set by "tuned".
-    tuned_model : KNeighborsClassifier
-        The best of ``tuning``, fitted; set by "tuned".
-    evaluation : Evaluation
-        Of ``tuned_explanation``; set by "judged", if it can be.
-    augmentation : Augmentation or None
-        Set by "shifts", to None if the images can not be shifted.
-    no_augmentation : str
-        Set by "shifts": why they can not be.
-    no_cleaning : str or None
-        Set by "clean": why images can not be cleaned, if so.
-    book_cleaning : BookCleaning
-        Set by "clean", unless they can not: noisy test images, cleaned as the book does.
+    value : object
+        What later steps need of it.
+    entry : dict
+        Its entry in the JSON document.
+    sections : sequence of Section, at least one
+        Shown in the terminal and on the page. The first one gets the title of the step.
+    pictures : mapping of str to Chart or Gallery
+        The PNG files to write, by their names.
     """
 
-    data_name: DataName | None
-    n_jobs: int | None
-    watched: bool
-    data: Dataset = field(init=False)
-    model: KNeighborsClassifier = field(init=False)
-    explanation: Explanation = field(init=False)
-    fit_seconds: float = field(init=False)
-    predict_seconds: float = field(init=False)
-    folds: Folds = field(init=False)
-    tuning: Tuning = field(init=False)
-    tuned_explanation: Explanation = field(init=False)
-    tuned_model: KNeighborsClassifier = field(init=False)
-    evaluation: Evaluation | None = None
-    augmentation: Augmentation | None = field(init=False)
-    no_augmentation: str = field(init=False)
-    no_cleaning: str | None = field(init=False)
-    book_cleaning: BookCleaning = field(init=False)
+    value: T_co
+    entry: Mapping[str, Any]
+    sections: Sequence[Section]
+    pictures: Mapping[str, Chart | Gallery] = field(default_factory=dict)
 
 
-class Step(ABC):
-    """One step; `run` comes first, the others tell of it.
+def skipped(reason: str, **entry: Any) -> Step[None]:
+    """Return what stands for a step that the data does not allow.
 
-    Attributes
+    Parameters
     ----------
-    name : str
-        Its key in the report.
-    title : str
+    reason : str
+        A clause without a full stop.
+    **entry
+        What the JSON document says of it besides.
     """
+    section = Section("Skipped", intro=[f"Skipped: {reason}."])
+    return Step(None, {**entry, "skipped": reason}, [section])
 
-    name: ClassVar[str]
-    title: ClassVar[str]
 
-    @abstractmethod
-    def run(self, tour: Tour, bar: Bar) -> None:
-        """Do the work; leave on ``tour`` what later steps need."""
+def chart_of(section: Section) -> Chart:
+    """Return the first chart of a section."""
+    return next(block for block in section.blocks if isinstance(block, Chart))
 
-    @abstractmethod
-    def report(self) -> dict[str, Any]:
-        """Return the result for JSON."""
 
-    @abstractmethod
-    def show(self, screen: Screen) -> None:
-        """Print the result."""
+def accuracy_text(found: Accuracy, how: str = "") -> str:
+    """Return an accuracy in words.
 
-    def sections(self) -> list[Section]:
-        """Return what the report tells of it."""
-        return []
-
-    def save(self, folder: Path) -> list[str]:
-        """Write pictures into ``folder``; return the names of the files."""
-        return []
+    Examples
+    --------
+    >>> accuracy_text(Accuracy(0.75, 0.2165, 3, 4), "by k = 1")
+    'accuracy 0.7500 ± 0.2165 (standard error) by k = 1: 3 of 4 right'
+    """
+    return (
+        f"accuracy {found.value:.4f} ± {found.standard_error:.4f} (standard error)"
+        f"{how and ' '}{how}: {found.n_right:,} of {found.n:,} right"
+    )

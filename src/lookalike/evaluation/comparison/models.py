@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Self
 
+import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.model_selection import train_test_split
@@ -21,6 +22,8 @@ from sklearn.utils.validation import _num_samples, check_is_fitted
 from threadpoolctl import threadpool_limits
 
 from lookalike.estimators.classifier import KNeighborsClassifier
+from lookalike.estimators.lookalike import LookalikeClassifier
+from lookalike.search.machine import count_threads
 
 MOST_SVM_IMAGES = 2_000
 """Images that the RBF SVM is trained on, whose time grows with their square."""
@@ -247,3 +250,37 @@ def _scaled(estimator: Any) -> Any:
     from sklearn.preprocessing import MinMaxScaler
 
     return make_pipeline(MinMaxScaler(), estimator)
+
+
+def few_label_classifiers(
+    largest: float, *, n_jobs: int | None = None, seed: int = 0
+) -> dict[str, Any]:
+    """Return classifiers to learn from few labels: ours, and others at fixed settings.
+
+    Parameters
+    ----------
+    largest : float
+        The largest value that a pixel can have; the SVM and the forest get it as 1.
+    n_jobs : int, optional
+    seed : int, default=0
+        Of the forest.
+    """
+    from sklearn.ensemble import RandomForestClassifier
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import FunctionTransformer
+    from sklearn.svm import SVC
+
+    rows = FunctionTransformer(_as_shares, kw_args={"largest": max(largest, 1.0)})
+    n_threads = count_threads(n_jobs)
+    forest = RandomForestClassifier(100, random_state=seed, n_jobs=n_threads)
+    return {
+        "lookalike (fast)": LookalikeClassifier("fast", n_jobs=n_jobs),
+        "k-NN": KNeighborsClassifier(3, weights="distance", n_jobs=n_jobs),
+        "RBF SVM": make_pipeline(rows, SVC(C=5)),
+        "random forest": make_pipeline(rows, forest),
+    }
+
+
+def _as_shares(images: NDArray[Any], largest: float) -> NDArray[np.float64]:
+    shares: NDArray[np.float64] = images.reshape(len(images), -1) / largest
+    return shares

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.evaluation.comparison.significance import mcnemar
+from lookalike.evaluation.plain import number
 
 
 class ErrorDrop(NamedTuple):
@@ -55,6 +56,14 @@ class ErrorDrop(NamedTuple):
     n_mended: int
     n_made: int
     p_value: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the drop for JSON, without the counts; what is not finite is None."""
+        return {
+            **{name: number(getattr(self, name)) for name in ("value", "low", "high")},
+            "confidence": self.confidence,
+            "mcnemar_p_value": self.p_value,
+        }
 
 
 def error_drop(

@@ -145,7 +145,7 @@ class OperatingPoint:
     threshold : float
     true_positives, false_positives, false_negatives, true_negatives : int
     confidence : float
-        Of the intervals.
+        The level of the intervals.
 
     References
     ----------
@@ -218,7 +218,7 @@ class OperatingPoint:
         return self._interval(lambda counts: counts @ of_kinds / counts.sum(axis=1))
 
     def to_dict(self) -> dict[str, Any]:
-        """Return all numbers, as JSON takes them: None stands for what is undefined."""
+        """Return all numbers for JSON, with None for undefined ones."""
         shares = ("precision", "recall", "false_positive_rate")
         return {
             "threshold": number(self.threshold),
@@ -263,7 +263,7 @@ class OperatingPoint:
         drawn = np.random.default_rng(0).dirichlet(counts + _JEFFREYS, size=_N_SAMPLES)
         tail = (1 - self.confidence) / 2
         low, high = np.quantile(score(drawn), [tail, 1 - tail]).tolist()
-        # Scores at the end of their range, such as of no error at all, lie outside.
+        # Scores at the end of their range, as without any error, lie outside.
         return value, min(low, value), max(high, value)
 
 

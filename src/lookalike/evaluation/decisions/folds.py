@@ -1,7 +1,7 @@
 """Folds and labels that a choice can be trusted with.
 
 Scores by which a threshold is chosen must come from a classifier that has seen images of all sides
-and none of the scored image's group; scikit-learn fills up what is missing with zeros, and warns.
+and none of the scored image's group; scikit-learn fills missing classes with zeros, and warns.
 """
 
 from __future__ import annotations

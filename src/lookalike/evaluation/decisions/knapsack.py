@@ -28,16 +28,16 @@ def most_answers(
     Parameters
     ----------
     offers : sequence of (n_answers, n_right)
-        Of each class two arrays of shape (n_offers,), int64, neither answers nor errors ever
-        descending; n_offers may be 0.
+        For each class two arrays of shape (n_offers,), int64, in which neither answers nor errors
+        descend; n_offers may be 0.
     accuracy : float
         The least share of right answers in all.
 
     Returns
     -------
     list of int or None, or None
-        The position of each class's offer, None for no answer; None in all if there is no choice
-        with any answer that is so accurate.
+        The position of each class's offer, None for no answer; None instead of the list if no
+        choice with any answer is so accurate.
 
     Examples
     --------
@@ -50,7 +50,7 @@ def most_answers(
     n_wrong = sum(int(answers[-1] - right[-1]) for answers, right in offers if len(answers))
     most = min(n_wrong, int((1 - accuracy) * n) + 1)
     best = np.zeros(most + 1, dtype=np.int64)  # answers with at most so many errors
-    steps = []  # of each class the offer that is taken with at most so many errors in all
+    steps = []  # for each class the offer that is taken with at most so many errors in all
     for answers, right in offers:
         wrong = answers - right
         last = np.flatnonzero(np.append(np.diff(wrong) > 0, [True] * (len(wrong) > 0)))

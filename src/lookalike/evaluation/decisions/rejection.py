@@ -39,7 +39,7 @@ class Coverage:
     ----------
     n, n_accepted, n_right : int
     confidence : float
-        Of the intervals.
+        The level of the intervals.
     curve : CoverageCurve
         What other thresholds would have done, one for all classes.
     """
@@ -69,7 +69,7 @@ class Coverage:
         }
 
     def to_dict(self) -> dict[str, Any]:
-        """Return all numbers, as JSON takes them: None stands for what is undefined."""
+        """Return all numbers for JSON, with None for undefined ones."""
         return {
             "n": self.n,
             "n_accepted": self.n_accepted,
@@ -163,15 +163,15 @@ class RejectingClassifier(ClassifierMixin, Chosen):  # type: ignore[misc]
         return predict_with_confidence(self.estimator_, X)[1]
 
     def evaluate(self, images: Any, labels: ArrayLike, *, confidence: float = 0.95) -> Coverage:
-        """Tell how many images get an answer, and how many a right one.
+        """Count the images that get an answer, and a right one.
 
         Parameters
         ----------
         images : array-like of shape (n, n_features) or (n, h, w[, c])
         labels : array-like of shape (n,)
-            Of classes that it does not know, no answer is right.
+            No answer is right for classes that it does not know.
         confidence : float, default=0.95
-            Of the intervals.
+            The level of the intervals.
 
         Raises
         ------
@@ -237,10 +237,10 @@ def choose_rejection(
 ) -> RejectingClassifier:
     """Let a classifier leave out as few images as make its answers as accurate as is wanted.
 
-    How sure our `KNeighborsClassifier` is, is told by its trust score, the distance to the nearest
+    The confidence of our `KNeighborsClassifier` is its trust score, the distance to the nearest
     image of another class by that to the nearest of the predicted one (see
-    `lookalike.estimators.trust`): shares of votes are all alike where neighbours agree. Of any
-    other classifier it is the probability of the predicted class.
+    `lookalike.estimators.trust`), because shares of votes are all alike where neighbours agree. For
+    any other classifier it is the probability of the predicted class.
 
     Parameters
     ----------
@@ -251,7 +251,7 @@ def choose_rejection(
         Training images.
     labels : array-like of shape (n,)
     accuracy : float, default=0.999
-        Of the answers, on training images that the classifier has not seen.
+        The accuracy of the answers on training images that the classifier has not seen.
     per_class : bool, default=False
         Choose a threshold for each predicted class: those of the most answers in all that there
         can be (see `lookalike.evaluation.decisions.knapsack`). One more choice for each class makes
@@ -263,7 +263,7 @@ def choose_rejection(
     reject_label : label, default=None
         Instead of an answer. None stands for -1 where classes are integers.
     confidence : float, default=0.95
-        Of intervals.
+        The level of the intervals.
     n_jobs, progress
         As of `cross_val_predict`.
 

@@ -1,8 +1,8 @@
-"""`choose_threshold`: from a wish, such as precision of at least 90 %, to a classifier that has it.
+"""`choose_threshold`: the threshold of a classifier for a wanted precision, recall, F-beta or cost.
 
-The threshold is chosen on scores of training images that the classifier had not seen when it gave
-them. That makes what they promise honest but for the choice itself: of many thresholds the luckiest
-looks a little better than it is. The test images tell.
+The threshold is chosen on scores of training images that the classifier had not seen. Because the
+best of many thresholds is chosen, it looks a little better on these images than it is; test images
+show how good it is.
 
 References
 ----------
@@ -120,7 +120,7 @@ class ThresholdClassifier(Chosen, FixedThresholdClassifier):  # type: ignore[mis
     _chosen_by = "choose_threshold"
 
     def evaluate(self, images: Any, labels: ArrayLike) -> OperatingPoint:
-        """Tell what the threshold does to other images.
+        """Count what the threshold does to other images.
 
         Parameters
         ----------
@@ -225,10 +225,10 @@ def choose_threshold(
     images : array-like of shape (n, n_features) or (n, h, w[, c])
         Training images.
     labels : array-like of shape (n,)
-        Of two classes, or of many of which one is to be detected.
+        Two classes, or many of which one is to be detected.
     positive : label, optional
-        What to detect. The classifier is then taught whether an image is of this class, and
-        predicts True or False. Of two classes it may be left out: the second in sorted order is
+        The class to detect. The classifier then learns whether an image is of this class, and
+        predicts True or False. With two classes it may be left out: the second in sorted order is
         the positive one, and the labels stay what they are.
     precision, recall : float in (0, 1], optional
         The least precision, with the highest recall there is; or the other way round.
@@ -247,7 +247,7 @@ def choose_threshold(
         Such scores, if they are there already: the probability of the positive class, or of a
         classifier without ``predict_proba`` its decision function, the higher the more positive.
     confidence : float, default=0.95
-        Of intervals.
+        The level of the intervals.
     n_jobs, progress
         As of `cross_val_predict`.
 

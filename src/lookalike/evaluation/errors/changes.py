@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from lookalike.estimators.explanation import Explanation
 from lookalike.evaluation.errors.mistakes import surest_mistakes
+from lookalike.images.dataset import Dataset
 from lookalike.images.variants import Variant
 
 
@@ -19,9 +20,9 @@ class Changes(NamedTuple):
     Attributes
     ----------
     mended : ndarray of shape (n_mended,), int64
-        In the order of `surest_mistakes` of what was wrong before.
+        The errors before that are right after, in the order of `surest_mistakes`.
     made : ndarray of shape (n_made,), int64
-        In the order of `surest_mistakes` of what is wrong after.
+        The errors after that were right before, in the order of `surest_mistakes`.
     """
 
     mended: NDArray[np.int64]
@@ -34,7 +35,7 @@ def find_changes(before: Explanation, after: Explanation, labels: NDArray[np.int
     Parameters
     ----------
     before, after : Explanation
-        Of the same n queries, of one label each.
+        They explain the same n queries, one label each.
     labels : ndarray of shape (n,), int64
         The true labels.
 
@@ -78,7 +79,7 @@ class Decider(NamedTuple):
 def decider(explanation: Explanation, query: int) -> Decider:
     """Return the neighbour of the largest share among those that voted for the prediction.
 
-    Of equal shares it is the nearest.
+    Among equal shares it is the nearest.
     """
     agreeing = explanation.labels[query] == explanation.prediction[query]
     i = int(np.argmax(np.where(agreeing, explanation.shares[query], -1)))
@@ -96,3 +97,35 @@ def as_matched(images: NDArray[Any], decided: Decider, variants: Sequence[Varian
     image = images[decided.row : decided.row + 1]
     matched: NDArray[Any] = variants[decided.variant - 1].apply(image) if decided.variant else image
     return matched[0]  # type: ignore[no-any-return]
+
+
+def change_to_dict(
+    data: Dataset, before: Explanation, after: Explanation, row: int
+) -> dict[str, Any]:
+    """Return a changed prediction and what decided before and after, for JSON.
+
+    Parameters
+    ----------
+    data : Dataset
+    before, after : Explanation
+        Of all test images.
+    row : int
+        The test image.
+    """
+    names = data.class_names
+    entry: dict[str, Any] = {
+        "test_row": row,
+        "file": data.test.name(row),
+        "true": names[data.test.labels[row]],
+    }
+    for when, explanation in (("before", before), ("after", after)):
+        decided = decider(explanation, row)
+        entry[when] = {
+            "predicted": names[decided.label],
+            "train_row": decided.row,
+            "file": data.train.name(decided.row),
+            "variant": after.variant_names[decided.variant],
+            "share": decided.share,
+            "distance": decided.distance,
+        }
+    return entry

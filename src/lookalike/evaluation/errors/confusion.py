@@ -129,14 +129,3 @@ class ConfusionMatrix(Result):
         rows, columns = np.nonzero(self.counts)
         wrong = rows != columns
         return rows[wrong], columns[wrong]
-
-
-def shorten(name: str, longest: int) -> str:
-    """Return a name of at most ``longest`` characters, the last an ellipsis if some are left out.
-
-    Examples
-    --------
-    >>> shorten("nightingale", 6)
-    'night…'
-    """
-    return name if len(name) <= longest else f"{name[: longest - 1]}…"

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.estimators.explanation import Explanation
+from lookalike.images.dataset import Dataset
 
 
 def winning_shares(explanation: Explanation) -> NDArray[np.float64]:
@@ -45,7 +46,7 @@ def surest_mistakes(explanation: Explanation, labels: NDArray[Any]) -> NDArray[n
     array([1, 2, 0])
     """
     wrong = np.flatnonzero(explanation.prediction != labels)
-    # Rounded, since votes that are equal by rights may differ in the last bit.
+    # Rounded, since equal votes may differ in the last bit.
     shares = winning_shares(explanation)[wrong].round(9)
     surest = wrong[np.lexsort((explanation.distances[wrong, 0], -shares))]
     seen: Counter[tuple[Any, Any]] = Counter()
@@ -54,3 +55,33 @@ def surest_mistakes(explanation: Explanation, labels: NDArray[Any]) -> NDArray[n
         turns.append(seen[confusion])
         seen[confusion] += 1
     return surest[np.argsort(turns, kind="stable")]
+
+
+def mistake_to_dict(
+    data: Dataset, explanation: Explanation, query: int, test_row: int, **more: Any
+) -> dict[str, Any]:
+    """Return a wrong prediction and the training images behind it, for JSON.
+
+    Parameters
+    ----------
+    data : Dataset
+    explanation : Explanation
+        Of test images by the training images; labels are positions in ``data.class_names``.
+    query : int
+        Its place in the explanation.
+    test_row : int
+        Which test image it is.
+    **more
+        What else there is to say of the prediction.
+    """
+    names, indices = data.class_names, explanation.indices[query].tolist()
+    return {
+        "test_row": test_row,
+        "file": data.test.name(test_row),
+        "true": names[data.test.labels[test_row]],
+        "predicted": names[explanation.prediction[query]],
+        **more,
+        "neighbors": indices,
+        "neighbor_files": [data.train.name(row) for row in indices],
+        "neighbor_labels": [names[label] for label in explanation.labels[query]],
+    }

@@ -38,7 +38,7 @@ def confused_pairs(explanation: Explanation, labels: NDArray[np.int64]) -> list[
     Returns
     -------
     list of ConfusedPair
-        Of equally frequent ones the lower true class comes first, then the lower predicted one.
+        Among equally frequent ones the lower true class comes first, then the lower predicted one.
 
     Examples
     --------

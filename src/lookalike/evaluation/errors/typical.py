@@ -1,8 +1,8 @@
 """The hardest images of a class, and the training images that speak for it and against it.
 
-Hard is an image whose own class had least of the vote. Typical of its class is a training image
-that is a neighbour of many images of that class, misleading one that is so of many of others:
-good and bad hubs [1]_. All are read off one explanation.
+An image is hard if its own class had a small share of the vote. A training image is typical of its
+class if it is a neighbour of many images of that class, and misleading if it is a neighbour of many
+images of other classes: good and bad hubs [1]_. All are read off one explanation.
 
 References
 ----------
@@ -27,9 +27,9 @@ class Occurrences(NamedTuple):
     Attributes
     ----------
     good : ndarray of shape (n_train,), int64
-        Of queries of its own class.
+        How often it is a neighbour of queries of its own class.
     bad : ndarray of shape (n_train,), int64
-        Of queries of other classes.
+        How often it is a neighbour of queries of other classes.
     """
 
     good: NDArray[np.int64]
@@ -65,7 +65,7 @@ def hardest(
     array([1, 2])
     """
     rows = np.flatnonzero(labels == label)
-    # Rounded, since votes that are equal by rights may differ in the last bit.
+    # Rounded, since equal votes may differ in the last bit.
     margins = true_margins(explanation, labels)[rows].round(9)
     return rows[np.lexsort((-explanation.distances[rows, 0], margins))[:n]]
 
@@ -102,7 +102,8 @@ def most_typical(
 ) -> NDArray[np.int64]:
     """Return the training images of a class that are most often neighbours of their own class.
 
-    Less the times that they are so of others; of equal ones the lower row comes first.
+    The number of times that they are neighbours of other classes is subtracted; among equal ones
+    the lower row comes first.
 
     Parameters
     ----------
@@ -137,7 +138,7 @@ def most_misleading(occurrences: Occurrences, n: int) -> NDArray[np.int64]:
     Returns
     -------
     ndarray of shape (up to n,), int64
-        Only such as are neighbours of others more often than of their own.
+        They are neighbours of other classes more often than of their own.
 
     Examples
     --------

@@ -24,7 +24,7 @@ class Accuracy(NamedTuple):
     value : float
         ``n_right / n``, from 0 to 1.
     standard_error : float
-        Of ``value``, as an estimate of the accuracy on all images like these: the standard
+        The error of ``value`` as an estimate of the accuracy on all images like these: the standard
         deviation of a binomial share, ``sqrt(value * (1 - value) / n)``.
     n_right, n : int
         Images predicted rightly, and all images.
@@ -34,6 +34,15 @@ class Accuracy(NamedTuple):
     standard_error: float
     n_right: int
     n: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it for JSON."""
+        return {
+            "accuracy": self.value,
+            "standard_error": self.standard_error,
+            "n_right": self.n_right,
+            "n_test": self.n,
+        }
 
 
 def accuracy(labels: NDArray[Any], predicted: NDArray[Any]) -> Accuracy:

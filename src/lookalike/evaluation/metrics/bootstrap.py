@@ -1,6 +1,6 @@
 """Confidence intervals by the percentile bootstrap: how far a metric may be off by chance.
 
-Images are drawn again, with replacement, and every metric is computed of each such sample [1]_.
+Images are drawn again, with replacement, and every metric is computed on each sample [1]_.
 Metrics are given as sums over images, or as functions of such sums, so that a sample costs one
 product of counts: how often each image was drawn, times what it adds to each sum.
 
@@ -32,7 +32,7 @@ Measure = Callable[[NDArray[np.int64]], Metrics]
 Progress = Callable[[int, int], None]
 
 _MOST_UNDEFINED = 0.5  # share of samples in which a metric may be undefined
-_BLOCK = 50  # samples drawn at once, of at most so many images together:
+_BLOCK = 50  # samples drawn at once, with at most this many images in all:
 _MOST_DRAWN = 2**22
 _ALL_ALIKE = "interval unknown: every sample of these images has the same value"
 _TOO_FEW = "interval unknown: undefined in most samples of these images"
@@ -44,7 +44,7 @@ class Bootstrap(NamedTuple):
     Attributes
     ----------
     confidence : float
-        Of the intervals.
+        The level of the intervals.
     n_resamples, random_state : int
     progress : callable or None
         Called with the number of samples measured, and of all.
@@ -179,7 +179,7 @@ def norm_interval(samples: FloatArray, sums: FloatArray, confidence: float) -> F
     ----------
     samples : ndarray of shape (n_resamples, ..., n_sums), float64
     sums : ndarray of shape (..., n_sums), float64
-        Of the images themselves.
+        The sums over the images themselves.
     confidence : float
 
     Returns

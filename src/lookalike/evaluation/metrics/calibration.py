@@ -27,7 +27,7 @@ class Reliability(NamedTuple):
     Attributes
     ----------
     edges : ndarray of shape (n_bins + 1,), float64
-        Of the bins; a bin holds its upper edge.
+        The edges of the bins; a bin holds its upper edge.
     n : ndarray of shape (n_bins,), int64
         Images.
     confidence, accuracy : ndarray of shape (n_bins,), float64
@@ -67,7 +67,7 @@ def measure_reliability(
     Parameters
     ----------
     confidence : ndarray of shape (n,), n at least 1
-        Of the predicted class, from 0 to 1.
+        The probability of the predicted class, from 0 to 1.
     right : ndarray of shape (n,), bool
         Whether the prediction is.
     n_bins : int, default=15

@@ -1,8 +1,8 @@
 """Metrics of classes, from three counts a class: images of it, predictions of it, and both.
 
 Every function takes counts with any number of leading axes, so that one call serves a thousand
-bootstrap samples. What is undefined is NaN: the precision of a class that is never predicted,
-for instance, of which scikit-learn makes a 0 unless told otherwise.
+bootstrap samples. Undefined values are NaN, for instance the precision of a class that is never
+predicted, for which scikit-learn returns 0 by default.
 
 References
 ----------
@@ -29,7 +29,7 @@ class Counts(NamedTuple):
     ----------
     true : images of the class
     predicted : images predicted to be of it
-    right : images of which both is so
+    right : images of the class that are predicted to be of it
     n : shape (..., 1), all images
     """
 
@@ -58,7 +58,7 @@ class ClassCounter:
         ]
 
     def count(self, drawn: NDArray[np.int64]) -> Counts:
-        """Count in samples, told by how often each image was drawn, shape (n_samples, n)."""
+        """Count in samples, given how often each image was drawn, shape (n_samples, n)."""
         true, predicted, right = (
             (of_class @ drawn.T).T.astype(np.float64) for of_class in self._members
         )
@@ -92,7 +92,7 @@ def f1(counts: Counts) -> FloatArray:
 
 
 def jaccard(counts: Counts) -> FloatArray:
-    """Return the images of which both is so, of those of which either is."""
+    """Return intersection over union of the true and the predicted images of each class."""
     return _ratio(counts.right, counts.true + counts.predicted - counts.right)
 
 

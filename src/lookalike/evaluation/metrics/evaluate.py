@@ -1,4 +1,4 @@
-"""`evaluate`: one prediction of the test images, and all that can be said of it."""
+"""`evaluate`: predict test images once, and measure all metrics with their intervals."""
 
 from __future__ import annotations
 
@@ -44,33 +44,33 @@ def evaluate(
     random_state: int = 0,
     progress: Progress | None = None,
 ) -> Evaluation | MultiOutputEvaluation:
-    """Tell how good a classifier is on test images.
+    """Measure a classifier on test images.
 
     Parameters
     ----------
     classifier : classifier, fitted
-        Ours, which searches the images once, or any other. Without ``predict_proba`` what is
-        made of probabilities is undefined.
+        Ours, which searches the images once, or any other. Without ``predict_proba`` the metrics
+        of probabilities are undefined.
     images : array-like of shape (n, n_features) or (n, h, w[, c])
     labels : array-like of shape (n,) or (n, n_outputs)
         One class each; or rows of 0 and 1 (multilabel), or of classes (multi-output).
     class_names : sequence of str, optional
-        What to call the classes, in the order of ``classifier.classes_``; or the outputs.
+        Names of the classes, in the order of ``classifier.classes_``; or of the outputs.
     top_k : sequence of int, default=(2, 3)
     n_bins : int, default=15
-        Of the expected calibration error.
+        The number of bins of the expected calibration error.
     confidence : float, default=0.95
-        Of the intervals.
+        The level of the intervals.
     n_resamples, random_state : int
-        Of the bootstrap.
+        The number of bootstrap samples, and their seed.
     progress : callable, optional
         Called with the number of bootstrap samples measured, and of all.
 
     Returns
     -------
     Evaluation or MultiOutputEvaluation
-        Of several outputs, such as pixels, whose probabilities would take more than 1 GiB together,
-        what is made of these is undefined.
+        Where the probabilities of several outputs would take more than 1 GiB together, as for
+        pixels, the metrics of probabilities are undefined.
 
     Raises
     ------
@@ -144,7 +144,7 @@ def evaluate_predictions(
     random_state: int = 0,
     progress: Progress | None = None,
 ) -> Evaluation | MultiOutputEvaluation:
-    """Tell how good predictions are, whoever made them.
+    """Measure predictions, whoever made them.
 
     Parameters
     ----------
@@ -153,7 +153,7 @@ def evaluate_predictions(
         In the order of ``classes``; of multilabel images also (n, n_labels), that of each label.
     classes : array-like of shape (n_classes,), or list of n_outputs such, optional
         All labels that there are; those of ``labels`` and ``predicted`` together, sorted, if not
-        given. Of two classes the second is the positive one.
+        given. The second of two classes is the positive one.
     class_names, top_k, n_bins, confidence, n_resamples, random_state, progress
         As of `evaluate`.
 

@@ -22,14 +22,14 @@ FloatArray = NDArray[np.float64]
 
 PER_CLASS = ("precision", "recall", "f1")
 _MOST_LISTED = 40  # classes or outputs that are printed
-_MOST_DENSE = 100  # classes whose confusions are told as a matrix
+_MOST_DENSE = 100  # classes whose confusions are given as a matrix
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class BaseEvaluation(Result):
-    """What is known of predictions, of one label each or of several.
+    """Metrics of predictions, of one label each or of several, with their intervals.
 
-    What is undefined is NaN, and ``undefined`` tells why.
+    Undefined metrics are NaN, and ``undefined`` says why.
 
     Attributes
     ----------
@@ -61,11 +61,11 @@ class BaseEvaluation(Result):
         raise NotImplementedError
 
     def notes(self) -> list[str]:
-        """Return in words what is undefined, with the metrics that it is about."""
+        """Return a line for each reason why metrics are undefined, with their names."""
         return list_reasons(self.undefined)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return all numbers, as JSON takes them: None stands for what is undefined."""
+        """Return all numbers for JSON, with None for undefined ones."""
         scalars = self.scalars()
         return {
             "target_type": self.target_type,
@@ -82,7 +82,7 @@ class BaseEvaluation(Result):
     def _text(
         self, head: str, what: str, names: Sequence[str], columns: Mapping[str, NDArray[Any]]
     ) -> str:
-        """Return what is printed: the scalars, and a line a class or output."""
+        """Return the printed text: the scalars, and a line for each class or output."""
         lines = [f"{head}; {self.confidence:.0%} intervals"]
         for name, value in self.scalars().items():
             if not math.isnan(value):
@@ -113,7 +113,7 @@ class Evaluation(BaseEvaluation):
     ----------
     target_type : {"binary", "multiclass"}
     classes : ndarray of shape (n_classes,)
-        Of two classes the second is the positive one.
+        The second of two classes is the positive one.
     class_names : tuple of str
     accuracy : float
     balanced_accuracy : float
@@ -136,7 +136,7 @@ class Evaluation(BaseEvaluation):
     ece : float
         The expected calibration error; see `lookalike.evaluation.metrics.calibration`.
     roc_auc, average_precision : float
-        Of two classes: the area below the ROC curve, and the mean precision over all recalls.
+        For two classes: the area below the ROC curve, and the mean precision over all recalls.
     confusion : ndarray of shape (n_classes, n_classes), int64
         ``confusion[i, j]`` images of class i were predicted to be of class j.
     reliability : Reliability or None
@@ -186,7 +186,7 @@ class Evaluation(BaseEvaluation):
         }
 
     def notes(self) -> list[str]:
-        """Return in words what is undefined, but for what this kind of task does not have."""
+        """Return the same without the metrics that are defined for two classes only."""
         of_two = () if self.target_type == "binary" else ("roc_auc", "average_precision")
         return list_reasons({n: why for n, why in self.undefined.items() if n not in of_two})
 
@@ -202,9 +202,9 @@ class Evaluation(BaseEvaluation):
         return ConfusionMatrix(self.confusion, self.class_names)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return all numbers, as JSON takes them: None stands for what is undefined.
+        """Return all numbers for JSON, with None for undefined ones.
 
-        Of more than 100 classes the confusion matrix is told as "confusion_cells", a list of
+        With more than 100 classes the confusion matrix is "confusion_cells", a list of
         [true, predicted, images].
         """
         per_class = [
@@ -229,7 +229,7 @@ class Evaluation(BaseEvaluation):
     def _confusion_entry(self) -> dict[str, Any]:
         if len(self.classes) <= _MOST_DENSE:
             return {"confusion": self.confusion.tolist()}
-        # Of so many classes nearly all cells are 0.
+        # With so many classes nearly all cells are 0.
         true, predicted = np.nonzero(self.confusion)
         counts = self.confusion[true, predicted]
         cells = zip(true.tolist(), predicted.tolist(), counts.tolist(), strict=True)

@@ -1,4 +1,4 @@
-"""What is judged, as arrays: labels, classes, names, probabilities; or an error that says why."""
+"""Labels, classes, names and probabilities as checked arrays."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def check_same_type(
     Raises
     ------
     ValueError
-        If they are not; it tells a value of each.
+        If they are not; the message names a value of each.
     """
     kinds = _type_of(labels), _type_of(others)
     if kinds[0] != kinds[1] and labels.size and others.size:
@@ -94,7 +94,7 @@ def class_array(classes: Any) -> NDArray[Any]:
 def classes_of_outputs(
     classes: Any, n_outputs: int, is_multilabel: bool
 ) -> list[NDArray[Any]] | None:
-    """Return the classes of each output, or None where they are not told.
+    """Return the classes of each output, or None where they are not given.
 
     Raises
     ------

@@ -1,6 +1,6 @@
 """How good predictions of several labels each are: multilabel, and multi-output.
 
-A multilabel image has any number of labels, told by a row of 0 and 1. A multi-output one has one
+A multilabel image has any number of labels, given as a row of 0 and 1. A multi-output one has one
 class in each of several outputs, such as the pixels of a cleaned image.
 """
 
@@ -19,9 +19,10 @@ from lookalike.evaluation.metrics.bootstrap import (
     Measured,
     measure_with_intervals,
 )
-from lookalike.evaluation.metrics.classwise import Counts
+from lookalike.evaluation.metrics.calibration import bin_confidence
+from lookalike.evaluation.metrics.classwise import Counts, membership
 from lookalike.evaluation.metrics.evaluation import BaseEvaluation, Evaluation
-from lookalike.evaluation.metrics.labelwise import LabelProbabilities
+from lookalike.evaluation.metrics.ranking import RankCounter
 from lookalike.evaluation.plain import number, numbers
 
 FloatArray = NDArray[np.float64]
@@ -48,7 +49,7 @@ class MultiOutputEvaluation(BaseEvaluation):
     mean_accuracy : float
         Share of all outputs of all images that are right: 1 less the Hamming loss.
     accuracy : ndarray of shape (n_outputs,), float64
-        Of each output.
+        The accuracy of each output.
     hamming_loss : float
     jaccard : float
         Multilabel: for each image the labels both true and predicted, of those that are either;
@@ -64,7 +65,7 @@ class MultiOutputEvaluation(BaseEvaluation):
     confusion : ndarray of shape (n_outputs, 2, 2), int64, or None
         Multilabel: of each label, as `multilabel_confusion_matrix` of scikit-learn.
     log_loss, brier : ndarray of shape (n_outputs,), float64
-        Of each output, where there are probabilities.
+        For each output, where there are probabilities.
     ece, roc_auc, average_precision : ndarray of shape (n_outputs,), float64
         Multilabel: of each label, where there are probabilities.
     truth, predicted : ndarray of shape (n, n_outputs)
@@ -72,7 +73,7 @@ class MultiOutputEvaluation(BaseEvaluation):
     probabilities : tuple of n_outputs ndarrays of shape (n, n_classes), or None
         As float32 if they were so, or else float64.
     classes : tuple of n_outputs ndarrays of shape (n_classes,), or None
-        Of each output; None if they were not told, and there are no probabilities.
+        For each output; None if they were not given and there are no probabilities.
     """
 
     n_outputs: int
@@ -172,7 +173,7 @@ class MultiOutputEvaluation(BaseEvaluation):
         }
 
     def to_dict(self) -> dict[str, Any]:
-        """Return all numbers, as JSON takes them: None stands for what is undefined."""
+        """Return all numbers for JSON, with None for undefined ones."""
         names = ("accuracy", *PER_LABEL, *OF_PROBABILITIES)
         per_output = [
             {
@@ -241,6 +242,49 @@ class MultilabelMeter:
         return metrics
 
 
+class LabelProbabilities:
+    """Measures calibration and ranking by the probabilities of each label, in samples of images.
+
+    Parameters
+    ----------
+    positive : ndarray of shape (n, n_labels), float64
+        The probability that an image has a label.
+    truth, predicted : ndarray of shape (n, n_labels), bool
+    n_bins : int
+        The number of bins of the expected calibration error.
+    """
+
+    def __init__(
+        self,
+        positive: FloatArray,
+        truth: NDArray[np.bool_],
+        predicted: NDArray[np.bool_],
+        n_bins: int,
+    ) -> None:
+        confidence = np.where(predicted, positive, 1 - positive)
+        excess = confidence - (truth == predicted)
+        labels = range(positive.shape[1])
+        self._excess = [
+            membership(bin_confidence(confidence[:, j], n_bins), n_bins, excess[:, j])
+            for j in labels
+        ]
+        self._ranks = [RankCounter(positive[:, j], truth[:, j]) for j in labels]
+
+    def measure(self, drawn: NDArray[np.int64]) -> dict[str, FloatArray]:
+        """Return the metrics of samples, each of shape (n_samples, n_labels).
+
+        But "ece" by bins, (n_samples, n_labels, n_bins): it is the sum of absolute values.
+        """
+        n = drawn.sum(axis=1, keepdims=True)
+        errors = [(of_label @ drawn.T).T / n for of_label in self._excess]
+        areas, averages = zip(*(ranks.areas(drawn) for ranks in self._ranks), strict=True)
+        return {
+            "ece": np.stack(errors, axis=1),
+            "roc_auc": np.stack(areas, axis=1),
+            "average_precision": np.stack(averages, axis=1),
+        }
+
+
 def measure_multi(
     truth: NDArray[Any],
     predicted: NDArray[Any],
@@ -259,9 +303,9 @@ def measure_multi(
     is_multilabel : bool
         Whether outputs are labels that are there, 1, or not, 0.
     losses : mapping of str to ndarray of shape (n, n_outputs), float64
-        Of each output of each image; the metric is the mean.
+        For each output of each image; the metric is the mean.
     probabilities : LabelProbabilities or None
-        Of labels, where there are any.
+        The probabilities of labels, if there are any.
     """
     right = truth == predicted
     n = len(right)

@@ -17,11 +17,11 @@ from lookalike.evaluation.metrics.inputs import (
     names_of,
     probabilities_of_outputs,
 )
-from lookalike.evaluation.metrics.labelwise import LabelProbabilities
 from lookalike.evaluation.metrics.multi import (
     MEANS,
     OF_PROBABILITIES,
     PER_LABEL,
+    LabelProbabilities,
     MultiOutputEvaluation,
     measure_multi,
 )
@@ -45,7 +45,7 @@ def evaluate_outputs(
     n_bins: int,
     bootstrap: Bootstrap,
 ) -> MultiOutputEvaluation:
-    """Tell how good predictions of several outputs are.
+    """Measure predictions of several outputs.
 
     Parameters
     ----------
@@ -171,7 +171,7 @@ def evaluate_outputs(
 def _seen_classes(
     truth: NDArray[Any], guess: NDArray[Any], probabilities: FloatArray, is_multilabel: bool
 ) -> NDArray[Any]:
-    """Return the classes of an output of which nothing is told."""
+    """Return the classes of an output whose classes are not given."""
     known = np.unique(np.concatenate([truth, guess]))
     if is_multilabel and len(known) != probabilities.shape[1]:
         return np.array([0, 1])

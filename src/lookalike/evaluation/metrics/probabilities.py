@@ -20,7 +20,7 @@ _TOLERANCE = 1e-4  # of a sum of probabilities: float32 of a thousand classes
 
 
 def check_probabilities(probabilities: NDArray[np.floating], n: int, n_classes: int) -> FloatArray:
-    """Return probabilities as float64, if they are such.
+    """Return probabilities as float64 after checking them.
 
     Raises
     ------

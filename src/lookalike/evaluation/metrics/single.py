@@ -51,7 +51,7 @@ class Meter:
     top_k : tuple of int
         Each less than the number of classes.
     n_bins : int
-        Of the expected calibration error.
+        The number of bins of the expected calibration error.
     """
 
     def __init__(self, predictions: Predictions, top_k: tuple[int, ...], n_bins: int) -> None:
@@ -74,7 +74,7 @@ class Meter:
             self._ranks = RankCounter(probabilities[:, 1], truth == 1)
 
     def measure(self, drawn: NDArray[np.int64]) -> dict[str, FloatArray]:
-        """Return all metrics of samples, told by how often each image was drawn.
+        """Return all metrics of samples, given how often each image was drawn.
 
         Parameters
         ----------

@@ -55,6 +55,42 @@ class Differences:
     n_ties: int
 
 
+@dataclass(frozen=True, eq=False)
+class BesidePeer:
+    """Our work beside scikit-learn's.
+
+    Attributes
+    ----------
+    seconds : (float, float)
+        What ours took to fit and to predict.
+    peer : PeerRun
+    differences : Differences
+    """
+
+    seconds: tuple[float, float]
+    peer: PeerRun
+    differences: Differences
+
+    @property
+    def times_faster(self) -> float:
+        """How many times as fast ours is, fitting and predicting together."""
+        return (self.peer.fit_seconds + self.peer.predict_seconds) / sum(self.seconds)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return for JSON what scikit-learn took, and how far its answers are ours."""
+        return {
+            "sklearn": self.peer.version,
+            "measured": "whole",
+            "dtype": "float64",
+            "algorithm": "brute",
+            "fit_seconds": round(self.peer.fit_seconds, 4),
+            "predict_seconds": round(self.peer.predict_seconds, 4),
+            "times_faster": round(self.times_faster, 2),
+            "n_different": self.differences.n,
+            "n_different_at_ties": self.differences.n_ties,
+        }
+
+
 def run_sklearn(
     model: KNeighborsClassifier,
     data: Dataset,

@@ -45,6 +45,31 @@ class BookCleaning:
         return self.fit_seconds + self.predict_seconds
 
 
+def clean_as_the_book(
+    noisy_train: NDArray[Any],
+    clean: NDArray[np.uint8],
+    noisy: NDArray[Any],
+    *,
+    n_jobs: int | None = None,
+) -> BookCleaning:
+    """Clean images by the nearest noisy training image, with our classifier.
+
+    Parameters
+    ----------
+    noisy_train, clean, noisy
+        As of `BookCleaning`.
+    n_jobs : int, optional
+    """
+    model = KNeighborsClassifier(1, n_jobs=n_jobs)
+    start = perf_counter()
+    model.fit(noisy_train, clean.reshape(len(clean), -1))
+    fitted = perf_counter()
+    cleaned = np.asarray(model.predict(noisy)).reshape(noisy.shape)
+    return BookCleaning(
+        noisy_train, clean, noisy, model, cleaned, fitted - start, perf_counter() - fitted
+    )
+
+
 def clean_by_sklearn(book: BookCleaning, *, n_threads: int) -> PeerRun:
     """Have scikit-learn clean the same images, whole, by brute force.
 

@@ -37,6 +37,19 @@ class GridSearchEstimate(NamedTuple):
     n_rows: int
     version: str
 
+    def to_dict(self, n_candidates: int, seconds: float) -> dict[str, Any]:
+        """Return for JSON what so many candidates would take, beside a search of these seconds."""
+        theirs = self.seconds_per_candidate * n_candidates
+        return {
+            "sklearn": self.version,
+            "measured": "a part",
+            "n_queries": self.n_queries,
+            "n_rows": self.n_rows,
+            "measured_seconds": round(self.measured_seconds, 4),
+            "extrapolated_seconds": round(theirs, 2),
+            "times_faster": round(theirs / seconds, 1),
+        }
+
 
 def estimate_grid_search(
     images: NDArray[Any], labels: NDArray[np.int64], *, n_splits: int, n_threads: int

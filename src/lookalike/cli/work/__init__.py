@@ -1,1 +1,0 @@
-"""What commands do, when they have understood what they were asked for."""

@@ -1,0 +1,395 @@
+"""A neighbour classifier on test images: chosen parameters, metrics, errors and decisions.
+
+All choices are made on the training images. The classifier is fitted once, and the test images are
+searched once: predictions, decisions and errors are read off the same neighbour table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from time import perf_counter
+from typing import Any, Protocol
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.frozen import FrozenEstimator
+
+from lookalike.estimators.classifier import KNeighborsClassifier
+from lookalike.estimators.cross_val import cross_val_predict
+from lookalike.estimators.explanation import Explanation
+from lookalike.estimators.known import searched_once
+from lookalike.estimators.search_cv import KNeighborsSearchCV
+from lookalike.estimators.trust import N_NEIGHBORS
+from lookalike.evaluation.auditing.duplicates import row_keys
+from lookalike.evaluation.decisions.curve import OperatingPoint
+from lookalike.evaluation.decisions.folds import list_splits
+from lookalike.evaluation.decisions.rejection import (
+    Coverage,
+    RejectingClassifier,
+    choose_rejection,
+)
+from lookalike.evaluation.decisions.threshold import ThresholdClassifier, choose_threshold
+from lookalike.evaluation.folds import choose_folds
+from lookalike.evaluation.metrics.evaluate import evaluate_predictions
+from lookalike.evaluation.metrics.evaluation import Evaluation
+from lookalike.images.augmentation import Augmentation
+from lookalike.images.dataset import Dataset
+from lookalike.results import Result
+
+_MOST_FOLDS, _MOST_NEIGHBORS = 5, 20
+_N_MATCHED = 6  # neighbours that a matching classifier names
+_WEIGHTS = ("uniform", "distance")
+ACCURACY = 0.999
+"""Of the answers that are left where unsure images get none."""
+
+
+class StagedProgress(Protocol):
+    """Receives what is done now, and how far it is."""
+
+    def start(self, what: str) -> None:
+        """Begin another part of the work."""
+
+    def __call__(self, done: int, total: int) -> None:
+        """Note how far this part is."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A class to detect, and what for.
+
+    Attributes
+    ----------
+    name : str
+        The name of the class.
+    code : int
+        Its position in the class names of the data.
+    aim : dict of str to float
+        "precision", "recall" or "beta", as of `choose_threshold`.
+    """
+
+    name: str
+    code: int
+    aim: Mapping[str, float]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Judgement(Result):
+    """A neighbour classifier, judged on test images.
+
+    Attributes
+    ----------
+    data : Dataset
+        Its train part is what the classifier learnt.
+    title, subtitle : str
+        What was judged, and on what.
+    parameters : mapping of str to str, number, bool or None
+        What the results depend on.
+    explanation : Explanation
+        It explains all test images; labels are positions in the class names of ``data``.
+    evaluation : Evaluation
+    rejection, coverage : RejectingClassifier and Coverage, or None
+        The classifier that leaves out unsure images, and its coverage of the test images.
+    no_rejection : str
+        The reason if there is no rejection.
+    wanted, threshold, tested : Wanted, ThresholdClassifier and OperatingPoint, or None
+        The class to detect, if one was asked for, with the threshold and what it does on the test
+        images.
+    seconds : mapping of str to float
+    """
+
+    _described_by = "judgement"
+
+    data: Dataset
+    title: str
+    subtitle: str
+    parameters: Mapping[str, Any]
+    explanation: Explanation
+    evaluation: Evaluation
+    rejection: RejectingClassifier | None = None
+    coverage: Coverage | None = None
+    no_rejection: str = ""
+    wanted: Wanted | None = None
+    threshold: ThresholdClassifier | None = None
+    tested: OperatingPoint | None = None
+    seconds: Mapping[str, float]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all numbers, as JSON takes them."""
+        rejection: dict[str, Any] = {"reason": self.no_rejection}
+        if self.rejection is not None and self.coverage is not None:
+            rejection = {
+                "accuracy": ACCURACY,
+                "threshold": float(self.rejection.thresholds),
+                "train": self.rejection.promise_.to_dict(),
+                "test": self.coverage.to_dict(),
+            }
+        detection = None
+        if self.threshold is not None and self.tested is not None and self.wanted is not None:
+            detection = {
+                "class": self.wanted.name,
+                "aim": str(self.threshold.aim_),
+                "train": self.threshold.promise_.to_dict(),
+                "test": self.tested.to_dict(),
+            }
+        return {
+            **self.parameters,
+            "evaluation": self.evaluation.to_dict(),
+            "rejection": rejection,
+            "detection": detection,
+            "seconds": {name: round(value, 4) for name, value in self.seconds.items()},
+        }
+
+
+def train_and_judge(
+    data: Dataset,
+    name: str,
+    progress: StagedProgress,
+    *,
+    n_neighbors: int | None = None,
+    weights: str | None = None,
+    augmentation: Augmentation | None = None,
+    wanted: Wanted | None = None,
+    n_jobs: int | None = None,
+) -> Judgement:
+    """Train a neighbour classifier, and judge it on the test images.
+
+    Parameters
+    ----------
+    data : Dataset
+        With test images.
+    name : str
+        The name of the data.
+    progress : StagedProgress
+    n_neighbors, weights : int and str, optional
+        Those that are not given are chosen by cross-validation of the training images.
+    augmentation : Augmentation, optional
+    wanted : Wanted, optional
+    n_jobs : int, optional
+
+    Raises
+    ------
+    ValueError
+        If there are fewer training images than neighbours, or no threshold serves the aim.
+    """
+    train, seconds = data.train, dict[str, float]()
+    model = KNeighborsClassifier(n_jobs=n_jobs, augmentation=augmentation)
+    given = {"n_neighbors": n_neighbors, "weights": weights}
+    model.set_params(**{name: value for name, value in given.items() if value is not None})
+    cv_accuracy = None
+    if None in given.values():
+        folds = choose_folds(train.labels, most=_MOST_FOLDS)
+        every = {
+            "n_neighbors": range(1, min(_MOST_NEIGHBORS, folds.most_neighbors) + 1),
+            "weights": _WEIGHTS,
+        }
+        grid = {name: every[name] for name, value in given.items() if value is None}
+        search = KNeighborsSearchCV(model, grid, cv=folds.cv, refit=False)
+        progress.start("choosing k and weights within the training images")
+        with _timed(seconds, "choosing k and weights"):
+            search.fit(train.images, train.labels, progress=progress)
+        model.set_params(**search.best_params_)
+        cv_accuracy = float(search.best_score_)
+    progress.start("building the index")
+    with _timed(seconds, "fitting"):
+        model.fit(train.images, train.labels)
+    how = "as given" if cv_accuracy is None else "chosen on the training images"
+    parameters = {
+        "n_neighbors": model.n_neighbors,
+        "weights": model.weights,
+        "augmentation": None if augmentation is None else repr(augmentation),
+        "chosen_by_cross_validation": cv_accuracy is not None,
+        "cv_accuracy": cv_accuracy,
+    }
+    return _judge(
+        model,
+        data,
+        progress,
+        seconds,
+        wanted,
+        title=f"{name}, classified by its neighbours",
+        subtitle=f"k = {model.n_neighbors}, weights: {model.weights} ({how}); {len(train):,} "
+        f"training and {len(data.test):,} test images",
+        parameters={
+            "data": name,
+            "source": data.source,
+            "n_train": len(train),
+            "n_test": len(data.test),
+            "model": None,
+            **parameters,
+        },
+    )
+
+
+def judge_fitted(
+    estimator: Any,
+    data: Dataset,
+    progress: StagedProgress,
+    *,
+    title: str,
+    subtitle: str,
+    parameters: Mapping[str, Any],
+    wanted: Wanted | None = None,
+) -> Judgement:
+    """Judge a fitted classifier on test images; nothing is chosen but thresholds.
+
+    Parameters
+    ----------
+    estimator : KNeighborsClassifier or LookalikeClassifier, fitted
+    data : Dataset
+        Its train part is what the estimator learnt; classes are numbered as the estimator has them.
+    progress : StagedProgress
+    title, subtitle, parameters
+        As of `Judgement`; to the parameters those of the estimator are added.
+    wanted : Wanted, optional
+
+    Raises
+    ------
+    ValueError
+        If a class is to be detected, and `why_undecided` says why that can not be.
+    """
+    known = estimator.get_params(deep=False)
+    weights, augmentation = known.get("weights"), known.get("augmentation")
+    parameters = {
+        **parameters,
+        "n_neighbors": known.get("n_neighbors"),
+        "weights": weights if weights is None or isinstance(weights, str) else repr(weights),
+        "augmentation": None if augmentation is None else repr(augmentation),
+        "chosen_by_cross_validation": None,  # a file does not say
+        "cv_accuracy": None,
+    }
+    why_not = why_undecided(estimator)
+    if wanted is not None and why_not:
+        raise ValueError(f"{wanted.name} can not be detected: {why_not}")
+    about = {"title": title, "subtitle": subtitle, "parameters": parameters}
+    return _judge(_coded(estimator), data, progress, {}, wanted, why_not=why_not, **about)
+
+
+def count_copies(data: Dataset) -> int:
+    """Return how many test images are exact copies of training images."""
+    known = set(row_keys(data.train.images))
+    return sum(key in known for key in row_keys(data.test.images))
+
+
+def why_undecided(estimator: Any) -> str:
+    """Return why no threshold can be chosen, or "" if one can."""
+    if not isinstance(estimator, KNeighborsClassifier):
+        return (
+            f"thresholds are chosen on training images that were left out, for which a "
+            f"{type(estimator).__name__} would have to be trained again"
+        )
+    if np.ptp(estimator.sample_weight_) > 0:
+        return "the model's training images have weights, which choosing a threshold does not take"
+    return ""
+
+
+def _judge(
+    model: Any,
+    data: Dataset,
+    progress: StagedProgress,
+    seconds: dict[str, float],
+    wanted: Wanted | None,
+    *,
+    why_not: str = "",
+    **about: Any,
+) -> Judgement:
+    test, is_ours = data.test, isinstance(model, KNeighborsClassifier)
+    progress.start("searching neighbours of the test images")
+    with _timed(seconds, "predicting the test images"):
+        if is_ours:
+            model = searched_once(model, test.images, N_NEIGHBORS, progress=progress)
+            found = model.explain(test.images)
+        else:
+            n_nearest = min(_N_MATCHED, model.most_explained_)
+            found = model.explain(test.images, n_nearest, progress=progress).coded()
+    classes = found.classes
+    assert classes is not None  # of one label each
+    progress.start("measuring")
+    with _timed(seconds, "measuring"):
+        evaluation = evaluate_predictions(
+            test.labels,
+            found.prediction,
+            found.class_shares(classes),
+            classes=classes,
+            class_names=[data.class_names[code] for code in classes.tolist()],
+        )
+    assert isinstance(evaluation, Evaluation)  # labels are of one dimension
+    judged = Judgement(
+        data=data, explanation=found, evaluation=evaluation, wanted=wanted, seconds=seconds, **about
+    )
+    if why_not:
+        return replace(judged, no_rejection=f"What to leave out is not chosen: {why_not}.")
+    progress.start("choosing what to leave out within the training images")
+    with _timed(seconds, "choosing what to leave out"):
+        judged = _reject(judged, model, progress)
+    if wanted is not None:
+        progress.start("choosing a threshold within the training images")
+        with _timed(seconds, "choosing a threshold"):
+            judged = _detect(judged, model, wanted, progress)
+    return judged
+
+
+def _reject(judged: Judgement, model: KNeighborsClassifier, progress: StagedProgress) -> Judgement:
+    train, test = judged.data.train, judged.data.test
+    try:
+        chosen = choose_rejection(
+            FrozenEstimator(model),
+            train.images,
+            train.labels,
+            accuracy=ACCURACY,
+            progress=progress,
+        )
+    except ValueError as error:
+        return replace(judged, no_rejection=str(error))
+    return replace(judged, rejection=chosen, coverage=chosen.evaluate(test.images, test.labels))
+
+
+def _detect(
+    judged: Judgement, model: KNeighborsClassifier, wanted: Wanted, progress: StagedProgress
+) -> Judgement:
+    train, test = judged.data.train, judged.data.test
+    is_positive = train.labels == wanted.code
+    class_weight, weights = model.class_weight, None
+    if isinstance(class_weight, dict):  # for classes that are one class in this task
+        weights = np.array([class_weight.get(code, 1.0) for code in train.labels.tolist()])
+        class_weight = None
+    folds = choose_folds(train.labels, most=_MOST_FOLDS)
+    scores = cross_val_predict(
+        clone(model).set_params(class_weight=class_weight),
+        train.images,
+        is_positive,
+        cv=list_splits(train.images, is_positive, folds.cv, None),
+        method="predict_proba",
+        params={"sample_weight": weights},
+        progress=progress,
+    )[:, 1]
+    detector = model.relabelled(is_positive, weights, class_weight=class_weight)
+    chosen = choose_threshold(
+        FrozenEstimator(detector),
+        train.images,
+        is_positive,
+        positive=True,
+        scores=scores,
+        **wanted.aim,  # type: ignore[arg-type]
+    )
+    tested = chosen.evaluate(test.images, test.labels == wanted.code)
+    return replace(judged, threshold=chosen, tested=tested)
+
+
+def _coded(estimator: Any) -> Any:
+    """Return a neighbour classifier with positions of classes for labels, without rejection."""
+    if not isinstance(estimator, KNeighborsClassifier):
+        return estimator
+    classes, own = estimator.classes_.tolist(), estimator.class_weight
+    if isinstance(own, dict):
+        own = {code: own[label] for code, label in enumerate(classes) if label in own}
+    codes = np.searchsorted(estimator.classes_, estimator.training_labels_)
+    return estimator.relabelled(codes, reject=None, reject_label=None, class_weight=own)
+
+
+@contextmanager
+def _timed(seconds: dict[str, float], what: str) -> Iterator[None]:
+    start = perf_counter()
+    yield
+    seconds[what] = perf_counter() - start
