@@ -50,6 +50,7 @@ def cells(report, first):
     return [cell.strip() for cell in line.strip("|").split("|")]
 
 
+@pytest.mark.slow("starts a benchmark")
 def test_search_beside_scikit_learn_names_the_peers_that_are_missing(without_peers):
     file = without_peers / "figures.json"
     report = run(
@@ -73,7 +74,14 @@ def test_search_beside_scikit_learn_names_the_peers_that_are_missing(without_pee
     assert ratios["fit + query"]["bar"] is None  # none was set for tiny sizes
 
 
-@pytest.mark.parametrize("name", ["fashion-like", "gaussian", "isotropic"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "gaussian",
+        pytest.param("fashion-like", marks=pytest.mark.slow("starts a benchmark")),
+        pytest.param("isotropic", marks=pytest.mark.slow("starts a benchmark")),
+    ],
+)
 def test_search_on_made_data(without_peers, name):
     report = run("search.py", f"--data={name}", "--peers", "sklearn-uint8", "--cpu=portable")
     assert "portable (forced)" in report
@@ -82,6 +90,7 @@ def test_search_on_made_data(without_peers, name):
     assert ("nobody: no peer was measured, so they are unchecked" in report) == is_float
 
 
+@pytest.mark.slow("starts a benchmark")
 @pytest.mark.mnist
 @pytest.mark.skipif("LOOKALIKE_DATA" not in os.environ, reason="LOOKALIKE_DATA is not set")
 def test_search_on_mnist(without_peers):
@@ -122,6 +131,7 @@ def test_matching(tmp_path):
     assert picture.stat().st_size > 1000
 
 
+@pytest.mark.slow("starts a benchmark")
 def test_judging(tmp_path):
     file = tmp_path / "figures.json"
     report = run("judging.py", "--data=digits", f"--json={file}")
@@ -132,6 +142,7 @@ def test_judging(tmp_path):
     assert figures["answers"]["choose_threshold"]["train"]["precision"] >= 0.99
 
 
+@pytest.mark.slow("starts a benchmark")
 def test_tuning(tmp_path):
     file = tmp_path / "figures.json"
     report = run("tuning.py", "--data=digits", f"--json={file}")
