@@ -6,7 +6,9 @@ VENV ?= .venv
 CXX ?= c++
 
 bin := $(abspath $(VENV))/bin
-# Python compiles what it imports; all else that is installed need not wait for that.
+# Python compiles what it imports, and keeps it, though the environment may say otherwise: the tests
+# start hundreds of processes. All else that is installed need not wait for that.
+unexport PYTHONDONTWRITEBYTECODE
 pip_install := $(bin)/pip install --quiet --no-compile --disable-pip-version-check
 export PATH := $(bin):$(PATH)
 
@@ -16,21 +18,23 @@ tools := $(VENV)/tools
 extra = $(VENV)/$(1).extra
 native_tests := native clang sanitize threads emulate aarch64
 
-.PHONY: tour test bench check lint types warnings $(native_tests) stub clean
+.PHONY: tour test test-all bench check lint types warnings $(native_tests) stub clean
 .NOTPARALLEL:
 
 tour: $(installed)
 	$(bin)/lookalike tour $(ARGS)
 
-# As many processes as CPUs; ARGS="-n 0" for one, as a debugger wants it.
-test: $(call extra,test)
-	$(bin)/pytest -n auto --dist worksteal $(ARGS)
+# As many processes as CPUs; ARGS="-n 0" for one, as a debugger wants it. The slow tests, each of
+# which says why it is slow, are left to `make check` and `make test-all`.
+test: options := -m "not slow"
+test test-all: $(call extra,test)
+	$(bin)/pytest -n auto --dist worksteal --durations 10 $(options) $(ARGS)
 
 bench: $(call extra,bench)
 	$(bin)/python benchmarks/search.py $(ARGS)
 
 # The tests come last, so that their count is the last line.
-check: lint types warnings $(native_tests) test
+check: lint types warnings $(native_tests) test-all
 
 # The package in a virtual environment of its own. Python sources are used where they lie; a
 # change of the native ones, or of what is required, installs again.
@@ -77,8 +81,11 @@ warnings: $(tools)
 $(native_tests): $(tools)
 	@$(needs_$@) \
 	$(bin)/cmake -S tests/native --preset $@ --log-level=WARNING && \
-	$(bin)/cmake --build build/native/$@ && \
-	$(bin)/ctest --test-dir build/native/$@ --output-on-failure --no-tests=error
+	$(bin)/cmake --build build/native/$(or $(objects_$@),$@) && \
+	$(bin)/ctest --test-dir build/native/$(or $(objects_$@),$@) --output-on-failure --no-tests=error
+
+# Two sources differ from those of sanitize; all other objects are shared.
+objects_emulate = sanitize
 
 # $(call needs,a command that shows it is there,what is needed,its Debian packages): where it is
 # missing the target ends, saying so; on CI that is a failure.

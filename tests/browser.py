@@ -2,7 +2,8 @@
 
 It is spoken to in the DevTools protocol over a pipe, which needs no package and opens no port.
 Every request that the page makes is seen, and so is every line on its console; violations of its
-content security policy come there too.
+content security policy come there too. A test process starts one browser, as a start takes
+seconds; each test that asks for a page gets a tab that shares no storage with the others.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import subprocess
 import sys
 from base64 import b64decode
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -47,40 +48,66 @@ os.execv(sys.argv[3], sys.argv[3:])
 """
 
 
-class Page:
-    """A tab. What it did is in ``console`` (lines of level warning or error) and ``requests``."""
+class Connection:
+    """The pipe to a browser: orders go in, answers and events come out."""
 
     def __init__(self, send: int, receive: int) -> None:
         self._send, self._receive = send, receive
         self._rest = b""
         self._number = 0
+
+    def order(self, method: str, params: dict[str, Any], session: str | None = None) -> int:
+        """Give an order to the browser, or to the tab of a session; return the order's number."""
+        self._number += 1
+        message: dict[str, Any] = {"id": self._number, "method": method, "params": params}
+        if session is not None:
+            message["sessionId"] = session
+        os.write(self._send, json.dumps(message).encode() + b"\0")
+        return self._number
+
+    def next(self) -> dict[str, Any]:
+        """Wait for the next answer or event, of whichever tab."""
+        while b"\0" not in self._rest:
+            read = os.read(self._receive, 2**16)
+            assert read, "the browser ended"
+            self._rest += read
+        message, _, self._rest = self._rest.partition(b"\0")
+        received: dict[str, Any] = json.loads(message)
+        return received
+
+
+class Page:
+    """A tab. What it did is in ``console`` (lines of level warning or error) and ``requests``."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
         self._session: str | None = None
         self._events: list[dict[str, Any]] = []
         self.console: list[str] = []
         self.requests: list[str] = []
-
-    def call(self, method: str, **params: Any) -> Any:
-        """Give an order and wait for its answer."""
-        self._number += 1
-        message = {"id": self._number, "method": method, "params": params}
-        if self._session is not None:
-            message["sessionId"] = self._session
-        os.write(self._send, json.dumps(message).encode() + b"\0")
-        number = self._number
-        while True:
-            answer = self._next()
-            if answer.get("id") == number:
-                assert "error" not in answer, f"{method}: {answer['error']}"
-                return answer["result"]
-            self._note(answer)
-
-    def start(self) -> None:
-        """Open a tab that is listened to from its first request on."""
-        target = self.call("Target.createTarget", url="about:blank")["targetId"]
+        self._context = self.call("Target.createBrowserContext")["browserContextId"]
+        target = self.call(
+            "Target.createTarget", url="about:blank", browserContextId=self._context
+        )["targetId"]
         attached = self.call("Target.attachToTarget", targetId=target, flatten=True)
         self._session = attached["sessionId"]
         for domain in ("Page", "Runtime", "Log", "Network"):
             self.call(f"{domain}.enable")
+
+    def close(self) -> None:
+        """Close the tab and forget its storage."""
+        self._session = None
+        self.call("Target.disposeBrowserContext", browserContextId=self._context)
+
+    def call(self, method: str, **params: Any) -> Any:
+        """Give an order and wait for its answer."""
+        number = self._connection.order(method, params, self._session)
+        while True:
+            answer = self._connection.next()
+            if answer.get("id") == number:
+                assert "error" not in answer, f"{method}: {answer['error']}"
+                return answer["result"]
+            self._note(answer)
 
     def open(self, url: str, *, width: int = 1200, height: int = 900, dark: bool = False) -> None:
         """Load a page, forgetting what was heard of the one before."""
@@ -96,7 +123,7 @@ class Page:
         self.call("Emulation.setEmulatedMedia", features=[scheme])
         self.call("Page.navigate", url=url)
         while not any(event["method"] == "Page.loadEventFired" for event in self._events):
-            self._note(self._next())
+            self._note(self._connection.next())
         self.evaluate("new Promise(done => requestAnimationFrame(() => setTimeout(done, 50)))")
 
     def evaluate(self, expression: str) -> Any:
@@ -119,15 +146,9 @@ class Page:
         )
         path.write_bytes(b64decode(printed["data"]))
 
-    def _next(self) -> Any:
-        while b"\0" not in self._rest:
-            read = os.read(self._receive, 2**16)
-            assert read, "the browser ended"
-            self._rest += read
-        message, _, self._rest = self._rest.partition(b"\0")
-        return json.loads(message)
-
     def _note(self, event: dict[str, Any]) -> None:
+        if event.get("sessionId") != self._session:
+            return  # another tab's
         method, params = event.get("method"), event.get("params", {})
         self._events.append(event)
         if method == "Network.requestWillBeSent":
@@ -140,9 +161,30 @@ class Page:
             self.console.append(params["exceptionDetails"]["text"])
 
 
+_started = ExitStack()  # holds what ends the browser
+_connections: list[Connection] = []  # the one to the browser, once it is started
+
+
 @contextmanager
 def browser() -> Iterator[Page]:
-    """Start a browser with a page in it, and end it; without Chromium skip, but in CI fail."""
+    """Open a tab, and close it; without Chromium skip, but in CI fail."""
+    if not _connections:
+        _connections.append(_started.enter_context(_running()))
+    page = Page(_connections[0])
+    try:
+        yield page
+    finally:
+        page.close()
+
+
+def end_browser() -> None:
+    """End the browser, if a test of this process started it."""
+    _connections.clear()
+    _started.close()
+
+
+@contextmanager
+def _running() -> Iterator[Connection]:
     if os.name != "posix":
         pytest.skip("the browser is given its pipe as POSIX does it")
     program = next(filter(None, map(shutil.which, NAMES)), None)
@@ -164,10 +206,8 @@ def browser() -> Iterator[Page]:
         )
         os.close(to_browser[0])
         os.close(from_browser[1])
-        page = Page(to_browser[1], from_browser[0])
         try:
-            page.start()
-            yield page
+            yield Connection(to_browser[1], from_browser[0])
         finally:
             os.close(to_browser[1])  # which ends the browser
             try:

@@ -1,7 +1,33 @@
 """What all tests share."""
 
+import os
+import signal
+
+import pytest
 from hypothesis import settings
+from tests.browser import end_browser
 
 # How long an example takes depends on what else the machine does; --durations shows what is slow.
 settings.register_profile("any machine", deadline=None)
 settings.load_profile("any machine")
+
+# A shell ignores SIGINT in the jobs that it starts in the background, and their children inherit
+# that. The tests press Ctrl-C in their children; a child gets the default handler from a process
+# that handles the signal.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# The workers of pytest-xdist take all CPUs already. More threads in each, and in the programs that
+# they start, only wait for one another. A test of threads sets their number itself.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if any(not mark.args for mark in item.iter_markers("slow")):
+            raise pytest.UsageError(f"{item.nodeid}: say why, @pytest.mark.slow('...')")
+
+
+def pytest_sessionfinish() -> None:
+    end_browser()

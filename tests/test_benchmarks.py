@@ -50,6 +50,7 @@ def cells(report, first):
     return [cell.strip() for cell in line.strip("|").split("|")]
 
 
+@pytest.mark.slow("starts a benchmark")
 def test_search_beside_scikit_learn_names_the_peers_that_are_missing(without_peers):
     file = without_peers / "figures.json"
     report = run(
@@ -73,7 +74,14 @@ def test_search_beside_scikit_learn_names_the_peers_that_are_missing(without_pee
     assert ratios["fit + query"]["bar"] is None  # none was set for tiny sizes
 
 
-@pytest.mark.parametrize("name", ["fashion-like", "gaussian", "isotropic"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "gaussian",
+        pytest.param("fashion-like", marks=pytest.mark.slow("starts a benchmark")),
+        pytest.param("isotropic", marks=pytest.mark.slow("starts a benchmark")),
+    ],
+)
 def test_search_on_made_data(without_peers, name):
     report = run("search.py", f"--data={name}", "--peers", "sklearn-uint8", "--cpu=portable")
     assert "portable (forced)" in report
@@ -82,6 +90,7 @@ def test_search_on_made_data(without_peers, name):
     assert ("nobody: no peer was measured, so they are unchecked" in report) == is_float
 
 
+@pytest.mark.slow("starts a benchmark")
 @pytest.mark.mnist
 @pytest.mark.skipif("LOOKALIKE_DATA" not in os.environ, reason="LOOKALIKE_DATA is not set")
 def test_search_on_mnist(without_peers):
@@ -90,7 +99,7 @@ def test_search_on_mnist(without_peers):
     assert "scikit-learn float32: 100 of 100 rows equal" in report
 
 
-@pytest.mark.slow
+@pytest.mark.slow("starts a benchmark")
 def test_scaling(without_peers):
     report = run("search.py", "--scaling", "--data=digits")
     assert "FAISS IndexFlatL2: not installed (pip install faiss-cpu)" in report
@@ -99,7 +108,7 @@ def test_scaling(without_peers):
     assert len(re.findall(r"^\| exponent, all +\| +-?\d\.\d\d \|", report, re.MULTILINE)) == 2
 
 
-@pytest.mark.slow
+@pytest.mark.slow("starts a benchmark")
 def test_audit(tmp_path):
     file = tmp_path / "figures.json"
     report = run("audit.py", "--data=digits", f"--json={file}")
@@ -112,7 +121,7 @@ def test_audit(tmp_path):
     assert [row["bar"] for row in figures["bars"]] == [None, None]  # none was set for tiny sizes
 
 
-@pytest.mark.slow
+@pytest.mark.slow("starts a benchmark")
 def test_matching(tmp_path):
     file, picture = tmp_path / "figures.json", tmp_path / "few.png"
     report = run("matching.py", f"--json={file}", f"--out={picture}")
@@ -122,6 +131,7 @@ def test_matching(tmp_path):
     assert picture.stat().st_size > 1000
 
 
+@pytest.mark.slow("starts a benchmark")
 def test_judging(tmp_path):
     file = tmp_path / "figures.json"
     report = run("judging.py", "--data=digits", f"--json={file}")
@@ -132,6 +142,7 @@ def test_judging(tmp_path):
     assert figures["answers"]["choose_threshold"]["train"]["precision"] >= 0.99
 
 
+@pytest.mark.slow("starts a benchmark")
 def test_tuning(tmp_path):
     file = tmp_path / "figures.json"
     report = run("tuning.py", "--data=digits", f"--json={file}")
@@ -152,7 +163,7 @@ def test_tuning(tmp_path):
     assert (faster["at_most"], larger["at_most"]) == (False, True)
 
 
-@pytest.mark.slow
+@pytest.mark.slow("starts a benchmark")
 def test_augmentation_without_faiss(without_peers):
     file = without_peers / "figures.json"
     report = run("augmentation.py", "--data=digits", f"--json={file}")
@@ -173,7 +184,7 @@ def test_augmentation_without_faiss(without_peers):
     assert ratio["ratio"] == pytest.approx(theirs / ours)
 
 
-@pytest.mark.slow
+@pytest.mark.slow("starts a benchmark")
 @pytest.mark.mnist
 @pytest.mark.skipif("LOOKALIKE_DATA" not in os.environ, reason="LOOKALIKE_DATA is not set")
 def test_denoising_without_the_filters_of_others(tmp_path):
@@ -195,7 +206,7 @@ def test_denoising_without_the_filters_of_others(tmp_path):
     assert (tmp_path / "saltpepper.png").exists()
 
 
-@pytest.mark.slow
+@pytest.mark.slow("starts a benchmark")
 def test_photographs(tmp_path):
     for module in ("skimage", "pywt"):
         pytest.importorskip(module)
@@ -219,14 +230,14 @@ def test_what_is_missing_is_said(script, tmp_path, monkeypatch):
         run(script)
 
 
-@pytest.mark.slow
+@pytest.mark.slow("starts a benchmark")
 def test_startup():
     report = run("startup.py")
     alone, whole = (float(cells(report, name)[1]) for name in ("python -c pass", "first fit"))
     assert 0 < alone < whole
 
 
-@pytest.mark.slow
+@pytest.mark.slow("starts a benchmark")
 def test_model_files(tmp_path):
     file = tmp_path / "figures.json"
     assert "MiB on disk" in run("models.py", f"--json={file}")
@@ -241,7 +252,7 @@ def test_model_files(tmp_path):
             assert memory["Pss"] < 0.75 * memory["Rss"]
 
 
-@pytest.mark.slow
+@pytest.mark.slow("starts a benchmark")
 def test_serving(tmp_path):
     file = tmp_path / "figures.json"
     report = run("serving.py", f"--json={file}")

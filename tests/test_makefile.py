@@ -37,6 +37,7 @@ def installs(plan: str) -> list[str]:
     [
         ("tour", []),
         ("test", ["test"]),
+        ("test-all", ["test"]),
         ("bench", ["bench"]),
         ("lint", ["lint"]),
         ("types", ["lint"]),
@@ -65,3 +66,8 @@ def test_extras_follow_a_change_of_the_package(tmp_path: Path) -> None:
 
 def test_the_count_of_tests_is_the_last_that_check_prints(tmp_path: Path) -> None:
     assert planned("check", venv=tmp_path).splitlines()[-1].split()[0].endswith("/pytest")
+
+
+def test_check_runs_the_slow_tests_that_test_leaves_out(tmp_path: Path) -> None:
+    assert "not slow" in planned("test", venv=tmp_path)
+    assert "not slow" not in planned("check", venv=tmp_path)

@@ -12,14 +12,14 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from lookalike.cli.app import app
+from lookalike.cli.app import app, main
 
 Run = Callable[..., Any]
 
 
 @pytest.fixture
 def invoke(monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Return a function that runs a command in this process."""
+    """Return a function that runs a command in this process; usage errors stay typer's."""
     monkeypatch.setenv("COLUMNS", "80")
 
     def run(*arguments: str | Path) -> Any:
@@ -29,8 +29,28 @@ def invoke(monkeypatch: pytest.MonkeyPatch) -> Run:
 
 
 @pytest.fixture
+def run_main(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Return a function that runs ``lookalike`` as its process does, but in this process."""
+    monkeypatch.setenv("COLUMNS", "80")
+
+    def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+        monkeypatch.setattr(sys, "argv", ["lookalike", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        printed = capsys.readouterr()
+        code = ended.value.code
+        assert code is None or isinstance(code, int)
+        return subprocess.CompletedProcess(sys.argv, code or 0, printed.out, printed.err)
+
+    return run
+
+
+@pytest.fixture
 def lookalike() -> Run:
-    """Return a function that runs ``lookalike`` in a process of its own, its output piped."""
+    """Return a function that runs ``lookalike`` in a process of its own, its output piped.
+
+    A process takes seconds to start: it is for what a process alone shows.
+    """
 
     def run(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(

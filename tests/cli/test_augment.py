@@ -34,8 +34,8 @@ def colours(tmp_path: Path) -> Path:
     return path
 
 
-def test_text_tells_the_numbers_and_lists_the_variants(lookalike: Run) -> None:
-    done = lookalike("augment", "digits", "--with", "Shifts(3, diagonal=True)", COLUMNS="80")
+def test_text_tells_the_numbers_and_lists_the_variants(run_main: Run) -> None:
+    done = run_main("augment", "digits", "--with", "Shifts(3, diagonal=True)")
     assert done.returncode == 0
     assert done.stderr == ""
     assert "\x1b" not in done.stdout

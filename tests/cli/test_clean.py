@@ -80,8 +80,8 @@ def test_a_second_run_replaces_the_first_and_equals_it(
     assert found[0] == found[1]
 
 
-def test_without_images_test_images_are_tried(lookalike: Run) -> None:
-    done = lookalike("clean", "digits", *map(str, QUICK), "--json")
+def test_without_images_test_images_are_tried(run_main: Run) -> None:
+    done = run_main("clean", "digits", *QUICK, "--json")
     assert done.returncode == 0
     assert done.stderr == ""
     report = json.loads(done.stdout)

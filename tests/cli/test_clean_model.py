@@ -49,7 +49,13 @@ def pictures(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.glob("*.png")}
 
 
-@pytest.mark.parametrize(("quality", "n_train"), [("fast", 100), ("best", 300)])
+@pytest.mark.parametrize(
+    ("quality", "n_train"),
+    [
+        ("fast", 100),
+        pytest.param("best", 300, marks=pytest.mark.slow("the quality best fits with neighbours")),
+    ],
+)
 def test_a_kept_denoiser_cleans_as_a_new_one(
     quality: str, n_train: int, noisy: Path, tmp_path: Path, invoke: Run
 ) -> None:

@@ -60,16 +60,16 @@ def test_all_images_are_taken_where_there_are_fewer(invoke: Run) -> None:
     ],
 )
 def test_wrong_usage_is_named(
-    lookalike: Run, arguments: list[str], message: str, tmp_path: Path
+    run_main: Run, arguments: list[str], message: str, tmp_path: Path
 ) -> None:
-    result = lookalike("compare", "digits", *arguments, "--out", tmp_path / "out")
+    result = run_main("compare", "digits", *arguments, "--out", tmp_path / "out")
     assert result.returncode == 2
     assert re.search(message, result.stderr)
     assert not (tmp_path / "out").exists()
 
 
-def test_too_few_images_fail_in_one_line(lookalike: Run, tmp_path: Path) -> None:
-    result = lookalike("compare", "digits", "--train", "5", "--out", tmp_path / "out")
+def test_too_few_images_fail_in_one_line(run_main: Run, tmp_path: Path) -> None:
+    result = run_main("compare", "digits", "--train", "5", "--out", tmp_path / "out")
     assert result.returncode == 1
     assert len(result.stderr.splitlines()) == 1
     assert result.stdout == ""

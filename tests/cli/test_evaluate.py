@@ -148,9 +148,9 @@ def test_one_of_two_classes_is_detected(invoke: Run, tmp_path: Path, positive: s
     ],
 )
 def test_what_is_wrong_is_named_in_one_line(
-    lookalike: Run, tmp_path: Path, arguments: list[str], code: int, message: str
+    run_main: Run, tmp_path: Path, arguments: list[str], code: int, message: str
 ) -> None:
-    result = lookalike("evaluate", "digits", *arguments, "--out", tmp_path / "out")
+    result = run_main("evaluate", "digits", *arguments, "--out", tmp_path / "out")
     assert result.returncode == code, result.stderr
     assert message in result.stderr
     assert len(result.stderr.splitlines()) == 1

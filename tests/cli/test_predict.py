@@ -312,8 +312,8 @@ def test_failure_is_one_line(arguments: list[str], said: str, model: Path, invok
         (["MODEL", "a.png", "--json", "--format", "csv"], "give either this or --json"),
     ],
 )
-def test_wrong_usage_is_one_line(arguments: list[str], said: str, lookalike: Run) -> None:
-    done = lookalike("predict", *arguments)
+def test_wrong_usage_is_one_line(arguments: list[str], said: str, run_main: Run) -> None:
+    done = run_main("predict", *arguments)
     assert done.returncode == 2
     assert done.stdout == ""
     assert done.stderr.count("\n") == 1

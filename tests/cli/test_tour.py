@@ -264,6 +264,7 @@ def test_colour_images_named_classes_and_no_mistake(tmp_path: Path) -> None:
     assert tour.steps["augmented"]["error_drop"]["low"] is None
 
 
+@pytest.mark.slow("walks the tour on 5,000 images of a thousand classes")
 def test_thousand_classes(thousand_classes: Walked) -> None:
     tour = thousand_classes
     assert "990 more classes are not shown" in tour.text
@@ -294,6 +295,7 @@ def test_book_s_grid_without_its_numbers_of_neighbours(tmp_path: Path) -> None:
     assert "; for k = 1, 2 alone " in tour.text  # which is all there is
 
 
+@pytest.mark.slow("walks the tour on MNIST")
 @pytest.mark.mnist
 def test_mnist_accuracy(invoke: Run) -> None:
     if store.find_folder("mnist") is None:

@@ -22,7 +22,7 @@ from lookalike.models.model import open_model
 
 PAGES = Path(__file__).parents[2] / "docs" / "howto"
 MAIN = "from lookalike.cli.app import main; main()"
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.slow("starts a shell, servers and a dozen commands a page")
 
 
 def blocks(page: str) -> list[tuple[str, str]]:

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import pytest
 from typer.testing import CliRunner
 
 from lookalike.cli.app import app
@@ -16,6 +17,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "matching.md"
 TEXT = PAGE.read_text(encoding="utf-8")
 
 
+@pytest.mark.slow("fits as the page does, and chooses among many recipes")
 def test_code_runs_and_finds_what_the_page_says() -> None:
     made: dict[str, Any] = {"__name__": "__main__"}
     for block in re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL):

@@ -113,6 +113,7 @@ def test_it_runs_on_digits(on_digits: tuple[dict[str, Any], list[str]]) -> None:
     assert sum(map(bool, printed)) == 5
 
 
+@pytest.mark.slow("searches MNIST with its shifts")
 @pytest.mark.mnist
 def test_on_mnist_it_says_what_is_so() -> None:
     if find_folder("mnist") is None:

@@ -206,7 +206,7 @@ def test_images_added_and_removed(digits) -> None:
 
 
 @pytest.mark.mnist
-@pytest.mark.slow
+@pytest.mark.slow("searches MNIST with its shifts")
 @pytest.mark.skipif("LOOKALIKE_DATA" not in os.environ, reason="LOOKALIKE_DATA is not set")
 def test_mnist_with_one_pixel_shifts() -> None:
     data = load_dataset("mnist")

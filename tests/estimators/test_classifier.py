@@ -180,7 +180,7 @@ def test_a_step_that_fails_changes_nothing(fail):
     same(knn, expected)
 
 
-@pytest.mark.slow
+@pytest.mark.slow("learns 784 outputs")
 def test_an_image_as_labels_takes_seconds():
     y = rng.integers(0, 256, (600, 784), dtype=np.uint8)
     knn = KNeighborsClassifier(5).fit(rng.random((600, 4)), y)

@@ -1,6 +1,7 @@
 """The denoiser: what it reaches on small data, what it promises, what it refuses."""
 
 import pickle
+from functools import cache
 
 import numpy as np
 import pytest
@@ -37,11 +38,26 @@ def error(estimate, truth):
     return float(((estimate - truth.astype(np.float64)) ** 2).mean())
 
 
-@pytest.fixture(scope="module", params=NOISES)
-def fitted(request, digits):
-    noise = NOISES[request.param]
-    denoiser = KNeighborsDenoiser(20, random_state=0).fit(clean=digits[0], noise=noise)
-    return noise, denoiser
+@pytest.fixture(scope="module")
+def fit(digits):
+    """A function that fits a denoiser with neighbours to the digits and a noise, once."""
+    return cache(
+        lambda name: KNeighborsDenoiser(20, random_state=0).fit(clean=digits[0], noise=NOISES[name])
+    )
+
+
+slow = pytest.mark.slow("fits a denoiser with neighbours in seconds; one noise is enough at hand")
+
+
+@pytest.fixture(
+    params=[
+        "uniform",
+        pytest.param("gaussian", marks=slow),
+        pytest.param("salt and pepper", marks=slow),
+    ]
+)
+def fitted(request, fit):
+    return NOISES[request.param], fit(request.param)
 
 
 def test_it_beats_the_mean_of_neighbours_and_each_pixel_by_itself(fitted, digits):
@@ -87,7 +103,10 @@ def test_the_deviation_is_that_of_the_errors(fitted, digits):
         assert 0.5 < made / told < 2
 
 
-@pytest.mark.parametrize("quality", ["fast", "best"])
+@pytest.mark.parametrize(
+    "quality",
+    ["fast", pytest.param("best", marks=pytest.mark.slow("fits with neighbours, thrice"))],
+)
 def test_it_is_the_same_on_any_number_of_threads(digits, quality):
     noisy = add_noise(digits[1], GaussianNoise(50), 3)
     made = [
@@ -102,16 +121,16 @@ def test_it_is_the_same_on_any_number_of_threads(digits, quality):
 
 def test_threads_are_those_of_now_not_of_fit(digits):
     denoiser = KNeighborsDenoiser(20, random_state=5, n_jobs=1)
-    denoiser.fit(clean=digits[0][:300], noise=GaussianNoise(50))
+    denoiser.fit(clean=digits[0][:100], noise=GaussianNoise(50))
     denoiser.set_params(n_jobs=3).predict(digits[1][:2])
     cascade = denoiser._cascade
     assert cascade.neighbours._search.n_jobs == cascade.neighbours.n_threads == 3
     assert {regression.n_threads for regression, _ in cascade._stages} == {3}
 
 
-def test_pairs_are_learned_from_as_well(digits):
-    noise = UniformNoise(0, 100)
-    known = KNeighborsDenoiser(20, random_state=0).fit(clean=digits[0], noise=noise)
+@pytest.mark.slow("fits a denoiser with neighbours in seconds")
+def test_pairs_are_learned_from_as_well(digits, fit):
+    noise, known = NOISES["uniform"], fit("uniform")
     paired = KNeighborsDenoiser(20, random_state=0).fit(add_noise(digits[0], noise, 7), digits[0])
     noisy = add_noise(digits[1], noise, 8)
     assert error(paired.predict(noisy), digits[1]) < 1.3 * error(known.predict(noisy), digits[1])
@@ -158,7 +177,14 @@ def photographs(seed, shape):
     return image.astype(np.uint8)
 
 
-@pytest.mark.parametrize(("quality", "colour"), [("fast", ()), ("fast", (3,)), ("best", ())])
+@pytest.mark.parametrize(
+    ("quality", "colour"),
+    [
+        ("fast", ()),
+        pytest.param("fast", (3,), marks=pytest.mark.slow("three channels, three times the work")),
+        pytest.param("best", (), marks=pytest.mark.slow("the quality best fits more stages")),
+    ],
+)
 def test_large_images_are_cleaned_without_seams(quality, colour):
     train = [photographs(i, (90 + 7 * i, 120, *colour)) for i in range(4)]
     denoiser = KNeighborsDenoiser(quality=quality, random_state=0)

@@ -41,7 +41,16 @@ def test_probabilities_agree_with_predictions(digits, fitted):
     assert log_loss(digits[3], shares) < 0.2
 
 
-@pytest.mark.parametrize("effort", ["fast", "balanced", "best"])
+@pytest.mark.parametrize(
+    "effort",
+    [
+        "fast",
+        *(
+            pytest.param(effort, marks=pytest.mark.slow("tries many recipes, on each path"))
+            for effort in ("balanced", "best")
+        ),
+    ],
+)
 def test_every_thread_count_and_path_gives_the_same(digits, effort, monkeypatch):
     X, y, Xt, _ = digits
     X, y = X[:200], y[:200]
@@ -132,6 +141,7 @@ def test_quickly_added_images_count_at_once_and_leave_no_trace(digits, monkeypat
     assert_array_equal(classifier.predict_proba(Xt[:50]), before)
 
 
+@pytest.mark.slow("learns with the effort best")
 def test_labels_of_held_out_images_do_not_leak():
     """Of noise nothing can be learnt: held-out errors must tell so."""
     rng = np.random.default_rng(0)

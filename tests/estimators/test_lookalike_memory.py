@@ -20,7 +20,13 @@ def textures(n, shape, seed=0):
 
 @pytest.mark.parametrize(
     ("effort", "limit"),
-    [("fast", {"max_memory": 60}), ("balanced", {}), ("balanced", {"max_memory": 60})],
+    [
+        ("fast", {"max_memory": 60}),
+        *(
+            pytest.param("balanced", limit, marks=pytest.mark.slow("fits with more effort"))
+            for limit in ({}, {"max_memory": 60})
+        ),
+    ],
 )
 def test_what_does_not_fit_is_refused_and_the_cure_works(effort, limit, monkeypatch):
     monkeypatch.setattr(module, "available_bytes", lambda: 60 * 2**20)
@@ -132,7 +138,7 @@ print((memory("VmHWM") - before) / classifier.estimate(n, shape, n_classes=6))
 """
 
 
-@pytest.mark.slow
+@pytest.mark.slow("starts a process that learns, for each effort and size")
 @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="asks Linux for the peak")
 @pytest.mark.parametrize(
     ("effort", "n", "shape"),

@@ -8,7 +8,7 @@ from sklearn import neighbors
 
 from lookalike import KNeighborsClassifier, load_dataset
 
-pytestmark = [pytest.mark.mnist, pytest.mark.slow]
+pytestmark = [pytest.mark.mnist, pytest.mark.slow("searches MNIST")]
 
 PARAMS = {"n_neighbors": 4, "weights": "distance"}
 

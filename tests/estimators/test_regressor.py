@@ -49,7 +49,7 @@ def test_numbers_as_objects_are_numbers():
     )
 
 
-@pytest.mark.slow
+@pytest.mark.slow("averages 10,000 images")
 def test_ten_thousand_images_as_answers_take_seconds():
     y = rng.integers(0, 256, (500, 784), dtype=np.uint8)
     averages = KNeighborsRegressor().fit(rng.random((500, 4)), y).predict(rng.random((10_000, 4)))

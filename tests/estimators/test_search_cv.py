@@ -461,7 +461,7 @@ def test_answers_do_not_depend_on_threads(n_jobs):
 
 
 @pytest.mark.mnist
-@pytest.mark.slow
+@pytest.mark.slow("searches MNIST in folds")
 def test_mnist():
     from lookalike import load_dataset
 

@@ -142,7 +142,7 @@ def test_the_average_of_equal_targets_is_that_target():
     assert (target_averages(np.array([[1, 3, 5]]), np.ones((1, 3)), targets) == 3.0).all()
 
 
-@pytest.mark.slow
+@pytest.mark.slow("traces each allocation")
 @pytest.mark.parametrize("reader", ["classes", "averages"])
 def test_memory_stays_within_working_memory(reader):
     rng = np.random.default_rng(0)

@@ -17,7 +17,8 @@ VOLATILE = re.compile(
 """Keys, and columns of tables, whose values depend on the machine, the day or the release."""
 MEASURED = {
     r"\d[\d.,]* (s|ms|min|h)\b": "# s",
-    r"\d[\d.,]* ([KMG]iB|images a second|threads?|times as (?:long|fast))\b": r"# \1",
+    r"\d[\d.,]* threads?\b": "# threads",
+    r"\d[\d.,]* ([KMG]iB|images a second|times as (?:long|fast))\b": r"# \1",
     r"(CPU path|scikit-learn) [a-z0-9.]*\d[a-z0-9.]*": r"\1 #",
 }
 """What a sentence says of the machine and the release, and what stands for it."""

@@ -44,7 +44,7 @@ def mnist():
 
 
 @pytest.mark.mnist
-@pytest.mark.slow
+@pytest.mark.slow("learns from MNIST")
 def test_drawn_digits_are_recognised_and_mnists_own_as_before() -> None:
     data = mnist()
     classifier = LookalikeClassifier("fast").fit(data.train.images, data.train.labels)
@@ -62,7 +62,7 @@ def test_drawn_digits_are_recognised_and_mnists_own_as_before() -> None:
     assert classifier.score(again, labels) > before - 0.005
 
 
-@pytest.mark.slow
+@pytest.mark.slow("learns with the effort best")
 def test_drawn_digits_are_recognised_by_the_small_ones() -> None:
     # whose writers all barred their sevens and gave no one a foot: some of ours do neither
     data = load_dataset("digits")

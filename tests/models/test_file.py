@@ -115,7 +115,7 @@ np.save(sys.argv[2], [before, model.predict(digits.test.images[:30])])
 """
 
 
-@pytest.mark.slow
+@pytest.mark.slow("starts a process for each estimator")
 @pytest.mark.parametrize(
     "estimator", [KNeighborsClassifier(3, augmentation=Shifts(1)), LookalikeClassifier("fast")]
 )

@@ -286,7 +286,10 @@ def test_search_of_hyperparameters_without_a_best(path):
     [
         ("fast", 40),
         ("fast", 120),
-        *(pytest.param(effort, 80, marks=pytest.mark.slow) for effort in ("balanced", "best")),
+        *(
+            pytest.param(effort, 80, marks=pytest.mark.slow("tries many recipes"))
+            for effort in ("balanced", "best")
+        ),
     ],
 )
 def test_matched_images(path, effort, n):
@@ -304,7 +307,7 @@ def test_matched_images(path, effort, n):
         assert same(getattr(ours, name), getattr(theirs, name)), name
 
 
-@pytest.mark.slow
+@pytest.mark.slow("learns with the effort best")
 def test_few_images_that_were_grown(path):
     classifier = LookalikeClassifier("best").fit(X[:12], Y[:12])
     assert again(classifier, path, QUERIES).recipe_ == classifier.recipe_
@@ -318,7 +321,7 @@ NOISES = {
 }
 
 
-@pytest.mark.slow
+@pytest.mark.slow("fits a denoiser for each noise")
 @pytest.mark.parametrize("name", NOISES)
 def test_denoiser(path, name):
     noise = NOISES[name]
@@ -330,7 +333,7 @@ def test_denoiser(path, name):
     assert loaded.noise_ == denoiser.noise_
 
 
-@pytest.mark.slow
+@pytest.mark.slow("fits a denoiser with neighbours")
 def test_denoiser_by_neighbours_and_from_pairs(path):
     clean = DIGITS.train.images[:60]
     denoiser = KNeighborsDenoiser(10, random_state=0)
@@ -339,7 +342,7 @@ def test_denoiser_by_neighbours_and_from_pairs(path):
     again(denoiser, path, add_noise(QUERIES, GaussianNoise(3), 1))
 
 
-@pytest.mark.slow
+@pytest.mark.slow("fits denoisers of colours")
 @pytest.mark.parametrize("quality", ["fast", "best"])
 def test_denoiser_of_photographs(path, quality):
     from sklearn.datasets import load_sample_image

@@ -402,7 +402,7 @@ class TestStateInThreadsAndProcesses:
             assert_same(fresh.get(60), expected)
 
 
-@pytest.mark.slow
+@pytest.mark.slow("searches 60,000 rows")
 def test_ctrl_c_ends_a_long_search_within_a_second() -> None:
     # Noise without structure, which no bound can skip: the whole search takes far longer.
     rows = np.random.default_rng(0).integers(0, 255, (60_000, 256), dtype=np.uint8)

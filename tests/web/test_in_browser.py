@@ -146,7 +146,7 @@ def press(page: Page, key: str, *, ctrl: bool = False, times: int = 1) -> None:
             page.call("Input.dispatchKeyEvent", type=kind, key=key, modifiers=2 * ctrl, **typed)
 
 
-@pytest.mark.slow
+@pytest.mark.slow("learns from MNIST and draws 40 digits by mouse")
 @pytest.mark.mnist
 def test_digits_of_several_hands_and_pens_are_recognised(page: Page, tmp_path: Path) -> None:
     try:

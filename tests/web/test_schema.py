@@ -14,7 +14,7 @@ N_EXAMPLES = 15  # of each operation, of what is allowed and of what is not
 FILES = [picture(image, kind) for kind in ("PNG", "BMP") for image in digits()[0][:5]]
 
 
-@pytest.mark.slow
+@pytest.mark.slow("sends hundreds of requests")
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_whatever_is_sent_the_answer_is_one_that_openapi_names(tmp_path):
     # here, because it takes seconds to import

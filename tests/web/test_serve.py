@@ -79,7 +79,7 @@ def everything(connection):
     return b"".join(parts)
 
 
-@pytest.mark.slow
+@pytest.mark.slow("starts a server and waits for slow clients to be cut off")
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no signals that end gently")
 def test_a_server_from_its_start_to_its_end(tmp_path):
     path = tmp_path / "digits.lookalike"
@@ -119,7 +119,7 @@ def test_a_server_from_its_start_to_its_end(tmp_path):
     assert open_model(path).n_samples == 300
 
 
-@pytest.mark.slow
+@pytest.mark.slow("starts a server")
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no signals that end gently")
 def test_beyond_loopback_a_token_is_made_up_and_ctrl_c_ends_quietly(tmp_path):
     with serving(tmp_path / "digits.lookalike", host="0.0.0.0") as (process, port, token):
@@ -147,7 +147,7 @@ def test_tokens_that_no_header_takes(token):
         serve(digits_model(), token=token)
 
 
-@pytest.mark.slow
+@pytest.mark.slow("starts a server and a browser")
 def test_the_documentation_is_drawn_without_any_other_host(tmp_path):
     with serving(tmp_path / "digits.lookalike") as (_, port, _), browser() as page:
         page.open(f"http://127.0.0.1:{port}/docs")

@@ -293,7 +293,7 @@ def test_refuses(arguments: Any, options: dict[str, Any], match: str) -> None:
 
 
 @pytest.mark.mnist
-@pytest.mark.slow
+@pytest.mark.slow("audits MNIST")
 def test_of_1_percent_wrong_labels_98_percent_are_in_the_first_2_percent() -> None:
     if "LOOKALIKE_DATA" not in os.environ:
         pytest.skip("LOOKALIKE_DATA is not set to a folder that holds mnist/")

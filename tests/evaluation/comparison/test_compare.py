@@ -286,7 +286,7 @@ def test_on_one_thread_the_answers_are_the_same() -> None:
     np.testing.assert_array_equal(alone.predict(flat), boosting.fit(flat, LABELS).predict(flat))
 
 
-@pytest.mark.slow
+@pytest.mark.slow("fits seven kinds of classifiers")
 def test_the_chapters_classifiers_beat_the_dummy() -> None:
     comparison = compare(chapter_classifiers(), IMAGES, LABELS, cv=3)
     assert [contestant.error for contestant in comparison.contestants] == [None] * 7
@@ -295,7 +295,7 @@ def test_the_chapters_classifiers_beat_the_dummy() -> None:
 
 
 @pytest.mark.mnist
-@pytest.mark.slow
+@pytest.mark.slow("fits seven kinds of classifiers on MNIST")
 def test_on_mnist_ours_beats_the_linear_ones_and_nobody_warns() -> None:
     if "LOOKALIKE_DATA" not in os.environ:
         pytest.skip("LOOKALIKE_DATA is not set to a folder that holds mnist/")

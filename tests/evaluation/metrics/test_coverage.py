@@ -22,7 +22,7 @@ def draw(rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray, np.n
     return truth, probabilities.argmax(axis=1), probabilities
 
 
-@pytest.mark.slow
+@pytest.mark.slow("resamples hundreds of samples")
 def test_intervals_cover() -> None:
     rng = np.random.default_rng(0)
     names = ("accuracy", "balanced_accuracy", "macro_f1", "mcc", "log_loss", "brier", "ece")
@@ -43,7 +43,7 @@ def test_intervals_cover() -> None:
         assert 0.90 <= times / _N_SETS <= (1 if name == "ece" else 0.99), name
 
 
-@pytest.mark.slow
+@pytest.mark.slow("resamples hundreds of samples")
 @pytest.mark.parametrize("too_sure", [0.0, 0.02, 0.2])
 def test_intervals_of_the_calibration_error_cover(too_sure: float) -> None:
     """Also of a calibrated classifier, any sample of which has an error."""

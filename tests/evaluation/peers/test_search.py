@@ -35,7 +35,7 @@ def test_few_images(n: int, n_splits: int) -> None:
     assert estimate.seconds_per_candidate > 0
 
 
-@pytest.mark.slow
+@pytest.mark.slow("runs scikit-learn's whole grid search")
 def test_estimate_is_about_what_the_search_takes() -> None:
     X, y = images(6000), np.arange(6000) % 10
     estimate = estimate_grid_search(X, y, n_splits=3, n_threads=1)
