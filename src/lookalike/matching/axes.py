@@ -118,8 +118,8 @@ class PrincipalAxes:
         squares, vectors = _leading((values @ values.T).astype(np.float64), kept)
         axes = values.T @ vectors.astype(np.float32)
         lengths = np.sqrt(np.maximum(squares, 0))
-        # If images are alike there are fewer axes than images; the others keep length 0. Products of
-        # float32 leave lengths of some 5e-4 where there is none.
+        # If images are alike there are fewer axes than images; the others keep length 0. Where
+        # there is no axis, products of float32 leave lengths of some 5e-4.
         real = lengths > 1e-3 * lengths[0]
         return mean, weights, np.where(real, axes / np.where(real, lengths, 1), 0)
 
