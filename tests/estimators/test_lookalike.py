@@ -117,7 +117,7 @@ def test_copies_are_named_and_are_no_neighbours_of_their_siblings(digits, monkey
     distances, rows = matcher.search_.kneighbors(None, 3)
     siblings = matcher.parents_[rows] == matcher.parents_[:, np.newaxis]
     assert siblings.mean() > 0.5
-    others = np.sqrt(matcher._partners(3)[0]).mean(axis=1)
+    others = np.sqrt(matcher._partners(3).distances).mean(axis=1)
     assert (np.sqrt(distances).mean(axis=1) < others).mean() > 0.9
     assert_allclose(matcher.radii_, np.maximum(others / others.mean(), 0.1))
 

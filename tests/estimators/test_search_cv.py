@@ -399,7 +399,7 @@ def test_leave_one_out(estimator, scoring, searches):
     search = KNeighborsSearchCV(
         estimator, grid, cv="loo", scoring=scoring, return_train_score=True, refit=False
     ).fit(X, Y)
-    assert searches == ["fit", "neighbors", "kneighbors"]
+    assert searches == ["fit", "neighbors", "neighbors"]
     assert search.n_splits_ == 1
     for i, params in enumerate(search.cv_results_["params"]):
         knn = KNeighborsClassifier(**{key.removeprefix(name): v for key, v in params.items()})

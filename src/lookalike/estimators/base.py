@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy import sparse
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import _num_samples, check_array, check_is_fitted
 
@@ -173,7 +174,8 @@ class KNeighborsPredictor(BaseEstimator):  # type: ignore[misc]
         search = self._fitted_search()
         table = search.neighbors(X, progress=progress)
         weights = vote_weights(table.distances, table.indices, self.weights, self._row_weights())
-        labels, shape = self._y[table.indices], self.image_shape_
+        labels = self._y[table.indices]
+        shape = None if sparse.issparse(X) else self.image_shape_
         given = self.training_images() if X is None and shape is not None else X
         return Explanation(
             indices=table.indices,
