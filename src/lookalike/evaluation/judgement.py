@@ -42,7 +42,7 @@ _MOST_FOLDS, _MOST_NEIGHBORS = 5, 20
 _N_MATCHED = 6  # neighbours that a matching classifier names
 _WEIGHTS = ("uniform", "distance")
 ACCURACY = 0.999
-"""Of the answers that are left where unsure images get none."""
+"""The accuracy asked of the answers that remain when unsure images get none."""
 
 
 class StagedProgress(Protocol):

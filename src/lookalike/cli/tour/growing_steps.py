@@ -56,7 +56,7 @@ def augmented(
     best : Choice
         That classifier's number of neighbours and weights.
     folds : Folds
-        Of the training images.
+        The folds of the training images.
     n_jobs : int or None
     """
     train, test = data.train, data.test

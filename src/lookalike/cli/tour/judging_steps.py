@@ -94,7 +94,7 @@ def judged(
     data : Dataset
     model : KNeighborsClassifier, fitted
     explanation : Explanation
-        Of all test images by ``model``.
+        The explanation of all test images by ``model``.
     """
     bar.start("measuring")
     labels, names = data.test.labels, data.class_names

@@ -37,7 +37,7 @@ class Classified:
     ----------
     model : KNeighborsClassifier, fitted
     explanation : Explanation
-        Of all test images.
+        The explanation of all test images.
     fit_seconds, predict_seconds : float
     """
 

@@ -93,8 +93,8 @@ class Pictures:
         blur : float
             Standard deviation in its pixels.
         knee : float, optional
-            A value. What is above it follows in further channels, told before the pictures were
-            shrunk and then after.
+            A value. Further channels hold what exceeds it, computed first before and then after the
+            pictures were shrunk.
 
         Returns
         -------

@@ -263,7 +263,7 @@ def few_label_classifiers(
         The largest value that a pixel can have; the SVM and the forest get it as 1.
     n_jobs : int, optional
     seed : int, default=0
-        Of the forest.
+        Random seed of the forest.
     """
     from sklearn.ensemble import RandomForestClassifier
     from sklearn.pipeline import make_pipeline

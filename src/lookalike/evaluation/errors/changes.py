@@ -108,7 +108,7 @@ def change_to_dict(
     ----------
     data : Dataset
     before, after : Explanation
-        Of all test images.
+        The explanations of all test images.
     row : int
         The test image.
     """

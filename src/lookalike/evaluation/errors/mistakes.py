@@ -66,7 +66,7 @@ def mistake_to_dict(
     ----------
     data : Dataset
     explanation : Explanation
-        Of test images by the training images; labels are positions in ``data.class_names``.
+        The explanation of the test images; labels are positions in ``data.class_names``.
     query : int
         Its place in the explanation.
     test_row : int
