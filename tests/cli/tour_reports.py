@@ -47,8 +47,7 @@ def check_report(report: dict[str, Any], steps: list[str]) -> None:
     check_clean(report["steps"]["clean"], load)
     in_steps = sum(step["seconds"] for step in report["steps"].values())
     told = report["start_seconds"] + in_steps + report["pictures_seconds"]
-    # Printing is in none of the parts; beside the steps of a tiny data set it is not short.
-    assert (report["seconds"] - 1) / 2 < told < report["seconds"] + 0.01
+    assert report["seconds"] / 2 < told < report["seconds"] + 0.01
 
 
 def check_tuning(tuning: dict[str, Any], load: dict[str, Any]) -> None:
