@@ -165,7 +165,7 @@ def _with_perturbed_copies(
 
 def _fashion_like(n_rows: int, n_queries: int, rng: np.random.Generator) -> SearchData:
     from lookalike import load_dataset
-    from lookalike.images.errors import DatasetNotFoundError
+    from lookalike.images.exceptions import DatasetNotFoundError
 
     try:
         data = load_dataset("fashion-mnist", download=False)

@@ -171,10 +171,10 @@ def _describe_choice(classifier: Any) -> str:
     """What our classifier chose, and its errors on held-out training images."""
     if not hasattr(classifier, "choices_"):
         return ""
-    chosen = (classifier.recipe_, classifier.reading_)
+    chosen = (classifier.representation_, classifier.scoring_rule_)
     text = f"{chosen[0]}; {chosen[1]}"
     for trial in reversed(classifier.choices_):  # those that decide come last
-        if (trial.recipe, trial.reading) == chosen:
+        if (trial.representation, trial.rule) == chosen:
             return f"{text}; {trial.n_wrong} of {trial.n_held_out:,} held out wrong"
     return f"{text}; untried"
 
@@ -301,34 +301,36 @@ def _expect_seconds(images: Array, labels: Array) -> float:
 # --- Fixed choices -------------------------------------------------------------------------------
 
 Choice = tuple[Any, Any]
-"""A recipe and a reading."""
+"""A representation and a scoring rule."""
 Pair = tuple[Array, Array]
 """Images and labels."""
 
 
 def fixed_choices(effort: str) -> list[Choice]:
-    """Every recipe of an effort with a rich reading of the table, and with a plain one."""
-    from lookalike.matching.plans import PLANS
-    from lookalike.matching.reading import Reading as TableReading
+    """Every representation of an effort with a rich scoring rule, and with a plain one."""
+    from lookalike.matching.scoring import ScoringRule
+    from lookalike.matching.search_spaces import PLANS
 
-    readings = (TableReading(0.3, 6, 1.0), TableReading(0.0, 1))
-    return [(recipe, one) for recipe in PLANS[effort].recipes for one in readings]
+    rules = (ScoringRule(0.3, 6, 1.0), ScoringRule(0.0, 1))
+    return [
+        (representation, one) for representation in PLANS[effort].representations for one in rules
+    ]
 
 
 def ablation_choices() -> dict[str, Choice]:
     """What each part is called, and the choice that has it and all parts before it."""
-    from lookalike.matching.matcher import Recipe
-    from lookalike.matching.reading import Reading as TableReading
+    from lookalike.matching.matcher import Representation
+    from lookalike.matching.scoring import ScoringRule
 
-    pixels, whitened = Recipe(False, "pixels", 0.0), Recipe(True, "gradients", 0.6)
+    pixels, whitened = Representation(False, "pixels", 0.0), Representation(True, "gradients", 0.6)
     rich = whitened._replace(features="rich")
-    plain, planes = TableReading(0.0, 3), TableReading(0.3, 6, 1.0)
+    plain, planes = ScoringRule(0.0, 3), ScoringRule(0.3, 6, 1.0)
     return {
         "pixels, k = 3 a class, unscaled": (pixels, plain),
         "gradients instead of pixels": (pixels._replace(features="gradients"), plain),
         "+ strokes normalized": (whitened._replace(whitening=0.0), plain),
         "+ whitening 0.6": (whitened, plain),
-        "+ scaling 0.3": (whitened, TableReading(0.3, 3)),
+        "+ scaling 0.3": (whitened, ScoringRule(0.3, 3)),
         "+ k = 6, hyperplanes 1": (whitened, planes),
         "+ rich features": (rich, planes),
         "+ deformation forward": (rich, planes._replace(deformation="forward")),
@@ -362,30 +364,34 @@ def measure_fixed(kind: Kind, effort: str, n_threads: int) -> Reading:
 def _count_fixed(
     choices: Sequence[Choice], train: Pair, held_out: Pair, n_threads: int
 ) -> list[int]:
-    """Count wrong images of each choice; recipes side by side share axes, readings a table."""
-    from lookalike.matching.choosing import CHUNK
-    from lookalike.matching.levels import Levels
+    """Count wrong images of each choice; representations share axes, rules a table."""
+    from lookalike.matching.byte_levels import ByteLevels
     from lookalike.matching.matcher import Matcher
-    from lookalike.matching.reading import Reader
+    from lookalike.matching.model_selection import CHUNK
+    from lookalike.matching.scoring import Scorer
 
-    levels = Levels(train[0])
+    levels = ByteLevels(train[0])
     own, asked = levels.to_bytes(train[0]), levels.to_bytes(held_out[0])
     classes, found = np.unique(train[1], return_inverse=True)
     codes = found.astype(np.int32)
     wrong = dict.fromkeys(choices, 0)
-    for axes in dict.fromkeys(recipe[:2] for recipe, _ in choices):
-        recipes = list(dict.fromkeys(recipe for recipe, _ in choices if recipe[:2] == axes))
+    for axes in dict.fromkeys(representation[:2] for representation, _ in choices):
+        representations = list(
+            dict.fromkeys(
+                representation for representation, _ in choices if representation[:2] == axes
+            )
+        )
         sizes = {"n_components": N_COMPONENTS, "n_neighbors": N_NEIGHBORS}
-        base = Matcher(recipes[0], **sizes, n_threads=n_threads)
+        base = Matcher(representations[0], **sizes, n_threads=n_threads)
         learnt = base.learn_axes(own)
         held_out_projected = base.project(asked)
-        for recipe in recipes:
-            matcher = base.whitened(*learnt, codes, len(classes), recipe.whitening)
-            readings = [one for other, one in choices if other == recipe]
+        for representation in representations:
+            matcher = base.whitened(*learnt, codes, len(classes), representation.whitening)
+            readings = [one for other, one in choices if other == representation]
             for start in range(0, len(asked), CHUNK):
                 part = slice(start, start + CHUNK)
-                reader = Reader(matcher, matcher.seek(held_out_projected.part(part)))
+                reader = Scorer(matcher, matcher.seek(held_out_projected.part(part)))
                 for one in readings:
                     predicted = classes[reader.read(one).classes.argmin(axis=1)]
-                    wrong[recipe, one] += _count_wrong(predicted, held_out[1][part])
+                    wrong[representation, one] += _count_wrong(predicted, held_out[1][part])
     return [wrong[choice] for choice in choices]

@@ -321,7 +321,7 @@ def _judge(
     best = wrong.get(OURS["best"], "–")
     fixed: list[int] = taken[_FIXED][0].answer
     least = min(fixed)
-    recipe, how = choices[fixed.index(least)]
+    representation, how = choices[fixed.index(least)]
     return {
         "kind": kind,
         "ours, lowest": lowest,
@@ -330,7 +330,7 @@ def _judge(
         "best effort": best,
         "fixed": least,
         "difference": f"{best - least:+d} ± {least**0.5:.1f}" if isinstance(best, int) else "–",
-        "fixed choice": f"{recipe}; {how}",
+        "fixed choice": f"{representation}; {how}",
     }
 
 

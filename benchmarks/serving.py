@@ -44,7 +44,7 @@ from _options import new_parser
 THROUGHPUT, P99 = 1000, 50  # the bars: requests a second; milliseconds at the rate
 CONNECTIONS = 16
 N_BODIES = 500  # different images that are asked about in turn
-PLAIN, EFFORTS = "neighbours", ("fast", "balanced", "best")
+PLAIN, EFFORTS = "neighbors", ("fast", "balanced", "best")
 KINDS = ("png", "png as_is", "json as_is")
 
 

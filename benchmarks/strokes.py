@@ -24,7 +24,7 @@ from _canvases import CONDITIONS, canvas
 from _harness import describe_run, print_head, progress_on_stderr, table, write_json
 from _images import StoredImages, stored_images
 from _options import BARS_THREADS, new_parser, parse
-from lookalike.images.form import Form, Formed, learn_form
+from lookalike.images.preprocessing import Form, Formed, learn_form
 
 Bytes = NDArray[np.uint8]
 

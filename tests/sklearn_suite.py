@@ -33,7 +33,7 @@ def global_random_seed() -> int:
     return 42
 
 
-def neighbour_tests(
+def neighbor_tests(
     ours: Mapping[str, type], left_out: Mapping[str, str]
 ) -> dict[str, Callable[..., None]]:
     """The tests that use any of our estimators, less those left out.

@@ -21,7 +21,7 @@ ROOMS = [
     "images",
     "search",
     "matching",
-    "cleaning",
+    "denoising",
     "estimators",
     "evaluation",
     "reports",

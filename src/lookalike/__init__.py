@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from lookalike.cleaning.level import estimate_noise
+    from lookalike.denoising.noise_estimation import estimate_noise
     from lookalike.estimators.classifier import KNeighborsClassifier
     from lookalike.estimators.cross_val import cross_val_predict
     from lookalike.estimators.denoiser import KNeighborsDenoiser
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from lookalike.estimators.weights import Softmax
     from lookalike.evaluation.auditing.audit import audit
     from lookalike.evaluation.comparison.compare import compare
-    from lookalike.evaluation.decisions.rejection import choose_rejection
+    from lookalike.evaluation.decisions.selective import choose_rejection
     from lookalike.evaluation.decisions.threshold import choose_threshold
     from lookalike.evaluation.metrics.evaluate import evaluate
     from lookalike.images.augmentation import Flips, Shifts
@@ -51,11 +51,11 @@ _HOMES = {
     "UniformNoise": "lookalike.images.noise",
     "add_noise": "lookalike.images.noise",
     "audit": "lookalike.evaluation.auditing.audit",
-    "choose_rejection": "lookalike.evaluation.decisions.rejection",
+    "choose_rejection": "lookalike.evaluation.decisions.selective",
     "choose_threshold": "lookalike.evaluation.decisions.threshold",
     "compare": "lookalike.evaluation.comparison.compare",
     "cross_val_predict": "lookalike.estimators.cross_val",
-    "estimate_noise": "lookalike.cleaning.level",
+    "estimate_noise": "lookalike.denoising.noise_estimation",
     "evaluate": "lookalike.evaluation.metrics.evaluate",
     "expand": "lookalike.images.expand",
     "load_dataset": "lookalike.images.dataset",

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from lookalike import KNeighborsClassifier, load_dataset
-from lookalike.images.form import learn_form
+from lookalike.images.preprocessing import learn_form
 from lookalike.models.file import save_model
 
 N_TRAIN = 400

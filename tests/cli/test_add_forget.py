@@ -52,7 +52,7 @@ def test_what_is_added_is_known_and_can_be_forgotten(
     assert after.class_names == sorted([*before.class_names, "four"])
     assert (after.source, after.form) == (before.source, before.form)
     images = load_dataset("digits").test.images
-    assert after.explain(images[:1])[0].neighbours[0].row == n
+    assert after.explain(images[:1])[0].neighbors[0].row == n
     np.testing.assert_array_equal(after.image(n + 1), images[1])
 
     result = invoke("forget", model, f"{n}-{n + 1}", "--json")

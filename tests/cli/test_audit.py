@@ -68,7 +68,7 @@ def test_json_is_what_audit_finds(run: Run) -> None:
     assert report["class_names"] == [str(i) for i in range(10)]
 
 
-def test_the_most_suspicious_are_drawn_beside_their_neighbours(run: Run, spoilt: Path) -> None:
+def test_the_most_suspicious_are_drawn_beside_their_neighbors(run: Run, spoilt: Path) -> None:
     n_issues = json.loads(run(spoilt, "--json").stdout)["n_label_issues"]
     result = run(spoilt, "--top", "6")
     assert result.exit_code == 0, result.output

@@ -10,7 +10,7 @@ import typer
 
 from lookalike.cli.data_options import DataName, parse_size, parse_test_size
 from lookalike.images import dataset
-from lookalike.images.errors import DatasetError
+from lookalike.images.exceptions import DatasetError
 
 COMMANDS = {
     "train": ["x"],

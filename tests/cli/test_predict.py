@@ -26,7 +26,7 @@ from lookalike import load_dataset
 from lookalike.cli.app import app
 from lookalike.models.answer import answer
 from lookalike.models.model import open_model
-from lookalike.models.predicting import Prediction, neighbours_gallery
+from lookalike.models.predictions import Prediction, neighbors_gallery
 from lookalike.reports.png import save_png
 
 Run = Callable[..., Any]
@@ -69,9 +69,9 @@ def test_batches_do_not_change_answers(
     np.savez(tmp_path / "stack.npz", images=load_dataset("digits").test.images[:20])
     arguments = ("predict", model, tmp_path / "stack.npz", "--format", "csv")
     whole = invoke(*arguments).stdout
-    monkeypatch.setattr("lookalike.models.predicting._BATCH", 7)
+    monkeypatch.setattr("lookalike.models.predictions._BATCH", 7)
     assert invoke(*arguments).stdout == whole
-    monkeypatch.setattr("lookalike.models.predicting._BATCH_PIXELS", 100)
+    monkeypatch.setattr("lookalike.models.predictions._BATCH_PIXELS", 100)
     assert invoke(*arguments).stdout == whole
     assert whole.count("\n") == 21
 
@@ -231,11 +231,11 @@ def test_explain_writes_a_picture_an_image(
         with Image.open(one["picture"]) as picture:
             picture.load()
             assert picture.width > 2 * picture.height
-        assert len(one["neighbours"]) == 5
-        assert [own["label"] for own in one["neighbours"]] == [
-            opened.label(own["row"]) for own in one["neighbours"]
+        assert len(one["neighbors"]) == 5
+        assert [own["label"] for own in one["neighbors"]] == [
+            opened.label(own["row"]) for own in one["neighbors"]
         ]
-        distances = [own["distance"] for own in one["neighbours"]]
+        distances = [own["distance"] for own in one["neighbors"]]
         assert distances == sorted(distances)
     plain = answers(invoke("predict", model, scans, "--json"))
     assert [one["probabilities"] for one in plain] == [one["probabilities"] for one in found]
@@ -249,15 +249,14 @@ def test_displacements_are_drawn_as_arrows(tmp_path: Path, model: Path) -> None:
     (explained,) = opened.explain(image[np.newaxis])
     one = answer("a", opened.class_names, explained.probabilities, reject=0, top=None)
     moved = explained._replace(
-        neighbours=[
-            own._replace(displacement=np.full((2, 8, 8), 1, np.int8))
-            for own in explained.neighbours
+        neighbors=[
+            own._replace(displacement=np.full((2, 8, 8), 1, np.int8)) for own in explained.neighbors
         ]
     )
     n_blue = []
     for why in (explained, moved):
         save_png(
-            tmp_path / "why.png", neighbours_gallery(Prediction(image, image, one, why), opened)
+            tmp_path / "why.png", neighbors_gallery(Prediction(image, image, one, why), opened)
         )
         with Image.open(tmp_path / "why.png") as picture:
             red, _, blue = np.moveaxis(np.asarray(picture.convert("RGB")).astype(int), -1, 0)
@@ -358,7 +357,7 @@ def test_progress_on_a_terminal_leaves_piped_answers_alone(model: Path, scans: P
 def test_ctrl_c_keeps_the_answers_that_are_printed(model: Path, scans: Path) -> None:
     # the fifo keeps the command waiting after the first image
     program = (
-        "import lookalike.models.predicting as p; p._BATCH = 1\n"
+        "import lookalike.models.predictions as p; p._BATCH = 1\n"
         "from lookalike.cli.app import main; main()"
     )
     os.mkfifo(scans / "waits.png")

@@ -54,7 +54,7 @@ def no_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module", autouse=True)
 def quick() -> Iterator[None]:
-    """Clean by few images, compare few classifiers and try few recipes, in this process."""
+    """Clean by few images, compare few classifiers and try few representations, in this process."""
     with pytest.MonkeyPatch.context() as monkeypatch:
         hasten(monkeypatch)
         monkeypatch.setenv("COLUMNS", "80")
@@ -286,7 +286,7 @@ def test_few_images_are_tuned_by_the_folds_there_are(few: Path, tmp_path: Path) 
     assert tour.steps["tuning"]["n_candidates"] == 10
 
 
-def test_book_s_grid_without_its_numbers_of_neighbours(tmp_path: Path) -> None:
+def test_book_s_grid_without_its_numbers_of_neighbors(tmp_path: Path) -> None:
     path, labels = tmp_path / "few.npz", np.array([0, 0, 1, 1])
     images = np.random.default_rng(0).integers(0, 256, (4, 3, 3), dtype=np.uint8)
     np.savez(path, train_images=images, train_labels=labels, test_images=images, test_labels=labels)

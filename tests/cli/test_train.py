@@ -47,8 +47,8 @@ def test_report_is_the_classifier_s_own(
     assert result.exit_code == 0, result.stderr
     report = json.loads(result.stdout)
     assert report["effort"] == "fast"
-    assert report["recipe"] == classifier.recipe_._asdict()
-    assert report["reading"] == classifier.reading_._asdict()
+    assert report["representation"] == classifier.representation_._asdict()
+    assert report["scoring_rule"] == classifier.scoring_rule_._asdict()
     test = load_dataset("digits").test
     error = 1 - classifier.score(test.images, test.labels)
     assert report["test"] == {
@@ -59,7 +59,10 @@ def test_report_is_the_classifier_s_own(
     }
     assert report["why"] == why_chosen(classifier)
     (chosen,) = (own for own in report["tried"] if own["is_chosen"])
-    assert (chosen["recipe"], chosen["reading"]) == (report["recipe"], report["reading"])
+    assert (chosen["representation"], chosen["scoring_rule"]) == (
+        report["representation"],
+        report["scoring_rule"],
+    )
     assert json.loads((out / "report.json").read_text()) == report
     pictures = ["matches.png"] if report["test"]["n_wrong"] else []
     assert sorted(path.name for path in out.iterdir()) == [*pictures, "report.json"]
@@ -70,11 +73,13 @@ def test_report_is_the_classifier_s_own(
 
 def test_each_recipe_has_its_best_reading(classifier: LookalikeClassifier) -> None:
     tried = what_was_tried(classifier)
-    assert sum(own.n_readings for own in tried) == len(classifier.choices_)
+    assert sum(own.n_rules for own in tried) == len(classifier.choices_)
     assert sum(own.is_chosen for own in tried) == 1
     for own in tried:
         least = min(
-            trial.n_wrong for trial in classifier.choices_ if trial.recipe == own.trial.recipe
+            trial.n_wrong
+            for trial in classifier.choices_
+            if trial.representation == own.trial.representation
         )
         assert own.trial.n_wrong == least or own.is_chosen
         error = own.trial.error
@@ -108,7 +113,10 @@ def test_what_is_shown(invoke: Run) -> None:
     lines = [line.strip() for line in result.stdout.splitlines()]
     assert lines[0] == "digits: 1,437 train images of 8 × 8, 10 classes; effort fast"
     text = " ".join(result.stdout.split())
-    assert "3 recipes by 27 readings each, all 1,437 train images held out in turn" in text
+    assert (
+        "3 representations by 27 scoring rules each, all 1,437 train images held out in turn"
+        in text
+    )
     assert sum("%" in line and line.startswith("*") for line in lines) == 1
     assert sum(line.startswith("* chosen: ") for line in lines) == 1
     assert "held-out images come out wrong" in text

@@ -25,7 +25,7 @@ Run = Callable[..., Any]
     ("text", "ks"),
     [("1-4", [1, 2, 3, 4]), ("5,3,3", [3, 5]), ("7", [7]), ("1-2, 4 - 5,2", [1, 2, 4, 5])],
 )
-def test_numbers_of_neighbours(text: str, ks: list[int]) -> None:
+def test_numbers_of_neighbors(text: str, ks: list[int]) -> None:
     assert parse_k(text) == ks
 
 

@@ -14,7 +14,7 @@ Run = Callable[..., Any]
 
 
 def hasten(patch: pytest.MonkeyPatch) -> None:
-    """Clean by few images, compare few classifiers and try few recipes, in this process."""
+    """Clean by few images, compare few classifiers and try few representations, in this process."""
     steps = "lookalike.cli.tour."
     patch.setattr(f"{steps}matching_steps._DRAWS", {10: 1})
     patch.setattr(f"{steps}matching_steps._EFFORT", "fast")

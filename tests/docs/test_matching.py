@@ -10,14 +10,14 @@ import pytest
 from typer.testing import CliRunner
 
 from lookalike.cli.app import app
-from lookalike.matching.growing import GROWTHS
-from lookalike.matching.plans import PLANS
+from lookalike.matching.copies import GROWTHS
+from lookalike.matching.search_spaces import PLANS
 
 PAGE = Path(__file__).parents[2] / "docs" / "matching.md"
 TEXT = PAGE.read_text(encoding="utf-8")
 
 
-@pytest.mark.slow("fits as the page does, and chooses among many recipes")
+@pytest.mark.slow("fits as the page does, and chooses among many representations")
 def test_code_runs_and_finds_what_the_page_says() -> None:
     made: dict[str, Any] = {"__name__": "__main__"}
     for block in re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL):
@@ -33,7 +33,7 @@ def test_the_table_of_efforts_is_that_of_the_plans() -> None:
         deformed = [how for how in plan.deformations if how != "off"]
         names = {"forward": "forward", "both": "both ways"}
         assert [cell.strip() for cell in cells] == [
-            str(len(plan.recipes)),
+            str(len(plan.representations)),
             ", ".join(names[how] for how in deformed) or "–",
             str(plan.n_neighbors),
             str(plan.n_components),

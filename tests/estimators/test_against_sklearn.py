@@ -141,7 +141,7 @@ def test_graph_is_scikit_learns():
         np.testing.assert_allclose(a.toarray(), b.toarray(), atol=1e-6)
 
 
-@pytest.mark.filterwarnings("ignore::lookalike.search.handover.HandOverWarning")
+@pytest.mark.filterwarnings("ignore::lookalike.search.sklearn_fallback.SklearnFallbackWarning")
 @pytest.mark.parametrize("rows", [csr_matrix, csc_matrix, dok_matrix, np.asarray])
 @pytest.mark.parametrize("queries", [csr_matrix, csc_matrix, dok_matrix, np.asarray])
 def test_sparse_rows(rows, queries):
@@ -151,7 +151,7 @@ def test_sparse_rows(rows, queries):
     np.testing.assert_allclose(knn.predict(queries(QUERIES)), expected)
 
 
-@pytest.mark.filterwarnings("ignore::lookalike.search.handover.HandOverWarning")
+@pytest.mark.filterwarnings("ignore::lookalike.search.sklearn_fallback.SklearnFallbackWarning")
 def test_precomputed_distances():
     y = rng.normal(size=300)
     expected = KNeighborsRegressor().fit(X, y).predict(QUERIES)

@@ -7,7 +7,7 @@ import pytest
 from sklearn.exceptions import NotFittedError
 
 from lookalike import KNeighborsClassifier, KNeighborsRegressor
-from lookalike.search.handover import HandOverWarning
+from lookalike.search.sklearn_fallback import SklearnFallbackWarning
 
 X = np.arange(20.0).reshape(10, 2)
 Y = np.arange(10) % 3
@@ -67,7 +67,7 @@ def test_predict(Estimator):
 
 
 @both
-def test_muted_neighbours(Estimator):
+def test_muted_neighbors(Estimator):
     knn = Estimator(n_neighbors=1).fit(X, Y, sample_weight=np.arange(10) > 0)
     with refused("zero weights.* 1 of 10 queries, first query 0; otherwise raise n_neighbors"):
         knn.predict(X)
@@ -154,7 +154,7 @@ def test_a_single_class_is_always_predicted():
 def test_minkowski_below_one_is_announced_not_to_be_a_metric(Estimator, algorithm):
     knn = Estimator(p=0.1, algorithm=algorithm)
     with (
-        pytest.warns(HandOverWarning),
+        pytest.warns(SklearnFallbackWarning),
         pytest.warns(UserWarning, match="Minkowski metrics are not distance metrics"),
     ):
         knn.fit(X, Y)
@@ -163,7 +163,10 @@ def test_minkowski_below_one_is_announced_not_to_be_a_metric(Estimator, algorith
 
 @both
 def test_metrics_that_do_not_fit_the_data(Estimator):
-    with pytest.warns(HandOverWarning), refused("Haversine distance only valid in 2 dimensions"):
+    with (
+        pytest.warns(SklearnFallbackWarning),
+        refused("Haversine distance only valid in 2 dimensions"),
+    ):
         Estimator(metric="haversine", algorithm="brute").fit(np.ones((10, 3)), Y).predict(
             np.ones((1, 3))
         )

@@ -86,7 +86,7 @@ def test_rows_counted_from_the_end() -> None:
     check(KNeighborsClassifier(3), IMAGES, LABELS, cv=halves, method="predict_proba")
 
 
-@pytest.mark.filterwarnings("ignore::lookalike.search.handover.HandOverWarning")
+@pytest.mark.filterwarnings("ignore::lookalike.search.sklearn_fallback.SklearnFallbackWarning")
 @pytest.mark.parametrize("cv", [3, "loo"])
 def test_distances_that_are_given(cv: Any) -> None:
     flat = IMAGES[:90].reshape(90, -1)

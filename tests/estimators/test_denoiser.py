@@ -60,7 +60,7 @@ def fitted(request, fit):
     return NOISES[request.param], fit(request.param)
 
 
-def test_it_beats_the_mean_of_neighbours_and_each_pixel_by_itself(fitted, digits):
+def test_it_beats_the_mean_of_neighbors_and_each_pixel_by_itself(fitted, digits):
     noise, denoiser = fitted
     noisy = add_noise(digits[1], noise, 1)
     table = denoiser._cascade.noise
@@ -124,7 +124,7 @@ def test_threads_are_those_of_now_not_of_fit(digits):
     denoiser.fit(clean=digits[0][:100], noise=GaussianNoise(50))
     denoiser.set_params(n_jobs=3).predict(digits[1][:2])
     cascade = denoiser._cascade
-    assert cascade.neighbours._search.n_jobs == cascade.neighbours.n_threads == 3
+    assert cascade.neighbors._search.n_jobs == cascade.neighbors.n_threads == 3
     assert {regression.n_threads for regression, _ in cascade._stages} == {3}
 
 

@@ -21,8 +21,8 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.utils import get_tags
 
 from lookalike import KNeighborsClassifier, KNeighborsRegressor, Softmax
-from lookalike.search.handover import HandOverWarning
 from lookalike.search.machine import count_threads
+from lookalike.search.sklearn_fallback import SklearnFallbackWarning
 
 digits = load_digits()
 IMAGES, LABELS = digits.images[:600], digits.target[:600]
@@ -161,7 +161,7 @@ def test_inside_other_estimators():
 )
 def test_what_is_handed_over_is_announced_at_the_callers_line(estimator, call):
     knn = clone(estimator).fit(IMAGES, LABELS)
-    with pytest.warns(HandOverWarning) as warned:
+    with pytest.warns(SklearnFallbackWarning) as warned:
         call(knn)
     assert [warning.filename for warning in warned] == [__file__]
 

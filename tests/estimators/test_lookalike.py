@@ -11,10 +11,10 @@ from sklearn.exceptions import DataConversionWarning, NotFittedError
 from sklearn.metrics import log_loss
 
 from lookalike import KNeighborsClassifier, LookalikeClassifier, _core
-from lookalike.matching import choosing
-from lookalike.matching.choosing import deciding
+from lookalike.matching import model_selection
 from lookalike.matching.matcher import Matcher
-from lookalike.matching.plans import PLANS
+from lookalike.matching.model_selection import deciding
+from lookalike.matching.search_spaces import PLANS
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,7 @@ def fitted(digits):
     return LookalikeClassifier("balanced").fit(*digits[:2])
 
 
-def test_it_beats_plain_neighbours(digits, fitted):
+def test_it_beats_plain_neighbors(digits, fitted):
     X, y, Xt, yt = digits
     plain = KNeighborsClassifier(3).fit(X, y).score(Xt, yt)
     assert fitted.score(Xt, yt) > plain
@@ -46,7 +46,7 @@ def test_probabilities_agree_with_predictions(digits, fitted):
     [
         "fast",
         *(
-            pytest.param(effort, marks=pytest.mark.slow("tries many recipes, on each path"))
+            pytest.param(effort, marks=pytest.mark.slow("tries many representations, on each path"))
             for effort in ("balanced", "best")
         ),
     ],
@@ -58,20 +58,23 @@ def test_every_thread_count_and_path_gives_the_same(digits, effort, monkeypatch)
     for path in _core.available_cpu_paths():
         monkeypatch.setenv("LOOKALIKE_CPU", path)
         other = LookalikeClassifier(effort, n_jobs=2).fit(X, y)
-        assert (other.recipe_, other.reading_) == (expected.recipe_, expected.reading_)
+        assert (other.representation_, other.scoring_rule_) == (
+            expected.representation_,
+            expected.scoring_rule_,
+        )
         assert [t[:5] for t in other.choices_] == [t[:5] for t in expected.choices_]
         assert_array_equal(other.predict_proba(Xt[:50]), expected.predict_proba(Xt[:50]))
 
 
 def test_all_that_was_tried_is_told(fitted):
-    recipes = {trial.recipe for trial in fitted.choices_ if trial.stage < 3}
-    assert recipes == set(PLANS["balanced"].recipes)
-    grown = {trial.recipe.growth for trial in fitted.choices_ if trial.stage == 3}
+    representations = {trial.representation for trial in fitted.choices_ if trial.stage < 3}
+    assert representations == set(PLANS["balanced"].representations)
+    grown = {trial.representation.growth for trial in fitted.choices_ if trial.stage == 3}
     assert grown == {"turned", "mirrored"}
     chosen = [
         trial
         for trial in deciding(fitted.choices_)
-        if (trial.recipe, trial.reading) == (fitted.recipe_, fitted.reading_)
+        if (trial.representation, trial.rule) == (fitted.representation_, fitted.scoring_rule_)
     ]
     assert len(chosen) == 1
     assert chosen[0].n_held_out == 900
@@ -84,26 +87,26 @@ def test_copies_are_tried_where_there_are_few_images_only(monkeypatch, digits):
     grown = [trial for trial in LookalikeClassifier("fast").fit(X, y).choices_ if trial.stage == 3]
     assert not grown
     few = LookalikeClassifier("fast").fit(X[:300], y[:300])
-    assert {trial.recipe.growth for trial in few.choices_} == {"none", "mirrored"}
-    assert few.recipe_.growth == "none"  # that mirrored ones may do no harm is not enough
+    assert {trial.representation.growth for trial in few.choices_} == {"none", "mirrored"}
+    assert few.representation_.growth == "none"  # that mirrored ones may do no harm is not enough
 
 
 def grown_classifier(digits, monkeypatch, growth):
     """Have one that learnt copies, whatever would be chosen."""
-    winner = choosing.pick
+    winner = model_selection.pick
 
     def pick(trials, usual, preferred="none"):
-        same = [trial for trial in trials if trial.recipe.growth == growth]
+        same = [trial for trial in trials if trial.representation.growth == growth]
         return winner(same or trials, usual)
 
-    monkeypatch.setattr(choosing, "pick", pick)
+    monkeypatch.setattr(model_selection, "pick", pick)
     return LookalikeClassifier("balanced").fit(digits[0][:400], digits[1][:400])
 
 
-def test_copies_are_named_and_are_no_neighbours_of_their_siblings(digits, monkeypatch):
+def test_copies_are_named_and_are_no_neighbors_of_their_siblings(digits, monkeypatch):
     _, y, Xt, yt = digits
     turned = grown_classifier(digits, monkeypatch, "turned")
-    assert turned.recipe_.growth == "turned"
+    assert turned.representation_.growth == "turned"
     assert turned.score(Xt, yt) > 0.95
     matches = turned.explain(Xt[:60], 5)
     assert matches.indices.max() < 400
@@ -193,7 +196,7 @@ def test_images_that_are_added_and_removed_leave_no_trace(digits):
 
 def test_nothing_is_left_for_the_first_image_in_doubt_to_wait_for(digits, monkeypatch):
     classifier = grown_classifier(digits, monkeypatch, "none")
-    assert classifier.reading_.deformation != "off"
+    assert classifier.scoring_rule_.deformation != "off"
     classifier.partial_fit(digits[0][400:410], digits[1][400:410]).remove([3])
 
     def late(*_):

@@ -11,7 +11,7 @@ import pytest
 
 from lookalike import LookalikeClassifier
 from lookalike.estimators import lookalike as estimator
-from lookalike.matching import needs as module
+from lookalike.matching import memory_needs as module
 
 
 def textures(n, shape, seed=0):

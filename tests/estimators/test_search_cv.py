@@ -278,7 +278,7 @@ def test_scikit_learns_classifier_gives_the_same_where_no_distances_tie():
     assert ours.best_score_ == theirs.best_score_
 
 
-@pytest.mark.filterwarnings("ignore::lookalike.search.handover.HandOverWarning")
+@pytest.mark.filterwarnings("ignore::lookalike.search.sklearn_fallback.SklearnFallbackWarning")
 @pytest.mark.parametrize("return_train_score", [False, True])
 def test_searches_that_are_handed_over(return_train_score):
     local = np.random.default_rng(1)

@@ -16,7 +16,7 @@ EXPECTED_FAILURES = {
 
 
 # The checks fit sparse rows too, which is announced.
-@pytest.mark.filterwarnings("ignore::lookalike.search.handover.HandOverWarning")
+@pytest.mark.filterwarnings("ignore::lookalike.search.sklearn_fallback.SklearnFallbackWarning")
 @parametrize_with_checks(
     [KNeighborsClassifier(), KNeighborsRegressor()],
     expected_failed_checks=lambda estimator: EXPECTED_FAILURES,

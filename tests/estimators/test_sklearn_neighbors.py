@@ -4,7 +4,7 @@ import pytest
 from tests.sklearn_suite import (
     global_dtype,  # noqa: F401  (fixtures of scikit-learn's tests)
     global_random_seed,  # noqa: F401
-    neighbour_tests,
+    neighbor_tests,
 )
 
 from lookalike import KNeighborsClassifier, KNeighborsRegressor
@@ -27,7 +27,7 @@ LEFT_OUT = {
 # Other metrics than the native ones are announced. The tests also run scikit-learn's own radius
 # estimators, of which the regressor warns of a cast.
 pytestmark = [
-    pytest.mark.filterwarnings("ignore::lookalike.search.handover.HandOverWarning"),
+    pytest.mark.filterwarnings("ignore::lookalike.search.sklearn_fallback.SklearnFallbackWarning"),
     pytest.mark.filterwarnings("ignore:invalid value encountered in cast:RuntimeWarning"),
 ]
 
@@ -35,7 +35,7 @@ OURS = {
     "KNeighborsClassifier": KNeighborsClassifier,
     "KNeighborsRegressor": KNeighborsRegressor,
 }
-tests = neighbour_tests(OURS, LEFT_OUT)
+tests = neighbor_tests(OURS, LEFT_OUT)
 # This one tells estimators that take n_neighbors from those that take a radius by their base.
 tests["test_neigh_predictions_algorithm_agnosticity"].__globals__["KNeighborsMixin"] = (
     KNeighborsPredictor

@@ -47,7 +47,7 @@ def test_predictions_are_the_classifiers_own(augmentation: Shifts | None) -> Non
         assert np.median(right.trust[is_right]) > np.median(right.trust[~is_right])
 
 
-def test_few_images_have_few_neighbours() -> None:
+def test_few_images_have_few_neighbors() -> None:
     knn = KNeighborsClassifier(1).fit([[0.0], [1.0], [5.0]], [0, 0, 1])
     assert predict_with_trust(knn, None).trust.tolist() == [5.0, 4.0, 5 / 4]
     grouped = predict_with_trust(knn, None, exclude=[0, 0, 1])

@@ -102,7 +102,7 @@ def test_winners_of_many_outputs_refuse_rows_that_are_not_there():
 
 
 @pytest.mark.parametrize("ks", [[0], [3], [2, 1], [-1]])
-def test_winners_at_refuses_other_numbers_of_neighbours(ks):
+def test_winners_at_refuses_other_numbers_of_neighbors(ks):
     indices = np.zeros((1, 2), dtype=np.int64)
     with pytest.raises(ValueError, match="ks must ascend from 1 to k"):
         winning_classes_at(indices, np.ones((1, 2)), np.array([0]), 1, ks)

@@ -8,7 +8,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from lookalike import KNeighborsClassifier
 from lookalike.evaluation.comparison.models import OnOneThread, TrainedOnSubset
-from lookalike.evaluation.decisions.rejection import RejectingClassifier
+from lookalike.evaluation.decisions.selective import RejectingClassifier
 from lookalike.evaluation.decisions.threshold import ThresholdClassifier
 
 

@@ -16,7 +16,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from lookalike import KNeighborsClassifier, KNeighborsSearchCV, Softmax
-from lookalike.evaluation.tuning import Choice, Curve, Tuning, read_tuning
+from lookalike.evaluation.tuning import Curve, Tuning, TuningChoice, read_tuning
 from lookalike.reports.blocks import Chart, Table
 from lookalike.reports.png import save_png
 from lookalike.reports.tuning import describe, tuning_chart
@@ -137,7 +137,7 @@ def test_picture(tmp_path: Path) -> None:
 
 def test_picture_of_a_single_point(tmp_path: Path) -> None:
     curve = Curve("uniform", np.array([3]), np.array([0.5]), np.array([0.1]))
-    point = Choice("uniform", 3, 0.5, 0.1)
+    point = TuningChoice("uniform", 3, 0.5, 0.1)
     save_png(tmp_path / "one.png", tuning_chart(Tuning([curve], point, point)))
     assert len(pixels(tmp_path / "one.png")) == 960 * 570
 

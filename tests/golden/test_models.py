@@ -13,7 +13,7 @@ from tests.models.make_files import FILES, save_kinds
 from typer.testing import CliRunner
 
 from lookalike.cli.app import app
-from lookalike.models.known import _PLACES, MODELS
+from lookalike.models.class_registry import _PLACES, MODELS
 
 Golden = Callable[[str, str], None]
 

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lookalike.images.arrays import read_npy, read_npz
-from lookalike.images.errors import DatasetError
+from lookalike.images.exceptions import DatasetError
 
 IMAGES = np.arange(4 * 3 * 2, dtype=np.uint8).reshape(4, 3, 2)
 LABELS = np.array([0, 1, 0, 1])

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from sklearn.utils import Bunch
 
 from lookalike import Dataset, load_dataset
-from lookalike.images.errors import DatasetError, DatasetNotFoundError
-from lookalike.images.raw import encode_labels
+from lookalike.images.checks import encode_labels
+from lookalike.images.exceptions import DatasetError, DatasetNotFoundError
 
 
 def numbered(n: int, n_classes: int = 2) -> Bunch:

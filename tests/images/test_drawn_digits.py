@@ -9,7 +9,7 @@ from PIL import Image
 from tests.web import hands
 
 from lookalike import LookalikeClassifier, load_dataset
-from lookalike.images.form import learn_form
+from lookalike.images.preprocessing import learn_form
 
 
 def canvas(digit: int = 4, hand: int = 1, *, width: int = 280, pen: float = 15) -> np.ndarray:

@@ -22,7 +22,7 @@ import pytest
 from lookalike import load_dataset
 from lookalike.images import fetch, store
 from lookalike.images.catalogue import CATALOGUE, CatalogueEntry, CatalogueFile
-from lookalike.images.errors import DatasetError, DatasetNotFoundError
+from lookalike.images.exceptions import DatasetError, DatasetNotFoundError
 from lookalike.images.idx import content_sha256, read_idx
 
 Homes = tuple[Path, Path]

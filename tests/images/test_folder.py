@@ -17,7 +17,7 @@ from PIL import Image
 
 from lookalike import load_dataset
 from lookalike.images import pictures as pictures_module
-from lookalike.images.errors import DatasetError
+from lookalike.images.exceptions import DatasetError
 from lookalike.images.folder import read_image_folder
 
 RAMP = np.arange(6 * 4, dtype=np.uint8).reshape(6, 4) * 10

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.web import hands
 
-from lookalike.images.form import Form, Strokes
+from lookalike.images.preprocessing import Form, Strokes
 
 DRAWN = hands.draw(hands.write(4, 1))
 MNIST = Form((28, 28), 0, Strokes(255, 20, "mass", (13.995, 14.004), (1.746, 3.234)))

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from sklearn.utils import Bunch
 
 from lookalike import Dataset, Flips, load_dataset
-from lookalike.images.errors import DatasetError
+from lookalike.images.exceptions import DatasetError
 from lookalike.images.save import save_expanded
 
 

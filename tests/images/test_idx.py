@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 from numpy.typing import NDArray
 
-from lookalike.images.errors import DatasetError
+from lookalike.images.exceptions import DatasetError
 from lookalike.images.idx import content_sha256, find_idx_files, read_idx, read_idx_folder
 
 Writer = Callable[[NDArray[Any]], bytes]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image, features
 
-from lookalike.images.errors import NoPictureError, PictureError, PictureTooLargeError
+from lookalike.images.exceptions import NoPictureError, PictureError, PictureTooLargeError
 from lookalike.images.pictures import flatten, read_header, read_picture
 
 RAMP = np.arange(6 * 4, dtype=np.uint8).reshape(6, 4) * 10

@@ -11,7 +11,7 @@ import pytest
 from lookalike import load_dataset
 from lookalike.images import store
 from lookalike.images.catalogue import CATALOGUE, CatalogueEntry, CatalogueFile
-from lookalike.images.errors import DatasetError, DatasetNotFoundError
+from lookalike.images.exceptions import DatasetError, DatasetNotFoundError
 
 
 @pytest.fixture

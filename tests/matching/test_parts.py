@@ -8,14 +8,21 @@ from sklearn.datasets import load_digits
 from sklearn.exceptions import NotFittedError
 
 from lookalike.matching.axes import PrincipalAxes
+from lookalike.matching.byte_levels import ByteLevels, check_images, grey
 from lookalike.matching.calibration import Calibration
-from lookalike.matching.choosing import USUAL, Reading, Recipe, Trial, make_splits, pick
 from lookalike.matching.deformation import DeformationModel
 from lookalike.matching.gradients import OrientedGradients
-from lookalike.matching.levels import Levels, check_images, grey
-from lookalike.matching.reading import Scores
-from lookalike.matching.scaling import local_radii
-from lookalike.matching.strokes import NormalizeStroke
+from lookalike.matching.local_scaling import local_radii
+from lookalike.matching.model_selection import (
+    USUAL,
+    Representation,
+    ScoringRule,
+    Trial,
+    make_splits,
+    pick,
+)
+from lookalike.matching.scoring import Scores
+from lookalike.matching.stroke_normalization import NormalizeStroke
 from lookalike.matching.whitening import WithinClassWhitening
 
 
@@ -27,7 +34,7 @@ def digits():
 
 def test_floats_become_bytes_by_the_range_of_training():
     images = np.linspace(-1, 1, 2 * 64).reshape(2, 8, 8)
-    levels = Levels(images)
+    levels = ByteLevels(images)
     own = levels.to_bytes(images)
     assert own.shape == (2, 8, 8, 1)
     assert (own.min(), own.max()) == (0, 255)
@@ -37,14 +44,14 @@ def test_floats_become_bytes_by_the_range_of_training():
 
 def test_bytes_that_use_little_of_their_range_are_stretched():
     images = np.arange(17, dtype=np.uint8).repeat(64).reshape(17, 8, 8)
-    assert Levels(images).to_bytes(images).max() == 255
+    assert ByteLevels(images).to_bytes(images).max() == 255
     bright = images * np.uint8(9)
-    assert_array_equal(Levels(bright).to_bytes(bright)[..., 0], bright)
+    assert_array_equal(ByteLevels(bright).to_bytes(bright)[..., 0], bright)
 
 
 def test_constant_images_have_a_range_too():
     images = np.full((2, 8, 8), 3.5)
-    assert_array_equal(Levels(images).to_bytes(images), 0)
+    assert_array_equal(ByteLevels(images).to_bytes(images), 0)
 
 
 @pytest.mark.parametrize(
@@ -208,27 +215,30 @@ def test_splits_hold_every_class_in_proportion(n, n_train, n_held_out, n_splits)
 
 
 def test_what_luck_may_tell_apart_is_read_as_usual():
-    recipe = Recipe(False, "pixels", 0.6)
+    representation = Representation(False, "pixels", 0.6)
 
-    def trial(reading, n_wrong, recipe=recipe):
-        return Trial(recipe, reading, 900, 100, n_wrong, 1.0, 1)
+    def trial(rule, n_wrong, representation=representation):
+        return Trial(representation, rule, 900, 100, n_wrong, 1.0, 1)
 
-    odd, usual = Reading(0.0, 1, 0.0), USUAL
-    assert pick([trial(odd, 16), trial(usual, 20)], "pixels").reading == usual
-    assert pick([trial(odd, 16), trial(usual, 21)], "pixels").reading == odd
-    rich = Recipe(False, "rich", 0.6)
+    odd, usual = ScoringRule(0.0, 1, 0.0), USUAL
+    assert pick([trial(odd, 16), trial(usual, 20)], "pixels").rule == usual
+    assert pick([trial(odd, 16), trial(usual, 21)], "pixels").rule == odd
+    rich = Representation(False, "rich", 0.6)
     both = [trial(usual, 16), trial(usual, 20, rich)]
-    assert pick(both, "rich").recipe == rich
-    assert pick(both, "pixels").recipe == recipe
+    assert pick(both, "rich").representation == rich
+    assert pick(both, "pixels").representation == representation
 
 
 def test_copies_are_usual_where_they_could_be_had():
-    recipe = Recipe(False, "pixels", 0.6)
+    representation = Representation(False, "pixels", 0.6)
 
     def trial(growth, n_wrong):
-        return Trial(recipe._replace(growth=growth), USUAL, 900, 100, n_wrong, 1.0, 3)
+        return Trial(representation._replace(growth=growth), USUAL, 900, 100, n_wrong, 1.0, 3)
 
     both = [trial("none", 16), trial("turned", 19), trial("mirrored", 30)]
-    assert pick(both, "pixels").recipe.growth == "none"
-    assert pick(both, "pixels", "turned").recipe.growth == "turned"
-    assert pick([trial("none", 16), trial("turned", 21)], "pixels", "turned").recipe == recipe
+    assert pick(both, "pixels").representation.growth == "none"
+    assert pick(both, "pixels", "turned").representation.growth == "turned"
+    assert (
+        pick([trial("none", 16), trial("turned", 21)], "pixels", "turned").representation
+        == representation
+    )

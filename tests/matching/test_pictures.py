@@ -8,10 +8,10 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.datasets import load_sample_image
 
 from lookalike import LookalikeClassifier, Rotations, expand, load_model, save_model
+from lookalike.matching.byte_levels import shrink, working_sides
+from lookalike.matching.copies import ground_of, grow
 from lookalike.matching.features import features_of
-from lookalike.matching.growing import ground_of, grow
-from lookalike.matching.levels import shrink, working_sides
-from lookalike.matching.plans import PLANS, plan_for
+from lookalike.matching.search_spaces import PLANS, plan_for
 from lookalike.models.model import Model
 
 
@@ -81,7 +81,7 @@ def test_pictures_are_matched_at_a_bounded_size_and_shown_as_they_were(photograp
     assert matches.displacements(0).shape == (3, 2, *matches.images.shape[1:3])
     model = Model(fitted)
     assert_array_equal(model.image(5), images[5])
-    explained = model.explain(images[5:6])[0].neighbours[0]
+    explained = model.explain(images[5:6])[0].neighbors[0]
     assert (explained.row, explained.compared.shape) == (5, matches.images.shape[1:])
 
 
@@ -109,7 +109,7 @@ def test_colours_tell_apart_what_gradients_can_not():
     labels = np.arange(90) % 3
     images = np.clip(grey + 60 * np.eye(3)[labels][:, np.newaxis, np.newaxis], 0, 255)
     classifier = LookalikeClassifier("fast").fit(images[:60].astype(np.uint8), labels[:60])
-    assert "colours" in classifier.recipe_.features
+    assert "colours" in classifier.representation_.features
     assert classifier.score(images[60:].astype(np.uint8), labels[60:]) == 1
 
 
@@ -126,10 +126,10 @@ def test_colours_are_counted_near_their_own():
 def test_plans_follow_the_pictures():
     dark = np.zeros((5, 16, 16, 1), np.uint8)
     assert plan_for("fast", dark) == PLANS["fast"]
-    assert not any(one.strokes for one in plan_for("best", dark + 200).recipes)
+    assert not any(one.strokes for one in plan_for("best", dark + 200).representations)
     coloured = plan_for("balanced", np.zeros((5, 16, 16, 3), np.uint8))
     assert coloured.usual == "gradients and colours"
-    assert {one.features for one in coloured.recipes} == {
+    assert {one.features for one in coloured.representations} == {
         "pixels",
         "gradients and colours",
         "rich and colours",

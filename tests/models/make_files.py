@@ -31,10 +31,10 @@ from lookalike import (
     load_dataset,
     save_model,
 )
-from lookalike.images.form import learn_form
 from lookalike.images.originals import Originals, make_thumbnail
+from lookalike.images.preprocessing import learn_form
 from lookalike.matching.gradients import OrientedGradients
-from lookalike.matching.strokes import NormalizeStroke
+from lookalike.matching.stroke_normalization import NormalizeStroke
 from lookalike.matching.whitening import WithinClassWhitening
 from lookalike.models.file import VERSION, load_model
 

@@ -37,15 +37,17 @@ from lookalike import (
     NearestNeighbors,
     Shifts,
 )
-from lookalike.images.form import learn_form
+from lookalike.images.preprocessing import learn_form
 from lookalike.matching.gradients import OrientedGradients
-from lookalike.matching.strokes import NormalizeStroke
+from lookalike.matching.stroke_normalization import NormalizeStroke
 from lookalike.matching.whitening import WithinClassWhitening
 from lookalike.models.errors import ModelError
 from lookalike.models.file import load_model, open_file, save_model
 from lookalike.models.state import to_state
 
-pytestmark = pytest.mark.filterwarnings("ignore::lookalike.search.handover.HandOverWarning")
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::lookalike.search.sklearn_fallback.SklearnFallbackWarning"
+)
 
 # --- what is mapped ------------------------------------------------------------------------
 

@@ -22,8 +22,8 @@ from lookalike.cli.app import app as command_line
 from lookalike.images.dataset import Dataset
 from lookalike.models.model import Model, open_model
 from lookalike.web.app import create_app
-from lookalike.web.guard import Access, known_hosts
-from lookalike.web.live import Session
+from lookalike.web.security import Access, known_hosts
+from lookalike.web.session import Session
 
 
 def photographs(root: Path) -> None:
@@ -96,7 +96,7 @@ def test_in_python(data: Dataset, model: Model) -> None:
         for picture in (path, path.read_bytes()):
             np.testing.assert_array_equal(model.read(picture).image, image)
         (explained,) = model.explain(model.read(path).image[np.newaxis], 1)
-        assert explained.neighbours[0].distance == 0
+        assert explained.neighbors[0].distance == 0
         assert model.file(row) == f"{data.class_names[data.train.labels[row]]}/{path.name}"
 
 
@@ -124,7 +124,7 @@ def test_by_the_server(data: Dataset, model: Model) -> None:
         response = client.post("/explain?n_neighbors=1", files=files)
         assert response.status_code == 200, response.text
         for path, own in zip(data.train.paths, response.json()["answers"], strict=True):
-            nearest = own["neighbours"][0]
+            nearest = own["neighbors"][0]
             assert nearest["distance"] == 0
             assert own["image"] == nearest["compared"]
             assert Path(nearest["file"]).parent.name == nearest["label"] == path.parent.name

@@ -51,11 +51,13 @@ from lookalike import (
     add_noise,
 )
 from lookalike.matching.gradients import OrientedGradients
-from lookalike.matching.strokes import NormalizeStroke
+from lookalike.matching.stroke_normalization import NormalizeStroke
 from lookalike.matching.whitening import WithinClassWhitening
 from lookalike.models.file import load_model, open_file, save_model
 
-pytestmark = pytest.mark.filterwarnings("ignore::lookalike.search.handover.HandOverWarning")
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::lookalike.search.sklearn_fallback.SklearnFallbackWarning"
+)
 
 CLASSIFIERS = {
     "plain": KNeighborsClassifier(3),
@@ -287,7 +289,7 @@ def test_search_of_hyperparameters_without_a_best(path):
         ("fast", 40),
         ("fast", 120),
         *(
-            pytest.param(effort, 80, marks=pytest.mark.slow("tries many recipes"))
+            pytest.param(effort, 80, marks=pytest.mark.slow("tries many representations"))
             for effort in ("balanced", "best")
         ),
     ],
@@ -310,7 +312,7 @@ def test_matched_images(path, effort, n):
 @pytest.mark.slow("learns with the effort best")
 def test_few_images_that_were_grown(path):
     classifier = LookalikeClassifier("best").fit(X[:12], Y[:12])
-    assert again(classifier, path, QUERIES).recipe_ == classifier.recipe_
+    assert again(classifier, path, QUERIES).representation_ == classifier.representation_
 
 
 NOISES = {
@@ -334,7 +336,7 @@ def test_denoiser(path, name):
 
 
 @pytest.mark.slow("fits a denoiser with neighbours")
-def test_denoiser_by_neighbours_and_from_pairs(path):
+def test_denoiser_by_neighbors_and_from_pairs(path):
     clean = DIGITS.train.images[:60]
     denoiser = KNeighborsDenoiser(10, random_state=0)
     denoiser.fit(add_noise(clean, GaussianNoise(3), 0), clean)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from tests.models.make_files import CLASSIFIERS, FILES, answers
 
+from lookalike.models.class_registry import MODELS, name_of
 from lookalike.models.file import VERSION, load_model, open_file, save_model
-from lookalike.models.known import MODELS, name_of
 from lookalike.models.model import open_model
 
 KEPT = sorted(FILES.glob("*.lookalike"))
@@ -77,6 +77,6 @@ def test_what_else_stands_in_the_file(path):
 def test_models_can_be_worked_with(path):
     model = open_model(path)
     image = model.image(7)[np.newaxis]
-    assert model.explain(image)[0].neighbours[0].row == 7
+    assert model.explain(image)[0].neighbors[0].row == 7
     assert model.add(255 - image, ["other"]) == [36]
     assert model.class_names[model.probabilities(255 - image).argmax()] == "other"

@@ -27,7 +27,7 @@ def test_any_dtype_answers_as_bytes_do(estimator: Any, dtype: str, tmp_path: Pat
         save_model(estimator.fit(IMAGES.astype(dtype), NAMES), tmp_path / "model")
         model = open_model(tmp_path / "model")
         np.testing.assert_array_equal(model.probabilities(ASKED), expected)
-        assert [own.neighbours[0].row for own in model.explain(IMAGES[:3], 1)] == [0, 1, 2]
+        assert [own.neighbors[0].row for own in model.explain(IMAGES[:3], 1)] == [0, 1, 2]
         np.testing.assert_array_equal(model.image(7), IMAGES[7])
         assert model.image(7).dtype == np.uint8
         (row,) = model.add(ASKED[:1], ["z"])

@@ -53,7 +53,7 @@ def test_summary_is_the_audit_s_own(found: Audit, section: Section) -> None:
     assert rows["duplicates"].startswith("1 exact group of 2 images, 1 conflicting")
 
 
-def test_suspicious_labels_stand_before_their_neighbours(found: Audit, section: Section) -> None:
+def test_suspicious_labels_stand_before_their_neighbors(found: Audit, section: Section) -> None:
     issues = blocks(section, Gallery)[0]
     first, issue = issues.pictures[0], found.label_issues[0]
     assert first.caption[:2] == [f"digit {issue.given}", f"rather digit {issue.suggested}"]

@@ -13,7 +13,7 @@ from lookalike.reports.errors import errors_section
 WHITE = 16 / 255  # the digits' brightest value, by that of pictures
 
 
-def test_errors_are_counted_and_shown_beside_their_neighbours() -> None:
+def test_errors_are_counted_and_shown_beside_their_neighbors() -> None:
     data = load_dataset("digits")
     train = Split(data.train.images[:300], data.train.labels[:300])
     data = Dataset(train, data.test, data.class_names, data.source)

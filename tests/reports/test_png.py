@@ -34,7 +34,7 @@ def test_a_chart_has_its_size(tmp_path: Path) -> None:
         assert len(picture.convert("L").getcolors() or []) > 20
 
 
-def test_pictures_with_neighbours_stand_in_lines_of_their_own(tmp_path: Path) -> None:
+def test_pictures_with_neighbors_stand_in_lines_of_their_own(tmp_path: Path) -> None:
     case = white((28, 28), "case", neighbors=[white()] * 3)
     one, four = (saved(tmp_path, [case] * n) for n in (1, 4))
     assert one.shape[1] == four.shape[1]

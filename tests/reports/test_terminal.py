@@ -143,7 +143,7 @@ def test_galleries_show_some_pictures_and_count_the_others() -> None:
     assert "The cases." not in shown([Gallery(cases, "The cases.")], most_pictures=0)
 
 
-def test_pictures_without_neighbours_share_lines() -> None:
+def test_pictures_without_neighbors_share_lines() -> None:
     pictures = [square(f"no{i:02}") for i in range(17)]
     text = shown([Gallery(pictures, "Squares.")])
     assert re.search(r"no00 +no01 +no02 +no03 +no04", text)
@@ -152,7 +152,7 @@ def test_pictures_without_neighbours_share_lines() -> None:
     assert "… 2 more are in the report that --out writes." in text
 
 
-def test_neighbours_that_do_not_fit_are_counted() -> None:
+def test_neighbors_that_do_not_fit_are_counted() -> None:
     case = square("case", neighbors=[square(f"n{i}") for i in range(20)])
     text = shown([Gallery([case], "A case.")], width=60)
     assert re.search(r"… and \d+ more in a line than fit here", text)

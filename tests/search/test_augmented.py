@@ -109,7 +109,7 @@ def test_on_mnist() -> None:
     check_equal(images, queries, Shifts(1), 5)
 
 
-def test_an_image_is_not_its_own_neighbour_in_any_variant() -> None:
+def test_an_image_is_not_its_own_neighbor_in_any_variant() -> None:
     images = make_images(np.random.default_rng(1), 30, (6, 6), "uint8")
     search = NearestNeighbors(augmentation=Shifts(1)).fit(images)
     _, indices = search.kneighbors(n_neighbors=29 * 5)

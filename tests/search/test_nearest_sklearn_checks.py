@@ -7,7 +7,7 @@ from lookalike import NearestNeighbors
 
 
 # The checks fit sparse rows too, which is announced.
-@pytest.mark.filterwarnings("ignore::lookalike.search.handover.HandOverWarning")
+@pytest.mark.filterwarnings("ignore::lookalike.search.sklearn_fallback.SklearnFallbackWarning")
 @parametrize_with_checks([NearestNeighbors()])
 def test_check_estimator(estimator, check):
     check(estimator)

@@ -4,7 +4,7 @@ import pytest
 from tests.sklearn_suite import (
     global_dtype,  # noqa: F401  (fixtures of scikit-learn's tests)
     global_random_seed,  # noqa: F401
-    neighbour_tests,
+    neighbor_tests,
 )
 
 from lookalike import NearestNeighbors
@@ -26,8 +26,8 @@ LEFT_OUT = {
 
 # Other metrics than the native ones are announced, and some convert to booleans with a warning.
 pytestmark = [
-    pytest.mark.filterwarnings("ignore::lookalike.search.handover.HandOverWarning"),
+    pytest.mark.filterwarnings("ignore::lookalike.search.sklearn_fallback.SklearnFallbackWarning"),
     pytest.mark.filterwarnings("ignore::sklearn.exceptions.DataConversionWarning"),
 ]
 
-globals().update(neighbour_tests({"NearestNeighbors": NearestNeighbors}, LEFT_OUT))
+globals().update(neighbor_tests({"NearestNeighbors": NearestNeighbors}, LEFT_OUT))

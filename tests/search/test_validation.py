@@ -226,7 +226,7 @@ def test_parameters(params: dict[str, Any], error: type, message: str) -> None:
 
 
 @pytest.mark.parametrize("working_memory", [np.inf, 1e15, 0, np.nan])
-@pytest.mark.filterwarnings("ignore::lookalike.search.handover.HandOverWarning")
+@pytest.mark.filterwarnings("ignore::lookalike.search.sklearn_fallback.SklearnFallbackWarning")
 def test_working_memory_set_after_fit(search: NearestNeighbors, working_memory: float) -> None:
     handed_over = NearestNeighbors(n_neighbors=1, metric="chebyshev").fit(np.eye(12))
     for fitted in (search, handed_over):

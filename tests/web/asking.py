@@ -18,8 +18,8 @@ from lookalike import KNeighborsClassifier, load_dataset
 from lookalike.models.file import save_model
 from lookalike.models.model import Model, open_model
 from lookalike.web.app import create_app
-from lookalike.web.guard import Access, Limits, known_hosts
-from lookalike.web.live import Session
+from lookalike.web.security import Access, Limits, known_hosts
+from lookalike.web.session import Session
 
 PNG = {"content-type": "image/png"}
 

@@ -15,8 +15,8 @@ from tests.web.asking import PNG, as_text, asking, digits, digits_model, picture
 from lookalike import KNeighborsClassifier
 from lookalike.models.cleaner import Cleaner
 from lookalike.models.model import Model
-from lookalike.web import answers
-from lookalike.web.guard import Limits
+from lookalike.web import schemas
+from lookalike.web.security import Limits
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +43,7 @@ def detail(response, status):
 def test_model_tells_what_is_served(tmp_path):
     with asking(digits_model(tmp_path / "digits.lookalike"), reject=0.8) as client:
         told = client.get("/model").json()
-    answers.ModelAnswer.model_validate(told)
+    schemas.ModelAnswer.model_validate(told)
     assert told["class_names"] == [str(i) for i in range(10)]
     assert told["n_samples"] == 300
     assert told["image_shape"] == [8, 8]
@@ -113,7 +113,7 @@ def test_predict_answers_as_the_model_whatever_way_an_image_is_sent(client, imag
         n = 1  # one file is one image
     response = client.post("/predict?as_is=true", **body)
     assert response.status_code == 200, response.text
-    answers.Predictions.model_validate_json(response.content, strict=True)
+    schemas.Predictions.model_validate_json(response.content, strict=True)
     told = response.json()["answers"]
     assert len(told) == n
     expected = digits_model().probabilities(image[None])[0]
@@ -193,14 +193,14 @@ def test_an_unsure_answer_names_the_likeliest_classes():
 
 def test_explain_shows_the_training_images_that_decided(client, image):
     response = client.post("/explain?as_is=true&n_neighbors=2", **bodies(image)["png"])
-    answers.Explanations.model_validate_json(response.content, strict=True)
+    schemas.Explanations.model_validate_json(response.content, strict=True)
     (told,) = response.json()["answers"]
     np.testing.assert_array_equal(pixels(told["image"]), image)
-    first, second = told["neighbours"]
+    first, second = told["neighbors"]
     assert (first["row"], first["distance"], first["correction"]) == (7, 0, False)
     assert first["distance"] <= second["distance"]
     images, labels = digits()
-    for one in told["neighbours"]:
+    for one in told["neighbors"]:
         np.testing.assert_array_equal(pixels(one["image"]), images[one["row"]])
         assert one["label"] == labels[one["row"]]
         assert one["displacement"] is None
@@ -211,7 +211,7 @@ def test_clean_gives_images_back_or_says_that_it_cannot(image, monkeypatch):
     monkeypatch.setattr(Model, "can_clean", True)
     with asking() as client:
         told = client.post("/clean?as_is=true", **bodies(image)["png"]).json()
-        answers.Cleaned.model_validate(told)
+        schemas.Cleaned.model_validate(told)
         np.testing.assert_array_equal(pixels(told["images"][0]), image // 2)
         assert told["noise"] == "estimated"
         told = client.post("/clean?as_is=true&noise=gaussian:50", **bodies(image)["png"]).json()

@@ -16,7 +16,7 @@ from tests.browser import Page, browser
 from tests.web import hands
 
 from lookalike import KNeighborsClassifier, LookalikeClassifier, load_dataset
-from lookalike.images.errors import DatasetNotFoundError
+from lookalike.images.exceptions import DatasetNotFoundError
 from lookalike.models.file import save_model
 from lookalike.models.model import open_model
 
@@ -178,9 +178,7 @@ def test_a_correction_is_known_at_once_undone_and_saved(page: Page, digits: Path
         click(page, "#new-add")
         wait(page, "document.getElementById('answer').dataset.answer === 'boat'")
         assert page.evaluate("document.querySelectorAll('#corrections li').length") == 1
-        assert (
-            page.evaluate("document.querySelector('#neighbours li').dataset.correction") == "true"
-        )
+        assert page.evaluate("document.querySelector('#neighbors li').dataset.correction") == "true"
         assert "1" in text(page, "unsaved")
         click(page, "#corrections [data-undo]")
         wait(page, "document.querySelectorAll('#corrections li').length === 0")
@@ -293,10 +291,10 @@ def test_a_model_of_photographs_has_no_pen_and_no_noise(
         settled(page)
         assert text(page, "verdict") == names[2]
         assert is_seen(page, "picture")
-        assert page.evaluate("document.querySelectorAll('#neighbours img:not([hidden])').length")
+        assert page.evaluate("document.querySelectorAll('#neighbors img:not([hidden])').length")
         click(page, f"[data-label='{names[0]}']")
         wait(page, "document.querySelectorAll('#corrections li').length === 1")
-        wait(page, "document.querySelector('#neighbours li').dataset.correction === 'true'")
+        wait(page, "document.querySelector('#neighbors li').dataset.correction === 'true'")
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         assert page.console == []
 

@@ -15,7 +15,7 @@ FOR_TESTS = {
     "pad",
     "answer",
     "bars",
-    "neighbours",
+    "neighbors",
     "corrections",
     "save",
     "clear",

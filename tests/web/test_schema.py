@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from tests.web.asking import digits, digits_model, picture
 
 from lookalike.web.app import create_app
-from lookalike.web.guard import Access, known_hosts
-from lookalike.web.live import Session
+from lookalike.web.security import Access, known_hosts
+from lookalike.web.session import Session
 
 N_EXAMPLES = 15  # of each operation, of what is allowed and of what is not
 # Bytes at random are no picture.

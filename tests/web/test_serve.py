@@ -22,7 +22,7 @@ from lookalike.web.serve import serve
 SCRIPT = """
 import sys
 from lookalike.models.model import open_model
-from lookalike.web.guard import Limits
+from lookalike.web.security import Limits
 from lookalike.web.serve import serve
 path, host, token = sys.argv[1:4]
 serve(

@@ -49,7 +49,7 @@ class DataName(str):
             a model's; if there are fewer classes than the command needs.
         """
         from lookalike.images.dataset import load_dataset
-        from lookalike.images.errors import DatasetError
+        from lookalike.images.exceptions import DatasetError
 
         if "form" in options and self.options.keys() & {"image_shape", "fit"}:
             raise DatasetError(

@@ -114,7 +114,7 @@ def model_facts(path: Path) -> dict[str, Any]:
     except ModelError:  # no classifier of images, which may be in a file as well
         return facts
     if isinstance(model.estimator, LookalikeClassifier):
-        facts["chosen"] = f"{model.estimator.recipe_}; {model.estimator.reading_}"
+        facts["chosen"] = f"{model.estimator.representation_}; {model.estimator.scoring_rule_}"
     return facts | {
         "n_samples": model.n_samples,
         "image_shape": list(model.image_shape),
@@ -163,7 +163,7 @@ def _model_rows(facts: dict[str, Any]) -> list[list[str]]:
 
 def _form(described: dict[str, Any]) -> str:
     """Return in words how pictures are brought to a model's form."""
-    from lookalike.images.form import Form
+    from lookalike.images.preprocessing import Form
 
     form = Form.from_dict(described)
     if form.strokes is None:

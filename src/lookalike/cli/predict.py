@@ -19,7 +19,7 @@ from lookalike.cli.modelfile import AsIs, ModelFile, Reject, check_is_file
 if TYPE_CHECKING:
     from lookalike.cli.screen import Screen
     from lookalike.models.answer import Answer
-    from lookalike.models.predicting import Prediction
+    from lookalike.models.predictions import Prediction
 
 _N_NEAREST = 6
 
@@ -112,7 +112,7 @@ def predict(
 
             from lookalike import __version__
             from lookalike.models.model import open_model
-            from lookalike.models.predicting import neighbours_gallery, predict_pictures
+            from lookalike.models.predictions import neighbors_gallery, predict_pictures
             from lookalike.reports.png import save_png
             from lookalike.search.machine import count_threads
 
@@ -142,8 +142,8 @@ def predict(
                     entry = one.answer.entry()
                     if folder is not None and explain is not None:
                         file = f"{number:05}-{_plain(one.answer.image)}.png"
-                        save_png(folder / file, neighbours_gallery(one, opened))
-                        entry |= {"picture": str(explain / file), **_neighbours(one)}
+                        save_png(folder / file, neighbors_gallery(one, opened))
+                        entry |= {"picture": str(explain / file), **_neighbors(one)}
                     new.append(entry)
                     number += 1
                 own = [one.answer for one in batch]
@@ -192,11 +192,11 @@ def _show(
         screen.out.print(Text(wrote), soft_wrap=True)
 
 
-def _neighbours(one: Prediction) -> dict[str, Any]:
+def _neighbors(one: Prediction) -> dict[str, Any]:
     """Return for JSON what an answer rests on."""
-    near = [] if one.explained is None else one.explained.neighbours
+    near = [] if one.explained is None else one.explained.neighbors
     return {
-        "neighbours": [
+        "neighbors": [
             {
                 "row": own.row,
                 "file": own.file,

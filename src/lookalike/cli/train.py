@@ -83,7 +83,7 @@ def train(
 
             from lookalike.estimators.lookalike import LookalikeClassifier
             from lookalike.evaluation.training import train_and_test
-            from lookalike.matching.plans import PLANS
+            from lookalike.matching.search_spaces import PLANS
             from lookalike.models.file import save_model
             from lookalike.reports.terminal import show
             from lookalike.reports.training import training_section

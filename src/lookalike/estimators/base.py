@@ -28,7 +28,7 @@ from lookalike.estimators.weights import (
 from lookalike.images.augmentation import Augmentation
 from lookalike.images.progress import Progress
 from lookalike.search.nearest import NearestNeighbors
-from lookalike.search.table import Neighbors
+from lookalike.search.neighbors import Neighbors
 from lookalike.search.validation import rows_to_keep
 
 # dtype kinds of string labels; joined with these, NumPy would turn numbers into strings.

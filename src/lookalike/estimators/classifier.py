@@ -13,7 +13,7 @@ from sklearn.utils.multiclass import check_classification_targets
 
 from lookalike.estimators.base import KNeighborsPredictor, check_target_array
 from lookalike.estimators.labels import encode_outputs
-from lookalike.estimators.rejection import check_reject, reject_unsure, rejection_label
+from lookalike.estimators.reject_option import check_reject, reject_unsure, rejection_label
 from lookalike.estimators.votes import (
     Codes,
     class_probabilities,
@@ -23,7 +23,7 @@ from lookalike.estimators.votes import (
 from lookalike.estimators.weights import FloatArray, Weights, class_weights
 from lookalike.images.augmentation import Augmentation
 from lookalike.search.machine import count_threads
-from lookalike.search.table import Neighbors
+from lookalike.search.neighbors import Neighbors
 
 
 class KNeighborsClassifier(ClassifierMixin, KNeighborsPredictor):  # type: ignore[misc]

@@ -25,8 +25,8 @@ from sklearn.utils.validation import _num_samples
 from lookalike.estimators.base import KNeighborsPredictor
 from lookalike.estimators.candidates import Candidate, last_step, share_work
 from lookalike.estimators.fit_params import FitParams
-from lookalike.estimators.folds import Fold, FoldMaker, Rows, Split, as_splits
-from lookalike.estimators.readings import KnownPipeline
+from lookalike.estimators.fold_scores import KnownPipeline
+from lookalike.estimators.fold_tables import CVSplit, Fold, FoldMaker, Rows, as_splits
 from lookalike.images.progress import Meter, Progress
 
 
@@ -108,13 +108,13 @@ def cross_val_predict(
     # One search can leave each image out, but a transformer would have seen that image.
     at_once = _is_loo(cv) and not isinstance(estimator, Pipeline)
     if at_once:
-        splits = [Split(rows, rows)]
+        splits = [CVSplit(rows, rows)]
     else:
         splitter = check_cv(
             LeaveOneOut() if _is_loo(cv) else cv, y, classifier=is_classifier(estimator)
         )
         splits = [
-            Split(rows[train], rows[test])  # rows may be counted from the end
+            CVSplit(rows[train], rows[test])  # rows may be counted from the end
             for train, test in as_splits(splitter.split(X, y, groups))
         ]
     (images,) = share_work([Candidate(0, {}, clone(estimator))])

@@ -11,13 +11,13 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from lookalike.cleaning.cascade import PLANS, Cascade, Sample
-from lookalike.cleaning.layout import Images, as_images
-from lookalike.cleaning.levels import Floats, Levels
-from lookalike.cleaning.neighbours import LEARNED_FROM, WholeNeighbours
-from lookalike.cleaning.noise_table import prior_of, table_of_noise, table_of_pairs
-from lookalike.cleaning.patches import TILE, clean_in_tiles, corners, training_tiles
-from lookalike.cleaning.similar import SimilarPatches
+from lookalike.denoising.cascade import PLANS, Cascade, Sample
+from lookalike.denoising.image_stacks import Images, as_images
+from lookalike.denoising.intensity_scale import Floats, IntensityScale
+from lookalike.denoising.nearest_images import LEARNED_FROM, NearestImages
+from lookalike.denoising.noise_table import prior_of, table_of_noise, table_of_pairs
+from lookalike.denoising.nonlocal_means import NonLocalMeans
+from lookalike.denoising.patches import TILE, clean_in_tiles, corners, training_tiles
 from lookalike.images.noise import Noise, add_noise
 from lookalike.images.progress import Progress
 from lookalike.search.machine import count_threads
@@ -151,7 +151,7 @@ class KNeighborsDenoiser(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """
         self._check_parameters()
         images, spoilt = self._check_pairs(noisy, clean, noise)
-        levels = Levels.of(images.arrays)
+        levels = IntensityScale.of(images.arrays)
         rng = np.random.default_rng(check_random_state(self.random_state).randint(2**31))
         framed = images.frame is not None and int(np.prod(images.frame)) <= FRAME_PIXELS
         truth = _training_stack(images, framed)
@@ -174,22 +174,18 @@ class KNeighborsDenoiser(TransformerMixin, BaseEstimator):  # type: ignore[misc]
                 shown = levels.of_noisy(add_noise(truth[chosen], noise, rng))
             return Sample(shown, clean_levels[chosen], chosen)
 
-        neighbours: WholeNeighbours | SimilarPatches | None = None
+        neighbors: NearestImages | NonLocalMeans | None = None
         plans = PLANS[self.quality]
-        wanted = any(plan.neighbours for plan in plans) and framed and images.n_channels == 1
+        wanted = any(plan.neighbors for plan in plans) and framed and images.n_channels == 1
         if wanted and len(truth) >= LEAST_IMAGES * self.n_neighbors:
             grey = clean_levels[..., 0]
-            neighbours = WholeNeighbours(
-                grey, table, self.n_neighbors, n_threads, self.working_memory
-            )
+            neighbors = NearestImages(grey, table, self.n_neighbors, n_threads, self.working_memory)
             some = sample(rng.permutation(len(truth))[:LEARNED_FROM])
-            neighbours.learn(table.rows_of(some.noisy)[..., 0], some.own)
-        elif any(plan.neighbours for plan in plans):
-            neighbours = SimilarPatches(n_threads)
-        at_once = self._images_at_once(
-            truth.shape[1:], 0 if neighbours is None else neighbours.reach
-        )
-        cascade = Cascade(self.quality, table, neighbours, n_threads, at_once)
+            neighbors.learn(table.rows_of(some.noisy)[..., 0], some.own)
+        elif any(plan.neighbors for plan in plans):
+            neighbors = NonLocalMeans(n_threads)
+        at_once = self._images_at_once(truth.shape[1:], 0 if neighbors is None else neighbors.reach)
+        cascade = Cascade(self.quality, table, neighbors, n_threads, at_once)
         shares = _shares(len(truth), [plan.n_pixels // truth[0].size for plan in plans], rng)
         total = STEPS * len(shares)
         for at, share in enumerate(shares[:-1]):
@@ -205,7 +201,7 @@ class KNeighborsDenoiser(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         if progress is not None:
             progress(total, total)
         self.noise_ = noise
-        self.uses_neighbors_ = isinstance(neighbours, WholeNeighbours)
+        self.uses_neighbors_ = isinstance(neighbors, NearestImages)
         self.n_stages_ = len(plans)
         self._levels = levels
         self._cascade = cascade
@@ -267,7 +263,7 @@ class KNeighborsDenoiser(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def is_of_bytes_(self) -> bool:
         """Whether all values of the clean images were whole numbers from 0 to 255."""
         check_is_fitted(self)
-        return self._levels == Levels()
+        return self._levels == IntensityScale()
 
     @property
     def image_shape_(self) -> tuple[int, ...] | None:
@@ -287,7 +283,7 @@ class KNeighborsDenoiser(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """Clean images of the training images' size, in batches."""
         noisy = np.concatenate(images.arrays) if len(images.arrays) > 1 else images.arrays[0]
         estimate, deviation = np.empty(noisy.shape, np.float32), np.empty(noisy.shape, np.float32)
-        at_once = self._images_at_once(noisy.shape[1:], self._cascade.neighbours_reach)
+        at_once = self._images_at_once(noisy.shape[1:], self._cascade.neighbors_reach)
         for start in range(0, len(noisy), at_once):
             part = slice(start, start + at_once)
             estimate[part], deviation[part] = self._cascade.run(self._levels.of_noisy(noisy[part]))

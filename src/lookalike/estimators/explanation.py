@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.matching.levels import grey
+from lookalike.matching.byte_levels import grey
 from lookalike.results import Result
 
 if TYPE_CHECKING:

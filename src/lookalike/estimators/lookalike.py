@@ -16,14 +16,14 @@ from sklearn.utils.validation import check_is_fitted
 from lookalike.estimators.explanation import Explanation, nearness_shares
 from lookalike.estimators.labels import encode_labels
 from lookalike.images.progress import Meter, Progress
+from lookalike.matching.byte_levels import ByteLevels, Bytes, check_images, shrink, working_sides
 from lookalike.matching.calibration import Calibration
-from lookalike.matching.choosing import CHUNK, Choice, choose, units_of
-from lookalike.matching.growing import variant_names
-from lookalike.matching.levels import Bytes, Levels, check_images, shrink, working_sides
-from lookalike.matching.matcher import Matcher, Recipe, Sought
-from lookalike.matching.needs import check_memory, needed_bytes
-from lookalike.matching.plans import plan_for, plan_of
-from lookalike.matching.reading import DEFORMED_CANDIDATES, Reader, Reading, Scores
+from lookalike.matching.copies import variant_names
+from lookalike.matching.matcher import Matcher, Representation, Sought
+from lookalike.matching.memory_needs import check_memory, needed_bytes
+from lookalike.matching.model_selection import CHUNK, Choice, choose, units_of
+from lookalike.matching.scoring import DEFORMED_CANDIDATES, Scorer, Scores, ScoringRule
+from lookalike.matching.search_spaces import plan_for, plan_of
 from lookalike.search.machine import count_threads
 from lookalike.search.validation import rows_to_keep
 
@@ -53,9 +53,9 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
-    recipe_ : Recipe
+    representation_ : Representation
         The chosen conversion of images to coordinates.
-    reading_ : Reading
+    scoring_rule_ : ScoringRule
         The chosen evaluation of the neighbour table.
     choices_ : list of Trial
         All combinations that were tried, with their errors on held-out images and their time.
@@ -96,7 +96,7 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.max_memory = max_memory
 
     def fit(self, X: Any, y: ArrayLike, *, progress: Progress | None = None) -> Self:
-        """Choose a representation and a reading, and fit them to all training images.
+        """Choose a representation and a scoring rule, and fit them to all training images.
 
         Parameters
         ----------
@@ -123,7 +123,7 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """
         most = plan_of(self.effort).longest_side
         images, labels = _check_pairs(X, y)
-        levels = Levels(images)
+        levels = ByteLevels(images)
         classes, codes = _encode(labels)
         n_threads = count_threads(self.n_jobs)
         n, shape = len(images), images.shape[1:]
@@ -301,16 +301,16 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 f"n_neighbors={n_neighbors} but {most} training images are compared with each "
                 f"image; give 1 to {most}"
             )
-        reading = self.reading_
+        rule = self.scoring_rule_
 
-        def take(reader: Reader, sought: Sought) -> tuple[NDArray[Any], ...]:
-            scores = reader.read(reading)
-            table, unsure = reader.scaled(reading.scaling)
+        def take(reader: Scorer, sought: Sought) -> tuple[NDArray[Any], ...]:
+            scores = reader.read(rule)
+            table, unsure = reader.scaled(rule.scaling)
             rows = table.indices[:, :n_neighbors].copy()
             distances = table.distances[:, :n_neighbors].copy()
             deformed = np.zeros(len(rows), bool)
-            if reading.deformation != "off" and len(unsure):
-                near = reader.deformed(reading.scaling, reading.deformation)
+            if rule.deformation != "off" and len(unsure):
+                near = reader.deformed(rule.scaling, rule.deformation)
                 rows[unsure] = near.indices[:, :n_neighbors]
                 distances[unsure] = near.distances[:, :n_neighbors]
                 deformed[unsure] = True
@@ -327,7 +327,7 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             shares=nearness_shares(distances),
             prediction=self.classes_[scores.classes.argmin(axis=1)],
             variants=matcher.variants_[rows],
-            variant_names=variant_names(self.recipe_.growth),
+            variant_names=variant_names(self.representation_.growth),
             classes=self.classes_,
             doubtful=scores.doubtful,
             images=images,
@@ -344,7 +344,7 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return np.asarray(self._levels.from_bytes(self._images[rows]))
 
     @property
-    def levels_(self) -> Levels:
+    def levels_(self) -> ByteLevels:
         """The range of values of the training images."""
         return self._levels
 
@@ -357,17 +357,17 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def most_explained_(self) -> int:
         """Largest n_neighbors of `explain`: the number of candidates of each image."""
         most = min(len(self._matcher.images_), self._matcher.n_neighbors)
-        return most if self.reading_.deformation == "off" else min(most, DEFORMED_CANDIDATES)
+        return most if self.scoring_rule_.deformation == "off" else min(most, DEFORMED_CANDIDATES)
 
     @property
-    def recipe_(self) -> Recipe:
+    def representation_(self) -> Representation:
         """The chosen conversion of images to coordinates."""
-        return self._choice.recipe
+        return self._choice.representation
 
     @property
-    def reading_(self) -> Reading:
+    def scoring_rule_(self) -> ScoringRule:
         """The chosen evaluation of the neighbour table."""
-        return self._choice.reading
+        return self._choice.rule
 
     @property
     def choices_(self) -> list[Any]:
@@ -379,13 +379,13 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     ) -> Matcher:
         plan = plan_of(self.effort)
         matcher = Matcher(
-            choice.recipe,
+            choice.representation,
             n_components=plan.n_components,
             n_neighbors=plan.n_neighbors,
             n_threads=count_threads(self.n_jobs),
         )
         matcher.fit(images, codes, n_classes)
-        if choice.reading.deformation != "off":
+        if choice.rule.deformation != "off":
             matcher.deformed_radii()  # otherwise the first doubtful image waits for them
         return matcher
 
@@ -401,7 +401,7 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def _become(
         self,
-        levels: Levels,
+        levels: ByteLevels,
         images: Bytes,
         labels: NDArray[Any],
         classes: NDArray[Any],
@@ -425,15 +425,15 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             np.uint8,
             count_threads(self.n_jobs),
             self.max_memory,
-            chosen=self.recipe_,
+            chosen=self.representation_,
             relearn=relearn,
         )
 
     def _score_images(self, X: Any, progress: Progress | None) -> Iterator[Scores]:
         """Yield the scores of images, batch by batch."""
-        return (reader.read(self.reading_) for reader, _ in self._read(X, progress))
+        return (reader.read(self.scoring_rule_) for reader, _ in self._read(X, progress))
 
-    def _read(self, X: Any, progress: Progress | None) -> Iterator[tuple[Reader, Sought]]:
+    def _read(self, X: Any, progress: Progress | None) -> Iterator[tuple[Scorer, Sought]]:
         """Yield readers and candidates of images, in batches of bounded memory.
 
         Raises
@@ -448,7 +448,7 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         for i in range(0, len(images), step):
             own = self._shrunk(self._levels.to_bytes(images[i : i + step]))
             sought = matcher.seek(matcher.project(own))
-            yield Reader(matcher, sought), sought
+            yield Scorer(matcher, sought), sought
             if progress is not None:
                 progress(min(i + step, len(images)), len(images))
 
@@ -465,18 +465,18 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 def predict_by(
     classifier: LookalikeClassifier,
     X: Any,
-    readings: Sequence[Reading],
+    rules: Sequence[ScoringRule],
     *,
     progress: Progress | None = None,
 ) -> list[NDArray[Any]]:
-    """Return the class of each image by each of several readings, from one search.
+    """Return the class of each image by each of several scoring rules, from one search.
 
     Parameters
     ----------
     classifier : LookalikeClassifier, fitted
-        By its own reading it answers as it predicts.
+        By its own scoring rule it answers as it predicts.
     X : array-like as for `LookalikeClassifier.predict`
-    readings : sequence of Reading
+    rules : sequence of ScoringRule
     progress : callable, default=None
 
     Raises
@@ -485,7 +485,7 @@ def predict_by(
         As `LookalikeClassifier.predict`.
     """
     found = [
-        [reader.read(own).classes.argmin(axis=1) for own in readings]
+        [reader.read(own).classes.argmin(axis=1) for own in rules]
         for reader, _ in classifier._read(X, progress)
     ]
     return [classifier.classes_[np.concatenate(codes)] for codes in zip(*found, strict=True)]
@@ -495,7 +495,7 @@ _PART_VALUES = 2**26
 """Number of values of images that `predict` converts to bytes at once."""
 
 _FIT_UNITS = 3
-"""Time of the final fit, in units of one recipe of the first comparison."""
+"""Time of the final fit, in units of one representation of the first comparison."""
 
 
 def _encode(labels: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.int32]]:

@@ -12,7 +12,7 @@ from lookalike.estimators.base import KNeighborsPredictor, check_target_array
 from lookalike.estimators.votes import target_averages
 from lookalike.estimators.weights import FloatArray, Weights
 from lookalike.images.augmentation import Augmentation
-from lookalike.search.table import Neighbors
+from lookalike.search.neighbors import Neighbors
 
 
 class KNeighborsRegressor(RegressorMixin, KNeighborsPredictor):  # type: ignore[misc]

@@ -41,10 +41,10 @@ from lookalike.estimators.candidates import (
     share_work,
 )
 from lookalike.estimators.fit_params import FitParams
-from lookalike.estimators.folds import FoldMaker, Split, as_splits
-from lookalike.estimators.readings import Reader, Result, Scoring
+from lookalike.estimators.fold_scores import FoldScorer, Result, Scoring
+from lookalike.estimators.fold_tables import CVSplit, FoldMaker, as_splits
 from lookalike.estimators.weights import check_sample_weight
-from lookalike.images.errors import warn_caller
+from lookalike.images.exceptions import warn_caller
 from lookalike.images.progress import Progress, metered
 from lookalike.results import Result as Shown
 from lookalike.search.machine import count_threads
@@ -240,7 +240,7 @@ class KNeighborsSearchCV(BaseSearchCV, Shown):  # type: ignore[misc]
         is_accuracy = self.scoring is None or self._is("scoring", "accuracy")
         score_params = routed.scorer.score
         scoring = Scoring(scorer, score_params, self.error_score, is_accuracy and not score_params)
-        reader = Reader(X, y, labels, splits, fit_params, scoring)
+        reader = FoldScorer(X, y, labels, splits, fit_params, scoring)
         results: dict[int, dict[int, Result]] = {c.number: {} for c in candidates}
         try:
             n_queries = folds.n_queries * n_searches
@@ -285,7 +285,7 @@ class KNeighborsSearchCV(BaseSearchCV, Shown):  # type: ignore[misc]
     def _is_leave_one_out(self) -> bool:
         return self._is("cv", "loo")
 
-    def _list_splits(self, X: Any, y: Any, split_params: dict[str, Any]) -> list[Split]:
+    def _list_splits(self, X: Any, y: Any, split_params: dict[str, Any]) -> list[CVSplit]:
         if self._is_leave_one_out():
             if isinstance(self.estimator, Pipeline) and len(self.estimator.steps) > 1:
                 raise ValueError(
@@ -293,7 +293,7 @@ class KNeighborsSearchCV(BaseSearchCV, Shown):  # type: ignore[misc]
                     "that are left out; use cv=LeaveOneOut() or folds"
                 )
             rows = np.arange(_num_samples(X))
-            return [Split(rows, rows)]
+            return [CVSplit(rows, rows)]
         cv = check_cv(self.cv, y, classifier=is_classifier(self.estimator))
         try:
             n_splits = cv.get_n_splits(X, y, **split_params)
@@ -317,7 +317,7 @@ class KNeighborsSearchCV(BaseSearchCV, Shown):  # type: ignore[misc]
         X: Any,
         labels: NDArray[Any],
         fit_params: FitParams,
-        splits: list[Split],
+        splits: list[CVSplit],
     ) -> None:
         """Raise errors of candidates that do not depend on the fold."""
         if self._is_leave_one_out():

@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from lookalike.estimators.lookalike import LookalikeClassifier, predict_by
 from lookalike.evaluation.metrics.accuracy import Accuracy, accuracy
 from lookalike.images.progress import Progress
-from lookalike.matching.choosing import Trial
-from lookalike.matching.reading import Reading
+from lookalike.matching.model_selection import Trial
+from lookalike.matching.scoring import ScoringRule
 
 
 @dataclass(frozen=True, eq=False)
-class Part:
+class AblationPart:
     """One part more, and the errors with all parts up to it.
 
     Attributes
@@ -51,7 +51,7 @@ def measure_parts(
     labels: NDArray[Any],
     *,
     progress: Progress | None = None,
-) -> list[Part]:
+) -> list[AblationPart]:
     """Return the parts of what a classifier chose, from the nearest neighbour up to all of it.
 
     All are read off one search, so that they take hardly longer than a prediction.
@@ -80,33 +80,33 @@ def measure_parts(
     >>> bool((parts[-1].prediction == classifier.predict(data.test.images)).all())
     True
     """
-    readings = _more_and_more(classifier)
-    predictions = predict_by(classifier, images, list(readings.values()), progress=progress)
+    rules = _more_and_more(classifier)
+    predictions = predict_by(classifier, images, list(rules.values()), progress=progress)
     return [
-        Part(name, _trial_of(classifier, reading), predicted, accuracy(labels, predicted))
-        for (name, reading), predicted in zip(readings.items(), predictions, strict=True)
+        AblationPart(name, _trial_of(classifier, rule), predicted, accuracy(labels, predicted))
+        for (name, rule), predicted in zip(rules.items(), predictions, strict=True)
     ]
 
 
-def _more_and_more(classifier: LookalikeClassifier) -> dict[str, Reading]:
-    """Return readings that have more and more of what was chosen; the last one has all."""
-    reading = classifier.reading_
-    parts = {f"the nearest one by {classifier.recipe_}": Reading(0.0, 1)}
-    if (reading.scaling, reading.k) != (0.0, 1):
-        scaled = ", by local density" if reading.scaling else ""
-        parts[f"{reading.k} nearest of each class{scaled}"] = Reading(reading.scaling, reading.k)
-    if reading.hyperplanes:
-        parts["in doubt: distance to each class's plane"] = reading._replace(deformation="off")
-    if reading.deformation != "off":
-        parts["in doubt: pixels may move"] = reading
+def _more_and_more(classifier: LookalikeClassifier) -> dict[str, ScoringRule]:
+    """Return scoring rules that have more and more of what was chosen; the last one has all."""
+    rule = classifier.scoring_rule_
+    parts = {f"the nearest one by {classifier.representation_}": ScoringRule(0.0, 1)}
+    if (rule.scaling, rule.k) != (0.0, 1):
+        scaled = ", by local density" if rule.scaling else ""
+        parts[f"{rule.k} nearest of each class{scaled}"] = ScoringRule(rule.scaling, rule.k)
+    if rule.hyperplanes:
+        parts["in doubt: distance to each class's plane"] = rule._replace(deformation="off")
+    if rule.deformation != "off":
+        parts["in doubt: pixels may move"] = rule
     return parts
 
 
-def _trial_of(classifier: LookalikeClassifier, reading: Reading) -> Trial | None:
-    """Return how the chosen recipe did with a reading on held-out images."""
+def _trial_of(classifier: LookalikeClassifier, rule: ScoringRule) -> Trial | None:
+    """Return how the chosen representation did with a scoring rule on held-out images."""
     found = [
         trial
         for trial in classifier.choices_
-        if (trial.recipe, trial.reading) == (classifier.recipe_, reading)
+        if (trial.representation, trial.rule) == (classifier.representation_, rule)
     ]
     return found[-1] if found else None

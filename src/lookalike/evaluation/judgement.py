@@ -16,20 +16,20 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 
+from lookalike.estimators.cached_search import searched_once
 from lookalike.estimators.classifier import KNeighborsClassifier
 from lookalike.estimators.cross_val import cross_val_predict
 from lookalike.estimators.explanation import Explanation
-from lookalike.estimators.known import searched_once
 from lookalike.estimators.search_cv import KNeighborsSearchCV
 from lookalike.estimators.trust import N_NEIGHBORS
 from lookalike.evaluation.auditing.duplicates import row_keys
-from lookalike.evaluation.decisions.curve import OperatingPoint
-from lookalike.evaluation.decisions.folds import list_splits
-from lookalike.evaluation.decisions.rejection import (
+from lookalike.evaluation.decisions.operating_points import OperatingPoint
+from lookalike.evaluation.decisions.selective import (
     Coverage,
     RejectingClassifier,
     choose_rejection,
 )
+from lookalike.evaluation.decisions.splits import list_splits
 from lookalike.evaluation.decisions.threshold import ThresholdClassifier, choose_threshold
 from lookalike.evaluation.folds import choose_folds
 from lookalike.evaluation.metrics.evaluate import evaluate_predictions

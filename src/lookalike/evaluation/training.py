@@ -14,23 +14,23 @@ from lookalike.estimators.lookalike import LookalikeClassifier
 from lookalike.evaluation.metrics.accuracy import Accuracy, accuracy
 from lookalike.images.dataset import Dataset
 from lookalike.images.progress import Progress
-from lookalike.matching.choosing import Trial, deciding
+from lookalike.matching.model_selection import Trial, deciding
 from lookalike.results import Result
 
 
 class Tried(NamedTuple):
-    """The best reading of a recipe in one comparison, or the one that was chosen.
+    """The best scoring rule of a representation in one comparison, or the one that was chosen.
 
     Attributes
     ----------
     trial : Trial
-    n_readings : int
+    n_rules : int
         That were compared.
     is_chosen : bool
     """
 
     trial: Trial
-    n_readings: int
+    n_rules: int
     is_chosen: bool
 
     @property
@@ -44,9 +44,9 @@ class Tried(NamedTuple):
         trial = self.trial
         return {
             "stage": trial.stage,
-            "recipe": trial.recipe._asdict(),
-            "reading": trial.reading._asdict(),
-            "n_readings": self.n_readings,
+            "representation": trial.representation._asdict(),
+            "scoring_rule": trial.rule._asdict(),
+            "n_rules": self.n_rules,
             "n_images": trial.n_images,
             "n_held_out": trial.n_held_out,
             "n_wrong": trial.n_wrong,
@@ -58,12 +58,15 @@ class Tried(NamedTuple):
 
 
 def what_was_tried(classifier: LookalikeClassifier) -> list[Tried]:
-    """Return for each recipe of each comparison the best of its readings, as they were tried."""
+    """Return the best scoring rule of each representation of each comparison, as tried."""
     groups: dict[tuple[Any, ...], list[Trial]] = {}
     chosen = None
     for trial in classifier.choices_:
-        groups.setdefault((trial.stage, trial.recipe), []).append(trial)
-        if (trial.recipe, trial.reading) == (classifier.recipe_, classifier.reading_):
+        groups.setdefault((trial.stage, trial.representation), []).append(trial)
+        if (trial.representation, trial.rule) == (
+            classifier.representation_,
+            classifier.scoring_rule_,
+        ):
             chosen = trial  # the last one: it may have been compared before, on fewer images
     tried = []
     for group in groups.values():
@@ -75,7 +78,7 @@ def what_was_tried(classifier: LookalikeClassifier) -> list[Tried]:
 
 
 def why_chosen(classifier: LookalikeClassifier) -> str:
-    """Return in a sentence why the recipe and the reading were chosen."""
+    """Return in a sentence why the representation and the scoring rule were chosen."""
     trials = classifier.choices_
     if not trials:
         return "There are too few images to hold some out: nothing was compared."
@@ -138,8 +141,8 @@ class Training(Result):
             "effort": classifier.effort,
             "n_train": self.n_train,
             "image_shape": list(classifier.image_shape_),
-            "recipe": classifier.recipe_._asdict(),
-            "reading": classifier.reading_._asdict(),
+            "representation": classifier.representation_._asdict(),
+            "scoring_rule": classifier.scoring_rule_._asdict(),
             "why": why_chosen(classifier),
             "tried": [own.to_dict() for own in what_was_tried(classifier)],
             "test": None

@@ -24,7 +24,7 @@ from sklearn.pipeline import Pipeline
 FloatArray = NDArray[np.float64]
 
 
-class Choice(NamedTuple):
+class TuningChoice(NamedTuple):
     """One point of a curve.
 
     Attributes
@@ -71,9 +71,9 @@ class Curve:
     mean: FloatArray
     standard_error: FloatArray
 
-    def point(self, i: int | np.integer[Any]) -> Choice:
+    def point(self, i: int | np.integer[Any]) -> TuningChoice:
         """Return one point of the curve."""
-        return Choice(
+        return TuningChoice(
             self.weights,
             int(self.n_neighbors[i]),
             float(self.mean[i]),
@@ -89,17 +89,17 @@ class Tuning:
     ----------
     curves : list of Curve
         One a weighting, in the order of the candidates.
-    best : Choice
+    best : TuningChoice
         The candidate with the highest mean score; the first among equal ones, as in scikit-learn.
-    one_standard_error : Choice
+    one_standard_error : TuningChoice
         The most neighbours whose mean is within one standard error of the best, of either
         weighting; of equally many the higher mean, then the earlier curve. The best itself where
         its standard error is not known.
     """
 
     curves: list[Curve]
-    best: Choice
-    one_standard_error: Choice
+    best: TuningChoice
+    one_standard_error: TuningChoice
 
     def to_dict(self) -> dict[str, Any]:
         """Return the choices and all points for JSON."""
@@ -168,7 +168,7 @@ def read_tuning(search: Any, *, metric: str = "score", n_images: int | None = No
         k = np.array([settings[i][1] for i in order], dtype=np.int64)
         curves.append(Curve(weights, k, mean[order], error[order]))
     i = int(np.nanargmax(mean))
-    best = Choice(*settings[i], float(mean[i]), float(error[i]))
+    best = TuningChoice(*settings[i], float(mean[i]), float(error[i]))
     return Tuning(curves, best, _one_standard_error(curves, best))
 
 
@@ -204,7 +204,7 @@ def _name_weights(weights: Any) -> str:
     return weights if isinstance(weights, str) else getattr(weights, "__name__", repr(weights))
 
 
-def _one_standard_error(curves: list[Curve], best: Choice) -> Choice:
+def _one_standard_error(curves: list[Curve], best: TuningChoice) -> TuningChoice:
     if np.isnan(best.standard_error):
         return best
     within = [

@@ -14,7 +14,8 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.images.errors import DatasetError
+from lookalike.images.checks import RawDataset, RawPart
+from lookalike.images.exceptions import DatasetError
 from lookalike.images.limits import (
     MAX_BYTES,
     check_deflated_bytes,
@@ -22,7 +23,6 @@ from lookalike.images.limits import (
     check_stored_bytes,
     read_promised_bytes,
 )
-from lookalike.images.raw import RawDataset, RawPart
 
 # Names that the arrays have: train images, train labels, test images, test labels.
 _LAYOUTS = (

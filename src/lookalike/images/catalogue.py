@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.images.errors import DatasetError
+from lookalike.images.exceptions import DatasetError
 from lookalike.images.idx import content_sha256, read_idx
 
 

@@ -14,20 +14,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.images.arrays import read_npy, read_npz
-from lookalike.images.bunch import read_bunch, read_digits, read_openml
 from lookalike.images.catalogue import CATALOGUE
-from lookalike.images.errors import DatasetError, DatasetNotFoundError, warn_caller
-from lookalike.images.holdout import hold_out
-from lookalike.images.idx import find_idx_files, is_idx_name, read_idx_folder
-from lookalike.images.limits import MAX_BYTES
-from lookalike.images.originals import Originals, Shown
-from lookalike.images.raw import (
+from lookalike.images.checks import (
     RawDataset,
     as_images,
     check_image_shape,
     check_labels,
     encode_labels,
 )
+from lookalike.images.csv_dataset import find_tables, is_table, read_table_file, read_tables
+from lookalike.images.exceptions import DatasetError, DatasetNotFoundError, warn_caller
+from lookalike.images.holdout import hold_out
+from lookalike.images.idx import find_idx_files, is_idx_name, read_idx_folder
+from lookalike.images.limits import MAX_BYTES
+from lookalike.images.originals import Originals, Shown
+from lookalike.images.sklearn_data import read_bunch, read_digits, read_openml
 from lookalike.images.store import (
     TIMEOUT,
     data_folders,
@@ -36,10 +37,9 @@ from lookalike.images.store import (
     find_folder,
     read_named,
 )
-from lookalike.images.tables import find_tables, is_table, read_table_file, read_tables
 
 if TYPE_CHECKING:
-    from lookalike.images.form import Fit, Form
+    from lookalike.images.preprocessing import Fit, Form
 
 _OPENML = "openml:"
 _ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar")
@@ -134,7 +134,7 @@ class Dataset:
         """What brings a picture to the form that these have."""
         if self.read_by is not None:
             return self.read_by
-        from lookalike.images.form import learn_form
+        from lookalike.images.preprocessing import learn_form
 
         return learn_form(self.train.images)
 

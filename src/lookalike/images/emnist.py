@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.images.errors import DatasetError
+from lookalike.images.exceptions import DatasetError
 
 _NAME = re.compile(r"emnist(?![a-z])", re.IGNORECASE)
 _LINE = re.compile(r"\s*(\d{1,9})\s+(\d{1,7})(\s+\d+)*\s*")

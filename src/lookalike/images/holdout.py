@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.images.errors import DatasetError, warn_caller
+from lookalike.images.exceptions import DatasetError, warn_caller
 
 DEFAULT_SHARE = 0.2
 """The share of the images that is held out where nothing else is asked for."""

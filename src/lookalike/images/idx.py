@@ -21,8 +21,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lookalike.images.checks import RawDataset, RawPart
 from lookalike.images.emnist import is_emnist, name_labels, read_mapping
-from lookalike.images.errors import DatasetError, warn_caller
+from lookalike.images.exceptions import DatasetError, warn_caller
 from lookalike.images.files import clutter_kind
 from lookalike.images.limits import (
     MAX_BYTES,
@@ -31,7 +32,6 @@ from lookalike.images.limits import (
     check_stored_bytes,
     read_promised_bytes,
 )
-from lookalike.images.raw import RawDataset, RawPart
 
 _DTYPES: dict[int, np.dtype[Any]] = {
     0x08: np.dtype(np.uint8),

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from lookalike.images.arrays import read_npz
 from lookalike.images.catalogue import CATALOGUE
+from lookalike.images.checks import as_images, check_labels, encode_labels
 from lookalike.images.dataset import is_picture_folder, load_dataset
-from lookalike.images.layout import lay_out
+from lookalike.images.folder_layout import lay_out
 from lookalike.images.progress import Progress
-from lookalike.images.raw import as_images, check_labels, encode_labels
 from lookalike.images.sources import Bytes, Findings, Named, Source, find_sources, read_source
 
 

@@ -8,7 +8,7 @@ that neither a damaged header nor a decompression bomb can exhaust the memory.
 import io
 from typing import IO
 
-from lookalike.images.errors import DatasetError
+from lookalike.images.exceptions import DatasetError
 
 MAX_BYTES = 4 * 2**30
 """Bytes that one array of a data set may take unless the caller allows more (4 GiB)."""

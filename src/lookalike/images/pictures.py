@@ -19,7 +19,7 @@ from typing import IO, TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.images.errors import (
+from lookalike.images.exceptions import (
     DatasetError,
     NoPictureError,
     PictureError,

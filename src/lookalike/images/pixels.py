@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.images.errors import warn_caller
+from lookalike.images.exceptions import warn_caller
 
 
 def stack_images(X: Any) -> Any:

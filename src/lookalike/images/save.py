@@ -11,10 +11,10 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
+from lookalike.images.atomic import replace_file
 from lookalike.images.augmentation import Augmentation
 from lookalike.images.dataset import Dataset
 from lookalike.images.progress import Progress
-from lookalike.images.replace import replace_file
 from lookalike.images.variants import Variant
 
 _BLOCK_BYTES = 2**23  # size of images that are changed and written at once

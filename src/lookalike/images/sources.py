@@ -19,12 +19,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.images.arrays import read_array
-from lookalike.images.errors import DatasetError, DatasetNotFoundError, NoPictureError
+from lookalike.images.checks import as_images
+from lookalike.images.exceptions import DatasetError, DatasetNotFoundError, NoPictureError
 from lookalike.images.files import counted, files_below, told_left_out
-from lookalike.images.form import Form, Formed
 from lookalike.images.pictures import Picture, read_picture
+from lookalike.images.preprocessing import Form, Formed
 from lookalike.images.progress import Progress
-from lookalike.images.raw import as_images
 
 Bytes = NDArray[np.uint8]
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from lookalike.images.catalogue import CATALOGUE, CatalogueEntry, CatalogueFile
-from lookalike.images.errors import DatasetNotFoundError
+from lookalike.images.checks import RawDataset, RawPart
+from lookalike.images.exceptions import DatasetNotFoundError
 from lookalike.images.fetch import download
-from lookalike.images.raw import RawDataset, RawPart
 
 TIMEOUT = 10.0
 """Seconds to wait for an answer from the network."""

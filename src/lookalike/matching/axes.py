@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from scipy import linalg
 from threadpoolctl import ThreadpoolController
 
+from lookalike.matching.byte_levels import Bytes
 from lookalike.matching.features import FEATURES, features_of
-from lookalike.matching.levels import Bytes
 
 Floats = NDArray[np.float32]
 FloatArray = NDArray[np.float64]

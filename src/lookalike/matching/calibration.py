@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
 
-from lookalike.matching.reading import Scores
+from lookalike.matching.scoring import Scores
 
 FloatArray = NDArray[np.float64]
 

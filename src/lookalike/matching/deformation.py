@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike import _core
-from lookalike.matching.levels import Bytes
-from lookalike.matching.scaling import scale_locally
+from lookalike.matching.byte_levels import Bytes
+from lookalike.matching.local_scaling import scale_locally
 from lookalike.search.machine import cpu_path
-from lookalike.search.table import Neighbors
+from lookalike.search.neighbors import Neighbors
 
 
 class DeformationModel:

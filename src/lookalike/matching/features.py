@@ -9,8 +9,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from lookalike.matching.byte_levels import Bytes
 from lookalike.matching.gradients import OrientedGradients
-from lookalike.matching.levels import Bytes
 
 Floats = NDArray[np.float32]
 

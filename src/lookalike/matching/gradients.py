@@ -10,7 +10,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from lookalike import _core
-from lookalike.matching.levels import Bytes, Levels, check_images
+from lookalike.matching.byte_levels import ByteLevels, Bytes, check_images
 from lookalike.search.machine import count_threads, cpu_path
 
 Floats = NDArray[np.float32]
@@ -92,7 +92,7 @@ class OrientedGradients(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             )
         if not self.spread > 0:
             raise ValueError(f"spread={self.spread}; give a positive share of a cell")
-        self._levels = Levels(check_images(X))
+        self._levels = ByteLevels(check_images(X))
         return self
 
     def transform(self, X: Any) -> Floats:

@@ -9,14 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.matching.axes import PrincipalAxes
+from lookalike.matching.byte_levels import Bytes, grey
+from lookalike.matching.copies import Grown, grow
 from lookalike.matching.deformation import DeformationModel
-from lookalike.matching.growing import Grown, grow
-from lookalike.matching.levels import Bytes, grey
-from lookalike.matching.scaling import N_LOCAL, local_radii, mean_radius
-from lookalike.matching.strokes import NormalizeStroke
+from lookalike.matching.local_scaling import N_LOCAL, local_radii, mean_radius
+from lookalike.matching.stroke_normalization import NormalizeStroke
 from lookalike.matching.whitening import WithinClassWhitening
 from lookalike.search.nearest import NearestNeighbors
-from lookalike.search.table import Neighbors
+from lookalike.search.neighbors import Neighbors
 
 FloatArray = NDArray[np.float64]
 Codes = NDArray[np.int32]
@@ -25,7 +25,7 @@ PARTNERS = 6
 """Number of neighbours from whose deformation distances the local density is estimated."""
 
 
-class Recipe(NamedTuple):
+class Representation(NamedTuple):
     """The conversion of images to coordinates.
 
     Attributes
@@ -56,12 +56,12 @@ class Recipe(NamedTuple):
 
 
 class Projected(NamedTuple):
-    """Images projected onto the axes of a recipe, not yet whitened.
+    """Images projected onto the axes of a representation, not yet whitened.
 
     Attributes
     ----------
     images : ndarray of shape (n, height, width, channels), uint8
-        The images, with strokes normalized if the recipe says so.
+        The images, with strokes normalized if the representation says so.
     coordinates : ndarray of shape (n, n_components), float32
     """
 
@@ -79,7 +79,7 @@ class Sought(NamedTuple):
     Attributes
     ----------
     images : ndarray of shape (n, height, width, channels), uint8
-        The images, with strokes normalized if the recipe says so.
+        The images, with strokes normalized if the representation says so.
     coordinates : ndarray of shape (n, n_components), int8
     table : Neighbors
         Candidates by squared distance of coordinates.
@@ -91,11 +91,11 @@ class Sought(NamedTuple):
 
 
 class Matcher:
-    """Training images in the coordinates of a recipe, and an exact search among them.
+    """Training images in the coordinates of a representation, and an exact search among them.
 
     Parameters
     ----------
-    recipe : Recipe
+    representation : Representation
     n_components : int
     n_neighbors : int
         Number of candidates per image.
@@ -104,7 +104,7 @@ class Matcher:
     Attributes
     ----------
     images_ : ndarray of shape (n_grown, height, width, channels), uint8
-        The training images and their copies, with strokes normalized if the recipe says so.
+        The training images and their copies, with strokes normalized if the representation says so.
     parents_, variants_ : ndarray of shape (n_grown,), int64
         The original of each image among the n training images, and its change (`Grown`).
     codes_ : ndarray of shape (n_grown,), int32
@@ -114,9 +114,14 @@ class Matcher:
     """
 
     def __init__(
-        self, recipe: Recipe, *, n_components: int = 256, n_neighbors: int = 400, n_threads: int = 1
+        self,
+        representation: Representation,
+        *,
+        n_components: int = 256,
+        n_neighbors: int = 400,
+        n_threads: int = 1,
     ) -> None:
-        self.recipe = recipe
+        self.representation = representation
         self.n_components = n_components
         self.n_neighbors = n_neighbors
         self.n_threads = n_threads
@@ -129,10 +134,10 @@ class Matcher:
     def learn_axes(self, images: Bytes) -> tuple[Grown, NDArray[np.float32]]:
         """Fit the unsupervised steps; return the images with copies, and coordinates."""
         self.strokes_ = None
-        if self.recipe.strokes:
+        if self.representation.strokes:
             self.strokes_ = NormalizeStroke(n_jobs=self.n_threads)._fit_bytes(images)
-        grown = grow(self._normalized(images), self.recipe.growth)
-        self.axes_ = PrincipalAxes(self.recipe.features, self.n_components, self.n_threads)
+        grown = grow(self._normalized(images), self.representation.growth)
+        self.axes_ = PrincipalAxes(self.representation.features, self.n_components, self.n_threads)
         self.axes_.fit(grown.images)
         return grown, self.axes_.transform(grown.images)
 
@@ -143,7 +148,9 @@ class Matcher:
         self.images_, self.parents_, self.variants_ = grown
         self.codes_, self.n_classes_ = codes[grown.parents], n_classes
         self._grey = grey(grown.images)
-        self.whitening_ = WithinClassWhitening(self.recipe.whitening).fit(coordinates, self.codes_)
+        self.whitening_ = WithinClassWhitening(self.representation.whitening).fit(
+            coordinates, self.codes_
+        )
         self.coordinates_ = self.whitening_.transform(coordinates)
         self.search_ = NearestNeighbors(metric="sqeuclidean", n_jobs=self.n_threads)
         self.search_.fit(self.coordinates_)
@@ -165,7 +172,7 @@ class Matcher:
     ) -> Matcher:
         """Return a matcher with the same axes and another power of whitening."""
         other = Matcher(
-            self.recipe._replace(whitening=power),
+            self.representation._replace(whitening=power),
             n_components=self.n_components,
             n_neighbors=self.n_neighbors,
             n_threads=self.n_threads,
@@ -243,7 +250,7 @@ class Matcher:
         n_classes : int
         """
         n, n_grown = self.n_parents, len(self.images_)
-        new = grow(self._normalized(images), self.recipe.growth)
+        new = grow(self._normalized(images), self.representation.growth)
         own = self.whitening_.transform(self.axes_.transform(new.images))
         other = copy.copy(self)
         other.images_ = np.concatenate([self.images_, new.images])

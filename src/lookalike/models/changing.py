@@ -11,10 +11,10 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.images.errors import DatasetError, DatasetNotFoundError
+from lookalike.images.atomic import file_signature
+from lookalike.images.exceptions import DatasetError, DatasetNotFoundError
 from lookalike.images.files import counted
 from lookalike.images.originals import Originals, make_thumbnail
-from lookalike.images.replace import file_signature
 from lookalike.images.sources import Named, in_form
 from lookalike.models.errors import ModelError
 from lookalike.models.model import Model, open_model

@@ -10,13 +10,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.cleaning.level import estimate_noise
+from lookalike.denoising.noise_estimation import estimate_noise
 from lookalike.estimators.denoiser import KNeighborsDenoiser
 from lookalike.evaluation.folds import some_rows
 from lookalike.images.dataset import Dataset
 from lookalike.images.expression import noise_text, parse_noise
-from lookalike.images.form import Form
 from lookalike.images.noise import Noise, SaltAndPepper, UniformNoise, add_noise
+from lookalike.images.preprocessing import Form
 from lookalike.models.errors import ModelError
 from lookalike.models.file import open_file
 

@@ -20,13 +20,13 @@ from xxhash import xxh3_128_hexdigest
 from lookalike import __version__
 from lookalike.estimators.classifier import KNeighborsClassifier
 from lookalike.estimators.lookalike import LookalikeClassifier
-from lookalike.images.errors import warn_caller
-from lookalike.images.form import Form
+from lookalike.images.atomic import replace_file
+from lookalike.images.exceptions import warn_caller
 from lookalike.images.originals import Originals
 from lookalike.images.pixels import are_bytes
-from lookalike.images.replace import replace_file
+from lookalike.images.preprocessing import Form
+from lookalike.models.class_registry import MODELS, name_of
 from lookalike.models.errors import ModelError
-from lookalike.models.known import MODELS, name_of
 from lookalike.models.safetensors_map import map_file, no_number, once, write_file
 from lookalike.models.state import from_state, to_state
 

@@ -16,9 +16,9 @@ from numpy.typing import ArrayLike, NDArray
 from lookalike.estimators.classifier import KNeighborsClassifier
 from lookalike.estimators.lookalike import LookalikeClassifier
 from lookalike.estimators.search_cv import KNeighborsSearchCV
-from lookalike.images.form import Form, Formed, learn_form
 from lookalike.images.originals import Originals
 from lookalike.images.pictures import read_picture
+from lookalike.images.preprocessing import Form, Formed, learn_form
 from lookalike.models.cleaner import Cleaner
 from lookalike.models.errors import ModelError
 from lookalike.models.file import is_of_images, open_file, save_model, why_no_bytes
@@ -32,7 +32,7 @@ _FORM_SAMPLE, _CLEANER_SAMPLE = 5000, 2000
 """Numbers of training images from which the form, and the denoiser, are learned."""
 
 
-class Neighbour(NamedTuple):
+class Neighbor(NamedTuple):
     """A training image that supports an answer.
 
     Attributes
@@ -73,13 +73,13 @@ class Explained(NamedTuple):
     probabilities : ndarray of shape (n_classes,), float64
     doubtful : bool
         Whether training images of several classes are near.
-    neighbours : list of Neighbour
+    neighbors : list of Neighbour
         Sorted, nearest first.
     """
 
     probabilities: NDArray[np.float64]
     doubtful: bool
-    neighbours: list[Neighbour]
+    neighbors: list[Neighbor]
 
 
 class Model:
@@ -113,7 +113,7 @@ class Model:
     >>> images = data.test.images[:1]
     >>> model.class_names[model.probabilities(images)[0].argmax()]
     '1'
-    >>> [neighbour.label for neighbour in model.explain(images, 3)[0].neighbours]
+    >>> [neighbour.label for neighbour in model.explain(images, 3)[0].neighbors]
     ['1', '1', '1']
     """
 
@@ -194,8 +194,8 @@ class Model:
             n = min(n_neighbors, found.indices.shape[1])
             has_moved = found.deformed is not None and found.deformed[i]
             moves = found.displacements(i) if has_moved else [None] * n
-            neighbours = [
-                Neighbour(
+            neighbors = [
+                Neighbor(
                     row=int(found.indices[i, j]),
                     label=str(found.labels[i, j]),
                     distance=float(found.distances[i, j]),
@@ -207,7 +207,7 @@ class Model:
                 )
                 for j in range(n)
             ]
-            explained.append(Explained(probabilities[i], bool(found.doubtful[i]), neighbours))
+            explained.append(Explained(probabilities[i], bool(found.doubtful[i]), neighbors))
         return explained
 
     def image(self, row: int) -> Bytes:

@@ -1,8 +1,8 @@
 """Conversion of estimators to JSON and arrays, and back.
 
 Attributes are stored recursively, down to plain values and arrays; classes need no code for it.
-Classes are stored by name, and only those of `known.py` are created again. An array that several
-attributes share, or see in several shapes, is stored once.
+Classes are stored by name, and only those of `class_registry.py` are created again. An
+array that several attributes share, or see in several shapes, is stored once.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from lookalike.models.class_registry import ATTRIBUTES, known_class, name_of, name_of_class
 from lookalike.models.errors import ModelError
-from lookalike.models.known import known_class, name_of, name_of_class
-from lookalike.search.handover import HandedOver
+from lookalike.search.sklearn_fallback import SklearnFallback
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -121,7 +121,7 @@ class _Writer:
                 "store; use a function of this package or scikit-learn by its name, or store the "
                 "estimator with joblib"
             )
-        if isinstance(value, HandedOver):
+        if isinstance(value, SklearnFallback):
             # scikit-learn's search follows from the rows, and its trees cannot be stored.
             state: Any = {"rows": value.rows, "params": value.params}
         elif isinstance(value, tuple):
@@ -131,7 +131,8 @@ class _Writer:
         else:
             state = vars(value)
         left_out = _REMADE.get(name, ())
-        state = {key: one for key, one in state.items() if key not in left_out}
+        called = ATTRIBUTES.get(name, {})
+        state = {called.get(key, key): one for key, one in state.items() if key not in left_out}
         return {"$object": name, "state": self._dict(state, path)}
 
     def _fields(self, value: Any, path: str) -> list[Any]:
@@ -256,9 +257,10 @@ class _Reader:
 
     def _read_object(self, name: str, state: Any) -> Any:
         own = known_class(name)
-        attributes = self.read(state["state"])
-        if own is HandedOver:
-            return HandedOver(**attributes)
+        called = {there: here for here, there in ATTRIBUTES.get(name, {}).items()}
+        attributes = {called.get(key, key): one for key, one in self.read(state["state"]).items()}
+        if own is SklearnFallback:
+            return SklearnFallback(**attributes)
         made = own.__new__(own)
         if "__setstate__" in own.__dict__:
             made.__setstate__(attributes)

@@ -18,7 +18,7 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lookalike.images.errors import warn_caller
+from lookalike.images.exceptions import warn_caller
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

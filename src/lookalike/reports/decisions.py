@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from lookalike.evaluation.decisions.coverage import CoverageCurve
-from lookalike.evaluation.decisions.curve import OperatingPoint, ThresholdCurve
-from lookalike.evaluation.decisions.rejection import Coverage, RejectingClassifier
+from lookalike.evaluation.decisions.operating_points import OperatingPoint, ThresholdCurve
+from lookalike.evaluation.decisions.risk_coverage import CoverageCurve
+from lookalike.evaluation.decisions.selective import Coverage, RejectingClassifier
 from lookalike.evaluation.decisions.threshold import Aim, ThresholdClassifier
 from lookalike.reports.blocks import (
     Block,

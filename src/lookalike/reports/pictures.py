@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from lookalike.matching.levels import grey
+from lookalike.matching.byte_levels import grey
 from lookalike.reports.blocks import Picture
 from lookalike.reports.thumbnails import as_pixels
 

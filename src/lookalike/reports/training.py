@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lookalike.evaluation.ablation import Part
+from lookalike.evaluation.ablation import AblationPart
 from lookalike.evaluation.training import Training, Tried, what_was_tried, why_chosen
 from lookalike.images.files import counted
 from lookalike.reports.blocks import Block, Cell, Column, Headline, Report, Section, Table, Text
@@ -41,7 +41,7 @@ def training_section(trained: Training) -> Section:
         own = [one for one in tried if one.trial.stage == stage]
         blocks += [Text(_say_stage(own, trained.n_train)), tried_table(own)]
     blocks += [
-        Text(f"* chosen: {classifier.recipe_}; {classifier.reading_}"),
+        Text(f"* chosen: {classifier.representation_}; {classifier.scoring_rule_}"),
         Text(why_chosen(classifier)),
     ]
     took = f"Chosen and learnt in {trained.fit_seconds:.2f} s"
@@ -68,10 +68,10 @@ def training_section(trained: Training) -> Section:
 
 
 def tried_table(tried: Sequence[Tried]) -> Table:
-    """Return recipes, each with its best reading, its error on held-out images and its time."""
+    """Return representations with their best scoring rule, held-out error and time."""
     rows: list[list[Cell]] = [
         [
-            f"{'* ' if own.is_chosen else ''}{own.trial.recipe};\n{own.trial.reading}",
+            f"{'* ' if own.is_chosen else ''}{own.trial.representation};\n{own.trial.rule}",
             own.trial.error,
             own.standard_error,
             own.trial.n_wrong,
@@ -80,7 +80,7 @@ def tried_table(tried: Sequence[Tried]) -> Table:
         for own in tried
     ]
     columns: list[Column | str] = [
-        "recipe; its best reading",
+        "representation; its best scoring rule",
         Column("error", ".2%"),
         Column("±", ".2%"),
         "wrong",
@@ -89,7 +89,7 @@ def tried_table(tried: Sequence[Tried]) -> Table:
     return Table(columns, rows, "Recipes by their errors on held-out train images; *: chosen")
 
 
-def parts_table(parts: Sequence[Part]) -> Table:
+def parts_table(parts: Sequence[AblationPart]) -> Table:
     """Return the errors with more and more of what a classifier chose."""
     rows: list[list[Cell]] = [
         [
@@ -114,5 +114,6 @@ def _say_stage(tried: Sequence[Tried], n_train: int) -> str:
     counts = f"from {first.n_images:,} train images, {first.n_held_out:,} others held out"
     if first.n_held_out == n_train:
         counts = f"all {n_train:,} train images held out in turn, each from {first.n_images:,}"
-    recipes = "1 recipe" if len(tried) == 1 else f"{len(tried)} recipes"
-    return f"{_AGAIN[first.stage]}{recipes} by {tried[0].n_readings} readings each, {counts}:"
+    representations = "1 representation" if len(tried) == 1 else f"{len(tried)} representations"
+    rules = f"{tried[0].n_rules} scoring rules"
+    return f"{_AGAIN[first.stage]}{representations} by {rules} each, {counts}:"

@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.base import is_classifier
 from sklearn.utils.validation import check_is_fitted
 
-from lookalike.evaluation.tuning import Choice, Tuning, read_tuning
+from lookalike.evaluation.tuning import Tuning, TuningChoice, read_tuning
 from lookalike.reports.blocks import (
     Cell,
     Chart,
@@ -166,7 +166,7 @@ def _marks(tuning: Tuning, k: int) -> str:
     return "; ".join(here)
 
 
-def _choice(point: Choice) -> str:
+def _choice(point: TuningChoice) -> str:
     said = f"k = {point.n_neighbors}, {point.weights}, {point.mean:.4f}"
     return said if np.isnan(point.standard_error) else f"{said} ± {point.standard_error:.4f}"
 

@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.images.errors import warn_caller
+from lookalike.images.exceptions import warn_caller
 from lookalike.images.progress import Meter, Progress
 from lookalike.images.variants import Shift, Variant
+from lookalike.search.neighbors import Neighbors
 from lookalike.search.rows import IndexedRows
-from lookalike.search.table import Neighbors
 
 ANNOUNCED_MIB = 1.0
 """Warn that variants are computed anew at every search if their images take this much."""

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from lookalike import _core
 from lookalike.images.progress import Progress
 from lookalike.search.machine import cpu_path
+from lookalike.search.neighbors import Neighbors
 from lookalike.search.projection import choose_projection
-from lookalike.search.table import Neighbors
 
 METRICS = ("euclidean", "sqeuclidean", "cosine", "manhattan")
 DTYPES = (np.uint8, np.int8, np.int16, np.float32, np.float64)

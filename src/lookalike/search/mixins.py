@@ -13,8 +13,8 @@ from scipy import sparse
 from sklearn import get_config
 from sklearn.utils.validation import check_is_fitted
 
-from lookalike.search.handover import HandedOver
 from lookalike.search.machine import count_threads
+from lookalike.search.sklearn_fallback import SklearnFallback
 
 
 class NeighborsGraphMixin:
@@ -106,7 +106,7 @@ class RadiusNeighborsMixin:
 
         Warns
         -----
-        HandOverWarning
+        SklearnFallbackWarning
             If the metric is a native one.
 
         Examples
@@ -152,7 +152,7 @@ class RadiusNeighborsMixin:
 
         Warns
         -----
-        HandOverWarning
+        SklearnFallbackWarning
             If the metric is a native one.
         """
         return self._search_radius(
@@ -169,5 +169,5 @@ class RadiusNeighborsMixin:
     def _validate_like_fitted(self, X: Any) -> Any:
         raise NotImplementedError
 
-    def _hand_over(self, what: str) -> HandedOver:
+    def _hand_over(self, what: str) -> SklearnFallback:
         raise NotImplementedError

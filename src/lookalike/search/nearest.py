@@ -1,7 +1,7 @@
 """`NearestNeighbors`: exact search with scikit-learn's interface.
 
 It checks the arguments and delegates the search to the native index (`IndexedRows`) or, for a
-metric or data that this does not support, to scikit-learn (`HandedOver`).
+metric or data that this does not support, to scikit-learn (`SklearnFallback`).
 """
 
 from __future__ import annotations
@@ -22,11 +22,16 @@ from lookalike.images.variants import Variant
 from lookalike.search.augmented import AugmentedRows
 from lookalike.search.dtypes import check_magnitude, to_native
 from lookalike.search.groups import encode_groups
-from lookalike.search.handover import HandedOver, announce, excluded_counts, native_metric
 from lookalike.search.machine import count_threads
 from lookalike.search.mixins import NeighborsGraphMixin, RadiusNeighborsMixin
+from lookalike.search.neighbors import Neighbors
 from lookalike.search.rows import IndexedRows
-from lookalike.search.table import Neighbors
+from lookalike.search.sklearn_fallback import (
+    SklearnFallback,
+    announce,
+    excluded_counts,
+    native_metric,
+)
 from lookalike.search.validation import (
     check_count,
     check_enough_rows,
@@ -60,7 +65,7 @@ class NearestNeighbors(NeighborsGraphMixin, RadiusNeighborsMixin, BaseEstimator)
     metric : str or callable, default="minkowski"
         Native metrics are "euclidean" ("l2", "minkowski" with p=2), "sqeuclidean", "cosine" and
         "manhattan" ("l1", "cityblock", "minkowski" with p=1). With any other metric,
-        a callable or "precomputed", scikit-learn does the search, with a `HandOverWarning`.
+        a callable or "precomputed", scikit-learn does the search, with a `SklearnFallbackWarning`.
         With "cosine" a row of zeros is at distance 1 from every row.
     p : float, default=2
         Power of the Minkowski metric.
@@ -176,7 +181,7 @@ class NearestNeighbors(NeighborsGraphMixin, RadiusNeighborsMixin, BaseEstimator)
 
         Warns
         -----
-        HandOverWarning
+        SklearnFallbackWarning
             If scikit-learn does the search.
         """
         check_parameters(self.get_params(deep=False))
@@ -194,7 +199,7 @@ class NearestNeighbors(NeighborsGraphMixin, RadiusNeighborsMixin, BaseEstimator)
                     "does not support variants; use a native metric and dense images, or fit the "
                     "images that expand() returns"
                 )
-            handed_over = HandedOver(rows, self._handed_over_params())
+            handed_over = SklearnFallback(rows, self._handed_over_params())
             fitted.effective_metric_ = handed_over.searcher.effective_metric_
             fitted.effective_metric_params_ = handed_over.searcher.effective_metric_params_
             return self._become(fitted, handed_over)
@@ -231,7 +236,7 @@ class NearestNeighbors(NeighborsGraphMixin, RadiusNeighborsMixin, BaseEstimator)
         if not hasattr(self, "_searcher"):
             return self.fit(X)
         rows = self._validate_like_fitted(X)
-        if not isinstance(self._searcher, HandedOver) and sparse.issparse(rows):
+        if not isinstance(self._searcher, SklearnFallback) and sparse.issparse(rows):
             raise ValueError(
                 "sparse rows can not be added to dense ones; pass X.toarray(), or fit all of "
                 "them as one sparse matrix"
@@ -332,7 +337,7 @@ class NearestNeighbors(NeighborsGraphMixin, RadiusNeighborsMixin, BaseEstimator)
         DataConversionWarning
             If the dtype of the rows does not hold the queries exactly, and a second index
             takes 1 MiB or more.
-        HandOverWarning
+        SklearnFallbackWarning
             If the queries are sparse and the rows are not.
         UserWarning
             If the queries are pixels from 0 to 255 but the rows from 0 to 1, or vice versa.
@@ -428,7 +433,9 @@ class NearestNeighbors(NeighborsGraphMixin, RadiusNeighborsMixin, BaseEstimator)
         tags.input_tags.allow_nan = self._allows_nan()
         return tags
 
-    def _become(self, fitted: Self, searcher: IndexedRows | AugmentedRows | HandedOver) -> Self:
+    def _become(
+        self, fitted: Self, searcher: IndexedRows | AugmentedRows | SklearnFallback
+    ) -> Self:
         """Take over a new state in one step, so that a failure before it changes nothing."""
         fitted._searcher = searcher
         made = searcher.variants if isinstance(searcher, AugmentedRows) else ()
@@ -441,7 +448,7 @@ class NearestNeighbors(NeighborsGraphMixin, RadiusNeighborsMixin, BaseEstimator)
         if self.metric == "precomputed":
             check_graph_format(X)
         rows, _ = validate_rows(self, X, reset=False, allow_nan=self._allows_nan())
-        if not isinstance(self._searcher, HandedOver) and not sparse.issparse(rows):
+        if not isinstance(self._searcher, SklearnFallback) and not sparse.issparse(rows):
             rows = to_native(rows)
             check_magnitude(rows, self._searcher.metric)
             warn_of_other_scale(self._searcher.rows, rows)
@@ -470,9 +477,9 @@ class NearestNeighbors(NeighborsGraphMixin, RadiusNeighborsMixin, BaseEstimator)
             del params[name]
         return params
 
-    def _hand_over(self, what: str) -> HandedOver:
+    def _hand_over(self, what: str) -> SklearnFallback:
         """Return scikit-learn's search in the fitted rows, and announce it unless `fit` did."""
-        if isinstance(self._searcher, HandedOver):
+        if isinstance(self._searcher, SklearnFallback):
             return self._searcher
         if self.augmentation is not None:
             raise ValueError(
@@ -483,7 +490,7 @@ class NearestNeighbors(NeighborsGraphMixin, RadiusNeighborsMixin, BaseEstimator)
         params = self._handed_over_params()
         if self.algorithm == "auto":  # one call does not repay the building of a tree
             params["algorithm"] = "brute"
-        return HandedOver(self._searcher.rows, params)
+        return SklearnFallback(self._searcher.rows, params)
 
 
 def check_rows(search: NearestNeighbors, X: Any) -> tuple[Any, tuple[Variant, ...]]:

@@ -17,11 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.exceptions import DataConversionWarning
 
-from lookalike.images.errors import warn_caller
+from lookalike.images.exceptions import warn_caller
 from lookalike.images.progress import Progress
 from lookalike.search.dtypes import common_dtype, exactly
 from lookalike.search.index import ExactIndex
-from lookalike.search.table import Neighbors
+from lookalike.search.neighbors import Neighbors
 
 SECOND_INDEX_MIB = 1.0
 """A second index of at least this size is announced by a warning."""

@@ -5,7 +5,7 @@
     POST /samples  DELETE /samples/{id}  POST /save   add, undo and save corrections
     GET  /healthz  /metrics  /openapi.json  /docs     operate the server
 
-Two middlewares surround it: `Meter` counts requests, and inside it `Guard` refuses some.
+Two middlewares surround it: `RequestMeter` counts requests, and inside it `Guard` refuses some.
 `static.py` adds the page and its files.
 """
 
@@ -25,9 +25,12 @@ from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse, Response
 
 from lookalike import __version__
-from lookalike.images.errors import PictureError, PictureTooLargeError
+from lookalike.images.exceptions import PictureError, PictureTooLargeError
 from lookalike.images.expression import parse_noise
-from lookalike.web.answers import (
+from lookalike.web.batches import ClosedError
+from lookalike.web.prometheus import MEDIA_TYPE, Metrics, RequestMeter
+from lookalike.web.requests import MeaningError, MediaTypeError, RequestReader
+from lookalike.web.schemas import (
     Added,
     Cleaned,
     Error,
@@ -45,11 +48,8 @@ from lookalike.web.answers import (
     respond,
     samples_answer,
 )
-from lookalike.web.batches import ClosedError
-from lookalike.web.bodies import MeaningError, MediaTypeError, Reader
-from lookalike.web.guard import Access, Guard, Limits, TooLargeError
-from lookalike.web.live import ConflictError, DiskFullError, NoCorrectionError, Session
-from lookalike.web.metrics import MEDIA_TYPE, Meter, Metrics
+from lookalike.web.security import Access, Guard, Limits, TooLargeError
+from lookalike.web.session import ConflictError, DiskFullError, NoCorrectionError, Session
 from lookalike.web.static import add_pages
 
 _NO_SUCH = {
@@ -102,7 +102,7 @@ _BASE64 = {"type": "string", "description": "An image file in base64, or a data 
 
 
 def _images_body(limits: Limits) -> dict[str, Any]:
-    """Return the OpenAPI description of the bodies that `Reader` reads."""
+    """Return the OpenAPI description of the bodies that `RequestReader` reads."""
     count = {"minItems": 1, "maxItems": limits.images}
     of_json = {"type": "array", **count, "items": {"anyOf": [_BASE64, _NUMBERS]}}
     file = {"type": "string", "format": "binary"}
@@ -148,7 +148,7 @@ def create_app(session: Session, access: Access, *, limits: Limits | None = None
     --------
     >>> from lookalike import KNeighborsClassifier, load_dataset
     >>> from lookalike.models.model import Model
-    >>> from lookalike.web.guard import known_hosts
+    >>> from lookalike.web.security import known_hosts
     >>> train = load_dataset("digits").train
     >>> model = Model(KNeighborsClassifier(4).fit(train.images, train.labels))
     >>> app = create_app(Session(model), Access(known_hosts(8000)))
@@ -156,7 +156,7 @@ def create_app(session: Session, access: Access, *, limits: Limits | None = None
     ['/clean', '/explain', '/healthz', '/metrics']
     """
     limits = limits or Limits()
-    reader = Reader(session.form, limits)
+    reader = RequestReader(session.form, limits)
     metrics = Metrics(session)
 
     @asynccontextmanager
@@ -180,7 +180,7 @@ def create_app(session: Session, access: Access, *, limits: Limits | None = None
         lifespan=lifespan,
     )
     app.add_middleware(Guard, access=access, limits=limits)
-    app.add_middleware(Meter, metrics=metrics)
+    app.add_middleware(RequestMeter, metrics=metrics)
     _add_refusals(app)
     _add_reading(app, session, reader, limits)
     _add_writing(app, session, reader, limits)
@@ -215,7 +215,7 @@ def _add_refusals(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, misunderstood)
 
 
-def _add_reading(app: FastAPI, session: Session, reader: Reader, limits: Limits) -> None:
+def _add_reading(app: FastAPI, session: Session, reader: RequestReader, limits: Limits) -> None:
     body = _images_body(limits)
 
     @app.post(
@@ -292,7 +292,7 @@ def _add_reading(app: FastAPI, session: Session, reader: Reader, limits: Limits)
         return respond(await reader.run(lambda _: cleaned_answer(list(cleaned), noise)))
 
 
-def _add_writing(app: FastAPI, session: Session, reader: Reader, limits: Limits) -> None:
+def _add_writing(app: FastAPI, session: Session, reader: RequestReader, limits: Limits) -> None:
     token = [Depends(HTTPBearer(auto_error=False, description="The token of `lookalike serve`."))]
 
     @app.get("/samples", response_model=Samples, responses=_errors(), tags=["correct"])

@@ -19,8 +19,8 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from lookalike.web.app import create_app
-from lookalike.web.guard import Access, Limits, known_hosts
-from lookalike.web.live import Session
+from lookalike.web.security import Access, Limits, known_hosts
+from lookalike.web.session import Session
 
 if TYPE_CHECKING:
     from asyncio import TimerHandle

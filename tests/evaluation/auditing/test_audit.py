@@ -173,7 +173,7 @@ def test_an_image_of_noise_is_the_first_outlier(digits: Labelled) -> None:
     assert audit(images, labels).outliers[0] == 123
 
 
-def test_neighbours_that_err_make_no_estimate_and_few_issues() -> None:
+def test_neighbors_that_err_make_no_estimate_and_few_issues() -> None:
     rng = np.random.default_rng(3)
     images, labels = rng.normal(size=(600, 5)), rng.integers(0, 6, 600)
     # One class alone is told well; labels within it that differ are strong evidence.

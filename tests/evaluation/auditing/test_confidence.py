@@ -45,7 +45,7 @@ def shares_of(neighbor_labels: IntArray, n_classes: int) -> NDArray[np.float64]:
 
 
 @given(voted())
-def test_votes_are_those_of_the_neighbour_s_class(case: tuple[IntArray, IntArray, int]) -> None:
+def test_votes_are_those_of_the_neighbor_s_class(case: tuple[IntArray, IntArray, int]) -> None:
     _, neighbor_labels, _ = case
     expected = [[np.sum(row == label) for label in row] for row in neighbor_labels]
     np.testing.assert_array_equal(count_votes(neighbor_labels), expected)

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from lookalike.evaluation.decisions.coverage import CoverageCurve
 from lookalike.evaluation.decisions.knapsack import most_answers
+from lookalike.evaluation.decisions.risk_coverage import CoverageCurve
 
 Offers = list[tuple[NDArray[np.int64], NDArray[np.int64]]]
 

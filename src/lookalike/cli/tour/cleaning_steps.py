@@ -7,15 +7,15 @@ from time import perf_counter
 
 import numpy as np
 
-from lookalike.cleaning.layout import SMALLEST
 from lookalike.cli.screen import Bar
 from lookalike.cli.tour.step import Step, skipped
+from lookalike.denoising.image_stacks import SMALLEST
 from lookalike.estimators.classifier import KNeighborsClassifier
 from lookalike.estimators.denoiser import KNeighborsDenoiser
 from lookalike.evaluation.denoising import Cleaned, Denoising
 from lookalike.evaluation.folds import some_rows
 from lookalike.evaluation.metrics.accuracy import accuracy
-from lookalike.evaluation.peers.cleaning import BookCleaning, clean_as_the_book
+from lookalike.evaluation.peers.sklearn_denoising import BookCleaning, clean_as_the_book
 from lookalike.images.dataset import Dataset
 from lookalike.images.noise import UniformNoise, add_noise
 from lookalike.reports.blocks import Gallery, Text

@@ -13,7 +13,7 @@ from lookalike.cli.screen import Bar
 from lookalike.cli.tour.step import Step, skipped
 from lookalike.evaluation.auditing.audit import audit
 from lookalike.images.dataset import Dataset, load_dataset
-from lookalike.images.errors import DatasetError, DatasetNotFoundError
+from lookalike.images.exceptions import DatasetError, DatasetNotFoundError
 from lookalike.images.files import counted
 from lookalike.images.store import find_folder
 from lookalike.reports.audit import audit_section

@@ -14,7 +14,7 @@ from lookalike.evaluation.comparison.paired import error_drop
 from lookalike.evaluation.errors.changes import change_to_dict, find_changes
 from lookalike.evaluation.folds import Folds
 from lookalike.evaluation.metrics.accuracy import accuracy
-from lookalike.evaluation.tuning import Choice
+from lookalike.evaluation.tuning import TuningChoice
 from lookalike.images.augmentation import Shifts
 from lookalike.images.dataset import Dataset
 from lookalike.images.expand import Expansion
@@ -44,7 +44,12 @@ def shifts(bar: Bar, data: Dataset) -> Step[None]:
 
 
 def augmented(
-    bar: Bar, data: Dataset, before: Classified, best: Choice, folds: Folds, n_jobs: int | None
+    bar: Bar,
+    data: Dataset,
+    before: Classified,
+    best: TuningChoice,
+    folds: Folds,
+    n_jobs: int | None,
 ) -> Step[None]:
     """Tune, fit and predict with the shifted images, and compare with the tuned classifier.
 
@@ -53,7 +58,7 @@ def augmented(
     data : Dataset
     before : Classified
         By the tuned classifier.
-    best : Choice
+    best : TuningChoice
         That classifier's number of neighbours and weights.
     folds : Folds
         The folds of the training images.

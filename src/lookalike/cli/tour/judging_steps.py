@@ -11,7 +11,7 @@ from lookalike.cli.screen import Bar
 from lookalike.cli.tour.step import Step, skipped
 from lookalike.estimators.classifier import KNeighborsClassifier
 from lookalike.estimators.explanation import Explanation
-from lookalike.evaluation.decisions.rejection import choose_rejection
+from lookalike.evaluation.decisions.selective import choose_rejection
 from lookalike.evaluation.decisions.threshold import choose_threshold
 from lookalike.evaluation.errors.confusion import ConfusionMatrix
 from lookalike.evaluation.errors.margins import vote_margins

@@ -12,7 +12,7 @@ from lookalike.cli.screen import Bar
 from lookalike.cli.tour.step import Step, chart_of, skipped
 from lookalike.cli.tour.tuning_steps import Classified
 from lookalike.estimators.lookalike import LookalikeClassifier
-from lookalike.evaluation.ablation import Part, measure_parts
+from lookalike.evaluation.ablation import AblationPart, measure_parts
 from lookalike.evaluation.comparison.models import few_label_classifiers
 from lookalike.evaluation.comparison.paired import error_drop
 from lookalike.evaluation.errors.mistakes import mistake_to_dict, surest_mistakes, winning_shares
@@ -20,7 +20,7 @@ from lookalike.evaluation.few_labels import FewLabels, measure_few_labels
 from lookalike.evaluation.metrics.accuracy import accuracy
 from lookalike.evaluation.training import why_chosen
 from lookalike.images.dataset import Dataset, Split
-from lookalike.matching.levels import check_images
+from lookalike.matching.byte_levels import check_images
 from lookalike.reports.blocks import Block, Section, Text
 from lookalike.reports.explanation import explained_gallery
 from lookalike.reports.few_labels import few_labels_section
@@ -62,14 +62,14 @@ def matched(bar: Bar, data: Dataset, plain: Classified, n_jobs: int | None) -> S
     fit_seconds, predict_seconds = fitted - start, perf_counter() - fitted
     before = plain.explanation.prediction
     named = f"pixels: the {plain.model.n_neighbors} nearest, weighted"
-    parts = [Part(named, None, before, accuracy(test.labels, before)), *parts]
+    parts = [AblationPart(named, None, before, accuracy(test.labels, before)), *parts]
     right, drop = parts[-1].accuracy, error_drop(test.labels, before, parts[-1].prediction)
     wrong = np.flatnonzero(parts[-1].prediction != test.labels)
     why = why_chosen(classifier)
     entry = {
         "effort": classifier.effort,
-        "recipe": classifier.recipe_._asdict(),
-        "reading": classifier.reading_._asdict(),
+        "representation": classifier.representation_._asdict(),
+        "scoring_rule": classifier.scoring_rule_._asdict(),
         "why": why,
         "chain": [part.to_dict() for part in parts],
         **right.to_dict(),

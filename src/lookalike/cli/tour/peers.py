@@ -14,15 +14,15 @@ from lookalike.cli.tour.tuning_steps import Classified
 from lookalike.evaluation.comparison.compare import compare
 from lookalike.evaluation.comparison.models import DESCRIPTIONS, chapter_classifiers
 from lookalike.evaluation.folds import some_of_each_class
-from lookalike.evaluation.peers.classifier import (
-    BesidePeer,
-    find_differences,
-    run_sklearn,
-)
-from lookalike.evaluation.peers.cleaning import (
+from lookalike.evaluation.peers.sklearn_denoising import (
     BookCleaning,
     clean_by_sklearn,
     find_cleaning_differences,
+)
+from lookalike.evaluation.peers.sklearn_knn import (
+    BesidePeer,
+    find_differences,
+    run_sklearn,
 )
 from lookalike.images.dataset import Dataset
 from lookalike.images.files import counted

@@ -14,8 +14,8 @@ from lookalike.estimators.search_cv import KNeighborsSearchCV
 from lookalike.evaluation.comparison.paired import error_drop
 from lookalike.evaluation.folds import Folds, choose_folds
 from lookalike.evaluation.metrics.accuracy import accuracy
-from lookalike.evaluation.peers.search import estimate_grid_search
-from lookalike.evaluation.tuning import Choice, Tuning, read_tuning
+from lookalike.evaluation.peers.grid_search_time import estimate_grid_search
+from lookalike.evaluation.tuning import Tuning, TuningChoice, read_tuning
 from lookalike.images.dataset import Dataset
 from lookalike.images.files import counted
 from lookalike.reports.blocks import Section, Text
@@ -148,7 +148,7 @@ def _how_split(data: Dataset, folds: Folds, most_neighbors: int) -> str:
 
 
 def tuned(
-    bar: Bar, data: Dataset, before: Classified, best: Choice, n_jobs: int | None
+    bar: Bar, data: Dataset, before: Classified, best: TuningChoice, n_jobs: int | None
 ) -> Step[Classified]:
     """Predict the test images by the best number of neighbours and weights.
 
@@ -157,7 +157,7 @@ def tuned(
     data : Dataset
     before : Classified
         By the baseline, which may be the best already.
-    best : Choice
+    best : TuningChoice
     n_jobs : int or None
     """
     is_baseline = (best.n_neighbors, best.weights) == (

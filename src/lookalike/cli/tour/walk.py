@@ -23,7 +23,7 @@ from lookalike.cli.tour.peers import against_sklearn, clean_against_sklearn, com
 from lookalike.cli.tour.step import Step
 from lookalike.cli.tour.tuning_steps import baseline, tuned, tuning
 from lookalike.evaluation.metrics.evaluation import Evaluation
-from lookalike.evaluation.tuning import Choice
+from lookalike.evaluation.tuning import TuningChoice
 from lookalike.reports.blocks import Headline, Report, Section
 from lookalike.reports.environment import made_now
 from lookalike.reports.evaluation import evaluation_headline
@@ -146,7 +146,7 @@ def walk(
 
 def _take_steps(
     tour: _Walk, data_name: DataName | None, against: bool, n_jobs: int | None
-) -> tuple[Choice, Evaluation | None]:
+) -> tuple[TuningChoice, Evaluation | None]:
     """Take the steps in order; return the best classifier and how good it is.
 
     A new step is a function that returns a `Step`, and a line here.
@@ -181,7 +181,7 @@ def _take_steps(
 def _page(
     sections: list[Section],
     numbers: dict[str, Any],
-    best: Choice,
+    best: TuningChoice,
     evaluation: Evaluation | None,
     n_jobs: int | None,
 ) -> Report:

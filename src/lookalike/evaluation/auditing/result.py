@@ -203,7 +203,7 @@ class Audit(Result):
         else:
             issues += "guesses, since neighbours err; how many are wrong is unknown"
         return {
-            "neighbours": f"vote right for {self.accuracy:.1%} of the images",
+            "neighbors": f"vote right for {self.accuracy:.1%} of the images",
             "label issues": issues,
             "duplicates": count_duplicates(self.duplicates, self.near_cutoff),
             "leaks": count_leaks(self.leaks, self.n_test),

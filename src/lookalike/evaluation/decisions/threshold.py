@@ -23,8 +23,8 @@ from sklearn.utils.multiclass import type_of_target
 
 from lookalike.estimators.cross_val import cross_val_predict
 from lookalike.evaluation.decisions.chosen import Chosen
-from lookalike.evaluation.decisions.curve import Costs, OperatingPoint, ThresholdCurve
-from lookalike.evaluation.decisions.folds import check_kind, list_splits
+from lookalike.evaluation.decisions.operating_points import Costs, OperatingPoint, ThresholdCurve
+from lookalike.evaluation.decisions.splits import check_kind, list_splits
 from lookalike.evaluation.plain import number
 from lookalike.images.progress import Progress
 from lookalike.results import reports

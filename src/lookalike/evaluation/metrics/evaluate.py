@@ -10,8 +10,8 @@ from numpy.typing import ArrayLike
 from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import _num_samples
 
+from lookalike.estimators.cached_search import searched_once
 from lookalike.estimators.classifier import KNeighborsClassifier
-from lookalike.estimators.known import searched_once
 from lookalike.evaluation.metrics.bootstrap import Bootstrap
 from lookalike.evaluation.metrics.evaluation import Evaluation
 from lookalike.evaluation.metrics.inputs import (

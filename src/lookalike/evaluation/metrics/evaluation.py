@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.evaluation.errors.confusion import ConfusionMatrix
-from lookalike.evaluation.metrics.calibration import Reliability
+from lookalike.evaluation.metrics.reliability import Reliability
 from lookalike.evaluation.plain import number, numbers
 from lookalike.results import Result, reports
 
@@ -134,7 +134,7 @@ class Evaluation(BaseEvaluation):
         The mean squared distance of the probabilities from the truth: of two classes that of the
         positive one's probability, 0 to 1; of more, summed over the classes, 0 to 2.
     ece : float
-        The expected calibration error; see `lookalike.evaluation.metrics.calibration`.
+        The expected calibration error; see `lookalike.evaluation.metrics.reliability`.
     roc_auc, average_precision : float
         For two classes: the area below the ROC curve, and the mean precision over all recalls.
     confusion : ndarray of shape (n_classes, n_classes), int64

@@ -19,11 +19,11 @@ from lookalike.evaluation.metrics.bootstrap import (
     Measured,
     measure_with_intervals,
 )
-from lookalike.evaluation.metrics.calibration import bin_confidence
 from lookalike.evaluation.metrics.classwise import Counts, membership
 from lookalike.evaluation.metrics.evaluation import BaseEvaluation, Evaluation
 from lookalike.evaluation.metrics.inputs import check_positive
 from lookalike.evaluation.metrics.ranking import RankCounter
+from lookalike.evaluation.metrics.reliability import bin_confidence
 from lookalike.evaluation.metrics.single import evaluate_single
 from lookalike.evaluation.plain import number, numbers
 

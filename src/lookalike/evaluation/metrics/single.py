@@ -14,7 +14,6 @@ from lookalike.evaluation.metrics.bootstrap import (
     Measured,
     measure_with_intervals,
 )
-from lookalike.evaluation.metrics.calibration import bin_confidence, measure_reliability
 from lookalike.evaluation.metrics.classwise import ClassCounter, membership
 from lookalike.evaluation.metrics.evaluation import PER_CLASS, Evaluation
 from lookalike.evaluation.metrics.inputs import NO_PROBABILITIES, class_array, encode, names_of
@@ -26,6 +25,7 @@ from lookalike.evaluation.metrics.probabilities import (
     smallest_step,
 )
 from lookalike.evaluation.metrics.ranking import RankCounter
+from lookalike.evaluation.metrics.reliability import bin_confidence, measure_reliability
 
 FloatArray = NDArray[np.float64]
 Codes = NDArray[np.int64]
@@ -51,7 +51,7 @@ class Predictions(NamedTuple):
     smallest: float
 
 
-class Meter:
+class SingleLabelMeter:
     """Measures samples of predictions.
 
     Parameters
@@ -130,7 +130,7 @@ def measure(
     ----------
     predictions : Predictions
     top_k, n_bins
-        As of `Meter`.
+        As of `SingleLabelMeter`.
     bootstrap : Bootstrap
     """
     n = len(predictions.truth)
@@ -140,7 +140,7 @@ def measure(
     )
     shares = {"accuracy": n, "weighted_recall": n, "precision": predicted, "recall": true}
     shares |= {f"top_{k}_accuracy": n for k in top_k}
-    meter = Meter(predictions, top_k, n_bins)
+    meter = SingleLabelMeter(predictions, top_k, n_bins)
     measured = measure_with_intervals(meter.measure, n, shares, bootstrap, norms=("ece",))
     measured.undefined.update(_reasons(measured.values, true, predicted))
     return measured

@@ -36,7 +36,7 @@ export async function showAnswer(answer, model, seconds) {
     speak(answer.sure ? `${verdict}, ${percent(answer.probability, 0)}` : unsure);
   }
   showBars(answer, model);
-  await showNeighbours(answer);
+  await showNeighbors(answer);
 }
 
 const certainty = ({ sure, probability, candidates, probabilities }) =>
@@ -69,15 +69,15 @@ function showBars(answer, model) {
   });
 }
 
-async function showNeighbours(answer) {
-  const neighbours = answer?.neighbours ?? [];
-  const changed = neighbours.some((one) => one.compared !== one.image);
-  const moved = neighbours.some((one) => one.displacement);
+async function showNeighbors(answer) {
+  const neighbors = answer?.neighbors ?? [];
+  const changed = neighbors.some((one) => one.compared !== one.image);
+  const moved = neighbors.some((one) => one.displacement);
   byId("views").hidden = !changed && !moved;
   const compared = document.querySelector("[name=view]:checked").value === "compared";
   byId("moves-key").dataset.shown = String(moved && compared);
-  const cards = keep(byId("neighbours"), neighbours.length || N_CARDS, makeCard);
-  await Promise.all(cards.map((card, i) => fillCard(card, neighbours[i], answer, compared)));
+  const cards = keep(byId("neighbors"), neighbors.length || N_CARDS, makeCard);
+  await Promise.all(cards.map((card, i) => fillCard(card, neighbors[i], answer, compared)));
 }
 
 function makeCard() {
@@ -93,36 +93,36 @@ function makeCard() {
   return card;
 }
 
-async function fillCard(card, neighbour, answer, compared) {
+async function fillCard(card, neighbor, answer, compared) {
   const [picture, bar, line, facts, marks] = card.children;
   const [image, arrows] = picture.children;
-  card.dataset.empty = String(!neighbour);
-  image.hidden = !neighbour;
-  bar.style.setProperty("--share", neighbour?.share ?? 0);
-  line.children[0].textContent = neighbour?.label ?? "";
-  line.children[0].title = neighbour?.label ?? "";
-  line.children[1].textContent = neighbour ? percent(neighbour.share, 0) : "";
-  facts.textContent = neighbour ? `distance ${number(neighbour.distance)}` : "";
+  card.dataset.empty = String(!neighbor);
+  image.hidden = !neighbor;
+  bar.style.setProperty("--share", neighbor?.share ?? 0);
+  line.children[0].textContent = neighbor?.label ?? "";
+  line.children[0].title = neighbor?.label ?? "";
+  line.children[1].textContent = neighbor ? percent(neighbor.share, 0) : "";
+  facts.textContent = neighbor ? `distance ${number(neighbor.distance)}` : "";
   marks.replaceChildren();
-  if (!neighbour) {
+  if (!neighbor) {
     arrows.toggleAttribute("hidden", true);
     picture.dataset.moved = "false";
     delete card.dataset.row;
     return;
   }
-  card.dataset.row = neighbour.row;
-  card.dataset.class = neighbour.label;
-  card.dataset.agrees = String(neighbour.label === answer.label);
-  card.dataset.correction = String(neighbour.correction);
-  if (neighbour.correction) marks.append(make("span", "mark", "correction"));
-  if (neighbour.variant !== "original") marks.append(make("span", "variant", neighbour.variant));
-  if (neighbour.file) marks.append(make("span", "file", neighbour.file.split(/[\\/]/).at(-1)));
-  const url = compared ? neighbour.compared : neighbour.image;
+  card.dataset.row = neighbor.row;
+  card.dataset.class = neighbor.label;
+  card.dataset.agrees = String(neighbor.label === answer.label);
+  card.dataset.correction = String(neighbor.correction);
+  if (neighbor.correction) marks.append(make("span", "mark", "correction"));
+  if (neighbor.variant !== "original") marks.append(make("span", "variant", neighbor.variant));
+  if (neighbor.file) marks.append(make("span", "file", neighbor.file.split(/[\\/]/).at(-1)));
+  const url = compared ? neighbor.compared : neighbor.image;
   if (image.src !== url) image.src = url;
-  image.alt = `Training image ${number(neighbour.row)}, a ${neighbour.label}`;
-  card.title = [image.alt, neighbour.file].filter(Boolean).join(": ");
-  const moves = compared ? neighbour.displacement : null;
-  const path = moves ? arrowPath(moves, await readPixels(neighbour.compared)) : "";
+  image.alt = `Training image ${number(neighbor.row)}, a ${neighbor.label}`;
+  card.title = [image.alt, neighbor.file].filter(Boolean).join(": ");
+  const moves = compared ? neighbor.displacement : null;
+  const path = moves ? arrowPath(moves, await readPixels(neighbor.compared)) : "";
   if (answer !== last) return; // a newer answer has replaced it
   arrows.toggleAttribute("hidden", !path);
   picture.dataset.moved = String(Boolean(path));
@@ -160,5 +160,5 @@ function arrow(column, row, dx, dy) {
 }
 
 for (const choice of document.querySelectorAll("[name=view]")) {
-  choice.addEventListener("change", () => showNeighbours(last));
+  choice.addEventListener("change", () => showNeighbors(last));
 }

@@ -1,0 +1,246 @@
+"""Readers of the folds of a cross-validation: what each candidate scores on each of them.
+
+A candidate is read by a real predictor, fitted on the fold's search and targets, so that any
+scorer sees what it would see after a fit of its own. Where the score is the accuracy of our
+classifier, one walk along the neighbours counts the winners at every ``n_neighbors``.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections import defaultdict
+from collections.abc import Hashable, Iterator, Sequence
+from time import perf_counter
+from traceback import format_exc
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics._scorer import _MultimetricScorer
+from sklearn.model_selection._validation import _score
+from sklearn.pipeline import Pipeline
+from sklearn.utils import _safe_indexing
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import _check_method_params
+
+from lookalike.estimators.base import KNeighborsPredictor
+from lookalike.estimators.cached_search import QueryPart
+from lookalike.estimators.candidates import Candidate, learning_key
+from lookalike.estimators.classifier import KNeighborsClassifier
+from lookalike.estimators.fit_params import FitParams
+from lookalike.estimators.fold_tables import CVSplit, Fold
+from lookalike.estimators.votes import winning_classes_at
+from lookalike.estimators.weights import prefix_weights
+
+Result = dict[str, Any]  # as scikit-learn's _fit_and_score returns it
+
+
+class Scoring(NamedTuple):
+    """How candidates are scored.
+
+    Attributes
+    ----------
+    scorer : callable
+    params : dict
+        The scorer's: one value an image, or anything else.
+    error_score : number or "raise"
+    is_accuracy : bool
+        Whether the scorer gives the accuracy of a classifier.
+    """
+
+    scorer: Any
+    params: dict[str, Any]
+    error_score: Any
+    is_accuracy: bool
+
+
+class FoldScorer:
+    """Reads the scores of candidates off folds.
+
+    Parameters
+    ----------
+    X, y : as given to fit
+    labels : ndarray of shape (n,) or (n, n_outputs)
+        ``y`` as the predictor checked it.
+    splits : list of CVSplit
+    fit_params : FitParams
+    scoring : Scoring
+    """
+
+    def __init__(
+        self,
+        X: Any,
+        y: Any,
+        labels: NDArray[Any],
+        splits: list[CVSplit],
+        fit_params: FitParams,
+        scoring: Scoring,
+    ) -> None:
+        self.X = X
+        self.y = y
+        self.labels = labels
+        self.splits = splits
+        self.fit_params = fit_params
+        self.scoring = scoring
+
+    def read(self, fold: Fold) -> Iterator[tuple[Candidate, Result]]:
+        """Yield each candidate of the fold with its result."""
+        candidates = fold.shared.candidates
+        fit_time = fold.seconds / len(candidates)
+        learners: dict[Hashable, list[Candidate]] = defaultdict(list)
+        for candidate in candidates:
+            learners[learning_key(candidate.predictor)].append(candidate)
+        for alike in learners.values():
+            start = perf_counter()
+            learned, error = self._learn(fold, alike[0])
+            learning = (perf_counter() - start) / len(alike)
+            if learned is None:
+                for candidate in alike:
+                    yield candidate, self._failure(fold, error, fit_time + learning)
+                continue
+            start = perf_counter()
+            counted = [self._accuracies(part, learned, alike) for part in fold.parts]
+            counting = (perf_counter() - start) / max(1, len(counted[0]))
+            for candidate in alike:
+                start = perf_counter()
+                scores = [
+                    known[candidate.number]
+                    if candidate.number in known
+                    else self._plain_score(fold, part, learned, candidate)
+                    for part, known in zip(fold.parts, counted, strict=True)
+                ]
+                score_time = perf_counter() - start
+                if candidate.number in counted[0]:
+                    score_time += counting
+                yield candidate, self._result(fold, scores, None, fit_time + learning, score_time)
+
+    def _learn(
+        self, fold: Fold, candidate: Candidate
+    ) -> tuple[KNeighborsPredictor | None, str | None]:
+        """Return a predictor that knows the fold's targets, or the traceback of why not."""
+        if fold.search is None:
+            return None, fold.error
+        train = self.splits[fold.number].train
+        try:
+            predictor = copy.copy(candidate.predictor)
+            y = _safe_indexing(self.y, train)
+            return predictor._fit_on(fold.search, y, self.fit_params.sample_weight(train)), None
+        except Exception:
+            if self.scoring.error_score == "raise":
+                raise
+            return None, format_exc()
+
+    def _plain_score(
+        self, fold: Fold, part: QueryPart, learned: KNeighborsPredictor, candidate: Candidate
+    ) -> Any:
+        predictor = copy.copy(learned)
+        predictor.set_params(**candidate.predictor.get_params(deep=False))
+        estimator: Any = predictor
+        if isinstance(candidate.estimator, Pipeline):
+            name = candidate.estimator.steps[-1][0]
+            estimator = KnownPipeline([*fold.transformers, (name, predictor)])
+            estimator._parts = fold.parts
+        scoring = self.scoring
+        params = _check_method_params(self.X, scoring.params, indices=part.rows)
+        y = _safe_indexing(self.y, part.rows)
+        return _score(estimator, part.images, y, scoring.scorer, params, scoring.error_score)
+
+    def _accuracies(
+        self, part: QueryPart, learned: KNeighborsPredictor, candidates: list[Candidate]
+    ) -> dict[int, float]:
+        """Return the accuracies of the candidates, by their numbers, that one walk can count."""
+        # A subclass may predict in another way.
+        if not (self.scoring.is_accuracy and type(learned) is KNeighborsClassifier):
+            return {}
+        if learned.outputs_2d_ or learned.reject is not None:
+            return {}
+        truth = _encode(self.labels[part.rows], learned.classes_)
+        walks: dict[str, list[Candidate]] = defaultdict(list)
+        for candidate in candidates:
+            weights = candidate.predictor.weights
+            if not callable(weights):
+                walks[weights or "uniform"].append(candidate)
+        accuracies = {}
+        for weights, alike in walks.items():
+            ks = sorted({int(candidate.predictor.n_neighbors) for candidate in alike})
+            winners = _winners_at(part, learned, weights, ks)
+            if winners is not None:
+                n_right = np.count_nonzero(winners == truth[:, np.newaxis], axis=0)
+                by_k = dict(zip(ks, (n_right / len(truth)).tolist(), strict=True))
+                for candidate in alike:
+                    accuracies[candidate.number] = by_k[int(candidate.predictor.n_neighbors)]
+        return accuracies
+
+    def _failure(self, fold: Fold, error: str | None, fit_time: float) -> Result:
+        score: Any = self.scoring.error_score
+        if isinstance(self.scoring.scorer, _MultimetricScorer):
+            score = dict.fromkeys(self.scoring.scorer._scorers, score)
+        # Each its own, since scikit-learn changes them in place.
+        return self._result(fold, [copy.copy(score), copy.copy(score)], error, fit_time, 0.0)
+
+    def _result(
+        self, fold: Fold, scores: list[Any], error: str | None, fit_time: float, score_time: float
+    ) -> Result:
+        return {
+            "fit_error": error,
+            "test_scores": scores[0],
+            "train_scores": scores[-1],
+            "n_test_samples": len(self.splits[fold.number].test),
+            "fit_time": fit_time,
+            "score_time": score_time,
+        }
+
+
+def _winners_at(
+    part: QueryPart, learned: KNeighborsClassifier, weights: str, ks: list[int]
+) -> NDArray[np.int32] | None:
+    """Return the winners at each k, or None if they can not be counted in one walk."""
+    indices, distances = part.table.indices[:, : ks[-1]], part.table.distances[:, : ks[-1]]
+    by_distance = prefix_weights(distances, weights, ks)
+    if by_distance is None:
+        return None
+    product = by_distance * learned._vote_weights[indices]
+    if not product[:, : ks[0]].any(axis=1).all():  # an error, which the plain way raises
+        return None
+    n_classes = len(learned.classes_)
+    return winning_classes_at(indices, product, learned._codes[:, 0], n_classes, ks)
+
+
+def _encode(labels: NDArray[Any], classes: NDArray[Any]) -> NDArray[np.int64]:
+    """Return the position of each label in sorted classes, -1 for a label that is none."""
+    codes = np.searchsorted(classes, labels)
+    codes = np.minimum(codes, len(classes) - 1)
+    return np.where(classes[codes] == labels, codes, -1)
+
+
+def _last_step_predicts_probabilities(pipeline: Pipeline) -> bool:
+    return hasattr(pipeline.steps[-1][1], "predict_proba")
+
+
+class KnownPipeline(Pipeline):  # type: ignore[misc]
+    """A fitted pipeline that does not transform again what a fold has transformed already."""
+
+    _parts: Sequence[QueryPart]
+
+    def predict(self, X: Any, **params: Any) -> Any:
+        """As `Pipeline.predict`."""
+        for part in self._parts:
+            if X is part.images and not params:
+                return self.steps[-1][1].predict(part.queries)
+        return super().predict(X, **params)
+
+    @available_if(_last_step_predicts_probabilities)  # type: ignore[untyped-decorator]
+    def predict_proba(self, X: Any, **params: Any) -> Any:
+        """As `Pipeline.predict_proba`."""
+        for part in self._parts:
+            if X is part.images and not params:
+                return self.steps[-1][1].predict_proba(part.queries)
+        return super().predict_proba(X, **params)
+
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None, **params: Any) -> Any:
+        """As `Pipeline.score`."""
+        for part in self._parts:
+            if X is part.images and not params:
+                given = {} if sample_weight is None else {"sample_weight": sample_weight}
+                return self.steps[-1][1].score(part.queries, y, **given)
+        return super().score(X, y, sample_weight, **params)

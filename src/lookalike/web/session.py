@@ -1,0 +1,326 @@
+"""The shared state of the server: a model that many clients query and correct at once.
+
+One thread owns the model (`batches.py`). It joins waiting predictions; corrections, undoing and
+saving run between them, in order, so several browser tabs never overwrite each other's changes.
+
+A correction has a permanent id, whereas its row in the model changes when an earlier one is undone.
+Readers see an immutable `State`, which the thread replaces as a whole.
+"""
+
+from __future__ import annotations
+
+import errno
+import io
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from lookalike.images.atomic import file_signature
+from lookalike.models.errors import ModelError
+from lookalike.web.batches import Batches, ClosedError
+
+if TYPE_CHECKING:
+    from lookalike.models.model import Explained, Model
+
+Bytes = NDArray[np.uint8]
+
+_DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
+
+
+class ConflictError(RuntimeError):
+    """The model or its file does not allow the request."""
+
+
+class DiskFullError(RuntimeError):
+    """There is no space for the file."""
+
+
+class NoCorrectionError(LookupError):
+    """There is no correction with that id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """An image that was added to the model.
+
+    Attributes
+    ----------
+    id : int
+        Permanent identifier, which is never used again.
+    row : int
+        Current row in the model.
+    label : str
+    png : bytes
+        The image in the model's form.
+    added : datetime
+        Time in UTC.
+    saved : bool
+        Whether the file contains it.
+    """
+
+    id: int
+    row: int
+    label: str
+    png: bytes
+    added: datetime
+    saved: bool
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """The state of the server at one moment.
+
+    Attributes
+    ----------
+    class_names : tuple of str
+    n_samples : int
+        Number of training images.
+    corrections : tuple of Correction
+        Oldest first.
+    n_undone : int
+        Corrections that the file contains and the model no longer does.
+    """
+
+    class_names: tuple[str, ...]
+    n_samples: int
+    corrections: tuple[Correction, ...]
+    n_undone: int
+
+    @property
+    def unsaved(self) -> int:
+        """Changes since the file was read or saved."""
+        return self.n_undone + sum(not correction.saved for correction in self.corrections)
+
+
+class ServedPrediction(NamedTuple):
+    """The answer for one image.
+
+    Attributes
+    ----------
+    class_names : tuple of str
+        Classes at the time of the answer: a correction may add a class.
+    probabilities : ndarray of shape (n_classes,)
+    """
+
+    class_names: tuple[str, ...]
+    probabilities: NDArray[np.float64]
+
+
+class ServedExplanation(NamedTuple):
+    """The answer for one image, with the neighbours that support it.
+
+    Attributes
+    ----------
+    class_names : tuple of str
+    explained : Explained
+    images : list of ndarray
+        The training image of each neighbour, in the form in which it is shown.
+    corrections : list of bool
+        Whether each neighbour is a correction.
+    """
+
+    class_names: tuple[str, ...]
+    explained: Explained
+    images: list[Bytes]
+    corrections: list[bool]
+
+
+class Session:
+    """A model, its corrections, and the thread that works on both. It is thread-safe.
+
+    Its methods return futures; all of them may raise `ClosedError` at once.
+
+    Parameters
+    ----------
+    model : Model
+        The model, which only the session uses from now on.
+    reject : float, default=0.9
+        Probability from which an answer is sure.
+    max_images : int, default=256
+        Largest number of images in a batch of several requests.
+
+    Attributes
+    ----------
+    state : State
+        The current state.
+    on_batch : callable or None
+        Called with the number of images of each batch; may be set at any time.
+    """
+
+    def __init__(self, model: Model, *, reject: float = 0.9, max_images: int = 256) -> None:
+        if not 0 <= reject <= 1:
+            raise ValueError(f"reject={reject!r} is not a probability; give a number from 0 to 1")
+        self._model = model
+        self._next_id = 1
+        self._signature = None if model.path is None else file_signature(model.path)
+        self.reject = reject
+        self.form = model.form
+        self.image_shape = tuple(model.image_shape)
+        self.estimator = type(model.estimator).__name__
+        self.source = model.source
+        self.file = None if model.path is None else model.path.name
+        self.can_clean = bool(model.can_clean)
+        self.can_draw = model.form.takes_drawings
+        self.state = State(tuple(model.class_names), model.n_samples, (), 0)
+        self.on_batch: Callable[[int], None] | None = None
+        self._cleaning = ThreadPoolExecutor(1, "lookalike-cleaning")
+        self._batches: Batches[ServedPrediction] = Batches(
+            self._predict, max_images=max_images, on_batch=self._tell
+        )
+
+    def predict(self, images: Bytes) -> Future[Sequence[ServedPrediction]]:
+        """Return the answers for images of shape (n, *image_shape)."""
+        return self._batches.predict(images)
+
+    def explain(self, images: Bytes, *, n_neighbors: int) -> Future[list[ServedExplanation]]:
+        """Return answers and neighbours for images of shape (n, *image_shape)."""
+        return self._batches.run(lambda: self._explain(images, n_neighbors))
+
+    def clean(self, images: Bytes, noise: str | None) -> Future[Bytes]:
+        """Denoise images of shape (n, *image_shape); `ConflictError` if this is impossible.
+
+        It has a thread of its own: the first fit for each noise takes seconds, and predictions
+        do not wait for it.
+        """
+        try:
+            return self._cleaning.submit(self._clean, images, noise)
+        except RuntimeError as error:
+            raise ClosedError("the server is shutting down; ask again when it is back") from error
+
+    def add(self, images: Bytes, label: str) -> Future[tuple[list[int], State]]:
+        """Add corrections; return their ids and the new state."""
+        return self._batches.run(lambda: self._add(images, label))
+
+    def undo(self, id: int) -> Future[State]:
+        """Undo a correction; `NoCorrectionError` if there is none with that id."""
+        return self._batches.run(lambda: self._undo(id))
+
+    def save(self) -> Future[State]:
+        """Write the model to the file it was read from.
+
+        `ConflictError` if there is no such file or another program has changed it,
+        `DiskFullError` if there is no space.
+        """
+        return self._batches.run(self._save)
+
+    def close(self) -> int:
+        """Complete all requests, then end; return the number of unsaved changes."""
+        self._cleaning.shutdown(cancel_futures=True)
+        self._batches.close()
+        return self.state.unsaved
+
+    def _clean(self, images: Bytes, noise: str | None) -> Bytes:
+        if not self.can_clean:
+            raise ConflictError("this model cannot clean images; serve a model of small images")
+        cleaner = self._batches.run(lambda: self._model.cleaner).result()
+        try:
+            return cleaner.clean(images, noise)
+        except ValueError as error:  # for example, impossible noise
+            raise ConflictError(f"the images cannot be cleaned: {error}") from error
+
+    # --- In the thread of the model --------------------------------------------------------------
+
+    def _tell(self, n_images: int) -> None:
+        if self.on_batch is not None:
+            self.on_batch(n_images)
+
+    def _predict(self, images: Bytes) -> Sequence[ServedPrediction]:
+        names = self.state.class_names
+        return [ServedPrediction(names, row) for row in self._model.probabilities(images)]
+
+    def _explain(self, images: Bytes, n_neighbors: int) -> list[ServedExplanation]:
+        state = self.state
+        corrected = {correction.row for correction in state.corrections}
+        explained = self._model.explain(images, n_neighbors)
+        return [
+            ServedExplanation(
+                state.class_names,
+                one,
+                [self._model.shown(neighbor.row) for neighbor in one.neighbors],
+                [neighbor.row in corrected for neighbor in one.neighbors],
+            )
+            for one in explained
+        ]
+
+    def _add(self, images: Bytes, label: str) -> tuple[list[int], State]:
+        try:
+            rows = self._model.add(images, [label] * len(images))
+        except ValueError as error:  # for example, a name although classes are numbers
+            raise ConflictError(str(error)) from error
+        label = self._model.label(rows[0])  # as the model writes it
+        added = datetime.now(UTC).replace(microsecond=0)
+        new = [
+            Correction(self._next_id + i, int(row), label, png(image), added, saved=False)
+            for i, (row, image) in enumerate(zip(rows, images, strict=True))
+        ]
+        self._next_id += len(new)
+        self._replace((*self.state.corrections, *new), self.state.n_undone)
+        return [correction.id for correction in new], self.state
+
+    def _undo(self, id: int) -> State:
+        state = self.state
+        gone = next((one for one in state.corrections if one.id == id), None)
+        if gone is None:
+            raise NoCorrectionError(f"there is no correction {id}; it was undone or never existed")
+        try:
+            self._model.remove([gone.row])
+        except ValueError as error:  # for example, it is the last image
+            raise ConflictError(str(error)) from error
+        left = tuple(
+            replace(one, row=one.row - 1) if one.row > gone.row else one
+            for one in state.corrections
+            if one.id != id
+        )
+        self._replace(left, state.n_undone + gone.saved)
+        return self.state
+
+    def _save(self) -> State:
+        path = self._model.path
+        if path is None:
+            raise ConflictError("this model was not read from a file, so it cannot be saved")
+        found = file_signature(path)
+        # If the file is gone, saving overwrites nothing; so moving it away is a cure.
+        if found is not None and found != self._signature:
+            raise ConflictError(
+                f"{path.name} was changed by another program since it was read; move that file "
+                "away and save again, or start the server again to work with it"
+            )
+        try:
+            self._model.save()
+        except OSError as error:
+            reason = error.strerror or str(error)
+            if error.errno in _DISK_FULL:
+                raise DiskFullError(
+                    f"there is no space to save {path.name} ({reason}); the old file is intact; "
+                    "free some space and save again"
+                ) from error
+            raise ConflictError(
+                f"{path.name} cannot be written ({reason}); solve this and save again"
+            ) from error
+        except ModelError as error:
+            raise ConflictError(str(error)) from error
+        self._signature = file_signature(path)
+        saved = tuple(
+            one if one.saved else replace(one, saved=True) for one in self.state.corrections
+        )
+        self._replace(saved, 0)
+        return self.state
+
+    def _replace(self, corrections: tuple[Correction, ...], n_undone: int) -> None:
+        model = self._model
+        self.state = State(tuple(model.class_names), model.n_samples, corrections, n_undone)
+
+
+def png(image: NDArray[Any]) -> bytes:
+    """Return an image of shape (h, w) or (h, w, 1, 3 or 4), uint8, as a PNG file."""
+    array = image[..., 0] if image.shape[2:] == (1,) else image
+    stream = io.BytesIO()
+    # Compress little: these images are small, and the page waits for them.
+    Image.fromarray(np.ascontiguousarray(array)).save(stream, "PNG", compress_level=1)
+    return stream.getvalue()
