@@ -15,7 +15,7 @@ from _images import StoredImages
 from _noisy import NoisyImages, ValueTable
 from lookalike import KNeighborsClassifier
 from lookalike.evaluation.fidelity import peak_signal_noise_ratio, structural_similarity
-from lookalike.evaluation.metrics.accuracy import accuracy
+from lookalike.evaluation.metrics.intervals import accuracy
 
 HEADERS = {ALONE: "alone", TABLE: "+ table", BOUNDS: "+ bounds"}
 

@@ -8,7 +8,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from lookalike.estimators.lookalike import LookalikeClassifier, predict_by
-from lookalike.evaluation.metrics.accuracy import Accuracy, accuracy
+from lookalike.evaluation.metrics.intervals import Accuracy, accuracy
 from lookalike.images.progress import Progress
 from lookalike.matching.model_selection import Trial
 from lookalike.matching.scoring import ScoringRule

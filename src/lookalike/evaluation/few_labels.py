@@ -15,9 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone
 
-from lookalike.evaluation.plain import numbers
 from lookalike.images.progress import Progress
-from lookalike.results import Result
+from lookalike.results import Result, numbers
 
 if TYPE_CHECKING:
     from lookalike.images.dataset import Split

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.estimators.lookalike import LookalikeClassifier
-from lookalike.evaluation.metrics.accuracy import Accuracy, accuracy
+from lookalike.evaluation.metrics.intervals import Accuracy, accuracy
 from lookalike.images.dataset import Dataset
 from lookalike.images.progress import Progress
 from lookalike.matching.model_selection import Trial, deciding

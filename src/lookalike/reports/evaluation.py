@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.evaluation.metrics.evaluation import PER_CLASS, BaseEvaluation, Evaluation
-from lookalike.evaluation.metrics.multi import PER_LABEL, MultiOutputEvaluation
+from lookalike.evaluation.metrics.multi import MultiOutputEvaluation
 from lookalike.reports.blocks import (
     Block,
     Cell,
@@ -221,7 +221,7 @@ def _outputs(evaluation: MultiOutputEvaluation, of_what: str) -> Table:
         shown = np.arange(evaluation.n_outputs)
     else:
         rest = f"; the {_MOST_LINES} of {evaluation.n_outputs:,} with the lowest accuracy"
-    names = ["accuracy", *(PER_LABEL if evaluation.confusion is not None else ())]
+    names = ["accuracy", *(PER_CLASS if evaluation.confusion is not None else ())]
     if not np.isnan(evaluation.brier).all():
         names += ["log_loss", "brier"]
     if not np.isnan(evaluation.ece).all():

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.stats import binom, bootstrap
 
 from lookalike.evaluation.comparison.paired import error_drop
-from lookalike.evaluation.metrics.accuracy import accuracy
+from lookalike.evaluation.metrics.intervals import accuracy
 
 # What scipy called it before 1.15.
 SEED = "rng" if "rng" in signature(bootstrap).parameters else "random_state"

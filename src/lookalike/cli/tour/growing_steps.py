@@ -13,7 +13,7 @@ from lookalike.estimators.search_cv import KNeighborsSearchCV
 from lookalike.evaluation.comparison.paired import error_drop
 from lookalike.evaluation.errors.changes import change_to_dict, find_changes
 from lookalike.evaluation.folds import Folds
-from lookalike.evaluation.metrics.accuracy import accuracy
+from lookalike.evaluation.metrics.intervals import accuracy
 from lookalike.evaluation.tuning import TuningChoice
 from lookalike.images.augmentation import Shifts
 from lookalike.images.dataset import Dataset

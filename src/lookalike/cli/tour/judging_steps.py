@@ -19,7 +19,6 @@ from lookalike.evaluation.errors.mistakes import mistake_to_dict, surest_mistake
 from lookalike.evaluation.folds import Folds
 from lookalike.evaluation.metrics.evaluate import evaluate_predictions
 from lookalike.evaluation.metrics.evaluation import Evaluation
-from lookalike.evaluation.plain import numbers
 from lookalike.images.dataset import Dataset
 from lookalike.reports.blocks import Section, Text
 from lookalike.reports.confusion import confusion_chart
@@ -27,6 +26,7 @@ from lookalike.reports.decisions import coverage_section, threshold_section
 from lookalike.reports.errors import errors_section
 from lookalike.reports.evaluation import evaluation_section
 from lookalike.reports.explanation import explained_gallery
+from lookalike.results import numbers
 
 _N_LARGEST = 3  # confusions
 _N_MISTAKES = 8

@@ -17,7 +17,7 @@ from lookalike.evaluation.comparison.models import few_label_classifiers
 from lookalike.evaluation.comparison.paired import error_drop
 from lookalike.evaluation.errors.mistakes import mistake_to_dict, surest_mistakes, winning_shares
 from lookalike.evaluation.few_labels import FewLabels, measure_few_labels
-from lookalike.evaluation.metrics.accuracy import accuracy
+from lookalike.evaluation.metrics.intervals import accuracy
 from lookalike.evaluation.training import why_chosen
 from lookalike.images.dataset import Dataset, Split
 from lookalike.matching.byte_levels import check_images

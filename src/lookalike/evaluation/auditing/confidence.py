@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.evaluation.metrics.accuracy import share_interval
+from lookalike.evaluation.metrics.intervals import share_interval
 
 IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float64]

@@ -22,8 +22,7 @@ from lookalike.evaluation.auditing.duplicates import (
 )
 from lookalike.evaluation.auditing.rejects import Reject
 from lookalike.evaluation.auditing.tables import write_tables
-from lookalike.evaluation.plain import number, numbers
-from lookalike.results import Result
+from lookalike.results import Result, number, numbers
 
 IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float64]

@@ -16,9 +16,8 @@ from lookalike.evaluation.comparison.significance import (
     holm,
     mcnemar,
 )
-from lookalike.evaluation.metrics.accuracy import share_interval
-from lookalike.evaluation.plain import number, numbers
-from lookalike.results import Result, reports
+from lookalike.evaluation.metrics.intervals import share_interval
+from lookalike.results import Result, number, numbers, reports
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.evaluation.comparison.significance import mcnemar
-from lookalike.evaluation.plain import number
+from lookalike.results import number
 
 
 class ErrorDrop(NamedTuple):

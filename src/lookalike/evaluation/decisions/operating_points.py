@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lookalike.evaluation.metrics.accuracy import share_interval
-from lookalike.evaluation.plain import number
+from lookalike.evaluation.metrics.intervals import share_interval
+from lookalike.results import number
 
 FloatArray = NDArray[np.float64]
 Costs = Sequence[Sequence[float]]

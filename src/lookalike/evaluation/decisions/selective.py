@@ -22,10 +22,9 @@ from lookalike.evaluation.decisions.chosen import Chosen
 from lookalike.evaluation.decisions.knapsack import most_answers
 from lookalike.evaluation.decisions.risk_coverage import CoverageCurve
 from lookalike.evaluation.decisions.splits import check_kind, list_splits
-from lookalike.evaluation.metrics.accuracy import share_interval
-from lookalike.evaluation.plain import numbers
+from lookalike.evaluation.metrics.intervals import share_interval
 from lookalike.images.progress import Progress
-from lookalike.results import reports
+from lookalike.results import numbers, reports
 
 FloatArray = NDArray[np.float64]
 

@@ -25,9 +25,8 @@ from lookalike.estimators.cross_val import cross_val_predict
 from lookalike.evaluation.decisions.chosen import Chosen
 from lookalike.evaluation.decisions.operating_points import Costs, OperatingPoint, ThresholdCurve
 from lookalike.evaluation.decisions.splits import check_kind, list_splits
-from lookalike.evaluation.plain import number
 from lookalike.images.progress import Progress
-from lookalike.results import reports
+from lookalike.results import number, reports
 
 _ROUNDING = 1e-9  # by which a sum of shares of votes may be above 1
 

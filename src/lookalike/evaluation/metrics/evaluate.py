@@ -12,7 +12,6 @@ from sklearn.utils.validation import _num_samples
 
 from lookalike.estimators.cached_search import searched_once
 from lookalike.estimators.classifier import KNeighborsClassifier
-from lookalike.evaluation.metrics.bootstrap import Bootstrap
 from lookalike.evaluation.metrics.evaluation import Evaluation
 from lookalike.evaluation.metrics.inputs import (
     NO_PROBABILITIES,
@@ -20,8 +19,8 @@ from lookalike.evaluation.metrics.inputs import (
     check_same_type,
     label_array,
 )
-from lookalike.evaluation.metrics.multi import MultiOutputEvaluation
-from lookalike.evaluation.metrics.outputs import evaluate_outputs
+from lookalike.evaluation.metrics.intervals import Bootstrap
+from lookalike.evaluation.metrics.multi import MultiOutputEvaluation, evaluate_outputs
 from lookalike.evaluation.metrics.single import evaluate_single
 from lookalike.images.progress import Progress
 
@@ -192,12 +191,5 @@ def evaluate_predictions(
             f"labels are {kind}, not classes; give one class for each image, or rows of them"
         )
     return evaluate_single(
-        truth,
-        guess,
-        probabilities,
-        classes,
-        class_names,
-        tuple(top_k),
-        n_bins,
-        bootstrap,
+        truth, guess, probabilities, classes, class_names, top_k, n_bins, bootstrap
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,9 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.evaluation.errors.confusion import ConfusionMatrix
-from lookalike.evaluation.metrics.reliability import Reliability
-from lookalike.evaluation.plain import number, numbers
-from lookalike.results import Result, reports
+from lookalike.evaluation.metrics.formulas import Reliability
+from lookalike.results import Result, number, numbers, reports
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -40,7 +39,7 @@ class BaseEvaluation(Result):
         For each metric by name, as "accuracy", "macro_f1" or "recall", the confidence interval: the
         percentile bootstrap over images, or Wilson's of a share that is exactly 0 or 1. That of
         "ece" reaches further down, for the error of a sample is too high: see
-        `lookalike.evaluation.metrics.bootstrap`.
+        `lookalike.evaluation.metrics.intervals`.
     undefined : dict of str to str
         Why a metric, or its interval, is NaN.
     confidence : float
@@ -62,7 +61,7 @@ class BaseEvaluation(Result):
 
     def notes(self) -> list[str]:
         """Return a line for each reason why metrics are undefined, with their names."""
-        return list_reasons(self.undefined)
+        return self._reasons(leave_out=())
 
     def to_dict(self) -> dict[str, Any]:
         """Return all numbers for JSON, with None for undefined ones."""
@@ -79,6 +78,28 @@ class BaseEvaluation(Result):
             "undefined": dict(self.undefined),
         }
 
+    def _reasons(self, leave_out: Collection[str]) -> list[str]:
+        names: dict[str, list[str]] = {}
+        for name, reason in self.undefined.items():
+            if name not in leave_out:
+                names.setdefault(reason, []).append(name)
+        return [f"{', '.join(of_it)}: {reason}" for reason, of_it in names.items()]
+
+    def _rows(self, what: str, names: Sequence[str], columns: Sequence[str]) -> list[Any]:
+        """Return for JSON the metrics of each class or output, with their intervals."""
+        return [
+            {
+                what: name,
+                **{column: numbers(getattr(self, column)[i]) for column in columns},
+                "intervals": {
+                    column: numbers(self.intervals[column][i])
+                    for column in columns
+                    if column in self.intervals
+                },
+            }
+            for i, name in enumerate(names)
+        ]
+
     def _text(
         self, head: str, what: str, names: Sequence[str], columns: Mapping[str, NDArray[Any]]
     ) -> str:
@@ -86,7 +107,9 @@ class BaseEvaluation(Result):
         lines = [f"{head}; {self.confidence:.0%} intervals"]
         for name, value in self.scalars().items():
             if not math.isnan(value):
-                lines.append(f"{name:<20} {value:>8.4f}   {tell_interval(self.intervals[name])}")
+                low, high = self.intervals[name].tolist()
+                ends = "–" if math.isnan(low) else f"{low:.4f} to {high:.4f}"
+                lines.append(f"{name:<20} {value:>8.4f}   {ends}")
         shown = names[:_MOST_LISTED]
         width = max(map(len, [what, *shown]))
         lines += ["", f"{what:<{width}}" + "".join(f"{name:>11}" for name in columns)]
@@ -134,7 +157,7 @@ class Evaluation(BaseEvaluation):
         The mean squared distance of the probabilities from the truth: of two classes that of the
         positive one's probability, 0 to 1; of more, summed over the classes, 0 to 2.
     ece : float
-        The expected calibration error; see `lookalike.evaluation.metrics.reliability`.
+        The expected calibration error; see `lookalike.evaluation.metrics.formulas`.
     roc_auc, average_precision : float
         For two classes: the area below the ROC curve, and the mean precision over all recalls.
     confusion : ndarray of shape (n_classes, n_classes), int64
@@ -187,8 +210,8 @@ class Evaluation(BaseEvaluation):
 
     def notes(self) -> list[str]:
         """Return the same without the metrics that are defined for two classes only."""
-        of_two = () if self.target_type == "binary" else ("roc_auc", "average_precision")
-        return list_reasons({n: why for n, why in self.undefined.items() if n not in of_two})
+        of_two = ("roc_auc", "average_precision")
+        return self._reasons(leave_out=() if self.target_type == "binary" else of_two)
 
     def normalized_confusion(
         self, normalize: str | None = None, *, errors_only: bool = False
@@ -207,19 +230,10 @@ class Evaluation(BaseEvaluation):
         With more than 100 classes the confusion matrix is "confusion_cells", a list of
         [true, predicted, images].
         """
-        per_class = [
-            {
-                "class": self.class_names[i],
-                "support": int(self.support[i]),
-                **{name: number(getattr(self, name)[i]) for name in PER_CLASS},
-                "intervals": {name: numbers(self.intervals[name][i]) for name in PER_CLASS},
-            }
-            for i in range(len(self.classes))
-        ]
         reliability = self.reliability
         return {
             **super().to_dict(),
-            "per_class": per_class,
+            "per_class": self._rows("class", self.class_names, ("support", *PER_CLASS)),
             **self._confusion_entry(),
             "reliability": None
             if reliability is None
@@ -230,10 +244,8 @@ class Evaluation(BaseEvaluation):
         if len(self.classes) <= _MOST_DENSE:
             return {"confusion": self.confusion.tolist()}
         # With so many classes nearly all cells are 0.
-        true, predicted = np.nonzero(self.confusion)
-        counts = self.confusion[true, predicted]
-        cells = zip(true.tolist(), predicted.tolist(), counts.tolist(), strict=True)
-        return {"confusion_cells": [list(cell) for cell in cells]}
+        cells = np.argwhere(self.confusion)
+        return {"confusion_cells": np.c_[cells, self.confusion[tuple(cells.T)]].tolist()}
 
     def __repr__(self) -> str:
         head = f"{self.n:,} images, {len(self.classes)} classes"
@@ -265,29 +277,3 @@ class Evaluation(BaseEvaluation):
         """Draw the ROC curves; see `lookalike.reports.curves.plot_roc`."""
         axes: Axes = reports("curves").plot_roc(self, ax)
         return axes
-
-
-def tell_interval(interval: FloatArray) -> str:
-    """Return the ends of an interval in words, or a dash where it is unknown.
-
-    Examples
-    --------
-    >>> tell_interval(np.array([0.96812, 0.9749])), tell_interval(np.array([np.nan, np.nan]))
-    ('0.9681 to 0.9749', '–')
-    """
-    low, high = interval.tolist()
-    return "–" if math.isnan(low) else f"{low:.4f} to {high:.4f}"
-
-
-def list_reasons(undefined: Mapping[str, str]) -> list[str]:
-    """Return a line for each reason, with what it makes undefined.
-
-    Examples
-    --------
-    >>> list_reasons({"brier": "no probabilities", "mcc": "one class", "ece": "no probabilities"})
-    ['brier, ece: no probabilities', 'mcc: one class']
-    """
-    names: dict[str, list[str]] = {}
-    for name, reason in undefined.items():
-        names.setdefault(reason, []).append(name)
-    return [f"{', '.join(of_it)}: {reason}" for reason, of_it in names.items()]

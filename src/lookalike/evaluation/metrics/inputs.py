@@ -12,6 +12,7 @@ from scipy.sparse import issparse
 FloatArray = NDArray[np.float64]
 
 NO_PROBABILITIES = "there are no probabilities"
+_TOLERANCE = 1e-4  # of a sum of probabilities: float32 of a thousand classes
 
 
 def label_array(labels: Any, what: str) -> NDArray[Any]:
@@ -186,6 +187,42 @@ def probabilities_of_outputs(
 def _floats(values: Any) -> NDArray[np.floating]:
     array = np.asarray(values)
     return array if array.dtype == np.float32 else array.astype(np.float64)
+
+
+def check_probabilities(probabilities: NDArray[np.floating], n: int, n_classes: int) -> FloatArray:
+    """Return probabilities as float64 after checking them.
+
+    Raises
+    ------
+    ValueError
+        If the shape is not (n, n_classes), or a row is not finite, has a negative value, or does
+        not sum to 1; it names the row.
+    """
+    values = np.asarray(probabilities, dtype=np.float64)
+    if values.shape != (n, n_classes):
+        raise ValueError(
+            f"probabilities of shape {values.shape} but {n:,} images and {n_classes} classes; give "
+            f"one row for each image and one column for each class, ({n}, {n_classes})"
+        )
+    for is_bad, what in (
+        (~np.isfinite(values).all(axis=1), "is not finite"),
+        ((values < 0).any(axis=1), "has a negative value"),
+    ):
+        if is_bad.any():
+            row = int(np.argmax(is_bad))
+            raise ValueError(
+                f"row {row} of the probabilities {what}: {values[row].tolist()}; give "
+                "probabilities from 0 to 1"
+            )
+    sums = values.sum(axis=1)
+    is_off = np.abs(sums - 1) > _TOLERANCE
+    if is_off.any():
+        row = int(np.argmax(is_off))
+        raise ValueError(
+            f"row {row} of the probabilities sums to {sums[row]:.6g}, not to 1; give "
+            "probabilities, or leave them out if what there is are other scores"
+        )
+    return values
 
 
 def names_of(given: Sequence[str] | None, known: NDArray[Any]) -> tuple[str, ...]:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.metrics import accuracy_score
 
-from lookalike.evaluation.metrics import bootstrap
+from lookalike.evaluation.metrics import intervals
 from lookalike.evaluation.metrics.evaluate import evaluate_predictions
 from lookalike.evaluation.metrics.evaluation import Evaluation
+from lookalike.evaluation.metrics.intervals import accuracy
 
 _N_SETS, _N = 300, 250
 
@@ -85,7 +89,7 @@ def test_samples_are_the_same_in_blocks_of_any_size(monkeypatch: pytest.MonkeyPa
     seen: list[tuple[int, int]] = []
     whole = evaluate_predictions(*made, n_resamples=120, progress=lambda *done: seen.append(done))
     assert seen == [(50, 120), (100, 120), (120, 120)]
-    monkeypatch.setattr(bootstrap, "_MOST_DRAWN", 700)
+    monkeypatch.setattr(intervals, "_MOST_DRAWN", 700)
     parts = evaluate_predictions(*made, n_resamples=120, progress=lambda *done: seen.append(done))
     assert seen[3:5] == [(7, 120), (14, 120)]
     for name, interval in whole.intervals.items():
@@ -103,3 +107,25 @@ def test_an_interval_of_no_error_reaches_as_far_as_wilson_says() -> None:
     assert np.isnan(evaluation.intervals["mcc"]).all()
     assert "every sample" in evaluation.undefined["mcc"]
     assert np.all(evaluation.intervals["recall"][:, 0] < 0.9)
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1))
+def test_equals_scikit_learn(pairs: list[tuple[int, int]]) -> None:
+    labels, predicted = np.array(pairs).T
+    found = accuracy(labels, predicted)
+    assert found.value == accuracy_score(labels, predicted)
+    assert found.n_right == accuracy_score(labels, predicted, normalize=False)
+    assert found.n == len(pairs)
+
+
+def test_standard_error_is_the_spread_over_samples() -> None:
+    rng = np.random.default_rng(0)
+    shares = [accuracy(np.zeros(400), rng.random(400) < 0.1).value for _ in range(2000)]
+    right = np.arange(400) < 40
+    assert accuracy(np.zeros(400), right).standard_error == pytest.approx(np.std(shares), rel=0.05)
+
+
+@pytest.mark.parametrize(("n", "m"), [(0, 0), (3, 2)])
+def test_refuses_what_has_no_accuracy(n: int, m: int) -> None:
+    with pytest.raises(ValueError, match=f"{n} labels and {m} predictions; give one"):
+        accuracy(np.zeros(n), np.zeros(m))
