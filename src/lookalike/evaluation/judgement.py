@@ -23,13 +23,9 @@ from lookalike.estimators.explanation import Explanation
 from lookalike.estimators.search_cv import KNeighborsSearchCV
 from lookalike.estimators.trust import N_NEIGHBORS
 from lookalike.evaluation.auditing.duplicates import row_keys
-from lookalike.evaluation.decisions.operating_points import OperatingPoint
-from lookalike.evaluation.decisions.selective import (
-    Coverage,
-    RejectingClassifier,
-    choose_rejection,
-)
-from lookalike.evaluation.decisions.splits import list_splits
+from lookalike.evaluation.decisions.chosen import list_splits
+from lookalike.evaluation.decisions.curves import Coverage, OperatingPoint
+from lookalike.evaluation.decisions.selective import RejectingClassifier, choose_rejection
 from lookalike.evaluation.decisions.threshold import ThresholdClassifier, choose_threshold
 from lookalike.evaluation.folds import choose_folds
 from lookalike.evaluation.metrics.evaluate import evaluate_predictions

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lookalike.evaluation.decisions.operating_points import Costs, OperatingPoint, ThresholdCurve
+from lookalike.evaluation.decisions.curves import Costs, OperatingPoint, ThresholdCurve
 from lookalike.reports.charts import axes_or_new
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from lookalike.evaluation.decisions.risk_coverage import CoverageCurve
+    from lookalike.evaluation.decisions.curves import CoverageCurve
 
 
 def plot_precision_recall_vs_threshold(

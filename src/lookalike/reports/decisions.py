@@ -8,9 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from lookalike.evaluation.decisions.operating_points import OperatingPoint, ThresholdCurve
-from lookalike.evaluation.decisions.risk_coverage import CoverageCurve
-from lookalike.evaluation.decisions.selective import Coverage, RejectingClassifier
+from lookalike.evaluation.decisions.curves import (
+    Coverage,
+    CoverageCurve,
+    OperatingPoint,
+    ThresholdCurve,
+)
+from lookalike.evaluation.decisions.selective import RejectingClassifier
 from lookalike.evaluation.decisions.threshold import Aim, ThresholdClassifier
 from lookalike.reports.blocks import (
     Block,

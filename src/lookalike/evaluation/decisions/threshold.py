@@ -3,10 +3,6 @@
 The threshold is chosen on scores of training images that the classifier had not seen. Because the
 best of many thresholds is chosen, it looks a little better on these images than it is; test images
 show how good it is.
-
-References
-----------
-.. [1] Elkan, "The foundations of cost-sensitive learning", IJCAI 2001.
 """
 
 from __future__ import annotations
@@ -22,9 +18,8 @@ from sklearn.model_selection import FixedThresholdClassifier
 from sklearn.utils.multiclass import type_of_target
 
 from lookalike.estimators.cross_val import cross_val_predict
-from lookalike.evaluation.decisions.chosen import Chosen
-from lookalike.evaluation.decisions.operating_points import Costs, OperatingPoint, ThresholdCurve
-from lookalike.evaluation.decisions.splits import check_kind, list_splits
+from lookalike.evaluation.decisions.chosen import Chosen, check_labels, list_splits
+from lookalike.evaluation.decisions.curves import Costs, OperatingPoint, ThresholdCurve
 from lookalike.images.progress import Progress
 from lookalike.results import number, reports
 
@@ -133,52 +128,38 @@ class ThresholdClassifier(Chosen, FixedThresholdClassifier):  # type: ignore[mis
             instead of numbers.
         """
         self._check_chosen()
-        y = np.asarray(labels)
-        if len(y) == 0:
-            raise ValueError("0 images tell nothing; give at least one")
-        check_kind(y, self.labels_)
-        is_positive = y == self.positive_
+        is_positive = check_labels(images, labels, self.labels_) == self.positive_
         found = self.predict(images) == (self.pos_label if self.pos_label is not None else True)
-        if len(found) != len(is_positive):
-            raise ValueError(
-                f"{len(found)} images but {len(is_positive)} labels; give one label for each"
-            )
-        hits, alarms = (int(np.count_nonzero(found & way)) for way in (is_positive, ~is_positive))
-        n_positive = int(is_positive.sum())
+        kinds = (is_positive & found, ~is_positive & found, is_positive & ~found)
+        hits, alarms, missed = (int(kind.sum()) for kind in kinds)
+        spared = len(found) - hits - alarms - missed
         return OperatingPoint(
-            self.threshold,
-            hits,
-            alarms,
-            n_positive - hits,
-            len(found) - n_positive - alarms,
-            self.promise_.confidence,
+            self.threshold, hits, alarms, missed, spared, self.promise_.confidence
         )
 
     def plot_precision_recall_vs_threshold(self, ax: Any = None) -> Any:
         """Draw both against the threshold; see `decision_plots`."""
-        self._check_chosen()
-        return reports("decision_plots").plot_precision_recall_vs_threshold(
-            self.curve_, self.promise_, ax
-        )
+        return self._plot("plot_precision_recall_vs_threshold", ax)
 
     def plot_precision_recall(self, ax: Any = None) -> Any:
         """Draw precision against recall; see `decision_plots.plot_precision_recall`."""
-        self._check_chosen()
-        return reports("decision_plots").plot_precision_recall(self.curve_, self.promise_, ax)
+        return self._plot("plot_precision_recall", ax)
 
     def plot_roc(self, ax: Any = None) -> Any:
         """Draw the ROC curve; see `decision_plots.plot_roc`."""
-        self._check_chosen()
-        return reports("decision_plots").plot_roc(self.curve_, self.promise_, ax)
+        return self._plot("plot_roc", ax)
 
     def plot_cost(self, ax: Any = None, *, costs: Costs | None = None) -> Any:
         """Draw the cost against the threshold; ``costs`` are those of the aim, if not given."""
         self._check_chosen()
         if costs is None and self.aim_.kind != "cost":
             raise ValueError(f"the aim was {self.aim_}, which has no costs; give costs=")
-        return reports("decision_plots").plot_cost(
-            self.curve_, self.aim_.value if costs is None else costs, self.promise_, ax
-        )
+        return self._plot("plot_cost", ax, costs=self.aim_.value if costs is None else costs)
+
+    def _plot(self, name: str, ax: Any, **options: Any) -> Any:
+        self._check_chosen()
+        draw = getattr(reports("decision_plots"), name)
+        return draw(self.curve_, chosen=self.promise_, ax=ax, **options)
 
     def to_dict(self) -> dict[str, Any]:
         """Return what was asked, what was chosen and what it does, as JSON takes it.

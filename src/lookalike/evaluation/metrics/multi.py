@@ -249,10 +249,9 @@ def evaluate_outputs(
     of_each: dict[str, FloatArray] = {
         "exact_match": right.all(axis=1),
         "mean_accuracy": right.mean(axis=1),
-        "hamming_loss": 1 - right.mean(axis=1),
         "accuracy": right.astype(np.float64),
     }
-    shares: dict[str, Any] = dict.fromkeys(of_each, n)
+    shares: dict[str, Any] = dict.fromkeys((*of_each, "hamming_loss"), n)
     parts: list[Measure] = []
     if is_multilabel:
         shares |= {"recall": (truth == 1).sum(axis=0), "precision": (guess == 1).sum(axis=0)}
@@ -279,6 +278,7 @@ def evaluate_outputs(
 
     def measure(drawn: NDArray[np.int64]) -> dict[str, FloatArray]:
         metrics = {name: drawn @ values / n for name, values in of_each.items()}
+        metrics["hamming_loss"] = 1 - metrics["mean_accuracy"]
         for part in parts:
             metrics |= part(drawn)
         return metrics
