@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from lookalike import KNeighborsClassifier, load_dataset
-from lookalike.evaluation.errors.pairs import confused_pairs
+from lookalike.evaluation.errors.confusion import confused_pairs
 from lookalike.images.dataset import Dataset, Split
 from lookalike.reports.blocks import Chart, Gallery, Table, Text
 from lookalike.reports.errors import errors_section

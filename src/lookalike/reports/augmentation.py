@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.estimators.explanation import Explanation
 from lookalike.evaluation.comparison.paired import ErrorDrop
-from lookalike.evaluation.errors.changes import Changes, as_matched, decider
+from lookalike.evaluation.errors.mistakes import Changes, decider
 from lookalike.images.dataset import Dataset
 from lookalike.images.expand import Expansion
-from lookalike.images.variants import Variant
 from lookalike.reports.blocks import (
     Block,
     Cell,
@@ -102,7 +100,6 @@ def augmenting_section(
     after: Explanation,
     changes: Changes,
     drop: ErrorDrop,
-    variants: Sequence[Variant],
     *,
     title: str = "A training set grown by its variants",
 ) -> Section:
@@ -115,8 +112,6 @@ def augmenting_section(
         The predictions of all test images.
     changes : Changes
     drop : ErrorDrop
-    variants : sequence of Variant
-        Those of ``after``.
     title : str
     """
     n = drop.n
@@ -129,7 +124,7 @@ def augmenting_section(
     ]
     for kind, chosen in (("mended", changes.mended), ("made", changes.made)):
         if len(chosen):
-            blocks.append(changes_gallery(kind, data, before, after, chosen, variants))
+            blocks.append(changes_gallery(kind, data, before, after, chosen))
     intro = [
         f"{drop.n_mended:,} errors are mended and {drop.n_made:,} made (McNemar's exact test: "
         f"p = {drop.p_value:.2g})."
@@ -149,19 +144,18 @@ def changes_gallery(
     before: Explanation,
     after: Explanation,
     rows: NDArray[np.int64],
-    variants: Sequence[Variant],
 ) -> Gallery:
     """Show test images whose prediction changed, beside what decided before and after.
 
     Parameters
     ----------
     kind : {"mended", "made"}
-    data, before, after, variants
+    data, before, after
         See `augmenting_section`.
     rows : ndarray of shape (n,), int64, n at least 1
         The test images; the first eight are shown.
     """
-    pictures = [_changed(data, before, after, variants, row) for row in rows[:_SHOWN]]
+    pictures = [_changed(data, before, after, row) for row in rows[:_SHOWN]]
     return Gallery(
         pictures,
         f"Errors {kind}: the test image, the neighbour that decided before, and the one after; "
@@ -173,22 +167,25 @@ def _changed(
     data: Dataset,
     before: Explanation,
     after: Explanation,
-    variants: Sequence[Variant],
     row: NDArray[np.int64],
 ) -> Picture:
     names, true = data.class_names, int(data.test.labels[row])
     brightest = data.brightest
     neighbors = []
     for when, explanation in (("before", before), ("after", after)):
-        decided = decider(explanation, int(row))
-        moved = [explanation.variant_names[decided.variant]] if decided.variant else []
+        i = decider(explanation, int(row))
+        train_row, label, variant = (
+            int(of[row, i])
+            for of in (explanation.indices, explanation.labels, explanation.variants)
+        )
+        moved = [explanation.variant_names[variant]] if variant else []
         neighbors.append(
             picture(
-                as_matched(data.train.images, decided, variants),
+                explanation.compared(int(row), i),
                 brightest,
-                f"Training image {decided.row:,}: {names[decided.label]}",
-                [f"{when}: {names[decided.label]}", f"train {decided.row:,}", *moved],
-                state="right" if decided.label == true else "wrong",
+                f"Training image {train_row:,}: {names[label]}",
+                [f"{when}: {names[label]}", f"train {train_row:,}", *moved],
+                state="right" if label == true else "wrong",
             )
         )
     return picture(

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.estimators.explanation import Explanation
+from lookalike.evaluation.errors.confusion import ConfusedPair, confused_pairs
 from lookalike.evaluation.errors.hubness import (
     Occurrences,
     count_occurrences,
@@ -17,8 +18,7 @@ from lookalike.evaluation.errors.hubness import (
     most_misleading,
     most_typical,
 )
-from lookalike.evaluation.errors.margins import true_margins, vote_margins
-from lookalike.evaluation.errors.pairs import ConfusedPair, confused_pairs
+from lookalike.evaluation.errors.mistakes import true_margins, vote_margins
 from lookalike.images.dataset import Dataset
 from lookalike.reports.blocks import (
     Block,

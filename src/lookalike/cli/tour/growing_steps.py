@@ -11,7 +11,7 @@ from lookalike.cli.tour.tuning_steps import Classified, classify
 from lookalike.estimators.classifier import KNeighborsClassifier
 from lookalike.estimators.search_cv import KNeighborsSearchCV
 from lookalike.evaluation.comparison.paired import error_drop
-from lookalike.evaluation.errors.changes import change_to_dict, find_changes
+from lookalike.evaluation.errors.mistakes import change_to_dict, find_changes
 from lookalike.evaluation.folds import Folds
 from lookalike.evaluation.metrics.intervals import accuracy
 from lookalike.evaluation.tuning import TuningChoice
@@ -109,9 +109,7 @@ def augmented(
         "fit_seconds": round(after.fit_seconds, 4),
         "predict_seconds": round(after.predict_seconds, 4),
     }
-    section = augmenting_section(
-        data, before.explanation, after.explanation, changes, drop, variants
-    )
+    section = augmenting_section(data, before.explanation, after.explanation, changes, drop)
     note = Text(
         f"{len(train):,} training images searched as {n_expanded:,}, no copy made: k tuned on the "
         f"training images in {tune_seconds:.2f} s, index built in {after.fit_seconds:.2f} s, test "

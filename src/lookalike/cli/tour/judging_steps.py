@@ -14,8 +14,12 @@ from lookalike.estimators.explanation import Explanation
 from lookalike.evaluation.decisions.selective import choose_rejection
 from lookalike.evaluation.decisions.threshold import choose_threshold
 from lookalike.evaluation.errors.confusion import ConfusionMatrix
-from lookalike.evaluation.errors.margins import vote_margins
-from lookalike.evaluation.errors.mistakes import mistake_to_dict, surest_mistakes, winning_shares
+from lookalike.evaluation.errors.mistakes import (
+    mistake_to_dict,
+    surest_mistakes,
+    vote_margins,
+    winning_shares,
+)
 from lookalike.evaluation.folds import Folds
 from lookalike.evaluation.metrics.evaluate import evaluate_predictions
 from lookalike.evaluation.metrics.evaluation import Evaluation
