@@ -18,7 +18,7 @@ from _images import StoredImages
 from _peers import WARM_UP
 
 if TYPE_CHECKING:
-    from lookalike.evaluation.peers.sklearn_knn import Differences
+    from lookalike.evaluation.peers import Differences
     from lookalike.images.augmentation import Augmentation
 
 N_NEIGHBORS = 4
@@ -99,7 +99,7 @@ def examine(
 ) -> Examined:
     """Find all that has to be equal or known, and what indexes of some shifts weigh."""
     from lookalike import NearestNeighbors
-    from lookalike.evaluation.peers.sklearn_knn import find_differences
+    from lookalike.evaluation.peers import find_differences
 
     rows, labels = data.training()
     test_rows, test_labels = data.test()

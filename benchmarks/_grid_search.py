@@ -22,7 +22,7 @@ from _images import StoredImages
 from _peers import WARM_UP
 
 if TYPE_CHECKING:
-    from lookalike.evaluation.peers.sklearn_knn import Differences
+    from lookalike.evaluation.peers import Differences
 
 N_SPLITS = 5
 
@@ -168,7 +168,7 @@ def differences(
     from sklearn.model_selection import StratifiedKFold
 
     from lookalike import KNeighborsClassifier
-    from lookalike.evaluation.peers.sklearn_knn import find_differences
+    from lookalike.evaluation.peers import find_differences
 
     rows, labels = data.training()
     test_rows, _ = data.test()

@@ -397,7 +397,7 @@ def test_predictions_differ_from_scikit_learns_by_ties_alone(digits, fold):
     ],
 )
 def test_a_score_unlike_ours_is_wrong_unless_ties_explain_it(monkeypatch, n, n_ties, verdict):
-    from lookalike.evaluation.peers.sklearn_knn import Differences
+    from lookalike.evaluation.peers import Differences
 
     def found():
         scores = {one: [0.9] * 5 for one in grid_search.candidates(grid_search.GRID)}

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from lookalike.evaluation.peers.grid_search_time import GridSearchEstimate
-from lookalike.evaluation.peers.sklearn_knn import BesidePeer
+from lookalike.evaluation.peers import BesidePeer, GridSearchEstimate
 from lookalike.reports.blocks import Cell, Column, Section, Table, Text
 
 

@@ -15,7 +15,7 @@ from lookalike.estimators.denoiser import KNeighborsDenoiser
 from lookalike.evaluation.denoising import Cleaned, Denoising
 from lookalike.evaluation.folds import some_rows
 from lookalike.evaluation.metrics.intervals import accuracy
-from lookalike.evaluation.peers.sklearn_denoising import BookCleaning, clean_as_the_book
+from lookalike.evaluation.peers import BookCleaning, clean_as_the_book
 from lookalike.images.dataset import Dataset
 from lookalike.images.noise import UniformNoise, add_noise
 from lookalike.reports.blocks import Gallery, Text

@@ -14,13 +14,11 @@ from lookalike.cli.tour.tuning_steps import Classified
 from lookalike.evaluation.comparison.compare import compare
 from lookalike.evaluation.comparison.models import DESCRIPTIONS, chapter_classifiers
 from lookalike.evaluation.folds import some_of_each_class
-from lookalike.evaluation.peers.sklearn_denoising import (
+from lookalike.evaluation.peers import (
+    BesidePeer,
     BookCleaning,
     clean_by_sklearn,
     find_cleaning_differences,
-)
-from lookalike.evaluation.peers.sklearn_knn import (
-    BesidePeer,
     find_differences,
     run_sklearn,
 )

@@ -14,7 +14,7 @@ from lookalike.estimators.search_cv import KNeighborsSearchCV
 from lookalike.evaluation.comparison.paired import error_drop
 from lookalike.evaluation.folds import Folds, choose_folds
 from lookalike.evaluation.metrics.intervals import accuracy
-from lookalike.evaluation.peers.grid_search_time import estimate_grid_search
+from lookalike.evaluation.peers import estimate_grid_search
 from lookalike.evaluation.tuning import Tuning, TuningChoice, read_tuning
 from lookalike.images.dataset import Dataset
 from lookalike.images.files import counted
