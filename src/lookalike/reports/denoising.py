@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from lookalike.evaluation.denoising import Cleaned, Denoising
+from lookalike.evaluation.fidelity import Cleaned, Denoising
 from lookalike.images.files import counted
 from lookalike.reports.blocks import Block, Cell, Column, Gallery, Picture, Report, Section, Table
 from lookalike.reports.pictures import picture

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lookalike.evaluation.ablation import AblationPart
-from lookalike.evaluation.training import Training, Tried, what_was_tried, why_chosen
+from lookalike.evaluation.training import AblationPart, Training, Tried, what_was_tried, why_chosen
 from lookalike.images.files import counted
 from lookalike.reports.blocks import Block, Cell, Column, Headline, Report, Section, Table, Text
 
