@@ -105,18 +105,7 @@ class FewLabels(Result):
 
 
 def draw_of_each_class(labels: NDArray[Any], size: int, seed: int) -> NDArray[np.int64]:
-    """Return rows of so many images of each class, drawn by chance.
-
-    Parameters
-    ----------
-    labels : ndarray of shape (n,)
-    size : int
-    seed : int
-
-    Returns
-    -------
-    ndarray of shape (size * n_classes,), int64
-        Ascending.
+    """Return rows of so many images of each class, drawn by chance; ascending.
 
     Raises
     ------
@@ -149,15 +138,8 @@ def measure_few_labels(
 ) -> FewLabels:
     """Fit classifiers on few labels of each class, and predict all test images.
 
-    Parameters
-    ----------
-    estimators : mapping of str to classifier
-        Classifiers of images, by name; clones of them are fitted.
-    train, test : Split
-    n_draws : mapping of int to int
-        How often to draw, for each number of labels a class.
-    progress : callable, optional
-        Called as ``progress(done, total)`` after each fit.
+    Clones of the classifiers are fitted, to as many draws as ``n_draws`` says for each number of
+    labels a class.
 
     Raises
     ------

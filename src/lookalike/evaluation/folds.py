@@ -34,14 +34,7 @@ def choose_folds(labels: NDArray[np.int64], *, most: int = 5) -> Folds:
     """Return as many stratified folds as each class has images, or leave one out.
 
     Every fold is then tested on images of each class. A class of a single image allows no two
-    folds, so that each image is left out in turn.
-
-    Parameters
-    ----------
-    labels : ndarray of shape (n,), int64, n at least 2
-        Not negative.
-    most : int, default=5
-        Folds, where all classes have so many images, at least 2.
+    folds, so that each image is left out in turn. There are at most ``most`` folds.
 
     Raises
     ------
@@ -70,21 +63,7 @@ def choose_folds(labels: NDArray[np.int64], *, most: int = 5) -> Folds:
 def check_groups_apart(
     number: int, train: NDArray[np.int64], test: NDArray[np.int64], groups: ArrayLike | None
 ) -> None:
-    """Raise ValueError if a fold tests images of a group that it trains on.
-
-    Parameters
-    ----------
-    number : int
-        The number of the fold, for the message.
-    train, test : ndarray of shape (n_train,) and (n_test,), int64
-        Rows of images.
-    groups : array-like of shape (n,) or None
-        The group of each image.
-
-    Examples
-    --------
-    >>> check_groups_apart(0, np.array([0, 1]), np.array([2]), groups=["a", "a", "b"])
-    """
+    """Raise ValueError if the fold of this number tests images of a group that it trains on."""
     if groups is None:
         return
     of = np.asarray(groups)
@@ -97,18 +76,7 @@ def check_groups_apart(
 
 
 def some_of_each_class(labels: NDArray[np.int64], n: int, *, seed: int = 0) -> NDArray[np.int64]:
-    """Choose rows by chance, of each class as large a share as of all; in order.
-
-    Parameters
-    ----------
-    labels : ndarray of shape (n_all,), int64
-    n : int
-        At most n_all, and at least one for each class.
-    seed : int, default=0
-
-    Returns
-    -------
-    ndarray of shape (n,), int64
+    """Choose n rows by chance, of each class as large a share as of all; in order.
 
     Raises
     ------
@@ -129,19 +97,8 @@ def some_of_each_class(labels: NDArray[np.int64], n: int, *, seed: int = 0) -> N
 
 
 def some_rows(n: int, most: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    """Choose rows by chance, for the first of a sorted data set are of one class; in order.
+    """Choose at most so many of n rows by chance, in order.
 
-    Parameters
-    ----------
-    n : int
-        Rows that there are.
-    most : int
-        Rows to choose; all, if there are fewer.
-    rng : Generator
-
-    Examples
-    --------
-    >>> some_rows(3, 5, np.random.default_rng(0))
-    array([0, 1, 2])
+    The first rows of a sorted data set would be of one class.
     """
     return np.sort(rng.choice(n, min(n, most), replace=False))

@@ -169,7 +169,11 @@ def read_tuning(search: Any, *, metric: str = "score", n_images: int | None = No
         curves.append(Curve(weights, k, mean[order], error[order]))
     i = int(np.nanargmax(mean))
     best = TuningChoice(*settings[i], float(mean[i]), float(error[i]))
-    return Tuning(curves, best, _one_standard_error(curves, best))
+    # NaN, where the error of the best is not known, leaves none within.
+    points = [curve.point(i) for curve in curves for i in range(len(curve.n_neighbors))]
+    within = [point for point in points if point.mean >= best.mean - best.standard_error]
+    simplest = max(within, key=lambda point: (point.n_neighbors, point.mean), default=best)
+    return Tuning(curves, best, simplest)
 
 
 def _list_settings(estimator: Any, params: list[dict[str, Any]]) -> list[tuple[str, int]]:
@@ -202,14 +206,3 @@ def _name_weights(weights: Any) -> str:
     if weights is None:
         return "uniform"
     return weights if isinstance(weights, str) else getattr(weights, "__name__", repr(weights))
-
-
-def _one_standard_error(curves: list[Curve], best: TuningChoice) -> TuningChoice:
-    if np.isnan(best.standard_error):
-        return best
-    within = [
-        curve.point(i)
-        for curve in curves
-        for i in np.flatnonzero(curve.mean >= best.mean - best.standard_error)
-    ]
-    return max(within, key=lambda point: (point.n_neighbors, point.mean))

@@ -138,18 +138,13 @@ def measure_with_intervals(
 ) -> Measured:
     """Measure n images, and how far each metric may be off by the choice of these images.
 
-    Parameters
-    ----------
-    measure : callable
-        Takes how often each image was drawn, shape (n_samples, n), and returns the metrics of the
-        samples, each of shape (n_samples, ...); of "ece" the terms along a last axis of its own,
-        for it is the sum of their absolute values.
-    n : int
-    shares : mapping of str to int or ndarray
-        Which metrics are shares, and of how many images. Where they are 0 or 1 all samples are
-        alike, and the bootstrap would claim to know the share exactly: these get Wilson's
-        interval. Other metrics without any spread get none, and a reason.
-    bootstrap : Bootstrap
+    ``measure`` takes how often each image was drawn, shape (n_samples, n), and returns the metrics
+    of the samples, each of shape (n_samples, ...); of "ece" the terms along a last axis of its own,
+    for it is the sum of their absolute values.
+
+    ``shares`` says which metrics are shares, and of how many images. Where they are 0 or 1 all
+    samples are alike, and the bootstrap would claim to know the share exactly: these get Wilson's
+    interval. Other metrics without any spread get none, and a reason.
     """
     level = bootstrap.confidence
     once = measure(np.ones((1, n), dtype=np.int64))
