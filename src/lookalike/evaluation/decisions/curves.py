@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, fields
 from functools import cached_property
 from typing import Any
 
@@ -107,13 +107,7 @@ class ThresholdCurve:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the curve as JSON takes it."""
-        return {
-            "thresholds": self.thresholds.tolist(),
-            "true_positives": self.true_positives.tolist(),
-            "false_positives": self.false_positives.tolist(),
-            "n_positive": self.n_positive,
-            "n_negative": self.n_negative,
-        }
+        return {one.name: np.asarray(getattr(self, one.name)).tolist() for one in fields(self)}
 
     @property
     def _counts(self) -> NDArray[np.int64]:

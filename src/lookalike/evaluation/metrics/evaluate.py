@@ -12,7 +12,7 @@ from sklearn.utils.validation import _num_samples
 
 from lookalike.estimators.cached_search import searched_once
 from lookalike.estimators.classifier import KNeighborsClassifier
-from lookalike.evaluation.metrics.evaluation import Evaluation
+from lookalike.evaluation.metrics.evaluation import Evaluation, evaluate_single
 from lookalike.evaluation.metrics.inputs import (
     NO_PROBABILITIES,
     check_positive,
@@ -21,7 +21,6 @@ from lookalike.evaluation.metrics.inputs import (
 )
 from lookalike.evaluation.metrics.intervals import Bootstrap
 from lookalike.evaluation.metrics.multi import MultiOutputEvaluation, evaluate_outputs
-from lookalike.evaluation.metrics.single import evaluate_single
 from lookalike.images.progress import Progress
 
 _MOST_PROBABILITIES = 2**30  # bytes that those of several outputs may take

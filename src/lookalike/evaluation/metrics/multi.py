@@ -14,18 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import multilabel_confusion_matrix
 
-from lookalike.evaluation.metrics.evaluation import PER_CLASS, BaseEvaluation, Evaluation
-from lookalike.evaluation.metrics.formulas import (
-    Counts,
-    RankCounter,
-    add_up,
-    brier_scores,
-    calibration_terms,
-    jaccard,
-    log_losses,
-    precision_recall_f1,
-    smallest_step,
-    weighted,
+from lookalike.evaluation.metrics import formulas
+from lookalike.evaluation.metrics.evaluation import (
+    PER_CLASS,
+    BaseEvaluation,
+    Evaluation,
+    evaluate_single,
 )
 from lookalike.evaluation.metrics.inputs import (
     NO_PROBABILITIES,
@@ -37,7 +31,6 @@ from lookalike.evaluation.metrics.inputs import (
     probabilities_of_outputs,
 )
 from lookalike.evaluation.metrics.intervals import Bootstrap, Measure, measure_with_intervals
-from lookalike.evaluation.metrics.single import evaluate_single
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
@@ -261,11 +254,11 @@ def evaluate_outputs(
             check_probabilities(of_one, n, len(known))
             for of_one, known in zip(probabilities, classes, strict=True)
         ]
-        steps = map(smallest_step, probabilities)
+        steps = map(formulas.smallest_step, probabilities)
         is_sure = [len(known) == 1 for known in classes]  # no probability of these is measured
         for name, of_outputs in (
-            ("log_loss", map(log_losses, checked, codes, steps)),
-            ("brier", map(brier_scores, checked, codes)),
+            ("log_loss", map(formulas.log_losses, checked, codes, steps)),
+            ("brier", map(formulas.brier_scores, checked, codes)),
         ):
             of_each[name] = np.where(is_sure, np.nan, np.stack(list(of_outputs), axis=1))
         if is_multilabel:
@@ -339,14 +332,15 @@ def _measure_labels(truth: BoolArray, predicted: BoolArray) -> Measure:
     n = len(truth)
     all_three = (truth, predicted, truth & predicted)
     members = [labels.T.astype(np.float64) for labels in all_three]
-    each = Counts._make(labels.sum(axis=1, dtype=np.float64) for labels in all_three)
-    of_images = {f"samples_{name}": values for name, values in precision_recall_f1(each).items()}
-    of_images = {"jaccard": jaccard(each), **of_images}
+    each = formulas.Counts._make(labels.sum(axis=1, dtype=np.float64) for labels in all_three)
+    of_images = {"jaccard": formulas.jaccard(each)}
+    for name, found in formulas.precision_recall_f1(each).items():
+        of_images[f"samples_{name}"] = found
 
     def measure(drawn: NDArray[np.int64]) -> dict[str, FloatArray]:
-        counts = Counts._make(add_up(labels, drawn) for labels in members)
-        together = Counts._make(part.sum(axis=1, keepdims=True) for part in counts)
-        of_all = precision_recall_f1(together)
+        counts = formulas.Counts._make(formulas.add_up(labels, drawn) for labels in members)
+        together = formulas.Counts._make(part.sum(axis=1, keepdims=True) for part in counts)
+        of_all = formulas.precision_recall_f1(together)
         metrics = {
             # An image that is not drawn must not spoil a sample by its NaN.
             name: np.where(
@@ -354,11 +348,11 @@ def _measure_labels(truth: BoolArray, predicted: BoolArray) -> Measure:
             )
             for name, values in of_images.items()
         }
-        for name, values in precision_recall_f1(counts).items():
+        for name, values in formulas.precision_recall_f1(counts).items():
             metrics[name] = values
             metrics[f"micro_{name}"] = of_all[name][:, 0]
             metrics[f"macro_{name}"] = values.mean(axis=1)
-            metrics[f"weighted_{name}"] = weighted(values, counts)
+            metrics[f"weighted_{name}"] = formulas.weighted(values, counts)
         return metrics
 
     return measure
@@ -371,13 +365,15 @@ def _measure_probabilities(
     n = len(truth)
     terms, ranks = [], []
     for own, true, guess in zip(positive, truth.T, predicted.T, strict=True):
-        terms.append(calibration_terms(np.where(guess, own, 1 - own), true == guess, n_bins))
-        ranks.append(RankCounter(own, true))
+        terms.append(
+            formulas.calibration_terms(np.where(guess, own, 1 - own), true == guess, n_bins)
+        )
+        ranks.append(formulas.RankCounter(own, true))
 
     def measure(drawn: NDArray[np.int64]) -> dict[str, FloatArray]:
         areas, averages = zip(*(of_label.areas(drawn) for of_label in ranks), strict=True)
         return {
-            "ece": np.stack([add_up(of_label, drawn) / n for of_label in terms], axis=1),
+            "ece": np.stack([formulas.add_up(of_label, drawn) / n for of_label in terms], axis=1),
             "roc_auc": np.stack(areas, axis=1),
             "average_precision": np.stack(averages, axis=1),
         }
