@@ -105,12 +105,7 @@ class FewLabels(Result):
 
 
 def draw_of_each_class(labels: NDArray[Any], size: int, seed: int) -> NDArray[np.int64]:
-    """Return rows of so many images of each class, drawn by chance; ascending.
-
-    Raises
-    ------
-    ValueError
-        If a class has fewer images.
+    """Return rows of so many images of each class, which must have them, by chance; ascending.
 
     Examples
     --------
@@ -140,11 +135,6 @@ def measure_few_labels(
 
     Clones of the classifiers are fitted, to as many draws as ``n_draws`` says for each number of
     labels a class.
-
-    Raises
-    ------
-    ValueError
-        If a class has fewer training images than the most labels asked for.
 
     Examples
     --------

@@ -36,11 +36,6 @@ def choose_folds(labels: NDArray[np.int64], *, most: int = 5) -> Folds:
     Every fold is then tested on images of each class. A class of a single image allows no two
     folds, so that each image is left out in turn. There are at most ``most`` folds.
 
-    Raises
-    ------
-    ValueError
-        If there are fewer than 2 labels.
-
     Examples
     --------
     >>> choose_folds(np.array([0, 0, 0, 0, 1, 1, 1]))
@@ -78,10 +73,7 @@ def check_groups_apart(
 def some_of_each_class(labels: NDArray[np.int64], n: int, *, seed: int = 0) -> NDArray[np.int64]:
     """Choose n rows by chance, of each class as large a share as of all; in order.
 
-    Raises
-    ------
-    ValueError
-        If there are more classes than rows to choose, or a class has a single image.
+    There must be as many rows as classes, and two images of each class.
 
     Examples
     --------

@@ -152,12 +152,8 @@ def train_and_judge(
     """Train a neighbour classifier on data of this name, and judge it on the test images.
 
     The number of neighbours and the weights are chosen by cross-validation of the training images
-    if they are not given.
-
-    Raises
-    ------
-    ValueError
-        If there are fewer training images than neighbours, or no threshold serves the aim.
+    if they are not given. It is a ValueError if there are fewer training images than neighbours, or
+    no threshold serves the aim.
     """
     train, seconds = data.train, dict[str, float]()
     model = KNeighborsClassifier(n_jobs=n_jobs, augmentation=augmentation)
@@ -217,12 +213,7 @@ def judge_fitted(
 
     The train part of the data is what the `KNeighborsClassifier` or `LookalikeClassifier` learnt,
     with its classes numbered as the estimator has them. The estimator's parameters are added to
-    those given.
-
-    Raises
-    ------
-    ValueError
-        If a class is to be detected, and `why_undecided` says why that can not be.
+    those given. It is a ValueError to ask for a class to detect where `why_undecided` has a reason.
     """
     why_not = why_undecided(estimator)
     if wanted is not None and why_not:

@@ -31,14 +31,7 @@ _N_NEIGHBORS = 5
 
 @dataclass(frozen=True, eq=False)
 class PeerRun:
-    """What scikit-learn took and answered.
-
-    Attributes
-    ----------
-    version : str
-    fit_seconds, predict_seconds : float
-    prediction : ndarray of shape (n_test, ...)
-    """
+    """What scikit-learn, of this version, took and answered; predictions of shape (n_test, ...)."""
 
     version: str
     fit_seconds: float
@@ -65,15 +58,7 @@ class Differences:
 
 @dataclass(frozen=True, eq=False)
 class BesidePeer:
-    """Our work beside scikit-learn's.
-
-    Attributes
-    ----------
-    seconds : (float, float)
-        What ours took to fit and to predict.
-    peer : PeerRun
-    differences : Differences
-    """
+    """Our work beside scikit-learn's; ``seconds`` are what ours took to fit and to predict."""
 
     seconds: tuple[float, float]
     peer: PeerRun
@@ -103,15 +88,8 @@ class BesidePeer:
 class BookCleaning:
     """Images cleaned as the book does: by the nearest noisy one, with one output a pixel.
 
-    Attributes
-    ----------
-    noisy_train, clean : ndarray of shape (n_train, h, w) or (n_train, h, w, c)
-    noisy : ndarray of shape (n, h, w) or (n, h, w, c)
-        What was cleaned.
-    model : KNeighborsClassifier, fitted
-    cleaned : ndarray of the shape of ``noisy``, uint8
-        What it gave.
-    fit_seconds, predict_seconds : float
+    The ``model`` learnt to make ``clean`` of ``noisy_train``, images of shape (n_train, h, w[, c]),
+    and made ``cleaned``, uint8, of ``noisy``.
     """
 
     noisy_train: NDArray[Any]

@@ -20,14 +20,9 @@ from lookalike.results import Result
 
 
 class Tried(NamedTuple):
-    """The best scoring rule of a representation in one comparison, or the one that was chosen.
+    """The best of ``n_rules`` scoring rules of a representation in one comparison.
 
-    Attributes
-    ----------
-    trial : Trial
-    n_rules : int
-        That were compared.
-    is_chosen : bool
+    The combination that was chosen stands for its group even if another was better.
     """
 
     trial: Trial
@@ -181,16 +176,9 @@ def train_and_test(
 
 @dataclass(frozen=True, eq=False)
 class AblationPart:
-    """One part more, and the errors with all parts up to it.
+    """One part more, and the errors on the test images with all parts up to it.
 
-    Attributes
-    ----------
-    name : str
-    trial : Trial or None
-        How the classifier did so on held-out training images, if it was tried.
-    prediction : ndarray of shape (n,)
-        The classes of the test images.
-    accuracy : Accuracy
+    ``trial`` is how the classifier did so on held-out training images, if it was tried.
     """
 
     name: str

@@ -53,14 +53,8 @@ class Chosen(BaseEstimator, Result):  # type: ignore[misc]
 def list_splits(X: Any, y: NDArray[Any], cv: Any, groups: Any) -> Any:
     """Return splits in which each training fold has two classes, and shares no group with the test.
 
-    Parameters
-    ----------
-    X : array-like of n images
-    y : ndarray of shape (n,)
-    cv : int, splitter, iterable of splits, "loo" or None
-        A number of folds is stratified, and keeps groups together where there are some. "loo" is
-        returned as it is.
-    groups : array-like of shape (n,) or None
+    ``cv`` is a number of folds, which are stratified and keep groups together where there are some;
+    a splitter; an iterable of splits; None for 5; or "loo", which is returned as it is.
 
     Raises
     ------
@@ -100,11 +94,8 @@ def list_splits(X: Any, y: NDArray[Any], cv: Any, groups: Any) -> Any:
 def check_labels(images: Any, labels: ArrayLike, classes: NDArray[Any]) -> NDArray[Any]:
     """Return labels of images to evaluate on as an array.
 
-    Raises
-    ------
-    ValueError
-        If there are none, or not one for each image, or they can not be the classes, so that no
-        prediction would ever be right.
+    It is a ValueError if there are none, or not one for each image, or they can not be the classes,
+    so that no prediction would ever be right.
     """
     y = np.asarray(labels)
     if len(y) == 0:

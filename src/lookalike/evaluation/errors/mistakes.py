@@ -56,20 +56,7 @@ def true_margins(explanation: Explanation, labels: NDArray[Any]) -> FloatArray:
     It tells right from wrong and hard from easy at once: 1 where all neighbours are of the true
     class, 0 at a draw, -1 where all are of one other class.
 
-    Parameters
-    ----------
-    explanation : Explanation of n queries, of one label each
-    labels : ndarray of shape (n,)
-        The true labels.
-
-    Returns
-    -------
-    ndarray of shape (n,), float64
-
-    Raises
-    ------
-    ValueError
-        If queries have several labels each, or there is not one true label for each.
+    There is one true label for each query of the explanation, and each query has one.
 
     Examples
     --------
@@ -108,18 +95,8 @@ def surest_mistakes(explanation: Explanation, labels: NDArray[Any]) -> NDArray[n
     """Return the rows predicted wrongly: of each confusion the surest, then the second, ...
 
     So a handful of them shows different confusions (a class taken for another), not one many
-    times. Surer is what had the larger part of the vote or the higher probability, among equal
-    ones what has the nearer nearest neighbour, then the lower row.
-
-    Parameters
-    ----------
-    explanation : Explanation of n queries, of one label each
-    labels : ndarray of shape (n,)
-        The true labels.
-
-    Returns
-    -------
-    ndarray of shape (n_wrong,), int64
+    times. A surer mistake had the larger part of the vote or the higher probability; among equal
+    ones it has the nearer nearest neighbour, then the lower row.
 
     Examples
     --------

@@ -330,10 +330,8 @@ def evaluate_single(
             "accuracy": counts.right.sum(axis=-1) / n,
             "balanced_accuracy": formulas.macro(of_classes["recall"], counts),
         }
-        for mean, how in zip(_MEANS, (formulas.macro, formulas.weighted), strict=True):
-            metrics |= {
-                f"{mean}_{name}": how(values, counts) for name, values in of_classes.items()
-            }
+        for how, mean in zip(_MEANS, (formulas.macro, formulas.weighted), strict=True):
+            metrics |= {f"{how}_{name}": mean(own, counts) for name, own in of_classes.items()}
         metrics |= {"mcc": formulas.matthews(counts), **of_classes}
         metrics |= {name: drawn @ values / n for name, values in of_each.items()}
         if terms is not None:

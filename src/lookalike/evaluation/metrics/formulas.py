@@ -33,14 +33,7 @@ Codes = NDArray[np.int64]
 
 
 class Counts(NamedTuple):
-    """How many images there are of each class; arrays of shape (..., n_classes).
-
-    Attributes
-    ----------
-    true : images of the class
-    predicted : images predicted to be of it
-    right : images of the class that are predicted to be of it
-    """
+    """Images of each class, predictions of it, and right ones of these; (..., n_classes)."""
 
     true: FloatArray
     predicted: FloatArray
@@ -119,11 +112,7 @@ class RankCounter:
     Both are sums over the distinct scores, from the counts of positive and negative images that
     have each, so that a sample costs a product and a cumulative sum, and no sorting.
 
-    Parameters
-    ----------
-    scores : ndarray of shape (n,), float64
-        The higher, the more likely positive.
-    positive : ndarray of shape (n,), bool
+    The higher the scores, of shape (n,), the more likely are images positive.
     """
 
     def __init__(self, scores: FloatArray, positive: NDArray[np.bool_]) -> None:

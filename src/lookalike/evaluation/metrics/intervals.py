@@ -72,11 +72,6 @@ class Accuracy(NamedTuple):
 def accuracy(labels: NDArray[Any], predicted: NDArray[Any]) -> Accuracy:
     """Return the share of right predictions with its standard error.
 
-    Raises
-    ------
-    ValueError
-        If the two differ in length or are empty.
-
     Examples
     --------
     >>> accuracy(np.array([1, 2, 3, 3]), np.array([1, 2, 3, 1]))
@@ -118,15 +113,7 @@ class Bootstrap(NamedTuple):
 
 
 class Measured(NamedTuple):
-    """Metrics by name.
-
-    Attributes
-    ----------
-    values : dict of str to ndarray of shape () or (n_of_them,), float64
-    intervals : dict of str to ndarray of shape (2,) or (n_of_them, 2), float64
-    undefined : dict of str to str
-        Why a value or its interval is NaN.
-    """
+    """Metrics by name, their intervals with a last axis of two ends, and why one of them is NaN."""
 
     values: dict[str, FloatArray]
     intervals: dict[str, FloatArray]
