@@ -119,7 +119,7 @@ def test_in_parts_as_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         (np.zeros((2, 8, 8)), np.zeros((3, 8, 8)), 255, "one true image of the same size"),
         (np.zeros((8, 8)), np.zeros((8, 8)), 255, r"one image as image\[None\]"),
-        (np.zeros((0, 8, 8)), np.zeros((0, 8, 8)), 255, "no stack of images"),
+        (np.zeros((0, 8, 8)), np.zeros((0, 8, 8)), 255, "is not a stack of images"),
         (np.full((1, 8, 8), np.nan), np.zeros((1, 8, 8)), 255, "images hold NaN"),
         (np.zeros((1, 8, 8)), np.full((1, 8, 8), np.inf), 255, "truth hold NaN or infinity"),
         (np.zeros((1, 8, 8)), np.zeros((1, 8, 8)), 0, "is not positive; bytes have 255"),

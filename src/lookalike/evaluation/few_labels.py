@@ -1,4 +1,4 @@
-"""How the error falls with the number of labels, of classifiers that learn from the same images.
+"""How the error of classifiers that learn from the same images falls with the number of labels.
 
 Each number of labels a class is drawn several times, for with few labels it matters which they
 are. All classifiers learn from the same draws and predict the same test images.

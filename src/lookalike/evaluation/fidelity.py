@@ -112,9 +112,9 @@ def structural_similarity(
 ) -> NDArray[np.float64]:
     """Return the mean structural similarity [1]_ of each image, at most 1; more is nearer.
 
-    As ``skimage.metrics.structural_similarity`` has it by default: windows of 7 × 7 pixels of
-    equal weight, sample covariances, the mean over all windows that lie within the image; of the
-    channels' similarities the mean.
+    It is what ``skimage.metrics.structural_similarity`` computes by default, with windows of 7 × 7
+    pixels of equal weight and sample covariances: the mean over all windows that lie within the
+    image, and over the channels.
 
     Parameters
     ----------
@@ -183,7 +183,7 @@ def _in_parts(
         )
     if ours.ndim not in (3, 4) or ours.size == 0:
         raise ValueError(
-            f"an array of shape {ours.shape} is no stack of images; give (n, h, w) or "
+            f"an array of shape {ours.shape} is not a stack of images; give (n, h, w) or "
             "(n, h, w, c), one image as image[None]"
         )
     if not data_range > 0:

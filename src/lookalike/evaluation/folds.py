@@ -17,11 +17,11 @@ class Folds(NamedTuple):
     cv : int or str
         The number of stratified folds, or "loo", each image predicted from all others.
     n_splits : int
-        Folds; the number of images of "loo".
+        The number of folds; for "loo" that of images.
     most_neighbors : int
-        Images of the smallest training fold: there are no more neighbours.
+        The images of the smallest training fold, for there are no more neighbours.
     smallest_class : int
-        The label of fewest images, of equal ones the lowest.
+        The label that has the fewest images; among equal ones the lowest.
     """
 
     cv: int | str
@@ -45,7 +45,7 @@ def choose_folds(labels: NDArray[np.int64], *, most: int = 5) -> Folds:
     """
     n = len(labels)
     if n < 2:
-        raise ValueError(f"{n} labels can not be split into images to train and to test; add some")
+        raise ValueError(f"{n} labels cannot be split into images to train and to test; add some")
     classes, counts = np.unique(labels, return_counts=True)
     smallest = int(classes[np.argmin(counts)])
     n_folds = min(most, int(counts.min()))
@@ -71,7 +71,7 @@ def check_groups_apart(
 
 
 def some_of_each_class(labels: NDArray[np.int64], n: int, *, seed: int = 0) -> NDArray[np.int64]:
-    """Choose n rows by chance, of each class as large a share as of all; in order.
+    """Choose n rows by chance, the same share of each class; in order.
 
     There must be as many rows as classes, and two images of each class.
 

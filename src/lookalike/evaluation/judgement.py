@@ -217,7 +217,7 @@ def judge_fitted(
     """
     why_not = why_undecided(estimator)
     if wanted is not None and why_not:
-        raise ValueError(f"{wanted.name} can not be detected: {why_not}")
+        raise ValueError(f"{wanted.name} cannot be detected: {why_not}")
     parameters = {
         **parameters,
         **_parameters_of(estimator),

@@ -31,7 +31,7 @@ _N_NEIGHBORS = 5
 
 @dataclass(frozen=True, eq=False)
 class PeerRun:
-    """What scikit-learn, of this version, took and answered; predictions of shape (n_test, ...)."""
+    """What this version of scikit-learn took and answered; predictions of shape (n_test, ...)."""
 
     version: str
     fit_seconds: float
@@ -48,8 +48,8 @@ class Differences:
     n : int
         Differences in all.
     n_ties : int
-        Those with a tie: training images at exactly the same distance of which not all can be
-        among the k nearest, or two classes with equal votes. There both answers are right.
+        Those with a tie: not all of some training images at exactly the same distance can be among
+        the k nearest, or two classes have equal votes. There both answers are right.
     """
 
     n: int

@@ -1,4 +1,4 @@
-"""What a `LookalikeClassifier` tried and chose, how well it does, and which parts do how much."""
+"""What a `LookalikeClassifier` tried and chose, how well it does, and what each part adds."""
 
 from __future__ import annotations
 
@@ -207,7 +207,7 @@ def measure_parts(
 ) -> list[AblationPart]:
     """Return the parts of what a classifier chose, from the nearest neighbour up to all of it.
 
-    All predict the same test images, and are read off one search, so that they take hardly longer
+    All predict the same test images, and are read off one search, so that they take little longer
     than a prediction.
 
     Examples

@@ -147,7 +147,7 @@ def read_tuning(search: Any, *, metric: str = "score", n_images: int | None = No
     results = search.cv_results_
     if f"mean_test_{metric}" not in results:
         known = [key.removeprefix("mean_test_") for key in results if key.startswith("mean_test_")]
-        raise ValueError(f"metric={metric!r} is no score of this search; use one of {known}")
+        raise ValueError(f"metric={metric!r} is not a score of this search; use one of {known}")
     mean = np.asarray(results[f"mean_test_{metric}"], dtype=np.float64)
     if np.isnan(mean).all():
         raise ValueError(f"all {len(mean)} candidates score NaN; mend what failed and fit again")
@@ -189,7 +189,7 @@ def _list_settings(estimator: Any, params: list[dict[str, Any]]) -> list[tuple[s
     varied = sorted(name for name, values in others.items() if len(values) > 1)
     if varied:
         raise ValueError(
-            f"the search varies {', '.join(varied)} too, so there is no one curve a weighting; "
+            f"the search varies {', '.join(varied)} too, so that a weighting has several curves; "
             f"search over {names[1]} and {names[0]} alone, the others at one value each"
         )
     own = estimator.get_params()

@@ -94,7 +94,7 @@ def list_splits(X: Any, y: NDArray[Any], cv: Any, groups: Any) -> Any:
 def check_labels(images: Any, labels: ArrayLike, classes: NDArray[Any]) -> NDArray[Any]:
     """Return labels of images to evaluate on as an array.
 
-    It is a ValueError if there are none, or not one for each image, or they can not be the classes,
+    It is a ValueError if there are none, or not one for each image, or they cannot be the classes,
     so that no prediction would ever be right.
     """
     y = np.asarray(labels)

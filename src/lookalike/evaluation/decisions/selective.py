@@ -55,7 +55,7 @@ class RejectingClassifier(ClassifierMixin, Chosen):  # type: ignore[misc]
     estimator_ : classifier, fitted
     classes_ : ndarray of shape (n_classes,)
     accuracy_ : float
-        What was asked for; after `choose_rejection`, as the next.
+        What was asked for; known, as the next one, after `choose_rejection`.
     promise_ : Coverage
         What the thresholds did to the training images, each predicted when it was left out.
     """
@@ -197,7 +197,7 @@ def choose_rejection(
         can be. One more choice for each class makes them look a little better on training images
         than they are. A class without any answer has the threshold infinity.
     cv, groups
-        As of `choose_threshold`; of our classifier each image is left out in turn, which is one
+        As of `choose_threshold`. With our classifier each image is left out in turn, which is one
         search, and ``groups`` stay out together.
     reject_label : label, default=None
         Instead of an answer. None stands for -1 where classes are integers.
@@ -213,8 +213,8 @@ def choose_rejection(
     Raises
     ------
     ValueError
-        If the accuracy is no share, no threshold reaches it, or labels are of one class alone or
-        not one class each.
+        If the accuracy is not a share, no threshold reaches it, all labels are of one class, or
+        there is not one label for each image.
 
     Examples
     --------

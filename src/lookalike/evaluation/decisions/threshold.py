@@ -118,8 +118,8 @@ class ThresholdClassifier(Chosen, FixedThresholdClassifier):  # type: ignore[mis
         ----------
         images : array-like of shape (n, n_features) or (n, h, w[, c])
         labels : array-like of shape (n,)
-            As `choose_threshold` had them: all classes, not only whether it is the positive one.
-            Those that it did not have are not the positive one.
+            The same labels as `choose_threshold` had: all classes, not only whether it is the
+            positive one. Other classes do not count as the positive one.
 
         Raises
         ------
@@ -222,8 +222,8 @@ def choose_threshold(
         Images of a group are never on both sides of a split; a number of folds is split by
         `StratifiedGroupKFold` then.
     scores : array-like of shape (n,), optional
-        Such scores, if they are there already: the probability of the positive class, or of a
-        classifier without ``predict_proba`` its decision function, the higher the more positive.
+        Such scores, if they are there already: the probability of the positive class, or the
+        decision function of a classifier without ``predict_proba``, the higher the more positive.
     confidence : float, default=0.95
         The level of the intervals.
     n_jobs, progress
@@ -374,5 +374,5 @@ def _binary_target(y: NDArray[Any], positive: Any) -> tuple[NDArray[Any], Any]:
 
 
 def _last_best(values: NDArray[np.float64]) -> int:
-    """Return the position of the highest value, of equal ones the last: the highest threshold."""
+    """Return the position of the last highest value, that of the highest threshold."""
     return len(values) - 1 - int(np.argmax(values[::-1]))

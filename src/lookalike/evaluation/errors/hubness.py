@@ -54,8 +54,8 @@ def hardest(
     Returns
     -------
     ndarray of shape (up to n,), int64
-        Those of the lowest `true_margins`; among equal ones the farthest from their nearest
-        neighbour, for these have no lookalike.
+        They have the lowest `true_margins`; among equal ones the first is the farthest from its
+        nearest neighbour, for it has no lookalike.
 
     Examples
     --------

@@ -70,8 +70,8 @@ def evaluate(
     Raises
     ------
     ValueError
-        If there are no images, lengths differ, labels are none that the classifier knows, or
-        probabilities are none. Also if predictions are no classes, as of a ``reject`` option.
+        If there are no images, lengths differ, a label is unknown to the classifier, or
+        probabilities are not valid; or if predictions are not classes, as with a ``reject`` option.
 
     Examples
     --------

@@ -48,10 +48,10 @@ class BaseEvaluation(Result):
     n : int
         Images.
     intervals : dict of str to ndarray of shape (2,) or (n_classes or n_outputs, 2), float64
-        For each metric by name, as "accuracy", "macro_f1" or "recall", the confidence interval: the
-        percentile bootstrap over images, or Wilson's of a share that is exactly 0 or 1. That of
-        "ece" reaches further down, for the error of a sample is too high: see
-        `lookalike.evaluation.metrics.intervals`.
+        The confidence interval of each metric by its name, for instance "accuracy", "macro_f1" or
+        "recall". It is from the percentile bootstrap over images, or Wilson's where a share is
+        exactly 0 or 1. That of "ece" reaches further down, for the error of a sample is too high:
+        see `lookalike.evaluation.metrics.intervals`.
     undefined : dict of str to str
         Why a metric, or its interval, is NaN.
     confidence : float
@@ -159,15 +159,15 @@ class Evaluation(BaseEvaluation):
     support : ndarray of shape (n_classes,), int64
         Images of each class.
     macro, weighted : dict of str to float
-        "precision", "recall" and "f1", in the mean over classes, and weighted by their images.
+        "precision", "recall" and "f1": their mean over classes, and that weighted by images.
     mcc : float
         The Matthews correlation coefficient, -1 to 1.
     log_loss : float
-        The mean of minus the logarithm of the true class's probability. A probability of 0 counts
-        36, of the smallest step of a float64, or 16 if probabilities are float32.
+        The mean of minus the logarithm of the true class's probability. A probability of 0 costs
+        36, as the smallest step of a float64 does, or 16 if probabilities are float32.
     brier : float
-        The mean squared distance of the probabilities from the truth: of two classes that of the
-        positive one's probability, 0 to 1; of more, summed over the classes, 0 to 2.
+        The mean squared distance of the probabilities from the truth. With two classes it is that
+        of the positive one's probability, 0 to 1; with more it is summed over the classes, 0 to 2.
     ece : float
         The expected calibration error; see `lookalike.evaluation.metrics.formulas`.
     roc_auc, average_precision : float
@@ -371,7 +371,7 @@ def evaluate_single(
         class_names=names,
         top_k_accuracy={k: value(f"top_{k}_accuracy") for k in top_k},
         support=n_true,
-        # As scikit-learn's `confusion_matrix`, which warns of a single class.
+        # scikit-learn's `confusion_matrix` would warn of a single class.
         confusion=np.bincount(codes * n_classes + predicted, minlength=n_classes**2).reshape(
             n_classes, n_classes
         ),

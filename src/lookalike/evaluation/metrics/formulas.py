@@ -1,8 +1,8 @@
-"""The formulas of the metrics: of counts of classes, of scores that rank, and of probabilities.
+"""The formulas of the metrics of counts of classes, of scores that rank, and of probabilities.
 
-What is computed from counts takes any number of leading axes, so that one call serves a thousand
-bootstrap samples. Undefined values are NaN, for instance the precision of a class that is never
-predicted, for which scikit-learn returns 0 by default.
+Counts may have any number of leading axes, so that one call serves a thousand bootstrap samples.
+Undefined values are NaN, for instance the precision of a class that is never predicted, for which
+scikit-learn returns 0 by default.
 
 Predictions are calibrated if they are right as often as the probability of the predicted class
 says. To measure that they are sorted by this probability into bins of equal width; the expected
@@ -76,7 +76,7 @@ def jaccard(counts: Counts) -> FloatArray:
 
 
 def macro(values: FloatArray, counts: Counts) -> FloatArray:
-    """Return the mean over the classes that have images; NaN if it is so of one of them."""
+    """Return the mean over the classes that have images; NaN if the value of one is NaN."""
     present = counts.true > 0
     total: FloatArray = np.sum(values, axis=-1, where=present)
     return _ratio(total, present.sum(axis=-1))
@@ -124,8 +124,8 @@ class RankCounter:
     def areas(self, drawn: NDArray[np.int64]) -> tuple[FloatArray, FloatArray]:
         """Return the area below the ROC curve, and the average precision, of each sample.
 
-        As `roc_auc_score` and `average_precision_score` of scikit-learn; NaN where a sample has no
-        positive image or, for the first, no negative one.
+        They equal scikit-learn's `roc_auc_score` and `average_precision_score`, and are NaN where a
+        sample has no positive image or, for the first, no negative one.
         """
         positive, negative = (add_up(members, drawn) for members in self._members)
         hits, alarms = positive.cumsum(axis=1), negative.cumsum(axis=1)
@@ -175,7 +175,7 @@ def _bin(confidence: FloatArray, n_bins: int) -> Codes:
 def measure_reliability(
     confidence: FloatArray, right: NDArray[np.bool_], n_bins: int
 ) -> Reliability:
-    """Sort predictions, of which some are right, into bins by their confidence.
+    """Sort predictions, some of them right, into bins by their confidence.
 
     Examples
     --------
@@ -214,8 +214,8 @@ def smallest_step(probabilities: Any) -> float:
 def log_losses(probabilities: FloatArray, truth: Codes, smallest: float) -> FloatArray:
     """Return minus the logarithm of each true class's probability, shape (n,).
 
-    As scikit-learn's `log_loss`: a probability of 0 counts as the smallest step of its type, so
-    it costs 36, or as a float32 16.
+    As in scikit-learn's `log_loss`, a probability of 0 counts as the smallest step of its type, so
+    that it costs 36, or as a float32 16.
     """
     own = probabilities[np.arange(len(truth)), truth]
     losses: FloatArray = -np.log(np.clip(own, smallest, 1 - smallest))
@@ -225,8 +225,8 @@ def log_losses(probabilities: FloatArray, truth: Codes, smallest: float) -> Floa
 def brier_scores(probabilities: FloatArray, truth: Codes) -> FloatArray:
     """Return the squared distance of each row from the truth [4]_, shape (n,).
 
-    It is summed over the classes; for two classes it is half of that, the squared error of the one
-    probability. As scikit-learn's `brier_score_loss`.
+    As in scikit-learn's `brier_score_loss`, it is summed over the classes; for two classes it is
+    half of that, the squared error of the one probability.
     """
     errors = probabilities.copy()
     errors[np.arange(len(truth)), truth] -= 1

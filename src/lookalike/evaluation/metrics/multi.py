@@ -73,8 +73,8 @@ class MultiOutputEvaluation(BaseEvaluation):
         The accuracy of each output.
     hamming_loss : float
     jaccard : float
-        Multilabel: for each image the labels both true and predicted, of those that are either;
-        the mean over the images. NaN if an image has neither.
+        Multilabel: the share of the labels both true and predicted among those that are either,
+        for each image; the mean over the images. NaN if an image has neither.
     precision, recall, f1 : ndarray of shape (n_outputs,), float64
         Multilabel: of each label.
     support : ndarray of shape (n_outputs,), int64
@@ -92,7 +92,7 @@ class MultiOutputEvaluation(BaseEvaluation):
     truth, predicted : ndarray of shape (n, n_outputs)
         Labels, as they were given.
     probabilities : tuple of n_outputs ndarrays of shape (n, n_classes), or None
-        As float32 if they were so, or else float64.
+        They are float32 if they were so, or else float64.
     classes : tuple of n_outputs ndarrays of shape (n_classes,), or None
         For each output; None if they were not given and there are no probabilities.
     """
