@@ -51,11 +51,11 @@ def membership(
     return csr_array((entries, (codes, np.arange(n))), shape=(n_codes, n))
 
 
-def add_up(members: Any, drawn: NDArray[np.int64]) -> FloatArray:
-    """Return the sums of samples, shape (n_samples, n_codes).
+def add_up(members: csr_array, drawn: NDArray[np.int64]) -> FloatArray:
+    """Return the sums of samples by code, shape (n_samples, n_codes).
 
-    The matrix ``members``, sparse or not, is of shape (n_codes, n), and ``drawn`` of shape
-    (n_samples, n) says how often a sample holds each image.
+    The matrix is one of `membership`, and ``drawn``, of shape (n_samples, n), says how often each
+    sample holds each image.
     """
     sums: FloatArray = (members @ drawn.T).T.astype(np.float64)
     return sums

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 from sklearn.metrics import multilabel_confusion_matrix
 
 from lookalike.evaluation.metrics import formulas
@@ -331,7 +332,7 @@ def _measure_labels(truth: BoolArray, predicted: BoolArray) -> Measure:
     """Return what measures samples of labels, both of shape (n, n_labels)."""
     n = len(truth)
     all_three = (truth, predicted, truth & predicted)
-    members = [labels.T.astype(np.float64) for labels in all_three]
+    members = [csr_array(labels.T.astype(np.int64)) for labels in all_three]
     each = formulas.Counts._make(labels.sum(axis=1, dtype=np.float64) for labels in all_three)
     of_images = {"jaccard": formulas.jaccard(each)}
     for name, found in formulas.precision_recall_f1(each).items():
