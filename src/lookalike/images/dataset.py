@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.images.arrays import read_npy, read_npz
+from lookalike.images.arrays import read_bunch, read_digits, read_npy, read_npz, read_openml
 from lookalike.images.catalogue import CATALOGUE
 from lookalike.images.checks import (
+    MAX_BYTES,
     RawDataset,
     as_images,
     check_image_shape,
@@ -26,9 +27,7 @@ from lookalike.images.csv_dataset import find_tables, is_table, read_table_file,
 from lookalike.images.exceptions import DatasetError, DatasetNotFoundError, warn_caller
 from lookalike.images.holdout import hold_out
 from lookalike.images.idx import find_idx_files, is_idx_name, read_idx_folder
-from lookalike.images.limits import MAX_BYTES
 from lookalike.images.originals import Originals, Shown
-from lookalike.images.sklearn_data import read_bunch, read_digits, read_openml
 from lookalike.images.store import (
     TIMEOUT,
     data_folders,

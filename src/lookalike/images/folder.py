@@ -15,11 +15,10 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.images.checks import RawDataset, RawPart
+from lookalike.images.checks import MAX_BYTES, RawDataset, RawPart
 from lookalike.images.exceptions import DatasetError, warn_caller
 from lookalike.images.files import counted
 from lookalike.images.folder_layout import lay_out
-from lookalike.images.limits import MAX_BYTES
 from lookalike.images.originals import Originals, make_thumbnail
 from lookalike.images.pictures import Header, Picture, read_header, read_picture
 from lookalike.images.preprocessing import MOST_SIDE, Fit, Form, learn_form

@@ -26,12 +26,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from lookalike.images.checks import as_fields, as_integer, as_pair, bad_value
 from lookalike.images.ground import FINEST
 from lookalike.images.line_width import FAINT, Floats, centre_of, line_widths, with_line_width
 from lookalike.images.originals import THUMBNAIL_SIDE
 from lookalike.images.pictures import flatten
 from lookalike.images.strokes import find_ink
-from lookalike.images.values import as_fields, as_integer, as_pair, bad_value
 
 Bytes = NDArray[np.uint8]
 Fit = Literal["pad", "crop", "stretch"]
