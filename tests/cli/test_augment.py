@@ -131,7 +131,7 @@ def test_json_tells_of_the_saved_file(tmp_path: Path, invoke: Run) -> None:
 @pytest.mark.parametrize(
     ("fails", "options"),
     [
-        ("lookalike.images.save._write", ["--save"]),
+        ("lookalike.images.expand._write", ["--save"]),
         ("pathlib.Path.replace", ["--save", "--out"]),
         ("lookalike.reports.png.save_png", ["--save", "--out"]),
     ],

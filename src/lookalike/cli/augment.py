@@ -101,7 +101,7 @@ def augment(
 
 
 def _save_data(path: Path, expansion: Expansion, screen: Screen) -> None:
-    from lookalike.images.save import save_expanded
+    from lookalike.images.expand import save_expanded
 
     with screen.bar() as bar:
         bar.start(f"writing {path.name}")

@@ -17,9 +17,9 @@ from typing import IO, TYPE_CHECKING
 
 import numpy as np
 
-from lookalike.images.atomic import filled_folder
 from lookalike.images.catalogue import CatalogueEntry, CatalogueFile
 from lookalike.images.exceptions import DatasetError, DatasetNotFoundError
+from lookalike.images.files import filled_folder
 
 if TYPE_CHECKING:
     from rich.progress import Progress

@@ -1,15 +1,21 @@
-"""Files as people have them: what lies in a folder, without what programs have left there.
+"""Files of a user: listed without what programs leave among them, and replaced only as a whole.
 
 File managers, cameras' programs and network disks put files of their own beside pictures. These are
-passed over wherever they lie below a folder that was named, and counted by kind, so that whoever
-reads the folder can tell how many there were.
+left out wherever they lie below a folder that was named, and counted by kind. What is written
+appears in its place only when it is whole, so that at any moment there is the old file or the new.
 """
 
 from __future__ import annotations
 
+import glob
+import mimetypes
 import os
+import secrets
+import tempfile
+import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -38,7 +44,9 @@ _CLUTTER = (
     "*.part",
     "*.crdownload",
 )
-"""Names of clutter, in lower case; a folder of such a name is passed over with all it holds."""
+"""Names of clutter, in lower case; a folder of such a name is left out with all it holds."""
+
+_ABANDONED = 3600.0  # seconds after which an unfinished file is nobody's
 
 
 def clutter_kind(name: str) -> str | None:
@@ -57,16 +65,7 @@ def clutter_kind(name: str) -> str | None:
 def list_folder(folder: Path, left_out: Counter[str]) -> tuple[list[Path], list[Path]]:
     """Return the folders and the files in a folder, sorted by name, without clutter.
 
-    Parameters
-    ----------
-    folder : Path
-    left_out : Counter
-        Gets the number of files passed over, by kind.
-
-    Raises
-    ------
-    OSError
-        If the folder cannot be listed.
+    ``left_out`` gets the number of files left out, by kind.
     """
     folders, files = [], []
     for path in sorted(folder.iterdir()):
@@ -117,7 +116,92 @@ def counted(n: int, what: str) -> str:
     return f"{n:,} {what}" if n == 1 else f"{n:,} {what}{'es' if what.endswith('s') else 's'}"
 
 
+def called_a_picture(name: str) -> bool:
+    """Return whether a file's name is that of a picture."""
+    return (mimetypes.guess_type(name)[0] or "").startswith("image/")
+
+
 def _count_files(path: Path) -> int:
     if path.is_symlink() or not path.is_dir():
         return 1
     return sum(len(files) for _, _, files in os.walk(path))
+
+
+def replace_file(path: Path, write: Callable[[Path], None]) -> None:
+    """Have ``write`` make a file beside the path, and move it there when all is on the disk.
+
+    If the path is a link, the file that it leads to is replaced. If writing fails, the old file
+    stays and nothing else is left.
+    """
+    path = Path(os.path.realpath(path))
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder; name a file in it")
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"{path.parent} is no folder; make it, or name another")
+    # Names are limited to 255 bytes on most systems.
+    stem = f".{path.name[:40]}"
+    _clear_away(path.parent, stem)
+    beside = path.with_name(f"{stem}.{secrets.token_hex(6)}.tmp")
+    try:
+        write(beside)
+        _move(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)
+    _flush_folder(path.parent)
+
+
+@contextmanager
+def filled_folder(folder: Path, *, cure: str = "name another folder") -> Iterator[Path]:
+    """Give the block an empty folder to write files into; at the end they move to ``folder``.
+
+    It is made beside ``folder``, on the same disk, so that moving is renaming; and at the start, so
+    that a place that cannot be written to is an OSError, which ends with the ``cure``, before the
+    work is done. If the work fails, it goes away with all that is in it.
+    """
+    place = next(path for path in (folder.resolve(), *folder.resolve().parents) if path.exists())
+    try:
+        scratch = tempfile.TemporaryDirectory(prefix=".lookalike-", dir=place)
+    except OSError as error:
+        raise OSError(f"{folder} cannot be written to: {error.strerror}; {cure}") from error
+    with scratch as path:
+        yield Path(path)
+        folder.mkdir(parents=True, exist_ok=True)
+        for file in sorted(Path(path).iterdir()):
+            _move(file, folder / file.name)
+    _flush_folder(folder)
+
+
+def file_signature(path: Path) -> tuple[int, ...] | None:
+    """Return what tells a file from any other that may take its place; None if there is none."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino, found.st_dev
+
+
+def _move(file: Path, place: Path) -> None:
+    """Put a file that is written in its place, once all of it is on the disk."""
+    with file.open("rb+") as stream:
+        os.fsync(stream.fileno())
+    if place.exists():
+        file.chmod(place.stat().st_mode & 0o777)
+    file.replace(place)
+
+
+def _clear_away(folder: Path, stem: str) -> None:
+    """Remove what writers that were killed left; who still writes is younger."""
+    for left in folder.glob(f"{glob.escape(stem)}.{'[0-9a-f]' * 12}.tmp"):
+        with suppress(OSError):
+            if time.time() - left.stat().st_mtime > _ABANDONED:
+                left.unlink()
+
+
+def _flush_folder(folder: Path) -> None:
+    """Have the new name on the disk, too, where folders can be flushed."""
+    if os.name == "posix":
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -13,8 +13,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lookalike.images.exceptions import DatasetError
-from lookalike.images.files import counted, files_below, list_folder, told_left_out
-from lookalike.images.sources import called_a_picture
+from lookalike.images.files import (
+    called_a_picture,
+    counted,
+    files_below,
+    list_folder,
+    told_left_out,
+)
 
 _PARTS = {
     "train": {"train", "training", "trainset"},

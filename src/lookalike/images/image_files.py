@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 
 from lookalike.images.arrays import read_array
 from lookalike.images.exceptions import DatasetError, DatasetNotFoundError, NoPictureError
+from lookalike.images.files import called_a_picture
 from lookalike.images.pictures import DEEP_MODES, decode, opened
-from lookalike.images.sources import ARRAYS, called_a_picture, find_sources
+from lookalike.images.sources import ARRAYS, find_sources
 
 # Grey of more than 8 bits keeps the file's own numbers in these formats alone: Pillow stretches
 # others to all 16 bits.

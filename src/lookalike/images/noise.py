@@ -14,9 +14,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
-from sklearn.base import BaseEstimator
 
-from lookalike.images.augmentation import frozen
+from lookalike.images.augmentation import ComparedByParameters
 
 Range = tuple[float, float]
 
@@ -24,7 +23,7 @@ VALUES_AT_ONCE = 2**22
 """Number of pixels to draw noise for at once, which limits memory in addition to the result."""
 
 
-class Noise(BaseEstimator, ABC):  # type: ignore[misc]
+class Noise(ComparedByParameters, ABC):
     """Base of all noises. ``A + B`` is A followed by B."""
 
     @abstractmethod
@@ -38,25 +37,9 @@ class Noise(BaseEstimator, ABC):  # type: ignore[misc]
     def __add__(self, other: object) -> NoiseSequence:
         return NoiseSequence(self, other) if isinstance(other, Noise) else NotImplemented
 
-    def __eq__(self, other: object) -> bool:
-        return (
-            isinstance(other, Noise) and type(self) is type(other) and self._key() == other._key()
-        )
-
-    def __hash__(self) -> int:
-        return hash((type(self), self._key()))
-
-    def _key(self) -> tuple[Any, ...]:
-        return tuple(sorted((n, frozen(v)) for n, v in self.get_params(deep=False).items()))
-
 
 class NoiseSequence(Noise):
-    """One noise followed by another; ``first + second`` creates it.
-
-    Parameters
-    ----------
-    first, second : Noise
-    """
+    """One noise followed by another; ``first + second`` creates it."""
 
     def __init__(self, first: Noise, second: Noise) -> None:
         self.first = first

@@ -7,7 +7,6 @@ read one at a time when their turn comes; what cannot be read is a value, not an
 from __future__ import annotations
 
 import glob
-import mimetypes
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -21,7 +20,7 @@ from numpy.typing import NDArray
 from lookalike.images.arrays import read_array
 from lookalike.images.checks import as_images
 from lookalike.images.exceptions import DatasetError, DatasetNotFoundError, NoPictureError
-from lookalike.images.files import counted, files_below, told_left_out
+from lookalike.images.files import called_a_picture, counted, files_below, told_left_out
 from lookalike.images.pictures import Picture, read_picture
 from lookalike.images.preprocessing import Form, Formed
 from lookalike.images.progress import Progress
@@ -209,11 +208,6 @@ def in_form(picture: Named, form: Form, *, as_is: bool) -> Formed:
     except ValueError as error:
         cure = "; leave --as-is out, and it is brought to that" if as_is else ""
         raise DatasetError(f"{name}: {error}{cure}") from None
-
-
-def called_a_picture(name: str) -> bool:
-    """Return whether a file's name is that of a picture."""
-    return (mimetypes.guess_type(name)[0] or "").startswith("image/")
 
 
 def as_stack(array: NDArray[Any], name: str) -> tuple[Bytes, bool]:
