@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import io
 import re
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
@@ -25,6 +27,7 @@ from lookalike.images.exceptions import (
     PictureError,
     PictureTooLargeError,
 )
+from lookalike.images.files import counted, told_left_out
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -46,36 +49,56 @@ _FAINT = 16  # of 255: a picture whose values differ by no more is blank
 
 
 class Header(NamedTuple):
-    """What the header of a picture tells.
-
-    Attributes
-    ----------
-    size : tuple of int
-        Height and width of the picture as it is meant to be seen.
-    n_frames : int
-        Pages or frames.
-    """
+    """The (height, width) of a picture as it is meant to be seen, and its pages or frames."""
 
     size: tuple[int, int]
     n_frames: int
 
 
 class Picture(NamedTuple):
-    """A picture that was read.
-
-    Attributes
-    ----------
-    pixels : ndarray of shape (h, w) or (h, w, 3), uint8
-        Two axes where all pixels are grey.
-    is_on_black : bool
-        Whether transparent parts are shown on black, for the picture would be blank on white.
-    n_frames : int
-        Pages or frames that the file holds; these are the pixels of the first.
-    """
+    """The pixels of a picture, shape (h, w) where all of them are grey, or (h, w, 3)."""
 
     pixels: Bytes
-    is_on_black: bool
-    n_frames: int = 1
+    is_on_black: bool  # transparent parts are shown on black, for on white it would be blank
+    n_frames: int = 1  # pages or frames of the file; these are the pixels of the first
+
+
+@dataclass
+class Findings:
+    """What a user should know of many pictures that were read."""
+
+    left_out: Counter[str] = field(default_factory=Counter)  # number of files, by kind
+    n_of_several: int = 0  # files of several pages or frames
+    n_frames: int = 0  # pages or frames that were not read
+    n_on_black: int = 0  # pictures shown on black, as nothing could be seen on white
+
+    def add(self, picture: Picture) -> None:
+        """Count a picture that was read."""
+        self.n_of_several += picture.n_frames > 1
+        self.n_frames += picture.n_frames - 1
+        self.n_on_black += picture.is_on_black
+
+    def notes(self) -> list[str]:
+        """Return a sentence for each of these that there is.
+
+        Examples
+        --------
+        >>> Findings(n_on_black=2).notes()
+        ['white ink on a transparent ground is shown on black in 2 pictures']
+        """
+        notes = []
+        if self.n_frames:
+            notes.append(
+                f"several pages or frames lie in {counted(self.n_of_several, 'file')}; the first "
+                f"was read, {self.n_frames:,} others were not"
+            )
+        if self.n_on_black:
+            notes.append(
+                "white ink on a transparent ground is shown on black in "
+                f"{counted(self.n_on_black, 'picture')}"
+            )
+        told = told_left_out(self.left_out)
+        return [*notes, told] if told else notes
 
 
 def read_picture(
@@ -87,26 +110,12 @@ def read_picture(
     """Return the pixels of a picture, upright and opaque; only the first of several frames.
 
     Values of 16 bits are scaled to 8. Transparent parts are shown on white, or on black where
-    nothing could be seen on white.
+    nothing could be seen on white. Messages call the picture by its ``name``, else by its path. A
+    ``least_size`` (height, width) is enough: a JPEG file may be decoded at a smaller scale, which
+    is faster, but never smaller than this.
 
-    Parameters
-    ----------
-    source : Path or bytes
-        The file, or its content.
-    name : str, optional
-        What messages call it; the path if it is not given.
-    least_size : tuple of int, optional
-        Height and width that are enough: a JPEG file may be decoded at a smaller scale, which is
-        faster, but is never smaller than this.
-
-    Raises
-    ------
-    NoPictureError
-        If it is empty or no picture.
-    PictureError
-        If it cannot be read, is damaged, or of values that 8 bits cannot hold.
-    PictureTooLargeError
-        If its header promises more than `MAX_PIXELS` pixels.
+    NoPictureError says if it is empty or no picture, PictureTooLargeError if its header promises
+    more than `MAX_PIXELS` pixels, and PictureError if it cannot be read otherwise.
 
     Examples
     --------

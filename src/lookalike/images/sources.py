@@ -9,19 +9,19 @@ from __future__ import annotations
 import glob
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.images.arrays import read_array
-from lookalike.images.checks import as_images
+from lookalike.images.arrays import read_array, read_npz
+from lookalike.images.catalogue import CATALOGUE
+from lookalike.images.checks import as_images, check_labels, encode_labels
 from lookalike.images.exceptions import DatasetError, DatasetNotFoundError, NoPictureError
-from lookalike.images.files import called_a_picture, counted, files_below, told_left_out
-from lookalike.images.pictures import Picture, read_picture
+from lookalike.images.files import called_a_picture, files_below
+from lookalike.images.pictures import Findings, read_picture
 from lookalike.images.preprocessing import Form, Formed
 from lookalike.images.progress import Progress
 
@@ -32,102 +32,29 @@ ARRAYS = (".npy", ".npz")
 
 
 class Source(NamedTuple):
-    """A file that is there, the bytes of one, or the reason why it is not there.
-
-    Attributes
-    ----------
-    name : str
-        As it is told to the user.
-    content : Path, bytes or ValueError
-    is_named : bool
-        Whether the user named it, rather than a folder that holds it.
-    """
+    """A file that is there, the bytes of one, or the reason why it is not there."""
 
     name: str
     content: Path | bytes | ValueError
-    is_named: bool = True
+    is_named: bool = True  # by the user; otherwise by a folder that holds it
 
 
 class Named(NamedTuple):
-    """A picture with its name, or why there is none.
+    """A picture, shape (h, w), (h, w, 3) or (h, w, 4), with its name, or why there is none.
 
-    Attributes
-    ----------
-    name : str
-        The file's; for one of a stack with its place, from 0: ``stack.npy[3]``.
-    pixels : ndarray of shape (h, w), (h, w, 3) or (h, w, 4), uint8; or ValueError
-    path : Path or None
-        The file, if it holds this picture alone.
+    The name is the file's; for one of a stack with its place, from 0: ``stack.npy[3]``.
     """
 
     name: str
     pixels: Bytes | ValueError
-    path: Path | None = None
-
-
-@dataclass
-class Findings:
-    """What a user should know of many pictures that were read.
-
-    Attributes
-    ----------
-    left_out : Counter of str
-        Files that were passed over, by kind.
-    n_of_several, n_frames : int
-        Files of several pages or frames, and how many of these were not read.
-    n_on_black : int
-        Pictures that are shown on black, as nothing could be seen on white.
-    """
-
-    left_out: Counter[str] = field(default_factory=Counter)
-    n_of_several: int = 0
-    n_frames: int = 0
-    n_on_black: int = 0
-
-    def add(self, picture: Picture) -> None:
-        """Count a picture that was read."""
-        self.n_of_several += picture.n_frames > 1
-        self.n_frames += picture.n_frames - 1
-        self.n_on_black += picture.is_on_black
-
-    def notes(self) -> list[str]:
-        """Return a sentence for each of these that there is.
-
-        Examples
-        --------
-        >>> Findings(n_on_black=2).notes()
-        ['white ink on a transparent ground is shown on black in 2 pictures']
-        """
-        notes = []
-        if self.n_frames:
-            notes.append(
-                f"several pages or frames lie in {counted(self.n_of_several, 'file')}; the first "
-                f"was read, {self.n_frames:,} others were not"
-            )
-        if self.n_on_black:
-            notes.append(
-                "white ink on a transparent ground is shown on black in "
-                f"{counted(self.n_on_black, 'picture')}"
-            )
-        told = told_left_out(self.left_out)
-        return [*notes, told] if told else notes
+    path: Path | None = None  # of the file, if it holds this picture alone
 
 
 def find_sources(names: Sequence[str], left_out: Counter[str]) -> list[Source]:
-    """Find the files that are meant.
+    """Find files, those of folders (with all folders in them) and of patterns by their names.
 
-    Parameters
-    ----------
-    names : sequence of str
-        Files, folders (with all folders in them), patterns such as ``"scans/*.png"``; ``"-"`` for
-        stdin: one image file, or the names of files and folders, one a line.
-    left_out : Counter
-        Gets the number of files that were passed over, by kind.
-
-    Returns
-    -------
-    list of Source
-        Those of a folder or a pattern in the order of their names.
+    The name ``"-"`` is stdin: one image file, or the names of files and folders, one a line.
+    ``left_out`` gets the number of files that were passed over, by kind.
     """
     sources: list[Source] = []
     for name in names:
@@ -153,16 +80,9 @@ def read_source(
 ) -> Iterator[Named]:
     """Read the pictures of a file one after the other.
 
-    Parameters
-    ----------
-    source : Source
-    findings : Findings
-        Gets what was found; files in folders that are no pictures, neither by content nor by name,
-        count as left out.
-    least_size : tuple of int, optional
-        As of `read_picture`.
-    progress : callable, optional
-        Called for each picture of a stack.
+    Files in folders that are no pictures, neither by content nor by name, count as left out in the
+    ``findings``. The ``least_size`` is that of `read_picture`; ``progress`` is called for each
+    picture of a stack.
     """
     name, content, is_named = source
     if isinstance(content, ValueError):
@@ -193,12 +113,9 @@ def read_source(
 
 
 def in_form(picture: Named, form: Form, *, as_is: bool) -> Formed:
-    """Return a picture brought to a form, or, with `as_is`, one that has that form.
+    """Return a picture brought to a form, or, with ``as_is``, one that has that form.
 
-    Raises
-    ------
-    ValueError
-        If it could not be read, or cannot be brought to the form.
+    It is a ValueError if it could not be read or cannot be brought to the form.
     """
     name, pixels, _ = picture
     if isinstance(pixels, ValueError):
@@ -208,6 +125,66 @@ def in_form(picture: Named, form: Form, *, as_is: bool) -> Formed:
     except ValueError as error:
         cure = "; leave --as-is out, and it is brought to that" if as_is else ""
         raise DatasetError(f"{name}: {error}{cure}") from None
+
+
+def read_labelled(
+    data: Sequence[str],
+    label: str | None,
+    *,
+    least_size: tuple[int, int] | None = None,
+    watched: bool = False,
+    progress: Progress = lambda done, total: None,
+    on_note: Callable[[str], None],
+) -> Iterator[tuple[Named, str]]:
+    """Read labelled pictures one after the other, each with the name of its class.
+
+    With a ``label``, ``data`` names pictures of that class as for `find_sources`. Otherwise it is
+    one data set as `load_dataset` takes it: its training images, or all of a file that has no test
+    images of its own. A download shows its progress if it is ``watched``; ``on_note`` is called
+    with remarks about the files.
+    """
+    from lookalike.images.dataset import is_picture_folder, load_dataset
+    from lookalike.images.folder import lay_out
+
+    path = Path(data[0]).expanduser()
+    is_known = data[0] in ("digits", *CATALOGUE) or not path.exists()
+    if label is not None or (not is_known and is_picture_folder(path)):
+        findings = Findings()
+        if label is not None:
+            sources = [(source, label) for source in find_sources(data, findings.left_out)]
+        else:
+            layout = lay_out(path)
+            for note in layout.notes:
+                on_note(note)
+            files = layout.parts["train"]
+            sources = [(Source(str(file), file, False), own) for own, file in files]
+        for done, (source, own) in enumerate(sources):
+            progress(done, len(sources))
+            for picture in read_source(source, findings, least_size=least_size):
+                yield picture, own
+        for note in findings.notes():
+            on_note(note)
+        return
+    is_file = not is_known and path.suffix == ".npz"
+    images, labels = _read_npz(path) if is_file else (None, [])
+    if images is None:
+        dataset = load_dataset(data[0], progress=watched)
+        images = dataset.train.images
+        labels = [dataset.class_names[code] for code in dataset.train.labels]
+    for i, (image, own) in enumerate(zip(images, labels, strict=True)):
+        progress(i, len(images))
+        yield Named(f"{data[0]}[{i}]", image), own
+
+
+def _read_npz(path: Path) -> tuple[Bytes | None, list[str]]:
+    """Return all images of a file; None if it has test images of its own."""
+    raw = read_npz(path)
+    if raw.test is not None:
+        return None, []
+    images = as_images(raw.train.images, raw.train.where)
+    found = check_labels(raw.train.labels, len(images), raw.train.where)
+    (codes,), names = encode_labels([found], raw.class_names, raw.source)
+    return images, [names[code] for code in codes]
 
 
 def as_stack(array: NDArray[Any], name: str) -> tuple[Bytes, bool]:
