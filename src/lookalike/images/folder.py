@@ -29,7 +29,7 @@ from lookalike.images.files import (
     told_left_out,
 )
 from lookalike.images.originals import Originals, make_thumbnail
-from lookalike.images.pictures import Findings, Picture, read_header, read_picture
+from lookalike.images.pictures import Findings, Picture, read_picture, read_size
 from lookalike.images.preprocessing import MOST_SIDE, Fit, Form, learn_form
 
 _Item = TypeVar("_Item")
@@ -295,7 +295,7 @@ class _Reading:
         sizes = []
         for path in _track(files, "Looking at pictures", progress):
             try:
-                sizes.append(read_header(path).size)
+                sizes.append(read_size(path))
                 self.whole.append(path)
             except DatasetError as error:
                 self.broken[path] = str(error)

@@ -48,13 +48,6 @@ _ORIENTATION = 0x0112  # EXIF tag; its values 5 to 8 swap height and width
 _FAINT = 16  # of 255: a picture whose values differ by no more is blank
 
 
-class Header(NamedTuple):
-    """The (height, width) of a picture as it is meant to be seen, and its pages or frames."""
-
-    size: tuple[int, int]
-    n_frames: int
-
-
 class Picture(NamedTuple):
     """The pixels of a picture, shape (h, w) where all of them are grey, or (h, w, 3)."""
 
@@ -129,22 +122,23 @@ def read_picture(
     with opened(source, name=name) as image:
         if least_size is not None:
             image.draft(None, least_size[::-1])  # does nothing where the format is not JPEG
-        n_frames = _count_frames(image)
+        # the second frame of a photograph (MPO) is a preview or a map of brightness
+        n_frames = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
         return decode(image)._replace(n_frames=n_frames)
 
 
-def read_header(source: Path | bytes, *, name: str | None = None) -> Header:
-    """Return what the header of a picture tells; parameters and errors as of `read_picture`."""
+def read_size(source: Path | bytes) -> tuple[int, int]:
+    """Return the height and width of a picture as it is meant to be seen, by its header alone."""
     from PIL import Image
 
-    with opened(source, name=name) as image:
+    with opened(source) as image:
         width, height = image.size
         if image.format == "TIFF":  # whose size some versions of Pillow have turned already
             tags: Any = image
             width, height = tags.tag_v2[256], tags.tag_v2[257]
         # not the method of PNG files, which decodes all pixels in search of what stands behind them
         swapped = Image.Image.getexif(image).get(_ORIENTATION) in (5, 6, 7, 8)
-        return Header((width, height) if swapped else (height, width), _count_frames(image))
+        return (width, height) if swapped else (height, width)
 
 
 @contextmanager
@@ -180,11 +174,6 @@ def opened(source: Path | bytes, *, name: str | None = None) -> Iterator[Image.I
             raise PictureError(
                 f"{named} does not decode as a picture: {said}; replace or remove it"
             ) from error
-
-
-def _count_frames(image: Image.Image) -> int:
-    # the second frame of a photograph (MPO) is a preview or a map of brightness
-    return 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
 
 
 def decode(image: Image.Image) -> Picture:
@@ -255,19 +244,16 @@ def _to_8_bits(values: NDArray[Any], *, is_16: bool) -> Bytes:
     return np.rint(wide).astype(np.uint8)
 
 
-@contextmanager
-def _stream(source: Path | bytes, named: str) -> Iterator[IO[bytes]]:
+def _stream(source: Path | bytes, named: str) -> IO[bytes]:
     # A stream, because Pillow maps files given by path into memory, and then reads uncompressed
     # TIFFs that lie on their side with the rows cut wrongly.
     try:
-        stream = io.BytesIO(source) if isinstance(source, bytes) else source.open("rb")
+        return io.BytesIO(source) if isinstance(source, bytes) else source.open("rb")
     except OSError as error:
         is_missing = isinstance(error, FileNotFoundError)
         cure = "correct its name, or remove the link to it" if is_missing else "mend or remove it"
         reason = error.strerror or str(error)
         raise PictureError(f"{named} cannot be read: {reason}; {cure}") from error
-    with stream:
-        yield stream
 
 
 @cache
