@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from lookalike.images.exceptions import DatasetError, DatasetNotFoundError
-from lookalike.images.image_files import read_images
+from lookalike.images.sources import read_images
 
 SHAPE = (5, 4)
 RAMP = np.arange(20, dtype=np.uint8).reshape(SHAPE)
