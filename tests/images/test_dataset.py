@@ -171,7 +171,7 @@ def test_paths_that_are_no_data_set(tmp_path: Path) -> None:
     with pytest.raises(DatasetNotFoundError, match="neither a data set's name nor an existing"):
         load_dataset(tmp_path / "nowhere")
     (tmp_path / "notes.txt").touch()
-    with pytest.raises(DatasetError, match=r"notes\.txt is no data set by its name"):
+    with pytest.raises(DatasetError, match=r"notes\.txt is not a data set by its name"):
         load_dataset(tmp_path / "notes.txt")
     with pytest.raises(DatasetError, match="holds no data set"):
         load_dataset(tmp_path)

@@ -53,12 +53,6 @@ def find_tables(folder: Path) -> list[Path]:
     return list(found.values())
 
 
-def read_table_file(path: Path, *, max_bytes: int = MAX_BYTES) -> RawDataset:
-    """Read a data set from one table, which must hold labels; errors are those of `read_table`."""
-    part = _part(path, _read(path, max_bytes))
-    return RawDataset(part, None, None, str(path), transposed=is_emnist(path))
-
-
 def read_tables(folder: Path, tables: list[Path], *, max_bytes: int = MAX_BYTES) -> RawDataset:
     """Read a data set from tables whose names tell their parts, or from a single one.
 
@@ -67,7 +61,9 @@ def read_tables(folder: Path, tables: list[Path], *, max_bytes: int = MAX_BYTES)
     labels; a warning says if a table is left out or joins another.
     """
     if len(tables) == 1:
-        return read_table_file(tables[0], max_bytes=max_bytes)
+        (path,) = tables
+        part = _part(path, _read(path, max_bytes))
+        return RawDataset(part, None, None, str(path), transposed=is_emnist(path))
     parts = _told_apart(folder, tables)
     read = {}
     for name, path in parts.items():

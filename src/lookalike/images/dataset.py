@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +23,7 @@ from lookalike.images.checks import (
     check_labels,
     encode_labels,
 )
-from lookalike.images.csv_dataset import find_tables, is_table, read_table_file, read_tables
+from lookalike.images.csv_dataset import find_tables, is_table, read_tables
 from lookalike.images.exceptions import DatasetError, DatasetNotFoundError, warn_caller
 from lookalike.images.holdout import hold_out
 from lookalike.images.idx import find_idx_files, is_idx_name, read_idx_folder
@@ -346,41 +346,43 @@ def _read_path(
     path: Path, pictures: Mapping[str, Any], max_bytes: int, progress: bool
 ) -> RawDataset:
     try:
+        read = _reader(path)
+        if read is not None:
+            return read(max_bytes=max_bytes)
         if path.is_dir():
-            for folder in (path, *_raw_folders(path)):
-                if find_idx_files(folder):
-                    return read_idx_folder(folder, max_bytes=max_bytes)
-            if any(path.glob("*.npy")):
-                return read_npy(path, max_bytes=max_bytes)
-            if tables := find_tables(path):
-                return read_tables(path, tables, max_bytes=max_bytes)
             from lookalike.images.folder import read_image_folder
 
             return read_image_folder(path, **pictures, max_bytes=max_bytes, progress=progress)
-        if is_idx_name(path.name):
-            return read_idx_folder(path, max_bytes=max_bytes)
-        if is_table(path):
-            return read_table_file(path, max_bytes=max_bytes)
-        if path.suffix == ".npz":
-            return read_npz(path, max_bytes=max_bytes)
-        if path.suffix == ".npy":
-            return read_npy(path, max_bytes=max_bytes)
     except OSError as error:  # a folder that may not be listed
         raise DatasetError(f"{path} cannot be read: {error}; check its permissions") from error
     unpacked = "unpack it, or " if path.suffix.lower() in _ARCHIVES else ""
     raise DatasetError(
-        f"{path} is no data set by its name; {unpacked}give an .npz, .npy or .csv file, or the "
+        f"{path} is not a data set by its name; {unpacked}give an .npz, .npy or .csv file, or the "
         "folder that holds IDX files or images"
     )
 
 
+def _reader(path: Path) -> Callable[..., RawDataset] | None:
+    """Return what reads the arrays or tables of a file or folder; None if there are none."""
+    if path.is_dir():
+        for folder in (path, *_raw_folders(path)):
+            if find_idx_files(folder):
+                return partial(read_idx_folder, folder)
+        if any(path.glob("*.npy")):
+            return partial(read_npy, path)
+        tables = find_tables(path)
+        return partial(read_tables, path, tables) if tables else None
+    if is_idx_name(path.name):
+        return partial(read_idx_folder, path)
+    if is_table(path):
+        return partial(read_tables, path.parent, [path])
+    by_suffix = {".npz": read_npz, ".npy": read_npy}
+    return partial(by_suffix[path.suffix], path) if path.suffix in by_suffix else None
+
+
 def is_picture_folder(path: Path) -> bool:
     """Return whether a path is read as a folder of pictures, with a sub-folder for each class."""
-    return path.is_dir() and not (
-        any(find_idx_files(folder) for folder in (path, *_raw_folders(path)))
-        or any(path.glob("*.npy"))
-        or find_tables(path)
-    )
+    return path.is_dir() and _reader(path) is None
 
 
 def _raw_folders(path: Path) -> list[Path]:

@@ -50,13 +50,7 @@ _ABANDONED = 3600.0  # seconds after which an unfinished file is nobody's
 
 
 def clutter_kind(name: str) -> str | None:
-    """Return what kind of clutter a name is, or None if a user may have given it.
-
-    Examples
-    --------
-    >>> clutter_kind("Thumbs.db"), clutter_kind("._cup.png"), clutter_kind("cup.png")
-    ('thumbs.db', 'hidden', None)
-    """
+    """Return what kind of clutter a name is, or None if a user may have given it."""
     lower = name.lower()
     found = next((pattern for pattern in _CLUTTER if fnmatchcase(lower, pattern)), None)
     return "hidden" if found == ".*" else found and found.strip()
@@ -92,13 +86,7 @@ def files_below(folder: Path, left_out: Counter[str]) -> list[Path]:
 
 
 def told_left_out(left_out: Mapping[str, int]) -> str:
-    """Return in words how much was passed over, by kind; nothing if nothing was.
-
-    Examples
-    --------
-    >>> told_left_out({"hidden": 2, "__macosx": 6})
-    'passed over: __macosx (6), hidden (2)'
-    """
+    """Return in words how much was passed over, by kind; nothing if nothing was."""
     kinds = sorted(((n, kind) for kind, n in left_out.items() if n), reverse=True)
     if not kinds:
         return ""

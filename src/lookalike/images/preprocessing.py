@@ -281,23 +281,11 @@ class Form:
 
 
 def learn_form(images: Bytes) -> Form:
-    """Return the form of training images.
+    """Return the form of training images, shape (n, h, w) or (n, h, w, c), uint8.
 
-    Parameters
-    ----------
-    images : ndarray of shape (n, h, w) or (n, h, w, c), uint8
-        c from 1 to 4. Of more than 5,000 that many are looked at, evenly spaced.
-
-    Returns
-    -------
-    Form
-        With strokes if the images are grey, most of their border is empty ground and their lines
-        are thin beside the whole.
-
-    Raises
-    ------
-    ValueError
-        If they are no such images.
+    It has strokes if the images are grey, most of their border is empty ground and their lines are
+    thin beside the whole. At most 5,000 images are looked at, evenly spaced. Anything else than
+    such images is a ValueError.
     """
     shape = images.shape[1:]
     if images.dtype != np.uint8 or images.ndim not in (3, 4) or images.size == 0:
@@ -394,10 +382,7 @@ def _full_ink(images: Bytes, ground: int) -> int:
 def check_picture(picture: Any) -> Bytes:
     """Return a picture without transparency, and without the axis of a single channel.
 
-    Raises
-    ------
-    ValueError
-        If it is no array of bytes of shape (h, w) or (h, w, 1, 3 or 4), or empty.
+    Anything else than an array of bytes of shape (h, w) or (h, w, 1, 3 or 4) is a ValueError.
     """
     if not isinstance(picture, np.ndarray) or picture.dtype != np.uint8:
         found = getattr(picture, "dtype", type(picture).__name__)
