@@ -306,13 +306,7 @@ def stack_images(X: Any) -> Any:
 
 
 def are_bytes(images: NDArray[Any]) -> bool:
-    """Return whether pixels are whole numbers 0 to 255, not only 0 and 1, in any dtype.
-
-    Examples
-    --------
-    >>> are_bytes(np.array([0.0, 255.0])), are_bytes(np.array([0.0, 0.5]))
-    (True, False)
-    """
+    """Return whether pixels are whole numbers 0 to 255, not only 0 and 1, in any dtype."""
     if images.dtype == np.uint8:
         return True
     if images.dtype.kind not in "iuf" or not (images.min() >= 0 and 1 < images.max() <= 255):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,18 +23,11 @@ from lookalike.images.checks import (
     encode_labels,
 )
 from lookalike.images.csv_dataset import find_tables, is_table, read_tables
-from lookalike.images.exceptions import DatasetError, DatasetNotFoundError, warn_caller
+from lookalike.images.exceptions import DatasetError, warn_caller
 from lookalike.images.holdout import hold_out
 from lookalike.images.idx import find_idx_files, is_idx_name, read_idx_folder
 from lookalike.images.originals import Originals, Shown
-from lookalike.images.store import (
-    TIMEOUT,
-    data_folders,
-    fetch_dataset,
-    find_datasets,
-    find_folder,
-    read_named,
-)
+from lookalike.images.store import TIMEOUT, read_catalogued, resolve, warn_if_shadowed
 
 if TYPE_CHECKING:
     from lookalike.images.preprocessing import Fit, Form
@@ -261,10 +253,12 @@ def load_dataset(
     if isinstance(name_or_path, Mapping):
         raw = read_bunch(name_or_path)
     elif name_or_path == "digits":
-        _tell_shadowed("digits", None)
+        warn_if_shadowed("digits", None)
         raw = read_digits()
     elif name_or_path in CATALOGUE:
-        raw = _read_catalogued(str(name_or_path), download, timeout, progress)
+        raw = read_catalogued(
+            str(name_or_path), may_fetch=download, timeout=timeout, progress=progress
+        )
     elif isinstance(name_or_path, str) and name_or_path.startswith(_OPENML):
         raw = read_openml(name_or_path.removeprefix(_OPENML))
     else:
@@ -275,7 +269,7 @@ def load_dataset(
             "working_side": working_side,
             "skip_broken": skip_broken,
         }
-        raw = _read_path(_resolve(name_or_path), pictures, max_bytes, progress)
+        raw = _read_path(resolve(name_or_path), pictures, max_bytes, progress)
     if raw.transposed and transpose is None:
         warn_caller(
             f"{raw.source} is of EMNIST by its name, whose images lie transposed: they were turned "
@@ -301,45 +295,6 @@ def load_dataset(
     return _assemble(
         raw, shape, test_size, random_state, raw.transposed if transpose is None else transpose
     )
-
-
-def _read_catalogued(name: str, download: bool, timeout: float, progress: bool) -> RawDataset:
-    folder = find_folder(name)
-    if folder is None and not download:
-        raise DatasetNotFoundError(
-            f"{name} lies in none of {', '.join(str(path / name) for path in data_folders())}; "
-            "put its files there or allow download=True"
-        )
-    _tell_shadowed(name, folder)
-    return read_named(name, folder or fetch_dataset(name, timeout=timeout, progress=progress))
-
-
-def _resolve(name_or_path: str | os.PathLike[str]) -> Path:
-    path, name = Path(name_or_path).expanduser(), os.fspath(name_or_path)
-    folder = find_folder(name) if Path(name).name == name else None
-    if path.exists():
-        if folder is not None and not isinstance(name_or_path, Path) and not path.samefile(folder):
-            warn_caller(f"{name!r} is the folder here, and not the data set in {folder}")
-        return path
-    if folder is not None:
-        return folder
-    names = [dataset.name for dataset in find_datasets()]
-    close = get_close_matches(name, names, n=1)
-    meant = f"did you mean {close[0]!r}?" if close else f"names are {', '.join(names)}."
-    raise DatasetNotFoundError(
-        f"{name!r} is neither a data set's name nor an existing path; {meant} "
-        f"Data sets on OpenML are called {_OPENML + '<name>'!r}"
-    )
-
-
-def _tell_shadowed(name: str, folder: Path | None) -> None:
-    """Warn if the data set that is taken has the name of a folder here."""
-    here = Path(name)
-    if here.is_dir() and (folder is None or not here.samefile(folder)):
-        warn_caller(
-            f"{name!r} is taken for the data set of that name, and not for the folder here; write "
-            f"{'./' + name!r} for the folder"
-        )
 
 
 def _read_path(

@@ -191,17 +191,6 @@ def save_expanded(
 
     The ``.npz`` file appears only when it is complete. ``progress(done, total)`` gets the number of
     train images written. A path without ``.npz`` is a ValueError.
-
-    Examples
-    --------
-    >>> from pathlib import Path
-    >>> from tempfile import TemporaryDirectory
-    >>> from lookalike import Flips, load_dataset
-    >>> from lookalike.images.expand import save_expanded
-    >>> with TemporaryDirectory() as folder:
-    ...     save_expanded(Path(folder, "grown.npz"), load_dataset("digits"), Flips())
-    ...     load_dataset(Path(folder, "grown.npz")).train
-    Split(2,874 images of 8 × 8)
     """
     if path.suffix != ".npz":
         raise ValueError(f"{path} does not end in .npz, the suffix of data sets; rename it")

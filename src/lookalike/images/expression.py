@@ -92,13 +92,7 @@ def parse_noise(text: str) -> Noise:
 
 
 def noise_text(noise: Noise | None) -> str:
-    """Return a noise as `parse_noise` reads it, or its repr where no text stands for it.
-
-    Examples
-    --------
-    >>> noise_text(UniformNoise(0, 100) + SaltAndPepper(0.1))
-    'uniform:100+saltpepper:0.1'
-    """
+    """Return a noise as `parse_noise` reads it, or its repr where no text stands for it."""
     match noise:
         case None:
             return "what its training pairs differ by"

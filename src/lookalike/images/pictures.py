@@ -72,13 +72,7 @@ class Findings:
         self.n_on_black += picture.is_on_black
 
     def notes(self) -> list[str]:
-        """Return a sentence for each of these that there is.
-
-        Examples
-        --------
-        >>> Findings(n_on_black=2).notes()
-        ['white ink on a transparent ground is shown on black in 2 pictures']
-        """
+        """Return a sentence for each of these that there is."""
         notes = []
         if self.n_frames:
             notes.append(
@@ -109,15 +103,6 @@ def read_picture(
 
     NoPictureError says if it is empty or no picture, PictureTooLargeError if its header promises
     more than `MAX_PIXELS` pixels, and PictureError if it cannot be read otherwise.
-
-    Examples
-    --------
-    >>> from PIL import Image
-    >>> stream = io.BytesIO()
-    >>> Image.new("RGB", (3, 2), (9, 9, 9)).save(stream, "PNG")
-    >>> read_picture(stream.getvalue()).pixels
-    array([[9, 9, 9],
-           [9, 9, 9]], dtype=uint8)
     """
     with opened(source, name=name) as image:
         if least_size is not None:

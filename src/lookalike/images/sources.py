@@ -200,14 +200,6 @@ def read_images(paths: Sequence[Path], image_shape: tuple[int, ...]) -> list[Giv
     those of image files, of ``.npy`` files, of ``.npz`` files of one array or one named ``images``,
     and of folders of such files. Images are named as their files, with a number where several would
     be named alike. A DatasetError names all files that cannot be read or do not fit.
-
-    Examples
-    --------
-    >>> from tempfile import TemporaryDirectory
-    >>> with TemporaryDirectory() as folder:
-    ...     np.save(Path(folder, "noisy.npy"), np.full((2, 8, 8), 300))
-    ...     [image.name for image in read_images([Path(folder)], (8, 8))]
-    ['noisy-0', 'noisy-1']
     """
     found: list[GivenImage] = []
     failed: list[ValueError] = []

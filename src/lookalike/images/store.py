@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from difflib import get_close_matches
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, NamedTuple
 
@@ -20,7 +21,7 @@ import numpy as np
 
 from lookalike.images.catalogue import CATALOGUE, CatalogueEntry, CatalogueFile
 from lookalike.images.checks import RawDataset, RawPart
-from lookalike.images.exceptions import DatasetError, DatasetNotFoundError
+from lookalike.images.exceptions import DatasetError, DatasetNotFoundError, warn_caller
 from lookalike.images.files import filled_folder
 
 if TYPE_CHECKING:
@@ -62,12 +63,6 @@ def find_datasets() -> list[FoundDataset]:
 
     These are the bundled digits, those that can be downloaded, and then the other folders in
     ``$LOOKALIKE_DATA`` and in the cache folder. No file is read.
-
-    Examples
-    --------
-    >>> from lookalike.images.store import find_datasets
-    >>> [dataset.name for dataset in find_datasets()][:4]
-    ['digits', 'mnist', 'fashion-mnist', 'kmnist']
     """
     found = [FoundDataset("digits", None, "bundled with scikit-learn")]
     for name in CATALOGUE:
@@ -91,8 +86,16 @@ def find_folder(name: str) -> Path | None:
     return None
 
 
-def read_named(name: str, folder: Path) -> RawDataset:
-    """Read a data set of the catalogue from its folder, and check shapes and hashes."""
+def read_catalogued(name: str, *, may_fetch: bool, timeout: float, progress: bool) -> RawDataset:
+    """Read a data set of the catalogue, downloaded if it may be; check shapes and hashes."""
+    folder = find_folder(name)
+    if folder is None and not may_fetch:
+        raise DatasetNotFoundError(
+            f"{name} lies in none of {', '.join(str(path / name) for path in data_folders())}; "
+            "put its files there or allow download=True"
+        )
+    warn_if_shadowed(name, folder)
+    folder = folder or fetch_dataset(name, timeout=timeout, progress=progress)
     entry = CATALOGUE[name]
     arrays = {key: file.read(file.path_in(folder)) for key, file in entry.files.items()}
     train, test = (
@@ -102,21 +105,41 @@ def read_named(name: str, folder: Path) -> RawDataset:
     return RawDataset(train, test, entry.class_names, str(folder))
 
 
+def resolve(name_or_path: str | os.PathLike[str]) -> Path:
+    """Return the path of a data set that is not in the catalogue, given by its path or its name."""
+    path, name = Path(name_or_path).expanduser(), os.fspath(name_or_path)
+    folder = find_folder(name) if Path(name).name == name else None
+    if path.exists():
+        if folder is not None and not isinstance(name_or_path, Path) and not path.samefile(folder):
+            warn_caller(f"{name!r} is the folder here, and not the data set in {folder}")
+        return path
+    if folder is not None:
+        return folder
+    names = [dataset.name for dataset in find_datasets()]
+    close = get_close_matches(name, names, n=1)
+    meant = f"did you mean {close[0]!r}?" if close else f"names are {', '.join(names)}."
+    raise DatasetNotFoundError(
+        f"{name!r} is neither a data set's name nor an existing path; {meant} "
+        "Data sets on OpenML are called 'openml:<name>'"
+    )
+
+
+def warn_if_shadowed(name: str, folder: Path | None) -> None:
+    """Warn if the data set that is taken has the name of a folder here."""
+    here = Path(name)
+    if here.is_dir() and (folder is None or not here.samefile(folder)):
+        warn_caller(
+            f"{name!r} is taken for the data set of that name, and not for the folder here; write "
+            f"{'./' + name!r} for the folder"
+        )
+
+
 def fetch_dataset(name: str, *, timeout: float = TIMEOUT, progress: bool = True) -> Path:
     """Return the folder of a named data set, downloaded if it is not on this machine.
 
     Without a network the call takes ``timeout`` seconds: it waits so long for any mirror to answer,
     and for pauses of one that answers. DatasetNotFoundError says if the name is unknown or no
     mirror delivers the data set, DatasetError if the cache folder is not writable.
-
-    Examples
-    --------
-    >>> from lookalike.images.store import fetch_dataset
-    >>> try:
-    ...     fetch_dataset("mnits")
-    ... except ValueError as error:
-    ...     print(error)
-    no data set 'mnits' to fetch; try mnist, fashion-mnist, kmnist
     """
     folder = find_folder(name)
     if folder is not None:
