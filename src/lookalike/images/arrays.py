@@ -214,16 +214,11 @@ def read_bunch(bunch: Mapping[str, Any], *, source: str = "Bunch") -> RawDataset
         part = RawPart(np.asarray(stack_images(images)), np.asarray(target), source)
     except ValueError as error:  # ragged lists
         raise DatasetError(f"{source}: {error}; give images of one shape") from error
-    return RawDataset(part, None, _class_names(bunch, part.labels), source)
-
-
-def _class_names(bunch: Mapping[str, Any], labels: NDArray[Any]) -> tuple[str, ...] | None:
-    names = bunch.get("target_names")
-    if names is None or labels.dtype.kind not in "iu" or labels.size == 0:
-        return None
-    if len(names) <= labels.max():  # OpenML's are the names of target columns, not of classes
-        return None
-    return tuple(str(name) for name in names)
+    names, labels = bunch.get("target_names"), part.labels
+    # OpenML's are the names of target columns, not of classes, and so too few
+    if names is None or labels.dtype.kind not in "iu" or len(names) <= labels.max(initial=0):
+        return RawDataset(part, None, None, source)
+    return RawDataset(part, None, tuple(map(str, names)), source)
 
 
 def read_openml(name: str) -> RawDataset:

@@ -93,7 +93,19 @@ def as_images(
         )
     array = _as_bytes(array, where)
     if array.ndim == 2:
-        array = array.reshape(len(array), *_shape_of_rows(array.shape[1], where, image_shape))
+        n_values, side = array.shape[1], math.isqrt(array.shape[1])
+        shape = image_shape or (side, side)
+        if math.prod(shape) != n_values and image_shape is None:
+            raise DatasetError(
+                f"{where}: rows of {n_values:,} values are not square images; give "
+                "image_shape=(height, width) or (height, width, channels)"
+            )
+        if math.prod(shape) != n_values:
+            raise DatasetError(
+                f"{where}: rows of {n_values:,} values are not images of "
+                f"image_shape={image_shape}, which have {math.prod(shape):,}; correct it"
+            )
+        array = array.reshape(len(array), *shape)
     if array.ndim == 4 and array.shape[3] not in (1, 3, 4):
         raise DatasetError(
             f"{where}: images of shape {array.shape[1:]} have {array.shape[3]} channels; "
@@ -130,25 +142,6 @@ def _as_bytes(array: NDArray[Any], where: str) -> NDArray[np.uint8]:
             f"0 to 255; {cure}"
         )
     return array.astype(np.uint8)
-
-
-def _shape_of_rows(
-    n_values: int, where: str, image_shape: tuple[int, ...] | None
-) -> tuple[int, ...]:
-    if image_shape is not None:
-        if int(np.prod(image_shape)) != n_values:
-            raise DatasetError(
-                f"{where}: rows of {n_values:,} values are no images of "
-                f"image_shape={image_shape}, which have {int(np.prod(image_shape)):,}; correct it"
-            )
-        return image_shape
-    side = int(np.sqrt(n_values))
-    if side * side != n_values:
-        raise DatasetError(
-            f"{where}: rows of {n_values:,} values are no square images; give "
-            "image_shape=(height, width) or (height, width, channels)"
-        )
-    return side, side
 
 
 def check_labels(labels: NDArray[Any], n_images: int, where: str) -> NDArray[Any]:

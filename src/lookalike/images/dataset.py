@@ -262,14 +262,16 @@ def load_dataset(
     elif isinstance(name_or_path, str) and name_or_path.startswith(_OPENML):
         raw = read_openml(name_or_path.removeprefix(_OPENML))
     else:
-        pictures = {
-            "image_shape": shape,
-            "fit": fit,
-            "form": form,
-            "working_side": working_side,
-            "skip_broken": skip_broken,
-        }
-        raw = _read_path(resolve(name_or_path), pictures, max_bytes, progress)
+        raw = _read_path(
+            resolve(name_or_path),
+            max_bytes,
+            image_shape=shape,
+            fit=fit,
+            form=form,
+            working_side=working_side,
+            skip_broken=skip_broken,
+            progress=progress,
+        )
     if raw.transposed and transpose is None:
         warn_caller(
             f"{raw.source} is of EMNIST by its name, whose images lie transposed: they were turned "
@@ -297,9 +299,7 @@ def load_dataset(
     )
 
 
-def _read_path(
-    path: Path, pictures: Mapping[str, Any], max_bytes: int, progress: bool
-) -> RawDataset:
+def _read_path(path: Path, max_bytes: int, **pictures: Any) -> RawDataset:
     try:
         read = _reader(path)
         if read is not None:
@@ -307,7 +307,7 @@ def _read_path(
         if path.is_dir():
             from lookalike.images.folder import read_image_folder
 
-            return read_image_folder(path, **pictures, max_bytes=max_bytes, progress=progress)
+            return read_image_folder(path, max_bytes=max_bytes, **pictures)
     except OSError as error:  # a folder that may not be listed
         raise DatasetError(f"{path} cannot be read: {error}; check its permissions") from error
     unpacked = "unpack it, or " if path.suffix.lower() in _ARCHIVES else ""
@@ -357,14 +357,12 @@ def _assemble(
     if raw.test is not None and len(raw.test.images) == 0 == len(raw.test.labels):
         parts = [raw.train]  # nothing was held out when it was written
         test_size = 0
-    stored = _exchanged(image_shape) if transposed else image_shape
-    images = [as_images(part.images, part.where, stored) for part in parts]
+    if transposed and image_shape is not None:
+        image_shape = (image_shape[1], image_shape[0], *image_shape[2:])  # as they are stored
+    images = [as_images(part.images, part.where, image_shape) for part in parts]
     if transposed:
         images = [np.ascontiguousarray(own.swapaxes(1, 2)) for own in images]
-    labels = [
-        check_labels(part.labels, len(part_images), part.where)
-        for part, part_images in zip(parts, images, strict=True)
-    ]
+    labels = [check_labels(part.labels, len(part.images), part.where) for part in parts]
     codes, class_names = encode_labels(labels, raw.class_names, raw.source)
     splits = [
         Split(own, own_codes, part.paths, part.originals)
@@ -381,10 +379,6 @@ def _assemble(
             f"{_times(test.images.shape[1:])}; make them alike"
         )
     return Dataset(train, test, class_names, raw.source, raw.skipped, raw.form)
-
-
-def _exchanged(shape: tuple[int, ...] | None) -> tuple[int, ...] | None:
-    return None if shape is None else (shape[1], shape[0], *shape[2:])
 
 
 def _times(shape: tuple[int, ...]) -> str:

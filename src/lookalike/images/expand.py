@@ -181,11 +181,7 @@ def _check_shape(images: NDArray[Any], image_shape: Sequence[int] | None) -> tup
 
 
 def save_expanded(
-    path: Path,
-    data: Dataset,
-    augmentation: Augmentation,
-    *,
-    progress: Progress | None = None,
+    path: Path, data: Dataset, augmentation: Augmentation, *, progress: Progress | None = None
 ) -> None:
     """Write a data set with its train part enlarged as by `expand`; `load_dataset` reads it.
 

@@ -19,13 +19,7 @@ from operator import add
 from typing import Any
 
 from lookalike.images.augmentation import Augmentation, Flips, Shifts
-from lookalike.images.noise import (
-    GaussianNoise,
-    Noise,
-    NoiseSequence,
-    SaltAndPepper,
-    UniformNoise,
-)
+from lookalike.images.noise import GaussianNoise, Noise, NoiseSequence, SaltAndPepper, UniformNoise
 from lookalike.images.warps import AffineWarps, ElasticWarps, Rotations, Scalings
 
 AUGMENTATIONS: dict[str, type[Augmentation]] = {

@@ -94,13 +94,7 @@ def told_left_out(left_out: Mapping[str, int]) -> str:
 
 
 def counted(n: int, what: str) -> str:
-    """Return a number with what is counted, in the plural where there are several.
-
-    Examples
-    --------
-    >>> counted(1, "image"), counted(1200, "image"), counted(2, "class")
-    ('1 image', '1,200 images', '2 classes')
-    """
+    """Return a number with what is counted, in the plural where there are several."""
     return f"{n:,} {what}" if n == 1 else f"{n:,} {what}{'es' if what.endswith('s') else 's'}"
 
 

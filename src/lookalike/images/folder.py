@@ -368,10 +368,7 @@ def _formed(pixels: Bytes, form: Form) -> Bytes:
 
 
 def _choose_form(
-    reading: _Reading,
-    image_shape: tuple[int, ...] | None,
-    fit: Fit | None,
-    working_side: int,
+    reading: _Reading, image_shape: tuple[int, ...] | None, fit: Fit | None, working_side: int
 ) -> Form:
     """Return a form in colour, or as it was asked for, without strokes."""
     if image_shape is not None:
@@ -421,12 +418,9 @@ def _ground(reading: _Reading, form: Form) -> int:
 
 
 def _track(items: list[_Item], description: str, progress: bool) -> Iterable[_Item]:
-    if not progress:
-        return items
     from rich.console import Console
     from rich.progress import track
 
     console = Console(stderr=True)
-    return track(
-        items, description, console=console, transient=True, disable=not console.is_terminal
-    )
+    hidden = not progress or not console.is_terminal
+    return track(items, description, console=console, transient=True, disable=hidden)

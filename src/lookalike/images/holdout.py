@@ -49,8 +49,25 @@ def hold_out(
         shuffled = np.random.default_rng(random_state).permutation(rows)
         test = shuffled[np.unique(labels[shuffled], return_index=True)[1]]
     else:
+        from sklearn.model_selection import train_test_split
+
         size = DEFAULT_SHARE if test_size is None else test_size
-        test = _stratified(rows, labels, n_classes, source, size, random_state)
+        try:
+            _, test = train_test_split(
+                rows, test_size=size, random_state=random_state, stratify=labels[rows]
+            )
+        except (ValueError, TypeError) as error:
+            cure = (
+                f"give a number of images from {n_classes} to {len(rows) - n_classes}, or 0 to "
+                "hold none out"
+                if len(rows)
+                else "give 0 to hold none out, or add images"
+            )
+            raise DatasetError(
+                f"{source}: test_size={size!r} cannot be held out of {len(labels):,} images of "
+                f"{np.count_nonzero(counts)} classes, {n_classes} of them with two images or more; "
+                f"{cure}"
+            ) from error
     if n_classes < np.count_nonzero(counts):
         names = [repr(class_names[code]) for code in np.flatnonzero(counts == 1)]
         more = len(names) - _MOST_NAMED
@@ -61,31 +78,3 @@ def hold_out(
         )
     # sorted, so that both parts keep the source's order
     return np.setdiff1d(every, test), np.sort(test)
-
-
-def _stratified(
-    rows: NDArray[np.int64],
-    labels: NDArray[np.int64],
-    n_classes: int,
-    source: str,
-    test_size: float,
-    random_state: int | None,
-) -> NDArray[np.int64]:
-    from sklearn.model_selection import train_test_split
-
-    try:
-        _, test = train_test_split(
-            rows, test_size=test_size, random_state=random_state, stratify=labels[rows]
-        )
-    except (ValueError, TypeError) as error:
-        cure = (
-            f"give a number of images from {n_classes} to {len(rows) - n_classes}, or 0 to hold "
-            "none out"
-            if len(rows)
-            else "give 0 to hold none out, or add images"
-        )
-        raise DatasetError(
-            f"{source}: test_size={test_size!r} cannot be held out of {len(labels):,} images of "
-            f"{len(np.unique(labels))} classes, {n_classes} of them with two images or more; {cure}"
-        ) from error
-    return np.asarray(test)

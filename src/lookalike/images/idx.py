@@ -162,11 +162,16 @@ def read_idx_folder(where: Path, *, max_bytes: int = MAX_BYTES) -> RawDataset:
     for part in ("train", "test"):
         images, labels = files.get((part, "images")), files.get((part, "labels"))
         if images and labels:
-            parts[part] = RawPart(
-                _unsigned(read_idx(images, max_bytes=max_bytes), images),
-                name_emnist_labels(read_idx(labels, max_bytes=max_bytes), labels, _prefix(labels)),
-                str(images),
-            )
+            pixels = read_idx(images, max_bytes=max_bytes)
+            if pixels.dtype == np.int8 and pixels.min(initial=0) < 0:
+                warn_caller(
+                    f"{images} holds signed bytes, some of them negative; they were read as "
+                    "unsigned bytes, -1 as 255, because pixels are 0 to 255"
+                )
+                pixels = pixels.view(np.uint8)
+            codes = read_idx(labels, max_bytes=max_bytes)
+            names = name_emnist_labels(codes, labels, _prefix(labels))
+            parts[part] = RawPart(pixels, names, str(images))
         elif images or labels or part == "train":
             missing = "images" if images is None else "labels"
             raise DatasetError(
@@ -175,16 +180,6 @@ def read_idx_folder(where: Path, *, max_bytes: int = MAX_BYTES) -> RawDataset:
             )
     transposed = is_emnist(files["train", "images"])
     return RawDataset(parts["train"], parts.get("test"), None, str(where), transposed=transposed)
-
-
-def _unsigned(images: NDArray[Any], path: Path) -> NDArray[Any]:
-    if images.dtype != np.int8 or images.size == 0 or images.min() >= 0:
-        return images
-    warn_caller(
-        f"{path} holds signed bytes, some of them negative; they were read as unsigned bytes, -1 "
-        "as 255, because pixels are 0 to 255"
-    )
-    return images.view(np.uint8)
 
 
 def is_emnist(path: Path) -> bool:

@@ -13,7 +13,7 @@ from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, DTypeLike, NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from lookalike.images.augmentation import ComparedByParameters
 
@@ -85,7 +85,14 @@ class UniformNoise(Noise):
         if not whole:
             return dtype
         info = np.iinfo(dtype)
-        return _signed_holding(info.min + int(self.low), info.max + int(self.high) - 1, self, dtype)
+        low, high = info.min + int(self.low), info.max + int(self.high) - 1
+        for candidate in (np.int16, np.int32, np.int64):
+            if np.iinfo(candidate).min <= low and high <= np.iinfo(candidate).max:
+                return np.dtype(candidate)
+        raise ValueError(
+            f"{self!r} gives values from {low} to {high} for images of {dtype}, which no integer "
+            "dtype holds; convert the images to a smaller one"
+        )
 
     def _draw(self, images: NDArray[Any], rng: np.random.Generator) -> NDArray[Any]:
         if images.dtype.kind == "f":
@@ -165,9 +172,7 @@ class SaltAndPepper(Noise):
 
 
 def add_noise(
-    images: ArrayLike,
-    noise: Noise,
-    rng: int | np.random.Generator | None = None,
+    images: ArrayLike, noise: Noise, rng: int | np.random.Generator | None = None
 ) -> NDArray[Any]:
     """Return noisy copies of images.
 
@@ -231,17 +236,6 @@ def _is_number(value: Any) -> bool:
 def _float_of(images: NDArray[Any]) -> Any:
     exact = 4 if images.dtype.kind == "f" else 2  # bytes of dtypes that float32 holds exactly
     return np.float32 if images.dtype.itemsize <= exact else np.float64
-
-
-def _signed_holding(low: int, high: int, noise: Noise, dtype: DTypeLike) -> np.dtype[Any]:
-    for candidate in (np.int16, np.int32, np.int64):
-        info = np.iinfo(candidate)
-        if info.min <= low and high <= info.max:
-            return np.dtype(candidate)
-    raise ValueError(
-        f"{noise!r} gives values from {low} to {high} for images of {dtype}, which no integer "
-        "dtype holds; convert the images to a smaller one"
-    )
 
 
 def _range_of(noise: GaussianNoise | SaltAndPepper, dtype: np.dtype[Any]) -> Range | None:

@@ -41,12 +41,6 @@ class Originals:
         Paths below the folder of the data set, for example ``"cup/1.png"``.
     thumbnails : iterable of bytes
         JPEG files.
-
-    Examples
-    --------
-    >>> originals = Originals(["cup/1.png", ""], [b"", b""])
-    >>> len(originals), originals.name(0), originals.name(1), originals.picture(0)
-    (2, 'cup/1.png', None, None)
     """
 
     def __init__(self, names: Iterable[str], thumbnails: Iterable[bytes]) -> None:

@@ -89,10 +89,7 @@ class Findings:
 
 
 def read_picture(
-    source: Path | bytes,
-    *,
-    name: str | None = None,
-    least_size: tuple[int, int] | None = None,
+    source: Path | bytes, *, name: str | None = None, least_size: tuple[int, int] | None = None
 ) -> Picture:
     """Return the pixels of a picture, upright and opaque; only the first of several frames.
 

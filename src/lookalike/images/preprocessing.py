@@ -239,15 +239,7 @@ class Form:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the form as plain values, such as JSON takes."""
-        strokes = None if self.strokes is None else asdict(self.strokes)
-        return {
-            "kind": self.kind,
-            "image_shape": list(self.image_shape),
-            "ground": self.ground,
-            "strokes": strokes
-            and {**strokes, "at": list(strokes["at"]), "line": list(strokes["line"])},
-            "fit": self.fit,
-        }
+        return {"kind": self.kind, **asdict(self)}
 
     @classmethod
     def from_dict(cls, values: Any) -> Form:
@@ -330,12 +322,16 @@ def _lies_right(picture: Bytes, ground: int, strokes: Strokes) -> bool:
 _LEAST_CONTRAST = 16  # of 255, between ink and ground; less where training images have little
 
 _LEAST_EMPTY = 0.6  # of the border's pixels; scikit-learn's digits, which touch it, have 0.75
+_USUAL = (0.1, 0.9)  # quantiles of the training images' line widths
 _MOST_LINE = 0.3  # of the ink's longer side that a line may be wide; MNIST's are 0.13 to 0.2
 
 
 def _learn_strokes(images: Bytes, ground: int) -> Strokes | None:
     """Return how strokes lie in images of shape (n, h, w), or None if they have none."""
-    value = _full_ink(images, ground)
+    # full ink is the value furthest from the ground in a typical image
+    flat = images.reshape(len(images), -1).astype(np.int16) - ground
+    darkest, brightest = np.median(flat.min(axis=1)), np.median(flat.max(axis=1))
+    value = ground + int(brightest if brightest >= -darkest else darkest)
     if value == ground:
         return None
     ink = np.clip((images.astype(np.float32) - ground) / (value - ground), 0, 1)
@@ -367,16 +363,6 @@ def _learn_strokes(images: Bytes, ground: int) -> Strokes | None:
         (round(float(down), 3), round(float(right), 3)),
         (round(float(low), 3), round(float(high), 3)),
     )
-
-
-_USUAL = (0.1, 0.9)  # quantiles of the training images' line widths
-
-
-def _full_ink(images: Bytes, ground: int) -> int:
-    """Return the value furthest from the ground in a typical image."""
-    flat = images.reshape(len(images), -1).astype(np.int16) - ground
-    darkest, brightest = np.median(flat.min(axis=1)), np.median(flat.max(axis=1))
-    return ground + int(brightest if brightest >= -darkest else darkest)
 
 
 def check_picture(picture: Any) -> Bytes:

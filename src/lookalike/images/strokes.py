@@ -251,10 +251,7 @@ class _Groups:
         near = np.flatnonzero((self._areas >= _SPECK * self._areas[main]) & ~underline)
         boxes = self._boxes[near]
         gap = np.max(
-            [
-                boxes[:, None, :2] - boxes[None, :, 2:],
-                boxes[None, :, :2] - boxes[:, None, 2:],
-            ],
+            [boxes[:, None, :2] - boxes[None, :, 2:], boxes[None, :, :2] - boxes[:, None, 2:]],
             axis=(0, 3),
         )
         # what reaches the border may be anything; it is not drawn into the group of what does not

@@ -54,14 +54,7 @@ class Variant(ABC):
 
 @dataclass(frozen=True)
 class Shift(Variant):
-    """Move images down by ``dy`` and right by ``dx`` whole pixels; the new pixels are zero.
-
-    Examples
-    --------
-    >>> from lookalike.images.variants import Shift
-    >>> print(Shift(1, 0), Shift(-1, 2), sep="; ")
-    down 1; right 2, up 1
-    """
+    """Move images down by ``dy`` and right by ``dx`` whole pixels; the new pixels are zero."""
 
     dy: int
     dx: int
@@ -318,12 +311,7 @@ def bilinear_matrix(coordinates: NDArray[np.float64]) -> csr_array:
     rows = np.stack([top, top, top + 1, top + 1], axis=1).astype(np.intp)
     columns = np.stack([left, left + 1, left, left + 1], axis=1).astype(np.intp)
     weights = np.stack(
-        [
-            (1 - below) * (1 - beside),
-            (1 - below) * beside,
-            below * (1 - beside),
-            below * beside,
-        ],
+        [(1 - below) * (1 - beside), (1 - below) * beside, below * (1 - beside), below * beside],
         axis=1,
     )
     counts = (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width) & (weights > 0)
