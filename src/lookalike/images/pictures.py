@@ -197,6 +197,24 @@ def flatten(pixels: Bytes) -> Picture:
     return Picture(_grey_if_grey(on_black if is_blank else on_white), is_blank)
 
 
+def check_picture(picture: Any) -> Bytes:
+    """Return a picture without transparency, and without the axis of a single channel.
+
+    Anything else than an array of bytes of shape (h, w) or (h, w, 1, 3 or 4) is a ValueError.
+    """
+    if not isinstance(picture, np.ndarray) or picture.dtype != np.uint8:
+        found = getattr(picture, "dtype", type(picture).__name__)
+        raise ValueError(f"a picture of {found}; give an array of uint8, values 0 to 255")
+    channels = picture.shape[2:]
+    if picture.ndim not in (2, 3) or channels not in ((), (1,), (3,), (4,)) or not picture.size:
+        raise ValueError(
+            f"a picture of shape {picture.shape}; give (h, w), (h, w, 3) or (h, w, 4), not empty"
+        )
+    if channels == (4,):
+        return flatten(picture).pixels
+    return picture[..., 0] if channels == (1,) else picture
+
+
 def _grey_if_grey(pixels: Bytes) -> Bytes:
     red, green, blue = (pixels[..., i] for i in range(3))
     # most pictures in colour are told by a few of their pixels

@@ -19,6 +19,7 @@ References
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, NamedTuple, get_args
 
@@ -26,17 +27,17 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from lookalike.images.checks import as_fields, as_integer, as_pair, bad_value
 from lookalike.images.ground import FINEST
 from lookalike.images.line_width import FAINT, Floats, centre_of, line_widths, with_line_width
 from lookalike.images.originals import THUMBNAIL_SIDE
-from lookalike.images.pictures import flatten
+from lookalike.images.pictures import check_picture
 from lookalike.images.strokes import find_ink
 
 Bytes = NDArray[np.uint8]
 Fit = Literal["pad", "crop", "stretch"]
 
 MOST_SIDE = 4096
+_MOST_SHOWN = 60  # characters of a value in a message
 _DARK = 48  # of 255: less is nearly black
 _MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 _SAMPLE = 5_000  # images that the form is learnt from: medians need no more
@@ -252,23 +253,23 @@ class Form:
         """
         if isinstance(values, dict):
             values = {"fit": "crop", **values}  # files of version 1.0 name none
-        values = as_fields(values, "form", {"kind", "image_shape", "ground", "strokes", "fit"})
+        values = _as_fields(values, "form", {"kind", "image_shape", "ground", "strokes", "fit"})
         shape = values["image_shape"]
         if not isinstance(shape, list | tuple) or len(shape) not in (2, 3):
-            raise bad_value("image_shape", shape, "a list of 2 or 3 integers")
-        sides = [as_integer("image_shape", side, 1, MOST_SIDE) for side in shape[:2]]
-        channels = [as_integer("image_shape", count, 1, 4) for count in shape[2:]]
-        ground = as_integer("ground", values["ground"], 0, 255)
+            raise _bad_value("image_shape", shape, "a list of 2 or 3 integers")
+        sides = [_as_integer("image_shape", side, 1, MOST_SIDE) for side in shape[:2]]
+        channels = [_as_integer("image_shape", count, 1, 4) for count in shape[2:]]
+        ground = _as_integer("ground", values["ground"], 0, 255)
         strokes = None
         if values["strokes"] is not None:
             if channels and channels != [1]:
-                raise bad_value("image_shape", shape, "one channel, as the form has strokes")
+                raise _bad_value("image_shape", shape, "one channel, as the form has strokes")
             strokes = _strokes(values["strokes"], (sides[0], sides[1]), ground)
         if values["fit"] not in get_args(Fit):
-            raise bad_value("fit", values["fit"], "'pad', 'crop' or 'stretch'")
+            raise _bad_value("fit", values["fit"], "'pad', 'crop' or 'stretch'")
         form = cls((*sides, *channels), ground, strokes, values["fit"])
         if values["kind"] != form.kind:
-            raise bad_value("kind", values["kind"], repr(form.kind))
+            raise _bad_value("kind", values["kind"], repr(form.kind))
         return form
 
 
@@ -365,34 +366,48 @@ def _learn_strokes(images: Bytes, ground: int) -> Strokes | None:
     )
 
 
-def check_picture(picture: Any) -> Bytes:
-    """Return a picture without transparency, and without the axis of a single channel.
-
-    Anything else than an array of bytes of shape (h, w) or (h, w, 1, 3 or 4) is a ValueError.
-    """
-    if not isinstance(picture, np.ndarray) or picture.dtype != np.uint8:
-        found = getattr(picture, "dtype", type(picture).__name__)
-        raise ValueError(f"a picture of {found}; give an array of uint8, values 0 to 255")
-    channels = picture.shape[2:]
-    if picture.ndim not in (2, 3) or channels not in ((), (1,), (3,), (4,)) or not picture.size:
-        raise ValueError(
-            f"a picture of shape {picture.shape}; give (h, w), (h, w, 3) or (h, w, 4), not empty"
-        )
-    if channels == (4,):
-        return flatten(picture).pixels
-    return picture[..., 0] if channels == (1,) else picture
-
-
 def _strokes(values: Any, frame: tuple[int, int], ground: int) -> Strokes:
-    values = as_fields(values, "strokes", {"value", "side", "centre", "at", "line"})
-    value = as_integer("value", values["value"], 0, 255)
+    values = _as_fields(values, "strokes", {"value", "side", "centre", "at", "line"})
+    value = _as_integer("value", values["value"], 0, 255)
     if value == ground:
-        raise bad_value("value", value, "another value than that of the ground")
+        raise _bad_value("value", value, "another value than that of the ground")
     if values["centre"] not in ("mass", "box"):
-        raise bad_value("centre", values["centre"], "'mass' or 'box'")
-    at = as_pair("at", values["at"], -1.0, float(MOST_SIDE))
-    side = as_integer("side", values["side"], 1, max(frame))
-    low, high = as_pair("line", values["line"], 0.0, side / 2)
+        raise _bad_value("centre", values["centre"], "'mass' or 'box'")
+    at = _as_pair("at", values["at"], -1.0, float(MOST_SIDE))
+    side = _as_integer("side", values["side"], 1, max(frame))
+    low, high = _as_pair("line", values["line"], 0.0, side / 2)
     if low > high:
-        raise bad_value("line", values["line"], "the lesser number first")
+        raise _bad_value("line", values["line"], "the lesser number first")
     return Strokes(value, side, values["centre"], at, (low, high))
+
+
+def _as_fields(values: Any, name: str, keys: set[str]) -> Mapping[str, Any]:
+    """Return a dict that must have exactly these keys."""
+    if not isinstance(values, dict) or values.keys() != keys:
+        raise _bad_value(name, values, f"an object with {', '.join(sorted(keys))} and nothing else")
+    return values
+
+
+def _as_integer(name: str, value: Any, least: int, most: int) -> int:
+    """Return an integer in a range; bools and floats are refused."""
+    if type(value) is not int or not least <= value <= most:
+        raise _bad_value(name, value, f"an integer from {least} to {most}")
+    return value
+
+
+def _as_pair(name: str, values: Any, least: float, most: float) -> tuple[float, float]:
+    """Return two numbers in a range; NaN is refused."""
+    if (
+        not isinstance(values, list | tuple)
+        or len(values) != 2
+        or any(type(value) not in (int, float) or not least <= value <= most for value in values)
+    ):
+        raise _bad_value(name, values, f"two numbers from {least:g} to {most:g}")
+    return float(values[0]), float(values[1])
+
+
+def _bad_value(name: str, value: Any, wanted: str) -> ValueError:
+    """Return an error that gives the value and the allowed values."""
+    shown = repr(value)
+    shown = shown if len(shown) <= _MOST_SHOWN else f"{shown[: _MOST_SHOWN - 3]}..."
+    return ValueError(f"{name}={shown}; it must be {wanted}")
