@@ -148,9 +148,6 @@ class _Columns(NamedTuple):
     packed: int | None  # the one column that holds all pixels of a picture
     others: list[int]
 
-    def cells(self, line: str) -> list[str]:
-        return _cells(line, self.delimiter)
-
     def name(self, column: int) -> str:
         """Return what messages call a column."""
         return f"column {column + 1:,}" + (f" ({self.names[column]})" if self.names else "")
@@ -277,20 +274,23 @@ class _Reader:
 
     def read(self, chunk: list[_Line]) -> int:
         """Read some lines; return the number of pixels and of characters of labels."""
+        columns = self._columns
         try:
             values, texts = self._parse([line for _, line in chunk])
         except ValueError as error:
             self._find_fault(chunk, error)
         for column, own in texts.items():
             if "" in own:
-                self._fail(chunk[own.index("")][0], column, "is empty; give each picture a label")
+                raise DatasetError(
+                    f"{self._path}, line {chunk[own.index('')][0]:,}: {columns.name(column)} is "
+                    "empty; give each picture a label"
+                )
             self._texts[column] += own
         # NaN fails every comparison, so it is refused with the rest
         whole = (values >= 0) & (values <= 255) & (values == np.floor(values))
         if not whole.all():
             row, i = np.argwhere(~whole)[0]
-            packed = self._columns.packed
-            column = self._columns.pixels[i] if packed is None else packed
+            column = columns.pixels[i] if columns.packed is None else columns.packed
             self._fail_value(chunk[row][0], column, f"{values[row, i]:g}")
         self._pixels.append(values.astype(np.uint8))
         return values.size + sum(len(text) for own in texts.values() for text in own)
@@ -329,7 +329,7 @@ class _Reader:
             return lambda cell: own.append(cell.strip(' "')) or 0  # type: ignore[func-returns-value]
 
         if columns.packed is not None:
-            rows = [columns.cells(line) for line in lines]
+            rows = [_cells(line, delimiter) for line in lines]
             if any(len(cells) != columns.n_columns for cells in rows):
                 raise ValueError("too few or too many cells")
             texts = {column: [cells[column] for cells in rows] for column in texts}
@@ -365,7 +365,7 @@ class _Reader:
     def _find_fault(self, chunk: list[_Line], error: ValueError) -> NoReturn:
         columns = self._columns
         for number, line in chunk:
-            cells = columns.cells(line)
+            cells = _cells(line, columns.delimiter)
             if len(cells) != columns.n_columns:
                 raise DatasetError(
                     f"{self._path}, line {number:,} has {len(cells):,} cells but the first has "
@@ -385,13 +385,10 @@ class _Reader:
             cure = "scale and round all of them, as by np.rint(255 * pixels)"
         elif _is_number(value) and -128 <= float(value) < 0:
             cure = "where bytes are signed, write pixels % 256"
-        self._fail(
-            number, column, f"holds {value}, but pixels are whole numbers 0 to 255; {cure}", what
+        raise DatasetError(
+            f"{self._path}, {what} {number:,}: {self._columns.name(column)} holds {value}, but "
+            f"pixels are whole numbers 0 to 255; {cure}"
         )
-
-    def _fail(self, number: int, column: int, said: str, what: str = "line") -> NoReturn:
-        name = self._columns.name(column)
-        raise DatasetError(f"{self._path}, {what} {number:,}: {name} {said}")
 
 
 def _as_labels(texts: list[str]) -> _Labels:

@@ -21,28 +21,12 @@ from pathlib import Path
 
 _CLUTTER = (
     ".*",  # hidden: .DS_Store, ._copies of macOS, .ipynb_checkpoints, .thumbnails, .git
-    "__macosx",
-    "@eadir",  # Synology's thumbnails
-    "#recycle",
-    "@recycle",
-    "$recycle.bin",
-    "system volume information",
-    "lost+found",
-    "__pycache__",
-    "icon\r",  # macOS's icon of a folder
-    "thumbs.db",
-    "thumbs.db:*",
-    "ehthumbs*.db",
-    "desktop.ini",
-    "picasa.ini",
-    "zbthumbnail.info",
-    "*.xmp",  # what photo programs note beside a picture
-    "*.aae",
-    "*~",  # copies that editors keep, and downloads that have not ended
-    "*.bak",
-    "*.tmp",
-    "*.part",
-    "*.crdownload",
+    *("__macosx", "icon\r"),
+    *("thumbs.db", "thumbs.db:*", "ehthumbs*.db", "desktop.ini"),
+    *("#recycle", "@recycle", "$recycle.bin", "lost+found", "system volume information"),
+    *("@eadir", "picasa.ini", "zbthumbnail.info", "__pycache__"),
+    *("*.xmp", "*.aae"),  # what photo programs note beside a picture
+    *("*~", "*.bak", "*.tmp", "*.part", "*.crdownload"),  # copies, and unfinished downloads
 )
 """Names of clutter, in lower case; a folder of such a name is left out with all it holds."""
 

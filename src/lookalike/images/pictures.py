@@ -178,13 +178,6 @@ def flatten(pixels: Bytes) -> Picture:
 
     It is shown on black where it would be blank on white although its transparency is not: white
     ink on a transparent ground.
-
-    Examples
-    --------
-    >>> white_dot = np.full((1, 3, 4), 255, np.uint8)
-    >>> white_dot[0, ::2, 3] = 0
-    >>> flatten(white_dot).pixels, flatten(white_dot).is_on_black
-    (array([[  0, 255,   0]], dtype=uint8), True)
     """
     from PIL import Image
 

@@ -64,17 +64,15 @@ def find_datasets() -> list[FoundDataset]:
     These are the bundled digits, those that can be downloaded, and then the other folders in
     ``$LOOKALIKE_DATA`` and in the cache folder. No file is read.
     """
-    found = [FoundDataset("digits", None, "bundled with scikit-learn")]
+    found = {"digits": FoundDataset("digits", None, "bundled with scikit-learn")}
     for name in CATALOGUE:
         where = find_folder(name)
-        found.append(FoundDataset(name, where, "on this machine" if where else "download"))
-    known = {dataset.name for dataset in found}
+        found[name] = FoundDataset(name, where, "on this machine" if where else "download")
     for parent in data_folders():
         for folder in sorted(parent.iterdir()) if parent.is_dir() else []:
-            if folder.is_dir() and folder.name not in known and not folder.name.startswith("."):
-                found.append(FoundDataset(folder.name, folder, "on this machine"))
-                known.add(folder.name)
-    return found
+            if folder.is_dir() and not folder.name.startswith("."):
+                found.setdefault(folder.name, FoundDataset(folder.name, folder, "on this machine"))
+    return list(found.values())
 
 
 def find_folder(name: str) -> Path | None:

@@ -216,7 +216,8 @@ def compose(first: Variant, second: Variant) -> Variant | None:
     True
     """
     parts: list[Variant] = []
-    for exact, run in groupby([*_parts(first), *_parts(second)], _is_exact):
+    every = [*_parts(first), *_parts(second)]
+    for exact, run in groupby(every, lambda variant: isinstance(variant, Shift | Flip)):
         variants = list(run)
         parts += _simplify(variants) if exact else variants
     if len(parts) > 1:
@@ -226,10 +227,6 @@ def compose(first: Variant, second: Variant) -> Variant | None:
 
 def _parts(variant: Variant) -> tuple[Variant, ...]:
     return variant.parts if isinstance(variant, Composed) else (variant,)
-
-
-def _is_exact(variant: Variant) -> bool:
-    return isinstance(variant, Shift | Flip)
 
 
 def _simplify(run: Iterable[Variant]) -> list[Variant]:
