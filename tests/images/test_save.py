@@ -65,7 +65,7 @@ def test_interrupted_it_leaves_nothing(tmp_path: Path) -> None:
     [
         ("grown.npy", ValueError, r"grown\.npy does not end in \.npz"),
         ("grown", ValueError, "does not end in"),
-        ("nowhere/grown.npz", OSError, "is no folder; make it, or name another"),
+        ("nowhere/grown.npz", OSError, "is not a folder; make it, or name another"),
         ("folder.npz", OSError, r"folder\.npz is a folder; name a file"),
     ],
 )

@@ -111,8 +111,8 @@ def _read_layout(readers: Mapping[str, _Reader], where: str) -> RawDataset:
         names = readers["class_names"]()
         if names.dtype.kind != "U" or names.ndim != 1 or len(names) == 0:
             raise DatasetError(
-                f"{where}: class_names of dtype {names.dtype} and shape {names.shape} are no list "
-                "of names; store np.array([...], dtype=str)"
+                f"{where}: class_names of dtype {names.dtype} and shape {names.shape} are not a "
+                "list of names; store np.array([...], dtype=str)"
             )
         class_names = tuple(names.tolist())
     train = RawPart(readers[train_images](), readers[train_labels](), f"{where} ({train_images})")
@@ -167,7 +167,7 @@ def _read_array(stream: IO[bytes], size: int, where: str, max_bytes: int) -> NDA
             shape, fortran_order, dtype = np.lib.format.read_array_header_2_0(stream)
     except Exception as error:  # NumPy evaluates the header, and raises whatever that leads to
         raise DatasetError(
-            f"{where} is no array in NumPy's format: {error}; write it with np.save or np.savez"
+            f"{where} is not an array in NumPy's format: {error}; write it with np.save or np.savez"
         ) from error
     if dtype.hasobject:
         raise DatasetError(

@@ -70,7 +70,7 @@ def check_image_shape(image_shape: Sequence[int] | None) -> tuple[int, ...] | No
         or (len(shape) == 3 and shape[2] not in (1, 3, 4))
     ):
         raise DatasetError(
-            f"image_shape={image_shape!r} is no shape of an image; give (height, width) or "
+            f"image_shape={image_shape!r} is not the shape of an image; give (height, width) or "
             "(height, width, channels), with 1, 3 or 4 channels"
         )
     return tuple(int(n) for n in shape)
@@ -159,7 +159,7 @@ def check_labels(labels: NDArray[Any], n_images: int, where: str) -> NDArray[Any
         labels = labels.astype(str)
     if labels.dtype.kind == "S" or any(isinstance(label, bytes) for label in labels[:1]):
         raise DatasetError(
-            f"{where}: labels are bytes, such as {labels[0]!r}; decode them, as by "
+            f"{where}: labels are bytes, for example {labels[0]!r}; decode them, as by "
             "np.char.decode(labels.astype(bytes), 'utf-8')"
         )
     if labels.dtype.kind not in "iuU":

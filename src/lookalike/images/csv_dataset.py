@@ -103,7 +103,7 @@ def _told_apart(folder: Path, tables: list[Path]) -> dict[str, Path]:
             )
     if unnamed:
         named = ", ".join(path.name for path in unnamed)
-        warn_caller(f"{folder}: {named} was left out, since its name tells no part")
+        warn_caller(f"{folder}: {named} was left out, since its name does not say its part")
     return {name: paths[0] for name, paths in found.items() if paths}
 
 

@@ -98,15 +98,15 @@ def _opened(path: Path) -> Iterator[TextIO]:
                 start = stream.peek(4)[:4]
                 if start == _ZIP_MAGIC:
                     raise DatasetError(
-                        f"{path} is a zip archive or a workbook, no text; unpack it, or save it as "
-                        "CSV"
+                        f"{path} is a zip archive or a workbook and not a text; unpack it, or save "
+                        "it as CSV"
                     )
                 encoding = "utf-16" if start[:2] in _UTF16 else "utf-8-sig"
                 yield io.TextIOWrapper(stream, encoding)
     except DatasetError:
         raise
     except UnicodeError as error:
-        raise DatasetError(f"{path} is no text in UTF-8: {error}; save it as UTF-8") from error
+        raise DatasetError(f"{path} is not a text in UTF-8: {error}; save it as UTF-8") from error
     except (OSError, EOFError, zlib.error, csv.Error) as error:
         raise DatasetError(f"{path} cannot be read: {error}; get the file again") from error
 
@@ -170,7 +170,9 @@ def _learn_columns(lines: list[str], path: Path) -> _Columns:
     try:  # numpy.savetxt puts a # before its header
         first, *rest = (_cells(line.removeprefix("#"), delimiter) for line in lines)
     except csv.Error as error:
-        raise DatasetError(f"{path}: its first lines are no cells: {error}; {_WANTED}") from error
+        raise DatasetError(
+            f"{path}: its first lines cannot be split into cells: {error}; {_WANTED}"
+        ) from error
     row = rest[0] if rest else first
     names = first if _is_header(first, row) else None
     if names is not None and not rest:
@@ -375,8 +377,8 @@ class _Reader:
                 if not _is_number(cells[column]):
                     self._fail_value(number, column, repr(cells[column][:40]))
         raise DatasetError(
-            f"{self._path}, lines {chunk[0][0]:,} to {chunk[-1][0]:,} are no rows of one number of "
-            f"pixels: {error}; correct them"
+            f"{self._path}, lines {chunk[0][0]:,} to {chunk[-1][0]:,} cannot be read as rows "
+            f"of the same number of pixels: {error}; correct them"
         ) from error
 
     def _fail_value(self, number: int, column: int, value: str, what: str = "line") -> NoReturn:

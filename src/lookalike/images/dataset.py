@@ -274,8 +274,8 @@ def load_dataset(
         )
     if raw.transposed and transpose is None:
         warn_caller(
-            f"{raw.source} is of EMNIST by its name, whose images lie transposed: they were turned "
-            "upright; transpose=False leaves them as they are"
+            f"{raw.source} has the name of EMNIST, whose images are stored transposed; they were "
+            "turned upright; transpose=False leaves them as they are"
         )
     if raw.form is not None:
         shape = None  # the pictures were brought to it
@@ -291,8 +291,8 @@ def load_dataset(
         )
     if raw.test is not None and len(raw.test.images) and test_size:
         warn_caller(
-            f"{raw.source} has a test part of its own: test_size={test_size} (--test-size) has no "
-            "part in it"
+            f"{raw.source} has a test part of its own: test_size={test_size} (--test-size) is "
+            "not used"
         )
     return _assemble(
         raw, shape, test_size, random_state, raw.transposed if transpose is None else transpose

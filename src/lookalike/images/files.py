@@ -103,7 +103,7 @@ def replace_file(path: Path, write: Callable[[Path], None]) -> None:
     if path.is_dir():
         raise IsADirectoryError(f"{path} is a folder; name a file in it")
     if not path.parent.is_dir():
-        raise FileNotFoundError(f"{path.parent} is no folder; make it, or name another")
+        raise FileNotFoundError(f"{path.parent} is not a folder; make it, or name another")
     # Names are limited to 255 bytes on most systems.
     stem = f".{path.name[:40]}"
     _clear_away(path.parent, stem)

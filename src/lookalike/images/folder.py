@@ -156,7 +156,9 @@ def lay_out(folder: Path) -> Layout:
         if "val" in found:
             to = "train" if "test" in found else "test"
             joined = (
-                "joins the training part" if to == "train" else "is the test part, for want of one"
+                "joins the training part"
+                if to == "train"
+                else "is the test part, since there is no other"
             )
             notes.append(f"{parts['val']} {joined}")
             found[to] = found.get(to, []) + found.pop("val")
@@ -199,7 +201,7 @@ def _find_parts(folders: list[Path], faults: list[str]) -> dict[str, Path]:
         (part,) = own
         if part in found:
             faults.append(
-                f"{found[part]} and {folder} are both called as a {part} part; rename one"
+                f"{found[part]} and {folder} both have a name of the {part} part; rename one"
             )
         else:
             found[part] = folder
@@ -234,8 +236,8 @@ def _classes_in(
         return []
     if loose := _pictures_of(files):
         faults.append(
-            f"{part} holds the {_listed(loose)} beside its folders, of no class; move each into a "
-            "class or away"
+            f"{part} holds the {_listed(loose)} beside its folders; they belong to no class, so "
+            "move each into a class or away"
         )
     elif files:
         notes.append(f"{_listed(files)} beside the classes of {part}: not read")
@@ -248,8 +250,8 @@ def _classes_in(
     below = {own: files_below(own, left_out) for own in folders}
     if empty := [own for own in folders if not below[own]]:
         faults.append(
-            f"{_listed(empty)} in {part}: empty, as classes are not; add pictures or remove "
-            f"{'it' if len(empty) == 1 else 'them'}"
+            f"{_listed(empty)} in {part}: empty, but a class needs pictures; add pictures or "
+            f"remove {'it' if len(empty) == 1 else 'them'}"
         )
     return [
         (unicodedata.normalize("NFC", own.name), path) for own in folders for path in below[own]

@@ -206,8 +206,8 @@ def name_emnist_labels(labels: NDArray[Any], file: Path, prefix: str) -> NDArray
         character = "" if match is None else chr(int(match[2]) % 0x110000)
         if match is None or not character.isprintable():
             raise DatasetError(
-                f"{path}, line {number}: {line[:40]!r} is no label with the code of its character, "
-                "such as '10 65'; correct or remove the file"
+                f"{path}, line {number}: {line[:40]!r} is not a label with the code of its "
+                "character, for example '10 65'; correct or remove the file"
             )
         names[int(match[1])] = character
     own, positions = np.unique(labels, return_inverse=True)

@@ -258,11 +258,11 @@ def _cut(array: NDArray[Any], image_shape: tuple[int, ...], path: Path) -> NDArr
     """Return the images that an array of one or more holds, as a stack."""
     if array.dtype.kind not in "biuf":
         raise DatasetError(
-            f"{path} holds values of dtype {array.dtype}, which are no pixels; save numbers"
+            f"{path} holds values of dtype {array.dtype}, which are not pixels; save numbers"
         )
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         raise DatasetError(
-            f"{path} holds NaN or infinity, which are no pixels; replace them, as by np.nan_to_num"
+            f"{path} holds NaN or infinity, which are not pixels; replace them, as by np.nan_to_num"
         )
     if array.size == 0 or array.ndim not in (2, 3, 4):
         raise DatasetError(
