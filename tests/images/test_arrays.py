@@ -80,7 +80,7 @@ def test_class_names(tmp_path: Path) -> None:
     np.savez(path, images=IMAGES, labels=LABELS, class_names=np.array(["cat", "dog"]))
     assert read_npz(path).class_names == ("cat", "dog")
     np.savez(path, images=IMAGES, labels=LABELS, class_names=np.array([1, 2]))
-    with pytest.raises(DatasetError, match=r"class_names of dtype int64 .* no list of names"):
+    with pytest.raises(DatasetError, match=r"class_names of dtype int64 .* not a list of names"):
         read_npz(path)
 
 

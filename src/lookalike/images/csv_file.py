@@ -14,7 +14,7 @@ import re
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from itertools import chain, islice
+from itertools import chain
 from math import isqrt
 from pathlib import Path
 from typing import NamedTuple, NoReturn, TextIO
@@ -72,12 +72,12 @@ def read_table(path: Path, *, max_bytes: int = MAX_BYTES) -> Table:
     number from 0 to 255, or has pixels and labels of more than ``max_bytes``.
     """
     with _opened(path) as text:
-        lines = _lines(text, path)
-        first = list(islice(lines, 2))
-        columns = _learn_columns([line for _, line in first], path)
+        chunks = _chunks(text, path)
+        first = next(chunks)
+        columns = _learn_columns([line for _, line in first[:2]], path)
         reader = _Reader(path, columns)
         n_bytes = 0
-        for chunk in _chunks(chain(first[columns.names is not None :], lines)):
+        for chunk in filter(None, chain([first[columns.names is not None :]], chunks)):
             n_bytes += reader.read(chunk)
             if n_bytes > max_bytes:
                 raise DatasetError(
@@ -111,8 +111,10 @@ def _opened(path: Path) -> Iterator[TextIO]:
         raise DatasetError(f"{path} cannot be read: {error}; get the file again") from error
 
 
-def _lines(text: TextIO, path: Path) -> Iterator[_Line]:
-    number = 0
+def _chunks(text: TextIO, path: Path) -> Iterator[list[_Line]]:
+    """Yield the lines that are not blank, many at a time; the first two together."""
+    chunk: list[_Line] = []
+    number = n_characters = 0
     while line := text.readline(_MOST_CHARACTERS + 1):
         number += 1
         if len(line) > _MOST_CHARACTERS:
@@ -121,20 +123,12 @@ def _lines(text: TextIO, path: Path) -> Iterator[_Line]:
                 "for a picture; check that the file is a table with a row for each"
             )
         if not line.isspace():
-            yield number, line
-
-
-def _chunks(lines: Iterator[_Line]) -> Iterator[list[_Line]]:
-    chunk: list[_Line] = []
-    n_characters = 0
-    for line in lines:
-        chunk.append(line)
-        n_characters += len(line[1])
-        if n_characters > _CHUNK_CHARACTERS:
+            chunk.append((number, line))
+            n_characters += len(line)
+        if n_characters > _CHUNK_CHARACTERS and len(chunk) > 1:
             yield chunk
             chunk, n_characters = [], 0
-    if chunk:
-        yield chunk
+    yield chunk
 
 
 class _Columns(NamedTuple):

@@ -182,9 +182,8 @@ def load_dataset(
         ``"./digits"`` for a folder of that name. Paths go before other names.
     test_size : float, int or None
         Share (0 to 1) or number of images to hold out for testing, stratified by class; 0 for
-        none. None is a fifth, or one image of each class where a fifth has not one of each.
-        The only image of a class is never held out. Where the source has a test part of its
-        own, that is used and this is not.
+        none. None is a fifth, or one image of each class where a fifth has not one of each. The
+        only image of a class is never held out. A source with a test part of its own ignores it.
     random_state : int or None
         Seed of the choice of held-out images; None for another choice each time.
     image_shape : tuple of shape (h, w) or (h, w, c), optional
@@ -192,11 +191,10 @@ def load_dataset(
         it (without it, to squares); for other sources it is checked.
     fit : {"pad", "crop", "stretch"}, optional
         How pictures in folders are brought to one size: whole with the ground beside them, cut to
-        cover it, or stretched. Without it they are padded; strokes on an empty ground, such as
+        cover it, or stretched. Without it they are padded; strokes on an empty ground, for example
         drawn digits, are cut out and centred.
     form : Form, optional
-        The form to bring pictures in folders to, such as the one that a model file keeps, instead
-        of one that is found for them.
+        The form to bring pictures in folders to, for example that of a model file.
     working_side : int
         Longer side, in pixels, that pictures in folders are brought to if they are larger than 64
         pixels or of several sizes and no ``image_shape`` is given.
@@ -204,9 +202,9 @@ def load_dataset(
         Whether files in folders that cannot be read as pictures are passed over, and named by
         ``skipped``, instead of an error that names them all.
     transpose : bool, optional
-        Whether rows and columns of each image are exchanged; ``image_shape`` is that of
-        afterwards. None exchanges those of EMNIST, whose files, or whose folder, are called
-        ``emnist-...``: they hold images transposed.
+        Whether rows and columns of each image are exchanged; ``image_shape`` is the shape after
+        that. None exchanges those of EMNIST, which stores images transposed, and whose files or
+        folder are called ``emnist-...``.
     max_bytes : int
         Bytes that one array of the data set may take (4 GiB). A header that promises more is
         refused before memory is set aside.
@@ -232,11 +230,10 @@ def load_dataset(
     Warns
     -----
     UserWarning
-        If pictures in folders are brought to another size, and of all else that was decided while
-        they were read: files passed over, parts joined, frames not read, classes named alike; if a
-        folder and a data set have the name; if less is held out than a fifth, since there are few
-        images, or none of a class that has a single one; if images were transposed; or if
-        something of a table had to be guessed or was left out.
+        If pictures in folders are brought to another size, or anything else was decided while they
+        were read; if a folder and a data set have the same name; if less than a fifth is held out,
+        or none of a class that has a single image; if images were transposed; or if something of a
+        table had to be guessed or was left out.
 
     Examples
     --------
