@@ -78,7 +78,17 @@ def read_tables(folder: Path, tables: list[Path], *, max_bytes: int = MAX_BYTES)
     train, test, validation = read["train"], read.get("test"), read.get("validation")
     if validation is not None and test is not None:
         warn_caller(f"{parts['validation']}: it joins {parts['train'].name}, to train with")
-        train = _joined(train, validation)
+        if (
+            train.images.shape[1] != validation.images.shape[1]
+            or train.labels.dtype.kind != validation.labels.dtype.kind
+        ):
+            raise DatasetError(
+                f"{train.where} and {validation.where} differ in the number of pixels, or in "
+                "whether labels are numbers; make them alike, or remove the latter"
+            )
+        images = np.concatenate([train.images, validation.images])
+        labels = np.concatenate([train.labels, validation.labels])
+        train = RawPart(images, labels, train.where)
     source, transposed = str(folder), is_emnist(parts["train"])
     return RawDataset(train, test or validation, None, source, transposed=transposed)
 
@@ -105,19 +115,6 @@ def _told_apart(folder: Path, tables: list[Path]) -> dict[str, Path]:
         named = ", ".join(path.name for path in unnamed)
         warn_caller(f"{folder}: {named} was left out, since its name does not say its part")
     return {name: paths[0] for name, paths in found.items() if paths}
-
-
-def _joined(part: RawPart, other: RawPart) -> RawPart:
-    if (
-        part.images.shape[1] != other.images.shape[1]
-        or part.labels.dtype.kind != other.labels.dtype.kind
-    ):
-        raise DatasetError(
-            f"{part.where} and {other.where} differ in the number of pixels, or in whether labels "
-            "are numbers; make them alike, or remove the latter"
-        )
-    images = np.concatenate([part.images, other.images])
-    return RawPart(images, np.concatenate([part.labels, other.labels]), part.where)
 
 
 def _read(path: Path, max_bytes: int) -> Table:

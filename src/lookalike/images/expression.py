@@ -26,7 +26,6 @@ AUGMENTATIONS: dict[str, type[Augmentation]] = {
     kind.__name__: kind for kind in (Shifts, Rotations, Scalings, AffineWarps, ElasticWarps, Flips)
 }
 
-
 NOISES: dict[str, tuple[type[Noise], tuple[str, ...]]] = {
     "uniform": (UniformNoise, ("HIGH", "LOW,HIGH")),
     "gaussian": (GaussianNoise, ("SIGMA",)),
@@ -56,12 +55,6 @@ def parse_augmentation(text: str) -> Augmentation:
 
     The expression is what ``repr`` of an augmentation gives, or one like it. Any other text is a
     ValueError that names what is allowed. `Augmentation.variants` checks the parameters later.
-
-    Examples
-    --------
-    >>> from lookalike.images.expression import parse_augmentation
-    >>> parse_augmentation("Shifts(1)*(Flips() + Rotations([-10,10]))")
-    Shifts(1) * (Flips() + Rotations([-10, 10]))
     """
     with _explained(text, "an augmentation", _ALLOWED):
         return _augmentation(_parse(text))
@@ -74,12 +67,6 @@ def parse_noise(text: str) -> Noise:
     ``gaussian:SIGMA`` (`GaussianNoise`), ``saltpepper:SHARE`` (`SaltAndPepper`), or several of them
     joined by ``+``. Any other text is a ValueError that names what is allowed. `add_noise` checks
     the parameters later.
-
-    Examples
-    --------
-    >>> from lookalike.images.expression import parse_noise
-    >>> parse_noise("uniform:-20,20 + saltpepper:.1")
-    UniformNoise(high=20, low=-20) + SaltAndPepper(share=0.1)
     """
     with _explained(text, "a noise", f"give {GRAMMAR}, joined by +, as in uniform:100"):
         return reduce(add, map(_noise, text.split("+")))

@@ -72,9 +72,8 @@ def files_below(folder: Path, left_out: Counter[str]) -> list[Path]:
 def told_left_out(left_out: Mapping[str, int]) -> str:
     """Return in words how much was passed over, by kind; nothing if nothing was."""
     kinds = sorted(((n, kind) for kind, n in left_out.items() if n), reverse=True)
-    if not kinds:
-        return ""
-    return "passed over: " + ", ".join(f"{kind} ({n:,})" for n, kind in kinds)
+    told = ", ".join(f"{kind} ({n:,})" for n, kind in kinds)
+    return told and f"passed over: {told}"
 
 
 def counted(n: int, what: str) -> str:

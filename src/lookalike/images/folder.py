@@ -35,13 +35,9 @@ from lookalike.images.preprocessing import MOST_SIDE, Fit, Form, learn_form
 _Item = TypeVar("_Item")
 Bytes = NDArray[np.uint8]
 
-MOST_AS_THEY_ARE = 64
-"""Pixels of the longer side up to which pictures that are all of one size keep it."""
-
-LEAST_SIDE = 8
-"""Pixels of the shorter side, at least: what can be matched."""
-
-_GROUND_SAMPLE = 200  # pictures whose borders tell the ground
+_MOST_AS_THEY_ARE = 64  # pixels of the longer side up to which pictures of one size keep it
+_LEAST_SIDE = 8  # pixels of the shorter side that can be matched
+_GROUND_SAMPLE = 200  # pictures by whose borders the ground is found
 
 # Words in the names of parts, in lower case: Train, test_set, letters-validation.
 _PARTS = {
@@ -395,15 +391,15 @@ def _choose_form(
 
 
 def _working_size(sizes: NDArray[np.int64], working_side: int) -> tuple[int, int]:
-    if working_side < LEAST_SIDE:
-        raise DatasetError(f"working_side={working_side}; give {LEAST_SIDE} or more")
+    if working_side < _LEAST_SIDE:
+        raise DatasetError(f"working_side={working_side}; give {_LEAST_SIDE} or more")
     if not len(sizes):
         return working_side, working_side
     height, width = np.median(sizes, axis=0)
-    if (sizes == sizes[0]).all() and max(height, width) <= MOST_AS_THEY_ARE:
+    if (sizes == sizes[0]).all() and max(height, width) <= _MOST_AS_THEY_ARE:
         return int(height), int(width)
     scale = min(1.0, working_side / max(height, width))
-    return max(LEAST_SIDE, round(height * scale)), max(LEAST_SIDE, round(width * scale))
+    return max(_LEAST_SIDE, round(height * scale)), max(_LEAST_SIDE, round(width * scale))
 
 
 def _ground(reading: _Reading, form: Form) -> int:

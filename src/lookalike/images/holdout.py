@@ -7,10 +7,8 @@ from numpy.typing import NDArray
 
 from lookalike.images.exceptions import DatasetError, warn_caller
 
-DEFAULT_SHARE = 0.2
-"""The share of the images that is held out where nothing else is asked for."""
-
-_MOST_NAMED = 5
+_SHARE = 0.2  # of the images, held out where nothing else is asked for
+_MOST_NAMED = 5  # classes in a message
 
 
 def hold_out(
@@ -41,7 +39,7 @@ def hold_out(
         )
         return every, every[:0]
     rows = every[several]
-    if test_size is None and np.ceil(DEFAULT_SHARE * len(rows)) < n_classes:
+    if test_size is None and np.ceil(_SHARE * len(rows)) < n_classes:
         warn_caller(
             f"{source} has few images, {len(labels):,} of {np.count_nonzero(counts):,} classes: "
             "one of each class is held out to test with; another number: test_size (--test-size)"
@@ -51,7 +49,7 @@ def hold_out(
     else:
         from sklearn.model_selection import train_test_split
 
-        size = DEFAULT_SHARE if test_size is None else test_size
+        size = _SHARE if test_size is None else test_size
         try:
             _, test = train_test_split(
                 rows, test_size=size, random_state=random_state, stratify=labels[rows]

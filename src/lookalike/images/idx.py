@@ -2,12 +2,9 @@
 
 An IDX file has two zero bytes, a byte for the type, a byte for the number of dimensions, each
 dimension as a big-endian 32-bit integer, then the values in big-endian C order (Y. LeCun,
-C. Cortes, C. Burges, "The MNIST database of handwritten digits"). Every array has exactly one such
-file, so the hash of the file can be computed from the array.
-
-EMNIST stores its images column by column, and a mapping beside them gives the character codes of
-each label (G. Cohen, S. Afshar, J. Tapson, A. van Schaik, "EMNIST: an extension of MNIST to
-handwritten letters", IJCNN 2017).
+C. Cortes, C. Burges, "The MNIST database of handwritten digits"). EMNIST stores its images column
+by column, and a mapping beside them gives the character codes of each label (G. Cohen, S. Afshar,
+J. Tapson, A. van Schaik, "EMNIST: an extension of MNIST to handwritten letters", IJCNN 2017).
 """
 
 from __future__ import annotations
@@ -18,7 +15,6 @@ import hashlib
 import io
 import re
 import zlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -92,7 +88,7 @@ def _read_array(
 
 
 def content_sha256(array: NDArray[np.uint8]) -> str:
-    """Return the SHA-256 of the uncompressed IDX file that holds this uint8 array."""
+    """Return the SHA-256 of the one uncompressed IDX file that holds this uint8 array."""
     header = bytes([0, 0, 0x08, array.ndim]) + np.array(array.shape, ">u4").tobytes()
     digest = hashlib.sha256(header)
     digest.update(np.ascontiguousarray(array).data)
@@ -115,9 +111,12 @@ def find_idx_files(where: Path) -> dict[tuple[str, str], Path]:
     folder = where if where.is_dir() else where.parent
     wanted = None if where.is_dir() else _prefix(where)
     found: dict[tuple[str, str], Path] = {}
-    for path in _files(folder):
+    paths = sorted(folder.iterdir())  # a name sorts before the same name with .gz
+    inner = [path for path in paths if is_idx_name(path.name) and path.is_dir()]
+    paths = [path for path in paths if path not in inner]
+    for path in (*paths, *(file for own in inner for file in sorted(own.iterdir()))):
         match = _NAME.fullmatch(path.name)
-        if match is None or wanted not in (None, _prefix(path)):
+        if match is None or clutter_kind(path.name) or wanted not in (None, _prefix(path)):
             continue
         key = ("train" if match["part"] == "train" else "test", match["kind"])
         if key not in found:
@@ -131,18 +130,6 @@ def find_idx_files(where: Path) -> dict[tuple[str, str], Path]:
                 "in a folder of its own"
             )
     return found
-
-
-def _files(folder: Path) -> Iterator[Path]:
-    """Yield the files of a folder, then those of sub-folders that are named like a file."""
-    folders = []
-    for path in sorted(folder.iterdir()):  # a name sorts before the same name with .gz
-        if is_idx_name(path.name) and path.is_dir():
-            folders.append(path)
-        elif clutter_kind(path.name) is None:
-            yield path
-    for path in folders:
-        yield from (file for file in sorted(path.iterdir()) if clutter_kind(file.name) is None)
 
 
 def _prefix(path: Path) -> str:

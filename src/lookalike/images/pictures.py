@@ -264,8 +264,8 @@ def _formats() -> list[str]:
     return sorted(set(_FORMATS.split()) & Image.OPEN.keys())
 
 
+# How files of ZIP, gzip, 7z, RAR, bzip2 and xz begin.
 _ARCHIVES = (b"PK\x03\x04", b"\x1f\x8b", b"7z\xbc\xaf\x27\x1c", b"Rar!", b"BZh", b"\xfd7zXZ")
-"""How files of ZIP, gzip, 7z, RAR, bzip2 and xz begin."""
 
 
 def _why_unknown(stream: IO[bytes], named: str) -> str:

@@ -1,16 +1,14 @@
 """Any picture brought to the form that a model's images have.
 
-A model compares pixels, so a drawing on a large canvas or a photograph of paper tells it nothing
-until it looks as the training images do. How they look is learnt from them, once, when they are
-read: the same form brings the files of a folder to what the model is trained with, and later any
-picture that it is asked about. Strokes on an empty ground, such as MNIST's, are treated as MNIST
-was made [1]_: the ink is cut out, scaled until its longer side is as long as in training,
-antialiased, and laid into the frame with its centre of mass (or the middle of its box, whichever
-varies less in training) where it lies in training. All other images are scaled to the frame:
-padded, cut or stretched.
-
-Pens differ more on a canvas than on forms filled in by ballpoint. Where the line comes out thinner
-or thicker than those of most training images, it is brought to the nearest of these.
+A model compares pixels, so a drawing on a large canvas or a photograph of paper is of no use to it
+until it looks as the training images do. How they look is learnt from them once: the same form
+brings the files of a folder to what the model is trained with, and later any picture that it is
+asked about. Strokes on an empty ground are treated as those of MNIST were [1]_: the ink is cut out,
+scaled until its longer side is as long as in training, antialiased, and laid into the frame with
+its centre of mass (or the middle of its box, whichever varies less in training) where it lies in
+training. Pens differ; a line that is thinner or thicker than those of most training images is
+brought to the nearest usual width. All other images are scaled to the frame: padded, cut or
+stretched.
 
 References
 ----------

@@ -96,12 +96,9 @@ def shift(
 def move(
     images: NDArray[Any], dy: int, dx: int, fill: Any = 0, *, row_axis: int = 1
 ) -> NDArray[Any]:
-    """Move images by whole pixels; parameters as in `shift`, without checks.
+    """Move images by whole pixels, as `shift` does, but without checks.
 
-    Parameters
-    ----------
-    images : ndarray
-        Rows and columns of pixels lie along ``row_axis`` and the next axis.
+    Rows and columns of pixels lie along ``row_axis`` and the next axis.
     """
     moved = np.full(images.shape, fill, dtype=images.dtype)
     before = (slice(None),) * row_axis
