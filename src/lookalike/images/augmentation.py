@@ -20,8 +20,7 @@ from sklearn.base import BaseEstimator
 
 from lookalike.images.variants import Flip, Shift, Variant, compose
 
-MAX_VARIANTS = 10_000
-"""Largest number of variants per image; more are taken for a mistake."""
+MAX_VARIANTS = 10_000  # of an image; more are taken for a mistake
 
 
 class ComparedByParameters(BaseEstimator):  # type: ignore[misc]
@@ -145,9 +144,7 @@ class Product(_Pair):
 
     def __repr__(self) -> str:
         first = f"({self.first!r})" if isinstance(self.first, Sum) else repr(self.first)
-        second = repr(self.second)
-        if isinstance(self.second, Sum | Product):
-            second = f"({second})"
+        second = f"({self.second!r})" if isinstance(self.second, _Pair) else repr(self.second)
         return f"{first} * {second}"
 
 

@@ -42,19 +42,19 @@ class CatalogueFile:
                 f"instead of uint8 of shape {self.shape}; get the file again"
             )
         if self.content_sha256 is not None:
-            self._check(content_sha256(array), self.content_sha256, f"content of {path}")
+            digest, expected = content_sha256(array), self.content_sha256
         elif self.gzip_sha256 is not None and path.name == self.name:
             with path.open("rb") as stream:
                 digest = hashlib.file_digest(stream, "sha256").hexdigest()
-            self._check(digest, self.gzip_sha256, str(path))
-        return array
-
-    def _check(self, digest: str, expected: str, what: str) -> None:
+            expected = self.gzip_sha256
+        else:
+            return array
         if digest != expected:
             raise DatasetError(
-                f"{what} has the wrong SHA-256 for {self.name}: {digest} instead of {expected}; "
+                f"{path} has the wrong SHA-256 for {self.name}: {digest} instead of {expected}; "
                 "delete it to download it again, or load the folder by its path"
             )
+        return array
 
 
 @dataclass(frozen=True)

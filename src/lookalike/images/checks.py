@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     from lookalike.images.originals import Originals
     from lookalike.images.preprocessing import Form
 
-MAX_BYTES = 4 * 2**30
-"""Bytes that one array of a data set may take unless the caller allows more (4 GiB)."""
+MAX_BYTES = 4 * 2**30  # of one array of a data set, unless the caller allows more (4 GiB)
 
 # A deflate stream codes at most 258 bytes in two bits (RFC 1951), and so never unpacks to more
 # than 1032 times its length. https://zlib.net/zlib_tech.html

@@ -16,7 +16,7 @@ from lookalike.images.idx import is_emnist, name_emnist_labels
 
 _ENDINGS = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
 
-# The words in the name of a file that tell its part.
+# The words in the name of a file that say its part.
 _PARTS = {
     **dict.fromkeys(("train", "training"), "train"),
     **dict.fromkeys(("val", "valid", "validation"), "validation"),
@@ -54,7 +54,7 @@ def find_tables(folder: Path) -> list[Path]:
 
 
 def read_tables(folder: Path, tables: list[Path], *, max_bytes: int = MAX_BYTES) -> RawDataset:
-    """Read a data set from tables whose names tell their parts, or from a single one.
+    """Read a data set from tables whose names say their parts, or from a single one.
 
     A validation part joins the training part, or is the test part if there is no other. A
     DatasetError says if it is not clear which table is meant, or if that to train with holds no

@@ -1,8 +1,8 @@
 """Read a table of pictures: a row is a picture, one column has its label, the others its pixels.
 
 Kaggle keeps digits, letters, fashion and sign language in such tables (``label,pixel0,pixel1,…``).
-The header and the first row tell the columns. `numpy.loadtxt` reads the rows in chunks; a chunk
-that fails is read again cell by cell, so that the error names the line and the column.
+The header and the first row show which columns are which. `numpy.loadtxt` reads the rows in
+chunks; one that fails is read again cell by cell, so that the error names the line and the column.
 """
 
 from __future__ import annotations
@@ -156,7 +156,7 @@ def _cells(line: str, delimiter: str | None) -> list[str]:
 
 
 def _learn_columns(lines: list[str], path: Path) -> _Columns:
-    """Tell the columns of a table by its first two lines, or the only one."""
+    """Return which columns a table has, by its first two lines or the only one."""
     if not lines:
         raise DatasetError(f"{path} is empty; {_WANTED}")
     likeliest = max(_DELIMITERS, key=lines[0].count)

@@ -291,9 +291,8 @@ def load_dataset(
             f"{raw.source} has a test part of its own: test_size={test_size} (--test-size) is "
             "not used"
         )
-    return _assemble(
-        raw, shape, test_size, random_state, raw.transposed if transpose is None else transpose
-    )
+    transposed = raw.transposed if transpose is None else transpose
+    return _assemble(raw, shape, test_size, random_state, transposed)
 
 
 def _read_path(path: Path, max_bytes: int, **pictures: Any) -> RawDataset:
@@ -317,7 +316,9 @@ def _read_path(path: Path, max_bytes: int, **pictures: Any) -> RawDataset:
 def _reader(path: Path) -> Callable[..., RawDataset] | None:
     """Return what reads the arrays or tables of a file or folder; None if there are none."""
     if path.is_dir():
-        for folder in (path, *_raw_folders(path)):
+        # where torchvision keeps files, if the folder has those of one data set
+        raw = [own for own in (path / "raw", *path.glob("*/raw")) if own.is_dir()]
+        for folder in (path, *(raw if len(raw) == 1 else [])):
             if find_idx_files(folder):
                 return partial(read_idx_folder, folder)
         if any(path.glob("*.npy")):
@@ -335,12 +336,6 @@ def _reader(path: Path) -> Callable[..., RawDataset] | None:
 def is_picture_folder(path: Path) -> bool:
     """Return whether a path is read as a folder of pictures, with a sub-folder for each class."""
     return path.is_dir() and _reader(path) is None
-
-
-def _raw_folders(path: Path) -> list[Path]:
-    """Return where torchvision keeps files in a folder, if it keeps those of one data set."""
-    found = [own for own in (path / "raw", *path.glob("*/raw")) if own.is_dir()]
-    return found if len(found) == 1 else []
 
 
 def _assemble(

@@ -137,7 +137,7 @@ def filled_folder(folder: Path, *, cure: str = "name another folder") -> Iterato
 
 
 def file_signature(path: Path) -> tuple[int, ...] | None:
-    """Return what tells a file from any other that may take its place; None if there is none."""
+    """Return what differs between a file and any that takes its place; None if there is none."""
     try:
         found = path.stat()
     except FileNotFoundError:

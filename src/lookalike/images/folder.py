@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +32,6 @@ from lookalike.images.originals import Originals, make_thumbnail
 from lookalike.images.pictures import Findings, Picture, read_picture, read_size
 from lookalike.images.preprocessing import MOST_SIDE, Fit, Form, learn_form
 
-_Item = TypeVar("_Item")
 Bytes = NDArray[np.uint8]
 
 _MOST_AS_THEY_ARE = 64  # pixels of the longer side up to which pictures of one size keep it
@@ -415,10 +414,10 @@ def _ground(reading: _Reading, form: Form) -> int:
     return int(np.median(borders)) if borders else 255
 
 
-def _track(items: list[_Item], description: str, progress: bool) -> Iterable[_Item]:
+def _track(files: list[Path], description: str, progress: bool) -> Iterable[Path]:
     from rich.console import Console
     from rich.progress import track
 
     console = Console(stderr=True)
     hidden = not progress or not console.is_terminal
-    return track(items, description, console=console, transient=True, disable=hidden)
+    return track(files, description, console=console, transient=True, disable=hidden)

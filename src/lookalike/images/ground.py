@@ -68,9 +68,6 @@ def reduced(picture: Bytes, side: int) -> Bytes:
     return np.asarray(Image.fromarray(picture).reduce(factor))
 
 
-# --- one value a pixel ---------------------------------------------------------------------------
-
-
 def _views(picture: Bytes) -> Iterator[Floats]:
     """Yield a picture as one value a pixel, first as the contrast is best.
 
@@ -101,9 +98,6 @@ def _principal(colours: Floats) -> tuple[Floats, float]:
     variances, axes = np.linalg.eigh(colours.T @ colours)
     axis = axes[:, -1] * (np.sign(axes[:, -1].sum()) or 1)
     return axis.astype(np.float32), float(variances[-1])
-
-
-# --- the three explanations ----------------------------------------------------------------------
 
 
 def _off_plane(values: Floats, least_contrast: float) -> list[Off]:

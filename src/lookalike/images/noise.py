@@ -19,8 +19,7 @@ from lookalike.images.augmentation import ComparedByParameters
 
 Range = tuple[float, float]
 
-VALUES_AT_ONCE = 2**22
-"""Number of pixels to draw noise for at once, which limits memory in addition to the result."""
+VALUES_AT_ONCE = 2**22  # pixels to draw noise for at once, which limits the memory
 
 
 class Noise(ComparedByParameters, ABC):

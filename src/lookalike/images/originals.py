@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 
 Bytes = NDArray[np.uint8]
 
-THUMBNAIL_SIDE = 96
-"""Pixels of the longer side of a thumbnail."""
+THUMBNAIL_SIDE = 96  # pixels of the longer side
 
 
 def make_thumbnail(pixels: Bytes, form_size: tuple[int, int]) -> bytes:

@@ -34,13 +34,12 @@ if TYPE_CHECKING:
 
 Bytes = NDArray[np.uint8]
 
-MAX_PIXELS = 2**26
-"""Pixels that one picture may have, 8192 × 8192; more is taken for a decompression bomb."""
+MAX_PIXELS = 2**26  # of one picture, 8192 × 8192; more is taken for a decompression bomb
 
+# Pillow's names of formats of pictures. Others run programs (EPS) or hold no picture.
 _FORMATS = (
     "AVIF BMP DDS DIB GIF HEIF ICNS ICO JPEG JPEG2000 JXL MPO PCX PNG PPM PSD QOI SGI TGA TIFF WEBP"
 )
-"""Pillow's names of formats of pictures. Others run programs (EPS) or hold no picture."""
 
 _GREY_MODES = {"1", "L"}
 DEEP_MODES = {"I", "I;16", "I;16B", "I;16L", "I;16N", "F"}
@@ -145,7 +144,7 @@ def opened(source: Path | bytes, *, name: str | None = None) -> Iterator[Image.I
         except UnidentifiedImageError:
             raise NoPictureError(f"{named} {_why_unknown(stream, named)}") from None
         except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-            promised = re.search(r"\d+", str(error))  # Pillow tells the size in words alone
+            promised = re.search(r"\d+", str(error))  # Pillow gives the size in words alone
             many = f"{int(promised[0]):,}" if promised else "too many"
             raise PictureTooLargeError(
                 f"{named}: its header promises {many} pixels but the limit is {MAX_PIXELS:,}; "
@@ -210,7 +209,7 @@ def check_picture(picture: Any) -> Bytes:
 
 def _grey_if_grey(pixels: Bytes) -> Bytes:
     red, green, blue = (pixels[..., i] for i in range(3))
-    # most pictures in colour are told by a few of their pixels
+    # a few pixels suffice to see that most pictures are in colour
     for part in (np.s_[::16, ::16], np.s_[:, :]):
         if not (np.array_equal(red[part], green[part]) and np.array_equal(green[part], blue[part])):
             return pixels
@@ -218,11 +217,10 @@ def _grey_if_grey(pixels: Bytes) -> Bytes:
 
 
 def _to_8_bits(values: NDArray[Any], *, is_16: bool) -> Bytes:
-    """Return grey values of more than 8 bits as bytes.
+    """Return grey values of more than 8 bits as bytes; values of 16 bits are divided by 257.
 
-    Whole numbers of 16 bits are divided by 257, so that black and white stay so. Wider numbers
-    have no usual range: fractions up to 1 are multiplied by 255, values up to 255 are rounded,
-    those up to 65,535 are read as of 16 bits.
+    Wider numbers have no usual range: fractions up to 1 are multiplied by 255, values up to 255 are
+    rounded, those up to 65,535 are read as of 16 bits.
     """
     low, high = float(values.min()), float(values.max())
     if not (low >= 0 and high <= 65535):  # NaN fails, too

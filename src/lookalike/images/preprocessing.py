@@ -156,7 +156,7 @@ class Form:
         return self.read(picture).image
 
     def read(self, picture: Bytes) -> Formed:
-        """Return a picture in this form, and the doubt whether its strokes were told right.
+        """Return a picture in this form, and the doubt whether its strokes were found.
 
         Parameters
         ----------
@@ -237,7 +237,7 @@ class Form:
         return np.rint(self.ground + image * (strokes.value - self.ground)).astype(np.uint8)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the form as plain values, such as JSON takes."""
+        """Return the form as plain values, as JSON takes them."""
         return {"kind": self.kind, **asdict(self)}
 
     @classmethod

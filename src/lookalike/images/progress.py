@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-Progress = Callable[[int, int], None]
-"""Called from time to time as ``progress(done, total)``."""
+Progress = Callable[[int, int], None]  # called from time to time as progress(done, total)
 
 
 class Meter:

@@ -241,7 +241,7 @@ def _read_picture(path: Path, image_shape: tuple[int, ...]) -> NDArray[Any]:
         if image.mode in DEEP_MODES and image.format in _DEEP_FORMATS:
             deep = np.asarray(ImageOps.exif_transpose(image))
             return deep.astype(deep.dtype.newbyteorder("="), copy=False)
-        # Pillow leaves out the lower 8 of 16 bits in colour, and tells so in the raw mode alone.
+        # Pillow leaves out the lower 8 of 16 bits in colour; only the raw mode shows it.
         if image.mode in DEEP_MODES or ";16" in str(getattr(image, "tile", "")):
             raise DatasetError(
                 f"{path} has more than 8 bits a channel (Pillow's mode {image.mode}), which only "

@@ -27,9 +27,7 @@ from lookalike.images.files import filled_folder
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-TIMEOUT = 10.0
-"""Seconds to wait for an answer from the network."""
-
+TIMEOUT = 10.0  # seconds to wait for an answer from the network
 _CHUNK = 2**16
 
 

@@ -1,9 +1,9 @@
-"""The strokes of a picture, told from whatever else lies in it.
+"""The strokes of a picture, found among whatever else is in it.
 
 Ink is what is off the ground (`ground.py`). Printed lines are taken away (`printed_lines.py`),
 the rest is cut into pieces, and pieces near each other make a group. The strokes are the heaviest
 group that lies near the middle and not at the border. If another one might as well be them, a
-different explanation of the ground is tried; if none makes sense, the doubt is told.
+different explanation of the ground is tried; if none makes sense, that is a doubt.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Ink(NamedTuple):
 
 
 def find_ink(picture: Bytes, least_contrast: float = 16) -> Ink:
-    """Return the strokes of a picture, and whether they could be told from what else is in it.
+    """Return the strokes of a picture, and the doubt whether something else is the strokes.
 
     Ink must differ from the ground by ``least_contrast`` of 255. A picture without ink is a
     ValueError.
