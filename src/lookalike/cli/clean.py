@@ -295,7 +295,7 @@ def _read(
     import numpy as np
 
     from lookalike.images.checks import as_images
-    from lookalike.images.image_files import read_images
+    from lookalike.images.sources import read_images
 
     given = read_images(paths, image_shape)
     read = {one.path.resolve() for one in given}

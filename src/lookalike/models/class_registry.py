@@ -25,10 +25,10 @@ images.ElasticWarps              images.warps.ElasticWarps
 images.Shift                     images.variants.Shift
 images.Flip                      images.variants.Flip
 images.Composed                  images.variants.Composed
-images.Rotation                  images.geometry.Rotation
-images.Scaling                   images.geometry.Scaling
-images.AffineWarp                images.geometry.AffineWarp
-images.ElasticWarp               images.geometry.ElasticWarp
+images.Rotation                  images.variants.Rotation
+images.Scaling                   images.variants.Scaling
+images.AffineWarp                images.variants.AffineWarp
+images.ElasticWarp               images.variants.ElasticWarp
 images.NoiseSequence             images.noise.NoiseSequence
 images.UniformNoise              images.noise.UniformNoise
 images.GaussianNoise             images.noise.GaussianNoise

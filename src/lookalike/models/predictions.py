@@ -8,8 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from lookalike.images.pictures import Findings
 from lookalike.images.progress import Progress
-from lookalike.images.sources import Bytes, Findings, find_sources, in_form, read_source
+from lookalike.images.sources import Bytes, find_sources, in_form, read_source
 from lookalike.models.answer import Answer, answer
 from lookalike.models.model import Explained, Model, Neighbor
 from lookalike.reports.blocks import Gallery, Picture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from lookalike.images.atomic import filled_folder
+from lookalike.images.files import filled_folder
 from lookalike.reports.as_json import to_json
 from lookalike.reports.blocks import Report
 from lookalike.reports.html import to_html

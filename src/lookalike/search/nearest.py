@@ -16,7 +16,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from lookalike.images.augmentation import Augmentation
-from lookalike.images.pixels import warn_of_other_scale
+from lookalike.images.checks import warn_of_other_scale
 from lookalike.images.progress import Progress
 from lookalike.images.variants import Variant
 from lookalike.search.augmented import AugmentedRows

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.sparse import issparse
 from sklearn.utils.validation import validate_data
 
-from lookalike.images.pixels import stack_images
+from lookalike.images.checks import stack_images
 from lookalike.search.machine import count_threads
 
 GRAPH_FORMATS = ("csr", "csc", "coo", "lil")

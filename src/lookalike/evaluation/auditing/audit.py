@@ -56,7 +56,7 @@ from lookalike.evaluation.auditing.transformed import (
     count_searches,
     find_transformed,
 )
-from lookalike.images.pixels import stack_images
+from lookalike.images.checks import stack_images
 from lookalike.images.progress import Meter, Progress
 from lookalike.search.nearest import NearestNeighbors
 from lookalike.search.validation import check_count

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lookalike.images.pixels import stack_images
+from lookalike.images.checks import stack_images
 
 
 def encode_labels(

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from lookalike.images.atomic import filled_folder
+from lookalike.images.files import filled_folder
 
 
 def write_tables(

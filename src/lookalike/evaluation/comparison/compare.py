@@ -18,8 +18,8 @@ from sklearn.utils.multiclass import type_of_target
 from lookalike.evaluation.comparison.comparison import Comparison, Contestant
 from lookalike.evaluation.comparison.memory import peak_memory
 from lookalike.evaluation.folds import check_groups_apart
+from lookalike.images.checks import stack_images
 from lookalike.images.files import counted
-from lookalike.images.pixels import stack_images
 from lookalike.images.progress import Progress
 
 Split = tuple[NDArray[np.int64], NDArray[np.int64]]

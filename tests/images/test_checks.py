@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from lookalike import KNeighborsClassifier, NearestNeighbors
-from lookalike.images.pixels import are_bytes
+from lookalike.images.checks import are_bytes
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (100, 6, 6), np.uint8)
 
