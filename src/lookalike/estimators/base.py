@@ -28,14 +28,14 @@ from lookalike.estimators.weights import (
 from lookalike.images.augmentation import Augmentation
 from lookalike.images.progress import Progress
 from lookalike.search.nearest import NearestNeighbors
-from lookalike.search.neighbors import Neighbors
+from lookalike.search.neighbors import KNeighborsMixin, Neighbors
 from lookalike.search.validation import rows_to_keep
 
 # dtype kinds of string labels; joined with these, NumPy would turn numbers into strings.
 _STRINGS = "OUS"
 
 
-class KNeighborsPredictor(BaseEstimator):  # type: ignore[misc]
+class KNeighborsPredictor(KNeighborsMixin, BaseEstimator):  # type: ignore[misc]
     """Base of predictors by nearest neighbours: classifier and regressor.
 
     Subclasses implement `_check_targets`, `_learn` and `_read`, and add to `_learning_params`.
@@ -111,26 +111,6 @@ class KNeighborsPredictor(BaseEstimator):  # type: ignore[misc]
         """Further arguments of the metric."""
         return self._search.effective_metric_params_
 
-    def kneighbors(
-        self,
-        X: Any = None,
-        n_neighbors: int | None = None,
-        return_distance: bool = True,
-        *,
-        exclude: Any = None,
-        progress: Progress | None = None,
-        return_variant: bool = False,
-    ) -> Any:
-        """Find the nearest training images: see `NearestNeighbors.kneighbors`."""
-        return self._fitted_search().kneighbors(
-            X,
-            n_neighbors,
-            return_distance,
-            exclude=exclude,
-            progress=progress,
-            return_variant=return_variant,
-        )
-
     def neighbors(
         self,
         X: Any = None,
@@ -142,12 +122,6 @@ class KNeighborsPredictor(BaseEstimator):  # type: ignore[misc]
         """Find the nearest training images, as one table: see `NearestNeighbors.neighbors`."""
         search = self._fitted_search()
         return search.neighbors(X, n_neighbors, exclude=exclude, progress=progress)
-
-    def kneighbors_graph(
-        self, X: Any = None, n_neighbors: int | None = None, mode: str = "connectivity"
-    ) -> Any:
-        """Return a sparse graph: see `NearestNeighbors.kneighbors_graph`."""
-        return self._fitted_search().kneighbors_graph(X, n_neighbors, mode)
 
     def explain(self, X: Any = None, *, progress: Progress | None = None) -> Explanation:
         """Return the neighbours that support each prediction, with their shares of the vote.

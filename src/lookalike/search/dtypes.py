@@ -44,23 +44,10 @@ VALUES_AT_ONCE = 2**18
 
 
 def to_native(array: NDArray[Any], name: str = "X") -> NDArray[Any]:
-    """Convert an array of numbers according to the table above.
+    """Convert an array of numbers, not empty, according to the table above.
 
-    Parameters
-    ----------
-    array : ndarray of any numeric dtype, not empty
-    name : str, default="X"
-        Name of the array in error messages.
-
-    Returns
-    -------
-    ndarray of uint8, int8, int16, float32 or float64, C-contiguous and aligned
-        The array itself if nothing had to change.
-
-    Raises
-    ------
-    ValueError
-        If no native dtype holds every value.
+    It is the array itself if nothing had to change, and always C-contiguous and aligned. ``name``
+    stands for it in error messages.
 
     Examples
     --------
@@ -99,12 +86,12 @@ def _native_dtype(array: NDArray[Any], name: str) -> np.dtype[Any]:
 
 def _smallest_holding(low: int, high: int, name: str) -> np.dtype[Any]:
     """Return the first native dtype that holds every integer in low..high exactly."""
-    limits = (
-        *((int(np.iinfo(dtype).min), int(np.iinfo(dtype).max)) for dtype in NATIVE[:3]),
-        _symmetric(FLOAT32_INTEGERS),
-        _symmetric(FLOAT64_INTEGERS),
-    )
-    for dtype, (least, most) in zip(NATIVE, limits, strict=True):
+    for dtype in NATIVE:
+        if dtype.kind == "f":
+            most = FLOAT32_INTEGERS if dtype == np.float32 else FLOAT64_INTEGERS
+            least = -most
+        else:
+            least, most = int(np.iinfo(dtype).min), int(np.iinfo(dtype).max)
         if least <= low and high <= most:
             return dtype
     raise ValueError(
@@ -113,14 +100,11 @@ def _smallest_holding(low: int, high: int, name: str) -> np.dtype[Any]:
     )
 
 
-def _symmetric(limit: int) -> tuple[int, int]:
-    return -limit, limit
-
-
 def exactly(array: NDArray[Any], dtype: DTypeLike) -> NDArray[Any] | None:
     """Return the array in another dtype, or None if a value would change.
 
     It stops at the first part that does not fit, and needs no memory beyond that of the result.
+
     Examples
     --------
     >>> import numpy as np
@@ -143,21 +127,9 @@ def exactly(array: NDArray[Any], dtype: DTypeLike) -> NDArray[Any] | None:
 
 
 def check_magnitude(array: NDArray[Any], metric: str, name: str = "X") -> None:
-    """Check that no distance overflows float64, and that no row underflows it.
+    """Check that no distance of these rows overflows float64, and that no row underflows it.
 
-    Parameters
-    ----------
-    array : ndarray of shape (n, d), of native dtype
-    metric : str
-        A native metric. Manhattan sums differences, the others sum squares.
-    name : str, default="X"
-        Name of the array in error messages.
-
-    Raises
-    ------
-    ValueError
-        If a sum over d features might overflow, or if squares are summed and a row that is not
-        zero is so small that they lose their precision.
+    Manhattan distances sum differences, all others sum squares.
     """
     if array.dtype != np.float64:
         return
