@@ -36,16 +36,8 @@ class AugmentationWarning(UserWarning):
 class AugmentedRows:
     """Rows and the variants of their images, with the same methods as `IndexedRows`.
 
-    Parameters
-    ----------
-    rows : ndarray of shape (n, d), C-contiguous, uint8, int8, int16, float32 or float64
-        Kept by reference.
-    metric : {"euclidean", "sqeuclidean", "cosine", "manhattan"}
-    variants : sequence of Variant
-        Variant i of this sequence has the number i + 1; the row itself has the number 0.
-    image_shape : tuple (h, w) or (h, w, c)
-    whole : bool
-        Round the values of variants to whole numbers, even if the rows are floats.
+    Variant i of the sequence ``variants`` has the number i + 1; the row itself has the number 0.
+    With ``whole`` the values of variants are rounded to whole numbers, even if the rows are floats.
     """
 
     def __init__(

@@ -37,7 +37,6 @@ from lookalike.search.validation import (
     check_parameters,
     count_bytes,
     encode_groups,
-    excluded_counts,
     rows_to_keep,
     validate_rows,
 )
@@ -309,14 +308,12 @@ class NearestNeighbors(KNeighborsMixin, RadiusNeighborsMixin, BaseEstimator):  #
             searcher = handed_over(self, "sparse queries")
         # n_samples_fit_ may have changed: another thread may add rows.
         n_queries, n_rows = queries.shape[0], searcher.rows.shape[0]
-        query_groups = row_groups = excluded = None
+        groups = None
         if X is None or exclude is not None:
-            query_groups, row_groups = encode_groups(
-                exclude, None if X is None else n_queries, n_rows
-            )
-            excluded = excluded_counts(query_groups, row_groups)
+            groups = encode_groups(exclude, None if X is None else n_queries, n_rows)
         forms = 1 + len(searcher.variants)
-        check_enough_rows(k, n_rows, n_queries, excluded, forms=forms, leave_one_out=X is None)
+        check_enough_rows(k, n_rows, n_queries, groups, forms=forms, leave_one_out=X is None)
+        query_groups, row_groups = groups or (None, None)
         return searcher.query(  # type: ignore[no-any-return]
             queries,
             k,

@@ -44,16 +44,6 @@ class SklearnFallbackWarning(UserWarning):
     """Scikit-learn does a search, at its own speed, instead of the native index."""
 
 
-def announce(what: str) -> None:
-    """Warn the caller that scikit-learn does the work."""
-    warn_caller(
-        f"{what}: the work is handed over to scikit-learn, at its speed. The native index "
-        f"searches dense rows with metric in {sorted(NATIVE_METRICS)} or minkowski with p=1 "
-        "or 2, without metric_params",
-        SklearnFallbackWarning,
-    )
-
-
 def native_metric(metric: Any, p: float | None, metric_params: Any) -> str | None:
     """Return the native name of a metric, or None if scikit-learn has to do the search."""
     if metric_params or not isinstance(metric, str):
@@ -110,22 +100,21 @@ class SklearnFallback:
 
     def appended(self, rows: Any, n_threads: int) -> SklearnFallback:
         """Return the same search with more rows."""
-        self._check_not_precomputed("partial_fit")
         if sparse.issparse(self.rows) or sparse.issparse(rows):
-            return SklearnFallback(sparse.vstack([self.rows, rows], format="csr"), self.params)
-        return SklearnFallback(np.concatenate([self.rows, rows]), self.params)
+            return self._of(sparse.vstack([self.rows, rows], format="csr"), "partial_fit")
+        return self._of(np.concatenate([self.rows, rows]), "partial_fit")
 
     def kept(self, keep: NDArray[np.bool_], n_threads: int) -> SklearnFallback:
         """Return the same search with only the rows marked True."""
-        self._check_not_precomputed("remove")
-        return SklearnFallback(self.rows[keep], self.params)
+        return self._of(self.rows[keep], "remove")
 
-    def _check_not_precomputed(self, method: str) -> None:
+    def _of(self, rows: Any, method: str) -> SklearnFallback:
         if self.params["metric"] == "precomputed":
             raise ValueError(
                 f"{method} can not change a matrix of precomputed distances; call fit with the "
                 "distances among the rows you want"
             )
+        return SklearnFallback(rows, self.params)
 
 
 def hand_over(search: Any, rows: Any, what: str, *, once: bool = False) -> SklearnFallback:
@@ -133,7 +122,12 @@ def hand_over(search: Any, rows: Any, what: str, *, once: bool = False) -> Sklea
 
     ``what`` names the reason. For a single call, ``once``, the building of a tree does not pay.
     """
-    announce(what)
+    warn_caller(
+        f"{what}: the work is handed over to scikit-learn, at its speed. The native index "
+        f"searches dense rows with metric in {sorted(NATIVE_METRICS)} or minkowski with p=1 "
+        "or 2, without metric_params",
+        SklearnFallbackWarning,
+    )
     if search.augmentation is not None:
         raise ValueError(
             f"augmentation={search.augmentation!r} but scikit-learn does the work of {what}, and "

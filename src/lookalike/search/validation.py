@@ -191,15 +191,15 @@ def check_enough_rows(
     n_neighbors: int,
     n_rows: int,
     n_queries: int,
-    excluded: NDArray[np.int64] | None,
+    groups: tuple[Codes, Codes] | None,
     *,
     leave_one_out: bool,
     forms: int = 1,
 ) -> None:
     """Check that every query has `n_neighbors` rows to choose from.
 
-    ``excluded`` counts the rows that each query excludes, shape (n_queries,), and ``forms`` the
-    variants of each row, the row itself included.
+    ``groups`` are those of `encode_groups`, and ``forms`` counts the variants of each row, the row
+    itself included.
     """
     if n_neighbors > (n_rows - leave_one_out) * forms:
         raise ValueError(
@@ -207,8 +207,9 @@ def check_enough_rows(
             f"n_neighbors = {n_neighbors}, n_samples_fit = {n_rows}, n_samples = {n_queries}; "
             "lower n_neighbors or add rows"
         )
-    if excluded is None:
+    if groups is None:
         return
+    excluded = excluded_counts(*groups)
     short = np.flatnonzero((n_rows - excluded) * forms < n_neighbors)
     if short.size:
         query = int(short[0])
