@@ -56,18 +56,18 @@ class KNeighborsPredictor(KNeighborsMixin, BaseEstimator):  # type: ignore[misc]
 
     def __init__(
         self,
-        n_neighbors: int,
+        n_neighbors: int = 5,
         *,
-        weights: Weights,
-        algorithm: str,
-        leaf_size: int,
-        p: float,
-        metric: Any,
-        metric_params: dict[str, Any] | None,
-        n_jobs: int | None,
-        working_memory: float,
-        augmentation: Augmentation | None,
-        image_shape: Sequence[int] | None,
+        weights: Weights = "uniform",
+        algorithm: str = "auto",
+        leaf_size: int = 30,
+        p: float = 2,
+        metric: Any = "minkowski",
+        metric_params: dict[str, Any] | None = None,
+        n_jobs: int | None = None,
+        working_memory: float = 256,
+        augmentation: Augmentation | None = None,
+        image_shape: Sequence[int] | None = None,
     ) -> None:
         self.n_neighbors = n_neighbors
         self.weights = weights
@@ -145,9 +145,7 @@ class KNeighborsPredictor(KNeighborsMixin, BaseEstimator):  # type: ignore[misc]
         ValueError
             As ``predict``.
         """
-        search = self._fitted_search()
-        table = search.neighbors(X, progress=progress)
-        weights = vote_weights(table.distances, table.indices, self.weights, self._row_weights())
+        table, weights = self._neighbors(X, progress)
         labels = self._y[table.indices]
         shape = None if sparse.issparse(X) else self.image_shape_
         given = self.training_images() if X is None and shape is not None else X
@@ -158,7 +156,7 @@ class KNeighborsPredictor(KNeighborsMixin, BaseEstimator):  # type: ignore[misc]
             shares=weights / weights.sum(axis=1, keepdims=True),
             prediction=self._read(table, weights),
             variants=np.zeros_like(table.indices) if table.variants is None else table.variants,
-            variant_names=search.variant_names_,
+            variant_names=self._search.variant_names_,
             classes=getattr(self, "classes_", None) if labels.ndim == 2 else None,
             doubtful=(labels != labels[:, :1]).any(axis=1) if labels.ndim == 2 else None,
             images=None if shape is None else np.reshape(np.asarray(given), (-1, *shape)),
@@ -247,26 +245,20 @@ class KNeighborsPredictor(KNeighborsMixin, BaseEstimator):  # type: ignore[misc]
         """
         search = self._fitted_search()
         keep = rows_to_keep(ids, self.n_samples_fit_)
-        y, sample_weight = self._y[keep], self._sample_weight[keep]
-        learned = self._learn(y, sample_weight, self._declared)
-        return self._become(search.remove(ids), y, sample_weight, self._declared, learned)
-
-    # A failing step changes nothing, nor does one on a shallow copy: fit, partial_fit and remove
-    # create new targets and a new search, and `_become` stores both.
+        return self._become(
+            lambda: search.remove(ids), self._y[keep], self._sample_weight[keep], self._declared
+        )
 
     def _fit(self, X: Any, y: Any, sample_weight: ArrayLike | None, declared: Any = None) -> Self:
         check_weights(self.weights)
         y, sample_weight = self._check_rows(X, y, sample_weight)
-        learned = self._learn(y, sample_weight, declared)
-        return self._become(self._new_search().fit(X), y, sample_weight, declared, learned)
+        return self._become(lambda: self._new_search().fit(X), y, sample_weight, declared)
 
     def _fit_on(self, search: NearestNeighbors, y: Any, sample_weight: ArrayLike | None) -> Self:
         """Fit to the rows of a search that is already fitted, as `fit` does to X."""
         check_weights(self.weights)
         y = self._check_targets(y)
-        sample_weight = check_sample_weight(sample_weight, len(y))
-        learned = self._learn(y, sample_weight, None)
-        return self._become(search, y, sample_weight, None, learned)
+        return self._become(lambda: search, y, check_sample_weight(sample_weight, len(y)), None)
 
     def _new_search(self) -> NearestNeighbors:
         """Return an unfitted search with the parameters of this predictor."""
@@ -302,22 +294,20 @@ class KNeighborsPredictor(KNeighborsMixin, BaseEstimator):  # type: ignore[misc]
         y = np.concatenate([self._y, y])
         sample_weight = np.concatenate([self._sample_weight, sample_weight])
         declared = self._declared if declared is None else declared
-        learned = self._learn(y, sample_weight, declared)
-        search = self._fitted_search().partial_fit(X)
-        return self._become(search, y, sample_weight, declared, learned)
+        search = self._fitted_search()
+        return self._become(lambda: search.partial_fit(X), y, sample_weight, declared)
 
     def _become(
         self,
-        search: NearestNeighbors,
+        make_search: Callable[[], NearestNeighbors],
         y: NDArray[Any],
         sample_weight: FloatArray,
         declared: Any,
-        learned: dict[str, Any],
     ) -> Self:
-        self._search = search
-        self._y = y
-        self._sample_weight = sample_weight
-        self._declared = declared
+        """Learn new targets and make their search; if either fails, nothing has changed."""
+        learned = self._learn(y, sample_weight, declared)
+        self._search = make_search()
+        self._y, self._sample_weight, self._declared = y, sample_weight, declared
         self.__dict__.update(learned)
         return self
 

@@ -12,11 +12,11 @@ from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 
 from lookalike.estimators.base import KNeighborsPredictor, check_target_array
-from lookalike.estimators.labels import encode_outputs
 from lookalike.estimators.reject_option import check_reject, reject_unsure, rejection_label
 from lookalike.estimators.votes import (
     Codes,
     class_probabilities,
+    encode_outputs,
     winning_classes,
     winning_classes_of_outputs,
 )
@@ -237,9 +237,7 @@ class KNeighborsClassifier(ClassifierMixin, KNeighborsPredictor):  # type: ignor
     def _shares(self, table: Neighbors, weights: FloatArray) -> FloatArray | list[FloatArray]:
         """Return each class's share of the votes, as `predict_proba` does."""
         shares = [
-            class_probabilities(
-                table.indices, weights, codes, len(classes), working_memory=self.working_memory
-            )
+            class_probabilities(table.indices, weights, codes, len(classes), self.working_memory)
             for codes, classes in self._outputs()
         ]
         return shares if self.outputs_2d_ else shares[0]
@@ -315,13 +313,13 @@ class KNeighborsClassifier(ClassifierMixin, KNeighborsPredictor):  # type: ignor
             return np.stack([classes[codes] for classes, codes in pairs], axis=1)
         columns = []
         for codes, classes in self._outputs():
-            won = winning_classes(
-                table.indices, weights, codes, len(classes), working_memory=self.working_memory
+            winners, shares = winning_classes(
+                table.indices, weights, codes, len(classes), self.working_memory
             )
-            labels = classes[won.codes]
+            labels = classes[winners]
             if self.reject is not None:
                 label = rejection_label(classes, self.reject_label)
-                labels = reject_unsure(labels, won.probabilities, self.reject, label)
+                labels = reject_unsure(labels, shares, self.reject, label)
             columns.append(labels)
         return np.stack(columns, axis=1) if self.outputs_2d_ else columns[0]
 

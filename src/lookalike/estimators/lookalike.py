@@ -14,7 +14,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
 from lookalike.estimators.explanation import Explanation, nearness_shares
-from lookalike.estimators.labels import encode_labels
+from lookalike.estimators.votes import encode_labels
 from lookalike.images.progress import Meter, Progress
 from lookalike.matching.byte_levels import ByteLevels, Bytes, check_images, shrink, working_sides
 from lookalike.matching.calibration import Calibration

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, Self
 
 from numpy.typing import ArrayLike, NDArray
@@ -10,8 +9,7 @@ from sklearn.base import RegressorMixin
 
 from lookalike.estimators.base import KNeighborsPredictor, check_target_array
 from lookalike.estimators.votes import target_averages
-from lookalike.estimators.weights import FloatArray, Weights
-from lookalike.images.augmentation import Augmentation
+from lookalike.estimators.weights import FloatArray
 from lookalike.search.neighbors import Neighbors
 
 
@@ -66,35 +64,6 @@ class KNeighborsRegressor(RegressorMixin, KNeighborsPredictor):  # type: ignore[
            [ 0,  1,  3,  3, 12, 15,  5,  0],
            [ 0,  0,  0,  1, 11, 15,  5,  0]])
     """
-
-    def __init__(
-        self,
-        n_neighbors: int = 5,
-        *,
-        weights: Weights = "uniform",
-        algorithm: str = "auto",
-        leaf_size: int = 30,
-        p: float = 2,
-        metric: Any = "minkowski",
-        metric_params: dict[str, Any] | None = None,
-        n_jobs: int | None = None,
-        working_memory: float = 256,
-        augmentation: Augmentation | None = None,
-        image_shape: Sequence[int] | None = None,
-    ) -> None:
-        super().__init__(
-            n_neighbors,
-            weights=weights,
-            algorithm=algorithm,
-            leaf_size=leaf_size,
-            p=p,
-            metric=metric,
-            metric_params=metric_params,
-            n_jobs=n_jobs,
-            working_memory=working_memory,
-            augmentation=augmentation,
-            image_shape=image_shape,
-        )
 
     def fit(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Store training images and their targets.
