@@ -23,10 +23,9 @@ from sklearn.utils import get_tags, indexable
 from sklearn.utils.validation import _num_samples
 
 from lookalike.estimators.base import KNeighborsPredictor
-from lookalike.estimators.candidates import Candidate, last_step, share_work
-from lookalike.estimators.fit_params import FitParams
-from lookalike.estimators.fold_scores import KnownPipeline
-from lookalike.estimators.fold_tables import CVSplit, Fold, FoldMaker, Rows, as_splits
+from lookalike.estimators.cached_search import CVSplit, Fold, FoldMaker, Rows, as_splits
+from lookalike.estimators.candidates import Candidate, FitParams, last_step, share_work
+from lookalike.estimators.fold_scores import known_estimator
 from lookalike.images.progress import Meter, Progress
 
 
@@ -113,23 +112,20 @@ def cross_val_predict(
         splitter = check_cv(
             LeaveOneOut() if _is_loo(cv) else cv, y, classifier=is_classifier(estimator)
         )
-        splits = [
-            CVSplit(rows[train], rows[test])  # rows may be counted from the end
-            for train, test in as_splits(splitter.split(X, y, groups))
-        ]
-    (images,) = share_work([Candidate(0, {}, clone(estimator))])
+        splits = as_splits(splitter.split(X, y, groups), len(rows))
+    (searches,) = share_work([Candidate(0, {}, clone(estimator))])
     maker = FoldMaker(
         X,
         y,
         splits,
+        fit_params,
         leave_one_out=at_once,
         with_train=False,
-        fit_params=fit_params,
         n_jobs=n_jobs,
         raises=True,
     )
     maker.progress = None if progress is None else Meter(maker.n_queries, progress)
-    folds = {_key(*splits[fold.number]): fold for fold in maker.folds(images)}
+    folds = {_key(*splits[fold.number]): fold for fold in maker.folds(searches)}
     return cross_val_predict_by_sklearn(
         _Searched(estimator, folds, fit_params),
         rows,
@@ -178,12 +174,7 @@ class _Searched(BaseEstimator):  # type: ignore[misc]
         fold = self.folds[_key(self._rows, rows)]
         weight = self.fit_params.sample_weight(self._rows)
         predictor = clone(last_step(self.estimator))._fit_on(fold.search, self._y, weight)
-        if isinstance(self.estimator, Pipeline):
-            name = self.estimator.steps[-1][0]
-            self._fitted: Any = KnownPipeline([*fold.transformers, (name, predictor)])
-            self._fitted._parts = fold.parts
-        else:
-            self._fitted = predictor
+        self._fitted = known_estimator(self.estimator, predictor, fold)
         return getattr(self._fitted, method)(fold.parts[0].images)
 
 

@@ -10,9 +10,10 @@ from __future__ import annotations
 import copy
 from collections import defaultdict
 from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass
 from time import perf_counter
 from traceback import format_exc
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,71 +25,48 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_method_params
 
 from lookalike.estimators.base import KNeighborsPredictor
-from lookalike.estimators.cached_search import QueryPart
-from lookalike.estimators.candidates import Candidate, learning_key
+from lookalike.estimators.cached_search import CVSplit, Fold, QueryPart
+from lookalike.estimators.candidates import Candidate, FitParams, learning_key
 from lookalike.estimators.classifier import KNeighborsClassifier
-from lookalike.estimators.fit_params import FitParams
-from lookalike.estimators.fold_tables import CVSplit, Fold
 from lookalike.estimators.votes import winning_classes_at
 from lookalike.estimators.weights import prefix_weights
 
 Result = dict[str, Any]  # as scikit-learn's _fit_and_score returns it
 
 
-class Scoring(NamedTuple):
-    """How candidates are scored.
+@dataclass(eq=False)
+class FoldScorer:
+    """Reads the scores of candidates off folds.
 
     Attributes
     ----------
+    X, y, fit_params : as given to fit
+    labels : ndarray of shape (n,) or (n, n_outputs)
+        ``y`` as the predictor checked it.
+    splits : list of CVSplit
     scorer : callable
-    params : dict
-        The scorer's: one value an image, or anything else.
+    scorer_params : dict
+        Parameters of the scorer: arrays with one entry per image, or other values.
     error_score : number or "raise"
     is_accuracy : bool
         Whether the scorer gives the accuracy of a classifier.
     """
 
+    X: Any
+    y: Any
+    labels: NDArray[Any]
+    splits: list[CVSplit]
+    fit_params: FitParams
     scorer: Any
-    params: dict[str, Any]
+    scorer_params: dict[str, Any]
     error_score: Any
     is_accuracy: bool
 
-
-class FoldScorer:
-    """Reads the scores of candidates off folds.
-
-    Parameters
-    ----------
-    X, y : as given to fit
-    labels : ndarray of shape (n,) or (n, n_outputs)
-        ``y`` as the predictor checked it.
-    splits : list of CVSplit
-    fit_params : FitParams
-    scoring : Scoring
-    """
-
-    def __init__(
-        self,
-        X: Any,
-        y: Any,
-        labels: NDArray[Any],
-        splits: list[CVSplit],
-        fit_params: FitParams,
-        scoring: Scoring,
-    ) -> None:
-        self.X = X
-        self.y = y
-        self.labels = labels
-        self.splits = splits
-        self.fit_params = fit_params
-        self.scoring = scoring
-
     def read(self, fold: Fold) -> Iterator[tuple[Candidate, Result]]:
         """Yield each candidate of the fold with its result."""
-        candidates = fold.shared.candidates
-        fit_time = fold.seconds / len(candidates)
+        fit_time = fold.seconds / len(fold.candidates)
         learners: dict[Hashable, list[Candidate]] = defaultdict(list)
-        for candidate in candidates:
+        for candidate in fold.candidates:
             learners[learning_key(candidate.predictor)].append(candidate)
         for alike in learners.values():
             start = perf_counter()
@@ -126,7 +104,7 @@ class FoldScorer:
             y = _safe_indexing(self.y, train)
             return predictor._fit_on(fold.search, y, self.fit_params.sample_weight(train)), None
         except Exception:
-            if self.scoring.error_score == "raise":
+            if self.error_score == "raise":
                 raise
             return None, format_exc()
 
@@ -135,22 +113,17 @@ class FoldScorer:
     ) -> Any:
         predictor = copy.copy(learned)
         predictor.set_params(**candidate.predictor.get_params(deep=False))
-        estimator: Any = predictor
-        if isinstance(candidate.estimator, Pipeline):
-            name = candidate.estimator.steps[-1][0]
-            estimator = KnownPipeline([*fold.transformers, (name, predictor)])
-            estimator._parts = fold.parts
-        scoring = self.scoring
-        params = _check_method_params(self.X, scoring.params, indices=part.rows)
+        estimator = known_estimator(candidate.estimator, predictor, fold)
+        params = _check_method_params(self.X, self.scorer_params, indices=part.rows)
         y = _safe_indexing(self.y, part.rows)
-        return _score(estimator, part.images, y, scoring.scorer, params, scoring.error_score)
+        return _score(estimator, part.images, y, self.scorer, params, self.error_score)
 
     def _accuracies(
         self, part: QueryPart, learned: KNeighborsPredictor, candidates: list[Candidate]
     ) -> dict[int, float]:
         """Return the accuracies of the candidates, by their numbers, that one walk can count."""
         # A subclass may predict in another way.
-        if not (self.scoring.is_accuracy and type(learned) is KNeighborsClassifier):
+        if not (self.is_accuracy and type(learned) is KNeighborsClassifier):
             return {}
         if learned.outputs_2d_ or learned.reject is not None:
             return {}
@@ -172,9 +145,9 @@ class FoldScorer:
         return accuracies
 
     def _failure(self, fold: Fold, error: str | None, fit_time: float) -> Result:
-        score: Any = self.scoring.error_score
-        if isinstance(self.scoring.scorer, _MultimetricScorer):
-            score = dict.fromkeys(self.scoring.scorer._scorers, score)
+        score: Any = self.error_score
+        if isinstance(self.scorer, _MultimetricScorer):
+            score = dict.fromkeys(self.scorer._scorers, score)
         # Each its own, since scikit-learn changes them in place.
         return self._result(fold, [copy.copy(score), copy.copy(score)], error, fit_time, 0.0)
 
@@ -222,25 +195,39 @@ class KnownPipeline(Pipeline):  # type: ignore[misc]
 
     _parts: Sequence[QueryPart]
 
+    def _queries(self, X: Any, params: dict[str, Any]) -> Any:
+        """Return the transformed images if X is known, else None."""
+        known = (part.queries for part in self._parts if X is part.images and not params)
+        return next(known, None)
+
     def predict(self, X: Any, **params: Any) -> Any:
         """As `Pipeline.predict`."""
-        for part in self._parts:
-            if X is part.images and not params:
-                return self.steps[-1][1].predict(part.queries)
-        return super().predict(X, **params)
+        queries = self._queries(X, params)
+        if queries is None:
+            return super().predict(X, **params)
+        return self.steps[-1][1].predict(queries)
 
     @available_if(_last_step_predicts_probabilities)  # type: ignore[untyped-decorator]
     def predict_proba(self, X: Any, **params: Any) -> Any:
         """As `Pipeline.predict_proba`."""
-        for part in self._parts:
-            if X is part.images and not params:
-                return self.steps[-1][1].predict_proba(part.queries)
-        return super().predict_proba(X, **params)
+        queries = self._queries(X, params)
+        if queries is None:
+            return super().predict_proba(X, **params)
+        return self.steps[-1][1].predict_proba(queries)
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None, **params: Any) -> Any:
         """As `Pipeline.score`."""
-        for part in self._parts:
-            if X is part.images and not params:
-                given = {} if sample_weight is None else {"sample_weight": sample_weight}
-                return self.steps[-1][1].score(part.queries, y, **given)
-        return super().score(X, y, sample_weight, **params)
+        queries = self._queries(X, params)
+        if queries is None:
+            return super().score(X, y, sample_weight, **params)
+        given = {} if sample_weight is None else {"sample_weight": sample_weight}
+        return self.steps[-1][1].score(queries, y, **given)
+
+
+def known_estimator(estimator: Any, predictor: KNeighborsPredictor, fold: Fold) -> Any:
+    """Return a predictor of a fold, or if the estimator is a pipeline a fitted one with it."""
+    if not isinstance(estimator, Pipeline):
+        return predictor
+    known = KnownPipeline([*fold.transformers, (estimator.steps[-1][0], predictor)])
+    known._parts = fold.parts
+    return known
