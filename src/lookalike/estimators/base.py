@@ -31,9 +31,6 @@ from lookalike.search.nearest import NearestNeighbors
 from lookalike.search.neighbors import KNeighborsMixin, Neighbors
 from lookalike.search.validation import rows_to_keep
 
-# dtype kinds of string labels; joined with these, NumPy would turn numbers into strings.
-_STRINGS = "OUS"
-
 
 class KNeighborsPredictor(KNeighborsMixin, BaseEstimator):  # type: ignore[misc]
     """Base of predictors by nearest neighbours: classifier and regressor.
@@ -110,6 +107,52 @@ class KNeighborsPredictor(KNeighborsMixin, BaseEstimator):  # type: ignore[misc]
     def effective_metric_params_(self) -> Any:
         """Further arguments of the metric."""
         return self._search.effective_metric_params_
+
+    def fit(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
+        """Store training images and their targets.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or (n_samples, h, w[, c])
+            Training images, in any layout that `NearestNeighbors` takes.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Class labels, integers or strings, or the finite numbers of a regression.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Factor of each image in a vote or an average. An image of weight 0 does not count, but
+            is still one of the k nearest.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If ``y`` and ``X`` differ in length, labels are continuous or missing, targets are not
+            finite numbers, weights are negative, or a parameter is out of range.
+        """
+        return self._fit(X, y, sample_weight)
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """Predict each image: the class with the most votes, or the average of the targets.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_queries, n_features) or (n_queries, h, w[, c]), or None
+            None means leave-one-out: each training image is predicted from the others.
+
+        Returns
+        -------
+        ndarray of shape (n_queries,) or (n_queries, n_outputs)
+            Labels, or ``reject_label``; averages in float64.
+
+        Raises
+        ------
+        ValueError
+            If ``X`` does not fit the training images, ``n_neighbors`` exceeds their number, or
+            all neighbours of a query have weight zero.
+        """
+        return self._read(*self._neighbors(X))
 
     def neighbors(
         self,
@@ -286,7 +329,8 @@ class KNeighborsPredictor(KNeighborsMixin, BaseEstimator):  # type: ignore[misc]
                 f"y has shape {y.shape} but earlier targets had shape {self._y.shape}; "
                 "give as many outputs as before"
             )
-        if (y.dtype.kind in _STRINGS) != (self._y.dtype.kind in _STRINGS):
+        # Joined with strings, NumPy would turn numbers into strings.
+        if (y.dtype.kind in "OUS") != (self._y.dtype.kind in "OUS"):
             raise ValueError(
                 f"y has dtype {y.dtype} but earlier targets have dtype {self._y.dtype}; "
                 "give numbers after numbers and strings after strings"

@@ -44,18 +44,10 @@ Steps = Sequence[tuple[str, Any]]
 
 
 class QueryPart(NamedTuple):
-    """Images to predict, with their neighbours.
+    """Images to predict, with their neighbours as rows of the training fold.
 
-    Attributes
-    ----------
-    rows : ndarray of shape (n,), int64
-        Row numbers among all images.
-    table : Neighbors
-        Their neighbours, as rows of the training fold.
-    images : object
-        The images as scorers get them.
-    queries : object
-        The images as the search gets them: the same object, unless there are transformers.
+    ``rows`` are their numbers among all images, ``images`` the form that scorers get, and
+    ``queries`` the form that the search gets: the same object, unless there are transformers.
     """
 
     rows: Rows
@@ -142,22 +134,11 @@ class CVSplit(NamedTuple):
 
 
 class Fold(NamedTuple):
-    """One split of one search.
+    """One split of one search, with the candidates that read its table.
 
-    Attributes
-    ----------
-    number : int
-        Number of the split.
-    candidates : list of Candidate
-        The candidates that read its table.
-    seconds : float
-        Time of fitting and searching; work for several folds or searches is divided among them.
-    search : CachedNeighbors or None
-        The search fitted to the training fold, which knows the neighbours of the test images and,
-        if their scores are needed, of the training images; None if fitting failed.
-    transformers : sequence of (name, fitted transformer)
-    error : str or None
-        The traceback, if fitting failed.
+    The search is fitted to the training fold. It knows the neighbours of the test images and, if
+    their scores are needed, of the training images. If fitting failed, there is a traceback in its
+    place. Seconds of work for several folds or searches are divided among them.
     """
 
     number: int
@@ -177,22 +158,9 @@ class Fold(NamedTuple):
 class FoldMaker:
     """Creates the folds of searches among images.
 
-    Attributes
-    ----------
-    X, y, fit_params : as given to fit
-    splits : list of CVSplit
-    leave_one_out : bool
-        Test each image on all others; the one split lists all images on both sides.
-    with_train : bool
-        Also find the neighbours of the training images, each of which is its own neighbour.
-    n_jobs : int or None
-        Number of threads; None means the predictor's.
-    raises : bool
-        Raise errors of a fold instead of storing them in `Fold.error`.
-    progress : callable or None
-        Passed to every search.
-    search_of_all : NearestNeighbors or None
-        The last search that was fitted to all images, for reuse.
+    With ``leave_one_out`` each image is tested on all others, and the one split lists all images on
+    both sides. ``with_train`` also finds the neighbours of the training images, each of which is
+    its own neighbour. ``raises`` raises errors of a fold instead of storing them in `Fold.error`.
     """
 
     X: Any
@@ -201,11 +169,11 @@ class FoldMaker:
     fit_params: FitParams
     _: KW_ONLY
     leave_one_out: bool
-    with_train: bool
     n_jobs: int | None
-    raises: bool
+    with_train: bool = False
+    raises: bool = True
     progress: Progress | None = None
-    search_of_all: NearestNeighbors | None = None
+    search_of_all: NearestNeighbors | None = None  # the last that was fitted to all images
 
     @property
     def n_queries(self) -> int:

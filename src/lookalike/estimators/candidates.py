@@ -39,7 +39,7 @@ class Candidate:
     @property
     def predictor(self) -> KNeighborsPredictor:
         """The estimator, or the last step of the pipeline."""
-        return last_step(self.estimator)
+        return own_predictor(self.estimator)
 
     @property
     def transformers(self) -> list[tuple[str, Any]]:
@@ -57,24 +57,25 @@ SharedImages = list[SharedSearch]
 """Searches among the same images, after the same transformers if there are any."""
 
 
-def last_step(estimator: Any) -> KNeighborsPredictor:
+def last_step(estimator: Any) -> Any:
+    """Return the last step of a pipeline, or the estimator itself."""
+    return estimator.steps[-1][1] if type(estimator) is Pipeline else estimator
+
+
+def own_predictor(estimator: Any) -> KNeighborsPredictor:
     """Return the predictor of this package that an estimator is, or that a pipeline ends with."""
-    predictor = estimator.steps[-1][1] if type(estimator) is Pipeline else estimator
+    predictor = last_step(estimator)
     if isinstance(predictor, KNeighborsPredictor):
         return predictor
-    what = _whose(estimator)
-    if predictor is not estimator:
-        what += f" that ends with {_whose(predictor)}"
+    kinds = [
+        f"{type(one).__module__.partition('.')[0]}'s {type(one).__name__}"
+        for one in ([estimator] if predictor is estimator else [estimator, predictor])
+    ]
     raise TypeError(
-        f"estimator is {what}, which has no neighbour table; give lookalike's "
-        "KNeighborsClassifier or KNeighborsRegressor, or a scikit-learn Pipeline that ends with "
-        "one, or use sklearn.model_selection.GridSearchCV"
+        f"estimator is {' that ends with '.join(kinds)}, which has no neighbour table; give "
+        "lookalike's KNeighborsClassifier or KNeighborsRegressor, or a scikit-learn Pipeline that "
+        "ends with one, or use sklearn.model_selection.GridSearchCV"
     )
-
-
-def _whose(estimator: Any) -> str:
-    kind = type(estimator)
-    return f"{kind.__module__.partition('.')[0]}'s {kind.__name__}"
 
 
 def list_candidates(
@@ -117,15 +118,17 @@ def share_work(candidates: Iterable[Candidate]) -> list[SharedImages]:
 
 def learning_key(predictor: KNeighborsPredictor) -> Hashable:
     """Return a key that is equal for predictors that learn the same from the same targets."""
-    params = predictor.get_params(deep=False)
-    return tuple((name, _key(params[name])) for name in sorted(predictor._learning_params))
+    return _keys_of(predictor, predictor._learning_params)
 
 
 def _search_key(predictor: KNeighborsPredictor) -> Hashable:
     read = predictor._reading_params | predictor._learning_params
+    return type(predictor), _keys_of(predictor, predictor.get_params(deep=False).keys() - read)
+
+
+def _keys_of(predictor: KNeighborsPredictor, names: Iterable[str]) -> Hashable:
     params = predictor.get_params(deep=False)
-    searching = tuple((name, _key(params[name])) for name in sorted(params.keys() - read))
-    return type(predictor), searching
+    return tuple((name, _key(params[name])) for name in sorted(names))
 
 
 def _key(value: Any) -> Hashable:

@@ -38,18 +38,8 @@ Result = dict[str, Any]  # as scikit-learn's _fit_and_score returns it
 class FoldScorer:
     """Reads the scores of candidates off folds.
 
-    Attributes
-    ----------
-    X, y, fit_params : as given to fit
-    labels : ndarray of shape (n,) or (n, n_outputs)
-        ``y`` as the predictor checked it.
-    splits : list of CVSplit
-    scorer : callable
-    scorer_params : dict
-        Parameters of the scorer: arrays with one entry per image, or other values.
-    error_score : number or "raise"
-    is_accuracy : bool
-        Whether the scorer gives the accuracy of a classifier.
+    ``labels`` are ``y`` as the predictor checked it. ``is_accuracy`` tells whether the scorer gives
+    the accuracy of a classifier.
     """
 
     X: Any
@@ -127,7 +117,7 @@ class FoldScorer:
             return {}
         if learned.outputs_2d_ or learned.reject is not None:
             return {}
-        truth = _encode(self.labels[part.rows], learned.classes_)
+        truth = self.labels[part.rows]
         walks: dict[str, list[Candidate]] = defaultdict(list)
         for candidate in candidates:
             weights = candidate.predictor.weights
@@ -138,7 +128,7 @@ class FoldScorer:
             ks = sorted({int(candidate.predictor.n_neighbors) for candidate in alike})
             winners = _winners_at(part, learned, weights, ks)
             if winners is not None:
-                n_right = np.count_nonzero(winners == truth[:, np.newaxis], axis=0)
+                n_right = np.count_nonzero(learned.classes_[winners] == truth[:, None], axis=0)
                 by_k = dict(zip(ks, (n_right / len(truth)).tolist(), strict=True))
                 for candidate in alike:
                     accuracies[candidate.number] = by_k[int(candidate.predictor.n_neighbors)]
@@ -179,17 +169,6 @@ def _winners_at(
     return winning_classes_at(indices, product, learned._codes[:, 0], n_classes, ks)
 
 
-def _encode(labels: NDArray[Any], classes: NDArray[Any]) -> NDArray[np.int64]:
-    """Return the position of each label in sorted classes, -1 for a label that is none."""
-    codes = np.searchsorted(classes, labels)
-    codes = np.minimum(codes, len(classes) - 1)
-    return np.where(classes[codes] == labels, codes, -1)
-
-
-def _last_step_predicts_probabilities(pipeline: Pipeline) -> bool:
-    return hasattr(pipeline.steps[-1][1], "predict_proba")
-
-
 class KnownPipeline(Pipeline):  # type: ignore[misc]
     """A fitted pipeline that does not transform again what a fold has transformed already."""
 
@@ -207,7 +186,7 @@ class KnownPipeline(Pipeline):  # type: ignore[misc]
             return super().predict(X, **params)
         return self.steps[-1][1].predict(queries)
 
-    @available_if(_last_step_predicts_probabilities)  # type: ignore[untyped-decorator]
+    @available_if(lambda self: hasattr(self.steps[-1][1], "predict_proba"))  # type: ignore[untyped-decorator]
     def predict_proba(self, X: Any, **params: Any) -> Any:
         """As `Pipeline.predict_proba`."""
         queries = self._queries(X, params)

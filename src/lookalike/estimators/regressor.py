@@ -65,31 +65,6 @@ class KNeighborsRegressor(RegressorMixin, KNeighborsPredictor):  # type: ignore[
            [ 0,  0,  0,  1, 11, 15,  5,  0]])
     """
 
-    def fit(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
-        """Store training images and their targets.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features) or (n_samples, h, w[, c])
-            Training images, in any form `NearestNeighbors` takes.
-        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            Finite numbers.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Factor of each image in an average. An image of weight 0 does not count, but is still
-            one of the k nearest.
-
-        Returns
-        -------
-        self
-
-        Raises
-        ------
-        ValueError
-            If ``y`` and ``X`` differ in length, targets are not finite numbers, weights are
-            negative, or a parameter is out of range.
-        """
-        return self._fit(X, y, sample_weight)
-
     def partial_fit(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Add training images, with the same result as a fit to all of them at once.
 
@@ -108,26 +83,6 @@ class KNeighborsRegressor(RegressorMixin, KNeighborsPredictor):  # type: ignore[
             As in `fit`.
         """
         return self._append(X, y, sample_weight)
-
-    def predict(self, X: Any) -> FloatArray:
-        """Return the average target of each image's neighbours.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_queries, n_features) or (n_queries, h, w[, c]), or None
-            None means leave-one-out: each training image is predicted from the others.
-
-        Returns
-        -------
-        ndarray of shape (n_queries,) or (n_queries, n_outputs), float64
-
-        Raises
-        ------
-        ValueError
-            If ``X`` does not fit the training images, ``n_neighbors`` exceeds their number, or
-            all neighbours of a query have weight zero.
-        """
-        return self._read(*self._neighbors(X))
 
     def _check_targets(self, y: Any) -> NDArray[Any]:
         return check_target_array(y, dtype="numeric")

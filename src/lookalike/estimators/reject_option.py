@@ -71,17 +71,6 @@ def rejection_label(classes: NDArray[Any], reject_label: Any) -> NDArray[Any]:
     return label
 
 
-def reject_unsure(
-    labels: NDArray[Any], probabilities: NDArray[np.float64], reject: float, label: NDArray[Any]
-) -> NDArray[Any]:
-    """Replace the labels of queries whose winning probability is below ``reject``.
-
-    The result has a dtype that holds both, whether or not anything was rejected:
-    ``int64`` for ``uint8`` classes and -1, wider strings for a longer label.
-    """
-    return np.where(probabilities < reject, label, labels)
-
-
 def _fits(label: NDArray[Any], classes: NDArray[Any]) -> bool:
     strings = "US"
     if label.ndim or label.dtype.kind == "O":
@@ -94,14 +83,7 @@ def _fits(label: NDArray[Any], classes: NDArray[Any]) -> bool:
 
 
 class Trusted(NamedTuple):
-    """Predictions, and how far each can be trusted.
-
-    Attributes
-    ----------
-    predicted : ndarray of shape (n,)
-    trust : ndarray of shape (n,), float64
-        At least 0; 1 where both classes are as near.
-    """
+    """Predictions, and the trust score of each: at least 0, and 1 if both classes are as near."""
 
     predicted: NDArray[Any]
     trust: NDArray[np.float64]

@@ -37,9 +37,9 @@ from lookalike.estimators.candidates import (
     Candidate,
     FitParams,
     SharedImages,
-    last_step,
     learning_key,
     list_candidates,
+    own_predictor,
     share_work,
 )
 from lookalike.estimators.fold_scores import FoldScorer, Result
@@ -212,9 +212,8 @@ class KNeighborsSearchCV(BaseSearchCV, Shown):  # type: ignore[misc]
                 "fit(..., progress=) or verbose=1",
                 UserWarning,
             )
-        predictor = last_step(self.estimator)
         scorer, refit_metric = self._get_scorers()
-        labels, _ = predictor._check_rows(X, y, None)
+        labels, _ = own_predictor(self.estimator)._check_rows(X, y, None)
         X, y = indexable(X, y)
         if groups is not None:
             params["groups"] = groups
@@ -237,8 +236,8 @@ class KNeighborsSearchCV(BaseSearchCV, Shown):  # type: ignore[misc]
             n_jobs=self.n_jobs,
             raises=self.error_score == "raise",
         )
-        is_accuracy = self.scoring is None or self._is("scoring", "accuracy")
         score_params = routed.scorer.score
+        is_accuracy = self.scoring is None or self._is("scoring", "accuracy")
         is_accuracy = is_accuracy and not score_params
         reader = FoldScorer(
             X, y, labels, splits, fit_params, scorer, score_params, self.error_score, is_accuracy

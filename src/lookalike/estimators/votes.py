@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import csr_array
-from sklearn.utils import gen_batches
+from sklearn.utils import column_or_1d, gen_batches
+from sklearn.utils.multiclass import check_classification_targets
 
 from lookalike import _core
 
@@ -26,6 +27,21 @@ Codes = NDArray[np.integer[Any]]
 
 MANY_ROWS = 1024
 """With at least this many rows, a table of all values of each output is smaller than the labels."""
+
+
+def check_class_labels(y: ArrayLike, n: int) -> NDArray[Any]:
+    """Return the classes of n images as an array of shape (n,), none of them missing."""
+    labels = np.asarray(y)
+    if labels.ndim == 2 and labels.shape[1] == 1:
+        labels = column_or_1d(labels, warn=True)
+    if labels.ndim != 1 or len(labels) != n:
+        raise ValueError(f"{n} images but labels of shape {labels.shape}; give one label per image")
+    if labels.dtype.kind == "f" and not np.isfinite(labels).all():
+        raise ValueError("a label is NaN or infinite; give a class to every image")
+    if labels.dtype == object and any(label is None or label != label for label in labels):
+        raise ValueError("a label is missing; give a class to every image")
+    check_classification_targets(labels)
+    return labels
 
 
 def encode_labels(
@@ -77,11 +93,9 @@ def encode_outputs(
         classes = [np.flatnonzero(values).astype(np.uint8) for values in present]
         return classes, _core.relabelled(labels, table, n_threads)
     columns = np.ascontiguousarray(labels.T)
-    encoded = [
-        encode_labels(column, None if declared is None else declared[i])
-        for i, column in enumerate(columns)
-    ]
-    return [classes for classes, _ in encoded], np.stack([codes for _, codes in encoded], axis=1)
+    lists = [None] * len(columns) if declared is None else declared
+    classes, codes = zip(*map(encode_labels, columns, lists), strict=True)
+    return list(classes), np.stack(codes, axis=1)
 
 
 def _sorted_classes(labels: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.integer[Any]]]:

@@ -112,8 +112,7 @@ def distance_weights(distances: FloatArray, weights: Weights) -> FloatArray:
                 f"{distances.shape}; it must return one weight per distance"
             )
         cure = "use weights='distance' if a distance can be 0"
-        _check_non_negative(w, "the weights callable", cure)
-        return w
+        return _check_non_negative(w, "the weights callable", cure)
     with np.errstate(divide="ignore", over="ignore"):
         inverse = 1.0 / distances
         # Zero, or so small that the sum of k such weights is infinite.
@@ -196,14 +195,15 @@ def class_weights(class_weight: Any, y: NDArray[Any]) -> FloatArray:
     if class_weight is None:
         return np.ones(len(y))
     w: FloatArray = compute_sample_weight(class_weight, y)
-    _check_non_negative(w, f"class_weight={class_weight!r}", "give a class that must not vote 0")
-    return w
+    cure = "give a class that must not vote 0"
+    return _check_non_negative(w, f"class_weight={class_weight!r}", cure)
 
 
-def _check_non_negative(values: FloatArray, what: str, cure: str) -> None:
+def _check_non_negative(values: FloatArray, what: str, cure: str) -> FloatArray:
     bad = ~(np.isfinite(values) & (values >= 0))
     if bad.any():
         raise ValueError(
             f"{what} gives {values[bad][0]} (first of {bad.sum()} such) but weights must be "
             f"finite and at least 0; {cure}"
         )
+    return values

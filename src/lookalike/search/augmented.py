@@ -25,8 +25,7 @@ from lookalike.search.validation import check_shape_of_images
 ANNOUNCED_MIB = 1.0
 """Warn that variants are computed anew at every search if their images take this much."""
 
-SMALLEST_PART = 256
-"""Number of images that are changed at once, even where memory is short."""
+SMALLEST_PART = 256  # images that are changed at once, even where memory is short
 
 
 class AugmentationWarning(UserWarning):

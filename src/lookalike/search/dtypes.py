@@ -42,8 +42,7 @@ SMALLEST_FOR_COSINE = float((np.finfo(np.float64).tiny / np.finfo(np.float64).ep
 SMALLEST_FOR_EUCLIDEAN = SMALLEST_FOR_COSINE / float(np.finfo(np.float64).eps)
 """The squared differences of rows with smaller values lose precision or become zero."""
 
-VALUES_AT_ONCE = 2**18
-"""Number of values that are converted and compared at once."""
+VALUES_AT_ONCE = 2**18  # values that are converted and compared at once
 
 
 def to_native(array: NDArray[Any]) -> NDArray[Any]:

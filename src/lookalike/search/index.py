@@ -31,8 +31,7 @@ from lookalike.search.projection import choose_projection
 
 MOST_ROWS = 2**31 - 64
 
-SECOND_INDEX_MIB = 1.0
-"""A second index of at least this size is announced by a warning."""
+SECOND_INDEX_MIB = 1.0  # a second index of at least this size is announced by a warning
 
 # All objects share one lock for builds, because objects with locks can not be pickled; a build
 # uses all its threads anyway. They also share one count of the running searches of each

@@ -33,11 +33,9 @@ NATIVE_METRICS = {
 }
 """Native metrics by the names that scikit-learn gives them."""
 
-MINKOWSKI = {1: "manhattan", 2: "euclidean"}
-"""Native Minkowski metrics by the power p."""
+MINKOWSKI = {1: "manhattan", 2: "euclidean"}  # native metrics by the power p
 
-MOST_AT_ONCE = 1000
-"""Number of queries that scikit-learn gets in one call."""
+MOST_AT_ONCE = 1000  # queries that scikit-learn gets in one call
 
 
 class SklearnFallbackWarning(UserWarning):
