@@ -180,10 +180,7 @@ class FitParams:
 
     def of_step(self, name: str, rows: NDArray[np.int64]) -> dict[str, Any]:
         """Return the parameters of one step of the pipeline for a fit to these rows."""
-        params: dict[str, Any] = _check_method_params(
-            self.X, self._of_steps.get(name, {}), indices=rows
-        )
-        return params
+        return dict(_check_method_params(self.X, self._of_steps.get(name, {}), indices=rows))
 
     def sample_weight(self, rows: NDArray[np.int64] | None = None) -> Any:
         """Return the predictor's weights of these rows, by default of all, or None."""

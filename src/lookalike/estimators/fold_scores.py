@@ -25,8 +25,8 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_method_params
 
 from lookalike.estimators.base import KNeighborsPredictor
-from lookalike.estimators.cached_search import CVSplit, Fold, QueryPart
-from lookalike.estimators.candidates import Candidate, FitParams, learning_key
+from lookalike.estimators.cached_search import Fold, FoldMaker, QueryPart
+from lookalike.estimators.candidates import Candidate, learning_key
 from lookalike.estimators.classifier import KNeighborsClassifier
 from lookalike.estimators.votes import winning_classes_at
 from lookalike.estimators.weights import prefix_weights
@@ -42,11 +42,8 @@ class FoldScorer:
     the accuracy of a classifier.
     """
 
-    X: Any
-    y: Any
+    maker: FoldMaker
     labels: NDArray[Any]
-    splits: list[CVSplit]
-    fit_params: FitParams
     scorer: Any
     scorer_params: dict[str, Any]
     error_score: Any
@@ -88,11 +85,12 @@ class FoldScorer:
         """Return a predictor that knows the fold's targets, or the traceback of why not."""
         if fold.search is None:
             return None, fold.error
-        train = self.splits[fold.number].train
+        train = self.maker.splits[fold.number].train
         try:
             predictor = copy.copy(candidate.predictor)
-            y = _safe_indexing(self.y, train)
-            return predictor._fit_on(fold.search, y, self.fit_params.sample_weight(train)), None
+            y = _safe_indexing(self.maker.y, train)
+            weight = self.maker.fit_params.sample_weight(train)
+            return predictor._fit_on(fold.search, y, weight), None
         except Exception:
             if self.error_score == "raise":
                 raise
@@ -104,8 +102,8 @@ class FoldScorer:
         predictor = copy.copy(learned)
         predictor.set_params(**candidate.predictor.get_params(deep=False))
         estimator = known_estimator(candidate.estimator, predictor, fold)
-        params = _check_method_params(self.X, self.scorer_params, indices=part.rows)
-        y = _safe_indexing(self.y, part.rows)
+        params = _check_method_params(self.maker.X, self.scorer_params, indices=part.rows)
+        y = _safe_indexing(self.maker.y, part.rows)
         return _score(estimator, part.images, y, self.scorer, params, self.error_score)
 
     def _accuracies(
@@ -148,7 +146,7 @@ class FoldScorer:
             "fit_error": error,
             "test_scores": scores[0],
             "train_scores": scores[-1],
-            "n_test_samples": len(self.splits[fold.number].test),
+            "n_test_samples": len(self.maker.splits[fold.number].test),
             "fit_time": fit_time,
             "score_time": score_time,
         }

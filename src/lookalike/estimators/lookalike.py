@@ -26,6 +26,7 @@ from lookalike.search.machine import count_threads
 from lookalike.search.validation import rows_to_keep
 
 Codes = NDArray[np.int32]
+Make = Callable[[Codes, int], Matcher]  # by the codes of classes and their number
 
 
 class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
@@ -122,7 +123,8 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             If X does not hold numbers.
         """
         most = plan_of(self.effort).longest_side
-        images, labels = _check_pairs(X, y)
+        images = check_images(X)
+        labels = check_class_labels(y, len(images))
         levels = ByteLevels(images)
         classes, codes = _encode(labels)
         n_threads = count_threads(self.n_jobs)
@@ -139,7 +141,7 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         calibration = Calibration()
         if choice.held_out is not None:
             calibration.fit(*choice.held_out)
-        matcher = self._match(small, codes, len(classes), choice)
+        matcher = self._match(choice, small, codes, len(classes))
         tell.end()
         self._choice, self._calibration = choice._replace(held_out=None), calibration
         self._levels = levels
@@ -206,13 +208,15 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """
         if not hasattr(self, "_matcher"):
             return self.fit(X, y, progress=progress)
-        new, labels = _check_pairs(X, y)
+        new = check_images(X)
+        labels = check_class_labels(y, len(new))
         self._check_memory(self.n_samples_fit_ + len(new), relearn=relearn)
         own = self._levels.to_bytes(new)
         images = np.concatenate([self._images, own])
         labels = np.concatenate([self._labels, labels])
-        make = None if relearn else partial(self._matcher.appended, self._shrunk(own))
-        return self._become(images, labels, make)
+        shrunk = self._shrunk(images if relearn else own)
+        make = partial(self._match, self._choice) if relearn else self._matcher.appended
+        return self._become(images, labels, partial(make, shrunk))
 
     def remove(self, ids: ArrayLike, *, relearn: bool = True) -> Self:
         """Remove training images, and learn everything but the choices again from the others.
@@ -239,7 +243,10 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         keep = rows_to_keep(ids, self.n_samples_fit_)
         self._check_memory(int(keep.sum()), relearn=relearn)
         images, labels = self._images[keep], self._labels[keep]
-        make = None if relearn else partial(self._matcher.kept, np.flatnonzero(keep))
+        if relearn:
+            make = partial(self._match, self._choice, self._shrunk(images))
+        else:
+            make = partial(self._matcher.kept, np.flatnonzero(keep))
         return self._become(images, labels, make)
 
     def predict(self, X: Any, *, progress: Progress | None = None) -> NDArray[Any]:
@@ -329,7 +336,7 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """All combinations that were tried."""
         return self._choice.trials
 
-    def _match(self, images: Bytes, codes: Codes, n_classes: int, choice: Choice) -> Matcher:
+    def _match(self, choice: Choice, images: Bytes, codes: Codes, n_classes: int) -> Matcher:
         plan = plan_of(self.effort)
         matcher = Matcher(
             choice.representation,
@@ -342,21 +349,10 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             matcher.deformed_radii()  # otherwise the first doubtful image waits for them
         return matcher
 
-    def _become(
-        self,
-        images: Bytes,
-        labels: NDArray[Any],
-        make: Callable[[Codes, int], Matcher] | None,
-    ) -> Self:
-        """Take other training images in one step, so that a failure before it changes nothing.
-
-        ``make`` makes the matcher of their codes; None learns it from them.
-        """
+    def _become(self, images: Bytes, labels: NDArray[Any], make: Make) -> Self:
+        """Take other training images in one step, so that a failure before it changes nothing."""
         classes, codes = _encode(labels)
-        if make is None:
-            matcher = self._match(self._shrunk(images), codes, len(classes), self._choice)
-        else:
-            matcher = make(codes, len(classes))
+        matcher = make(codes, len(classes))
         self._images, self._labels, self._matcher = images, labels, matcher
         self.classes_ = classes
         self.image_shape_ = self._levels.image_shape
@@ -397,8 +393,7 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        tags.input_tags.two_d_array = False
-        tags.input_tags.three_d_array = True
+        tags.input_tags.two_d_array, tags.input_tags.three_d_array = False, True
         return tags
 
 
@@ -427,8 +422,3 @@ _FIT_UNITS = 3  # time of the final fit, in units of one representation of the f
 def _encode(labels: NDArray[Any]) -> tuple[NDArray[Any], Codes]:
     classes, codes = encode_labels(labels)
     return classes, codes.astype(np.int32)
-
-
-def _check_pairs(X: Any, y: ArrayLike) -> tuple[NDArray[Any], NDArray[Any]]:
-    images = check_images(X)
-    return images, check_class_labels(y, len(images))

@@ -88,10 +88,6 @@ class KNeighborsRegressor(RegressorMixin, KNeighborsPredictor):  # type: ignore[
         return check_target_array(y, dtype="numeric")
 
     def _read(self, table: Neighbors, weights: FloatArray) -> FloatArray:
-        averages = target_averages(
-            table.indices,
-            weights,
-            self._y.reshape(len(self._y), -1),
-            working_memory=self.working_memory,
-        )
+        targets, memory = self._y.reshape(len(self._y), -1), self.working_memory
+        averages = target_averages(table.indices, weights, targets, working_memory=memory)
         return averages if self._y.ndim == 2 else averages[:, 0]

@@ -24,8 +24,7 @@ from lookalike.estimators.base import KNeighborsPredictor
 from lookalike.estimators.weights import vote_weights
 from lookalike.images.progress import Progress
 
-N_NEIGHBORS = 50
-"""Number of neighbours among which trust scores look for the nearest of another class."""
+N_NEIGHBORS = 50  # among which trust scores look for the nearest of another class
 
 
 def check_reject(reject: Any) -> None:

@@ -236,11 +236,10 @@ class KNeighborsSearchCV(BaseSearchCV, Shown):  # type: ignore[misc]
             n_jobs=self.n_jobs,
             raises=self.error_score == "raise",
         )
-        score_params = routed.scorer.score
         is_accuracy = self.scoring is None or self._is("scoring", "accuracy")
-        is_accuracy = is_accuracy and not score_params
+        is_accuracy = is_accuracy and not routed.scorer.score
         reader = FoldScorer(
-            X, y, labels, splits, fit_params, scorer, score_params, self.error_score, is_accuracy
+            folds, labels, scorer, routed.scorer.score, self.error_score, is_accuracy
         )
         results: dict[int, dict[int, Result]] = {c.number: {} for c in candidates}
         try:

@@ -25,8 +25,7 @@ FloatArray = NDArray[np.float64]
 Indices = NDArray[np.int64]
 Codes = NDArray[np.integer[Any]]
 
-MANY_ROWS = 1024
-"""With at least this many rows, a table of all values of each output is smaller than the labels."""
+MANY_ROWS = 1024  # so many labels take more memory than a table of all values of each output
 
 
 def check_class_labels(y: ArrayLike, n: int) -> NDArray[Any]:
@@ -36,10 +35,10 @@ def check_class_labels(y: ArrayLike, n: int) -> NDArray[Any]:
         labels = column_or_1d(labels, warn=True)
     if labels.ndim != 1 or len(labels) != n:
         raise ValueError(f"{n} images but labels of shape {labels.shape}; give one label per image")
-    if labels.dtype.kind == "f" and not np.isfinite(labels).all():
-        raise ValueError("a label is NaN or infinite; give a class to every image")
-    if labels.dtype == object and any(label is None or label != label for label in labels):
-        raise ValueError("a label is missing; give a class to every image")
+    objects = labels.tolist() if labels.dtype == object else []
+    is_missing = any(label is None or label != label for label in objects)
+    if is_missing or (labels.dtype.kind == "f" and not np.isfinite(labels).all()):
+        raise ValueError("a label is missing, NaN or infinite; give a class to every image")
     check_classification_targets(labels)
     return labels
 
