@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
@@ -9,10 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.matching.byte_levels import grey
+from lookalike.matching.copies import variant_names
+from lookalike.matching.scoring import Scorer, Scores
 from lookalike.results import Result
+from lookalike.search.machine import count_threads
 
 if TYPE_CHECKING:
-    from lookalike.matching.matcher import Matcher
+    from lookalike.matching.matcher import Matcher, Sought
 
 _SHOWN_QUERIES = 5
 _SHOWN_NEIGHBORS = 10
@@ -217,31 +222,26 @@ class Explanation(Result):
             lines.append(f"... and {n_queries - _SHOWN_QUERIES} more queries")
         return "\n".join(lines)
 
-    def _how_sure(self, i: int) -> str:
-        if self.probabilities is None or self.doubtful is None:
-            return ""
-        return f" ({self.probabilities[i].max():.1%}{', in doubt' if self.doubtful[i] else ''})"
-
     def _query_lines(self, i: int) -> list[str]:
-        shown = range(min(self.indices.shape[1], _SHOWN_NEIGHBORS))
-        variants = [self.variant_names[self.variants[i, j]] for j in shown]
-        columns = [
-            ["share", *(f"{self.shares[i, j]:.1%}" for j in shown)],
-            ["label", *(_label(self.labels[i, j]) for j in shown)],
-            ["distance", *(f"{self.distances[i, j]:.6g}" for j in shown)],
-            ["row", *(str(self.indices[i, j]) for j in shown)],
-            ["variant", *variants],
-        ]
-        if len(self.variant_names) == 1:
-            columns.pop()
-        widths = [max(map(len, column)) for column in columns]
-        aligned = (">", "<", ">", ">", "<")
-        lines = [f"query {i}: {_label(self.prediction[i])}{self._how_sure(i)}"]
-        for cells in zip(*columns, strict=True):
-            padded = (
-                f"{cell:{side}{width}}"
-                for cell, side, width in zip(cells, aligned, widths, strict=False)
+        rows = [("share", "label", "distance", "row", "variant")]
+        rows += [
+            (
+                f"{self.shares[i, j]:.1%}",
+                _label(self.labels[i, j]),
+                f"{self.distances[i, j]:.6g}",
+                str(self.indices[i, j]),
+                self.variant_names[self.variants[i, j]],
             )
+            for j in range(min(self.indices.shape[1], _SHOWN_NEIGHBORS))
+        ]
+        columns = list(zip(*rows, strict=True))[: 4 + (len(self.variant_names) > 1)]
+        widths = [max(map(len, column)) for column in columns]
+        lines = [f"query {i}: {_label(self.prediction[i])}"]
+        if self.probabilities is not None and self.doubtful is not None:
+            doubt = ", in doubt" if self.doubtful[i] else ""
+            lines[0] += f" ({self.probabilities[i].max():.1%}{doubt})"
+        for cells in zip(*columns, strict=True):
+            padded = map("{:{}{}}".format, cells, "><>><", widths)
             lines.append(("  " + "  ".join(padded)).rstrip())
         if self.indices.shape[1] > _SHOWN_NEIGHBORS:
             rest = self.shares[i, _SHOWN_NEIGHBORS:]
@@ -256,6 +256,51 @@ def _label(label: Any) -> str:
     if len(label) > _SHOWN_OUTPUTS:
         parts.append(f"... ({len(label)} outputs)")
     return ", ".join(parts)
+
+
+def explain_matches(
+    classifier: Any, parts: Iterable[tuple[Scorer, Sought]], n_neighbors: int
+) -> Explanation:
+    """Explain the answers of a `LookalikeClassifier` by the readers and candidates of images."""
+    rule, most = classifier.scoring_rule_, classifier.most_explained_
+    if not 1 <= n_neighbors <= most:
+        raise ValueError(
+            f"n_neighbors={n_neighbors} but {most} training images are compared with each image; "
+            f"give 1 to {most}"
+        )
+
+    def take(reader: Scorer, sought: Sought) -> tuple[NDArray[Any], ...]:
+        scores = reader.read(rule)
+        table, unsure = reader.scaled(rule.scaling)
+        near, deformed = table.first(n_neighbors), np.zeros(len(table.indices), bool)
+        if rule.deformation != "off" and len(unsure):
+            moved = reader.deformed(rule.scaling, rule.deformation)
+            near.indices[unsure] = moved.indices[:, :n_neighbors]
+            near.distances[unsure] = moved.distances[:, :n_neighbors]
+            deformed[unsure] = True
+        return near.indices, near.distances, deformed, sought.images, *scores
+
+    taken = [take(*part) for part in parts]
+    rows, distances, deformed, images, *found = map(np.concatenate, zip(*taken, strict=True))
+    scores, matcher = Scores(*found), classifier._matcher
+    indices = matcher.parents_[rows]
+    return Explanation(
+        indices=indices,
+        distances=distances,
+        labels=classifier._labels[indices],
+        shares=nearness_shares(distances),
+        prediction=classifier.classes_[scores.classes.argmin(axis=1)],
+        variants=matcher.variants_[rows],
+        variant_names=variant_names(classifier.representation_.growth),
+        classes=classifier.classes_,
+        doubtful=scores.doubtful,
+        images=images,
+        source=copy.copy(classifier),
+        probabilities=classifier._calibration.probabilities(scores),
+        deformed=deformed,
+        rows=rows,
+        matcher=matcher.on_threads(count_threads(classifier.n_jobs)),
+    )
 
 
 def nearness_shares(distances: NDArray[np.float64]) -> NDArray[np.float64]:

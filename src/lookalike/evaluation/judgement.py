@@ -20,8 +20,8 @@ from lookalike.estimators.cached_search import searched_once
 from lookalike.estimators.classifier import KNeighborsClassifier
 from lookalike.estimators.cross_val import cross_val_predict
 from lookalike.estimators.explanation import Explanation
+from lookalike.estimators.reject_option import N_NEIGHBORS
 from lookalike.estimators.search_cv import KNeighborsSearchCV
-from lookalike.estimators.trust import N_NEIGHBORS
 from lookalike.evaluation.auditing.duplicates import row_keys
 from lookalike.evaluation.decisions.chosen import list_splits
 from lookalike.evaluation.decisions.curves import Coverage, OperatingPoint

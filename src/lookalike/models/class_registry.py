@@ -11,7 +11,7 @@ from typing import Any
 
 _TABLE = """\
 search.NearestNeighbors          search.nearest.NearestNeighbors
-search.IndexedRows               search.rows.IndexedRows
+search.IndexedRows               search.index.IndexedRows
 search.AugmentedRows             search.augmented.AugmentedRows
 search.HandedOver                search.sklearn_fallback.SklearnFallback
 images.Sum                       images.augmentation.Sum

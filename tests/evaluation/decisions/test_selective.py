@@ -20,7 +20,7 @@ from sklearn.model_selection import cross_val_predict as by_sklearn
 from sklearn.tree import DecisionTreeClassifier
 
 from lookalike import KNeighborsClassifier, choose_rejection, load_dataset
-from lookalike.estimators.trust import predict_with_trust
+from lookalike.estimators.reject_option import predict_with_trust
 from lookalike.evaluation.decisions.curves import CoverageCurve
 from lookalike.evaluation.decisions.selective import RejectingClassifier, most_answers
 

@@ -27,8 +27,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from lookalike.estimators.classifier import KNeighborsClassifier
 from lookalike.estimators.cross_val import cross_val_predict
-from lookalike.estimators.reject_option import rejection_label
-from lookalike.estimators.trust import predict_with_trust
+from lookalike.estimators.reject_option import predict_with_trust, rejection_label
 from lookalike.evaluation.decisions.chosen import Chosen, check_labels, list_splits
 from lookalike.evaluation.decisions.curves import Coverage, CoverageCurve
 from lookalike.images.progress import Progress
@@ -179,8 +178,8 @@ def choose_rejection(
 
     The confidence of our `KNeighborsClassifier` is its trust score, the distance to the nearest
     image of another class by that to the nearest of the predicted one (see
-    `lookalike.estimators.trust`), because shares of votes are all alike where neighbours agree. For
-    any other classifier it is the probability of the predicted class.
+    `lookalike.estimators.reject_option`), because shares of votes are all alike where neighbours
+    agree. For any other classifier it is the probability of the predicted class.
 
     Parameters
     ----------

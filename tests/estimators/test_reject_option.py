@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lookalike import KNeighborsClassifier, Shifts, load_dataset
-from lookalike.estimators.trust import predict_with_trust, trust_scores
+from lookalike.estimators.reject_option import predict_with_trust, trust_scores
 
 
 @given(st.integers(1, 8), st.integers(1, 6), st.integers(0, 2**32))
