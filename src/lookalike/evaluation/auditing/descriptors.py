@@ -131,11 +131,12 @@ class Pictures:
         pixels -= np.float32(self._low)
         pixels /= np.float32(self._range)
         if knee is not None:
-            pixels = np.concatenate([pixels, _above(pixels, knee)], axis=1)
+            pixels = np.concatenate([pixels, np.maximum(pixels - np.float32(knee), 0)], axis=1)
         shrunk = down[:, np.newaxis] @ pixels @ across.swapaxes(1, 2)[:, np.newaxis]
         small: Maps = shrunk.astype(np.float32, copy=False)
         if knee is not None:
-            small = np.concatenate([small, _above(small[:, : self.n_channels], knee)], axis=1)
+            rest = np.maximum(small[:, : self.n_channels] - np.float32(knee), 0)
+            small = np.concatenate([small, rest], axis=1)
         return small
 
 
@@ -240,11 +241,6 @@ def grid(side: int) -> Maps:
     """Return where the pixels of a side lie, in sides of the frame."""
     places: Maps = (np.arange(side, dtype=np.float32) + np.float32(0.5)) / np.float32(side)
     return places - np.float32(0.5)
-
-
-def _above(maps: Maps, knee: float) -> Maps:
-    rest: Maps = np.maximum(maps - np.float32(knee), 0)
-    return rest
 
 
 def _samples(length: int, side: int, blur: float, share: FloatArray) -> Maps:

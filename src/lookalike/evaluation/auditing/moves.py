@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 if TYPE_CHECKING:
     from lookalike.evaluation.auditing.result import Audit
 
@@ -40,19 +42,8 @@ def moves_script(found: Audit, data: Path) -> str:
     Broken, blank and odd files go to a folder ``rejected`` and copies, but for the first of each
     group, to a folder ``duplicates``. Both lie in ``<data>-aside`` beside the data, as within it
     they would be taken for classes. Files with likely wrong labels go to the folder of the class
-    that is suggested. Copies under different labels are only listed.
-
-    Parameters
-    ----------
-    found : Audit
-        The audit of pictures whose files are known.
-    data : Path
-        The folder that they lie in.
-
-    Raises
-    ------
-    ValueError
-        If no file is known.
+    that is suggested. Copies under different labels are only listed. ValueError is raised if the
+    audit knows no files.
     """
     if found.paths is None:
         raise ValueError("the audited pictures do not lie in files of their own; nothing can move")
@@ -116,12 +107,11 @@ def moves_script(found: Audit, data: Path) -> str:
 def _class_folder(found: Audit, row: int, label: object, path: Path) -> Path:
     """Return the folder of a class beside that which a file lies in, by the name it has on disk."""
     assert found.paths is not None
-    is_test = found.is_test(row)
-    for other, other_label in zip(found.paths, found.labels.tolist(), strict=True):
-        if other_label == label and other is not None:
-            beside = other.parent.parent == path.parent.parent
-            if beside and found.is_test(found.paths.index(other)) == is_test:
-                return other.parent
+    for other_row in np.flatnonzero(found.labels == label).tolist():
+        other = found.paths[other_row]
+        is_of_part = found.is_test(other_row) == found.is_test(row)
+        if other is not None and is_of_part and other.parent.parent == path.parent.parent:
+            return other.parent
     return path.parent.parent / found.class_name(label)
 
 
