@@ -13,15 +13,9 @@ from lookalike.matching.calibration import Calibration
 from lookalike.matching.deformation import DeformationModel
 from lookalike.matching.gradients import OrientedGradients
 from lookalike.matching.local_scaling import local_radii
-from lookalike.matching.model_selection import (
-    USUAL,
-    Representation,
-    ScoringRule,
-    Trial,
-    make_splits,
-    pick,
-)
-from lookalike.matching.scoring import Scores
+from lookalike.matching.matcher import Representation
+from lookalike.matching.model_selection import USUAL, Trial, make_splits, pick
+from lookalike.matching.scoring import Scores, ScoringRule
 from lookalike.matching.stroke_normalization import NormalizeStroke
 from lookalike.matching.whitening import WithinClassWhitening
 

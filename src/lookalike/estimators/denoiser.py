@@ -12,14 +12,13 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from lookalike.denoising.cascade import PLANS, Cascade, Sample
-from lookalike.denoising.image_stacks import Images, as_images
-from lookalike.denoising.intensity_scale import Floats, IntensityScale
+from lookalike.denoising.image_stacks import Floats, Images, IntensityScale, as_images
 from lookalike.denoising.nearest_images import LEARNED_FROM, NearestImages
 from lookalike.denoising.noise_table import prior_of, table_of_noise, table_of_pairs
 from lookalike.denoising.nonlocal_means import NonLocalMeans
 from lookalike.denoising.patches import TILE, clean_in_tiles, corners, training_tiles
 from lookalike.images.noise import Noise, add_noise
-from lookalike.images.progress import Progress
+from lookalike.images.progress import Meter, Progress
 from lookalike.search.machine import count_threads
 
 FRAME_PIXELS = 64 * 64
@@ -155,51 +154,47 @@ class KNeighborsDenoiser(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         rng = np.random.default_rng(check_random_state(self.random_state).randint(2**31))
         framed = images.frame is not None and int(np.prod(images.frame)) <= FRAME_PIXELS
         truth = _training_stack(images, framed)
-        # Pairs are cut into the same tiles; known noise is simulated anew at each stage.
-        seen = None if spoilt is None else levels.of_noisy(_training_stack(spoilt, framed))
         clean_levels = levels.of_clean(truth)
         prior = prior_of(clean_levels)
-        if noise is not None:
-            table = table_of_noise(noise, levels, truth.dtype, prior, rng)
-        else:
-            assert seen is not None
+        if spoilt is not None:  # pairs are cut into the same tiles
+            seen = levels.of_noisy(_training_stack(spoilt, framed))
             table = table_of_pairs(seen, clean_levels, prior)
+        else:
+            assert noise is not None
+            table = table_of_noise(noise, levels, truth.dtype, prior, rng)
         n_threads = count_threads(self.n_jobs)
 
         def sample(chosen: NDArray[np.int64]) -> Sample:
-            if seen is not None:
-                shown = seen[chosen]
-            else:
-                assert noise is not None
-                shown = levels.of_noisy(add_noise(truth[chosen], noise, rng))
-            return Sample(shown, clean_levels[chosen], chosen)
+            # Known noise is simulated anew at each stage.
+            if noise is None:
+                return seen[chosen], clean_levels[chosen], chosen
+            simulated = levels.of_noisy(add_noise(truth[chosen], noise, rng))
+            return simulated, clean_levels[chosen], chosen
 
         neighbors: NearestImages | NonLocalMeans | None = None
         plans = PLANS[self.quality]
-        wanted = any(plan.neighbors for plan in plans) and framed and images.n_channels == 1
-        if wanted and len(truth) >= LEAST_IMAGES * self.n_neighbors:
-            grey = clean_levels[..., 0]
-            neighbors = NearestImages(grey, table, self.n_neighbors, n_threads, self.working_memory)
-            some = sample(rng.permutation(len(truth))[:LEARNED_FROM])
-            neighbors.learn(table.rows_of(some.noisy)[..., 0], some.own)
-        elif any(plan.neighbors for plan in plans):
-            neighbors = NonLocalMeans(n_threads)
+        if any(plan.neighbors for plan in plans):
+            has_enough = len(truth) >= LEAST_IMAGES * self.n_neighbors
+            if framed and images.n_channels == 1 and has_enough:
+                neighbors = NearestImages(
+                    clean_levels[..., 0], table, self.n_neighbors, n_threads, self.working_memory
+                )
+                noisy_ones, _, own = sample(rng.permutation(len(truth))[:LEARNED_FROM])
+                neighbors.learn(table.rows_of(noisy_ones)[..., 0], own)
+            else:
+                neighbors = NonLocalMeans(n_threads)
         at_once = self._images_at_once(truth.shape[1:], 0 if neighbors is None else neighbors.reach)
         cascade = Cascade(self.quality, table, neighbors, n_threads, at_once)
         shares = _shares(len(truth), [plan.n_pixels // truth[0].size for plan in plans], rng)
-        total = STEPS * len(shares)
-        for at, share in enumerate(shares[:-1]):
-
-            def tell(part: float, at: int = at) -> None:
-                if progress is not None:
-                    progress(int(STEPS * (at + part)), total)
-
-            tell(0)
-            cascade.fit_stage(sample(share), rng, tell)
-            tell(1)
+        meter = Meter(STEPS * len(shares), progress)
+        for share in shares[:-1]:
+            meter(0, STEPS)
+            cascade.fit_stage(
+                sample(share), rng, lambda part: meter(int((STEPS - 1) * part), STEPS)
+            )
+            meter.add(STEPS)
         cascade.fit_doubt(sample(shares[-1]))
-        if progress is not None:
-            progress(total, total)
+        meter.end()
         self.noise_ = noise
         self.uses_neighbors_ = isinstance(neighbors, NearestImages)
         self.n_stages_ = len(plans)
@@ -274,14 +269,11 @@ class KNeighborsDenoiser(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         height, width = self._frame[:2]
         return (height, width) if self._n_channels == 1 else (height, width, self._n_channels)
 
-    def __sklearn_is_fitted__(self) -> bool:
-        return hasattr(self, "_cascade")
-
     def _run_frames(
         self, images: Images, progress: Progress | None
     ) -> tuple[list[Floats], list[Floats]]:
         """Clean images of the training images' size, in batches."""
-        noisy = np.concatenate(images.arrays) if len(images.arrays) > 1 else images.arrays[0]
+        (noisy,) = images.arrays
         estimate, deviation = np.empty(noisy.shape, np.float32), np.empty(noisy.shape, np.float32)
         at_once = self._images_at_once(noisy.shape[1:], self._cascade.neighbors_reach)
         for start in range(0, len(noisy), at_once):
@@ -289,9 +281,7 @@ class KNeighborsDenoiser(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             estimate[part], deviation[part] = self._cascade.run(self._levels.of_noisy(noisy[part]))
             if progress is not None:
                 progress(min(start + at_once, len(noisy)), len(noisy))
-        if len(images.arrays) == 1:
-            return [estimate], [deviation]
-        return [one[None] for one in estimate], [one[None] for one in deviation]
+        return [estimate], [deviation]
 
     def _run_tiles(
         self, images: Images, progress: Progress | None
@@ -300,18 +290,11 @@ class KNeighborsDenoiser(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         halo = self._cascade.reach
         at_once = self._images_at_once((TILE, TILE, images.n_channels), halo)
         total = sum(len(list(corners(image.shape[0], image.shape[1], TILE))) for image in images)
-        done = 0
-
-        def tell(tiles: int) -> None:
-            nonlocal done
-            done += tiles
-            if progress is not None:
-                progress(done, total)
+        meter = Meter(total, progress)
 
         def clean(image: NDArray[Any]) -> tuple[Floats, Floats]:
-            return clean_in_tiles(
-                self._levels.of_noisy(image), self._cascade.run, halo, at_once, tell
-            )
+            noisy = self._levels.of_noisy(image)
+            return clean_in_tiles(noisy, self._cascade.run, halo, at_once, meter.add)
 
         cleaned = [[clean(image) for image in stack] for stack in images.arrays]
         estimates = [np.stack([estimate for estimate, _ in stack]) for stack in cleaned]
@@ -395,7 +378,7 @@ class KNeighborsDenoiser(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 def _training_stack(images: Images, framed: bool) -> NDArray[Any]:
     """Return training images of one size: the images themselves, or tiles."""
     if framed:
-        return np.concatenate(images.arrays) if len(images.arrays) > 1 else images.arrays[0]
+        return images.arrays[0]
     return np.stack([tile for image in images for tile in training_tiles(image)])
 
 

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lookalike.evaluation.comparison.comparison import Comparison
-from lookalike.evaluation.comparison.memory import NOT_TOLD
+from lookalike.evaluation.comparison.comparison import NOT_TOLD, Comparison
 from lookalike.reports.blocks import (
     Block,
     Cell,

@@ -4,8 +4,14 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from lookalike.denoising.anchors import _cells, _cells_near, centres, fit_near
 from lookalike.denoising.patches import INTERCEPT, Patches
+from lookalike.denoising.regression import (
+    AnchoredRegression,
+    _cells,
+    _cells_near,
+    centres,
+    fit_near,
+)
 
 
 @pytest.fixture(scope="module")
@@ -75,8 +81,6 @@ def test_each_anchor_fits_what_the_regression_for_all_leaves(patches, size):
 
 
 def test_regressions_are_the_same_on_any_number_of_threads():
-    from lookalike.denoising.regression import AnchoredRegression
-
     rng = np.random.default_rng(3)
     truth = (rng.random((60, 16, 16, 1)) < 0.4).astype(np.uint8) * 200
     channels = [truth + rng.normal(0, 40, truth.shape).astype(np.float32)]

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.testing import assert_array_equal
 
-from lookalike.denoising.intensity_scale import Saturation
+from lookalike.denoising.cascade import Saturation
 
 
 def held(rng, low, high, share_of_paper=0.98):
