@@ -16,8 +16,8 @@ from lookalike.reports.blocks import (
     Text,
     Undefined,
 )
-from lookalike.reports.captions import unformatted
 from lookalike.reports.charts import heat_colours
+from lookalike.reports.pictures import unformatted
 
 NASTY = "</svg></style><script>alert(1)</script> & \"quotes\" 'single' $x$"
 

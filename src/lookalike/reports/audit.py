@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lookalike.evaluation.auditing.duplicates import DuplicateGroup, Leak
 from lookalike.evaluation.auditing.result import Audit
-from lookalike.reports.audit_galleries import ISSUES_SHOWN, audit_galleries, left_out
 from lookalike.reports.blocks import (
     Block,
     Cell,
@@ -17,34 +18,35 @@ from lookalike.reports.blocks import (
     Gallery,
     Heading,
     Headline,
+    Picture,
     Report,
     Section,
     Table,
     Text,
     Undefined,
+    left_out,
 )
+from lookalike.reports.pictures import picture
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+ISSUES_SHOWN = 10
+"""Suspicious labels that reports show as pictures by default."""
+
 _ISSUES_LISTED, _REJECTS_LISTED = 50, 50
 _IN_NUMBERS = 100  # rows of each list in the JSON
 _BINS = 30
+_NEIGHBORS_SHOWN = 5
+_GROUPS_SHOWN, _OF_A_GROUP = 8, 6
+_SINGLE_SHOWN = 24
+_KINDS = {"exact": "the same pixels", "near": "nearly the same", "transformed": "a copy"}
 
 
 def describe(
     audit: Audit, *, name: str = "labelled images", n_issues: int = ISSUES_SHOWN
 ) -> Report:
-    """Return the report of an audit.
-
-    Parameters
-    ----------
-    audit : Audit
-    name : str
-        What to call the audited images.
-    n_issues : int, default=10
-        Suspicious labels to show, at most.
-    """
+    """Return the report of an audit of what is called ``name``, with up to so many issues shown."""
     known = f"{audit.label_noise:.2%}" if audit.is_sure else "unknown"
     headline = [
         Headline("label issues", f"{len(audit.label_issues):,}"),
@@ -67,33 +69,19 @@ def describe(
     )
 
 
-def audit_section(
-    audit: Audit,
-    *,
-    n_issues: int = ISSUES_SHOWN,
-    title: str = "The labelled images themselves",
-) -> Section:
+def audit_section(audit: Audit, *, n_issues: int = ISSUES_SHOWN) -> Section:
     """Tell what an audit of labelled images found.
 
-    Parameters
-    ----------
-    audit : Audit
-        Pictures are shown if its images are pictures.
-    n_issues : int, default=10
-        Suspicious labels to show, at most.
-    title : str, default="The labelled images themselves"
-
-    Returns
-    -------
-    Section
-        The labels that are likely wrong, each image beside its nearest neighbours; copies, and
-        test images that are among them; images unlike all others; and those of least worth.
+    These are the labels that are likely wrong, each of up to ``n_issues`` images beside its nearest
+    neighbours; copies, and test images that are among them; images unlike all others; and those of
+    least worth. Pictures are shown if the audited images are pictures.
     """
     galleries = audit_galleries(audit, n_issues=n_issues)
-    summary = Table(["", "found"], list(audit.summary().items()), "What the audit found")
-    blocks: list[Block] = [summary, Heading("Labels that are likely wrong", detail=True)]
-    blocks += _issue_blocks(audit, galleries)
+    blocks: list[Block] = [
+        Table(["", "found"], list(audit.summary().items()), "What the audit found")
+    ]
     for heading, some in (
+        ("Labels that are likely wrong", _issue_blocks(audit, galleries)),
         ("Copies", _copy_blocks(audit, galleries)),
         ("Broken, blank, tiny and odd-shaped files", _reject_blocks(audit, galleries)),
         ("Images unlike all others", _outlier_blocks(audit, galleries)),
@@ -101,7 +89,7 @@ def audit_section(
     ):
         blocks += [Heading(heading, detail=True), *some]
     judged = f"{_counts(audit)}, each judged by its {audit.n_neighbors} nearest others."
-    return Section(title, blocks, [judged])
+    return Section("The labelled images themselves", blocks, [judged])
 
 
 def _counts(audit: Audit) -> str:
@@ -155,9 +143,7 @@ def _issue_blocks(audit: Audit, galleries: dict[str, Gallery]) -> list[Block]:
         blocks.append(Text(warning))
     if not issues:
         blocks.append(Text("No label is likely wrong."))
-    if "label_issues" in galleries:
-        blocks.append(galleries["label_issues"])
-    blocks.append(_agreement_chart(audit))
+    blocks += [*_some(galleries, "label_issues"), _agreement_chart(audit)]
     if issues:
         rows: list[list[Cell]] = [
             [
@@ -201,7 +187,7 @@ def _noise_table(audit: Audit) -> Table:
 
 
 def _copy_blocks(audit: Audit, galleries: dict[str, Gallery]) -> list[Block]:
-    blocks: list[Block] = [galleries[name] for name in ("duplicates", "leaks") if name in galleries]
+    blocks: list[Block] = [*_some(galleries, "duplicates", "leaks")]
     if not audit.duplicates:
         whose = "training image" if audit.n_train is None else "image"
         blocks.append(Text(f"No {whose} has a copy.", detail=True))
@@ -224,7 +210,7 @@ def _reject_blocks(audit: Audit, galleries: dict[str, Gallery]) -> list[Block]:
     ]
     caption = "Files that can hardly be meant" + left_out(len(audit.rejects) - len(rows))
     table = Table(["", "image", "file", "why"], rows, caption, detail=True)
-    return [table, *([galleries["rejects"]] if "rejects" in galleries else [])]
+    return [table, *_some(galleries, "rejects")]
 
 
 def _outlier_blocks(audit: Audit, galleries: dict[str, Gallery]) -> list[Block]:
@@ -237,8 +223,7 @@ def _outlier_blocks(audit: Audit, galleries: dict[str, Gallery]) -> list[Block]:
             "Half the images or more have so many exact copies that no distance is usual, so no "
             "image can be called unlike the others."
         )
-    shown = [galleries["outliers"]] if "outliers" in galleries else []
-    return [Text(said, detail=True), *shown]
+    return [Text(said, detail=True), *_some(galleries, "outliers")]
 
 
 def _value_blocks(audit: Audit, galleries: dict[str, Gallery]) -> list[Block]:
@@ -267,7 +252,7 @@ def _value_blocks(audit: Audit, galleries: dict[str, Gallery]) -> list[Block]:
         "The k-NN Shapley value of an image is its part in the score that all images give each "
         "other; an image with a value below 0 misleads more than it helps."
     )
-    blocks: list[Block] = [
+    return [
         Text(f"{meaning} {exactness}", detail=True),
         Chart(
             draw,
@@ -278,5 +263,140 @@ def _value_blocks(audit: Audit, galleries: dict[str, Gallery]) -> list[Block]:
             size=(4.8, 3.2),
             detail=True,
         ),
+        *_some(galleries, "values"),
     ]
-    return [*blocks, *([galleries["values"]] if "values" in galleries else [])]
+
+
+def _some(galleries: dict[str, Gallery], *names: str) -> list[Gallery]:
+    return [galleries[name] for name in names if name in galleries]
+
+
+def audit_galleries(audit: Audit, *, n_issues: int = ISSUES_SHOWN) -> dict[str, Gallery]:
+    """Return the pictures of what was found, by the names of the lists that they are of.
+
+    These are "label_issues", of which at most ``n_issues`` are shown, "duplicates", "leaks",
+    "rejects", "outliers" and "values", without those that have nothing to show. There are none if
+    the audited images are no pictures.
+    """
+    if not audit.has_pictures:
+        return {}
+    show = _Pictures(audit)
+    suspects, most = [(i.row, i.suggested) for i in audit.label_issues], "most suspicious labels"
+    if not suspects:
+        suspects = [(row, audit.suggested[row]) for row in audit.ranking.tolist()]
+        most = "labels that are least sure"
+    leaks = audit.leaks or []
+    rejects = [(reject.row, reject.kind) for reject in audit.rejects if reject.row is not None]
+    distances, worth = audit.outlier_distances, audit.values * len(audit)
+    farthest = np.argsort(-distances, kind="stable")[:_SINGLE_SHOWN].tolist()
+    least = np.argsort(worth, kind="stable")[:_SINGLE_SHOWN].tolist()
+    found = {
+        "label_issues": (
+            [show.suspect(row, suggested) for row, suggested in suspects[:n_issues]],
+            f"The {most}, each before its nearest other images and their distances.",
+        ),
+        "duplicates": (
+            [show.group(group) for group in audit.duplicates[:_GROUPS_SHOWN]],
+            "Images that are copies of each other, a group in a line"
+            + left_out(len(audit.duplicates) - _GROUPS_SHOWN, "groups"),
+        ),
+        "leaks": (
+            [show.leak(leak) for leak in leaks[:_GROUPS_SHOWN]],
+            "Test images that are copies of training images, which make scores too good"
+            + left_out(len(leaks) - _GROUPS_SHOWN),
+        ),
+        "rejects": (
+            [show.image(row, kind) for row, kind in rejects[:_SINGLE_SHOWN]],
+            "Broken, blank, tiny and odd-shaped pictures that could be read"
+            + left_out(len(rejects) - _SINGLE_SHOWN),
+        ),
+        "outliers": (
+            [
+                show.image(
+                    row,
+                    f"at {distances[row]:,.4g}",
+                    *(["an outlier"] if row in audit.outliers else []),
+                )
+                for row in farthest
+            ],
+            f"The images that are farthest from their neighbour number {audit.n_neighbors}, and "
+            "its distance.",
+        ),
+        "values": (
+            [show.image(row, f"value {worth[row]:.3g}") for row in least],
+            "The images of least value.",
+        ),
+    }
+    return {
+        name: Gallery(pictures, caption, detail=name != "label_issues")
+        for name, (pictures, caption) in found.items()
+        if pictures
+    }
+
+
+class _Pictures:
+    """Makes pictures of an audit's images."""
+
+    def __init__(self, audit: Audit) -> None:
+        self.audit = audit
+        self._brightest = max(float(audit.images.max()), 1e-300)
+
+    def image(self, row: int, *notes: str, **more: Any) -> Picture:
+        """Return an image with its label, its name, and notes."""
+        audit, label = self.audit, self.audit.class_name(self.audit.labels[row])
+        alt = f"Image {audit.name(row)}, labelled {label}"
+        return self._picture(audit.images[row], alt, [label, *self._where(row), *notes], **more)
+
+    def suspect(self, row: int, suggested: Any) -> Picture:
+        """Return an image with the label that it rather has, and its nearest neighbours."""
+        audit = self.audit
+        given, rather = audit.class_name(audit.labels[row]), audit.class_name(suggested)
+        agree = f"{audit.self_confidence[row]:.0%} agree"
+        neighbors = audit.indices[row, :_NEIGHBORS_SHOWN].tolist()
+        return self._picture(
+            audit.images[row],
+            f"Image {audit.name(row)}, labelled {given}, which is likely {rather}",
+            [given, f"rather {rather}", *self._where(row), agree],
+            neighbors=[
+                self.image(neighbor, f"at {distance:,.4g}")
+                for neighbor, distance in zip(neighbors, audit.distances[row], strict=False)
+            ],
+        )
+
+    def group(self, group: DuplicateGroup) -> Picture:
+        """Return the first image of a group of copies, with the others."""
+        first, *others = group.rows[:_OF_A_GROUP].tolist()
+        how = group.how[1:] or ("",) * len(others)
+        return self.image(
+            first,
+            _KINDS[group.kind],
+            *(["labels differ"] if group.is_conflicting else []),
+            neighbors=[
+                self.image(row, *([made] if made else []))
+                for row, made in zip(others, how, strict=False)
+            ],
+            state="wrong" if group.is_conflicting else None,
+        )
+
+    def leak(self, leak: Leak) -> Picture:
+        """Return a test image with the training image that it is a copy of."""
+        audit, row = self.audit, leak.test_row
+        said = [leak.how or _KINDS[leak.kind], *(["labels differ"] if leak.is_conflicting else [])]
+        more: dict[str, Any] = {
+            "neighbors": [self.image(leak.train_row)],
+            "state": "wrong" if leak.is_conflicting else None,
+        }
+        if audit.n_train is not None:
+            return self.image(audit.n_train + row, *said, **more)
+        name = audit.class_name(leak.test_label)
+        alt = f"Test image {row:,}, labelled {name}"
+        return self._picture(audit.test_images[row], alt, [name, f"test {row:,}", *said], **more)
+
+    def _where(self, row: int) -> list[str]:
+        file = self.audit.file(row)
+        return [self.audit.place(row), *([] if file is None else [file])]
+
+    def _picture(
+        self, image: NDArray[Any], alt: str, caption: Sequence[str], **more: Any
+    ) -> Picture:
+        return picture(image, self._brightest, alt, caption, **more)

@@ -3,10 +3,10 @@
 Nothing here knows of evaluations, nor of HTML: a report is plain data, which `html` renders as a
 page, `terminal` as text, `png` as pictures and `as_json` as a JSON document. Every chart carries
 the table of what it draws, and every picture the words that stand for it, so that no part of a
-report is for the eye alone.
+report is for the eye alone. Whatever lacks its words is refused with a ValueError.
 
-A block or a section with ``detail=True`` is rendered everywhere but in the terminal, which has
-little room.
+A block, a section or a column with ``detail=True`` is rendered everywhere but in the terminal,
+which has little room.
 """
 
 from __future__ import annotations
@@ -25,13 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Undefined:
-    """A cell of a table whose number does not exist, and why.
-
-    Attributes
-    ----------
-    reason : str
-        As a full clause, such as "no image of the class was predicted".
-    """
+    """A cell of a table whose number does not exist, and the reason: "no image was predicted"."""
 
     reason: str
 
@@ -44,16 +38,10 @@ Cell = str | int | float | np.integer[Any] | np.floating[Any] | Undefined | None
 
 @dataclass(frozen=True)
 class Column:
-    """The head of a table's column, and how its numbers are written.
+    """The head of a table's column, and the format of its numbers.
 
-    Attributes
-    ----------
-    name : str
-    spec : str
-        Format of the numbers as of `format`, ".2%" for instance. Without it, whole numbers get
-        thousands separators and others four significant digits.
-    detail : bool, default=False
-        Whether the terminal leaves it out.
+    ``spec`` is one of `format`, as ".2%". Without it, whole numbers get thousands separators and
+    others four significant digits.
     """
 
     name: str
@@ -65,20 +53,8 @@ class Column:
 class Table:
     """Rows below the names of their columns; the first column names the rows.
 
-    Attributes
-    ----------
-    columns : sequence of Column or str
-    rows : sequence of sequences
-        Of text, numbers, `Undefined`, or None for an empty cell. Columns of numbers are aligned
-        to the right; in the JSON document they have all their digits.
-    caption : str
-    detail : bool, default=False
-        Whether the terminal leaves it out.
-
-    Raises
-    ------
-    ValueError
-        If the caption is empty, or a row has another length than ``columns``.
+    Columns of numbers are aligned to the right; in the JSON document they have all their digits.
+    A cell that is None is empty.
 
     Examples
     --------
@@ -101,13 +77,17 @@ class Table:
                     f"are {len(self.columns)} columns; give one cell for each, None where empty"
                 )
 
+    def heads(self) -> list[str]:
+        """Return the names of the columns."""
+        return [column.name if isinstance(column, Column) else column for column in self.columns]
+
     def texts(self) -> list[list[str]]:
         """Return the cells as they are read on the page."""
         specs = [column.spec if isinstance(column, Column) else "" for column in self.columns]
         return [list(map(cell_text, row, specs)) for row in self.rows]
 
     def is_numeric(self) -> list[bool]:
-        """Whether each column has numbers, and nothing else but what is undefined or empty."""
+        """Return for each column whether it has numbers and, beside empty cells, nothing else."""
         return [
             any(_is_number(row[j]) for row in self.rows)
             and not any(isinstance(row[j], str) for row in self.rows)
@@ -116,13 +96,7 @@ class Table:
 
 
 class Line(NamedTuple):
-    """A curve of a chart, as the terminal draws it.
-
-    Attributes
-    ----------
-    name : str
-    x, y : ndarray of shape (n,)
-    """
+    """A curve of a chart, as the terminal draws it; x and y have shape (n,)."""
 
     name: str
     x: NDArray[Any]
@@ -147,21 +121,6 @@ class Chart:
         can be read on a phone, and two of them stand side by side on a desk.
     lines : sequence of Line
         Curves that the terminal draws; of a chart without them the terminal shows the table.
-    detail : bool, default=False
-        Whether the terminal leaves it out.
-
-    Raises
-    ------
-    ValueError
-        If ``alt`` or ``caption`` is empty.
-
-    Examples
-    --------
-    >>> table = Table(["x", "y"], [[0, 1], [1, 3]], "Points of the line")
-    >>> def draw(axes):
-    ...     axes.plot([0, 1], [1, 3])
-    >>> Chart(draw, "A line that rises from 1 to 3.", "y by x", table).size
-    (4.8, 3.4)
     """
 
     draw: Callable[[Axes], object]
@@ -193,11 +152,6 @@ class Picture:
         Marked by a sign, a word for screen readers, and a colour.
     neighbors : sequence of Picture
         Drawn in one row with the picture, after it.
-
-    Raises
-    ------
-    ValueError
-        If ``alt`` is empty or the image is none.
     """
 
     image: NDArray[np.uint8]
@@ -222,23 +176,14 @@ class Picture:
         if self.state not in ("right", "wrong", None):
             raise ValueError(f'state={self.state!r}; give "right", "wrong" or None')
 
+    def pixels(self) -> NDArray[np.uint8]:
+        """Return the image as Pillow and matplotlib take it, a grey one of shape (h, w)."""
+        return self.image[:, :, 0] if self.image.shape[2:] == (1,) else self.image
+
 
 @dataclass(frozen=True, eq=False)
 class Gallery:
-    """Pictures side by side, or one below the other where they have neighbours beside them.
-
-    Attributes
-    ----------
-    pictures : sequence of Picture, at least one
-    caption : str
-    detail : bool, default=False
-        Whether the terminal leaves it out.
-
-    Raises
-    ------
-    ValueError
-        If there is no picture or the caption is empty.
-    """
+    """One or more pictures side by side, or below each other where neighbours are beside them."""
 
     pictures: Sequence[Picture]
     caption: str
@@ -252,19 +197,16 @@ class Gallery:
                 "that says why there is none"
             )
 
+    def lines(self, most: int) -> list[list[Picture]]:
+        """Return the pictures line by line, each with its neighbours, or ``most`` without any."""
+        if any(one.neighbors for one in self.pictures):
+            return [[one, *one.neighbors] for one in self.pictures]
+        return [list(self.pictures[i : i + most]) for i in range(0, len(self.pictures), most)]
+
 
 @dataclass(frozen=True)
 class Text:
-    """A paragraph.
-
-    Attributes
-    ----------
-    text : str
-    is_note : bool, default=False
-        Whether it is a remark, which is shown paler.
-    detail : bool, default=False
-        Whether the terminal leaves it out.
-    """
+    """A paragraph; a note is shown paler."""
 
     text: str
     is_note: bool = False
@@ -273,14 +215,7 @@ class Text:
 
 @dataclass(frozen=True)
 class Heading:
-    """A heading within a section.
-
-    Attributes
-    ----------
-    text : str
-    detail : bool, default=False
-        Whether the terminal leaves it out.
-    """
+    """A heading within a section."""
 
     text: str
     detail: bool = False
@@ -293,15 +228,8 @@ Block = Text | Heading | Table | Chart | Gallery
 class Section:
     """A part of a report, in the table of contents by its title.
 
-    Attributes
-    ----------
-    title : str
-    blocks : sequence of Text, Heading, Table, Chart and Gallery
-        Charts that follow one another stand side by side where there is room.
-    intro : sequence of str
-        Paragraphs below the title.
-    detail : bool, default=False
-        Whether the terminal leaves it out.
+    Charts that follow one another stand side by side where there is room. ``intro`` are paragraphs
+    below the title.
     """
 
     title: str
@@ -317,13 +245,8 @@ class Section:
 class Headline:
     """A number that the report opens with.
 
-    Attributes
-    ----------
-    name : str
-    value : str
-        As it is to be read, with its unit: "97.14 %".
-    note : str
-        What helps to judge it: the interval, or what it was measured on.
+    ``value`` has its unit, as "97.14 %"; ``note`` helps to judge it: an interval, or what was
+    measured.
     """
 
     name: str
@@ -352,16 +275,11 @@ class Report:
     parameters : mapping of str to str, number, bool or None
         What the results depend on. It ends the page, with what follows.
     versions : mapping of str to str or number
-        Of software and machine, as `environment.run_facts` gives them.
+        Versions of software, and the machine, as `write.run_facts` gives them.
     timings : mapping of str to float
         What took how many seconds.
     numbers : mapping of str to anything that is made of mappings, sequences, arrays and scalars
         Further numbers for the JSON document alone, such as the ``to_dict()`` of results.
-
-    Raises
-    ------
-    ValueError
-        If the title is empty.
 
     Examples
     --------
@@ -397,19 +315,35 @@ def cell_text(cell: Cell, spec: str = "") -> str:
         return "–"
     if not _is_number(cell):
         return str(cell)
-    if isinstance(cell, int | np.integer):
-        return _signed(format(int(cell), spec or ",d"))
     number = float(cell)
     if math.isnan(number):
         return "–"
     if math.isinf(number):
-        return "∞" if number > 0 else "−∞"
-    return _signed(format(number, spec or ".4g"))
-
-
-def _signed(text: str) -> str:
-    """Return a number with a minus sign that is as wide as a plus, and no hyphen."""
+        text = "-∞" if number < 0 else "∞"
+    elif isinstance(cell, int | np.integer):
+        text = format(int(cell), spec or ",d")
+    else:
+        text = format(number, spec or ".4g")
+    # A minus sign is as wide as a plus; a hyphen is not.
     return f"−{text[1:]}" if text.startswith("-") else text
+
+
+def number_cell(number: float, reason: str | None) -> Cell:
+    """Return a number, or where it is NaN the reason."""
+    if math.isnan(number) and reason:
+        return Undefined(reason)
+    return float(number)
+
+
+def left_out(n: int, what: str = "") -> str:
+    """Return the end of a sentence, which says how many more there are.
+
+    Examples
+    --------
+    >>> left_out(3, "groups"), left_out(0)
+    ('; 3 more groups are left out.', '.')
+    """
+    return f"; {' '.join(filter(None, [f'{n:,} more', what]))} are left out." if n > 0 else "."
 
 
 def _is_number(cell: object) -> bool:

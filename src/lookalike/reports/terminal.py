@@ -7,13 +7,11 @@ of each gallery in half blocks, or in characters where colours are missing.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from io import StringIO
 from itertools import compress
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 from rich.console import Console, Group, JustifyMethod, RenderableType
 from rich.padding import Padding
@@ -58,17 +56,10 @@ def show(
     titles: bool = True,
     most_pictures: int = _MOST_PICTURES,
 ) -> None:
-    """Print sections.
+    """Print sections, with their titles or without.
 
-    Parameters
-    ----------
-    sections : sequence of Section
-    console : rich.console.Console
-    titles : bool, default=True
-        Whether to print the titles of the sections.
-    most_pictures : int, default=3
-        Pictures of a gallery to draw, each with its neighbours, or lines of pictures; galleries
-        are left out if it is 0.
+    Of a gallery, ``most_pictures`` pictures are drawn, each with its neighbours, or as many lines
+    of pictures; galleries are left out if it is 0.
 
     Examples
     --------
@@ -127,7 +118,7 @@ def _render(block: Block, console: Console, most_pictures: int) -> RenderableTyp
         case Chart():
             if not block.lines:
                 return _table(block.table, width)
-            drawn = [draw_lines(block.lines, width), Words(block.caption, "dim")]
+            drawn = [_draw_lines(block.lines, width), Words(block.caption, "dim")]
             if len(block.table.rows) > _MOST_ROWS or block.table.detail:
                 return Group(*drawn)
             return Group(*drawn, Words(), _table(block.table, width))
@@ -137,8 +128,7 @@ def _render(block: Block, console: Console, most_pictures: int) -> RenderableTyp
 
 def _table(table: Table, width: int) -> RenderableType:
     shown = [not (isinstance(one, Column) and one.detail) for one in table.columns]
-    columns = list(compress(table.columns, shown))
-    heads = [column.name if isinstance(column, Column) else column for column in columns]
+    heads = list(compress(table.heads(), shown))
     numeric = list(compress(table.is_numeric(), shown))
     texts = [list(compress(row, shown)) for row in table.texts()]
     widths = [max(map(len, column)) for column in zip(heads, *texts, strict=True)]
@@ -164,21 +154,8 @@ def _table(table: Table, width: int) -> RenderableType:
     return Group(grid, Words(f"… {rest:,} more rows are in the report that --out writes.", "dim"))
 
 
-def draw_lines(lines: Sequence[Line], width: int) -> Words:
-    """Draw curves in characters that every terminal has.
-
-    Parameters
-    ----------
-    lines : sequence of Line, at least one
-    width : int
-        Columns that the drawing may take.
-
-    Examples
-    --------
-    >>> line = Line("weights", np.array([1, 2, 3]), np.array([0.5, 1.0, 0.75]))
-    >>> len(draw_lines([line], 40).plain.splitlines())
-    16
-    """
+def _draw_lines(lines: Sequence[Line], width: int) -> Words:
+    """Draw one or more curves in characters that every terminal has."""
     x, y = (np.concatenate([np.asarray(line[axis], float) for line in lines]) for axis in (1, 2))
     left, right, low, high = x.min(), x.max(), np.nanmin(y), np.nanmax(y)
     names = [cell_text(float(value)) for value in np.linspace(high, low, _LINES)]
@@ -205,26 +182,22 @@ def draw_lines(lines: Sequence[Line], width: int) -> Words:
 
 
 def _gallery(gallery: Gallery, console: Console, most: int) -> RenderableType:
-    lines = [[one, *one.neighbors] for one in gallery.pictures]
-    is_flat = not any(one.neighbors for one in gallery.pictures)
-    if is_flat:
-        n = max(1, (console.width - INDENT) // (_SMALLEST + _GAP))
-        pictures = list(gallery.pictures)
-        lines = [pictures[i : i + n] for i in range(0, len(pictures), n)]
+    lines = gallery.lines(max(1, (console.width - INDENT) // (_SMALLEST + _GAP)))
     fitting = max(2, (console.width - INDENT + _GAP) // (_NARROWEST_PICTURE + _GAP))
     hidden = max(map(len, lines)) - fitting
     parts: list[RenderableType] = [Words(gallery.caption)]
     for line in lines[:most]:
-        parts += [Words(), draw_row(line[:fitting], console)]
+        parts += [Words(), _row(line[:fitting], console)]
     if hidden > 0:
         parts.append(Words(f"… and {hidden:,} more in a line than fit here", "dim"))
-    rest = sum(map(len, lines[most:])) if is_flat else len(lines[most:])
+    has_neighbors = any(one.neighbors for one in gallery.pictures)
+    rest = len(lines[most:]) if has_neighbors else sum(map(len, lines[most:]))
     if rest:
         parts.append(Words(f"… {rest:,} more are in the report that --out writes.", "dim"))
     return Group(*parts)
 
 
-def draw_row(pictures: Sequence[Picture], console: Console) -> Grid:
+def _row(pictures: Sequence[Picture], console: Console) -> Grid:
     """Draw pictures side by side, each above its caption, as wide as the console allows."""
     room = (console.width - INDENT + _GAP) // max(1, len(pictures)) - _GAP
     columns = max(1, min(room, _MOST_COLUMNS))
@@ -237,31 +210,24 @@ def draw_row(pictures: Sequence[Picture], console: Console) -> Grid:
         captions.append(
             Words.assemble((first, _STATES[one.state]), ("\n".join(["", *others]), "dim"))
         )
-    grid.add_row(*(_draw(one.image, columns, greys=greys) for one in pictures))
+    grid.add_row(*(_draw(one, columns, greys=greys) for one in pictures))
     grid.add_row(*captions)
     return grid
 
 
-def _draw(image: NDArray[np.uint8], columns: int, *, greys: bool) -> Words:
+def _draw(shown: Picture, columns: int, *, greys: bool) -> Words:
     """Draw an image: two of its pixels, one above the other, take one character."""
-    picture = Image.fromarray(image[:, :, 0] if image.shape[2:] == (1,) else image)
+    picture = Image.fromarray(shown.pixels())
     width = min(columns, max(picture.width, _SMALLEST))
     lines = max(1, round(picture.height * width / picture.width / 2))
     if not greys:
         shades = picture.convert("L").resize((width, lines), Image.Resampling.BICUBIC)
-        return Words("\n".join(_characters(np.asarray(shades))), no_wrap=True)
+        # The square root lifts thin strokes, which making them smaller has paled.
+        densities = (np.sqrt(np.asarray(shades) / 256) * len(_DENSITIES)).astype(int).tolist()
+        rows = ("".join(_DENSITIES[density] for density in row) for row in densities)
+        return Words("\n".join(rows), no_wrap=True)
     picture = picture.convert("RGB").resize((width, 2 * lines), Image.Resampling.BICUBIC)
-    return _half_blocks(np.asarray(picture))
-
-
-def _characters(shades: NDArray[np.uint8]) -> Iterator[str]:
-    # The square root lifts thin strokes, which making them smaller has paled.
-    for line in (np.sqrt(shades / 256) * len(_DENSITIES)).astype(int):
-        yield "".join(_DENSITIES[shade] for shade in line)
-
-
-def _half_blocks(pixels: NDArray[Any]) -> Words:
-    text = Words(no_wrap=True)
+    text, pixels = Words(no_wrap=True), np.asarray(picture)
     for upper, lower in zip(pixels[::2].tolist(), pixels[1::2].tolist(), strict=True):
         if text:
             text.append("\n")

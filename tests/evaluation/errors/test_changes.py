@@ -14,7 +14,7 @@ from lookalike.evaluation.errors.changes import (
     find_changes,
 )
 from lookalike.images.dataset import Split
-from lookalike.reports.augmentation import changes_gallery
+from lookalike.reports.data import changes_gallery
 
 VARIANTS = Shifts(1).variants((6, 5))
 

@@ -22,9 +22,8 @@ from lookalike.evaluation.metrics.evaluation import Evaluation
 from lookalike.evaluation.plain import numbers
 from lookalike.images.dataset import Dataset
 from lookalike.reports.blocks import Section, Text
-from lookalike.reports.confusion import confusion_chart
 from lookalike.reports.decisions import coverage_section, threshold_section
-from lookalike.reports.errors import errors_section
+from lookalike.reports.errors import confusion_chart, errors_section
 from lookalike.reports.evaluation import evaluation_section
 from lookalike.reports.explanation import explained_gallery
 
