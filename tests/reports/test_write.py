@@ -6,6 +6,7 @@ import os
 import platform
 import socket
 import stat
+from datetime import date
 from pathlib import Path
 
 import numpy
@@ -16,7 +17,7 @@ from tests.reports.samples import full_report
 import lookalike
 from lookalike.reports import write
 from lookalike.reports.blocks import Report, Section, Text
-from lookalike.reports.write import run_facts, write_report
+from lookalike.reports.write import made_now, run_facts, write_report
 from lookalike.search.machine import cpu_path
 
 
@@ -97,11 +98,13 @@ def test_versions_and_machine() -> None:
     assert facts["scikit-learn"] == sklearn.__version__
     assert facts["CPU path"] == cpu_path()
     assert facts["threads"] == 2
-    assert "date" not in facts
 
 
-def test_date_is_the_caller_s() -> None:
-    assert run_facts(date="2026-03-01")["date"] == "2026-03-01"
+def test_a_command_tells_its_day() -> None:
+    made = made_now(Report("t"), {"n": 1}, n_jobs=2, subtitle="s")
+    assert made.versions == {"date": date.today().isoformat(), **run_facts(n_jobs=2)}
+    assert made.numbers == {"lookalike": lookalike.__version__, "n": 1}
+    assert made.subtitle == "s"
 
 
 def test_same_at_every_call() -> None:
@@ -109,7 +112,7 @@ def test_same_at_every_call() -> None:
 
 
 def test_no_names_of_people_or_machines() -> None:
-    told = " ".join(map(str, run_facts(date="today").values()))
+    told = " ".join(map(str, run_facts().values()))
     assert socket.gethostname() not in told
     assert getpass.getuser() not in told
 

@@ -102,7 +102,6 @@ def _counts(audit: Audit) -> str:
 def _agreement_chart(audit: Audit) -> Chart:
     k = audit.n_neighbors
     counts = np.bincount(np.rint(audit.self_confidence * k).astype(int), minlength=k + 1)
-    rows: list[list[Cell]] = [[i, int(n), int(n) / len(audit)] for i, n in enumerate(counts)]
 
     def draw(axes: Axes) -> None:
         _draw_bars(axes, np.arange(k + 2) - 0.5, counts)
@@ -114,9 +113,13 @@ def _agreement_chart(audit: Audit) -> Chart:
         alt=f"Images by how many of their {k} neighbours have their label: {counts[0]:,} with "
         f"none, {counts[-1]:,} with all.",
         caption="Self-confidence: how many of its neighbours agree with an image's label.",
-        table=Table(
-            ["neighbours that agree", "images", Column("share", ".3%")],
-            rows,
+        table=Table.of(
+            range(k + 1),
+            {
+                "neighbours that agree": lambda i: i,
+                "images": lambda i: counts[i],
+                Column("share", ".3%"): lambda i: counts[i] / len(audit),
+            },
             "Images by the neighbours that have their label",
         ),
         size=(4.8, 3.2),
@@ -145,19 +148,19 @@ def _issue_blocks(audit: Audit, galleries: dict[str, Gallery]) -> list[Block]:
         blocks.append(Text("No label is likely wrong."))
     blocks += [*_some(galleries, "label_issues"), _agreement_chart(audit)]
     if issues:
-        rows: list[list[Cell]] = [
-            [
-                _row(audit, issue.row),
-                audit.class_name(issue.given),
-                audit.class_name(issue.suggested),
-                issue.self_confidence,
-                issue.suggested_share,
-            ]
-            for issue in issues[:_ISSUES_LISTED]
-        ]
-        shares = (Column(name, ".0%") for name in ("agree", "speak for the other"))
-        caption = "The most suspicious labels first" + left_out(len(issues) - len(rows))
-        blocks.append(Table(["row", "label", "rather", *shares], rows, caption, detail=True))
+        table = Table.of(
+            issues[:_ISSUES_LISTED],
+            {
+                "row": lambda issue: _row(audit, issue.row),
+                "label": lambda issue: audit.class_name(issue.given),
+                "rather": lambda issue: audit.class_name(issue.suggested),
+                Column("agree", ".0%"): lambda issue: issue.self_confidence,
+                Column("speak for the other", ".0%"): lambda issue: issue.suggested_share,
+            },
+            "The most suspicious labels first" + left_out(len(issues) - _ISSUES_LISTED),
+            detail=True,
+        )
+        blocks.append(table)
     return [*blocks, _noise_table(audit)]
 
 
@@ -199,17 +202,17 @@ def _copy_blocks(audit: Audit, galleries: dict[str, Gallery]) -> list[Block]:
 def _reject_blocks(audit: Audit, galleries: dict[str, Gallery]) -> list[Block]:
     if not audit.rejects:
         return [Text("There are none.", detail=True)]
-    rows: list[list[Cell]] = [
-        [
-            reject.kind,
-            "–" if reject.row is None else audit.place(reject.row),
-            "–" if reject.path is None else str(reject.path),
-            reject.reason,
-        ]
-        for reject in audit.rejects[:_REJECTS_LISTED]
-    ]
-    caption = "Files that can hardly be meant" + left_out(len(audit.rejects) - len(rows))
-    table = Table(["", "image", "file", "why"], rows, caption, detail=True)
+    table = Table.of(
+        audit.rejects[:_REJECTS_LISTED],
+        {
+            "": lambda reject: reject.kind,
+            "image": lambda reject: "–" if reject.row is None else audit.place(reject.row),
+            "file": lambda reject: "–" if reject.path is None else str(reject.path),
+            "why": lambda reject: reject.reason,
+        },
+        "Files that can hardly be meant" + left_out(len(audit.rejects) - _REJECTS_LISTED),
+        detail=True,
+    )
     return [table, *_some(galleries, "rejects")]
 
 
@@ -238,10 +241,14 @@ def _value_blocks(audit: Audit, galleries: dict[str, Gallery]) -> list[Block]:
         else "The values are exact."
     )
     counts, edges = np.histogram(worth, _BINS)
-    rows: list[list[Cell]] = [
-        [f"{low:.3g} to {high:.3g}", int(n)]
-        for low, high, n in zip(edges[:-1], edges[1:], counts, strict=True)
-    ]
+    table = Table.of(
+        range(_BINS),
+        {
+            "value × images": lambda i: f"{edges[i]:.3g} to {edges[i + 1]:.3g}",
+            "images": lambda i: counts[i],
+        },
+        "Images by their value",
+    )
 
     def draw(axes: Axes) -> None:
         _draw_bars(axes, edges, counts)
@@ -259,7 +266,7 @@ def _value_blocks(audit: Audit, galleries: dict[str, Gallery]) -> list[Block]:
             alt=f"Histogram of the values of {len(audit):,} images, from {worth.min():.3g} to "
             f"{worth.max():.3g}; {np.count_nonzero(worth < 0):,} are negative.",
             caption="Images by their value; 1 is an equal share of a perfect score.",
-            table=Table(["value × images", "images"], rows, "Images by their value"),
+            table=table,
             size=(4.8, 3.2),
             detail=True,
         ),

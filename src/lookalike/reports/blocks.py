@@ -12,9 +12,9 @@ which has little room.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,7 +33,9 @@ class Undefined:
         _require(self.reason, "reason of an Undefined", "say why there is no number")
 
 
-Cell = str | int | float | np.integer[Any] | np.floating[Any] | Undefined | None
+Item = TypeVar("Item")
+Number = int | float | np.integer[Any] | np.floating[Any]
+Cell = str | Number | Undefined | None
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,19 @@ class Table:
                     f"are {len(self.columns)} columns; give one cell for each, None where empty"
                 )
 
+    @classmethod
+    def of(
+        cls,
+        items: Iterable[Item],
+        columns: Mapping[Column | str, Callable[[Item], Cell]],
+        caption: str,
+        *,
+        detail: bool = False,
+    ) -> Table:
+        """Return a table with a row for each item, in which each column has a cell of it."""
+        rows = [[cell(item) for cell in columns.values()] for item in items]
+        return cls(list(columns), rows, caption, detail)
+
     def heads(self) -> list[str]:
         """Return the names of the columns."""
         return [column.name if isinstance(column, Column) else column for column in self.columns]
@@ -107,28 +122,17 @@ class Line(NamedTuple):
 class Chart:
     """A drawing and the table of what it draws.
 
-    Attributes
-    ----------
-    draw : callable
-        Called with matplotlib's `Axes` when the chart is rendered as a page or a picture. It draws
-        in matplotlib's default colours; see `charts`.
-    alt : str
-        What the chart shows, for those who do not see it.
-    caption : str
-    table : Table
-    size : (float, float), default=(4.8, 3.4)
-        Width and height in inches. Text keeps its size on the page, so a chart of some 5 inches
-        can be read on a phone, and two of them stand side by side on a desk.
-    lines : sequence of Line
-        Curves that the terminal draws; of a chart without them the terminal shows the table.
+    ``draw`` is called with matplotlib's `Axes` when the chart is rendered as a page or a picture.
+    It draws in matplotlib's default colours; see `charts`. Text keeps its size on the page, so a
+    chart of some 5 inches can be read on a phone, and two of them stand side by side on a desk.
     """
 
     draw: Callable[[Axes], object]
-    alt: str
+    alt: str  # what the chart shows, for those who do not see it
     caption: str
     table: Table
-    size: tuple[float, float] = (4.8, 3.4)
-    lines: Sequence[Line] = ()
+    size: tuple[float, float] = (4.8, 3.4)  # width and height in inches
+    lines: Sequence[Line] = ()  # that the terminal draws; without them it shows the table
     detail: bool = False
 
     def __post_init__(self) -> None:
@@ -138,25 +142,12 @@ class Chart:
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """An image of a gallery.
+    """An image of a gallery, and pictures to draw in one row with it, after it."""
 
-    Attributes
-    ----------
-    image : ndarray of shape (h, w), (h, w, 1), (h, w, 3) or (h, w, 4), uint8
-        Grey, colour, or colour with transparency; 0 is black and 255 white.
-    alt : str
-        What is seen, for those who do not see it.
-    caption : sequence of str
-        Lines below the picture, the first one emphasised.
-    state : {"right", "wrong"} or None
-        Marked by a sign, a word for screen readers, and a colour.
-    neighbors : sequence of Picture
-        Drawn in one row with the picture, after it.
-    """
-
-    image: NDArray[np.uint8]
-    alt: str
-    caption: Sequence[str] = ()
+    image: NDArray[np.uint8]  # (h, w) or (h, w, c), c of 1, 3 or 4; 0 is black and 255 white
+    alt: str  # what is seen, for those who do not see it
+    caption: Sequence[str] = ()  # lines below the picture, the first one emphasised
+    # It is marked by a sign, a word for screen readers, and a colour.
     state: Literal["right", "wrong"] | None = None
     neighbors: Sequence[Picture] = ()
 
@@ -243,15 +234,11 @@ class Section:
 
 @dataclass(frozen=True)
 class Headline:
-    """A number that the report opens with.
-
-    ``value`` has its unit, as "97.14 %"; ``note`` helps to judge it: an interval, or what was
-    measured.
-    """
+    """A number that the report opens with."""
 
     name: str
-    value: str
-    note: str = ""
+    value: str  # with its unit, as "97.14 %"
+    note: str = ""  # what helps to judge it: an interval, or what was measured
 
     def __post_init__(self) -> None:
         _require(self.name, "name of a Headline", "say what the number is")
@@ -264,37 +251,18 @@ Fact = str | int | float | bool | None
 class Report:
     """All that a report says; `write.write_report` writes it.
 
-    Attributes
-    ----------
-    title : str
-    subtitle : str
-        What was judged, on what.
-    headline : sequence of Headline
-        Some three to eight numbers, shown as cards.
-    sections : sequence of Section
-    parameters : mapping of str to str, number, bool or None
-        What the results depend on. It ends the page, with what follows.
-    versions : mapping of str to str or number
-        Versions of software, and the machine, as `write.run_facts` gives them.
-    timings : mapping of str to float
-        What took how many seconds.
-    numbers : mapping of str to anything that is made of mappings, sequences, arrays and scalars
-        Further numbers for the JSON document alone, such as the ``to_dict()`` of results.
-
-    Examples
-    --------
-    >>> report = Report("Digits", "by their neighbours", [Headline("accuracy", "97 %")])
-    >>> report.sections
-    ()
+    What the results depend on, and the versions and times of the run, end the page. ``numbers`` are
+    for the JSON document alone: mappings, sequences, arrays and scalars, as the ``to_dict()`` of
+    results.
     """
 
     title: str
-    subtitle: str = ""
-    headline: Sequence[Headline] = ()
+    subtitle: str = ""  # what was judged, on what
+    headline: Sequence[Headline] = ()  # some three to eight numbers, shown as cards
     sections: Sequence[Section] = ()
     parameters: Mapping[str, Fact] = field(default_factory=dict)
-    versions: Mapping[str, Fact] = field(default_factory=dict)
-    timings: Mapping[str, float] = field(default_factory=dict)
+    versions: Mapping[str, Fact] = field(default_factory=dict)  # as `write.run_facts` gives them
+    timings: Mapping[str, float] = field(default_factory=dict)  # seconds
     numbers: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -328,11 +296,9 @@ def cell_text(cell: Cell, spec: str = "") -> str:
     return f"−{text[1:]}" if text.startswith("-") else text
 
 
-def number_cell(number: float, reason: str | None) -> Cell:
-    """Return a number, or where it is NaN the reason."""
-    if math.isnan(number) and reason:
-        return Undefined(reason)
-    return float(number)
+def number_cell(number: Number, reason: str | None) -> Number | Undefined:
+    """Return a number, or where it is NaN the reason, if there is one."""
+    return Undefined(reason) if reason and math.isnan(number) else number
 
 
 def left_out(n: int, what: str = "") -> str:

@@ -13,7 +13,7 @@ them apart by more than colour.
 matplotlib's SVG is a document of its own: with a style sheet that would govern the whole page, the
 fonts of this machine, colours for white paper, and ids that are the same in the next chart.
 `to_svg` returns an element that takes ink and font from the page; ids are left only where something
-refers to them, and `number_ids` tells those of several charts apart.
+refers to them.
 
 References
 ----------
@@ -27,6 +27,7 @@ import re
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from io import StringIO
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
@@ -40,76 +41,32 @@ if TYPE_CHECKING:
     from matplotlib.colors import LinearSegmentedColormap
     from matplotlib.figure import Figure
 
-LIGHT = {
-    "page": "#fdfcf9",
-    "surface": "#f5f3ee",
-    "ink": "#1d2126",
-    "muted": "#59626c",
-    "rule": "#dedad1",
-    "grid": "#dcd9d2",
-    "accent": "#0b5a8f",
-    "right": "#1a7338",
-    "wrong": "#b3261e",
-    "series-1": "#0072b2",
-    "series-2": "#da6e05",
-    "series-3": "#009e7c",
-    "series-4": "#7d1944",
-    "series-5": "#233e84",
-    "series-6": "#7b580d",
-    "series-7": "#2f8fb8",
-    "series-8": "#6e6e6e",
-    "series-9": "#7d8b1f",
-    "series-10": "#a33b3b",
+_COLOURS = {  # on a light page and on a dark one
+    "page": ("#fdfcf9", "#14181d"),
+    "surface": ("#f5f3ee", "#1d232a"),
+    "ink": ("#1d2126", "#e7eaed"),
+    "muted": ("#59626c", "#a4aeb8"),
+    "rule": ("#dedad1", "#333b44"),
+    "grid": ("#dcd9d2", "#2d353e"),
+    "accent": ("#0b5a8f", "#7cc0f2"),
+    "right": ("#1a7338", "#5fd07f"),
+    "wrong": ("#b3261e", "#ff8d82"),
+    "series-1": ("#0072b2", "#56b4e9"),
+    "series-2": ("#da6e05", "#e79b42"),
+    "series-3": ("#009e7c", "#60f4db"),
+    "series-4": ("#7d1944", "#fb3e8e"),
+    "series-5": ("#233e84", "#857afe"),
+    "series-6": ("#7b580d", "#ede143"),
+    "series-7": ("#2f8fb8", "#8fd3ee"),
+    "series-8": ("#6e6e6e", "#b3b3b3"),
+    "series-9": ("#7d8b1f", "#c3d15c"),
+    "series-10": ("#a33b3b", "#e88f8f"),
 }
-
-DARK = {
-    "page": "#14181d",
-    "surface": "#1d232a",
-    "ink": "#e7eaed",
-    "muted": "#a4aeb8",
-    "rule": "#333b44",
-    "grid": "#2d353e",
-    "accent": "#7cc0f2",
-    "right": "#5fd07f",
-    "wrong": "#ff8d82",
-    "series-1": "#56b4e9",
-    "series-2": "#e79b42",
-    "series-3": "#60f4db",
-    "series-4": "#fb3e8e",
-    "series-5": "#857afe",
-    "series-6": "#ede143",
-    "series-7": "#8fd3ee",
-    "series-8": "#b3b3b3",
-    "series-9": "#c3d15c",
-    "series-10": "#e88f8f",
-}
+LIGHT, DARK = ({name: pair[i] for name, pair in _COLOURS.items()} for i in (0, 1))
 
 # Cells of a heat map reach from nothing to this colour, at this opacity. Ink can be read on it, the
 # dark ink on the light page and the light ink on the dark one.
 HEAT, HEAT_OPACITY = "#2a7fc0", 0.62
-
-_CYCLE = (
-    "#1f77b4",
-    "#ff7f0e",
-    "#2ca02c",
-    "#d62728",
-    "#9467bd",
-    "#8c564b",
-    "#e377c2",
-    "#7f7f7f",
-    "#bcbd22",
-    "#17becf",
-)
-
-# What stands in the page for the colours that matplotlib draws in.
-_PAGE_COLOURS = {
-    "#000000": "currentColor",
-    "#ffffff": "var(--page)",
-    "#b0b0b0": "var(--grid)",
-    "#cccccc": "var(--rule)",
-    "#808080": "var(--muted)",
-    **{colour: f"var(--series-{i})" for i, colour in enumerate(_CYCLE, start=1)},
-}
 
 _STYLE: Any = {
     "axes.axisbelow": True,
@@ -118,8 +75,6 @@ _STYLE: Any = {
     "axes.spines.right": False,
     "axes.spines.top": False,
     "axes.titlesize": 11.0,
-    "figure.constrained_layout.use": False,
-    "font.size": 10.0,
     "grid.linewidth": 0.7,
     "legend.fontsize": 9.0,
     "legend.frameon": False,
@@ -131,8 +86,6 @@ _WRITING: Any = {"svg.fonttype": "none", "svg.hashsalt": "lookalike"}
 # Next to black and white to the eye, but not the page's ink and paper.
 _FIXED = {"#000000": "#010101", "#ffffff": "#fefefe"}
 
-_ID_USES = re.compile(r'(\bid="|url\(#|\bhref="#)(?=i\d+[")])')
-_TAG = re.compile(r"<[^>]*>")
 _REFERENCE = re.compile(r"(url\(#|^#)([^)]+)")
 _LONG_FRACTION = re.compile(r"(-?\d+\.\d{2})\d+")
 _NO_ROTATION = re.compile(r"\s*rotate\(-?0(?: [^)]*)?\)")
@@ -163,19 +116,11 @@ def styled(settings: Any = None) -> Iterator[None]:
         yield
 
 
-def to_svg(chart: Chart) -> tuple[str, float]:
+def to_svg(chart: Chart, number: int) -> tuple[str, float]:
     """Return a chart as an ``<svg>`` element, and its width in CSS pixels.
 
-    It is the same for the same chart, to the last byte.
-
-    Examples
-    --------
-    >>> from lookalike.reports.blocks import Table
-    >>> table = Table(["x", "y"], [[0, 1], [1, 3]], "Points of the line")
-    >>> line = Chart(lambda axes: axes.plot([0, 1], [1, 3]), "A line.", "y by x", table)
-    >>> svg, width = to_svg(line)
-    >>> svg[:4], width
-    ('<svg', 460.8)
+    It is the same for the same chart, to the last byte, but for the number of the chart in its
+    page, which tells its ids from those of others.
     """
     figure = figure_of(chart)
     stream = StringIO()
@@ -184,7 +129,7 @@ def to_svg(chart: Chart) -> tuple[str, float]:
         # It is the reader's browser that draws the letters.
         warnings.filterwarnings("ignore", "Glyph .* missing from")
         figure.savefig(stream, format="svg", transparent=True)
-    return make_inline(drawable(stream.getvalue()))
+    return make_inline(drawable(stream.getvalue()), number)
 
 
 def axes_or_new(axes: Axes | None, size: tuple[float, float]) -> Axes:
@@ -207,13 +152,7 @@ def percent_axis(axis: Axis) -> None:
 
 
 def heat_colours() -> LinearSegmentedColormap:
-    """Return a colour map whose cells bear ink in light and in dark: from nothing to a blue.
-
-    Examples
-    --------
-    >>> heat_colours()(0.0)[3], round(float(heat_colours()(1.0)[3]), 2)
-    (np.float64(0.0), 0.62)
-    """
+    """Return a colour map whose cells bear ink in light and in dark: from nothing to a blue."""
     from matplotlib.colors import LinearSegmentedColormap, to_rgba
 
     ends = [to_rgba(HEAT, 0.0), to_rgba(HEAT, HEAT_OPACITY)]
@@ -233,14 +172,14 @@ def _fix_text_on_images(figure: Figure) -> None:
                 text.set_color(_FIXED.get(colour, colour))
 
 
-def make_inline(document: str) -> tuple[str, float]:
+def make_inline(document: str, number: int) -> tuple[str, float]:
     """Return matplotlib's SVG, with text as text, as an ``<svg>`` element, and its CSS width."""
     root = ElementTree.fromstring(document)
     for parent in root.iter():
         for child in list(parent):
             if _name(child.tag) in _DROPPED:
                 parent.remove(child)
-    _renumber_ids(root)
+    _renumber_ids(root, number)
     for element in root.iter():
         element.tag = _name(element.tag)
         element.tail = None
@@ -258,7 +197,7 @@ def make_inline(document: str) -> tuple[str, float]:
     root.attrib.update(
         {
             "viewBox": view_box,
-            "fill": _PAGE_COLOURS["#000000"],
+            "fill": _page_colours()["#000000"],
             "stroke-linejoin": "round",
             "aria-hidden": "true",
             "focusable": "false",
@@ -267,29 +206,17 @@ def make_inline(document: str) -> tuple[str, float]:
     return ElementTree.tostring(root, encoding="unicode"), width
 
 
-def number_ids(svg: str, number: int) -> str:
-    """Return the element with ids that those of no other chart's number equal.
-
-    Examples
-    --------
-    >>> number_ids('<a id="i1"/><b clip-path="url(#i1)"/><use href="#i1"/>', 7)
-    '<a id="c7-i1"/><b clip-path="url(#c7-i1)"/><use href="#c7-i1"/>'
-    """
-    # In tags alone: a text may read like an id, but within it a "<" is written as an entity.
-    return _TAG.sub(lambda tag: _ID_USES.sub(rf"\g<1>c{number}-", tag[0]), svg)
-
-
 def _name(qualified: str) -> str:
     """Return a name without its XML namespace, which HTML knows by itself."""
     return qualified.rpartition("}")[2]
 
 
-def _renumber_ids(root: ElementTree.Element) -> None:
-    """Name what is referred to i0, i1, …, and take the other ids away."""
+def _renumber_ids(root: ElementTree.Element, number: int) -> None:
+    """Name what is referred to c1-i0, c1-i1, … in chart 1, and take the other ids away."""
     used: dict[str, str] = {}
 
     def renumbered(reference: re.Match[str]) -> str:
-        return reference[1] + used.setdefault(reference[2], f"i{len(used)}")
+        return reference[1] + used.setdefault(reference[2], f"c{number}-i{len(used)}")
 
     for element in root.iter():
         for key, value in element.attrib.items():
@@ -302,18 +229,31 @@ def _renumber_ids(root: ElementTree.Element) -> None:
 
 
 def _tidy(key: str, value: str) -> str:
-    if key == "d":
+    if key in ("d", "x", "y"):
         return " ".join(_LONG_FRACTION.sub(r"\1", value).split())
-    if key in ("x", "y"):
-        return _LONG_FRACTION.sub(r"\1", value)
     if key == "transform":
         return _NO_ROTATION.sub("", value)
     if key != "style":
         return value
     value = _FONT.sub(_font_without_family, _FONT_FAMILY.sub("", value))
-    for colour, stands_for in _PAGE_COLOURS.items():
+    for colour, stands_for in _page_colours().items():
         value = value.replace(colour, stands_for)
     return value.strip().rstrip(";")
+
+
+@cache
+def _page_colours() -> dict[str, str]:
+    """Return what stands in the page for the colours that matplotlib draws in."""
+    from matplotlib.colors import TABLEAU_COLORS
+
+    return {
+        "#000000": "currentColor",
+        "#ffffff": "var(--page)",
+        "#b0b0b0": "var(--grid)",
+        "#cccccc": "var(--rule)",
+        "#808080": "var(--muted)",
+        **{str(c): f"var(--series-{i})" for i, c in enumerate(TABLEAU_COLORS.values(), start=1)},
+    }
 
 
 def _font_without_family(match: re.Match[str]) -> str:

@@ -113,41 +113,35 @@ def ranking(comparison: Comparison) -> Table:
     """Return the table of all classifiers, the best first."""
     rows: list[list[Cell]] = []
     for i in comparison.order:
-        one = comparison.contestants[i]
-        if one.error is not None:
-            rows.append([one.name, *[Undefined(f"{one.name} failed")] * 6, None])
-            continue
-        low, high = comparison.intervals[i].tolist()
-        rows.append(
-            [
-                one.name,
-                *(float(comparison.accuracy[i]), low, high),
-                *(float(comparison.fit_seconds[i]), float(comparison.predict_seconds[i])),
-                number_cell(comparison.memory_mib[i], NOT_TOLD),
-                int(comparison.beats[i].sum()),
-            ]
-        )
+        name, memory = comparison.names[i], comparison.memory_mib[i]
+        numbers = [
+            *(comparison.accuracy[i], *comparison.intervals[i]),
+            *(comparison.fit_seconds[i], comparison.predict_seconds[i]),
+        ]
+        row: list[Cell] = [name, *numbers, number_cell(memory, NOT_TOLD), comparison.beats[i].sum()]
+        if comparison.failed[i]:
+            row = [name, *[Undefined(f"{name} failed")] * 6, None]
+        rows.append(row)
     columns: list[Column | str] = [
         "classifier",
-        *(Column(name, ".2%") for name in ("accuracy", "low", "high")),
-        *(Column(name, ".2f") for name in ("fit, s", "predict, s")),
+        *(Column(head, ".2%") for head in ("accuracy", "low", "high")),
+        *(Column(head, ".2f") for head in ("fit, s", "predict, s")),
         Column("memory, MiB", ",.0f"),
         "beats",
     ]
-    return Table(
-        columns,
-        rows,
+    caption = (
         "All classifiers, the best first. Seconds are of all folds together, memory is the peak of "
-        "one; beats counts the others that are worse by more than luck.",
+        "one; beats counts the others that are worse by more than luck."
     )
+    return Table(columns, rows, caption)
 
 
 def _error_chart(comparison: Comparison) -> Chart:
     rows: list[list[Cell]] = []
     for i in _succeeded(comparison):
         low, high = 1 - comparison.intervals[i, ::-1]
-        folds = (1 - comparison.contestants[i].fold_accuracy).tolist()
-        rows.append([comparison.names[i], 1 - float(comparison.accuracy[i]), low, high, *folds])
+        folds = 1 - comparison.contestants[i].fold_accuracy
+        rows.append([comparison.names[i], 1 - comparison.accuracy[i], low, high, *folds])
     best, last = rows[0], rows[-1]
     heads = ("error rate", "low", "high", *(f"fold {k + 1}" for k in range(comparison.n_folds)))
     return Chart(
@@ -169,19 +163,20 @@ def _error_chart(comparison: Comparison) -> Chart:
 def _time_chart(comparison: Comparison) -> Chart:
     seconds = comparison.fit_seconds + comparison.predict_seconds
     shown = _succeeded(comparison)
-    rows: list[list[Cell]] = [
-        [comparison.names[i], 1 - float(comparison.accuracy[i]), float(seconds[i])] for i in shown
-    ]
-    fastest = min(shown, key=lambda i: float(seconds[i]))
+    fastest = min(shown, key=seconds.__getitem__)
     return Chart(
         lambda axes: plot_times(comparison, axes),
-        alt=f"Error rate against time of {len(rows)} classifiers; {comparison.names[fastest]} "
+        alt=f"Error rate against time of {len(shown)} classifiers; {comparison.names[fastest]} "
         f"is the fastest with {seconds[fastest]:.2f} s.",
         caption="Error rate against the time to fit and predict all folds; the lower and the "
         "more to the left, the better.",
-        table=Table(
-            ["classifier", Column("error rate", ".2%"), Column("seconds", ".2f")],
-            rows,
+        table=Table.of(
+            shown,
+            {
+                "classifier": lambda i: comparison.names[i],
+                Column("error rate", ".2%"): lambda i: 1 - comparison.accuracy[i],
+                Column("seconds", ".2f"): lambda i: seconds[i],
+            },
             "Error rate and time",
         ),
         detail=True,

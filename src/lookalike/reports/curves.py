@@ -89,22 +89,10 @@ def plot_curves(
     ax: Axes | None = None,
     chosen: OperatingPoint | None = None,
 ) -> Axes:
-    """Draw precision-recall or ROC curves, of a class or of each class against the rest.
+    """Draw curves of a kind, "precision_recall" or "roc", of each class against the rest.
 
-    Parameters
-    ----------
-    source : Evaluation or ThresholdCurve
-        An evaluation with probabilities; of more than 10 classes those of the lowest recall.
-    kind : {"precision_recall", "roc"}
-    ax : Axes, optional
-        Where to draw; a new figure's, if not given.
-    chosen : OperatingPoint, optional
-        A point to mark.
-
-    Raises
-    ------
-    ValueError
-        If an evaluation has no probabilities.
+    An evaluation must have probabilities. With two classes the curve is that of the second one,
+    with more than 10 there are those of the lowest recall. The chosen point is marked.
     """
     from sklearn.metrics import PrecisionRecallDisplay, RocCurveDisplay
 
@@ -129,8 +117,11 @@ def plot_curves(
         axes.plot(*point, "o", color="C2", label=label)
     axes.set(xlabel=_KINDS[kind].x, ylabel=_KINDS[kind].y)
     if axes.lines:
-        side = "left" if _KINDS[kind].is_right else "right"
-        axes.legend(fontsize=8, loc=f"lower {side}", handlelength=2.6)
+        axes.legend(
+            fontsize=8,
+            loc="lower right" if kind == "roc" else "lower left",
+            handlelength=2.6,
+        )
     else:
         axes.set_title("no curve: all images are of one class", fontsize=10)
     return axes
@@ -166,9 +157,15 @@ def curves_chart(evaluation: Evaluation, kind: str) -> Chart:
     is_corner = min(heights, default=0.0) >= 1 - _CORNER
 
     def draw(axes: Axes) -> None:
+        from matplotlib.ticker import MultipleLocator
+
         plot_curves(evaluation, kind, axes)
         if is_corner:
-            _zoom_in(axes, is_right=is_right)
+            inner, beyond = 1 - _CORNER, 1 + 0.02 * _CORNER
+            axes.set_ylim(inner, beyond)
+            axes.set_xlim((inner, beyond) if is_right else (1 - beyond, 1 - inner))
+            for axis in (axes.xaxis, axes.yaxis):
+                axis.set_major_locator(MultipleLocator(_CORNER / 4))
 
     about = ", of each class against all others" if len(curves) > 1 else ""
     if is_corner:
@@ -196,16 +193,22 @@ def reliability_chart(evaluation: Evaluation) -> Chart:
     """Draw how often predictions of each probability are right; there are probabilities."""
     reliability = evaluation.reliability
     assert reliability is not None
-    rows = [
-        [
-            *reliability.edges[k : k + 2].tolist(),
-            n,
-            number_cell(reliability.confidence[k], _EMPTY_BIN),
-            number_cell(reliability.accuracy[k], _EMPTY_BIN),
-        ]
-        for k, n in enumerate(reliability.n.tolist())
-    ]
-    heads = ["from", "to", "images", "mean probability", "share right"]
+    edges = reliability.edges
+    table = Table.of(
+        range(len(reliability.n)),
+        {
+            Column("from", ".3f"): lambda i: edges[i],
+            Column("to", ".3f"): lambda i: edges[i + 1],
+            "images": lambda i: reliability.n[i],
+            Column("mean probability", ".3f"): lambda i: number_cell(
+                reliability.confidence[i], _EMPTY_BIN
+            ),
+            Column("share right", ".3f"): lambda i: number_cell(
+                reliability.accuracy[i], _EMPTY_BIN
+            ),
+        },
+        "Predictions by the probability of the predicted class",
+    )
     return Chart(
         lambda axes: plot_reliability(evaluation, axes),
         alt="Share of right predictions against the probability of the predicted class; "
@@ -213,11 +216,7 @@ def reliability_chart(evaluation: Evaluation) -> Chart:
         caption="Reliability: of the predictions made with some probability, how many are "
         "right. On the diagonal probabilities mean what they say; a point of few images may "
         "lie anywhere.",
-        table=Table(
-            [Column(head, "" if head == "images" else ".3f") for head in heads],
-            rows,
-            "Predictions by the probability of the predicted class",
-        ),
+        table=table,
         size=(4.6, 4.0),
         detail=True,
     )
@@ -249,20 +248,12 @@ def _curve(name: str, counted: ThresholdCurve, kind: str) -> _Curve:
     if kind == "precision_recall":
         average = float(-np.sum(np.diff(recall) * precision[:-1]))
         return _Curve(name, recall, precision, average)
-    alarms, hits = np.append(counted.false_positive_rate, 0.0)[::-1], recall[::-1]
+    # Most points of the ROC curve lie on the line between others; those where it turns are kept.
+    counts = np.append([counted.false_positives, counted.true_positives], [[0], [0]], axis=1)
+    turns = np.concatenate([[True], np.diff(counts, 2).any(axis=0), [True]])
+    alarms = np.append(counted.false_positive_rate, 0.0)[turns][::-1]
+    hits = recall[turns][::-1]
     return _Curve(name, alarms, hits, float(auc(alarms, hits)))
-
-
-def _zoom_in(axes: Axes, *, is_right: bool) -> None:
-    from matplotlib.ticker import MultipleLocator
-
-    axes.set_ylim(1 - _CORNER, 1 + 0.02 * _CORNER)
-    if is_right:
-        axes.set_xlim(1 - _CORNER, 1 + 0.02 * _CORNER)
-    else:
-        axes.set_xlim(-0.02 * _CORNER, _CORNER)
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_locator(MultipleLocator(_CORNER / 4))
 
 
 def plot_precision_recall_vs_threshold(

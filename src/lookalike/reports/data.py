@@ -15,7 +15,7 @@ from lookalike.images.dataset import Dataset
 from lookalike.images.expand import Expansion
 from lookalike.images.files import counted
 from lookalike.images.variants import Variant
-from lookalike.reports.blocks import Block, Cell, Column, Gallery, Picture, Report, Section, Table
+from lookalike.reports.blocks import Block, Cell, Column, Gallery, Report, Section, Table
 from lookalike.reports.pictures import picture, right_or_wrong
 
 _SHOWN = 8
@@ -156,35 +156,28 @@ def changes_gallery(
 
     ``kind`` is "mended" or "made"; ``rows``, at least one, are the test images.
     """
-    pictures = [_changed(data, before, after, variants, row) for row in rows[:_SHOWN].tolist()]
+    names, pictures = data.class_names, []
+    for row in rows[:_SHOWN].tolist():
+        true = int(data.test.labels[row])
+        neighbors = []
+        for when, explanation in (("before", before), ("after", after)):
+            decided = decider(explanation, row)
+            moved = [explanation.variant_names[decided.variant]] if decided.variant else []
+            name = names[decided.label]
+            neighbors.append(
+                picture(
+                    as_matched(data.train.images, decided, variants),
+                    data.brightest,
+                    f"Training image {decided.row:,}: {name}",
+                    [f"{when}: {name}", f"train {decided.row:,}", *moved],
+                    state=right_or_wrong(decided.label == true),
+                )
+            )
+        alt, caption = f"Test image {row:,}: {names[true]}", [names[true], f"test {row:,}"]
+        image = data.test.images[row]
+        pictures.append(picture(image, data.brightest, alt, caption, neighbors=neighbors))
     return Gallery(
         pictures,
         f"Errors {kind}: the test image, the neighbour that decided before, and the one after; "
         f"{len(pictures)} of {len(rows):,}.",
     )
-
-
-def _changed(
-    data: Dataset,
-    before: Explanation,
-    after: Explanation,
-    variants: Sequence[Variant],
-    row: int,
-) -> Picture:
-    names, true = data.class_names, int(data.test.labels[row])
-    neighbors = []
-    for when, explanation in (("before", before), ("after", after)):
-        decided = decider(explanation, row)
-        moved = [explanation.variant_names[decided.variant]] if decided.variant else []
-        name = names[decided.label]
-        neighbors.append(
-            picture(
-                as_matched(data.train.images, decided, variants),
-                data.brightest,
-                f"Training image {decided.row:,}: {name}",
-                [f"{when}: {name}", f"train {decided.row:,}", *moved],
-                state=right_or_wrong(decided.label == true),
-            )
-        )
-    alt, caption = f"Test image {row:,}: {names[true]}", [names[true], f"test {row:,}"]
-    return picture(data.test.images[row], data.brightest, alt, caption, neighbors=neighbors)

@@ -133,24 +133,22 @@ def _outcomes(points: dict[str, OperatingPoint]) -> Table:
 
 
 def _threshold_table(curve: ThresholdCurve, chosen: float) -> Table:
-    at = _spread(len(curve.thresholds))
-    at = np.union1d(at, np.flatnonzero(curve.thresholds == chosen))
-    rows: list[list[Cell]] = [
-        [
-            f"{curve.thresholds[i]:.4g}" + (" (chosen)" if curve.thresholds[i] == chosen else ""),
-            *(float(values[i]) for values in (curve.precision, curve.recall)),
-            float(curve.false_positive_rate[i]),
-            int(curve.true_positives[i]),
-            int(curve.false_positives[i]),
-        ]
-        for i in at.tolist()
-    ]
-    shares = [Column(head, ".2%") for head in ("precision", "recall", "false positive rate")]
-    some = "All" if len(at) == len(curve.thresholds) else "Some"
-    return Table(
-        ["threshold", *shares, "true positives", "false positives"],
-        rows,
-        f"{some} of the {len(curve.thresholds):,} thresholds",
+    thresholds = curve.thresholds
+    at = np.union1d(_spread(len(thresholds)), np.flatnonzero(thresholds == chosen))
+    some = "All" if len(at) == len(thresholds) else "Some"
+    return Table.of(
+        at,
+        {
+            "threshold": lambda i: (
+                f"{thresholds[i]:.4g}" + (" (chosen)" if thresholds[i] == chosen else "")
+            ),
+            Column("precision", ".2%"): lambda i: curve.precision[i],
+            Column("recall", ".2%"): lambda i: curve.recall[i],
+            Column("false positive rate", ".2%"): lambda i: curve.false_positive_rate[i],
+            "true positives": lambda i: curve.true_positives[i],
+            "false positives": lambda i: curve.false_positives[i],
+        },
+        f"{some} of the {len(thresholds):,} thresholds",
     )
 
 
@@ -188,25 +186,20 @@ def _coverage_at(found: dict[str, Coverage]) -> Table:
 
 
 def _coverage_chart(plot: Callable[[Any], Any], curve: CoverageCurve, what: str) -> Chart:
-    at = _spread(len(curve.thresholds))
-    rows: list[list[Cell]] = [
-        [
-            f"{curve.coverage[i]:.2%}",
-            float(curve.accuracy[i]),
-            int(curve.n_accepted[i]),
-            int(curve.n_accepted[i] - curve.n_right[i]),
-        ]
-        for i in at.tolist()
-    ]
     return Chart(
         plot,
         alt=f"Accuracy of the answers against their share of all images, on {what} images: from "
         f"{curve.accuracy[-1]:.2%} of all to {curve.coverage_at(0.999):.1%} of the images at "
         "99.9%.",
         caption=f"Accuracy of the answers against their share of all images, on {what} images.",
-        table=Table(
-            ["coverage", Column("accuracy", ".3%"), "answers", "wrong ones"],
-            rows,
+        table=Table.of(
+            _spread(len(curve.thresholds)),
+            {
+                "coverage": lambda i: f"{curve.coverage[i]:.2%}",
+                Column("accuracy", ".3%"): lambda i: curve.accuracy[i],
+                "answers": lambda i: curve.n_accepted[i],
+                "wrong ones": lambda i: curve.n_accepted[i] - curve.n_right[i],
+            },
             "Accuracy at some coverages",
         ),
         size=(4.8, 3.6),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -34,7 +33,7 @@ from lookalike.reports.blocks import (
     Section,
     Table,
     Text,
-    Undefined,
+    number_cell,
 )
 from lookalike.reports.charts import axes_or_new, heat_colours
 from lookalike.reports.explanation import explained_gallery
@@ -47,6 +46,7 @@ _MOST_COUNTED = 30  # classes whose cells show their numbers
 _MOST_NAMED = 40  # classes whose names have room
 _MOST_CELLS = 30  # classes whose confusion matrix is a table too; of more it is a list of pairs
 _MOST_PAIRS = 100
+_NO_ERROR = "there is no error, or no image"
 _LONGEST_HEAD = 6  # letters of a class's name above its column
 _CAPTIONS = {
     None: "How many images of each class are taken for each; shaded by number of errors.",
@@ -115,21 +115,11 @@ def plot_confusion(
     errors_only: bool = False,
     ax: Axes | None = None,
 ) -> Any:
-    """Draw the confusion matrix, shaded by number of errors.
+    """Draw the confusion matrix, shaded by number of errors, by a `ConfusionMatrixDisplay`.
 
-    Parameters
-    ----------
-    matrix : ConfusionMatrix
-    normalize, errors_only
-        As of `ConfusionMatrix.normalized`.
-    ax : Axes, optional
-        Where to draw; a new figure's, if not given.
-
-    Returns
-    -------
-    ConfusionMatrixDisplay
-        Up to 30 classes with numbers in the cells (percent, if normalized), up to 40 with names.
-        With more classes each confusion is a dot, between positions in ``class_names``.
+    ``normalize`` and ``errors_only`` are those of `ConfusionMatrix.normalized`. Up to 30 classes
+    have numbers in the cells (percent, if normalized), and up to 40 their names. With more classes
+    each confusion is a dot, between positions in ``class_names``.
     """
     from sklearn.metrics import ConfusionMatrixDisplay
 
@@ -200,36 +190,34 @@ def _draw_dots(errors: Any, axes: Axes) -> Any:
 
 
 def _confusion_table(matrix: ConfusionMatrix, normalize: str | None) -> Table:
-    cells = matrix.normalized(normalize, errors_only=normalize is not None)
-    names, spec = list(matrix.class_names), "d" if normalize is None else ".1%"
-    unit = "images" if normalize is None else "shares"
-    if len(names) <= _MOST_CELLS:
-        columns = names
-        if max(map(len, names)) > _LONGEST_HEAD:  # numbers stand above the columns instead
-            columns = [str(code) for code in range(len(names))]
-            names = [f"{code} {name}" for code, name in enumerate(names)]
-        rows: list[list[Cell]] = [
-            [name, *(_cell(value, normalize) for value in row)]
-            for name, row in zip(names, cells.tolist(), strict=True)
-        ]
-        heads: list[Column | str] = ["true", *(Column(head, spec) for head in columns)]
-        if normalize is None:
-            heads += ["wrong", Column("error", ".1%")]
-            for row, n_wrong, rate in zip(rows, matrix.n_wrong, matrix.error_rates, strict=True):
-                row += [int(n_wrong), _cell(float(rate), "true")]
-        return Table(heads, rows, f"Confusions, in {unit}; a column is what was predicted")
-    pairs = [
-        [names[true], names[predicted], _cell(float(cells[true, predicted]), normalize)]
-        for true, predicted, _ in matrix.largest(_MOST_PAIRS)
+    cells: NDArray[Any] = matrix.counts
+    names, unit, spec = list(matrix.class_names), "images", "d"
+    if normalize is not None:
+        cells, unit, spec = matrix.normalized(normalize, errors_only=True), "shares", ".1%"
+    if len(names) > _MOST_CELLS:
+        return Table.of(
+            matrix.largest(_MOST_PAIRS),
+            {
+                "true": lambda pair: names[pair.true],
+                "predicted": lambda pair: names[pair.predicted],
+                Column(unit, spec): lambda pair: cells[pair.true, pair.predicted],
+            },
+            f"The up to {_MOST_PAIRS} most frequent confusions",
+        )
+    columns = names
+    if max(map(len, names)) > _LONGEST_HEAD:  # numbers stand above the columns instead
+        columns = [str(code) for code in range(len(names))]
+        names = [f"{code} {name}" for code, name in enumerate(names)]
+    rows: list[list[Cell]] = [
+        [name, *(number_cell(value, _NO_ERROR) for value in row)]
+        for name, row in zip(names, cells, strict=True)
     ]
-    heads = ["true", "predicted", Column(unit, spec)]
-    return Table(heads, pairs, f"The up to {_MOST_PAIRS} most frequent confusions")
-
-
-def _cell(value: float, normalize: str | None) -> Cell:
-    if math.isnan(value):
-        return Undefined("there is no error, or no image")
-    return int(value) if normalize is None else value
+    heads: list[Column | str] = ["true", *(Column(head, spec) for head in columns)]
+    if normalize is None:
+        heads += ["wrong", Column("error", ".1%")]
+        for row, n_wrong, rate in zip(rows, matrix.n_wrong, matrix.error_rates, strict=True):
+            row += [n_wrong, number_cell(rate, _NO_ERROR)]
+    return Table(heads, rows, f"Confusions, in {unit}; a column is what was predicted")
 
 
 def errors_section(data: Dataset, explanation: Explanation) -> Section:
@@ -306,15 +294,16 @@ def _pair_table(pairs: list[ConfusedPair], data: Dataset) -> Table:
     names = data.class_names
     n_wrong = sum(len(pair.rows) for pair in pairs)
     sizes = np.bincount(data.test.labels, minlength=len(names))
-    rows = [
-        [names[pair.true], names[pair.predicted], len(pair.rows), len(pair.rows) / sizes[pair.true]]
-        for pair in pairs[:_PAIRS_LISTED]
-    ]
-    more = len(pairs) - len(rows)
+    more = len(pairs) - _PAIRS_LISTED
     rest = f"; {more} rarer pairs are left out" if more > 0 else ""
-    return Table(
-        ["true", "taken for", "images", Column("of the class", ".2%")],
-        rows,
+    return Table.of(
+        pairs[:_PAIRS_LISTED],
+        {
+            "true": lambda pair: names[pair.true],
+            "taken for": lambda pair: names[pair.predicted],
+            "images": lambda pair: len(pair.rows),
+            Column("of the class", ".2%"): lambda pair: len(pair.rows) / sizes[pair.true],
+        },
         f"{n_wrong:,} errors by pair of classes{rest}",
     )
 

@@ -115,11 +115,6 @@ def evaluation_section(evaluation: BaseEvaluation, *, title: str = "How good it 
         return _outputs_section(evaluation, title)
     assert isinstance(evaluation, Evaluation)  # there are two kinds
     n_classes = len(evaluation.classes)
-    intro = [
-        f"{evaluation.n:,} images of {n_classes} classes. Intervals hold with "
-        f"{evaluation.confidence:.0%} confidence: by the bootstrap, {evaluation.n_resamples:,} "
-        "samples of these images."
-    ]
     blocks: list[Block] = [
         _metrics_table(evaluation),
         Heading("Class by class"),
@@ -138,20 +133,23 @@ def evaluation_section(evaluation: BaseEvaluation, *, title: str = "How good it 
         if np.count_nonzero(evaluation.support) > 1:
             blocks += [curves_chart(evaluation, kind) for kind in ("precision_recall", "roc")]
         blocks.append(reliability_chart(evaluation))
-    return Section(title, blocks, intro)
+    return Section(title, blocks, [_intro(evaluation, f" of {n_classes} classes")])
+
+
+def _intro(evaluation: BaseEvaluation, what: str) -> str:
+    return (
+        f"{evaluation.n:,} images{what}. Intervals hold with {evaluation.confidence:.0%} "
+        f"confidence: by the bootstrap, {evaluation.n_resamples:,} samples of these images."
+    )
 
 
 def _outputs_section(evaluation: MultiOutputEvaluation, title: str) -> Section:
     is_multilabel = evaluation.confusion is not None
     what = "labels that an image can have" if is_multilabel else "outputs, a class in each"
-    intro = [
-        f"{evaluation.n:,} images, {evaluation.n_outputs:,} {what}. Intervals hold with "
-        f"{evaluation.confidence:.0%} confidence: by the bootstrap, {evaluation.n_resamples:,} "
-        "samples of these images."
-    ]
     of_what = "label" if is_multilabel else "output"
     blocks: list[Block] = [_metrics_table(evaluation), Heading(f"Each {of_what}")]
-    return Section(title, [*blocks, _outputs(evaluation, of_what)], intro)
+    intro = _intro(evaluation, f", {evaluation.n_outputs:,} {what}")
+    return Section(title, [*blocks, _outputs(evaluation, of_what)], [intro])
 
 
 def _classes(evaluation: Evaluation) -> Table:

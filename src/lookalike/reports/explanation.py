@@ -52,8 +52,8 @@ def explained_gallery(
     explanation : Explanation of n queries
     labels : ndarray of shape (n,) or None
         Their true labels, if they are known.
-    shown : ndarray of shape (n_shown,), int64, n_shown at least 1
-        The places of the queries to show.
+    shown : ndarray of shape (n_shown,), int64
+        The places of the queries to show, at least one.
     caption : str
     data : Dataset, optional
         Where queries are test images and neighbours training images of it: they are named by their

@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from functools import cache, lru_cache
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,13 +73,6 @@ def with_arrows(
 
     Arrows stand where the query's grey changes, at every other pixel. The image is paler below.
     ``moves`` of shape (2, h, w) tells by how many pixels down, and to the right.
-
-    Examples
-    --------
-    >>> image = np.tile(np.array([0, 0, 255, 255], dtype=np.uint8), (4, 1))
-    >>> drawn = with_arrows(image, image, np.ones((2, 4, 4), dtype=int))
-    >>> drawn.shape, bool((drawn[..., 2] > drawn[..., 0] + 100).any())
-    ((224, 224, 3), True)
     """
     height, width = image.shape[:2]
     zoom = max(1, _ENLARGED // max(height, width))
@@ -102,27 +95,10 @@ def with_arrows(
     return np.asarray(drawn)
 
 
-class Thumbnail(NamedTuple):
-    """What an ``<img>`` element needs: its data URI, its size in CSS pixels, and its scaling.
+def thumbnail(shown: Picture) -> dict[str, Any]:
+    """Return what an ``<img>`` element needs of a picture, of which a large one is made smaller.
 
-    The pixels of a pixelated image are enlarged and should stay sharp.
-    """
-
-    uri: str
-    width: int
-    height: int
-    pixelated: bool
-
-
-def thumbnail(shown: Picture) -> Thumbnail:
-    """Encode the image of a picture as PNG, a large one made smaller first.
-
-    Examples
-    --------
-    >>> thumbnail(Picture(np.zeros((28, 28), dtype=np.uint8), "small"))[1:]
-    (84, 84, True)
-    >>> thumbnail(Picture(np.zeros((480, 640, 3), dtype=np.uint8), "large"))[1:]
-    (84, 63, False)
+    Its width and height are those in the page; pixels that are enlarged should stay sharp.
     """
     small = Image.fromarray(shown.pixels())
     width, height = small.size
@@ -134,18 +110,12 @@ def thumbnail(shown: Picture) -> Thumbnail:
     uri = "data:image/png;base64," + b64encode(stream.getvalue()).decode("ascii")
     # Whole multiples, so that all of a digit's pixels are squares of one size.
     zoom = max(1, round(_SIDE / longer)) if longer < 1.5 * _SIDE else _SIDE / longer
-    size = max(1, round(width * zoom)), max(1, round(height * zoom))
-    return Thumbnail(uri, *size, pixelated=zoom > 1)
+    width, height = max(1, round(width * zoom)), max(1, round(height * zoom))
+    return {"uri": uri, "width": width, "height": height, "is_pixelated": zoom > 1}
 
 
 def as_pixels(image: NDArray[Any], *, brightest: float) -> NDArray[np.uint8]:
-    """Return an image of any numbers with black 0 and ``brightest`` 255, as `Picture` takes it.
-
-    Examples
-    --------
-    >>> as_pixels(np.array([[0, 8, 16]]), brightest=16)
-    array([[  0, 128, 255]], dtype=uint8)
-    """
+    """Return an image of any numbers with black 0 and ``brightest`` 255, as `Picture` takes it."""
     shades: NDArray[np.uint8] = np.clip(np.rint(image * (255 / brightest)), 0, 255).astype(np.uint8)
     return shades
 
@@ -201,13 +171,7 @@ def drawable(text: str) -> str:
 
 
 def plot_name(name: str) -> str:
-    r"""Return a name for a plot's axis or legend: shortened where it would leave the plot no room.
-
-    Examples
-    --------
-    >>> print(plot_name("$x$"))
-    \$x\$
-    """
+    """Return a name for a plot's axis or legend, shortened if it would leave the plot no room."""
     return unformatted(fitted([name], _PLOT_NAME, size=10))
 
 
@@ -245,30 +209,26 @@ _told: set[str] = set()  # letters that no font has
 
 @contextmanager
 def _lacking() -> Iterator[set[str]]:
-    """Give the set that collects the letters which matplotlib finds in no font, unwarned."""
+    """Give a set that has, in the end, the letters which no font of matplotlib has, unwarned."""
     letters: set[str] = set()
-    with warnings.catch_warnings():
-        shown = warnings.showwarning
-
-        def keep(message: Warning | str, *where: Any, **more: Any) -> None:
-            glyph = re.match(r"Glyph (\d+) ", str(message))
-            if glyph is None:
-                shown(message, *where, **more)
-            # marks that change a letter are drawn with it, or not at all
-            elif unicodedata.category(letter := chr(int(glyph[1])))[0] not in "MC":
-                letters.add(letter)
-
+    # It logs that a font has no bold letters: the usual ones do.
+    log = logging.getLogger("matplotlib.font_manager")
+    level = log.level
+    with warnings.catch_warnings(record=True) as caught:
         warnings.filterwarnings("always", "Glyph ")
         warnings.filterwarnings("ignore", "Matplotlib currently does not support")  # before 3.11
-        warnings.showwarning = lambda message, *where, **more: keep(message, *where, **more)
-        # It logs that a font has no bold letters: the usual ones do.
-        log = logging.getLogger("matplotlib.font_manager")
-        level = log.level
         log.setLevel(logging.ERROR)
         try:
             yield letters
         finally:
             log.setLevel(level)
+    for one in caught:
+        glyph = re.match(r"Glyph (\d+) ", str(one.message))
+        if glyph is None:
+            warnings.warn_explicit(str(one.message), one.category, one.filename, one.lineno)
+        # marks that change a letter are drawn with it, or not at all
+        elif unicodedata.category(letter := chr(int(glyph[1])))[0] not in "MC":
+            letters.add(letter)
 
 
 def _shortened(text: str, width: float, size: float, bold: bool) -> str:

@@ -13,6 +13,7 @@ from itertools import compress
 
 import numpy as np
 from PIL import Image
+from rich.color import Color
 from rich.console import Console, Group, JustifyMethod, RenderableType
 from rich.padding import Padding
 from rich.style import Style
@@ -91,14 +92,7 @@ def show(
 
 
 def to_text(blocks: Sequence[Block], *, width: int = 100) -> str:
-    """Return blocks as plain text, not indented.
-
-    Examples
-    --------
-    >>> print(to_text([Table(["class", Column("recall", ".1%")], [["3", 0.95]], "Recall")]))
-    class   recall
-    3        95.0%
-    """
+    """Return blocks as plain text, not indented."""
     console = Console(file=StringIO(), width=width + INDENT, color_system=None)
     with console.capture() as captured:
         for block in blocks:
@@ -232,9 +226,5 @@ def _draw(shown: Picture, columns: int, *, greys: bool) -> Words:
         if text:
             text.append("\n")
         for above, below in zip(upper, lower, strict=True):
-            text.append("▀", Style(color=_rgb(above), bgcolor=_rgb(below)))
+            text.append("▀", Style(color=Color.from_rgb(*above), bgcolor=Color.from_rgb(*below)))
     return text
-
-
-def _rgb(pixel: list[int]) -> str:
-    return "#{:02x}{:02x}{:02x}".format(*pixel)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import cycle
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -57,12 +56,8 @@ def _describe_training(trained: Training) -> Report:
     if right is not None:
         note = f"{right.n - right.n_right:,} of {right.n:,} test images"
         headline = [Headline("test error", f"{1 - right.value:.2%}", note)]
-    return Report(
-        f"Trained on {trained.name}",
-        headline=headline,
-        sections=[training_section(trained)],
-        numbers=trained.to_dict(),
-    )
+    title, sections = f"Trained on {trained.name}", [training_section(trained)]
+    return Report(title, headline=headline, sections=sections, numbers=trained.to_dict())
 
 
 def training_section(trained: Training) -> Section:
@@ -73,25 +68,23 @@ def training_section(trained: Training) -> Section:
     for stage in dict.fromkeys(own.trial.stage for own in tried):
         own = [one for one in tried if one.trial.stage == stage]
         blocks += [Text(_say_stage(own, trained.n_train)), _tried_table(own)]
-    blocks += [
-        Text(f"* chosen: {classifier.representation_}; {classifier.scoring_rule_}"),
-        Text(why_chosen(classifier)),
-    ]
     took = f"Chosen and learnt in {trained.fit_seconds:.2f} s"
-    if right is None:
-        blocks.append(Text("No images were held out: how often it errs on new ones is not known."))
-    else:
-        blocks.append(
-            Text(
-                f"Test error {1 - right.value:.2%} ± {right.standard_error:.2%} (standard error): "
-                f"{right.n - right.n_right:,} of {right.n:,} wrong."
-            )
+    said = "No images were held out: how often it errs on new ones is not known."
+    if right is not None:
+        said = (
+            f"Test error {1 - right.value:.2%} ± {right.standard_error:.2%} (standard error): "
+            f"{right.n - right.n_right:,} of {right.n:,} wrong."
         )
         took += (
             f", test images matched in {trained.predict_seconds:.2f} s: "
             f"{right.n / trained.predict_seconds:,.0f} a second"
         )
-    blocks.append(Text(f"{took}.", is_note=True))
+    blocks += [
+        Text(f"* chosen: {classifier.representation_}; {classifier.scoring_rule_}"),
+        Text(why_chosen(classifier)),
+        Text(said),
+        Text(f"{took}.", is_note=True),
+    ]
     shape = " × ".join(map(str, classifier.image_shape_))
     intro = (
         f"{trained.name}: {counted(trained.n_train, 'train image')} of {shape}, "
@@ -102,44 +95,37 @@ def training_section(trained: Training) -> Section:
 
 def _tried_table(tried: Sequence[Tried]) -> Table:
     """Return representations with their best scoring rule, held-out error and time."""
-    rows: list[list[Cell]] = [
-        [
-            f"{'* ' if own.is_chosen else ''}{own.trial.representation};\n{own.trial.rule}",
-            own.trial.error,
-            own.standard_error,
-            own.trial.n_wrong,
-            own.trial.seconds,
-        ]
-        for own in tried
-    ]
-    columns: list[Column | str] = [
-        "representation; its best scoring rule",
-        Column("error", ".2%"),
-        Column("±", ".2%"),
-        "wrong",
-        Column("s", ".1f"),
-    ]
-    return Table(columns, rows, "Recipes by their errors on held-out train images; *: chosen")
+    return Table.of(
+        tried,
+        {
+            "representation; its best scoring rule": lambda own: (
+                f"{'* ' if own.is_chosen else ''}{own.trial.representation};\n{own.trial.rule}"
+            ),
+            Column("error", ".2%"): lambda own: own.trial.error,
+            Column("±", ".2%"): lambda own: own.standard_error,
+            "wrong": lambda own: own.trial.n_wrong,
+            Column("s", ".1f"): lambda own: own.trial.seconds,
+        },
+        "Recipes by their errors on held-out train images; *: chosen",
+    )
 
 
 def parts_table(parts: Sequence[AblationPart]) -> Table:
     """Return the errors with more and more of what a classifier chose."""
-    rows: list[list[Cell]] = [
-        [
-            part.name,
-            None if part.trial is None else part.trial.error,
-            1 - part.accuracy.value,
-            part.accuracy.standard_error,
-            part.accuracy.n - part.accuracy.n_right,
-        ]
-        for part in parts
-    ]
-    heads = [Column(head, ".2%") for head in ("held out", "test error", "±")]
-    caption = (
+    return Table.of(
+        parts,
+        {
+            "each with all above it": lambda part: part.name,
+            Column("held out", ".2%"): lambda part: (
+                None if part.trial is None else part.trial.error
+            ),
+            Column("test error", ".2%"): lambda part: 1 - part.accuracy.value,
+            Column("±", ".2%"): lambda part: part.accuracy.standard_error,
+            "wrong": lambda part: part.accuracy.n - part.accuracy.n_right,
+        },
         "Errors with each part and all above it, on held-out training images and on test images; "
-        "±: standard error"
+        "±: standard error",
     )
-    return Table(["each with all above it", *heads, "wrong"], rows, caption)
 
 
 def _say_stage(tried: Sequence[Tried], n_train: int) -> str:
@@ -282,13 +268,10 @@ def _candidates(search: Any, metric: str, score: str) -> Table:
     results = search.cv_results_
     names = list(dict.fromkeys(name for params in results["params"] for name in params))
     columns = [*names, Column(score, ".4f"), Column("standard deviation", ".4f")]
-    order = np.argsort(results[f"rank_test_{metric}"], kind="stable")
-    rows: list[list[Cell]] = [
-        [
-            *(str(results["params"][i].get(name, "")) for name in names),
-            *(float(results[f"{kind}_test_{metric}"][i]) for kind in ("mean", "std")),
-        ]
-        for i in order
+    scores = [results[f"{kind}_test_{metric}"] for kind in ("mean", "std")]
+    rows = [
+        [*(str(results["params"][i].get(name, "")) for name in names), *(own[i] for own in scores)]
+        for i in np.argsort(results[f"rank_test_{metric}"], kind="stable")
     ]
     return Table(columns, rows, f"The {score} of all candidates, the best first")
 
@@ -316,11 +299,7 @@ def few_labels_section(found: FewLabels, *, how: str) -> Section:
         ):
             row += [float(mean), float(spread)] if n > 1 else [float(mean)]
         rows.append(row)
-    table = Table(
-        columns,
-        rows,
-        "Error rates by labels a class; ±: standard deviation of draws",
-    )
+    table = Table(columns, rows, "Error rates by labels a class; ±: standard deviation of draws")
     drawn = Chart(
         lambda axes: _draw_few_labels(found, axes),
         alt=f"Error rate against labels a class, of {len(found.errors)} classifiers. "
@@ -338,9 +317,7 @@ def _draw_few_labels(found: FewLabels, axes: Axes) -> None:
     from matplotlib.ticker import NullLocator
 
     means = [found.means(name) for name in found.errors]
-    for number, (name, mean, marker) in enumerate(
-        zip(found.errors, means, cycle(_MARKERS), strict=False)
-    ):
+    for number, (name, mean) in enumerate(zip(found.errors, means, strict=True)):
         # Side by side, or one bar would hide the other.
         beside = _APART ** (number - (len(means) - 1) / 2)
         axes.errorbar(
@@ -348,7 +325,7 @@ def _draw_few_labels(found: FewLabels, axes: Axes) -> None:
             mean,
             found.spreads(name),
             color=f"C{number % 10}",
-            marker=marker,
+            marker=_MARKERS[number % len(_MARKERS)],
             markersize=5,
             capsize=2.5,
             label=plot_name(name),

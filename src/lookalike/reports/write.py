@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 from dataclasses import replace
-from datetime import date as day
+from datetime import date
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -46,20 +46,19 @@ def write_report(place: str | os.PathLike[str], report: Report) -> list[str]:
     return list(texts)
 
 
-def run_facts(*, date: str | None = None, n_jobs: int | None = None) -> dict[str, str | int]:
+def run_facts(n_jobs: int | None = None) -> dict[str, str | int]:
     """Return versions, processor and threads, for `Report.versions`.
 
-    No name of a machine, a user or a folder is among them, so a report can be passed on. The day is
-    the caller's to give, so that a report of the same results can be the same to the last byte.
+    No name of a machine, a user or a folder is among them, so a report can be passed on.
     """
-    facts: dict[str, str | int] = {} if date is None else {"date": date}
-    facts["lookalike"] = __version__
-    facts["Python"] = platform.python_version()
-    facts.update({name: version(package) for name, package in _LIBRARIES.items()})
-    facts["processor"] = f"{platform.machine()}, {platform.system()}"
-    facts["CPU path"] = cpu_path()
-    facts["threads"] = count_threads(n_jobs)
-    return facts
+    return {
+        "lookalike": __version__,
+        "Python": platform.python_version(),
+        **{name: version(package) for name, package in _LIBRARIES.items()},
+        "processor": f"{platform.machine()}, {platform.system()}",
+        "CPU path": cpu_path(),
+        "threads": count_threads(n_jobs),
+    }
 
 
 def made_now(
@@ -70,6 +69,6 @@ def made_now(
     ``numbers`` is what the command prints as JSON; the version of lookalike comes first there.
     ``changes`` are other fields of the report to replace.
     """
-    facts = run_facts(date=day.today().isoformat(), n_jobs=n_jobs)
+    facts = {"date": date.today().isoformat(), **run_facts(n_jobs)}
     numbers = {"lookalike": __version__, **numbers}
     return replace(report, numbers=numbers, versions=facts, **changes)
