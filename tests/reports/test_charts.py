@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from numpy.typing import NDArray
 from sklearn.metrics import ConfusionMatrixDisplay
-from tests.reports.samples import NASTY, heat_chart, line_chart, table
+from tests.reports.samples import NASTY, heat_chart, line_chart, table, unformatted
 
 from lookalike.reports.blocks import Chart
 from lookalike.reports.charts import (
@@ -24,7 +24,6 @@ from lookalike.reports.charts import (
     make_inline,
     to_svg,
 )
-from lookalike.reports.pictures import unformatted
 
 
 def drawn(draw: Callable[[Axes], object], size: tuple[float, float] = (4.8, 3.4)) -> str:

@@ -36,11 +36,6 @@ _FIELDS: Mapping[type, Sequence[str]] = {
 def to_json(report: blocks.Report) -> str:
     """Return the JSON document, with a line break at its end.
 
-    Raises
-    ------
-    TypeError
-        If ``report.numbers`` holds what has no like in JSON.
-
     Examples
     --------
     >>> report = blocks.Report("Digits", numbers={"recall": [0.5, float("nan")]})

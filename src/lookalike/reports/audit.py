@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -352,7 +351,8 @@ class _Pictures:
         """Return an image with its label, its name, and notes."""
         audit, label = self.audit, self.audit.class_name(self.audit.labels[row])
         alt = f"Image {audit.name(row)}, labelled {label}"
-        return self._picture(audit.images[row], alt, [label, *self._where(row), *notes], **more)
+        caption = [label, *self._where(row), *notes]
+        return picture(audit.images[row], self._brightest, alt, caption, **more)
 
     def suspect(self, row: int, suggested: Any) -> Picture:
         """Return an image with the label that it rather has, and its nearest neighbours."""
@@ -360,8 +360,9 @@ class _Pictures:
         given, rather = audit.class_name(audit.labels[row]), audit.class_name(suggested)
         agree = f"{audit.self_confidence[row]:.0%} agree"
         neighbors = audit.indices[row, :_NEIGHBORS_SHOWN].tolist()
-        return self._picture(
+        return picture(
             audit.images[row],
+            self._brightest,
             f"Image {audit.name(row)}, labelled {given}, which is likely {rather}",
             [given, f"rather {rather}", *self._where(row), agree],
             neighbors=[
@@ -395,15 +396,10 @@ class _Pictures:
         }
         if audit.n_train is not None:
             return self.image(audit.n_train + row, *said, **more)
-        name = audit.class_name(leak.test_label)
-        alt = f"Test image {row:,}, labelled {name}"
-        return self._picture(audit.test_images[row], alt, [name, f"test {row:,}", *said], **more)
+        name, image = audit.class_name(leak.test_label), audit.test_images[row]
+        alt, caption = f"Test image {row:,}, labelled {name}", [name, f"test {row:,}", *said]
+        return picture(image, self._brightest, alt, caption, **more)
 
     def _where(self, row: int) -> list[str]:
         file = self.audit.file(row)
         return [self.audit.place(row), *([] if file is None else [file])]
-
-    def _picture(
-        self, image: NDArray[Any], alt: str, caption: Sequence[str], **more: Any
-    ) -> Picture:
-        return picture(image, self._brightest, alt, caption, **more)

@@ -302,13 +302,7 @@ def number_cell(number: Number, reason: str | None) -> Number | Undefined:
 
 
 def left_out(n: int, what: str = "") -> str:
-    """Return the end of a sentence, which says how many more there are.
-
-    Examples
-    --------
-    >>> left_out(3, "groups"), left_out(0)
-    ('; 3 more groups are left out.', '.')
-    """
+    """Return the end of a sentence: "; 3 more groups are left out.", or "." if none are."""
     return f"; {' '.join(filter(None, [f'{n:,} more', what]))} are left out." if n > 0 else "."
 
 

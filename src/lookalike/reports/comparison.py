@@ -345,20 +345,17 @@ def peer_section(found: BesidePeer, *, work: str, what: str) -> Section:
         f"{faster} is {max(times, 1 / times):.1f} times as fast as {slower}. Both measured whole, "
         f"nothing extrapolated: {work}; scikit-learn by brute force in float64, its fastest dtype."
     )
-    table = Table(["", *heads], rows, "Seconds to do the same")
-    return Section("Beside scikit-learn", [table, Text(said), Text(_agreement(found, what))])
-
-
-def _agreement(found: BesidePeer, what: str) -> str:
     n, different, ties = len(found.peer.prediction), found.differences.n, found.differences.n_ties
-    if different == 0:
-        return f"All {n:,} {what} are equal."
-    all_of_them, others = ("all ", "") if ties == different else ("", different - ties)
-    rest = f", and {others} are not" if others else ""
-    return (
-        f"{n - different:,} of {n:,} {what} are equal; of the {different} others {all_of_them}"
-        f"{ties} are ties, where training images are at exactly the same distance{rest}."
-    )
+    others = different - ties
+    agreement = f"All {n:,} {what} are equal."
+    if different:
+        agreement = (
+            f"{n - different:,} of {n:,} {what} are equal; of the {different} others "
+            f"{'' if others else 'all '}{ties} are ties, where training images are at exactly the "
+            f"same distance{f', and {others} are not' if others else ''}."
+        )
+    table = Table(["", *heads], rows, "Seconds to do the same")
+    return Section("Beside scikit-learn", [table, Text(said), Text(agreement)])
 
 
 def grid_search_texts(

@@ -32,7 +32,6 @@ _PER_STYLE = 6  # series that colour alone keeps apart
 _NO_PROBABILITIES = (
     "there are no probabilities to draw; evaluate a classifier that has predict_proba"
 )
-_EMPTY_BIN = "no image is in the bin"
 
 
 class _Kind(NamedTuple):
@@ -91,8 +90,9 @@ def plot_curves(
 ) -> Axes:
     """Draw curves of a kind, "precision_recall" or "roc", of each class against the rest.
 
-    An evaluation must have probabilities. With two classes the curve is that of the second one,
-    with more than 10 there are those of the lowest recall. The chosen point is marked.
+    An evaluation must have probabilities; without them a ValueError says so. With two classes the
+    curve is that of the second one, with more than 10 there are those of the lowest recall. The
+    chosen point is marked.
     """
     from sklearn.metrics import PrecisionRecallDisplay, RocCurveDisplay
 
@@ -117,11 +117,8 @@ def plot_curves(
         axes.plot(*point, "o", color="C2", label=label)
     axes.set(xlabel=_KINDS[kind].x, ylabel=_KINDS[kind].y)
     if axes.lines:
-        axes.legend(
-            fontsize=8,
-            loc="lower right" if kind == "roc" else "lower left",
-            handlelength=2.6,
-        )
+        loc: Any = "lower right" if kind == "roc" else "lower left"
+        axes.legend(fontsize=8, loc=loc, handlelength=2.6)
     else:
         axes.set_title("no curve: all images are of one class", fontsize=10)
     return axes
@@ -194,18 +191,18 @@ def reliability_chart(evaluation: Evaluation) -> Chart:
     reliability = evaluation.reliability
     assert reliability is not None
     edges = reliability.edges
+    probability, share = (
+        [number_cell(value, "no image is in the bin") for value in values]
+        for values in (reliability.confidence, reliability.accuracy)
+    )
     table = Table.of(
         range(len(reliability.n)),
         {
             Column("from", ".3f"): lambda i: edges[i],
             Column("to", ".3f"): lambda i: edges[i + 1],
             "images": lambda i: reliability.n[i],
-            Column("mean probability", ".3f"): lambda i: number_cell(
-                reliability.confidence[i], _EMPTY_BIN
-            ),
-            Column("share right", ".3f"): lambda i: number_cell(
-                reliability.accuracy[i], _EMPTY_BIN
-            ),
+            Column("mean probability", ".3f"): lambda i: probability[i],
+            Column("share right", ".3f"): lambda i: share[i],
         },
         "Predictions by the probability of the predicted class",
     )

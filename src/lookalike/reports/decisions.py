@@ -174,13 +174,12 @@ def _coverages(found: dict[str, Coverage]) -> Table:
 
 
 def _coverage_at(found: dict[str, Coverage]) -> Table:
-    rows: list[list[Cell]] = [
-        [f"{wanted:.2%}", *(one.curve.coverage_at(wanted) for one in found.values())]
-        for wanted in _WANTED
-    ]
-    return Table(
-        ["accuracy", *(Column(what, ".2%") for what in found)],
-        rows,
+    return Table.of(
+        _WANTED,
+        {
+            "accuracy": "{:.2%}".format,
+            **{Column(what, ".2%"): one.curve.coverage_at for what, one in found.items()},
+        },
         "The largest coverage at which the answers are so accurate, each read off its own curve",
     )
 

@@ -242,9 +242,9 @@ def errors_section(data: Dataset, explanation: Explanation) -> Section:
             "before its nearest training images."
         )
         blocks.append(explained_gallery(explanation, labels, rows, caption, data, margins))
-    classes = np.unique(labels).tolist()[:_CLASSES_SHOWN]
-    more = len(np.unique(labels)) - len(classes)
-    of_which = f" of the first {len(classes)} classes" if more else ""
+    every = np.unique(labels).tolist()
+    classes = every[:_CLASSES_SHOWN]
+    of_which = f" of the first {len(classes)} classes" if len(every) > len(classes) else ""
     hard = np.concatenate([hardest(explanation, labels, label, 1) for label in classes])
     caption = f"The test image{of_which} whose own class had least of the vote."
     blocks += [

@@ -39,10 +39,13 @@ _HEADLINES = {
     "mean_accuracy": ("Outputs right", ".2%"),
     "jaccard": ("Jaccard score", ".4f"),
 }
-
-
-_WORDS = {"f1": "F1", "mcc": "Matthews correlation", "brier": "Brier score"}
-_WORDS |= {"ece": "expected calibration error", "roc_auc": "area below the ROC curve"}
+_WORDS = {
+    "f1": "F1",
+    "mcc": "Matthews correlation",
+    "brier": "Brier score",
+    "ece": "expected calibration error",
+    "roc_auc": "area below the ROC curve",
+}
 
 
 def describe(found: BaseEvaluation | Judgement) -> Report:

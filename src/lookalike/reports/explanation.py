@@ -63,6 +63,7 @@ def explained_gallery(
     numbers : ndarray of shape (n,), int64, optional
         Which test images the queries are; their places if not given.
     """
+    numbers = np.arange(len(explanation)) if numbers is None else numbers
     explained = _Explained(explanation, labels, data, margins, numbers)
     if explanation.deformed is not None and explanation.deformed[shown].any():
         caption += " Arrows lead from pixels of the query to similar ones of the training image."
@@ -77,7 +78,7 @@ class _Explained:
     labels: NDArray[Any] | None
     data: Dataset | None
     margins: NDArray[np.float64] | None
-    numbers: NDArray[np.int64] | None
+    numbers: NDArray[np.int64]
 
     def query(self, query: int) -> Picture:
         """Return a query with its nearest neighbours.
@@ -96,7 +97,7 @@ class _Explained:
             notes = [f"margin {self.margins[query]:+.0%}"]
         elif found.classes is not None:
             notes = [f"{found[query].class_shares(found.classes).max():.0%}"]
-        number = self._number(query)
+        number = int(self.numbers[query])
         called = (
             f"test {number:,}" if self.data is None else f"test {self.data.test.called(number)}"
         )
@@ -134,7 +135,7 @@ class _Explained:
 
     def _query_image(self, query: int) -> NDArray[np.uint8]:
         if self.data is not None and not self._has_moved(query):
-            image = self.data.test.shown[self._number(query)]
+            image = self.data.test.shown[int(self.numbers[query])]
             return as_pixels(image, brightest=self.data.brightest)
         assert self.explanation.images is not None  # or there were no pictures to make
         return self._as_compared(self.explanation.images[query])
@@ -164,9 +165,6 @@ class _Explained:
 
     def _has_moved(self, query: int) -> bool:
         return self.explanation.deformed is not None and bool(self.explanation.deformed[query])
-
-    def _number(self, query: int) -> int:
-        return query if self.numbers is None else int(self.numbers[query])
 
     def _name(self, label: Any) -> str:
         if self.data is not None and isinstance(label, int | np.integer):

@@ -61,7 +61,7 @@ def _environment() -> Environment:
     )
     environment.filters["grid"] = _grid
     environment.filters["thumbnail"] = thumbnail
-    environment.filters["drawing"] = _drawing
+    environment.filters["drawing"] = to_svg
     environment.filters["kind"] = lambda block: type(block).__name__
     return environment
 
@@ -96,11 +96,3 @@ def _grid(table: Table) -> dict[str, Any]:
     ]
     heads = list(zip(table.heads(), table.is_numeric(), strict=True))
     return {"heads": heads, "rows": rows, "reasons": reasons}
-
-
-def _drawing(chart: Chart, number: int) -> tuple[Any, float]:
-    """Return the drawing as markup, and its width in CSS pixels."""
-    from markupsafe import Markup
-
-    svg, width = to_svg(chart, number)
-    return Markup(svg), width

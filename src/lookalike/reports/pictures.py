@@ -131,8 +131,6 @@ def fitted(parts: Sequence[str], width: float, *, size: float, bold: bool = Fals
     --------
     >>> fitted(["cat,", "not dog"], 1.5, size=8)
     'cat, not dog'
-    >>> fitted(["cat,", "not dog"], 0.6, size=8).splitlines()
-    ['cat,', 'not dog']
     >>> shorter = fitted(["a_very_long_name_that_ends_in_2024"], 1, size=8)
     >>> shorter[:5], shorter[-5:], "…" in shorter
     ('a_ver', '_2024', True)
@@ -160,11 +158,6 @@ def called_lines(called: str) -> list[str]:
     return [row, *(name.rsplit("/", 1)[-1] for name in file)]
 
 
-def unformatted(name: str) -> str:
-    """Return a name such that matplotlib draws it as it is, and no formula."""
-    return drawable(name).replace("$", r"\$")
-
-
 def drawable(text: str) -> str:
     """Return a text with "�" for what no font and no XML has, as control characters."""
     return _NOT_DRAWN.sub("�", text)
@@ -172,7 +165,7 @@ def drawable(text: str) -> str:
 
 def plot_name(name: str) -> str:
     """Return a name for a plot's axis or legend, shortened if it would leave the plot no room."""
-    return unformatted(fitted([name], _PLOT_NAME, size=10))
+    return fitted([name], _PLOT_NAME, size=10).replace("$", r"\$")
 
 
 def save_picture(figure: Figure, path: Path, *, dpi: int = 150) -> None:

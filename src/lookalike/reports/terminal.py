@@ -1,8 +1,8 @@
 """Sections in a terminal: text, tables, curves and pictures as wide as it is.
 
-Blocks with ``detail=True`` are left out. What a terminal shows is otherwise what the page shows:
-the same text, the same tables up to a number of rows, curves in characters, and the first pictures
-of each gallery in half blocks, or in characters where colours are missing.
+Blocks with ``detail=True`` are left out. Otherwise a terminal shows what the page shows: the same
+text, the same tables up to a number of rows, curves in characters, and the first pictures of each
+gallery in half blocks, or in characters where colours are missing.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ from lookalike.reports.blocks import (
 INDENT = 3
 """Columns by which blocks are indented."""
 
+_TEXT_WIDTH = 100
 _MOST_ROWS = 30  # of a table
 _NARROWEST = 12  # columns that the names of rows are wrapped to, if numbers need the room
 _MOST_PICTURES = 3  # with their neighbours, or lines of pictures
@@ -78,10 +79,9 @@ def show(
         if titles:
             console.print(Words(section.title, "bold"))
             console.print()
-        blocks = [Text(said) for said in section.intro]
         shown = [
             block
-            for block in [*blocks, *section.blocks]
+            for block in (*map(Text, section.intro), *section.blocks)
             if not block.detail and (most_pictures or not isinstance(block, Gallery))
         ]
         for place, block in enumerate(shown):
@@ -91,13 +91,13 @@ def show(
             console.print(Padding(content, (0, 0, 0, INDENT), expand=False))
 
 
-def to_text(blocks: Sequence[Block], *, width: int = 100) -> str:
-    """Return blocks as plain text, not indented."""
-    console = Console(file=StringIO(), width=width + INDENT, color_system=None)
-    with console.capture() as captured:
-        for block in blocks:
-            console.print(_render(block, console, _MOST_PICTURES))
-    return "\n".join(line.rstrip() for line in captured.get().splitlines())
+def to_text(blocks: Sequence[Block]) -> str:
+    """Return blocks as plain text of 100 columns, not indented."""
+    file = StringIO()
+    console = Console(file=file, width=_TEXT_WIDTH + INDENT, color_system=None)
+    for block in blocks:
+        console.print(_render(block, console, _MOST_PICTURES))
+    return "\n".join(line.rstrip() for line in file.getvalue().splitlines())
 
 
 def _render(block: Block, console: Console, most_pictures: int) -> RenderableType:
@@ -150,18 +150,17 @@ def _table(table: Table, width: int) -> RenderableType:
 
 def _draw_lines(lines: Sequence[Line], width: int) -> Words:
     """Draw one or more curves in characters that every terminal has."""
-    x, y = (np.concatenate([np.asarray(line[axis], float) for line in lines]) for axis in (1, 2))
+    x, y = np.concatenate([line.x for line in lines]), np.concatenate([line.y for line in lines])
     left, right, low, high = x.min(), x.max(), np.nanmin(y), np.nanmax(y)
     names = [cell_text(float(value)) for value in np.linspace(high, low, _LINES)]
     margin = max(map(len, names)) + 2
     columns = max(8, width - margin)
     cells = np.full((_LINES, columns), " ")
     for number, line in enumerate(lines):
-        for at, value in zip(np.asarray(line.x, float), np.asarray(line.y, float), strict=True):
-            if np.isfinite(value):
-                across = round((at - left) / max(right - left, 1e-300) * (columns - 1))
-                down = round((high - value) / max(high - low, 1e-300) * (_LINES - 1))
-                cells[down, across] = _MARKS[number % len(_MARKS)]
+        drawn = np.isfinite(line.y)
+        across = (line.x[drawn] - left) / max(right - left, 1e-300) * (columns - 1)
+        down = (high - line.y[drawn]) / max(high - low, 1e-300) * (_LINES - 1)
+        cells[np.rint(down).astype(int), np.rint(across).astype(int)] = _MARKS[number % len(_MARKS)]
     text = Words(no_wrap=True)
     for place, (name, row) in enumerate(zip(names, cells, strict=True)):
         shown = name if place % 3 == 0 else ""

@@ -286,20 +286,14 @@ def _name_of(search: Any, metric: str) -> str:
 
 def few_labels_section(found: FewLabels, *, how: str) -> Section:
     """Tell how the error depends on the number of labels a class; ``how`` they were drawn."""
-    columns: list[Column | str] = ["classifier"]
-    for size, n in zip(found.sizes, found.n_draws, strict=True):
-        columns.append(Column(f"{size:,}", ".2%"))
+    names = found.ranking(0)
+    columns: dict[Column | str, Sequence[Cell]] = {"classifier": names}
+    for i, (size, n) in enumerate(zip(found.sizes, found.n_draws, strict=True)):
+        columns[Column(f"{size:,}", ".2%")] = [found.means(name)[i] for name in names]
         if n > 1:
-            columns.append(Column(f"± at {size:,}", ".2%"))
-    rows: list[list[Cell]] = []
-    for name in found.ranking(0):
-        row: list[Cell] = [name]
-        for n, mean, spread in zip(
-            found.n_draws, found.means(name), found.spreads(name), strict=True
-        ):
-            row += [float(mean), float(spread)] if n > 1 else [float(mean)]
-        rows.append(row)
-    table = Table(columns, rows, "Error rates by labels a class; ±: standard deviation of draws")
+            columns[Column(f"± at {size:,}", ".2%")] = [found.spreads(name)[i] for name in names]
+    caption = "Error rates by labels a class; ±: standard deviation of draws"
+    table = Table(list(columns), list(zip(*columns.values(), strict=True)), caption)
     drawn = Chart(
         lambda axes: _draw_few_labels(found, axes),
         alt=f"Error rate against labels a class, of {len(found.errors)} classifiers. "

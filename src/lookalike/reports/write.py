@@ -27,13 +27,6 @@ def write_report(place: str | os.PathLike[str], report: Report) -> list[str]:
     ``place`` is a folder for ``report.html`` and ``report.json``, made if it is missing, or a path
     that ends in ``.html``, beside which the twin gets the same name. The names of both files are
     returned, the page first.
-
-    Examples
-    --------
-    >>> from tempfile import TemporaryDirectory
-    >>> with TemporaryDirectory() as folder:
-    ...     write_report(folder, Report("Digits"))
-    ['report.html', 'report.json']
     """
     path = Path(place)
     page = path if path.suffix == ".html" and not path.is_dir() else path / "report.html"
