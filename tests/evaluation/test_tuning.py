@@ -19,7 +19,7 @@ from lookalike import KNeighborsClassifier, KNeighborsSearchCV, Softmax
 from lookalike.evaluation.tuning import Curve, Tuning, TuningChoice, read_tuning
 from lookalike.reports.blocks import Chart, Table
 from lookalike.reports.png import save_png
-from lookalike.reports.tuning import describe, tuning_chart
+from lookalike.reports.training import describe, tuning_chart
 
 X, Y = load_digits(return_X_y=True)
 X, Y = X[:500], Y[:500]

@@ -69,7 +69,7 @@ def augment(
 
             from lookalike.images.expand import Expansion
             from lookalike.images.expression import parse_augmentation
-            from lookalike.reports.augmentation import describe, variants_gallery
+            from lookalike.reports.data import describe, variants_gallery
             from lookalike.reports.png import save_png
             from lookalike.reports.terminal import show as show_sections
         augmentation = parse_augmentation(expression)

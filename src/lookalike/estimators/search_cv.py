@@ -128,7 +128,7 @@ class KNeighborsSearchCV(BaseSearchCV, Shown):  # type: ignore[misc]
     0.9461
     """
 
-    _described_by = "tuning"
+    _described_by = "training"
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **BaseSearchCV._parameter_constraints,
         "param_grid": [dict, list],

@@ -42,7 +42,7 @@ class FewLabels(Result):
     ['b', 'a']
     """
 
-    _described_by = "few_labels"
+    _described_by = "training"
 
     sizes: Sequence[int]
     errors: Mapping[str, Sequence[NDArray[np.float64]]]

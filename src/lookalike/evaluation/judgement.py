@@ -95,7 +95,7 @@ class Judgement(Result):
     seconds : mapping of str to float
     """
 
-    _described_by = "judgement"
+    _described_by = "evaluation"
 
     data: Dataset
     title: str

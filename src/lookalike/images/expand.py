@@ -41,7 +41,7 @@ class Expansion(Result):
     7185
     """
 
-    _described_by = "augmentation"
+    _described_by = "data"
 
     data: Dataset
     augmentation: Augmentation

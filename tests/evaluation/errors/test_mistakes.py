@@ -19,7 +19,7 @@ from lookalike.evaluation.errors.mistakes import (
     winning_shares,
 )
 from lookalike.images.dataset import Split
-from lookalike.reports.augmentation import changes_gallery
+from lookalike.reports.data import changes_gallery
 
 
 def explain(

@@ -18,8 +18,8 @@ from lookalike.evaluation.tuning import TuningChoice
 from lookalike.images.augmentation import Shifts
 from lookalike.images.dataset import Dataset
 from lookalike.images.expand import Expansion
-from lookalike.reports.augmentation import augmenting_section, variants_gallery
 from lookalike.reports.blocks import Gallery, Section, Text
+from lookalike.reports.data import augmenting_section, variants_gallery
 
 _SHIFTS = Shifts(1)
 _N_LISTED = {"mended": 8, "made": 4}  # changed predictions in the JSON document

@@ -25,9 +25,8 @@ from lookalike.evaluation.metrics.evaluate import evaluate_predictions
 from lookalike.evaluation.metrics.evaluation import Evaluation
 from lookalike.images.dataset import Dataset
 from lookalike.reports.blocks import Section, Text
-from lookalike.reports.confusion import confusion_chart
 from lookalike.reports.decisions import coverage_section, threshold_section
-from lookalike.reports.errors import errors_section
+from lookalike.reports.errors import confusion_chart, errors_section
 from lookalike.reports.evaluation import evaluation_section
 from lookalike.reports.explanation import explained_gallery
 from lookalike.results import numbers

@@ -22,8 +22,7 @@ from lookalike.images.dataset import Dataset, Split
 from lookalike.matching.byte_levels import check_images
 from lookalike.reports.blocks import Block, Section, Text
 from lookalike.reports.explanation import explained_gallery
-from lookalike.reports.few_labels import few_labels_section
-from lookalike.reports.training import parts_table
+from lookalike.reports.training import few_labels_section, parts_table
 
 _EFFORT: Literal["fast", "balanced", "best"] = "balanced"
 _MOST_WRONG = 40  # in the JSON document

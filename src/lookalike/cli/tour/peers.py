@@ -25,8 +25,7 @@ from lookalike.evaluation.peers import (
 from lookalike.images.dataset import Dataset
 from lookalike.images.files import counted
 from lookalike.reports.blocks import Table, Text
-from lookalike.reports.comparison import comparison_section
-from lookalike.reports.peers import peer_section
+from lookalike.reports.comparison import comparison_section, peer_section
 from lookalike.search.machine import count_threads
 
 _MOST_IMAGES = 2_000  # so that the step takes seconds

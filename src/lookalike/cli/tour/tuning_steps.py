@@ -19,8 +19,8 @@ from lookalike.evaluation.tuning import Tuning, TuningChoice, read_tuning
 from lookalike.images.dataset import Dataset
 from lookalike.images.files import counted
 from lookalike.reports.blocks import Section, Text
-from lookalike.reports.peers import grid_search_texts
-from lookalike.reports.tuning import tuning_section
+from lookalike.reports.comparison import grid_search_texts
+from lookalike.reports.training import tuning_section
 from lookalike.search.machine import count_threads, cpu_path
 
 _N_FOLDS = 5

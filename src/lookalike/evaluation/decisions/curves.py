@@ -299,8 +299,8 @@ class CoverageCurve:
         return float(reached.max(initial=0.0))
 
     def plot(self, ax: Any = None, *, wanted: float | None = None) -> Any:
-        """Draw the accuracy against the coverage; see `decision_plots.plot_coverage`."""
-        return reports("decision_plots").plot_coverage(self, wanted=wanted, ax=ax)
+        """Draw the accuracy against the coverage; see `lookalike.reports.curves.plot_coverage`."""
+        return reports("curves").plot_coverage(self, wanted=wanted, ax=ax)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the curve as JSON takes it, by hundredths of coverage where it has more points."""

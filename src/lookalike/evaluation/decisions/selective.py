@@ -135,7 +135,7 @@ class RejectingClassifier(ClassifierMixin, Chosen):  # type: ignore[misc]
         self._check_chosen()
         promise = self.promise_
         chosen = (promise.coverage, promise.accuracy)
-        return reports("decision_plots").plot_coverage(
+        return reports("curves").plot_coverage(
             promise.curve, wanted=self.accuracy_, chosen=chosen, ax=ax
         )
 

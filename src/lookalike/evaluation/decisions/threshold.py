@@ -138,28 +138,28 @@ class ThresholdClassifier(Chosen, FixedThresholdClassifier):  # type: ignore[mis
         )
 
     def plot_precision_recall_vs_threshold(self, ax: Any = None) -> Any:
-        """Draw both against the threshold; see `decision_plots`."""
-        return self._plot("plot_precision_recall_vs_threshold", ax)
+        """Draw both against the threshold, with the chosen point."""
+        self._check_chosen()
+        return reports("curves").plot_precision_recall_vs_threshold(self.curve_, self.promise_, ax)
 
     def plot_precision_recall(self, ax: Any = None) -> Any:
-        """Draw precision against recall; see `decision_plots.plot_precision_recall`."""
-        return self._plot("plot_precision_recall", ax)
+        """Draw precision against recall; see `lookalike.reports.curves.plot_curves`."""
+        self._check_chosen()
+        return reports("curves").plot_curves(self.curve_, "precision_recall", ax, self.promise_)
 
     def plot_roc(self, ax: Any = None) -> Any:
-        """Draw the ROC curve; see `decision_plots.plot_roc`."""
-        return self._plot("plot_roc", ax)
+        """Draw the ROC curve; see `lookalike.reports.curves.plot_curves`."""
+        self._check_chosen()
+        return reports("curves").plot_curves(self.curve_, "roc", ax, self.promise_)
 
     def plot_cost(self, ax: Any = None, *, costs: Costs | None = None) -> Any:
         """Draw the cost against the threshold; ``costs`` are those of the aim, if not given."""
         self._check_chosen()
         if costs is None and self.aim_.kind != "cost":
             raise ValueError(f"the aim was {self.aim_}, which has no costs; give costs=")
-        return self._plot("plot_cost", ax, costs=self.aim_.value if costs is None else costs)
-
-    def _plot(self, name: str, ax: Any, **options: Any) -> Any:
-        self._check_chosen()
-        draw = getattr(reports("decision_plots"), name)
-        return draw(self.curve_, chosen=self.promise_, ax=ax, **options)
+        return reports("curves").plot_cost(
+            self.curve_, self.aim_.value if costs is None else costs, self.promise_, ax
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return what was asked, what was chosen and what it does, as JSON takes it.

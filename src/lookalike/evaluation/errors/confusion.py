@@ -45,7 +45,7 @@ class ConfusionMatrix(Result):
     [Confusion(true=0, predicted=1, n=1)]
     """
 
-    _described_by = "confusion"
+    _described_by = "errors"
 
     counts: NDArray[np.int64]
     class_names: tuple[str, ...]
@@ -122,7 +122,7 @@ class ConfusionMatrix(Result):
 
     def save_png(self, path: Path) -> None:
         """Write the chart of the matrix to a PNG file."""
-        reports("png").save_png(path, reports("confusion").confusion_chart(self))
+        reports("png").save_png(path, reports("errors").confusion_chart(self))
 
 
 class ConfusedPair(NamedTuple):

@@ -259,8 +259,8 @@ class Evaluation(BaseEvaluation):
         errors_only: bool = False,
         ax: Axes | None = None,
     ) -> Any:
-        """Draw the confusion matrix; see `lookalike.reports.confusion.plot_confusion`."""
-        return reports("confusion").plot_confusion(
+        """Draw the confusion matrix; see `lookalike.reports.errors.plot_confusion`."""
+        return reports("errors").plot_confusion(
             self.confusion_matrix, normalize, errors_only=errors_only, ax=ax
         )
 
@@ -269,13 +269,13 @@ class Evaluation(BaseEvaluation):
         return reports("curves").plot_reliability(self, ax)
 
     def plot_precision_recall(self, ax: Axes | None = None) -> Axes:
-        """Draw precision against recall; see `lookalike.reports.curves.plot_precision_recall`."""
-        axes: Axes = reports("curves").plot_precision_recall(self, ax)
+        """Draw precision against recall; see `lookalike.reports.curves.plot_curves`."""
+        axes: Axes = reports("curves").plot_curves(self, "precision_recall", ax)
         return axes
 
     def plot_roc(self, ax: Axes | None = None) -> Axes:
-        """Draw the ROC curves; see `lookalike.reports.curves.plot_roc`."""
-        axes: Axes = reports("curves").plot_roc(self, ax)
+        """Draw the ROC curves; see `lookalike.reports.curves.plot_curves`."""
+        axes: Axes = reports("curves").plot_curves(self, "roc", ax)
         return axes
 
 

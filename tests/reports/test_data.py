@@ -14,7 +14,7 @@ from lookalike import Dataset, Flips, Rotations, Shifts
 from lookalike.images.augmentation import Augmentation
 from lookalike.images.dataset import Split
 from lookalike.images.expand import Expansion
-from lookalike.reports.augmentation import describe, variants_gallery
+from lookalike.reports.data import describe, variants_gallery
 from lookalike.reports.png import save_png
 
 SHAPES = [(2, 28, 28), (1, 8, 8), (3, 20, 30, 3), (1, 6, 40), (1, 40, 6, 4)]

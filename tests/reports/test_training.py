@@ -4,7 +4,7 @@ import numpy as np
 
 from lookalike.evaluation.few_labels import FewLabels
 from lookalike.reports.blocks import Chart
-from lookalike.reports.few_labels import few_labels_section
+from lookalike.reports.training import few_labels_section
 
 
 def test_table_behind_the_chart() -> None:
