@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
-from typing import Any, Self, TypeVar
+from typing import Self, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -111,8 +111,7 @@ class PrincipalAxes:
         covariance = gram / len(images) - np.outer(mean, mean)
         weights = _block_weights(covariance.diagonal(), widths, self.features)
         covariance *= np.outer(weights, weights)
-        _, axes = _leading(covariance, kept)
-        return mean, weights, axes
+        return mean, weights, _leading(covariance, kept)[1]
 
     def _by_gram(self, images: Bytes, widths: list[int], kept: int) -> _Found:
         """Return the same without the features' covariance matrix."""
@@ -157,8 +156,7 @@ class PrincipalAxes:
         """Apply `work` to chunks of images, and of other rows, with all threads, in order."""
         step = max(1, min(CHUNK, CHUNK_VALUES // images[0].size))
         starts = range(0, len(images), step)
-        arrays: list[NDArray[Any]] = [images, *beside]
-        chunks = [[rows[i : i + step] for i in starts] for rows in arrays]
+        chunks = [[rows[i : i + step] for i in starts] for rows in (images, *beside)]
         if len(starts) == 1:  # starting a pool would take longer
             yield from map(work, *chunks)
             return
@@ -173,9 +171,8 @@ def _leading(matrix: FloatArray, n: int) -> tuple[FloatArray, FloatArray]:
     """
     # LAPACK needs column-major order, which the transpose has without a copy.
     last = [len(matrix) - n, len(matrix) - 1]
-    found = linalg.eigh(matrix.T, subset_by_index=last, driver="evr", overwrite_a=True)
-    values, vectors = (part[..., ::-1] for part in found)
-    return values, vectors
+    values, vectors = linalg.eigh(matrix.T, subset_by_index=last, driver="evr", overwrite_a=True)
+    return values[::-1], vectors[:, ::-1]
 
 
 def _block_weights(variances: FloatArray, widths: list[int], name: str) -> FloatArray:
