@@ -150,13 +150,11 @@ class PrincipalAxes:
     def _values(self, images: Bytes) -> Floats:
         return np.concatenate(features_of(images, self.features), axis=1)
 
-    def _chunkwise(
-        self, work: Callable[..., _Made], images: Bytes, *beside: Floats
-    ) -> Iterator[_Made]:
+    def _chunkwise(self, work: Callable[..., _Made], *arrays: NDArray[Any]) -> Iterator[_Made]:
         """Apply `work` to chunks of images, and of other rows, with all threads, in order."""
-        step = max(1, min(CHUNK, CHUNK_VALUES // images[0].size))
-        starts = range(0, len(images), step)
-        chunks = [[rows[i : i + step] for i in starts] for rows in (images, *beside)]
+        step = max(1, min(CHUNK, CHUNK_VALUES // arrays[0][0].size))
+        starts = range(0, len(arrays[0]), step)
+        chunks = [[rows[i : i + step] for i in starts] for rows in arrays]
         if len(starts) == 1:  # starting a pool would take longer
             yield from map(work, *chunks)
             return
