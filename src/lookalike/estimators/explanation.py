@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.matching.byte_levels import grey
-from lookalike.matching.copies import variant_names
+from lookalike.matching.matcher import variant_names
 from lookalike.matching.scoring import Scorer, Scores
 from lookalike.results import Result
 from lookalike.search.machine import count_threads

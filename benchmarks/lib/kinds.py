@@ -12,12 +12,15 @@ colour-glyphs   28 × 28 × 3   10 digits in dark inks on light papers
 The photographs come with scikit-image, scikit-learn and Matplotlib. The fonts are Matplotlib's and
 those of the system, so glyphs are the same again only where the same fonts are installed.
 
-    python benchmarks/_kinds.py                       what there is
-    python benchmarks/_kinds.py --out kinds.png       with a picture of 16 examples of each
+In the folder benchmarks:
+
+    python -m lib.kinds                       what there is
+    python -m lib.kinds --out kinds.png       with a picture of 16 examples of each
 """
 
 from __future__ import annotations
 
+import argparse
 import re
 import string
 import sys
@@ -28,8 +31,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
-
-from _options import new_parser, parse
 
 Bytes = NDArray[np.uint8]
 Labels = NDArray[np.int64]
@@ -228,9 +229,9 @@ def draw_sheet(kinds: list[Kind]) -> Image.Image:
 
 
 def main() -> int:
-    parser = new_parser(__doc__)
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, metavar="FILE", help="draw examples there, as PNG")
-    args = parse(parser, ())
+    args = parser.parse_args()
     if find_spec("skimage") is None:
         parser.error("scikit-image not installed: pip install '.[bench]'")
     kinds = list_kinds()
