@@ -224,9 +224,9 @@ class KNeighborsPredictor(KNeighborsMixin, BaseEstimator):  # type: ignore[misc]
         ----------
         y : array-like of shape (n_samples_fit_,) or (n_samples_fit_, n_outputs)
         sample_weight : array-like of shape (n_samples_fit_,), optional
-            Those of the images stay if it is not given.
+            By default the images keep their weights.
         **params
-            Other parameters that the targets are read by, as of ``set_params``.
+            Other parameters of the predictor that do not change its search, as for ``set_params``.
         """
         check_is_fitted(self)
         made = clone(self).set_params(**params)

@@ -23,7 +23,7 @@ _SHOWN_QUERIES = 5
 _SHOWN_NEIGHBORS = 10
 _SHOWN_OUTPUTS = 4
 _OF_ALL_QUERIES = ("variant_names", "classes", "source", "matcher")
-_NEAREST = 1e-3  # of the farthest neighbour's distance: nearer ones count as if so far away
+_NEAREST = 1e-3  # share of the farthest neighbour's distance below which distances count as equal
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -44,30 +44,30 @@ class Explanation(Result):
     labels : ndarray of shape (n_queries, n_neighbors) or (n_queries, n_neighbors, n_outputs)
         Their labels, or targets for a regressor.
     shares : ndarray of shape (n_queries, n_neighbors), float64
-        What part of the vote each neighbour has; sums to 1 for each query. A neighbour has the
-        same share in every output. For a `LookalikeClassifier`, whose neighbours do not vote, it
-        is the share of their nearness, one over the distance.
+        Each neighbour's share of the vote; they sum to 1 for each query. A neighbour has the same
+        share in every output. The neighbours of a `LookalikeClassifier` do not vote: their shares
+        are those of one over the distance.
     prediction : ndarray of shape (n_queries,) or (n_queries, n_outputs)
-        What ``predict`` returns, rejections included.
+        The result of ``predict``, rejections included.
     variants : ndarray of shape (n_queries, n_neighbors), int64
-        Under which variant each neighbour was found: 0 stands for the image as it is.
+        Number of the variant in which each neighbour was found; 0 is the image itself.
     variant_names : tuple of str
-        What ``variants`` stand for, "original" first.
+        Names of the variants by their numbers, "original" first.
     classes : ndarray of shape (n_classes,), or None
         All classes of a classifier of one label each, sorted.
     doubtful : ndarray of shape (n_queries,), bool, or None
         Whether the nearest training images are of several classes.
     images : ndarray of shape (n_queries, h, w[, c]), or None
-        The queries as they were compared, if they are images.
+        The queries in the form in which they were compared, if they are images.
     source : estimator or None
-        The predictor as it was then; it has the training images.
+        A copy of the predictor at that time; it has the training images.
     probabilities : ndarray of shape (n_queries, n_classes), float64, or None
-        The calibrated ones of a `LookalikeClassifier`, as the attributes below.
+        Calibrated probabilities; only a `LookalikeClassifier` gives these and the attributes below.
     deformed : ndarray of shape (n_queries,), bool, or None
-        Whether distances are deformation distances.
+        Whether the distances of a query are deformation distances.
     rows : ndarray of shape (n_queries, n_neighbors), int64, or None
-        The neighbours among `matcher.images_`, the training images and copies as they were
-        compared.
+        The neighbours as rows of `matcher.images_`, which holds the training images and their
+        copies in the form in which they were compared.
     matcher : Matcher or None
 
     Examples
@@ -116,12 +116,12 @@ class Explanation(Result):
         return replace(self, **picked)
 
     def class_shares(self, classes: NDArray[Any]) -> NDArray[np.float64]:
-        """Return what part of the vote each class has, as ``predict_proba`` does.
+        """Return each class's share of the vote, as ``predict_proba`` does.
 
         Parameters
         ----------
         classes : ndarray of shape (n_classes,)
-            Sorted, all labels of neighbours among them, such as the classifier's ``classes_``.
+            Sorted labels, for example the classifier's ``classes_``, with all labels of neighbours.
 
         Returns
         -------
@@ -131,7 +131,7 @@ class Explanation(Result):
         Raises
         ------
         ValueError
-            If queries have several labels each, or a label is none of the classes.
+            If queries have several labels each, or a label is not one of the classes.
 
         Examples
         --------
@@ -143,8 +143,8 @@ class Explanation(Result):
         """
         if self.labels.ndim != 2:
             raise ValueError(
-                f"labels of shape {self.labels.shape}: each query has {self.labels.shape[-1]} "
-                "labels, so there is no one vote; explain one output at a time"
+                f"labels have shape {self.labels.shape}: each query has {self.labels.shape[-1]} "
+                "labels, so there is more than one vote; explain one output at a time"
             )
         known = self.labels if self.probabilities is None else self.classes
         assert known is not None  # whoever has probabilities has classes
@@ -164,7 +164,7 @@ class Explanation(Result):
         return shares
 
     def coded(self) -> Explanation:
-        """Return it with positions in ``classes`` for labels and predictions, none rejected."""
+        """Return it with labels and predictions, none of them rejected, as numbers of classes."""
         assert self.classes is not None  # of one label each
         return replace(
             self,
@@ -174,12 +174,12 @@ class Explanation(Result):
         )
 
     def compared(self, query: int, neighbor: int) -> NDArray[Any]:
-        """Return a neighbour's image as it was compared: changed by its variant, if any.
+        """Return a neighbour's image in the form, or the variant, in which it was compared.
 
         Parameters
         ----------
         query, neighbor : int
-            The place of the query, and that of the neighbour among its neighbours.
+            The position of the query, and the position of the neighbour in its row.
         """
         if self.matcher is not None and self.rows is not None:
             return np.asarray(self.matcher.images_[self.rows[query, neighbor]])
@@ -190,12 +190,12 @@ class Explanation(Result):
         return np.asarray(image[0])
 
     def displacements(self, query: int) -> NDArray[np.int8]:
-        """Return where in each neighbour every pixel of a query finds its like.
+        """Return the displacement from each pixel of a query to the match in each neighbour.
 
         Returns
         -------
         ndarray of shape (n_neighbors, 2, height, width), int8
-            By how many pixels down, and to the right.
+            Numbers of pixels down and to the right.
 
         Raises
         ------
@@ -203,7 +203,7 @@ class Explanation(Result):
             If the predictor is not a `LookalikeClassifier`.
         """
         if self.matcher is None or self.images is None or self.rows is None:
-            raise ValueError("pixels do not move; explain by a LookalikeClassifier")
+            raise ValueError("pixels do not move; explain with a LookalikeClassifier")
         place = slice(query, query + 1)
         return np.asarray(
             self.matcher.deformation.displacements(
@@ -304,7 +304,7 @@ def explain_matches(
 
 
 def nearness_shares(distances: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return one over each distance, as shares of a query's sum; both of shape (n, n_neighbors).
+    """Return one over each distance, divided by the sum of a query, shape (n, n_neighbors).
 
     Examples
     --------

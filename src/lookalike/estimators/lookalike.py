@@ -125,7 +125,8 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         images = check_images(X)
         labels = check_class_labels(y, len(images))
         levels = ByteLevels(images)
-        classes, codes = _encode(labels)
+        classes, numbers = encode_labels(labels)
+        codes = numbers.astype(np.int32)
         n_threads = count_threads(self.n_jobs)
         n, shape = len(images), images.shape[1:]
         check_memory(self.effort, n, shape, len(classes), images.dtype, n_threads, self.max_memory)
@@ -350,8 +351,8 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def _become(self, images: Bytes, labels: NDArray[Any], make: Make) -> Self:
         """Take other training images in one step, so that a failure before it changes nothing."""
-        classes, codes = _encode(labels)
-        matcher = make(codes, len(classes))
+        classes, codes = encode_labels(labels)
+        matcher = make(codes.astype(np.int32), len(classes))
         self._images, self._labels, self._matcher = images, labels, matcher
         self.classes_ = classes
         self.image_shape_ = self._levels.image_shape
@@ -403,10 +404,7 @@ def predict_by(
     *,
     progress: Progress | None = None,
 ) -> list[NDArray[Any]]:
-    """Return the class of each image by each of several scoring rules, from one search.
-
-    By its own scoring rule a fitted classifier answers as it predicts.
-    """
+    """Return the class of each image by each of several scoring rules, from one search."""
     found = [
         [reader.read(own).classes.argmin(axis=1) for own in rules]
         for reader, _ in classifier._read(X, progress)
@@ -416,8 +414,3 @@ def predict_by(
 
 _PART_VALUES = 2**26  # values of images that `predict` converts to bytes at once
 _FIT_UNITS = 3  # time of the final fit, in units of one representation of the first comparison
-
-
-def _encode(labels: NDArray[Any]) -> tuple[NDArray[Any], Codes]:
-    classes, codes = encode_labels(labels)
-    return classes, codes.astype(np.int32)

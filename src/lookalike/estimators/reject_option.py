@@ -48,7 +48,7 @@ def rejection_label(classes: NDArray[Any], reject_label: Any) -> NDArray[Any]:
         if kind not in "iu":
             raise ValueError(
                 f"reject is set but reject_label=None and the classes, like {example!r}, are "
-                "not integers; give a reject_label that is no class, such as 'unknown' among "
+                "not integers; give a reject_label that is no class, for example 'unknown' among "
                 "strings or -1.0 among numbers"
             )
         reject_label = -1
@@ -65,7 +65,7 @@ def rejection_label(classes: NDArray[Any], reject_label: Any) -> NDArray[Any]:
     if reject_label in classes.tolist():
         raise ValueError(
             f"reject_label={reject_label!r} is one of the classes, so rejected and predicted "
-            "queries could not be told apart; give a reject_label that is no class"
+            "queries could not be distinguished; give a reject_label that is no class"
         )
     return label
 
