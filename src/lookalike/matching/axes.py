@@ -111,8 +111,7 @@ class PrincipalAxes:
         covariance = gram / len(images) - np.outer(mean, mean)
         weights = _block_weights(covariance.diagonal(), widths, self.features)
         covariance *= np.outer(weights, weights)
-        _, axes = _leading(covariance, kept)
-        return mean, weights, axes
+        return mean, weights, _leading(covariance, kept)[1]
 
     def _by_gram(self, images: Bytes, widths: list[int], kept: int) -> _Found:
         """Return the same without the features' covariance matrix."""
@@ -151,13 +150,10 @@ class PrincipalAxes:
     def _values(self, images: Bytes) -> Floats:
         return np.concatenate(features_of(images, self.features), axis=1)
 
-    def _chunkwise(
-        self, work: Callable[..., _Made], images: Bytes, *beside: Floats
-    ) -> Iterator[_Made]:
+    def _chunkwise(self, work: Callable[..., _Made], *arrays: NDArray[Any]) -> Iterator[_Made]:
         """Apply `work` to chunks of images, and of other rows, with all threads, in order."""
-        step = max(1, min(CHUNK, CHUNK_VALUES // images[0].size))
-        starts = range(0, len(images), step)
-        arrays: list[NDArray[Any]] = [images, *beside]
+        step = max(1, min(CHUNK, CHUNK_VALUES // arrays[0][0].size))
+        starts = range(0, len(arrays[0]), step)
         chunks = [[rows[i : i + step] for i in starts] for rows in arrays]
         if len(starts) == 1:  # starting a pool would take longer
             yield from map(work, *chunks)
@@ -173,9 +169,8 @@ def _leading(matrix: FloatArray, n: int) -> tuple[FloatArray, FloatArray]:
     """
     # LAPACK needs column-major order, which the transpose has without a copy.
     last = [len(matrix) - n, len(matrix) - 1]
-    found = linalg.eigh(matrix.T, subset_by_index=last, driver="evr", overwrite_a=True)
-    values, vectors = (part[..., ::-1] for part in found)
-    return values, vectors
+    values, vectors = linalg.eigh(matrix.T, subset_by_index=last, driver="evr", overwrite_a=True)
+    return values[::-1], vectors[:, ::-1]
 
 
 def _block_weights(variances: FloatArray, widths: list[int], name: str) -> FloatArray:
