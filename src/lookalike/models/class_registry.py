@@ -105,14 +105,7 @@ def known_class(name: str) -> Any:
 
 
 def name_of(value: Any) -> str | None:
-    """Return the name, in files, of the class of a value; None if it is not listed.
-
-    Examples
-    --------
-    >>> from lookalike import Shifts
-    >>> name_of(Shifts(1)), name_of(print)
-    ('images.Shifts', None)
-    """
+    """Return the name, in files, of the class of a value; None if it is not listed."""
     return name_of_class(type(value))
 
 
