@@ -110,13 +110,8 @@ class Task(NamedTuple):
 def task_of_file(path: Path, *, adds_noise: bool = False) -> Task:
     """Open a file that holds a fitted denoiser, whose noise may have to be added to images, too.
 
-    Raises
-    ------
-    ModelError
-        If it holds something else, or a denoiser of other values or of images of several sizes, or
-        its noise is not known but is to be added.
-    OSError
-        If the file cannot be read.
+    `ModelError` if it holds something else, or a denoiser of other values or of images of several
+    sizes, or its noise is not known but is to be added.
     """
     opened = open_file(path)
     denoiser = opened.estimator

@@ -123,11 +123,7 @@ def save_model(
         warn_caller(f"{path} can be loaded, but lookalike predict and serve refuse it: {why}")
     state, arrays = to_state(estimator)
     if originals is not None:
-        if len(originals) != (n := int(classifier.n_samples_fit_)):
-            raise ModelError(
-                f"{len(originals):,} file names for {n:,} training images; give one for each, "
-                "or none"
-            )
+        check_originals(originals, classifier)
         arrays |= originals.to_arrays()
     classes = getattr(estimator, "classes_", None)
     description = json.dumps(
@@ -150,8 +146,15 @@ def save_model(
         "description": description,
         "checksum": xxh3_128_hexdigest(description.encode("utf-8", "surrogatepass")),
     }
-
     replace_file(Path(path), lambda beside: write_file(beside, arrays, metadata))
+
+
+def check_originals(originals: Originals, estimator: Any) -> None:
+    """Raise `ModelError` if there are not as many file names as training images."""
+    if len(originals) != (n := int(estimator.n_samples_fit_)):
+        raise ModelError(
+            f"{len(originals):,} file names for {n:,} training images; give one for each, or none"
+        )
 
 
 def load_model(path: str | PathLike[str]) -> Any:
@@ -184,9 +187,8 @@ def open_file(path: Path) -> Opened:
         if name_of(estimator) not in MODELS:
             raise ModelError(f"it holds {type(estimator).__name__} instead of an estimator")
         check_is_fitted(estimator)
-        originals = None
-        if any(name.startswith("originals/") for name in arrays):
-            originals = Originals.from_arrays(arrays)
+        has_originals = any(name.startswith("originals/") for name in arrays)
+        originals = Originals.from_arrays(arrays) if has_originals else None
         opened = Opened(estimator, description, version, originals)
         _ = opened.form
     except Exception as error:  # unchecked attributes may raise anything

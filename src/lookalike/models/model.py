@@ -21,7 +21,7 @@ from lookalike.images.originals import Originals
 from lookalike.images.pictures import read_picture
 from lookalike.images.preprocessing import Form, Formed, learn_form
 from lookalike.models.cleaner import Cleaner
-from lookalike.models.file import is_of_images, open_file, save_model, why_no_bytes
+from lookalike.models.file import check_originals, is_of_images, open_file, save_model, why_no_bytes
 from lookalike.models.safetensors_map import ModelError
 
 if TYPE_CHECKING:
@@ -149,11 +149,8 @@ class Model:
         self.image_shape: tuple[int, ...] = tuple(estimator.image_shape_)
         self.form = learn_form(self._spread(_FORM_SAMPLE)) if form is None else form
         self.originals = originals
-        if originals is not None and len(originals) != self.n_samples:
-            raise ModelError(
-                f"{len(originals):,} file names for {self.n_samples:,} training images; give one "
-                "for each, or none"
-            )
+        if originals is not None:
+            check_originals(originals, estimator)
         self._cleaner: Cleaner | None = None
 
     @property
@@ -398,9 +395,9 @@ def numbered_as(model: Model, data: Dataset, name: str, file: str) -> Dataset:
         )
     codes = np.array([known.get(own, -1) for own in data.class_names])
     test = Split(data.test.images.reshape(-1, *wanted), codes[data.test.labels])
-    estimator = model.estimator
-    images = np.asarray(estimator.training_images()).astype(np.uint8, copy=False)
-    train = Split(images, np.searchsorted(estimator.classes_, estimator.training_labels_))
+    own = model.estimator
+    images = np.asarray(own.training_images()).astype(np.uint8, copy=False)
+    train = Split(images, np.searchsorted(own.classes_, own.training_labels_))
     return Dataset(train, test, tuple(model.class_names), data.source)
 
 

@@ -25,23 +25,12 @@ _BATCH_PIXELS = 2**24  # of original pictures, so that batches of photographs ar
 
 
 class Answer(NamedTuple):
-    """The predicted class of an image.
+    """The predicted class of a named image.
 
-    Attributes
-    ----------
-    image : str
-    label : str
-        The most probable class.
-    probability : float
-        Probability of that class.
-    sure : bool
-        Whether the probability reaches the threshold, without a doubt.
-    candidates : list of str
-        The label alone if sure, otherwise the most probable classes.
-    probabilities : dict
-        Probabilities of classes, the most probable first.
-    reason : str or None
-        A doubt about the image, which makes it not sure.
+    `label` is the most probable class, and `probability` its probability. It is `sure` if this
+    reaches the threshold and there is no doubt about the image (`reason`). `candidates` are the
+    label alone if it is sure, otherwise the most probable classes. `probabilities` are those of
+    classes, the most probable first.
     """
 
     image: str
@@ -108,17 +97,9 @@ def answer(
 
 
 class Prediction(NamedTuple):
-    """An answer about a picture.
+    """An answer about a picture, as it was given and in the model's form.
 
-    Attributes
-    ----------
-    given : ndarray of shape (h, w), (h, w, 3) or (h, w, 4), uint8
-        The original picture.
-    image : ndarray of the shape of the model's images, uint8
-        The picture in the model's form.
-    answer : Answer
-    explained : Explained or None
-        The answer with its neighbours, if requested.
+    `explained` is the answer with its neighbours, if that was requested.
     """
 
     given: Bytes
@@ -139,23 +120,12 @@ def predict_pictures(
     on_failure: Callable[[str, ValueError], None],
     on_note: Callable[[str], None],
 ) -> Iterator[list[Prediction]]:
-    """Yield answers about pictures, in batches; `ValueError` as by `find_sources`.
+    """Yield answers about pictures, in batches; errors as by `find_sources`, which takes the names.
 
-    Parameters
-    ----------
-    model : Model
-    names : sequence of str
-        Files, folders, patterns, or "-" for stdin, as for `find_sources`.
-    as_is, reject, top
-        As for `in_form` and `answer`.
-    n_nearest : int, optional
-        Largest number of neighbours in explanations; None gives no explanations.
-    progress : callable
-        Called as ``progress(done, total)``.
-    on_failure : callable
-        Called as ``on_failure(name, error)`` for each picture that cannot be read.
-    on_note : callable
-        Called with remarks about the files.
+    The parameters `as_is`, `reject` and `top` are those of `in_form` and `answer`. `n_nearest` is
+    the largest number of neighbours in explanations; None gives no explanations. `on_failure` is
+    called with the name of each picture that cannot be read and the error, and `on_note` with
+    remarks about the files.
     """
     most = _BATCH if n_nearest is None else _EXPLAINED_BATCH
     batch: list[_Read] = []
@@ -193,8 +163,8 @@ def _read(
     total = 1000 * len(sources)  # thousandths: a file may hold thousands of images
     for number, source in enumerate(sources):
 
-        def within(done: int, n: int, number: int = number) -> None:
-            progress(1000 * number + 1000 * done // n, total)
+        def within(done: int, n: int, before: int = 1000 * number) -> None:
+            progress(before + 1000 * done // n, total)
 
         progress(1000 * number, total)
         for one in read_source(source, findings, least_size=enough, progress=within):

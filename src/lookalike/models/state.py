@@ -206,8 +206,7 @@ class _Reader:
             raise ModelError(f"its array {name!r} holds invalid text")
         if dtype.kind == "b" and array.size and array.view(np.uint8).max() > 1:
             raise ModelError(f"its array {name!r} holds values other than true and false")
-        shaped: NDArray[Any] = array.view(dtype).reshape(shape)
-        return shaped
+        return np.asarray(array.view(dtype).reshape(shape))
 
     def objects(self, values: list[Any], state: Any) -> NDArray[Any]:
         array = np.empty(len(values), object)
