@@ -19,9 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.progress import Progress
 
-from _bars import value_row, value_table
-from _checks import Checks
-from _harness import (
+from lib.bars import value_row, value_table
+from lib.checks import Checks
+from lib.harness import (
     MIB,
     Contender,
     Reading,
@@ -36,8 +36,8 @@ from _harness import (
     total_seconds,
     write_json,
 )
-from _images import NAMES, StoredImages, stored_images
-from _options import BARS_THREADS, add_shared_options, new_parser, parse
+from lib.images import NAMES, StoredImages, stored_images
+from lib.options import BARS_THREADS, add_shared_options, new_parser, parse
 
 WRONG_SHARE, FIRST_SHARE = 0.01, 0.02
 """Of the labels that are changed; and of the ranking, in whose beginning they are to be."""

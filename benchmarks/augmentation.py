@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from rich.progress import Progress
 
-from _agreement import compare
-from _augmented import (
+from lib.agreement import compare
+from lib.augmented import (
     N_NEIGHBORS,
     OTHER_N_NEIGHBORS,
     Examined,
@@ -24,9 +24,9 @@ from _augmented import (
     classify_sklearn,
     examine,
 )
-from _bars import ratio_row, ratio_table
-from _checks import Checks
-from _harness import (
+from lib.bars import ratio_row, ratio_table
+from lib.checks import Checks
+from lib.harness import (
     MIB,
     Contender,
     Reading,
@@ -41,9 +41,9 @@ from _harness import (
     total_seconds,
     write_json,
 )
-from _images import NAMES, StoredImages, stored_images
-from _options import BARS_THREADS, add_shared_options, new_parser, parse
-from _peers import PEERS, Peer, blas_environment, choice_of_dtype, fastest_sklearn, search_once
+from lib.images import NAMES, StoredImages, stored_images
+from lib.options import BARS_THREADS, add_shared_options, new_parser, parse
+from lib.peers import PEERS, Peer, blas_environment, choice_of_dtype, fastest_sklearn, search_once
 
 if TYPE_CHECKING:
     from lookalike.images.augmentation import Augmentation

@@ -29,7 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageEnhance
 
-from _harness import describe_run, print_head, table, write_json
+from lib.harness import describe_run, print_head, table, write_json
 
 Picture = Image.Image
 Change = Callable[[Picture, np.random.Generator], Picture]

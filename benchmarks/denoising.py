@@ -18,13 +18,13 @@ from typing import Any
 
 from rich.progress import Progress
 
-from _bars import value_row, value_table
-from _book import run_book
-from _filter_tuning import ALONE, finishes
-from _harness import describe_run, figures, print_head, progress_on_stderr, write_json
-from _images import StoredImages, stored_images
-from _methods import Method, Scorer, scores, scores_table
-from _noisy import (
+from lib.bars import value_row, value_table
+from lib.book import run_book
+from lib.filter_tuning import ALONE, finishes
+from lib.harness import describe_run, figures, print_head, progress_on_stderr, write_json
+from lib.images import StoredImages, stored_images
+from lib.methods import Method, Scorer, scores, scores_table
+from lib.noisy import (
     GAUSSIAN,
     SALT_AND_PEPPER,
     TITLES,
@@ -33,10 +33,10 @@ from _noisy import (
     NoisyImages,
     noise_text,
 )
-from _options import BARS_THREADS, add_shared_options, new_parser, parse
-from _others import clean_by_others, settings_list
-from _ours import BEST, FAST, Ours, level_scores, levels_table, measure_ours, named
-from _strips import save_strips
+from lib.options import BARS_THREADS, add_shared_options, new_parser, parse
+from lib.others import clean_by_others, settings_list
+from lib.ours import BEST, FAST, Ours, level_scores, levels_table, measure_ours, named
+from lib.strips import save_strips
 
 FIDELITY = {UNIFORM: (30.3, 0.987), GAUSSIAN: (26.7, 0.968), SALT_AND_PEPPER: (31.3, 0.988)}
 """Mean peak signal-to-noise ratio, in dB, and structural similarity to be reached."""

@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.progress import Progress
 
-from _checks import Checks
-from _harness import (
+from lib.checks import Checks
+from lib.harness import (
     MIB,
     Contender,
     Reading,
@@ -33,8 +33,8 @@ from _harness import (
     total_seconds,
     write_json,
 )
-from _images import NAMES, StoredImages, stored_images
-from _options import add_shared_options, new_parser, parse
+from lib.images import NAMES, StoredImages, stored_images
+from lib.options import add_shared_options, new_parser, parse
 
 CV, N_NEIGHBORS, WEIGHTS = 5, 4, "distance"
 POSITIVE, PRECISION, ACCURACY = 5, 0.99, 0.999

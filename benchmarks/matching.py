@@ -22,8 +22,8 @@ from typing import Any, cast
 import numpy as np
 from rich.progress import Progress
 
-from _bars import value_row, value_table
-from _harness import (
+from lib.bars import value_row, value_table
+from lib.harness import (
     MIB,
     Contender,
     Reading,
@@ -37,9 +37,9 @@ from _harness import (
     total_seconds,
     write_json,
 )
-from _images import StoredImages, stored_images
-from _kinds import Kind, list_kinds
-from _matching import (
+from lib.images import StoredImages, stored_images
+from lib.kinds import Kind, list_kinds
+from lib.matching import (
     BOOSTING,
     EFFORTS,
     FOREST,
@@ -65,7 +65,7 @@ from _matching import (
     measure_fixed,
     measure_kind,
 )
-from _options import BARS_THREADS, new_parser, parse
+from lib.options import BARS_THREADS, new_parser, parse
 
 PARTS = ("mnist", "cv", "ablation", "kinds", "few")
 MNIST_BARS = {"fast": (0.55, 4), "balanced": (0.45, 12), "best": (0.42, 60)}

@@ -20,8 +20,8 @@ from typing import Any
 
 import numpy as np
 
-from _bars import value_row, value_table
-from _harness import (
+from lib.bars import value_row, value_table
+from lib.harness import (
     MIB,
     Spread,
     describe_run,
@@ -31,7 +31,7 @@ from _harness import (
     table,
     write_json,
 )
-from _options import new_parser
+from lib.options import new_parser
 
 MOST_MS = 50
 """The bar: to open a model of 60,000 images."""

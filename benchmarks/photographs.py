@@ -21,11 +21,11 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.progress import Progress
 
-from _filter_tuning import as_bytes
-from _harness import describe_run, print_head, progress_on_stderr, table, write_json
-from _noisy import GAUSSIAN, SALT_AND_PEPPER, TEST_SEED, TITLES, TUNING_SEED, UNIFORM, Floats
-from _options import new_parser, parse
-from _photo_filters import PHOTO_FILTERS, PhotoFilter
+from lib.filter_tuning import as_bytes
+from lib.harness import describe_run, print_head, progress_on_stderr, table, write_json
+from lib.noisy import GAUSSIAN, SALT_AND_PEPPER, TEST_SEED, TITLES, TUNING_SEED, UNIFORM, Floats
+from lib.options import new_parser, parse
+from lib.photo_filters import PHOTO_FILTERS, PhotoFilter
 from lookalike import GaussianNoise, KNeighborsDenoiser, SaltAndPepper, UniformNoise, add_noise
 from lookalike.evaluation.fidelity import peak_signal_noise_ratio, structural_similarity
 from lookalike.images.noise import Noise

@@ -28,8 +28,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from rich.progress import Progress
 
-from _bars import value_row, value_table
-from _harness import (
+from lib.bars import value_row, value_table
+from lib.harness import (
     MIB,
     Contender,
     Reading,
@@ -45,10 +45,10 @@ from _harness import (
     total_seconds,
     write_json,
 )
-from _images import StoredImages
-from _kinds import COLOUR_PHOTOGRAPHS, load_photograph
-from _matching import NEAREST, OURS, SCALED_SVM, SKLEARN_KNN, SMALLER_FOREST, measure
-from _options import BARS_THREADS, new_parser, parse
+from lib.images import StoredImages
+from lib.kinds import COLOUR_PHOTOGRAPHS, load_photograph
+from lib.matching import NEAREST, OURS, SCALED_SVM, SKLEARN_KNN, SMALLER_FOREST, measure
+from lib.options import BARS_THREADS, new_parser, parse
 
 PARTS = ("clipart", "sizes", "cost")
 METHODS = (OURS["fast"], OURS["balanced"], NEAREST, SKLEARN_KNN, SMALLER_FOREST, SCALED_SVM)

@@ -18,10 +18,10 @@ from typing import Any
 
 from rich.progress import Progress
 
-from _agreement import Agreement
-from _bars import choose_bars, memory_row, ratio_rows, ratio_table
-from _data import DEFAULT_SIZES, QUICK_SIZES, SearchData, stored_data
-from _harness import (
+from lib.agreement import Agreement
+from lib.bars import choose_bars, memory_row, ratio_rows, ratio_table
+from lib.data import DEFAULT_SIZES, QUICK_SIZES, SearchData, stored_data
+from lib.harness import (
     MIB,
     Reading,
     describe_run,
@@ -34,9 +34,9 @@ from _harness import (
     total_seconds,
     write_json,
 )
-from _options import BARS_THREADS, add_shared_options, new_parser, parse
-from _peers import OURS, PEERS, Peer, choose_peers, cpu_path_in_use, measure
-from _scaling import run_scaling
+from lib.options import BARS_THREADS, add_shared_options, new_parser, parse
+from lib.peers import OURS, PEERS, Peer, choose_peers, cpu_path_in_use, measure
+from lib.scaling import run_scaling
 from lookalike import _core
 
 CPU_VARIABLE = "LOOKALIKE_CPU"

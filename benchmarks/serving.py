@@ -29,7 +29,7 @@ from urllib.parse import urlsplit
 
 from PIL import Image
 
-from _harness import (
+from lib.harness import (
     MIB,
     describe_run,
     in_fresh_process,
@@ -38,8 +38,8 @@ from _harness import (
     table,
     write_json,
 )
-from _load import Load, closed_loop, open_loop, request
-from _options import new_parser
+from lib.load import Load, closed_loop, open_loop, request
+from lib.options import new_parser
 
 THROUGHPUT, P99 = 1000, 50  # the bars: requests a second; milliseconds at the rate
 CONNECTIONS = 16

@@ -12,7 +12,7 @@ import sysconfig
 from pathlib import Path
 from time import perf_counter
 
-from _harness import Spread, describe_run, print_head, progress_on_stderr, table, write_json
+from lib.harness import Spread, describe_run, print_head, progress_on_stderr, table, write_json
 
 _FIT_AND_PREDICT = """
 from sklearn.datasets import load_digits

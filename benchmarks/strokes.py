@@ -19,11 +19,11 @@ from joblib import Parallel, delayed
 from numpy.typing import NDArray
 from rich.progress import Progress
 
-from _bars import value_row, value_table
-from _canvases import CONDITIONS, canvas
-from _harness import describe_run, print_head, progress_on_stderr, table, write_json
-from _images import StoredImages, stored_images
-from _options import BARS_THREADS, new_parser, parse
+from lib.bars import value_row, value_table
+from lib.canvases import CONDITIONS, canvas
+from lib.harness import describe_run, print_head, progress_on_stderr, table, write_json
+from lib.images import StoredImages, stored_images
+from lib.options import BARS_THREADS, new_parser, parse
 from lookalike.images.preprocessing import Form, Formed, learn_form
 
 Bytes = NDArray[np.uint8]

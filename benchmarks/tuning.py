@@ -15,9 +15,9 @@ from typing import Any
 
 from rich.progress import Progress
 
-from _bars import ratio_row, ratio_table
-from _checks import Checks
-from _grid_search import (
+from lib.bars import ratio_row, ratio_table
+from lib.checks import Checks
+from lib.grid_search import (
     GRID,
     LARGE_GRID,
     N_SPLITS,
@@ -33,7 +33,7 @@ from _grid_search import (
     search_ours,
     search_sklearn,
 )
-from _harness import (
+from lib.harness import (
     MIB,
     Contender,
     Reading,
@@ -49,9 +49,9 @@ from _harness import (
     total_seconds,
     write_json,
 )
-from _images import NAMES, StoredImages, stored_images
-from _options import BARS_THREADS, add_shared_options, new_parser, parse
-from _peers import Peer, choice_of_dtype, fastest_sklearn
+from lib.images import NAMES, StoredImages, stored_images
+from lib.options import BARS_THREADS, add_shared_options, new_parser, parse
+from lib.peers import Peer, choice_of_dtype, fastest_sklearn
 
 FASTER, LARGER = 150, 1.3
 """Times faster than the peer's whole job, and what 60 candidates may cost of six."""

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 from rich.progress import Progress
 
-from _cleaning import neighbor_filters, noisy_training_rows
-from _filter_tuning import Tuned, Views, clean, tune
-from _filters import FILTERS, NO_FILTER
-from _images import StoredImages
-from _methods import Method
-from _noisy import NoisyImages
+from lib.cleaning import neighbor_filters, noisy_training_rows
+from lib.filter_tuning import Tuned, Views, clean, tune
+from lib.filters import FILTERS, NO_FILTER
+from lib.images import StoredImages
+from lib.methods import Method
+from lib.noisy import NoisyImages
 
 QUICK_SETTINGS = 2
 

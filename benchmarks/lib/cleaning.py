@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from _filter_tuning import as_bytes
-from _filters import DEBIASED, Filter
-from _harness import Reading, reading
-from _images import StoredImages
-from _noisy import TEST_SEED, TRAINING_SEED, Floats, noise_of
-from _peers import WARM_UP
+from lib.filter_tuning import as_bytes
+from lib.filters import DEBIASED, Filter
+from lib.harness import Reading, reading
+from lib.images import StoredImages
+from lib.noisy import TEST_SEED, TRAINING_SEED, Floats, noise_of
+from lib.peers import WARM_UP
 from lookalike import KNeighborsRegressor, add_noise
 
 BOOK_MODELS: Mapping[str, Mapping[str, Any]] = {

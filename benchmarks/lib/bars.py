@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from _harness import Reading, table, total_seconds
+from lib.harness import Reading, table, total_seconds
 
 FIT_AND_QUERY = ("fit", "query")
 QUERY = ("query",)

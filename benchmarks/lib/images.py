@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from _data import DEFAULT_SIZES, QUICK_SIZES, load_rows
+from lib.data import DEFAULT_SIZES, QUICK_SIZES, load_rows
 
 if TYPE_CHECKING:
     from lookalike.images.augmentation import Augmentation

@@ -31,7 +31,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from _noisy import GAUSSIAN, SALT_AND_PEPPER, UNIFORM, Floats
+from lib.noisy import GAUSSIAN, SALT_AND_PEPPER, UNIFORM, Floats
 
 DEBIASED, POSTERIOR, INPAINTED = "debiased", "posterior mean", "inpainted"
 """What filters are given: noisy images without the mean of the noise; of each pixel the mean clean

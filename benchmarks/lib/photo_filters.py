@@ -1,7 +1,7 @@
 """The filters of others on single photographs, grey or colour, each with strengths worth trying.
 
 A filter takes an image of shape (h, w) or (h, w, 3), floats of 0 to 255 without the mean of the
-noise, the standard deviation of the noise, and a strength. References are those of `_filters`.
+noise, the standard deviation of the noise, and a strength. References are those of `filters`.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from scipy import ndimage
 
-from _filters import biharmonic, switching_median
-from _noisy import GAUSSIAN, SALT_AND_PEPPER, UNIFORM, Floats
+from lib.filters import biharmonic, switching_median
+from lib.noisy import GAUSSIAN, SALT_AND_PEPPER, UNIFORM, Floats
 
 
 @dataclass(frozen=True)

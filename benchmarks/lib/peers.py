@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from rich.progress import Progress
 from threadpoolctl import threadpool_info
 
-from _agreement import Agreement, compare
-from _data import StoredData, load_rows
-from _harness import Contender, Reading, alternate, in_fresh_process, reading, total_seconds
+from lib.agreement import Agreement, compare
+from lib.data import StoredData, load_rows
+from lib.harness import Contender, Reading, alternate, in_fresh_process, reading, total_seconds
 from lookalike import _core
 
 WARM_UP = 1000

@@ -8,10 +8,10 @@ from typing import Any
 
 from rich.progress import Progress
 
-from _agreement import Agreement
-from _data import StoredData, stored_data
-from _harness import Reading, figures, fit_exponent, peak_bytes, table, total_seconds
-from _peers import choose_peers, measure
+from lib.agreement import Agreement
+from lib.data import StoredData, stored_data
+from lib.harness import Reading, figures, fit_exponent, peak_bytes, table, total_seconds
+from lib.peers import choose_peers, measure
 
 N_ROWS = (1_000, 3_000, 10_000, 30_000, 100_000, 300_000, 1_000_000)
 N_FEATURES = (16, 32, 64, 128, 256, 512, 1024)

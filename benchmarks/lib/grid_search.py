@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
-from _harness import Reading, reading
-from _images import StoredImages
-from _peers import WARM_UP
+from lib.harness import Reading, reading
+from lib.images import StoredImages
+from lib.peers import WARM_UP
 
 if TYPE_CHECKING:
     from lookalike.evaluation.peers.sklearn_knn import Differences

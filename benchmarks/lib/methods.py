@@ -8,11 +8,11 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from _cleaning import noisy_test_images
-from _filter_tuning import ALONE, BOUNDS, TABLE, as_bytes
-from _harness import seconds, table
-from _images import StoredImages
-from _noisy import NoisyImages, ValueTable
+from lib.cleaning import noisy_test_images
+from lib.filter_tuning import ALONE, BOUNDS, TABLE, as_bytes
+from lib.harness import seconds, table
+from lib.images import StoredImages
+from lib.noisy import NoisyImages, ValueTable
 from lookalike import KNeighborsClassifier
 from lookalike.evaluation.fidelity import peak_signal_noise_ratio, structural_similarity
 from lookalike.evaluation.metrics.accuracy import accuracy

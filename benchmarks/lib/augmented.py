@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from _harness import Reading, reading
-from _images import StoredImages
-from _peers import WARM_UP
+from lib.harness import Reading, reading
+from lib.images import StoredImages
+from lib.peers import WARM_UP
 
 if TYPE_CHECKING:
     from lookalike.evaluation.peers.sklearn_knn import Differences

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.progress import Progress
 
-from _bars import ratio_row, ratio_table
-from _checks import Checks
-from _cleaning import BOOK_MODELS, clean_as_the_book, count_ties
-from _harness import (
+from lib.bars import ratio_row, ratio_table
+from lib.checks import Checks
+from lib.cleaning import BOOK_MODELS, clean_as_the_book, count_ties
+from lib.harness import (
     MIB,
     Contender,
     Reading,
@@ -24,9 +24,9 @@ from _harness import (
     table,
     total_seconds,
 )
-from _images import StoredImages
-from _noisy import UNIFORM, noise_text
-from _peers import choice_of_dtype, fastest_sklearn
+from lib.images import StoredImages
+from lib.noisy import UNIFORM, noise_text
+from lib.peers import choice_of_dtype, fastest_sklearn
 
 FASTER = 50
 FIT, PREDICT = "fit", "predict"

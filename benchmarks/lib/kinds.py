@@ -12,8 +12,10 @@ colour-glyphs   28 × 28 × 3   10 digits in dark inks on light papers
 The photographs come with scikit-image, scikit-learn and Matplotlib. The fonts are Matplotlib's and
 those of the system, so glyphs are the same again only where the same fonts are installed.
 
-    python benchmarks/_kinds.py                       what there is
-    python benchmarks/_kinds.py --out kinds.png       with a picture of 16 examples of each
+In the folder benchmarks:
+
+    python -m lib.kinds                       what there is
+    python -m lib.kinds --out kinds.png       with a picture of 16 examples of each
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
-from _options import new_parser, parse
+from lib.options import new_parser, parse
 
 Bytes = NDArray[np.uint8]
 Labels = NDArray[np.int64]

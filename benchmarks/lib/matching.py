@@ -15,9 +15,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from _harness import Reading, reading
-from _images import StoredImages
-from _kinds import Kind
+from lib.harness import Reading, reading
+from lib.images import StoredImages
+from lib.kinds import Kind
 
 Array = NDArray[Any]
 

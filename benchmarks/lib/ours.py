@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from rich.progress import Progress
 
 import lookalike
-from _cleaning import clean_by_ours, noisy_test_images
-from _harness import Contender, Reading, alternate, in_fresh_process, table
-from _images import StoredImages
-from _methods import Scorer
-from _noisy import noise_text
+from lib.cleaning import clean_by_ours, noisy_test_images
+from lib.harness import Contender, Reading, alternate, in_fresh_process, table
+from lib.images import StoredImages
+from lib.methods import Scorer
+from lib.noisy import noise_text
 
 BEST, FAST = "best", "fast"
 LEVELS: tuple[float, ...] = (1, 0.5, 2)

@@ -24,8 +24,8 @@ from joblib import Parallel, delayed
 from numpy.typing import NDArray
 from rich.progress import Progress
 
-from _filters import INPAINTED, PIXELWISE, POSTERIOR, Filter, biharmonic
-from _noisy import GAUSSIAN, SALT_AND_PEPPER, Floats, NoisyImages, ValueTable
+from lib.filters import INPAINTED, PIXELWISE, POSTERIOR, Filter, biharmonic
+from lib.noisy import GAUSSIAN, SALT_AND_PEPPER, Floats, NoisyImages, ValueTable
 from lookalike.evaluation.fidelity import peak_signal_noise_ratio
 
 ALONE, TABLE, BOUNDS = "alone", "table", "bounds"
