@@ -1,4 +1,4 @@
-"""What all benchmarks here do alike: fresh processes, alternating rounds, memory, machine, tables.
+"""How all benchmarks here measure: fresh processes, alternating rounds, memory, and tables of it.
 
 Every measurement runs in a process of its own, so that no contender inherits another's warm
 caches, spinning thread pool or high-water mark of memory. Contenders take turns, round by round:
@@ -8,19 +8,14 @@ whatever else slows the machine meanwhile slows all of them alike.
 from __future__ import annotations
 
 import gc
-import json
 import multiprocessing
 import os
-import platform
-import shlex
 import statistics
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from time import perf_counter, process_time
 from typing import Any
@@ -215,6 +210,7 @@ def progress_on_stderr() -> Progress:
         TimeElapsedColumn(),
         console=Console(stderr=True, highlight=False, soft_wrap=True),
         refresh_per_second=1,  # next to nothing beside what is measured
+        redirect_stdout=sys.stdout.isatty(),  # else a report for a file would go to stderr
         transient=True,
     )
 
@@ -284,72 +280,3 @@ def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
 
     rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
     return "\n".join([line(cells[0]), line(rule), *map(line, cells[1:])])
-
-
-# --- Where it was measured -----------------------------------------------------------------------
-
-
-def describe_run(distributions: Sequence[str]) -> dict[str, str]:
-    """The machine, the versions, the command line and the date: the head of every report.
-
-    Parameters
-    ----------
-    distributions : sequence of str
-        Installed packages whose versions matter, by the names pip knows.
-    """
-    from lookalike import _core
-
-    load = f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "unknown"
-    versions = [f"Python {platform.python_version()}"]
-    versions += [f"{name} {installed_version(name)}" for name in distributions]
-    script = Path(sys.argv[0])
-    return {
-        "machine": f"{_cpu_model()}, {_cpu_count()} CPUs, {_ram()} RAM, "
-        f"{platform.system()} {platform.machine()}",
-        "CPU paths": ", ".join(_core.available_cpu_paths()),
-        "versions": ", ".join(versions),
-        "command": shlex.join(["python", f"{script.parent.name}/{script.name}", *sys.argv[1:]]),
-        "date": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC; load average at the start {load}",
-    }
-
-
-def print_head(title: str, run: Mapping[str, str]) -> None:
-    """Print the head of a report."""
-    print(f"## {title}\n")
-    for name, value in run.items():
-        print(f"- {name}: {f'`{value}`' if name == 'command' else value}")
-
-
-def installed_version(distribution: str) -> str:
-    """The version of an installed package, or "not installed"."""
-    try:
-        return version(distribution)
-    except PackageNotFoundError:
-        return "not installed"
-
-
-def _cpu_model() -> str:
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        for line in cpuinfo.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    return platform.processor() or platform.machine()
-
-
-def _cpu_count() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def _ram() -> str:
-    if not hasattr(os, "sysconf"):
-        return "unknown"
-    return f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30:.1f} GiB"
-
-
-def write_json(path: Path | None, document: Mapping[str, Any]) -> None:
-    """Write the report for programs, if a file is named."""
-    if path is not None:
-        path.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

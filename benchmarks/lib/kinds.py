@@ -20,6 +20,7 @@ In the folder benchmarks:
 
 from __future__ import annotations
 
+import argparse
 import re
 import string
 import sys
@@ -30,8 +31,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
-
-from lib.options import new_parser, parse
 
 Bytes = NDArray[np.uint8]
 Labels = NDArray[np.int64]
@@ -230,9 +229,9 @@ def draw_sheet(kinds: list[Kind]) -> Image.Image:
 
 
 def main() -> int:
-    parser = new_parser(__doc__)
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, metavar="FILE", help="draw examples there, as PNG")
-    args = parse(parser, ())
+    args = parser.parse_args()
     if find_spec("skimage") is None:
         parser.error("scikit-image not installed: pip install '.[bench]'")
     kinds = list_kinds()
