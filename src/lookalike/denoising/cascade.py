@@ -14,7 +14,7 @@ they were fitted on better than new ones.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -70,31 +70,23 @@ Sample = tuple[Floats, NDArray[np.uint8], NDArray[np.int64]]
 """Images to fit a stage on: noisy ones in levels, clean ones, and their training rows."""
 
 
+@dataclass(eq=False)
 class Cascade:
-    """All fitted stages of one quality.
+    """All fitted stages of one plan.
 
     ``neighbors`` are training images to search for neighbours of whole images; or, for images of
     differing sizes, large ones and colour ones, the search for similar patches. They are None if
     the plans use neither. ``images_at_once`` is the number of images that are processed together.
     """
 
-    _variance: PairTable
-    _ends: Saturation
-
-    def __init__(
-        self,
-        quality: str,
-        noise: NoiseTable,
-        neighbors: NearestImages | NonLocalMeans | None,
-        n_threads: int,
-        images_at_once: int,
-    ) -> None:
-        self.plans = PLANS[quality]
-        self.noise = noise
-        self.neighbors = neighbors
-        self.n_threads = n_threads
-        self.images_at_once = images_at_once
-        self._stages: list[tuple[AnchoredRegression, PairTable]] = []
+    plans: tuple[Plan, ...]
+    noise: NoiseTable
+    neighbors: NearestImages | NonLocalMeans | None
+    n_threads: int
+    images_at_once: int
+    _stages: list[tuple[AnchoredRegression, PairTable]] = field(default_factory=list, init=False)
+    _variance: PairTable = field(init=False)
+    _ends: Saturation = field(init=False)
 
     def on_threads(self, n_threads: int) -> None:
         """Set the number of threads."""

@@ -190,7 +190,7 @@ class KNeighborsDenoiser(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             else:
                 neighbors = NonLocalMeans(n_threads)
         at_once = self._images_at_once(truth.shape[1:], 0 if neighbors is None else neighbors.reach)
-        cascade = Cascade(self.quality, table, neighbors, n_threads, at_once)
+        cascade = Cascade(plans, table, neighbors, n_threads, at_once)
         shares = _shares(len(truth), [plan.n_pixels // truth[0].size for plan in plans], rng)
         meter = Meter(STEPS * len(shares), progress)
 
