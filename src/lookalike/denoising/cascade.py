@@ -14,7 +14,7 @@ they were fitted on better than new ones.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -70,30 +70,23 @@ Sample = tuple[Floats, NDArray[np.uint8], NDArray[np.int64]]
 """Images to fit a stage on: noisy ones in levels, clean ones, and their training rows."""
 
 
+@dataclass(eq=False)
 class Cascade:
-    """All fitted stages of one quality.
+    """All fitted stages of one plan.
 
     ``neighbors`` are training images to search for neighbours of whole images; or, for images of
     differing sizes, large ones and colour ones, the search for similar patches. They are None if
     the plans use neither. ``images_at_once`` is the number of images that are processed together.
     """
 
-    def __init__(
-        self,
-        quality: str,
-        noise: NoiseTable,
-        neighbors: NearestImages | NonLocalMeans | None,
-        n_threads: int,
-        images_at_once: int,
-    ) -> None:
-        self.plans = PLANS[quality]
-        self.noise = noise
-        self.neighbors = neighbors
-        self.n_threads = n_threads
-        self.images_at_once = images_at_once
-        self._stages: list[tuple[AnchoredRegression, PairTable]] = []
-        self._variance: PairTable | None = None
-        self._ends: Saturation | None = None
+    plans: tuple[Plan, ...]
+    noise: NoiseTable
+    neighbors: NearestImages | NonLocalMeans | None
+    n_threads: int
+    images_at_once: int
+    _stages: list[tuple[AnchoredRegression, PairTable]] = field(default_factory=list, init=False)
+    _variance: PairTable = field(init=False)
+    _ends: Saturation = field(init=False)
 
     def on_threads(self, n_threads: int) -> None:
         """Set the number of threads."""
@@ -147,8 +140,6 @@ class Cascade:
 
     def run(self, noisy: Floats) -> tuple[Floats, Floats]:
         """Return estimates and their standard deviations in levels, both of noisy's shape."""
-        assert self._variance is not None
-        assert self._ends is not None
         _, estimate, doubt = self._run(noisy, None)
         doubt = np.broadcast_to(doubt, estimate.shape)
         deviation = np.sqrt(self._variance(_angle(estimate), doubt))
@@ -180,7 +171,13 @@ class Cascade:
         said: Sequence[Floats] = ()
         for at, plan in enumerate(self.plans):
             if plan.neighbors and not said:
-                said = self._ask_neighbors(noisy, rows, estimates[-1], own)
+                if isinstance(self.neighbors, NearestImages):
+                    said = self.neighbors.channels(rows, estimates[-1], own)
+                elif self.neighbors is not None:
+                    known = np.ones_like(noisy)
+                    if self.noise.has_bounds:
+                        known -= self.noise.freedom(rows) / np.float32(N_LEVELS - 1)
+                    said = self.neighbors.channels(noisy, known, estimates[-1])
             channels = [*estimates[:-3:-1], *said, *pixel]
             if at == len(self._stages):
                 break
@@ -190,22 +187,6 @@ class Cascade:
             estimates.append(np.clip(estimate, 0, N_LEVELS - 1))
         return channels, estimates[-1] if estimates else pixel[0], said[1] if said else rows
 
-    def _ask_neighbors(
-        self,
-        noisy: Floats,
-        rows: NDArray[np.uint16],
-        estimate: Floats,
-        own: NDArray[np.int64] | None,
-    ) -> Sequence[Floats]:
-        if self.neighbors is None:
-            return ()
-        if isinstance(self.neighbors, NearestImages):
-            return self.neighbors.channels(rows, estimate, own)
-        known = np.ones_like(noisy)
-        if self.noise.has_bounds:
-            known -= self.noise.freedom(rows) / np.float32(N_LEVELS - 1)
-        return self.neighbors.channels(noisy, known, estimate)
-
 
 def _angle(estimate: Floats) -> Floats:
     """Map estimates to a scale that is finest at both ends, where errors change quickly."""
@@ -213,6 +194,7 @@ def _angle(estimate: Floats) -> Floats:
     return angle
 
 
+@dataclass(eq=False)
 class PairTable:
     """The conditional mean of a target given two quantities a and b, both in bins.
 
@@ -220,13 +202,10 @@ class PairTable:
     the shrinkage counts as ``least_samples`` samples.
     """
 
-    def __init__(
-        self, step_a: float, step_b: float, least_samples: float = 2, to_mean: bool = False
-    ) -> None:
-        self.step_a = step_a
-        self.step_b = step_b
-        self.least_samples = least_samples
-        self.to_mean = to_mean
+    step_a: float  # the width of a bin
+    step_b: float
+    least_samples: float = 2
+    to_mean: bool = False
 
     def fit(self, a: NDArray[Any], b: NDArray[Any], target: Floats) -> None:
         """Fit to samples of a and b, both at least 0, and of the target."""

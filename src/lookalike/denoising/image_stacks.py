@@ -63,37 +63,32 @@ def as_images(X: Any, image_shape: Sequence[int] | None, name: str = "X") -> Ima
     That is if there are none, or if they are not numeric, not finite, too small, or differ in their
     channels.
     """
-    is_list = isinstance(X, list | tuple)
-    if is_list and len({np.shape(image) for image in X}) > 1:
-        return _of_list(X, name)
-    array = np.asarray(X)
-    if array.ndim in (2, 3, 4) and len(array) == 0:
-        raise ValueError(f"{name} holds no images; give at least one")
-    given: Literal["stack", "rows", "list"] = "list" if is_list else "stack"
-    if array.ndim == 2:
-        array, given = _of_rows(array, image_shape, name), "rows"
-    if array.ndim not in (3, 4):
-        raise ValueError(
-            f"{name} has shape {array.shape}; give images as (n, h, w) or (n, h, w, c), as rows of "
-            "pixels with image_shape, or as a list of images"
-        )
-    flat = array.ndim == 3
-    return Images([_checked(array[..., None] if flat else array, name)], given, flat)
-
-
-def _of_list(images: Sequence[Any], name: str) -> Images:
-    arrays = [np.asarray(image) for image in images]
-    dimensions = {array.ndim for array in arrays}
-    if dimensions not in ({2}, {3}):
-        raise ValueError(
-            f"{name} mixes arrays of {sorted(dimensions)} dimensions; give images as (h, w) for "
-            "grey or (h, w, c) for colour, all alike"
-        )
-    flat = dimensions == {2}
-    stacks = [_checked((a[..., None] if flat else a)[None], name) for a in arrays]
+    given: Literal["stack", "rows", "list"] = "list" if isinstance(X, list | tuple) else "stack"
+    if given == "list" and len({np.shape(image) for image in X}) > 1:
+        stacks = [np.asarray(image)[None] for image in X]
+        dimensions = sorted({stack.ndim - 1 for stack in stacks})
+        if dimensions not in ([2], [3]):
+            raise ValueError(
+                f"{name} mixes arrays of {dimensions} dimensions; give images as (h, w) for grey "
+                "or (h, w, c) for colour, all alike"
+            )
+    else:
+        array = np.asarray(X)
+        if array.ndim in (2, 3, 4) and len(array) == 0:
+            raise ValueError(f"{name} holds no images; give at least one")
+        if array.ndim == 2:
+            array, given = _of_rows(array, image_shape, name), "rows"
+        if array.ndim not in (3, 4):
+            raise ValueError(
+                f"{name} has shape {array.shape}; give images as (n, h, w) or (n, h, w, c), as "
+                "rows of pixels with image_shape, or as a list of images"
+            )
+        stacks = [array]
+    flat = stacks[0].ndim == 3
+    stacks = [_checked(stack[..., None] if flat else stack, name) for stack in stacks]
     if len({stack.shape[3] for stack in stacks}) > 1:
         raise ValueError(f"images of {name} differ in their channels; convert them to one kind")
-    return Images(stacks, "list", flat)
+    return Images(stacks, given, flat)
 
 
 def _of_rows(array: NDArray[Any], image_shape: Sequence[int] | None, name: str) -> NDArray[Any]:
@@ -156,13 +151,10 @@ class IntensityScale:
     def of_noisy(self, images: NDArray[Any]) -> Floats:
         """Return values in levels, neither rounded nor clipped."""
         levels = images.astype(np.float32)
-        if self != IntensityScale():
-            levels -= np.float32(self.low)
-            levels /= np.float32(self.step)
+        levels -= np.float32(self.low)
+        levels /= np.float32(self.step)
         return levels
 
     def values(self, levels: Floats) -> Floats:
         """Convert levels back to values."""
-        if self == IntensityScale():
-            return levels
         return levels * np.float32(self.step) + np.float32(self.low)

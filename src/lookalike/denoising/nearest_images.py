@@ -31,7 +31,6 @@ ROUNDS = 2
 LEARNED_FROM = 400
 """Rounds in which the confusion is learned, and number of images it is learned from."""
 
-
 COST_STEPS = 64
 """Steps of one nat. This and the next two constants are also in src/core/blending.hpp."""
 MOST_COST = 1280
@@ -104,14 +103,11 @@ class NearestImages:
     ) -> tuple[Floats, Floats]:
         shape = (len(SHARPNESS), *rows.shape)
         estimate, spread = np.empty(shape, np.float32), np.empty(shape, np.float32)
-        tables = self._tables
         _core.blend_neighbours(
             np.ascontiguousarray(rows),
             self._rows,
             np.ascontiguousarray(found),
-            costs=tables.costs,
-            moments=tables.moments,
-            evidences=tables.evidences,
+            **vars(self._tables),
             weights=vote_weights(),
             shift=SHIFT,
             profile=PROFILE,

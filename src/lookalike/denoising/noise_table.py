@@ -96,15 +96,12 @@ def table_of_noise(
         dtype = np.dtype(np.uint8) if dtype.kind == "b" else dtype
         values = np.clip(np.rint(values), np.iinfo(dtype).min, np.iinfo(dtype).max)
     values = values.astype(dtype)
-    drawn = [
-        np.rint(levels.of_noisy(add_noise(np.full(DRAWS_PER_LEVEL, value), noise, rng)))
-        for value in values
-    ]
-    first = int(min(v.min() for v in drawn))
-    counts = np.zeros((_width(first, int(max(v.max() for v in drawn))), N_LEVELS))
-    for level, v in enumerate(drawn):
-        counts[:, level] = np.bincount((v - first).astype(np.int64), minlength=len(counts))
-    return NoiseTable(counts / DRAWS_PER_LEVEL, first, prior)
+    draws = [add_noise(np.full(DRAWS_PER_LEVEL, value), noise, rng) for value in values]
+    drawn = np.rint(levels.of_noisy(np.stack(draws)))
+    first = int(drawn.min())
+    width = _width(first, int(drawn.max()))
+    counts = [np.bincount((v - first).astype(np.int64), minlength=width) for v in drawn]
+    return NoiseTable(np.stack(counts, axis=1) / DRAWS_PER_LEVEL, first, prior)
 
 
 def table_of_pairs(noisy: Floats, clean: NDArray[np.uint8], prior: Table) -> NoiseTable:

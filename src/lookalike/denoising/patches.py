@@ -6,7 +6,8 @@ bound. Images are mirrored at their borders, with the outermost pixel twice.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -104,9 +105,9 @@ class Patches:
         return windows(self._stack, RADIUS, (image[part], y[part], x[part]))
 
 
-def corners(height: int, width: int, tile: int) -> Iterator[tuple[int, int]]:
+def corners(shape: Sequence[int], tile: int) -> list[tuple[int, int]]:
     """Return the upper left corners of tiles that cover an image."""
-    return ((y, x) for y in range(0, height, tile) for x in range(0, width, tile))
+    return list(product(range(0, shape[0], tile), range(0, shape[1], tile)))
 
 
 def tile_at(image: NDArray[Any], y: int, x: int, tile: int, halo: int = 0) -> NDArray[Any]:
@@ -125,7 +126,7 @@ def training_tiles(image: NDArray[Any]) -> list[NDArray[Any]]:
     side = TRAINING_TILE
     return [
         tile_at(image, max(0, min(y, h - side)), max(0, min(x, w - side)), side)
-        for y, x in corners(h, w, side)
+        for y, x in corners(image.shape, side)
     ]
 
 
@@ -141,7 +142,7 @@ def clean_in_tiles(
     ``clean`` maps a stack of tiles to two of the same shape; ``progress`` gets the number of tiles.
     """
     wholes = np.empty(image.shape, np.float32), np.empty(image.shape, np.float32)
-    places = list(corners(image.shape[0], image.shape[1], TILE))
+    places = corners(image.shape, TILE)
     for start in range(0, len(places), tiles_at_once):
         some = places[start : start + tiles_at_once]
         stacks = clean(np.stack([tile_at(image, y, x, TILE, halo) for y, x in some]))

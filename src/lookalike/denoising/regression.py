@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
@@ -71,6 +72,7 @@ _ANCHOR_BLOCK = 32
 _NEVER = np.float32(3e38)  # half the squared norm of padding anchors
 
 
+@dataclass(eq=False)
 class AnchoredRegression:
     """Regressions from windows of channels to pixels.
 
@@ -78,11 +80,10 @@ class AnchoredRegression:
     learn from, and ``blend`` the nearest anchors whose predictions are averaged.
     """
 
-    def __init__(self, n_anchors: int, n_samples: int, blend: int, n_threads: int) -> None:
-        self.n_anchors = n_anchors
-        self.n_samples = n_samples
-        self.blend = blend
-        self.n_threads = n_threads
+    n_anchors: int
+    n_samples: int
+    blend: int
+    n_threads: int
 
     def fit(
         self,
@@ -100,20 +101,16 @@ class AnchoredRegression:
         with threadpool_limits(1), ThreadPoolExecutor(self.n_threads) as pool:
             n_seen = COMMON_SAMPLES if n_anchors > 1 else len(patches)
             common = _fit_common(patches, n_seen, pool.map)
-            if n_anchors <= 1:
-                self._take(np.zeros((1, 0), np.float32), common[None])
-                return
-            anchors = centres(patches.keys, n_anchors, rng)
-            choice = best_choice(patches, common, anchors, rng, pool.map)
-            weights = fit_near(patches, common, anchors, choice, rng, pool.map, progress)
+            anchors, weights = np.zeros((1, patches.keys.shape[1]), np.float32), common[None]
+            if n_anchors > 1:
+                anchors = centres(patches.keys, n_anchors, rng)
+                choice = best_choice(patches, common, anchors, rng, pool.map)
+                weights = fit_near(patches, common, anchors, choice, rng, pool.map, progress)
         self._take(anchors, weights)
 
     def _take(self, anchors: Floats, weights: NDArray[np.floating]) -> None:
         """Arrange anchors and weights for native code."""
         n_anchors, _, n_outputs = weights.shape
-        side = 2 * RADIUS + 1
-        if not anchors.size:
-            anchors = np.zeros((1, (2 * KEY_RADIUS + 1) ** 2 * n_outputs), np.float32)
         norms = np.einsum("ij,ij->i", anchors, anchors) / 2
         order = np.argsort(norms, kind="stable")
         padding = -n_anchors % _ANCHOR_BLOCK
@@ -122,10 +119,9 @@ class AnchoredRegression:
         self._anchors = np.ascontiguousarray(blocks, np.float32)
         self._norms = np.append(norms[order], np.full(padding, _NEVER)).astype(np.float32)
         weights = weights[order]
-        rows = weights[:, :-1].transpose(0, 2, 1).reshape(n_anchors, n_outputs, side, -1)
-        self._weights = np.pad(rows, ((0, 0), (0, 0), (0, 0), (0, -rows.shape[3] % _LANES))).astype(
-            np.float32, order="C"
-        )
+        rows = weights[:, :-1].transpose(0, 2, 1).reshape(n_anchors, n_outputs, 2 * RADIUS + 1, -1)
+        lanes = ((0, 0), (0, 0), (0, 0), (0, -rows.shape[3] % _LANES))
+        self._weights = np.pad(rows, lanes).astype(np.float32, order="C")
         self._biases = (weights[:, -1] * INTERCEPT).astype(np.float32, order="C")
 
     def predict(self, channels: Sequence[Floats]) -> Floats:
@@ -231,9 +227,8 @@ def fit_near(
     size, ridge = choice
     cells = _cells(patches.keys, anchors, rng, run)
     count = np.array([len(cell) for cell in cells])
-    takes = _cells_near(
-        anchors, np.stack([patches.keys[cell].mean(axis=0) for cell in cells]), count, size
-    )
+    means = np.stack([patches.keys[cell].mean(axis=0) for cell in cells])
+    takes = _cells_near(anchors, means, count, size)
     n_anchors, n_features = len(anchors), patches.n_features
     # Only the upper triangles are stored: the matrices are symmetric.
     grams = [np.zeros((n_anchors, n_features - row), np.float32) for row in range(n_features)]
@@ -295,8 +290,8 @@ def _cells_near(anchors: Floats, means: Floats, count: NDArray[np.intp], size: i
     apart = np.einsum("ij,ij->i", means, means) - 2 * (anchors @ means.T)
     near = np.argsort(apart, axis=1, kind="stable")
     before = np.cumsum(count[near], axis=1) - count[near]
-    takes = np.zeros(apart.shape, np.float32)
-    np.put_along_axis(takes, near, np.where(before < size, np.float32(1), np.float32(0)), axis=1)
+    takes = np.empty(apart.shape, np.float32)
+    np.put_along_axis(takes, near, before < size, axis=1)
     return takes
 
 
@@ -304,8 +299,7 @@ def _nearest(keys: Floats, centres: Floats, run: Run = map) -> NDArray[np.intp]:
     """Return the index of the centre nearest to each key."""
     half_norms = np.einsum("ij,ij->i", centres, centres) / 2
 
-    def of(start: int) -> NDArray[np.intp]:
-        found: NDArray[np.intp] = (half_norms - keys[start : start + _CHUNK] @ centres.T).argmin(1)
-        return found
+    def of(start: int) -> Any:
+        return (half_norms - keys[start : start + _CHUNK] @ centres.T).argmin(1)
 
     return np.concatenate(list(run(of, range(0, len(keys), _CHUNK))))
