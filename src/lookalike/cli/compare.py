@@ -7,60 +7,50 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lookalike.cli.data_options import Data, DataName, takes_data
-from lookalike.cli.jobs import Debug, Json, ReportFolder, Threads, checked, job
+from lookalike.cli.options import (
+    Data,
+    DataName,
+    ReportFolder,
+    Threads,
+    checked,
+    command,
+    parse_count,
+)
+from lookalike.cli.options import parse_names as parse_known
+from lookalike.cli.screen import Bar, Screen, out_folder
 from lookalike.images.progress import Progress
 
 if TYPE_CHECKING:
-    from lookalike.cli.screen import Bar
     from lookalike.evaluation.comparison.comparison import Comparison
     from lookalike.images.dataset import Dataset
     from lookalike.reports.blocks import Report
 
 NAMES = ("knn", "sgd", "logistic", "forest", "boosting", "svm", "dummy")
-_ALL = "all"
 _N_TRAIN = 10_000  # images by default: about half a minute on two CPUs
 
 
 def parse_names(text: str) -> list[str]:
-    """Return the classifiers named in a list with commas.
-
-    Raises
-    ------
-    typer.BadParameter
-        If one is unknown or there are fewer than two.
+    """Return the classifiers named in a list with commas, at least two.
 
     Examples
     --------
     >>> parse_names("knn, dummy")
     ['knn', 'dummy']
     """
-    names = list(dict.fromkeys(name.strip() for name in text.split(",")))
-    for name in names:
-        if name not in NAMES:
-            raise typer.BadParameter(f"{name!r} is none of {', '.join(NAMES)}")
+    names = parse_known(text, NAMES)
     if len(names) < 2:
         raise typer.BadParameter(f"{text!r} leaves nothing to compare; name two or more")
     return names
 
 
 def parse_train(text: str) -> int | None:
-    """Return how many training images to compare on; None for "all".
-
-    Raises
-    ------
-    typer.BadParameter
-        If it is neither a number from 2 on nor "all".
-    """
-    if text == _ALL:
-        return None
-    if not (text.isascii() and text.isdigit()) or int(text) < 2:
-        raise typer.BadParameter(f"{text!r} is neither a number of images from 2 on nor {_ALL}")
-    return int(text)
+    """Return how many training images to compare on; None for "all"."""
+    return parse_count(text, "images", "all")
 
 
-@takes_data
+@command
 def compare(
+    screen: Screen,
     data: Data,
     with_: Annotated[
         str,
@@ -87,8 +77,6 @@ def compare(
     ] = 3,
     out: ReportFolder = None,
     n_jobs: Threads = None,
-    as_json: Json = False,
-    debug: Debug = False,
 ) -> None:
     """Compare classifiers: how good, how fast, and which differences are significant.
 
@@ -98,46 +86,37 @@ def compare(
 
     Example: lookalike compare mnist --with knn,forest,svm --out report
     """
-    with job(debug):
-        from lookalike.cli.outfolder import filled_at_the_end, say_written
-        from lookalike.cli.screen import Screen
+    names = parse_names(with_)
+    files: list[str] = []
+    with out_folder(out) as folder, screen.bar("importing libraries") as bar:
+        from time import perf_counter
 
-        names = parse_names(with_)
-        screen = Screen(as_json=as_json)
-        files: list[str] = []
-        with filled_at_the_end(out) as folder, screen.bar() as bar:
-            bar.start("importing libraries")
-            from time import perf_counter
+        from lookalike.evaluation.comparison.compare import compare as compare_on_folds
+        from lookalike.evaluation.comparison.models import chapter_classifiers
+        from lookalike.evaluation.folds import some_of_each_class
+        from lookalike.reports.terminal import show
+        from lookalike.reports.write import write_report
 
-            from rich.text import Text
-
-            from lookalike.evaluation.comparison.compare import compare as compare_on_folds
-            from lookalike.evaluation.comparison.models import chapter_classifiers
-            from lookalike.evaluation.folds import some_of_each_class
-            from lookalike.reports.terminal import show
-            from lookalike.reports.write import write_report
-
-            bar.start("loading the data")
-            dataset = data.load(least_classes=2, progress=screen.is_watched)
-            labels = dataset.train.labels
-            rows = some_of_each_class(labels, min(parse_train(train) or len(labels), len(labels)))
-            known = chapter_classifiers(n_jobs=-1 if n_jobs is None else n_jobs)
-            start = perf_counter()
-            comparison = compare_on_folds(
-                {name: known[name] for name in names},
-                dataset.train.images[rows],
-                labels[rows],
-                cv=cv,
-                progress=naming(bar, names, cv),
-            )
-            report = _report(data, dataset, comparison, perf_counter() - start, n_jobs)
-            if folder is not None:
-                files = write_report(folder, report)
-        screen.result(dict(report.numbers))
-        show(report.sections, screen.out, titles=False)
-        screen.say()
-        screen.say(Text(report.subtitle), style="dim")
-        say_written(", ".join(files), out, screen)
+        bar.start("loading the data")
+        dataset = data.load(least_classes=2, progress=screen.is_watched)
+        labels = dataset.train.labels
+        rows = some_of_each_class(labels, min(parse_train(train) or len(labels), len(labels)))
+        known = chapter_classifiers(n_jobs=-1 if n_jobs is None else n_jobs)
+        start = perf_counter()
+        comparison = compare_on_folds(
+            {name: known[name] for name in names},
+            dataset.train.images[rows],
+            labels[rows],
+            cv=cv,
+            progress=naming(bar, names, cv),
+        )
+        report = _report(data, dataset, comparison, perf_counter() - start, n_jobs)
+        if folder is not None:
+            files = write_report(folder, report)
+    screen.result(dict(report.numbers))
+    show(report.sections, screen.out, titles=False)
+    screen.say(f"\n{report.subtitle}", "dim", indented=True)
+    screen.say_written(", ".join(files), out)
 
 
 def naming(bar: Bar, names: Sequence[str], n_folds: int) -> Progress:

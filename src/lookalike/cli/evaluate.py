@@ -3,32 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from enum import Enum
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from lookalike.cli.data_options import Data, takes_data
-from lookalike.cli.jobs import Debug, Json, ReportFolder, Threads, job, say_note
-from lookalike.cli.modelfile import check_is_file
+from lookalike.cli.options import (
+    Data,
+    ReportFolder,
+    Threads,
+    check_is_file,
+    command,
+    open_on_threads,
+)
+from lookalike.cli.screen import Bar, Screen, out_folder, say_note
 
 if TYPE_CHECKING:
-    from lookalike.cli.screen import Bar
     from lookalike.evaluation.judgement import Judgement, Wanted
     from lookalike.images.dataset import Dataset
 
 
-class Weights(Enum):
-    """How neighbours are weighted."""
-
-    UNIFORM = "uniform"
-    DISTANCE = "distance"
-
-
-@takes_data
+@command
 def evaluate(
+    screen: Screen,
     data: Data,
     model: Annotated[
         Path | None,
@@ -45,7 +43,8 @@ def evaluate(
         ),
     ] = None,
     weights: Annotated[
-        Weights | None, typer.Option(help="How they are weighted; chosen if it is not given.")
+        Literal["uniform", "distance"] | None,
+        typer.Option(help="How they are weighted; chosen if it is not given."),
     ] = None,
     augment: Annotated[
         str | None,
@@ -74,8 +73,6 @@ def evaluate(
     ] = None,
     out: ReportFolder = None,
     n_jobs: Threads = None,
-    as_json: Json = False,
-    debug: Debug = False,
 ) -> None:
     """Judge a neighbour classifier on the test images: metrics, errors, what to leave out.
 
@@ -107,38 +104,33 @@ def evaluate(
         raise typer.BadParameter(
             f"{' and '.join(aim)} are given; give one of them", param_hint="'--detect'"
         )
-    with job(debug):
-        from lookalike.cli.outfolder import filled_at_the_end, say_written
-        from lookalike.cli.screen import Screen
+    files: list[str] = []
+    if model is not None:
+        check_is_file(model)
+    with out_folder(out) as folder, screen.bar("importing libraries") as bar:
+        from rich.text import Text
 
-        screen, files = Screen(as_json=as_json), list[str]()
-        if model is not None:
-            check_is_file(model)
-        with filled_at_the_end(out) as folder, screen.bar() as bar:
-            bar.start("importing libraries")
-            from rich.text import Text
+        from lookalike.reports.environment import made_now
+        from lookalike.reports.judgement import describe
+        from lookalike.reports.terminal import show
+        from lookalike.reports.write import write_report
 
-            from lookalike.reports.environment import made_now
-            from lookalike.reports.judgement import describe
-            from lookalike.reports.terminal import show
-            from lookalike.reports.write import write_report
-
-            load = partial(data.load, progress=screen.is_watched)
-            wanted = partial(_wanted, detect, aim or {"beta": 1.0})
-            if model is None:
-                chosen = {"n_neighbors": n_neighbors, "weights": weights and weights.value}
-                judged = _train(data, load, wanted, augment, bar, n_jobs=n_jobs, **chosen)
-            else:
-                judged = _open(model, data, load, wanted, n_jobs, bar)
-            bar.start("writing the report")
-            report = made_now(describe(judged), judged.to_dict(), n_jobs=n_jobs)
-            if folder is not None:
-                files = write_report(folder, report)
-        screen.result(dict(report.numbers))
-        screen.out.print(Text.assemble((judged.title, "bold"), f": {judged.subtitle}"))
-        screen.out.print()
-        show(report.sections, screen.out)
-        say_written(", ".join(files), out, screen)
+        load = partial(data.load, progress=screen.is_watched)
+        wanted = partial(_wanted, detect, aim or {"beta": 1.0})
+        if model is None:
+            chosen = {"n_neighbors": n_neighbors, "weights": weights}
+            judged = _train(data, load, wanted, augment, bar, n_jobs=n_jobs, **chosen)
+        else:
+            judged = _open(model, data, load, wanted, n_jobs, bar)
+        bar.start("writing the report")
+        report = made_now(describe(judged), judged.to_dict(), n_jobs=n_jobs)
+        if folder is not None:
+            files = write_report(folder, report)
+    screen.result(dict(report.numbers))
+    screen.out.print(Text.assemble((judged.title, "bold"), f": {judged.subtitle}"))
+    screen.say()
+    show(report.sections, screen.out)
+    screen.say_written(", ".join(files), out)
 
 
 def _train(
@@ -174,14 +166,10 @@ def _open(
     """Judge a model file. What can be wrong with what was asked for is found before any search."""
     from lookalike.evaluation.judgement import count_copies, judge_fitted, why_undecided
     from lookalike.images.files import counted
-    from lookalike.models.model import open_model
     from lookalike.models.numbering import numbered_as
-    from lookalike.search.machine import count_threads
 
     bar.start("opening the model")
-    model = open_model(file)
-    if n_jobs is not None:
-        model.on_threads(count_threads(n_jobs))
+    model = open_on_threads(file, n_jobs)
     known, why_not = wanted(model.class_names), why_undecided(model.estimator)
     if known is not None and why_not:
         raise ValueError(f"--detect {known.name}: {why_not}; leave it out, or --model")

@@ -7,11 +7,13 @@ from typing import Annotated, Any
 
 import typer
 
-from lookalike.cli.jobs import Debug, Json, job
-from lookalike.cli.modelfile import check_is_file
+from lookalike.cli.options import check_is_file, command
+from lookalike.cli.screen import Screen
 
 
+@command
 def info(
+    screen: Screen,
     model: Annotated[
         Path | None,
         typer.Argument(
@@ -20,8 +22,6 @@ def info(
             show_default=False,
         ),
     ] = None,
-    as_json: Json = False,
-    debug: Debug = False,
 ) -> None:
     """Show versions, the CPU path in use, threads and data sets; of a model, what it holds.
 
@@ -31,23 +31,21 @@ def info(
 
     Or: lookalike info digits.lookalike
     """
-    with job(debug):
-        from lookalike.cli.data import datasets_table
-        from lookalike.cli.screen import Screen
-        from lookalike.reports.blocks import Block, Heading, Section, Table
-        from lookalike.reports.terminal import show
+    from lookalike.cli.data import datasets_table
+    from lookalike.reports.blocks import Block, Heading, Section, Table
+    from lookalike.reports.terminal import show
 
-        screen = Screen(as_json=as_json)
-        if model is None:
-            facts = collect_facts()
-            more: list[Block] = [Heading("data sets"), datasets_table(facts["datasets"])]
-            table = Table(["", ""], _machine_rows(facts), "What runs here")
-        else:
-            check_is_file(model)
-            facts, more = model_facts(model), []
-            table = Table(["", ""], _model_rows(facts), "What the model file holds")
-        screen.result(facts)
-        show([Section("Facts", [table, *more])], screen.out, titles=False)
+    more: list[Block] = []
+    if model is None:
+        facts = collect_facts()
+        more = [Heading("data sets"), datasets_table(facts["datasets"])]
+        table = Table(["", ""], _machine_rows(facts), "What runs here")
+    else:
+        check_is_file(model)
+        facts = model_facts(model)
+        table = Table(["", ""], _model_rows(facts), "What the model file holds")
+    screen.result(facts)
+    show([Section("Facts", [table, *more])], screen.out, titles=False)
 
 
 def collect_facts() -> dict[str, Any]:
@@ -77,13 +75,7 @@ def collect_facts() -> dict[str, Any]:
 
 
 def model_facts(path: Path) -> dict[str, Any]:
-    """Return what ``info MODEL --json`` prints.
-
-    Raises
-    ------
-    ModelError, OSError
-        As `load_model`.
-    """
+    """Return what ``info MODEL --json`` prints."""
     from lookalike.estimators.lookalike import LookalikeClassifier
     from lookalike.models.errors import ModelError
     from lookalike.models.file import open_file

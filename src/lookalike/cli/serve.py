@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lookalike.cli.jobs import Debug, Json, Threads, job
-from lookalike.cli.modelfile import ModelFile, Reject, check_is_file
+from lookalike.cli.options import (
+    ModelFile,
+    Reject,
+    Threads,
+    check_is_file,
+    command,
+    open_on_threads,
+)
+from lookalike.cli.screen import Screen
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from lookalike.cli.screen import Screen
     from lookalike.web.serve import Served
 
 _EXTRA = {"fastapi", "httptools", "multipart", "pydantic", "python_multipart", "starlette"}
 _EXTRA |= {"fastapi_offline", "prometheus_client", "uvicorn", "uvloop"}
 
 
+@command
 def serve(
+    screen: Screen,
     model: ModelFile,
     host: Annotated[
         str,
@@ -54,8 +63,6 @@ def serve(
         bool, typer.Option("--open", help="Open the page in the browser of this machine.")
     ] = False,
     n_jobs: Threads = None,
-    as_json: Json = False,
-    debug: Debug = False,
 ) -> None:
     """Serve a model: a page to draw on, and an API, described at /docs.
 
@@ -64,43 +71,36 @@ def serve(
 
     Example: lookalike serve digits.lookalike --open
     """
-    with job(debug):
-        from lookalike.cli.screen import Screen
+    check_is_file(model)
+    with screen.bar("importing libraries") as bar:
+        run = _import_serve()
+        bar.start("opening the model")
+        opened = open_on_threads(model, n_jobs)
 
-        screen = Screen(as_json=as_json)
-        check_is_file(model)
-        with screen.bar() as bar:
-            bar.start("importing libraries")
-            run = _import_serve()
-            from lookalike.models.model import open_model
-            from lookalike.search.machine import count_threads
+    def tell(served: Served) -> None:
+        screen.result({"model": str(model), "url": served.url, "token": served.token})
+        screen.say(f"{model} is served at {served.url} (Ctrl-C ends it)")
+        if served.token is not None:
+            screen.say(f"Correcting and saving need the token {served.token}")
+        sys.stdout.flush()  # a program that waits for the address reads it from a pipe
+        if open_page:
+            _open(served.url)
 
-            n_threads = count_threads(n_jobs)
-            bar.start("opening the model")
-            opened = open_model(model)
-            if n_jobs is not None:
-                opened.on_threads(n_threads)
-
-        def tell(served: Served) -> None:
-            _tell(served, str(model), screen)
-            if open_page:
-                _open(served.url)
-
-        try:
-            run(
-                opened,
-                host=host,
-                port=port,
-                names=names or (),
-                token=token,
-                reject=reject,
-                on_start=tell,
-            )
-        except OSError as error:
-            reason = error.strerror or str(error)
-            raise OSError(
-                f"cannot listen at {host}, port {port}: {reason}; choose others by --host, --port"
-            ) from error
+    try:
+        run(
+            opened,
+            host=host,
+            port=port,
+            names=names or (),
+            token=token,
+            reject=reject,
+            on_start=tell,
+        )
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise OSError(
+            f"cannot listen at {host}, port {port}: {reason}; choose others by --host, --port"
+        ) from error
 
 
 def _import_serve() -> Callable[..., Any]:
@@ -113,19 +113,6 @@ def _import_serve() -> Callable[..., Any]:
             f"serving needs {error.name}, which is not installed; install 'lookalike[web]'"
         ) from error
     return run
-
-
-def _tell(served: Served, model: str, screen: Screen) -> None:
-    import sys
-
-    from rich.text import Text
-
-    screen.result({"model": model, "url": served.url, "token": served.token})
-    screen.out.print(Text(f"{model} is served at {served.url} (Ctrl-C ends it)"), soft_wrap=True)
-    if served.token is not None:
-        said = f"Correcting and saving need the token {served.token}"
-        screen.out.print(Text(said), soft_wrap=True)
-    sys.stdout.flush()  # a program that waits for the address reads it from a pipe
 
 
 def _open(url: str) -> None:

@@ -25,52 +25,42 @@ _METHODS = {"GET", "HEAD", "POST", "DELETE"}
 
 
 class Metrics:
-    """The metrics of one server.
-
-    Parameters
-    ----------
-    session : Session
-        The session whose corrections and batches are measured.
-    """
+    """The metrics of one server, whose corrections and batches are those of a session."""
 
     def __init__(self, session: Session) -> None:
-        self._registry = CollectorRegistry()
-        ProcessCollector(registry=self._registry)
+        self._registry = registry = CollectorRegistry()
+        ProcessCollector(registry=registry)
         self._requests = Counter(
             "lookalike_http_requests",
             "Answered requests.",
             ["method", "route", "status"],
-            registry=self._registry,
+            registry=registry,
         )
         self._seconds = Histogram(
             "lookalike_http_request_seconds",
             "Time from the head of a request to the end of its answer.",
             ["route"],
             buckets=_SECONDS,
-            registry=self._registry,
+            registry=registry,
         )
         self._predicted = Counter(
-            "lookalike_predicted_images", "Predicted images.", registry=self._registry
+            "lookalike_predicted_images", "Predicted images.", registry=registry
         )
         self._batches = Histogram(
-            "lookalike_batch_images",
-            "Images per search.",
-            buckets=_IMAGES,
-            registry=self._registry,
+            "lookalike_batch_images", "Images per search.", buckets=_IMAGES, registry=registry
         )
-        gauges = {
-            "lookalike_samples": ("Training images.", lambda: session.state.n_samples),
-            "lookalike_corrections": (
-                "Corrections that can be undone.",
-                lambda: len(session.state.corrections),
-            ),
-            "lookalike_unsaved_changes": (
-                "Changes since the file was read or saved.",
-                lambda: session.state.unsaved,
-            ),
-        }
-        for name, (about, value) in gauges.items():
-            Gauge(name, about, registry=self._registry).set_function(value)
+        samples = Gauge("lookalike_samples", "Training images.", registry=registry)
+        samples.set_function(lambda: session.state.n_samples)
+        corrections = Gauge(
+            "lookalike_corrections", "Corrections that can be undone.", registry=registry
+        )
+        corrections.set_function(lambda: len(session.state.corrections))
+        unsaved = Gauge(
+            "lookalike_unsaved_changes",
+            "Changes since the file was read or saved.",
+            registry=registry,
+        )
+        unsaved.set_function(lambda: session.state.unsaved)
         session.on_batch = self._count_batch
 
     def text(self) -> bytes:
@@ -88,13 +78,7 @@ class Metrics:
 
 
 class RequestMeter:
-    """Counts every request, including refused ones; the outermost middleware, in plain ASGI.
-
-    Parameters
-    ----------
-    app : ASGI application
-    metrics : Metrics
-    """
+    """Counts every request, including refused ones; the outermost middleware, in plain ASGI."""
 
     def __init__(self, app: ASGIApp, *, metrics: Metrics) -> None:
         self._app = app

@@ -19,13 +19,15 @@ from __future__ import annotations
 import asyncio
 import hmac
 import ipaddress
-import json
 import logging
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
+from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _log = logging.getLogger("uvicorn.error")
@@ -39,19 +41,18 @@ _ALWAYS_ANSWERED = {"/healthz", "/metrics"}  # even under overload
 # refusal: most clients, including browsers, read the answer only after they have sent everything.
 _DISCARDED = 4
 
-CONTENT_SECURITY_POLICY = (
-    "default-src 'self'; img-src 'self' data: blob:; object-src 'none'; base-uri 'none'; "
-    "form-action 'none'; frame-ancestors 'none'"
-)
 _HEADERS = {
-    b"content-security-policy": CONTENT_SECURITY_POLICY.encode(),
-    b"x-content-type-options": b"nosniff",
-    b"x-frame-options": b"DENY",
-    b"referrer-policy": b"no-referrer",
-    b"cross-origin-resource-policy": b"same-origin",
-    b"cross-origin-opener-policy": b"same-origin",
-    b"cache-control": b"no-store",
+    "content-security-policy": "default-src 'self'; img-src 'self' data: blob:; object-src 'none'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "no-referrer",
+    "cross-origin-resource-policy": "same-origin",
+    "cross-origin-opener-policy": "same-origin",
+    "cache-control": "no-store",
 }
+_HOST = re.compile(r"(?:\[(.*)\]|([^:]*))(?::\d+)?")
+"""A name or an address, which has brackets if it has colons, with a port or without."""
 
 
 class TooLargeError(ValueError):
@@ -157,14 +158,7 @@ def known_hosts(port: int, names: Iterable[str] = ()) -> frozenset[str]:
 
 
 class Guard:
-    """Refuses forbidden and excessive requests, and adds headers that protect browsers.
-
-    Parameters
-    ----------
-    app : ASGI application
-    access : Access
-    limits : Limits
-    """
+    """Refuses forbidden and excessive requests, and adds headers that protect browsers."""
 
     def __init__(self, app: ASGIApp, *, access: Access, limits: Limits) -> None:
         self._app = app
@@ -212,7 +206,7 @@ class Guard:
 
         try:
             async with asyncio.timeout(self._limits.seconds):
-                if self._is_too_long(scope):
+                if _content_length(scope) > self._limits.body_bytes:
                     await self._discard(scope, receive)
                     await refuse(noticed, self._too_long())
                 else:
@@ -226,40 +220,31 @@ class Guard:
         except Exception:
             _log.exception("%s %s failed", scope["method"], scope["path"])
             if not started:
-                await refuse(
-                    send,
-                    HTTPException(500, "the server failed; see its log on stderr"),
-                )
+                await refuse(send, HTTPException(500, "the server failed; see its log on stderr"))
         finally:
             self._n_bytes -= sum(taken)
 
     def _check(self, scope: Scope) -> None:
         """Raise HTTPException if the headers of a request forbid it."""
-        hosts: list[str] = []
-        origin = authorization = None
-        for name, value in scope["headers"]:
-            if name == b"host":
-                hosts.append(value.decode("latin-1"))
-            elif name == b"origin":
-                origin = value.decode("latin-1")
-            elif name == b"authorization":
-                authorization = value.decode("latin-1")
+        headers = Headers(scope=scope)
+        hosts = headers.getlist("host")
         if len(hosts) != 1 or not self._access.knows(hosts[0]):
             raise HTTPException(
                 403,
                 f"this server is not known as {_shown(hosts)}; send the request to "
                 f"{' or '.join(sorted(self._access.hosts))}, or start it with that name",
             )
-        if origin is not None and not _is_same(origin, hosts[0]):
+        origins = headers.getlist("origin")
+        if not all(_is_same(origin, hosts[0]) for origin in origins):
             raise HTTPException(
                 403,
-                f"a page of {_shown([origin])} may not use this server; open the server's own page",
+                f"a page of {_shown(origins)} may not use this server; open the server's own page",
             )
         path: str = scope["path"]
         if not (
             scope["method"] in _READING_METHODS
             or path in _READING_POSTS
-            or self._access.may_write(authorization)
+            or self._access.may_write(headers.get("authorization"))
         ):
             raise HTTPException(
                 401,
@@ -267,9 +252,6 @@ class Guard:
                 "Authorization: Bearer TOKEN",
                 {"www-authenticate": "Bearer"},
             )
-
-    def _is_too_long(self, scope: Scope) -> bool:
-        return _content_length(scope) > self._limits.body_bytes
 
     def _within_limit(self, receive: Receive, taken: list[int]) -> Receive:
         """Limit the body while it arrives: its length may not have been declared."""
@@ -290,7 +272,7 @@ class Guard:
 
     async def _discard(self, scope: Scope, receive: Receive) -> None:
         # A client that sends "Expect: 100-continue" has not sent the body yet.
-        waits = any(name == b"expect" for name, _ in scope["headers"])
+        waits = "expect" in Headers(scope=scope)
         if not waits and _content_length(scope) <= _DISCARDED * self._limits.body_bytes:
             await self._throw_away(receive)
 
@@ -328,29 +310,27 @@ class Guard:
 
 
 def _content_length(scope: Scope) -> int:
-    lengths = [value for name, value in scope["headers"] if name == b"content-length"]
+    lengths = Headers(scope=scope).getlist("content-length")
     return max((int(length) for length in lengths if length[:20].isdigit()), default=0)
 
 
 async def refuse(send: Send, refusal: HTTPException) -> None:
     """Send a refusal in the format of all errors: JSON with one line."""
-    body = json.dumps({"detail": refusal.detail}, ensure_ascii=False).encode()
-    headers = [
-        (b"content-type", b"application/json"),
-        (b"content-length", str(len(body)).encode()),
-        *((name.encode(), value.encode()) for name, value in (refusal.headers or {}).items()),
-    ]
-    await send({"type": "http.response.start", "status": refusal.status_code, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+    answer = JSONResponse({"detail": refusal.detail}, refusal.status_code, refusal.headers)
+    await answer({"type": "http"}, _nothing, send)
+
+
+async def _nothing() -> Message:
+    return {"type": "http.disconnect"}
 
 
 def _with_headers(send: Send) -> Send:
     async def sent(message: Message) -> None:
         if message["type"] == "http.response.start":
-            headers = list(message.get("headers", ()))
-            own = {name for name, _ in headers}
-            headers += [item for item in _HEADERS.items() if item[0] not in own]
-            message = {**message, "headers": headers}
+            message = {"headers": [], **message}
+            headers = MutableHeaders(scope=message)
+            for name, value in _HEADERS.items():
+                headers.setdefault(name, value)
         await send(message)
 
     return sent
@@ -363,17 +343,11 @@ def _is_same(origin: str, host: str) -> bool:
 
 
 def _is_address(host: str) -> bool:
-    name, colon, port = host.rpartition(":")
-    if not colon or host.endswith("]"):
-        name, port = host, "80"
-    if not port.isdecimal():
-        return False
-    if name.startswith("[") and name.endswith("]"):
-        name = name[1:-1]
-    elif ":" in name:
+    found = _HOST.fullmatch(host)
+    if found is None:
         return False
     try:
-        ipaddress.ip_address(name)
+        ipaddress.ip_address(found[1] or found[2] or "")
     except ValueError:
         return False
     return True

@@ -32,15 +32,7 @@ _SHUTDOWN = 10  # seconds for requests to end when the server stops
 
 
 class Served(NamedTuple):
-    """The address of a running server.
-
-    Attributes
-    ----------
-    url : str
-        Address of the page.
-    token : str or None
-        Token that writing needs.
-    """
+    """The address of a running server, and the token that writing needs."""
 
     url: str
     token: str | None
@@ -55,7 +47,7 @@ def serve(
     token: str | None = None,
     reject: float = 0.9,
     limits: Limits | None = None,
-    on_start: Callable[[Served], None] | None = None,
+    on_start: Callable[[Served], None] = lambda served: None,
 ) -> None:
     """Serve a model until SIGINT or SIGTERM; running requests are still answered.
 
@@ -95,11 +87,14 @@ def serve(
         closing(Session(model, reject=reject, max_images=limits.images)) as session,
     ):
         port = listening.getsockname()[1]
-        lonely = _is_loopback(host)
+        address = ipaddress.ip_address(listening.getsockname()[0])
+        lonely = address.is_loopback
         if token is None and not lonely:
             token = secrets.token_urlsafe(18)
-        own_name = () if lonely or _is_wildcard(host) else (host,)
+        is_known = address.is_unspecified or host.lower() in ("127.0.0.1", "localhost", "::1")
+        own_name = () if is_known else (host,)
         access = Access(known_hosts(port, (*own_name, *names)), any_address=not lonely, token=token)
+        shown = f"[{host}]" if ":" in host else host
         config = uvicorn.Config(
             create_app(session, access, limits=limits),
             http=_timed_protocol(limits.seconds),
@@ -112,8 +107,8 @@ def serve(
             limit_concurrency=_MOST_CONNECTIONS,
             timeout_graceful_shutdown=_SHUTDOWN,
         )
-        served = Served(f"http://{_in_url(host)}:{port}/", token)
-        server = _Server(config, lambda: on_start and on_start(served))
+        served = Served(f"http://{'localhost' if address.is_unspecified else shown}:{port}/", token)
+        server = _Server(config, lambda: on_start(served))
         # Freeze all current objects: a full garbage collection would hold up all requests for a
         # tenth of a second.
         gc.collect()
@@ -188,23 +183,3 @@ def _bind(host: str, port: int) -> socket.socket:
         listening.close()
         raise
     return listening
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host.lower() == "localhost"
-
-
-def _is_wildcard(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_unspecified
-    except ValueError:
-        return not host
-
-
-def _in_url(host: str) -> str:
-    if _is_wildcard(host):
-        return "localhost"
-    return f"[{host}]" if ":" in host else host

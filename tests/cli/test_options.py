@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import typer
 
-from lookalike.cli.data_options import DataName, parse_size, parse_test_size
+from lookalike.cli.options import DataName, parse_size, parse_test_size
 from lookalike.images import dataset
 from lookalike.images.exceptions import DatasetError
 
