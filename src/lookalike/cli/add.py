@@ -124,13 +124,7 @@ def change_model(
 
 
 def format_rows(rows: Sequence[int]) -> str:
-    """Return ascending rows as ``lookalike forget`` takes them.
-
-    Examples
-    --------
-    >>> format_rows([1, 4, 20, 21, 22])
-    '1,4,20-22'
-    """
+    """Return ascending rows as ``lookalike forget`` takes them."""
     runs: list[list[int]] = []
     for row in rows:
         if runs and row == runs[-1][1] + 1:

@@ -35,11 +35,7 @@ from lookalike.cli.train import train
 from lookalike.cli.tune import tune
 
 # Help and usage errors are typer's plain ones: its rich ones cost as much time as all the rest.
-app = typer.Typer(
-    name="lookalike",
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-)
+app = typer.Typer(name="lookalike", rich_markup_mode=None, pretty_exceptions_enable=False)
 _ON_MODELS = (tour, train, predict, serve, add, forget, tune, evaluate)
 for _command in (*_ON_MODELS, compare, augment, clean, audit, info):
     app.command()(_command)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lookalike.cli.options import Data, Threads, command, folder_option
+from lookalike.cli.options import Data, DataName, Threads, command, folder_option
 from lookalike.cli.screen import Screen, out_folder, say_note
 
 if TYPE_CHECKING:
@@ -110,19 +110,14 @@ def audit(
     screen.say_written(", ".join(files), out)
 
 
-def _report(data: Data, dataset: Dataset, found: Audit, top: int, n_jobs: int | None) -> Report:
+def _report(data: DataName, dataset: Dataset, found: Audit, top: int, n_jobs: int | None) -> Report:
     from lookalike.reports.audit import describe
     from lookalike.reports.audit_galleries import ISSUES_SHOWN
     from lookalike.reports.environment import made_now
 
     report = describe(found, name=data, n_issues=max(top, ISSUES_SHOWN))
-    numbers = {
-        "data": data,
-        "source": dataset.source,
-        "class_names": list(dataset.class_names),
-        **report.numbers,
-    }
-    parameters = {"data": data, **report.parameters}
+    about = {"data": data, "source": dataset.source, "class_names": list(dataset.class_names)}
+    numbers, parameters = {**about, **report.numbers}, {"data": data, **report.parameters}
     return made_now(report, numbers, n_jobs=n_jobs, parameters=parameters)
 
 

@@ -18,11 +18,10 @@ from lookalike.cli.options import (
 )
 from lookalike.cli.options import parse_names as parse_known
 from lookalike.cli.screen import Bar, Screen, out_folder
-from lookalike.images.progress import Progress
 
 if TYPE_CHECKING:
     from lookalike.evaluation.comparison.comparison import Comparison
-    from lookalike.images.dataset import Dataset
+    from lookalike.images.dataset import Dataset, Split
     from lookalike.reports.blocks import Report
 
 NAMES = ("knn", "sgd", "logistic", "forest", "boosting", "svm", "dummy")
@@ -30,13 +29,7 @@ _N_TRAIN = 10_000  # images by default: about half a minute on two CPUs
 
 
 def parse_names(text: str) -> list[str]:
-    """Return the classifiers named in a list with commas, at least two.
-
-    Examples
-    --------
-    >>> parse_names("knn, dummy")
-    ['knn', 'dummy']
-    """
+    """Return the classifiers named in a list with commas, at least two."""
     names = parse_known(text, NAMES)
     if len(names) < 2:
         raise typer.BadParameter(f"{text!r} leaves nothing to compare; name two or more")
@@ -86,29 +79,18 @@ def compare(
 
     Example: lookalike compare mnist --with knn,forest,svm --out report
     """
-    names = parse_names(with_)
     files: list[str] = []
     with out_folder(out) as folder, screen.bar("importing libraries") as bar:
         from time import perf_counter
 
-        from lookalike.evaluation.comparison.compare import compare as compare_on_folds
-        from lookalike.evaluation.comparison.models import chapter_classifiers
-        from lookalike.evaluation.folds import some_of_each_class
         from lookalike.reports.terminal import show
         from lookalike.reports.write import write_report
 
         bar.start("loading the data")
         dataset = data.load(least_classes=2, progress=screen.is_watched)
-        labels = dataset.train.labels
-        rows = some_of_each_class(labels, min(parse_train(train) or len(labels), len(labels)))
-        known = chapter_classifiers(n_jobs=-1 if n_jobs is None else n_jobs)
         start = perf_counter()
-        comparison = compare_on_folds(
-            {name: known[name] for name in names},
-            dataset.train.images[rows],
-            labels[rows],
-            cv=cv,
-            progress=naming(bar, names, cv),
+        comparison = compare_on_some(
+            dataset.train, parse_train(train), parse_names(with_), cv, n_jobs, bar
         )
         report = _report(data, dataset, comparison, perf_counter() - start, n_jobs)
         if folder is not None:
@@ -119,15 +101,27 @@ def compare(
     screen.say_written(", ".join(files), out)
 
 
-def naming(bar: Bar, names: Sequence[str], n_folds: int) -> Progress:
-    """Return a progress of `compare` that names the classifier at work."""
+def compare_on_some(
+    train: Split, n: int | None, names: Sequence[str], cv: int, n_jobs: int | None, bar: Bar
+) -> Comparison:
+    """Compare classifiers on so many of the training images, or on all of them."""
+    from lookalike.evaluation.comparison.compare import compare as compare_on_folds
+    from lookalike.evaluation.comparison.models import chapter_classifiers
+    from lookalike.evaluation.folds import some_of_each_class
 
     def tell(done: int, total: int) -> None:
-        name = names[min(done // n_folds, len(names) - 1)]
-        bar.start(f"fitting and asking {name}")
+        bar.start(f"fitting and asking {names[min(done // cv, len(names) - 1)]}")
         bar(done, total)
 
-    return tell
+    rows = some_of_each_class(train.labels, min(n or len(train), len(train)))
+    known = chapter_classifiers(n_jobs=-1 if n_jobs is None else n_jobs)
+    return compare_on_folds(
+        {name: known[name] for name in names},
+        train.images[rows],
+        train.labels[rows],
+        cv=cv,
+        progress=tell,
+    )
 
 
 def _report(

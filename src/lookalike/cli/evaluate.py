@@ -11,13 +11,14 @@ import typer
 
 from lookalike.cli.options import (
     Data,
+    DataName,
     ReportFolder,
     Threads,
     check_is_file,
     command,
     open_on_threads,
 )
-from lookalike.cli.screen import Bar, Screen, out_folder, say_note
+from lookalike.cli.screen import Bar, Screen, one_line, out_folder, say_note
 
 if TYPE_CHECKING:
     from lookalike.evaluation.judgement import Judgement, Wanted
@@ -115,7 +116,7 @@ def evaluate(
         from lookalike.reports.terminal import show
         from lookalike.reports.write import write_report
 
-        load = partial(data.load, progress=screen.is_watched)
+        load = partial(_load_tested, data, progress=screen.is_watched)
         wanted = partial(_wanted, detect, aim or {"beta": 1.0})
         if model is None:
             chosen = {"n_neighbors": n_neighbors, "weights": weights}
@@ -147,12 +148,11 @@ def _train(
 
     bar.start("loading the data")
     data = load(least_classes=2)
-    _check_test_images(data, name)
     augmentation = None if augment is None else parse_augmentation(augment)
     if augmentation is not None:
         augmentation.variants(data.train.images.shape[1:])
-    known = wanted(data.class_names)
-    return train_and_judge(data, name, bar, augmentation=augmentation, wanted=known, **chosen)
+    chosen["wanted"] = wanted(data.class_names)
+    return train_and_judge(data, name, bar, augmentation=augmentation, **chosen)
 
 
 def _open(
@@ -174,10 +174,12 @@ def _open(
     if known is not None and why_not:
         raise ValueError(f"--detect {known.name}: {why_not}; leave it out, or --model")
     bar.start("loading the data")
-    loaded = load(form=model.form)
-    _check_test_images(loaded, name)
-    data = numbered_as(model, loaded, name, str(file))
-    n_test, n_copies, copies = len(data.test), count_copies(data), ""
+    data = numbered_as(model, load(form=model.form), name, str(file))
+    n_test, n_copies = len(data.test), count_copies(data)
+    subtitle = (
+        f"{one_line(repr(model.estimator))}, {counted(model.n_samples, 'training image')}; judged "
+        f"on the {n_test:,} test images of {name}"
+    )
     if n_copies:
         copies = (
             f"{n_copies:,} of {counted(n_test, 'test image')} "
@@ -185,14 +187,13 @@ def _open(
             f"{file.name}, so that the numbers look better than they are"
         )
         say_note(f"{copies}; judge the model on images that it has not seen")
-    estimator = " ".join(repr(model.estimator).split())
+        subtitle += f". {copies}."
     return judge_fitted(
         model.estimator,
         data,
         bar,
         title=f"{file.name} on {name}",
-        subtitle=f"{estimator}, {counted(model.n_samples, 'training image')}; judged on the "
-        f"{n_test:,} test images of {name}" + (f". {copies}." if copies else ""),
+        subtitle=subtitle,
         parameters={
             "data": name,
             "source": data.source,
@@ -207,12 +208,14 @@ def _open(
     )
 
 
-def _check_test_images(data: Dataset, name: str) -> None:
+def _load_tested(name: DataName, **options: Any) -> Dataset:
+    data = name.load(**options)
     if not len(data.test):
         raise ValueError(
             f"{name} has no test images to judge by; give classes two images or more, a test part "
             "of its own, such as a folder test beside train, or leave out --test-size 0"
         )
+    return data
 
 
 def _wanted(detect: str | None, aim: dict[str, float], class_names: Sequence[str]) -> Wanted | None:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from lookalike.cli.options import check_is_file, command
-from lookalike.cli.screen import Screen
+from lookalike.cli.screen import Screen, one_line
 
 
 @command
@@ -94,7 +94,7 @@ def model_facts(path: Path) -> dict[str, Any]:
             name: value if value is None or type(value) in (bool, int, float, str) else repr(value)
             for name, value in estimator.get_params(deep=False).items()
         },
-        "as_python": " ".join(repr(estimator).split()),
+        "as_python": one_line(repr(estimator)),
         "chosen": None,
         "n_samples": getattr(estimator, "n_samples_fit_", None),
         "image_shape": None,

@@ -85,15 +85,9 @@ SkipBroken = Annotated[
 
 
 class DataName(str):
-    """The name or path of a data set, by which results name it, with how it is to be read.
+    """The name or path of a data set, by which results name it, with how it is to be read."""
 
-    Attributes
-    ----------
-    options : dict
-        Options of `load_dataset` that were given to the command.
-    """
-
-    options: dict[str, Any]
+    options: dict[str, Any]  # of `load_dataset`, as they were given to the command
 
     def __new__(cls, name: str, **options: Any) -> Self:
         """Return a name with options, of which those that are None are left out."""
@@ -135,13 +129,7 @@ Data = Annotated[
 
 
 def parse_size(text: str) -> tuple[int, int]:
-    """Return the height and width of "64" or "48x64".
-
-    Examples
-    --------
-    >>> parse_size("64"), parse_size("48x64")
-    ((64, 64), (48, 64))
-    """
+    """Return the height and width of "64" or "48x64"."""
     found = re.fullmatch(r"([1-9][0-9]{0,3})(?:[x×]([1-9][0-9]{0,3}))?", text.strip().lower())
     if found is None:
         raise typer.BadParameter(f"{text!r} is no size; give 64, or height x width as 48x64")
@@ -149,13 +137,7 @@ def parse_size(text: str) -> tuple[int, int]:
 
 
 def parse_test_size(text: str) -> int | float:
-    """Return the number of pictures that are held out, or their share between 0 and 1.
-
-    Examples
-    --------
-    >>> parse_test_size("0"), parse_test_size("0.25")
-    (0, 0.25)
-    """
+    """Return the number of pictures that are held out, or their share between 0 and 1."""
     if text.isascii() and text.isdigit():
         return int(text)
     if not re.fullmatch(r"0?\.[0-9]*[1-9][0-9]*", text):
@@ -166,13 +148,7 @@ def parse_test_size(text: str) -> int | float:
 
 
 def parse_names(text: str, known: Sequence[str]) -> list[str]:
-    """Return the names in a list with commas, each once and known.
-
-    Examples
-    --------
-    >>> parse_names("knn, dummy,knn", ["dummy", "knn", "svm"])
-    ['knn', 'dummy']
-    """
+    """Return the names in a list with commas, each once and known."""
     names = list(dict.fromkeys(name.strip() for name in text.split(",")))
     for name in names:
         if name not in known:

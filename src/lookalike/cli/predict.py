@@ -101,6 +101,7 @@ def predict(
         from time import perf_counter
 
         from lookalike import __version__
+        from lookalike.images.files import counted
         from lookalike.models.predictions import neighbors_gallery, predict_pictures
         from lookalike.reports.png import save_png
 
@@ -153,22 +154,13 @@ def predict(
         # not by rich, which would take a minute for the table of MNIST's test images
         for line in table(answers, top=top, colour=screen.out.is_terminal):
             print(line)
-        _show_sum(answers, seconds, explain, screen)
+        n, n_doubtful = len(answers), sum(not one.sure for one in answers)
+        said = f"\n{counted(n, 'image')} in {seconds:.2f} s, {n / seconds:,.0f} a second"
+        screen.say(said + (f"; not sure of {n_doubtful:,}" if n_doubtful else ""), "dim")
+        if explain is not None:
+            screen.say(f"Wrote {counted(n, 'picture')} into {explain}")
     if failed:
         raise typer.Exit(FAILED)
-
-
-def _show_sum(
-    answers: Sequence[Answer], seconds: float, explain: Path | None, screen: Screen
-) -> None:
-    from lookalike.images.files import counted
-
-    n = len(answers)
-    n_doubtful = sum(not one.sure for one in answers)
-    said = f"\n{counted(n, 'image')} in {seconds:.2f} s, {n / seconds:,.0f} a second"
-    screen.say(said + (f"; not sure of {n_doubtful:,}" if n_doubtful else ""), "dim")
-    if explain is not None:
-        screen.say(f"Wrote {counted(n, 'picture')} into {explain}")
 
 
 def _neighbors(one: Prediction) -> list[dict[str, Any]]:

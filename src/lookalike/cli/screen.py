@@ -18,17 +18,13 @@ if TYPE_CHECKING:
 
 FAILED = 1
 _INTERRUPTED = 130  # 128 + SIGINT, as shells have it
-_INDENT = 3
-"""Columns by which the result of a step is indented."""
+_INDENT = 3  # columns, of the result of a step
 
 
 class Screen:
     """Results on stdout, progress on stderr; the latter only where somebody watches.
 
-    Parameters
-    ----------
-    as_json : bool
-        Results are one JSON document; what is meant for eyes is not shown.
+    With ``as_json`` results are one JSON document; what is meant for eyes is not shown.
     """
 
     def __init__(self, *, as_json: bool) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,12 +18,7 @@ from lookalike.cli.options import (
 from lookalike.cli.screen import Screen
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from lookalike.web.serve import Served
-
-_EXTRA = {"fastapi", "httptools", "multipart", "pydantic", "python_multipart", "starlette"}
-_EXTRA |= {"fastapi_offline", "prometheus_client", "uvicorn", "uvloop"}
 
 
 @command
@@ -73,7 +68,17 @@ def serve(
     """
     check_is_file(model)
     with screen.bar("importing libraries") as bar:
-        run = _import_serve()
+        import threading
+        import webbrowser
+
+        try:
+            from lookalike.web.serve import serve as run
+        except ModuleNotFoundError as error:
+            if (error.name or "").startswith("lookalike"):
+                raise
+            raise ValueError(
+                f"serving needs {error.name}, which is not installed; install 'lookalike[web]'"
+            ) from error
         bar.start("opening the model")
         opened = open_on_threads(model, n_jobs)
 
@@ -84,7 +89,7 @@ def serve(
             screen.say(f"Correcting and saving need the token {served.token}")
         sys.stdout.flush()  # a program that waits for the address reads it from a pipe
         if open_page:
-            _open(served.url)
+            threading.Thread(target=webbrowser.open, args=[served.url], daemon=True).start()
 
     try:
         run(
@@ -101,22 +106,3 @@ def serve(
         raise OSError(
             f"cannot listen at {host}, port {port}: {reason}; choose others by --host, --port"
         ) from error
-
-
-def _import_serve() -> Callable[..., Any]:
-    try:
-        from lookalike.web.serve import serve as run
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] not in _EXTRA:
-            raise
-        raise ValueError(
-            f"serving needs {error.name}, which is not installed; install 'lookalike[web]'"
-        ) from error
-    return run
-
-
-def _open(url: str) -> None:
-    import threading
-    import webbrowser
-
-    threading.Thread(target=webbrowser.open, args=[url], daemon=True).start()

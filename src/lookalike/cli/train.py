@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -36,8 +36,7 @@ def train(
     quick: Annotated[bool, typer.Option("--quick", help="The same as --effort fast.")] = False,
     best: Annotated[bool, typer.Option("--best", help="The same as --effort best.")] = False,
     model: Annotated[
-        Path | None,
-        save_option("Keep the trained model in this file, such as digits.lookalike."),
+        Path | None, save_option("Keep the trained model in this file, such as digits.lookalike.")
     ] = None,
     out: Annotated[
         Path | None,
@@ -107,7 +106,15 @@ def train(
             "effort": chosen,
             "n_threads": n_threads,
             **numbers,
-            "wrong": [_wrong(row, dataset, trained) for row in trained.wrong.tolist()],
+            "wrong": [
+                {
+                    "row": row,
+                    "file": dataset.test.name(row),
+                    "label": str(trained.truth[row]),
+                    "predicted": str(trained.prediction[row]),
+                }
+                for row in trained.wrong.tolist()
+            ],
             "model": None if model is None else str(model),
             **seconds,
         }
@@ -137,15 +144,6 @@ def one_effort(effort: Effort | None, *, quick: bool, best: bool) -> Effort:
             f"{' and '.join(asked)} are given; give one of them", param_hint="'--effort'"
         )
     return next(iter(asked.values()), "balanced")
-
-
-def _wrong(row: int, dataset: Dataset, trained: Training) -> dict[str, Any]:
-    return {
-        "row": row,
-        "file": dataset.test.name(row),
-        "label": str(trained.truth[row]),
-        "predicted": str(trained.prediction[row]),
-    }
 
 
 def _mistakes(dataset: Dataset, trained: Training) -> Gallery:

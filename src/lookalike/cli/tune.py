@@ -24,13 +24,7 @@ _MOST_FOLDS, _MOST_NEIGHBORS = 5, 30
 
 
 def parse_k(text: str) -> list[int]:
-    """Return the numbers of neighbours of "1-30", of "3,4,5", or of a mixture.
-
-    Examples
-    --------
-    >>> parse_k("1-3,10")
-    [1, 2, 3, 10]
-    """
+    """Return the numbers of neighbours of "1-30", of "3,4,5", or of a mixture."""
     ks: set[int] = set()
     for part in text.split(","):
         ends = [end.strip() for end in part.split("-")]

@@ -5,8 +5,8 @@
     POST /samples  DELETE /samples/{id}  POST /save   add, undo and save corrections
     GET  /healthz  /metrics  /openapi.json  /docs     operate the server
 
-Two middlewares surround it: `RequestMeter` counts requests, and inside it `Guard` refuses some.
-`static.py` adds the page and its files.
+A middleware surrounds it: `Guard` refuses requests and has them counted. `static.py` adds the page
+and its files.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from lookalike import __version__
 from lookalike.images.exceptions import PictureError, PictureTooLargeError
 from lookalike.images.expression import parse_noise
-from lookalike.web.prometheus import MEDIA_TYPE, Metrics, RequestMeter
+from lookalike.web.prometheus import MEDIA_TYPE, Metrics
 from lookalike.web.requests import MeaningError, MediaTypeError, RequestReader
 from lookalike.web.schemas import (
     Added,
@@ -135,19 +135,7 @@ AsIs = Annotated[
 
 
 def create_app(session: Session, access: Access, *, limits: Limits | None = None) -> FastAPI:
-    """Return the application that serves a session, and closes it when it shuts down.
-
-    Examples
-    --------
-    >>> from lookalike import KNeighborsClassifier, load_dataset
-    >>> from lookalike.models.model import Model
-    >>> from lookalike.web.security import known_hosts
-    >>> train = load_dataset("digits").train
-    >>> model = Model(KNeighborsClassifier(4).fit(train.images, train.labels))
-    >>> app = create_app(Session(model), Access(known_hosts(8000)))
-    >>> sorted(app.openapi()["paths"])[:4]
-    ['/clean', '/explain', '/healthz', '/metrics']
-    """
+    """Return the application that serves a session, and closes it when it shuts down."""
     limits = limits or Limits()
     reader = RequestReader(session.form, limits)
     metrics = Metrics(session)
@@ -170,8 +158,7 @@ def create_app(session: Session, access: Access, *, limits: Limits | None = None
         redirect_slashes=False,  # a redirect would contain the client's Host
         lifespan=lifespan,
     )
-    app.add_middleware(Guard, access=access, limits=limits)
-    app.add_middleware(RequestMeter, metrics=metrics)
+    app.add_middleware(Guard, access=access, limits=limits, on_answer=metrics.count_answer)
     for kind, status in _STATUS_OF.items():
         app.add_exception_handler(kind, partial(_refused, status))
     app.add_exception_handler(HTTPException, _refused_by_http)
@@ -293,10 +280,7 @@ def _add_writing(app: FastAPI, session: Session, reader: RequestReader, limits: 
         return JSONResponse({"ids": ids, **changes(state)}, 201)
 
     @app.delete(
-        "/samples/{id}",
-        response_model=Undone,
-        responses=_errors(401, 404, 409, 422),
-        **write,
+        "/samples/{id}", response_model=Undone, responses=_errors(401, 404, 409, 422), **write
     )
     async def undo(id: Annotated[int, Path(description="Id of the correction.")]) -> Response:
         """Undo a correction."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from time import perf_counter
-
 from prometheus_client import (
     CollectorRegistry,
     Counter,
@@ -13,7 +11,7 @@ from prometheus_client import (
     generate_latest,
 )
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Scope
 
 from lookalike.web.session import Session
 
@@ -71,37 +69,10 @@ class Metrics:
         self._predicted.inc(n_images)
         self._batches.observe(n_images)
 
-    def count_request(self, method: str, route: str, status: int, seconds: float) -> None:
-        """Count a request. Labels must have few values, so a client must not choose them."""
+    def count_answer(self, scope: Scope, status: int, seconds: float) -> None:
+        """Count an answered request. Labels have few values, which no client chooses."""
+        method = scope["method"] if scope["method"] in _METHODS else "other"
+        # The route's template: the client chooses the path itself.
+        route = getattr(scope.get("route"), "path", "none")
         self._requests.labels(method, route, str(status)).inc()
         self._seconds.labels(route).observe(seconds)
-
-
-class RequestMeter:
-    """Counts every request, including refused ones; the outermost middleware, in plain ASGI."""
-
-    def __init__(self, app: ASGIApp, *, metrics: Metrics) -> None:
-        self._app = app
-        self._metrics = metrics
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        status = 0
-
-        async def noticed(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            await send(message)
-
-        start = perf_counter()
-        try:
-            await self._app(scope, receive, noticed)
-        finally:
-            if status:
-                method = scope["method"] if scope["method"] in _METHODS else "other"
-                # The route's template: the client chooses the path itself.
-                route = getattr(scope.get("route"), "path", "none")
-                self._metrics.count_request(method, route, status, perf_counter() - start)

@@ -16,7 +16,7 @@ import os
 import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import chain
 from typing import Any, NamedTuple, TypeVar
@@ -61,10 +61,6 @@ class Read(NamedTuple):
 
     images: Bytes  # of shape (n, *image_shape)
     doubts: list[str | None]  # about the strokes that were found in each image
-
-
-class Stopped(Exception):
-    """The request was cancelled while its pictures were decoded."""
 
 
 class RequestReader:
@@ -134,17 +130,14 @@ class RequestReader:
         parser.spool_max_size = self._limits.body_bytes + 1  # so that no file goes to the disk
         try:
             form = await parser.parse()
-        except MultiPartException as error:
-            if error.message.startswith("Too many files"):
+        except (MultiPartException, ValueError, LookupError, AttributeError) as error:
+            # Malformed headers are none of the parser's own exceptions, which have a message.
+            reason = getattr(error, "message", "").rstrip(".")
+            if reason.startswith("Too many files"):
                 raise _too_many(f"more than {most:,}", most) from None
             raise MeaningError(
-                f"the multipart/form-data cannot be read: {error.message.rstrip('.')}; send files "
+                f"the multipart/form-data cannot be read{reason and ': '}{reason}; send files "
                 "named images"
-            ) from None
-        except (KeyError, ValueError, LookupError, AttributeError):
-            # the parser raises these at malformed headers
-            raise MeaningError(
-                "the multipart/form-data cannot be read; send files named images"
             ) from None
         try:
             parts = [part for name in _FIELDS for part in form.getlist(name)]
@@ -158,7 +151,7 @@ class RequestReader:
         read = Read(np.empty((len(given), *self._form.image_shape), np.uint8), [])
         for i, one in enumerate(given):
             if stop is not None and stop.is_set():
-                raise Stopped
+                raise CancelledError
             with _numbered(i, len(given)):
                 read.images[i], doubt = self._formed(one, as_is=as_is)
                 read.doubts.append(doubt)

@@ -129,17 +129,7 @@ class Health(BaseModel):
 
 
 def answer(prediction: ServedPrediction, reject: float, doubt: str | None = None) -> dict[str, Any]:
-    """Return an `Answer`, which is not sure if there is a doubt.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> named = ServedPrediction(("4", "7", "9"), np.array([0.5, 0.1, 0.4]))
-    >>> answer(named, reject=0.9)["candidates"]
-    ['4', '9', '7']
-    >>> answer(named, reject=0.5)["candidates"]
-    ['4']
-    """
+    """Return an `Answer`, which is not sure if there is a doubt."""
     names, probabilities = prediction
     reject = reject if doubt is None else inf
     best = int(probabilities.argmax())
@@ -208,12 +198,5 @@ def cleaned_answer(images: Sequence[Any], noise: str | None) -> dict[str, Any]:
 
 
 def data_url(content: bytes) -> str:
-    """Return a PNG file as a ``data:`` URL.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> data_url(png(np.zeros((2, 2), np.uint8)))[:30]
-    'data:image/png;base64,iVBORw0K'
-    """
+    """Return a PNG file as a ``data:`` URL."""
     return "data:image/png;base64," + base64.b64encode(content).decode("ascii")

@@ -21,8 +21,9 @@ import hmac
 import ipaddress
 import logging
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from time import perf_counter
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
@@ -61,56 +62,33 @@ class TooLargeError(ValueError):
 
 @dataclass(frozen=True)
 class Limits:
-    """Limits of a request.
+    """Limits of a request."""
 
-    Attributes
-    ----------
-    body_bytes : int
-        Largest body of a request; a phone's photograph of 48 megapixels has 12 to 25 MB.
-    all_body_bytes : int
-        Largest sum of the bodies of all requests that are answered at once.
-    side : int
-        Largest width and height of a picture in pixels after decoding; JPEG files may be decoded
-        at a smaller scale. Both are limited, not only their product, because padding to a square
-        would turn a line into a huge picture.
-    images : int
-        Largest number of pictures in a request.
-    seconds : float
-        Longest time from the first byte of a request to the last byte of its answer.
-    requests : int
-        Largest number of requests that are answered at once.
-
-    Examples
-    --------
-    >>> Limits(images=16).images, Limits().body_bytes
-    (16, 33554432)
-    """
-
+    # A phone's photograph of 48 megapixels has 12 to 25 MB.
     body_bytes: int = 32 * 2**20
+    # The sum of the bodies of all requests that are answered at once.
     all_body_bytes: int = 512 * 2**20
+    # The width and the height of a picture in pixels after decoding; JPEG files may be decoded at a
+    # smaller scale. Both are limited, not only their product, because padding to a square would
+    # turn a line into a huge picture.
     side: int = 4096
     images: int = 256
+    # From the first byte of a request to the last byte of its answer.
     seconds: float = 30.0
+    # Requests that are answered at once.
     requests: int = 64
 
 
 @dataclass(frozen=True)
 class Access:
-    """Who may send requests, and who may write.
+    """Who may send requests, and who may write."""
 
-    Attributes
-    ----------
-    hosts : frozenset of str
-        Allowed values of ``Host`` in lower case, with the port unless it is 80.
-    any_address : bool
-        Also allow any IP address as ``Host``, for a server that other machines reach. This is
-        safe because DNS rebinding needs a name.
-    token : str or None
-        Token that writing needs; None if it needs none.
-    """
-
+    # Allowed values of ``Host`` in lower case, with the port unless it is 80.
     hosts: frozenset[str]
+    # Whether any IP address is allowed as ``Host`` too, for a server that other machines reach.
+    # This is safe because DNS rebinding needs a name.
     any_address: bool = False
+    # What writing needs; None if it needs nothing.
     token: str | None = None
 
     def knows(self, host: str) -> bool:
@@ -132,12 +110,8 @@ class Access:
 def known_hosts(port: int, names: Iterable[str] = ()) -> frozenset[str]:
     """Return the allowed values of ``Host`` for a server on a port.
 
-    Parameters
-    ----------
-    port : int
-    names : iterable of str
-        Further names, with a port (``example.org:8080``) or without. A name without a port allows
-        this port and the default ports: behind a proxy, ``Host`` is the name of the proxy.
+    Further names have a port (``example.org:8080``) or none. A name without a port allows this port
+    and the default ports: behind a proxy, ``Host`` is the name of the proxy.
 
     Examples
     --------
@@ -158,22 +132,51 @@ def known_hosts(port: int, names: Iterable[str] = ()) -> frozenset[str]:
 
 
 class Guard:
-    """Refuses forbidden and excessive requests, and adds headers that protect browsers."""
+    """Refuses forbidden and excessive requests, and adds headers that protect browsers.
 
-    def __init__(self, app: ASGIApp, *, access: Access, limits: Limits) -> None:
+    ``on_answer`` is called with the request, the status of its answer, and the seconds it took;
+    also of requests that are refused.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        access: Access,
+        limits: Limits,
+        on_answer: Callable[[Scope, int, float], None] = lambda scope, status, seconds: None,
+    ) -> None:
         self._app = app
         self._access = access
         self._limits = limits
+        self._on_answer = on_answer
         self._n_running = 0
         self._n_bytes = 0  # of their bodies
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
-        elif scope["type"] == "http":
-            await self._guarded(scope, receive, _with_headers(send))
-        else:  # WebSocket is not supported
+            return
+        if scope["type"] != "http":  # WebSocket is not supported
             await send({"type": "websocket.close", "code": 1008})
+            return
+        status, start = 0, perf_counter()
+
+        async def protected(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message = {"headers": [], **message}
+                headers = MutableHeaders(scope=message)
+                for name, value in _HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        try:
+            await self._guarded(scope, receive, protected)
+        finally:
+            if status:
+                self._on_answer(scope, status, perf_counter() - start)
 
     async def _guarded(self, scope: Scope, receive: Receive, send: Send) -> None:
         always = scope["path"] in _ALWAYS_ANSWERED
@@ -322,18 +325,6 @@ async def refuse(send: Send, refusal: HTTPException) -> None:
 
 async def _nothing() -> Message:
     return {"type": "http.disconnect"}
-
-
-def _with_headers(send: Send) -> Send:
-    async def sent(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            message = {"headers": [], **message}
-            headers = MutableHeaders(scope=message)
-            for name, value in _HEADERS.items():
-                headers.setdefault(name, value)
-        await send(message)
-
-    return sent
 
 
 def _is_same(origin: str, host: str) -> bool:

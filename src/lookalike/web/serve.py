@@ -53,31 +53,12 @@ def serve(
 
     The number of unsaved corrections is printed to stderr at the end.
 
-    Parameters
-    ----------
-    model : Model
-        The model, which only the server uses from now on.
-    host : str, default="127.0.0.1"
-        Address to listen at. Beyond loopback, writing always needs a token.
-    port : int, default=8000
-        Port to listen at; 0 for any free port.
-    names : sequence of str
-        Further host names of the server, for example "pi.local".
-    token : str, optional
-        Token that writing needs. By default a random one, or none if only this machine reaches
-        the server.
-    reject : float, default=0.9
-        Probability from which an answer is sure.
-    limits : Limits, optional
-    on_start : callable, optional
-        Called with the address once requests are answered.
+    ``names`` are further host names of the server, such as pi.local. Writing needs ``token``: a
+    random one if it is not given, or none if only this machine reaches the server. ``on_start`` is
+    called with the address once requests are answered. The model is the server's alone from now on.
 
-    Raises
-    ------
-    OSError
-        If the server cannot listen at the address.
-    ValueError
-        If an argument is out of range.
+    Raises `OSError` if the server cannot listen at the address, and `ValueError` if an argument is
+    out of range.
     """
     limits = limits or Limits()
     if token is not None and not (token.isascii() and token.isprintable() and token.strip()):

@@ -102,23 +102,8 @@ class ServedExplanation(NamedTuple):
 class Batches(Generic[Answer]):
     """A thread that predicts in batches and does other work between them.
 
-    Parameters
-    ----------
-    predict : callable
-        Maps images of shape (n, ...) to n answers. It is only called in the thread.
-    max_images : int, default=256
-        Largest number of images in a batch of several requests.
-    on_batch : callable, optional
-        Called with the number of images of each batch, before its search.
-
-    Examples
-    --------
-    >>> batches = Batches(lambda images: [int(image.sum()) for image in images])
-    >>> batches.predict(np.ones((2, 3, 3), np.uint8)).result()
-    [9, 9]
-    >>> batches.run(lambda: "done").result()
-    'done'
-    >>> batches.close()
+    ``predict`` maps images of shape (n, ...) to n answers; batches of several requests have at most
+    ``max_images``, and ``on_batch`` is called with the number of images of each.
     """
 
     def __init__(
@@ -193,25 +178,12 @@ def _submit(
 class Session:
     """A model, which nobody else uses, its corrections, and the thread that works on both.
 
-    It is thread-safe. Its methods return futures; all of them may raise `ClosedError` at once.
-
-    Parameters
-    ----------
-    model : Model
-    reject : float, default=0.9
-        Probability from which an answer is sure.
-    max_images : int, default=256
-        Largest number of images in a batch of several requests.
-
-    Attributes
-    ----------
-    state : State
-        The current state.
-    on_batch : callable
-        Called with the number of images of each batch; may be set at any time.
+    It is thread-safe. Its methods return futures; all of them may raise `ClosedError` at once. An
+    answer is sure from the probability ``reject`` on; ``max_images`` is that of `Batches`, as is
+    ``on_batch``, which may be set at any time.
     """
 
-    state: State
+    state: State  # the current one
 
     def __init__(self, model: Model, *, reject: float = 0.9, max_images: int = 256) -> None:
         if not 0 <= reject <= 1:
@@ -231,9 +203,7 @@ class Session:
         self.on_batch: Callable[[int], None] = lambda n_images: None
         self._cleaning = ThreadPoolExecutor(1, "lookalike-cleaning")
         self._batches: Batches[ServedPrediction] = Batches(
-            self._predict,
-            max_images=max_images,
-            on_batch=lambda n_images: self.on_batch(n_images),
+            self._predict, max_images=max_images, on_batch=lambda n_images: self.on_batch(n_images)
         )
 
     def predict(self, images: Bytes) -> Future[Sequence[ServedPrediction]]:

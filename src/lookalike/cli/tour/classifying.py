@@ -78,13 +78,7 @@ def _classify(tour: Tour, model: KNeighborsClassifier) -> Classified:
 
 
 def accuracy_text(found: Accuracy, how: str = "") -> str:
-    """Return an accuracy in words.
-
-    Examples
-    --------
-    >>> accuracy_text(Accuracy(0.75, 0.2165, 3, 4), "by k = 1")
-    'accuracy 0.7500 ± 0.2165 (standard error) by k = 1: 3 of 4 right'
-    """
+    """Return an accuracy in words."""
     return (
         f"accuracy {found.value:.4f} ± {found.standard_error:.4f} (standard error)"
         f"{how and ' '}{how}: {found.n_right:,} of {found.n:,} right"

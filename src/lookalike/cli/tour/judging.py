@@ -7,21 +7,20 @@ from time import perf_counter
 
 import numpy as np
 
-from lookalike.cli.compare import naming
+from lookalike.cli.compare import compare_on_some
 from lookalike.cli.tour.walk import Step, Tour, skipped, with_notes
 from lookalike.denoising.image_stacks import SMALLEST
 from lookalike.estimators.classifier import KNeighborsClassifier
 from lookalike.estimators.denoiser import KNeighborsDenoiser
 from lookalike.evaluation.auditing.audit import audit
-from lookalike.evaluation.comparison.compare import compare
-from lookalike.evaluation.comparison.models import DESCRIPTIONS, chapter_classifiers
+from lookalike.evaluation.comparison.models import DESCRIPTIONS
 from lookalike.evaluation.decisions.selective import choose_rejection
 from lookalike.evaluation.decisions.threshold import choose_threshold
 from lookalike.evaluation.denoising import Cleaned, Denoising
 from lookalike.evaluation.errors.confusion import ConfusionMatrix
 from lookalike.evaluation.errors.margins import vote_margins
 from lookalike.evaluation.errors.mistakes import mistake_to_dict, surest_mistakes, winning_shares
-from lookalike.evaluation.folds import some_of_each_class, some_rows
+from lookalike.evaluation.folds import some_rows
 from lookalike.evaluation.metrics.accuracy import accuracy
 from lookalike.evaluation.metrics.evaluate import evaluate_predictions
 from lookalike.evaluation.metrics.evaluation import Evaluation
@@ -217,32 +216,24 @@ def sure(tour: Tour) -> Step:
 
 def compared(tour: Tour) -> Step:
     """Fit and ask each classifier of the chapter on the same folds of some training images."""
-    train, n_jobs = tour.data.train, tour.n_jobs
+    train = tour.data.train
     classes, counts = np.unique(train.labels, return_counts=True)
     if len(classes) < 2 or counts.min() < _N_FOLDS:
         return skipped(
             f"a class has fewer than {_N_FOLDS} training images, so that not every fold would "
             "have one"
         )
-    most = max(_MOST_IMAGES, _N_FOLDS * len(classes))
-    rows = some_of_each_class(train.labels, min(most, len(train)))
-    known = chapter_classifiers(n_jobs=-1 if n_jobs is None else n_jobs)
     names = _NAMES if len(classes) <= _MOST_CLASSES else _OF_MANY_CLASSES
-    comparison = compare(
-        {name: known[name] for name in names},
-        train.images[rows],
-        train.labels[rows],
-        cv=_N_FOLDS,
-        progress=naming(tour.bar, names, _N_FOLDS),
-    )
+    most = max(_MOST_IMAGES, _N_FOLDS * len(classes))
+    comparison = compare_on_some(train, most, names, _N_FOLDS, tour.n_jobs, tour.bar)
     section = comparison_section(comparison)
     described = [[name, DESCRIPTIONS[name]] for name in names]
     what = Table(["classifier", "what it is"], described, "The classifiers", detail=True)
     section = replace(section, blocks=[*section.blocks, what])
-    if len(rows) < len(train):
+    if comparison.n < len(train):
         section = with_notes(
             section,
-            f"To be quick, {len(rows):,} of {len(train):,} training images; lookalike compare "
+            f"To be quick, {comparison.n:,} of {len(train):,} training images; lookalike compare "
             "takes more, and longer. No setting is tuned.",
         )
     return Step(comparison.to_dict(), [section])

@@ -37,22 +37,11 @@ _PATIENCE = 8.0
 
 @dataclass(frozen=True, eq=False)
 class Step:
-    """What a step found, and what there is to show of it.
+    """What a step found, and what there is to show of it."""
 
-    Attributes
-    ----------
-    entry : mapping
-        Its entry in the JSON document.
-    sections : sequence of Section, at least one
-        Shown in the terminal and on the page. The first one gets the title of the step.
-    pictures : mapping of str to Chart or Gallery
-        The PNG files to write, by their names.
-    seconds : float
-    """
-
-    entry: Mapping[str, Any]
-    sections: Sequence[Section]
-    pictures: Mapping[str, Chart | Gallery] = field(default_factory=dict)
+    entry: Mapping[str, Any]  # in the JSON document
+    sections: Sequence[Section]  # in the terminal and on the page; the first gets the step's title
+    pictures: Mapping[str, Chart | Gallery] = field(default_factory=dict)  # by names of PNG files
     seconds: float = 0.0
 
 
@@ -67,15 +56,7 @@ class Classified:
 
 
 class Tour:
-    """The tour: what was asked for, what its steps found, and what later ones need of earlier ones.
-
-    Parameters
-    ----------
-    screen : Screen
-    name : DataName or None
-        The data that was asked for.
-    n_jobs : int or None
-    """
+    """The tour: what was asked for, what its steps found, and what later ones need of that."""
 
     bar: Bar  # of the step that is taken
     data: Dataset
