@@ -8,15 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lookalike.cli.options import (
-    AsIs,
-    DryRun,
-    ModelFile,
-    NoRelearn,
-    SkipBroken,
-    check_is_file,
-    command,
-)
+from lookalike.cli import options
 from lookalike.cli.screen import Bar, Screen, one_line, say_note
 
 if TYPE_CHECKING:
@@ -26,10 +18,10 @@ if TYPE_CHECKING:
 _MOST_NAMED = 5  # files
 
 
-@command
+@options.command
 def add(
     screen: Screen,
-    model: ModelFile,
+    model: options.ModelFile,
     data: Annotated[
         list[str],
         typer.Argument(
@@ -43,10 +35,10 @@ def add(
         str | None,
         typer.Option(metavar="CLASS", help="What the images are; may be a class that is new."),
     ] = None,
-    as_is: AsIs = False,
-    skip_broken: SkipBroken = False,
-    no_relearn: NoRelearn = False,
-    dry_run: DryRun = False,
+    as_is: options.AsIs = False,
+    skip_broken: options.SkipBroken = False,
+    no_relearn: options.NoRelearn = False,
+    dry_run: options.DryRun = False,
 ) -> None:
     """Add training images to a model.
 
@@ -91,7 +83,7 @@ def change_model(
     path: Path, change: Callable[[Model, Bar], Changed], dry_run: bool, screen: Screen
 ) -> None:
     """Change the model of a file, and print what was done to it."""
-    check_is_file(path)
+    options.check_is_file(path)
     with screen.bar("importing libraries") as bar:
         from collections import Counter
 

@@ -7,21 +7,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lookalike.cli.options import Data, DataName, Threads, command, folder_option
+from lookalike.cli import options
 from lookalike.cli.screen import Screen, out_folder, say_note
 
 if TYPE_CHECKING:
     from lookalike.evaluation.auditing.result import Audit
-    from lookalike.images.dataset import Dataset
     from lookalike.reports.blocks import Report
 
 _N_NEIGHBORS = 10
 
 
-@command
+@options.command
 def audit(
     screen: Screen,
-    data: Data,
+    data: options.Data,
     n_neighbors: Annotated[
         int | None,
         typer.Option(
@@ -36,7 +35,7 @@ def audit(
     ] = 3,
     out: Annotated[
         Path | None,
-        folder_option(
+        options.folder_option(
             "Also write report.html, which opens anywhere, report.json, tables (CSV), pictures "
             "(PNG), and for a folder of pictures moves.sh, to read and run, into this folder."
         ),
@@ -53,7 +52,7 @@ def audit(
             "brightened, which takes longest.",
         ),
     ] = False,
-    n_jobs: Threads = None,
+    n_jobs: options.Threads = None,
 ) -> None:
     """Find likely wrong labels, copies, leaks and outliers in a data set.
 
@@ -70,6 +69,9 @@ def audit(
         from dataclasses import replace
 
         from lookalike.evaluation.auditing.audit import audit as run
+        from lookalike.reports.audit import describe
+        from lookalike.reports.audit_galleries import ISSUES_SHOWN
+        from lookalike.reports.environment import made_now
         from lookalike.reports.terminal import show
 
         bar.start("loading the data")
@@ -97,7 +99,11 @@ def audit(
             progress=bar,
         )
         found = replace(found, images=pictures.shown)
-        report = _report(data, dataset, found, top, n_jobs)
+        report = describe(found, name=data, n_issues=max(top, ISSUES_SHOWN))
+        names = list(dataset.class_names)
+        about = {"data": data, "source": dataset.source, "class_names": names}
+        numbers, parameters = {**about, **report.numbers}, {"data": data, **report.parameters}
+        report = made_now(report, numbers, n_jobs=n_jobs, parameters=parameters)
         if folder is not None:
             bar.start("writing tables and pictures")
             files = _write(folder, Path(dataset.source), found, report)
@@ -108,17 +114,6 @@ def audit(
     said = f"\nSeconds: {times}; all {sum(found.seconds.values()):.2f}"
     screen.say(said, "dim", indented=True)
     screen.say_written(", ".join(files), out)
-
-
-def _report(data: DataName, dataset: Dataset, found: Audit, top: int, n_jobs: int | None) -> Report:
-    from lookalike.reports.audit import describe
-    from lookalike.reports.audit_galleries import ISSUES_SHOWN
-    from lookalike.reports.environment import made_now
-
-    report = describe(found, name=data, n_issues=max(top, ISSUES_SHOWN))
-    about = {"data": data, "source": dataset.source, "class_names": list(dataset.class_names)}
-    numbers, parameters = {**about, **report.numbers}, {"data": data, **report.parameters}
-    return made_now(report, numbers, n_jobs=n_jobs, parameters=parameters)
 
 
 def _write(folder: Path, source: Path, found: Audit, report: Report) -> list[str]:

@@ -7,16 +7,16 @@ from typing import Annotated
 
 import typer
 
-from lookalike.cli.options import Data, command, folder_option
+from lookalike.cli import options
 from lookalike.cli.screen import Screen, out_folder, say_note, write_json
 
 _N_SHOWN = 3  # images drawn in the terminal
 
 
-@command
+@options.command
 def augment(
     screen: Screen,
-    data: Data,
+    data: options.Data,
     expression: Annotated[
         str,
         typer.Option(
@@ -31,7 +31,7 @@ def augment(
     ] = False,
     out: Annotated[
         Path | None,
-        folder_option(
+        options.folder_option(
             "Write report.json and augmentation.png, a picture of the variants, into this folder."
         ),
     ] = None,

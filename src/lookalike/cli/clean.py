@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from lookalike.cli.options import DataName, check_has_folder, command, folder_option, save_option
+from lookalike.cli import options
 from lookalike.cli.screen import Bar, Screen, out_folder, write_json
 
 if TYPE_CHECKING:
@@ -20,12 +20,12 @@ _N_TRIED = 8  # test images, where none are given
 _N_DRAWN = 2
 
 
-@command
+@options.command
 def clean(
     screen: Screen,
     context: typer.Context,
     data: Annotated[
-        DataName,
+        options.DataName,
         typer.Argument(
             metavar="DATA",
             help="The clean images to learn from: a data set by name (see lookalike data list), a "
@@ -53,13 +53,14 @@ def clean(
     ] = None,
     out: Annotated[
         Path | None,
-        folder_option(
+        options.folder_option(
             "Write NAME-clean.png and NAME-before-after.png of each image, and report.json, into "
             "this folder."
         ),
     ] = None,
     model: Annotated[
-        Path | None, save_option("Keep the fitted denoiser in this file, such as digits.denoiser.")
+        Path | None,
+        options.save_option("Keep the fitted denoiser in this file, such as digits.denoiser."),
     ] = None,
     add_noise: Annotated[
         bool,
@@ -114,7 +115,7 @@ def clean(
         )
     if out is None and not add_noise:
         raise typer.BadParameter("name a folder for the cleaned images", param_hint="'--out'")
-    check_has_folder(model)
+    options.check_has_folder(model)
     with out_folder(out) as folder, screen.bar("importing libraries", time_left=True) as bar:
         from time import perf_counter
 
@@ -232,12 +233,12 @@ def _refuse_what_fits(
     context: typer.Context, model: str, images: list[Path] | None, *, seeded: bool
 ) -> None:
     """Refuse what makes sense only where a denoiser is fitted; without images there is no data."""
-    options = {"noise": "--noise", "quality": "--quality", "n_train": "--train", "model": "--save"}
+    fitting = {"noise": "--noise", "quality": "--quality", "n_train": "--train", "model": "--save"}
     if not seeded:
-        options["seed"] = "--seed"
+        fitting["seed"] = "--seed"
     given = [
         option
-        for name, option in options.items()
+        for name, option in fitting.items()
         if getattr(context.get_parameter_source(name), "name", "DEFAULT") != "DEFAULT"
     ]
     if given:

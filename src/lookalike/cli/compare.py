@@ -7,22 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lookalike.cli.options import (
-    Data,
-    DataName,
-    ReportFolder,
-    Threads,
-    checked,
-    command,
-    parse_count,
-)
-from lookalike.cli.options import parse_names as parse_known
+from lookalike.cli import options
 from lookalike.cli.screen import Bar, Screen, out_folder
 
 if TYPE_CHECKING:
     from lookalike.evaluation.comparison.comparison import Comparison
-    from lookalike.images.dataset import Dataset, Split
-    from lookalike.reports.blocks import Report
+    from lookalike.images.dataset import Split
 
 NAMES = ("knn", "sgd", "logistic", "forest", "boosting", "svm", "dummy")
 _N_TRAIN = 10_000  # images by default: about half a minute on two CPUs
@@ -30,7 +20,7 @@ _N_TRAIN = 10_000  # images by default: about half a minute on two CPUs
 
 def parse_names(text: str) -> list[str]:
     """Return the classifiers named in a list with commas, at least two."""
-    names = parse_known(text, NAMES)
+    names = options.parse_names(text, NAMES)
     if len(names) < 2:
         raise typer.BadParameter(f"{text!r} leaves nothing to compare; name two or more")
     return names
@@ -38,19 +28,19 @@ def parse_names(text: str) -> list[str]:
 
 def parse_train(text: str) -> int | None:
     """Return how many training images to compare on; None for "all"."""
-    return parse_count(text, "images", "all")
+    return options.parse_count(text, "images", "all")
 
 
-@command
+@options.command
 def compare(
     screen: Screen,
-    data: Data,
+    data: options.Data,
     with_: Annotated[
         str,
         typer.Option(
             "--with",
             metavar="NAMES",
-            callback=checked(parse_names),
+            callback=options.checked(parse_names),
             help="The classifiers to compare, two or more: knn (ours), sgd (linear SVM), logistic "
             "(regression), (random) forest, (gradient) boosting, (RBF) svm, dummy.",
         ),
@@ -60,7 +50,7 @@ def compare(
         typer.Option(
             "--train",
             metavar="N|all",
-            callback=checked(parse_train),
+            callback=options.checked(parse_train),
             help="Compare on so many of the train images, of each class as large a share as of "
             "all.",
         ),
@@ -68,8 +58,8 @@ def compare(
     cv: Annotated[
         int, typer.Option(metavar="N", min=2, help="Folds, the same for all classifiers.")
     ] = 3,
-    out: ReportFolder = None,
-    n_jobs: Threads = None,
+    out: options.ReportFolder = None,
+    n_jobs: options.Threads = None,
 ) -> None:
     """Compare classifiers: how good, how fast, and which differences are significant.
 
@@ -79,26 +69,54 @@ def compare(
 
     Example: lookalike compare mnist --with knn,forest,svm --out report
     """
-    files: list[str] = []
     with out_folder(out) as folder, screen.bar("importing libraries") as bar:
         from time import perf_counter
 
+        from lookalike.evaluation.comparison.models import DESCRIPTIONS
+        from lookalike.reports.comparison import describe
+        from lookalike.reports.environment import made_now
         from lookalike.reports.terminal import show
         from lookalike.reports.write import write_report
 
         bar.start("loading the data")
         dataset = data.load(least_classes=2, progress=screen.is_watched)
+        n_train, n_test = len(dataset.train), len(dataset.test)
         start = perf_counter()
         comparison = compare_on_some(
             dataset.train, parse_train(train), parse_names(with_), cv, n_jobs, bar
         )
-        report = _report(data, dataset, comparison, perf_counter() - start, n_jobs)
+        seconds = perf_counter() - start
+        numbers = {
+            "data": data,
+            "source": dataset.source,
+            "n_train": n_train,
+            "n_test_not_looked_at": n_test,
+            "seconds": round(seconds, 3),
+            **comparison.to_dict(),
+        }
+        report = made_now(
+            describe(comparison),
+            numbers,
+            n_jobs=n_jobs,
+            title=f"Classifiers compared on {data}",
+            subtitle=f"{comparison.n:,} of {n_train:,} train images of {data}, in {cv} folds, in "
+            f"{seconds:.1f} s; the {n_test:,} test images were not looked at. Settings are those "
+            "of the chapter, none is tuned.",
+            parameters={
+                "data": data,
+                "images": comparison.n,
+                "folds": cv,
+                "seed": 0,
+                **{name: DESCRIPTIONS[name] for name in comparison.names},
+            },
+            timings={"comparison": seconds},
+        )
         if folder is not None:
-            files = write_report(folder, report)
+            write_report(folder, report)
     screen.result(dict(report.numbers))
     show(report.sections, screen.out, titles=False)
     screen.say(f"\n{report.subtitle}", "dim", indented=True)
-    screen.say_written(", ".join(files), out)
+    screen.say_written("report.html, report.json", out)
 
 
 def compare_on_some(
@@ -121,38 +139,4 @@ def compare_on_some(
         train.labels[rows],
         cv=cv,
         progress=tell,
-    )
-
-
-def _report(
-    data: DataName, dataset: Dataset, comparison: Comparison, seconds: float, n_jobs: int | None
-) -> Report:
-    from lookalike.evaluation.comparison.models import DESCRIPTIONS
-    from lookalike.reports.comparison import describe
-    from lookalike.reports.environment import made_now
-
-    n_train, n_test = len(dataset.train), len(dataset.test)
-    return made_now(
-        describe(comparison),
-        {
-            "data": data,
-            "source": dataset.source,
-            "n_train": n_train,
-            "n_test_not_looked_at": n_test,
-            "seconds": round(seconds, 3),
-            **comparison.to_dict(),
-        },
-        n_jobs=n_jobs,
-        title=f"Classifiers compared on {data}",
-        subtitle=f"{comparison.n:,} of {n_train:,} train images of {data}, in "
-        f"{comparison.n_folds} folds, in {seconds:.1f} s; the {n_test:,} test images were not "
-        "looked at. Settings are those of the chapter, none is tuned.",
-        parameters={
-            "data": data,
-            "images": comparison.n,
-            "folds": comparison.n_folds,
-            "seed": 0,
-            **{name: DESCRIPTIONS[name] for name in comparison.names},
-        },
-        timings={"comparison": seconds},
     )

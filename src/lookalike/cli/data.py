@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lookalike.cli.options import command, help_if_alone
+from lookalike.cli import options
 from lookalike.cli.screen import Screen
 
 if TYPE_CHECKING:
@@ -18,11 +18,11 @@ data_app = typer.Typer(rich_markup_mode=None)
 @data_app.callback(invoke_without_command=True)
 def _data(context: typer.Context) -> None:
     """List data sets and download them."""
-    help_if_alone(context)
+    options.help_if_alone(context)
 
 
 @data_app.command("list")
-@command
+@options.command
 def list_(screen: Screen) -> None:
     """List the data sets that can be loaded by name, and where they lie.
 
@@ -39,7 +39,7 @@ def list_(screen: Screen) -> None:
 
 
 @data_app.command()
-@command
+@options.command
 def fetch(
     screen: Screen,
     name: Annotated[str, typer.Argument(help="mnist, fashion-mnist or kmnist", metavar="NAME")],

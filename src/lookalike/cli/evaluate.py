@@ -9,15 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from lookalike.cli.options import (
-    Data,
-    DataName,
-    ReportFolder,
-    Threads,
-    check_is_file,
-    command,
-    open_on_threads,
-)
+from lookalike.cli import options
 from lookalike.cli.screen import Bar, Screen, one_line, out_folder, say_note
 
 if TYPE_CHECKING:
@@ -25,10 +17,10 @@ if TYPE_CHECKING:
     from lookalike.images.dataset import Dataset
 
 
-@command
+@options.command
 def evaluate(
     screen: Screen,
-    data: Data,
+    data: options.Data,
     model: Annotated[
         Path | None,
         typer.Option(
@@ -72,8 +64,8 @@ def evaluate(
         float | None,
         typer.Option(metavar="BETA", help="The highest F-beta; the highest F1 by default."),
     ] = None,
-    out: ReportFolder = None,
-    n_jobs: Threads = None,
+    out: options.ReportFolder = None,
+    n_jobs: options.Threads = None,
 ) -> None:
     """Judge a neighbour classifier on the test images: metrics, errors, what to leave out.
 
@@ -94,20 +86,16 @@ def evaluate(
                 f"{'it' if len(given) == 1 else 'them'}, or --model",
                 param_hint="'--model'",
             )
-    aim = {
-        name: value
-        for name, value in (("precision", precision), ("recall", recall), ("beta", beta))
-        if value is not None
-    }
+    aims = {"precision": precision, "recall": recall, "beta": beta}
+    aim = {name: value for name, value in aims.items() if value is not None}
     if aim and detect is None:
         raise typer.BadParameter("say which class to detect", param_hint="'--detect'")
     if len(aim) > 1:
         raise typer.BadParameter(
             f"{' and '.join(aim)} are given; give one of them", param_hint="'--detect'"
         )
-    files: list[str] = []
     if model is not None:
-        check_is_file(model)
+        options.check_is_file(model)
     with out_folder(out) as folder, screen.bar("importing libraries") as bar:
         from rich.text import Text
 
@@ -126,12 +114,12 @@ def evaluate(
         bar.start("writing the report")
         report = made_now(describe(judged), judged.to_dict(), n_jobs=n_jobs)
         if folder is not None:
-            files = write_report(folder, report)
+            write_report(folder, report)
     screen.result(dict(report.numbers))
     screen.out.print(Text.assemble((judged.title, "bold"), f": {judged.subtitle}"))
     screen.say()
     show(report.sections, screen.out)
-    screen.say_written(", ".join(files), out)
+    screen.say_written("report.html, report.json", out)
 
 
 def _train(
@@ -169,7 +157,7 @@ def _open(
     from lookalike.models.numbering import numbered_as
 
     bar.start("opening the model")
-    model = open_on_threads(file, n_jobs)
+    model = options.open_on_threads(file, n_jobs)
     known, why_not = wanted(model.class_names), why_undecided(model.estimator)
     if known is not None and why_not:
         raise ValueError(f"--detect {known.name}: {why_not}; leave it out, or --model")
@@ -208,7 +196,7 @@ def _open(
     )
 
 
-def _load_tested(name: DataName, **options: Any) -> Dataset:
+def _load_tested(name: options.DataName, **options: Any) -> Dataset:
     data = name.load(**options)
     if not len(data.test):
         raise ValueError(

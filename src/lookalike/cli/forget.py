@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lookalike.cli import options
 from lookalike.cli.add import change_model
-from lookalike.cli.options import DryRun, ModelFile, NoRelearn, checked, command
 from lookalike.cli.screen import Bar, Screen
 
 if TYPE_CHECKING:
@@ -36,22 +36,22 @@ def parse_rows(texts: Sequence[str]) -> list[range]:
     return found
 
 
-@command
+@options.command
 def forget(
     screen: Screen,
-    model: ModelFile,
+    model: options.ModelFile,
     ids: Annotated[
         list[str],
         typer.Argument(
             metavar="IDS",
             help="Rows of training images, from 0, as add and predict --explain tell them: 17, "
             "3-9, or 1,4,20-29.",
-            callback=checked(parse_rows),
+            callback=options.checked(parse_rows),
             show_default=False,
         ),
     ],
-    no_relearn: NoRelearn = False,
-    dry_run: DryRun = False,
+    no_relearn: options.NoRelearn = False,
+    dry_run: options.DryRun = False,
 ) -> None:
     """Take training images out of a model.
 

@@ -5,24 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any
 
-import typer
-
-from lookalike.cli.options import check_is_file, command
+from lookalike.cli import options
 from lookalike.cli.screen import Screen, one_line
 
 
-@command
-def info(
-    screen: Screen,
-    model: Annotated[
-        Path | None,
-        typer.Argument(
-            metavar="MODEL",
-            help="A model file, as lookalike train DATA -o MODEL keeps it.",
-            show_default=False,
-        ),
-    ] = None,
-) -> None:
+@options.command
+def info(screen: Screen, model: Annotated[Path | None, options.MODEL] = None) -> None:
     """Show versions, the CPU path in use, threads and data sets; of a model, what it holds.
 
     LOOKALIKE_CPU forces one of the available CPU paths; all of them give the same answers.
@@ -41,7 +29,7 @@ def info(
         more = [Heading("data sets"), datasets_table(facts["datasets"])]
         table = Table(["", ""], _machine_rows(facts), "What runs here")
     else:
-        check_is_file(model)
+        options.check_is_file(model)
         facts = model_facts(model)
         table = Table(["", ""], _model_rows(facts), "What the model file holds")
     screen.result(facts)

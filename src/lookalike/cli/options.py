@@ -41,14 +41,12 @@ ReportFolder = Annotated[
         "Also write report.html, which opens anywhere, and report.json into this folder."
     ),
 ]
-ModelFile = Annotated[
-    Path,
-    typer.Argument(
-        metavar="MODEL",
-        help="A model file, as lookalike train DATA -o MODEL keeps it.",
-        show_default=False,
-    ),
-]
+MODEL: Any = typer.Argument(
+    metavar="MODEL",
+    help="A model file, as lookalike train DATA -o MODEL keeps it.",
+    show_default=False,
+)
+ModelFile = Annotated[Path, MODEL]
 AsIs = Annotated[
     bool,
     typer.Option(

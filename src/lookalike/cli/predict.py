@@ -13,16 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from lookalike.cli.options import (
-    AsIs,
-    ModelFile,
-    Reject,
-    Threads,
-    check_is_file,
-    command,
-    folder_option,
-    open_on_threads,
-)
+from lookalike.cli import options
 from lookalike.cli.screen import FAILED, Screen, one_line, out_folder, say_error, say_note
 
 if TYPE_CHECKING:
@@ -33,10 +24,10 @@ _N_NEAREST = 6
 _TOLD_OF_NEIGHBORS = ("row", "file", "label", "distance", "share", "variant")
 
 
-@command
+@options.command
 def predict(
     screen: Screen,
-    model: ModelFile,
+    model: options.ModelFile,
     images: Annotated[
         list[str],
         typer.Argument(
@@ -46,8 +37,8 @@ def predict(
             show_default=False,
         ),
     ],
-    as_is: AsIs = False,
-    reject: Reject = 0.5,
+    as_is: options.AsIs = False,
+    reject: options.Reject = 0.5,
     top: Annotated[
         int | None,
         typer.Option(
@@ -67,12 +58,12 @@ def predict(
     ] = None,
     explain: Annotated[
         Path | None,
-        folder_option(
+        options.folder_option(
             "Also write a picture of each image beside the training images nearest to it into this "
             "folder."
         ),
     ] = None,
-    n_jobs: Threads = None,
+    n_jobs: options.Threads = None,
 ) -> None:
     """Say what images are.
 
@@ -82,7 +73,7 @@ def predict(
     """
     if screen.as_json and layout is not None:
         raise typer.BadParameter("give either this or --json", param_hint="'--format'")
-    check_is_file(model)
+    options.check_is_file(model)
     answers: list[Answer] = []
     entries: list[dict[str, Any]] = []
     failed: list[dict[str, str]] = []
@@ -106,7 +97,7 @@ def predict(
         from lookalike.reports.png import save_png
 
         bar.start("opening the model")
-        opened = open_on_threads(model, n_jobs)
+        opened = options.open_on_threads(model, n_jobs)
         start = perf_counter()
         if layout == "csv":
             print(csv_text([csv_header(top)]), end="", file=stdout, flush=True)

@@ -7,24 +7,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lookalike.cli.options import (
-    ModelFile,
-    Reject,
-    Threads,
-    check_is_file,
-    command,
-    open_on_threads,
-)
+from lookalike.cli import options
 from lookalike.cli.screen import Screen
 
 if TYPE_CHECKING:
     from lookalike.web.serve import Served
 
 
-@command
+@options.command
 def serve(
     screen: Screen,
-    model: ModelFile,
+    model: options.ModelFile,
     host: Annotated[
         str,
         typer.Option(
@@ -53,11 +46,11 @@ def serve(
             "are let in.",
         ),
     ] = None,
-    reject: Reject = 0.9,
+    reject: options.Reject = 0.9,
     open_page: Annotated[
         bool, typer.Option("--open", help="Open the page in the browser of this machine.")
     ] = False,
-    n_jobs: Threads = None,
+    n_jobs: options.Threads = None,
 ) -> None:
     """Serve a model: a page to draw on, and an API, described at /docs.
 
@@ -66,7 +59,7 @@ def serve(
 
     Example: lookalike serve digits.lookalike --open
     """
-    check_is_file(model)
+    options.check_is_file(model)
     with screen.bar("importing libraries") as bar:
         import threading
         import webbrowser
@@ -80,7 +73,7 @@ def serve(
                 f"serving needs {error.name}, which is not installed; install 'lookalike[web]'"
             ) from error
         bar.start("opening the model")
-        opened = open_on_threads(model, n_jobs)
+        opened = options.open_on_threads(model, n_jobs)
 
     def tell(served: Served) -> None:
         screen.result({"model": str(model), "url": served.url, "token": served.token})

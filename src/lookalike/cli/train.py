@@ -7,14 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from lookalike.cli.options import (
-    Data,
-    Threads,
-    check_has_folder,
-    command,
-    folder_option,
-    save_option,
-)
+from lookalike.cli import options
 from lookalike.cli.screen import Screen, out_folder, say_note, write_json
 
 if TYPE_CHECKING:
@@ -26,26 +19,27 @@ Effort = Literal["fast", "balanced", "best"]
 _MOST_DRAWN = 40
 
 
-@command
+@options.command
 def train(
     screen: Screen,
-    data: Data,
+    data: options.Data,
     effort: Annotated[
         Effort | None, typer.Option(help="How much is tried; balanced if it is not given.")
     ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="The same as --effort fast.")] = False,
     best: Annotated[bool, typer.Option("--best", help="The same as --effort best.")] = False,
     model: Annotated[
-        Path | None, save_option("Keep the trained model in this file, such as digits.lookalike.")
+        Path | None,
+        options.save_option("Keep the trained model in this file, such as digits.lookalike."),
     ] = None,
     out: Annotated[
         Path | None,
-        folder_option(
+        options.folder_option(
             "Also write report.json and matches.png, the images that came out wrong beside those "
             "they were matched with, into this folder."
         ),
     ] = None,
-    n_jobs: Threads = None,
+    n_jobs: options.Threads = None,
 ) -> None:
     """Match images by a representation and a distance that are chosen on the train images.
 
@@ -55,8 +49,7 @@ def train(
     Example: lookalike train mnist --best -o mnist.lookalike --out report
     """
     chosen = one_effort(effort, quick=quick, best=best)
-    check_has_folder(model)
-    files = ["report.json"]
+    options.check_has_folder(model)
     with out_folder(out) as folder, screen.bar("importing libraries", time_left=True) as bar:
         from functools import partial
 
@@ -122,14 +115,13 @@ def train(
             bar.start("drawing pictures")
             if len(trained.wrong):
                 save_png(folder / "matches.png", _mistakes(dataset, trained))
-                files.append("matches.png")
             write_json(folder, report)
     screen.result(report)
     show([training_section(trained)], screen.out, titles=False)
     screen.say(f"It took {counted(n_threads, 'thread')}.", "dim", indented=True)
     if model is not None:
         screen.say(f"\nWrote {model}; try: lookalike serve {model}", indented=True)
-    screen.say_written(", ".join(files), out)
+    screen.say_written(f"report.json{', matches.png' if len(trained.wrong) else ''}", out)
 
 
 def one_effort(effort: Effort | None, *, quick: bool, best: bool) -> Effort:

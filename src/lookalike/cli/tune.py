@@ -7,15 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from lookalike.cli.options import (
-    Data,
-    Threads,
-    checked,
-    command,
-    folder_option,
-    parse_count,
-    parse_names,
-)
+from lookalike.cli import options
 from lookalike.cli.screen import Screen, out_folder, write_json
 
 WEIGHTS = ("uniform", "distance")
@@ -39,24 +31,24 @@ def parse_k(text: str) -> list[int]:
 
 def parse_weights(text: str) -> list[str]:
     """Return the weightings named in a list with commas."""
-    return parse_names(text, WEIGHTS)
+    return options.parse_names(text, WEIGHTS)
 
 
 def parse_cv(text: str) -> int | str:
     """Return the number of folds, or "loo"."""
-    return parse_count(text, "folds", LEAVE_ONE_OUT) or LEAVE_ONE_OUT
+    return options.parse_count(text, "folds", LEAVE_ONE_OUT) or LEAVE_ONE_OUT
 
 
-@command
+@options.command
 def tune(
     screen: Screen,
-    data: Data,
+    data: options.Data,
     k: Annotated[
         str | None,
         typer.Option(
             "--k",
             metavar="1-30|3,4,5",
-            callback=checked(parse_k),
+            callback=options.checked(parse_k),
             help="Numbers of neighbours to try; if it is not given, 1-30, or as many as there are.",
         ),
     ] = None,
@@ -64,7 +56,7 @@ def tune(
         str,
         typer.Option(
             metavar="NAMES",
-            callback=checked(parse_weights),
+            callback=options.checked(parse_weights),
             help="How neighbours are weighted: uniform, distance, or both.",
         ),
     ] = ",".join(WEIGHTS),
@@ -72,7 +64,7 @@ def tune(
         str | None,
         typer.Option(
             metavar="N|loo",
-            callback=checked(parse_cv),
+            callback=options.checked(parse_cv),
             help="Number of folds, each of which is predicted from the others; or loo, each "
             "image from all others. If it is not given, 5, or fewer where classes are small.",
         ),
@@ -82,9 +74,10 @@ def tune(
         typer.Option(help="The distance between images."),
     ] = "euclidean",
     out: Annotated[
-        Path | None, folder_option("Also write report.json and tuning.png into this folder.")
+        Path | None,
+        options.folder_option("Also write report.json and tuning.png into this folder."),
     ] = None,
-    n_jobs: Threads = None,
+    n_jobs: options.Threads = None,
 ) -> None:
     """Find the best number of neighbours and their weighting by cross-validation.
 

@@ -22,31 +22,16 @@ from typing import Annotated, Any
 from fastapi import Depends, FastAPI, Path, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.security import HTTPBearer
+from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from lookalike import __version__
 from lookalike.images.exceptions import PictureError, PictureTooLargeError
 from lookalike.images.expression import parse_noise
+from lookalike.web import schemas
 from lookalike.web.prometheus import MEDIA_TYPE, Metrics
 from lookalike.web.requests import MeaningError, MediaTypeError, RequestReader
-from lookalike.web.schemas import (
-    Added,
-    Cleaned,
-    Error,
-    Explanations,
-    Health,
-    ModelAnswer,
-    Predictions,
-    Samples,
-    Saved,
-    Undone,
-    answer,
-    changes,
-    cleaned_answer,
-    explained_answer,
-    samples_answer,
-)
 from lookalike.web.security import Access, Guard, Limits, TooLargeError
 from lookalike.web.session import (
     ClosedError,
@@ -87,10 +72,14 @@ _ABOUT = {
 }
 
 
-def _errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
+def _answers(model: type[BaseModel] | None, *statuses: int) -> dict[str, Any]:
+    """Return what OpenAPI says of the answers of a route."""
     return {
-        status: {"model": Error, "description": _ABOUT[status]}
-        for status in sorted({*statuses, 403, 429, 503})
+        "response_model": model,
+        "responses": {
+            status: {"model": schemas.Error, "description": _ABOUT[status]}
+            for status in sorted({*statuses, 403, 429, 503})
+        },
     }
 
 
@@ -190,19 +179,19 @@ async def _misunderstood(request: Request, error: Exception) -> Response:
 def _add_reading(app: FastAPI, session: Session, reader: RequestReader, limits: Limits) -> None:
     images: dict[str, Any] = {"tags": ["ask"], "openapi_extra": _images_body(limits)}
 
-    @app.post("/predict", response_model=Predictions, responses=_errors(*_ON_IMAGES), **images)
+    @app.post("/predict", **_answers(schemas.Predictions, *_ON_IMAGES), **images)
     async def predict(request: Request, as_is: AsIs = False) -> Response:
         """Classify images."""
         start = perf_counter()
         read = await reader.read(request, as_is=as_is)
         predictions = await asyncio.wrap_future(session.predict(read.images))
         answers = [
-            answer(one, session.reject, doubt)
+            schemas.answer(one, session.reject, doubt)
             for one, doubt in zip(predictions, read.doubts, strict=True)
         ]
         return JSONResponse({"answers": answers, "seconds": perf_counter() - start})
 
-    @app.post("/explain", response_model=Explanations, responses=_errors(*_ON_IMAGES), **images)
+    @app.post("/explain", **_answers(schemas.Explanations, *_ON_IMAGES), **images)
     async def explain(
         request: Request,
         as_is: AsIs = False,
@@ -216,13 +205,13 @@ def _add_reading(app: FastAPI, session: Session, reader: RequestReader, limits: 
         found = await asyncio.wrap_future(session.explain(read.images, n_neighbors=n_neighbors))
         answers = await reader.run(
             lambda _: [
-                explained_answer(one, image, session.reject, doubt)
+                schemas.explained_answer(one, image, session.reject, doubt)
                 for one, image, doubt in zip(found, *read, strict=True)
             ]
         )
         return JSONResponse({"answers": answers, "seconds": perf_counter() - start})
 
-    @app.post("/clean", response_model=Cleaned, responses=_errors(*_ON_IMAGES, 409), **images)
+    @app.post("/clean", **_answers(schemas.Cleaned, *_ON_IMAGES, 409), **images)
     async def clean(
         request: Request,
         as_is: AsIs = False,
@@ -243,24 +232,25 @@ def _add_reading(app: FastAPI, session: Session, reader: RequestReader, limits: 
                 raise MeaningError(str(error)) from None
         images = (await reader.read(request, as_is=as_is)).images
         cleaned = await asyncio.wrap_future(session.clean(images, noise))
-        return JSONResponse(await reader.run(lambda _: cleaned_answer(list(cleaned), noise)))
+        return JSONResponse(
+            await reader.run(lambda _: schemas.cleaned_answer(list(cleaned), noise))
+        )
 
 
 def _add_writing(app: FastAPI, session: Session, reader: RequestReader, limits: Limits) -> None:
     token = Depends(HTTPBearer(auto_error=False, description="The token of `lookalike serve`."))
     write: dict[str, Any] = {"tags": ["correct"], "dependencies": [token]}
 
-    @app.get("/samples", response_model=Samples, responses=_errors(), tags=["correct"])
+    @app.get("/samples", **_answers(schemas.Samples), tags=["correct"])
     async def show_samples() -> Response:
         """List the corrections."""
         state = session.state
-        return JSONResponse(await reader.run(lambda _: samples_answer(state)))
+        return JSONResponse(await reader.run(lambda _: schemas.samples_answer(state)))
 
     @app.post(
         "/samples",
         status_code=201,
-        response_model=Added,
-        responses=_errors(*_ON_IMAGES, 401, 409),
+        **_answers(schemas.Added, *_ON_IMAGES, 401, 409),
         openapi_extra=_images_body(limits),
         **write,
     )
@@ -277,24 +267,22 @@ def _add_writing(app: FastAPI, session: Session, reader: RequestReader, limits: 
             raise MeaningError("the label has no visible letters; give 1 to 100 letters")
         images = (await reader.read(request, as_is=as_is)).images
         ids, state = await asyncio.wrap_future(session.add(images, label))
-        return JSONResponse({"ids": ids, **changes(state)}, 201)
+        return JSONResponse({"ids": ids, **schemas.changes(state)}, 201)
 
-    @app.delete(
-        "/samples/{id}", response_model=Undone, responses=_errors(401, 404, 409, 422), **write
-    )
+    @app.delete("/samples/{id}", **_answers(schemas.Undone, 401, 404, 409, 422), **write)
     async def undo(id: Annotated[int, Path(description="Id of the correction.")]) -> Response:
         """Undo a correction."""
-        return JSONResponse(changes(await asyncio.wrap_future(session.undo(id))))
+        return JSONResponse(schemas.changes(await asyncio.wrap_future(session.undo(id))))
 
-    @app.post("/save", response_model=Saved, responses=_errors(401, 409, 507), **write)
+    @app.post("/save", **_answers(schemas.Saved, 401, 409, 507), **write)
     async def save() -> Response:
         """Write the corrections to the model's file."""
         state = await asyncio.wrap_future(session.save())
-        return JSONResponse({"file": session.file, **changes(state)})
+        return JSONResponse({"file": session.file, **schemas.changes(state)})
 
 
 def _add_running(app: FastAPI, session: Session, access: Access, metrics: Metrics) -> None:
-    @app.get("/model", response_model=ModelAnswer, responses=_errors(), tags=["look"])
+    @app.get("/model", **_answers(schemas.ModelAnswer), tags=["look"])
     async def show_model(request: Request) -> Response:
         """Describe the served model."""
         state = session.state
@@ -315,12 +303,12 @@ def _add_running(app: FastAPI, session: Session, access: Access, metrics: Metric
             }
         )
 
-    @app.get("/healthz", response_model=Health, responses=_errors(), tags=["run"])
+    @app.get("/healthz", **_answers(schemas.Health), tags=["run"])
     async def show_health() -> Response:
         """Report that the server answers."""
         return JSONResponse({"status": "ok"})
 
-    @app.get("/metrics", response_class=PlainTextResponse, responses=_errors(), tags=["run"])
+    @app.get("/metrics", response_class=PlainTextResponse, **_answers(None), tags=["run"])
     async def show_metrics() -> Response:
         """Return metrics for Prometheus."""
         return Response(metrics.text(), media_type=MEDIA_TYPE)

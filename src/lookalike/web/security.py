@@ -173,12 +173,14 @@ class Guard:
             await send(message)
 
         try:
-            await self._guarded(scope, receive, protected)
+            await self._guarded(scope, receive, protected, lambda: status > 0)
         finally:
             if status:
                 self._on_answer(scope, status, perf_counter() - start)
 
-    async def _guarded(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _guarded(
+        self, scope: Scope, receive: Receive, send: Send, has_started: Callable[[], bool]
+    ) -> None:
         always = scope["path"] in _ALWAYS_ANSWERED
         try:
             self._check(scope)
@@ -194,35 +196,34 @@ class Guard:
             return
         self._n_running += not always
         try:
-            await self._answered(scope, receive, send)
+            await self._answered(scope, receive, send, has_started)
         finally:
             self._n_running -= not always
 
-    async def _answered(self, scope: Scope, receive: Receive, send: Send) -> None:
-        started = False
+    async def _answered(
+        self, scope: Scope, receive: Receive, send: Send, has_started: Callable[[], bool]
+    ) -> None:
         taken: list[int] = []
-
-        async def noticed(message: Message) -> None:
-            nonlocal started
-            started = True
-            await send(message)
-
         try:
             async with asyncio.timeout(self._limits.seconds):
-                if _content_length(scope) > self._limits.body_bytes:
-                    await self._discard(scope, receive)
-                    await refuse(noticed, self._too_long())
+                length = _content_length(scope)
+                if length > self._limits.body_bytes:
+                    # A client that sends "Expect: 100-continue" has not sent the body yet.
+                    waits = "expect" in Headers(scope=scope)
+                    if not waits and length <= _DISCARDED * self._limits.body_bytes:
+                        await self._throw_away(receive)
+                    await refuse(send, self._too_long())
                 else:
-                    await self._app(scope, self._within_limit(receive, taken), noticed)
+                    await self._app(scope, self._within_limit(receive, taken), send)
         except TimeoutError:
             # Once an answer has started it cannot be replaced: the server closes the connection.
-            if not started:
+            if not has_started():
                 await refuse(send, self._too_slow(scope))
         except ClientDisconnect:
             return  # there is no one to answer
         except Exception:
             _log.exception("%s %s failed", scope["method"], scope["path"])
-            if not started:
+            if not has_started():
                 await refuse(send, HTTPException(500, "the server failed; see its log on stderr"))
         finally:
             self._n_bytes -= sum(taken)
@@ -272,12 +273,6 @@ class Guard:
             return message
 
         return counted
-
-    async def _discard(self, scope: Scope, receive: Receive) -> None:
-        # A client that sends "Expect: 100-continue" has not sent the body yet.
-        waits = "expect" in Headers(scope=scope)
-        if not waits and _content_length(scope) <= _DISCARDED * self._limits.body_bytes:
-            await self._throw_away(receive)
 
     async def _throw_away(self, receive: Receive) -> None:
         n_bytes, more = 0, True

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from lookalike.cli.options import DataName, Threads, command, folder_option
+from lookalike.cli import options
 from lookalike.cli.screen import Screen, out_folder
 
 if TYPE_CHECKING:
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from lookalike.reports.blocks import Report
 
 
-@command
+@options.command
 def tour(
     screen: Screen,
     data: Annotated[
-        DataName | None,
+        options.DataName | None,
         typer.Option(
             metavar="NAME|PATH",
             help="A data set by name (see lookalike data list), a folder of images or IDX files, "
@@ -29,7 +29,7 @@ def tour(
     ] = None,
     out: Annotated[
         Path | None,
-        folder_option(
+        options.folder_option(
             "Also write report.html, which opens anywhere, report.json and the pictures (PNG) into "
             "this folder."
         ),
@@ -38,7 +38,7 @@ def tour(
         Literal["sklearn"] | None,
         typer.Option(help="Also do the same work with scikit-learn; takes half a minute on mnist."),
     ] = None,
-    n_jobs: Threads = None,
+    n_jobs: options.Threads = None,
 ) -> None:
     """Walk through image classification by nearest neighbours, step by step.
 
@@ -96,7 +96,10 @@ def tour(
         drawing = perf_counter()
         if folder is not None:
             files = walked.save_pictures(folder)
-        numbers["steps"] = walked.entries
+        numbers["steps"] = {
+            name: {"seconds": round(step.seconds, 3), **step.entry}
+            for name, step in walked.steps.items()
+        }
         numbers["pictures_seconds"] = round(perf_counter() - drawing, 3)
         numbers["seconds"] = round(perf_counter() - started, 3)
         if folder is not None:

@@ -31,7 +31,6 @@ from lookalike.evaluation.peers.sklearn_denoising import (
 )
 from lookalike.evaluation.peers.sklearn_knn import BesidePeer, find_differences, run_sklearn
 from lookalike.evaluation.plain import numbers
-from lookalike.images.dataset import Dataset
 from lookalike.images.files import counted
 from lookalike.images.noise import UniformNoise, add_noise
 from lookalike.reports.audit import audit_section
@@ -71,8 +70,7 @@ _N_LISTED = 100  # rows of each of the audit's lists in the JSON document
 def confusion(tour: Tour) -> Step:
     """Count which classes are taken for which."""
     tour.bar.start("counting confusions")
-    data = tour.data
-    predicted = tour.plain.explanation.prediction
+    data, predicted = tour.data, tour.plain.explanation.prediction
     matrix = ConfusionMatrix.of(data.test.labels, predicted, data.class_names)
     names = matrix.class_names
     largest = [
@@ -121,12 +119,8 @@ def mistakes(tour: Tour) -> Step:
 def judged(tour: Tour) -> Step:
     """Measure all that can be measured of the tuned classifier's predictions, with intervals."""
     tour.bar.start("measuring")
-    labels, names, explanation = (
-        tour.data.test.labels,
-        tour.data.class_names,
-        tour.tuned.explanation,
-    )
-    classes = tour.tuned.model.classes_
+    labels, names = tour.data.test.labels, tour.data.class_names
+    explanation, classes = tour.tuned.explanation, tour.tuned.model.classes_
     strange = sorted(set(labels.tolist()) - set(classes.tolist()))
     if strange:
         of_these = ", ".join(names[code] for code in strange[:5])
@@ -245,9 +239,12 @@ def clean(tour: Tour) -> Step:
     What comes out is classified by the tuned classifier.
     """
     data, bar, n_jobs = tour.data, tour.bar, tour.n_jobs
-    reason = _why_not_cleaned(data)
-    if reason is not None:
-        return skipped(reason)
+    height, width = data.train.images.shape[1:3]
+    if min(height, width) < SMALLEST:
+        return skipped(
+            f"images of {height} × {width} pixels are smaller than the windows of {SMALLEST} × "
+            f"{SMALLEST} that pixels are cleaned by"
+        )
     rng = np.random.default_rng(0)
     noise = UniformNoise(0, max(2, _HIGH * data.brightest // 255))
     train_rows = some_rows(len(data.train), _MOST_TRAIN, rng)
@@ -293,12 +290,18 @@ def clean(tour: Tour) -> Step:
         "clean_seconds": round(cleaned - fitted, 4),
         "images": found.to_dict(),
     }
+    ours = "" if len(learned) == len(images) else f", {len(learned):,} of them by lookalike"
+    counts = (
+        f"{len(images):,} training images are learned from{ours}, and {len(rows):,} test images"
+    )
+    is_quick = (len(learned), len(rows)) != (len(data.train), len(data.test))
+    quick = f"To be quick, {counts} are cleaned; lookalike clean learns from all, and longer."
     said = [
         f"A number from 0 to {noise.high - 1} is added to each value. The book's k-NN "
         "(KNeighborsClassifier, k = 1, an output a pixel) puts the nearest training image in its "
         f'place; lookalike (KNeighborsDenoiser, quality="{_QUALITY}") estimates each pixel from '
         "what surrounds it, by what was learned from patches like it.",
-        _how_many(data, len(train_rows), len(learned), len(rows)),
+        quick if is_quick else f"{counts} are cleaned.",
     ]
     _, first = np.unique(labels, return_index=True)  # image of each class
     section = denoising_section(found, rows=first[:_N_SHOWN].tolist(), intro=said)
@@ -308,25 +311,6 @@ def clean(tour: Tour) -> Step:
         "learn and to clean."
     )
     return Step(entry, [with_notes(section, note)], {"cleaned.png": gallery})
-
-
-def _why_not_cleaned(data: Dataset) -> str | None:
-    height, width = data.train.images.shape[1:3]
-    if min(height, width) >= SMALLEST:
-        return None
-    return (
-        f"images of {height} × {width} pixels are smaller than the windows of {SMALLEST} × "
-        f"{SMALLEST} that pixels are cleaned by"
-    )
-
-
-def _how_many(data: Dataset, n_train: int, n_learned: int, n_test: int) -> str:
-    """Say how many images there were, and why no more."""
-    ours = "" if n_learned == n_train else f", {n_learned:,} of them by lookalike"
-    counts = f"{n_train:,} training images are learned from{ours}, and {n_test:,} test images"
-    if (n_learned, n_test) == (len(data.train), len(data.test)):
-        return f"{counts} are cleaned."
-    return f"To be quick, {counts} are cleaned; lookalike clean learns from all, and longer."
 
 
 def audited(tour: Tour) -> Step:
@@ -371,7 +355,7 @@ def clean_against_sklearn(tour: Tour) -> Step:
     """Clean the same images with scikit-learn's classifier, and compare times and images."""
     book, n_threads = tour.book, count_threads(tour.n_jobs)
     if book is None:
-        return skipped(str(_why_not_cleaned(tour.data)))
+        return skipped(tour.steps["clean"].entry["skipped"])
     tour.bar.start("scikit-learn does the same")
     peer = clean_by_sklearn(book, n_threads=n_threads)
     differences = find_cleaning_differences(book, peer)

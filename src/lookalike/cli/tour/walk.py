@@ -94,14 +94,6 @@ class Tour:
             show(others, out)
         return found
 
-    @property
-    def entries(self) -> dict[str, dict[str, Any]]:
-        """What the JSON document says of each step."""
-        return {
-            name: {"seconds": round(step.seconds, 3), **step.entry}
-            for name, step in self.steps.items()
-        }
-
     def save_pictures(self, folder: Path) -> list[str]:
         """Write the PNG files, and return their names."""
         pictures = {k: one for step in self.steps.values() for k, one in step.pictures.items()}
@@ -118,7 +110,15 @@ def load(tour: Tour) -> Step:
     watched = tour.screen.is_watched
     if tour.name is not None:
         called, data = str(tour.name), tour.name.load(least_classes=2, progress=watched)
-        _check_size(called, data)
+        if len(data.train) < N_NEIGHBORS:
+            raise DatasetError(
+                f"{called} has {counted(len(data.train), 'train image')}, but the tour classifies "
+                f"by {N_NEIGHBORS} neighbours; add images"
+            )
+        if not len(data.test):
+            raise DatasetError(
+                f"{called} has no test image to show; add images, or leave out --test-size 0"
+            )
     else:
         called = "mnist"
         if find_folder("mnist") is None:
@@ -149,18 +149,6 @@ def load(tour: Tour) -> Step:
     instead = "" if fallback_reason is None else " (mnist could not be had)"
     intro = [f"{called} from {data.source}{instead}", *section.intro]
     return Step(entry, [replace(section, intro=intro)])
-
-
-def _check_size(name: str, data: Dataset) -> None:
-    if len(data.train) < N_NEIGHBORS:
-        raise DatasetError(
-            f"{name} has {counted(len(data.train), 'train image')}, but the tour classifies by "
-            f"{N_NEIGHBORS} neighbours; add images"
-        )
-    if not len(data.test):
-        raise DatasetError(
-            f"{name} has no test image to show; add images, or leave out --test-size 0"
-        )
 
 
 def skipped(reason: str, **entry: Any) -> Step:
