@@ -95,8 +95,8 @@ def change_model(
         with changed_in_place(path, dry_run=dry_run) as opened:
             changed = change(opened, bar)
             bar.start("saving the model")
-    facts = {"lookalike": __version__, "model": str(path), **changed.to_dict()}
-    screen.result({**facts, "dry_run": dry_run})
+    about = {"lookalike": __version__, "model": str(path)}
+    screen.result({**about, **changed.to_dict(), "dry_run": dry_run})
     counts = ", ".join(f"{n:,} of {label}" for label, n in sorted(Counter(changed.labels).items()))
     images, now = counted(len(changed.rows), "image"), counted(changed.n_samples, "image")
     row = "row" if len(changed.rows) == 1 else "rows"

@@ -86,6 +86,7 @@ def evaluate(
                 f"{'it' if len(given) == 1 else 'them'}, or --model",
                 param_hint="'--model'",
             )
+        options.check_is_file(model)
     aims = {"precision": precision, "recall": recall, "beta": beta}
     aim = {name: value for name, value in aims.items() if value is not None}
     if aim and detect is None:
@@ -94,8 +95,6 @@ def evaluate(
         raise typer.BadParameter(
             f"{' and '.join(aim)} are given; give one of them", param_hint="'--detect'"
         )
-    if model is not None:
-        options.check_is_file(model)
     with out_folder(out) as folder, screen.bar("importing libraries") as bar:
         from rich.text import Text
 

@@ -1,6 +1,6 @@
 """Options that several commands have, and what makes a function a command.
 
-All of it imports nothing but typer, so that help comes at once.
+Nothing but typer is imported, so that help comes at once.
 """
 
 from __future__ import annotations
@@ -231,13 +231,14 @@ def command(function: Callable[..., None]) -> Callable[..., None]:
     def run(*, as_json: bool, debug: bool, **given: Any) -> None:
         if takes_data:
             size, fit, test_size, skip_broken = (given.pop(name) for name in _DATA_OPTIONS)
-            given["data"] = given["data"] and DataName(
-                given["data"],
-                image_shape=size and parse_size(size),
-                fit=fit,
-                test_size=test_size and parse_test_size(test_size),
-                skip_broken=skip_broken or None,
-            )
+            if given["data"] is not None:
+                given["data"] = DataName(
+                    given["data"],
+                    image_shape=size and parse_size(size),
+                    fit=fit,
+                    test_size=test_size and parse_test_size(test_size),
+                    skip_broken=skip_broken or None,
+                )
         with job(debug):
             function(Screen(as_json=as_json), **given)
 

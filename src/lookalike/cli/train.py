@@ -66,8 +66,8 @@ def train(
 
         n_threads = count_threads(n_jobs)
         bar.start("loading the data")
-        side = PLANS[chosen].longest_side
-        dataset = data.load(progress=screen.is_watched, working_side=side)
+        longest = PLANS[chosen].longest_side
+        dataset = data.load(progress=screen.is_watched, working_side=longest)
         if len(dataset.class_names) == 1:
             say_note(
                 f"{data} has a single class, {dataset.class_names[0]!r}: every answer will be "

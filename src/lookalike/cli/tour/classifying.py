@@ -157,16 +157,15 @@ def tuning(tour: Tour) -> Step:
 def _how_split(data: Dataset, folds: Folds, most_neighbors: int) -> str:
     """Say how the images are split, and why that is less than usual where it is."""
     n_train, name = len(data.train), data.class_names[folds.smallest_class]
+    how = f"{n_train:,} images in {folds.cv} folds, each predicted from the others"
     if folds.cv == "loo":
         how = f"{n_train:,} images, each predicted from all others: no folds, for class {name} "
-        how += "has a single image."
-    else:
-        how = f"{n_train:,} images in {folds.cv} folds, each predicted from the others"
-        few = f"; no more folds, for class {name} has {folds.cv} images"
-        how += "." if folds.cv == _N_FOLDS else f"{few}."
+        how += "has a single image"
+    elif folds.cv != _N_FOLDS:
+        how += f"; no more folds, for class {name} has {folds.cv} images"
     if most_neighbors < _MOST_NEIGHBORS:
-        how += f" k ends at {most_neighbors}, the images that the smallest training fold has."
-    return how
+        how += f". k ends at {most_neighbors}, the images that the smallest training fold has"
+    return f"{how}."
 
 
 def tuned(tour: Tour) -> Step:

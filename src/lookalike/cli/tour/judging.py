@@ -234,10 +234,7 @@ def compared(tour: Tour) -> Step:
 
 
 def clean(tour: Tour) -> Step:
-    """Make some test images noisy, clean them as the book does and by `KNeighborsDenoiser`.
-
-    What comes out is classified by the tuned classifier.
-    """
+    """Make some test images noisy, clean them as the book does and as we do, and classify them."""
     data, bar, n_jobs = tour.data, tour.bar, tour.n_jobs
     height, width = data.train.images.shape[1:3]
     if min(height, width) < SMALLEST:
