@@ -195,8 +195,9 @@ def _open(
     )
 
 
-def _load_tested(name: options.DataName, **options: Any) -> Dataset:
-    data = name.load(**options)
+def _load_tested(name: options.DataName, **how: Any) -> Dataset:
+    """Load data that has test images; ``how`` is that of `DataName.load`."""
+    data = name.load(**how)
     if not len(data.test):
         raise ValueError(
             f"{name} has no test images to judge by; give classes two images or more, a test part "
