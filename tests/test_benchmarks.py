@@ -513,6 +513,7 @@ def test_perturbed_copies_are_shifted_images_with_little_noise():
         assert 0 < off[shift] <= 8
 
 
+@pytest.mark.slow("fits six classifiers to pictures of two sizes")
 def test_pictures_beside_others(tmp_path, monkeypatch):
     pytest.importorskip("skimage")
     monkeypatch.setenv("LOOKALIKE_DATA", str(tmp_path))

@@ -63,6 +63,7 @@ def few(tmp_path: Path) -> str:
     return str(path)
 
 
+@pytest.mark.slow("walks the tour at a terminal")
 def test_tour_draws_with_half_blocks_and_shows_progress(few: str) -> None:
     stdout, stderr = run_in_terminal("tour", "--data", few)
     assert "▀" in stdout

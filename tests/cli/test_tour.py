@@ -222,6 +222,7 @@ def test_out_that_is_a_file_is_wrong_usage(tmp_path: Path, invoke: Run) -> None:
     assert invoke("tour", "--data", "digits", "--out", path).exit_code == 2
 
 
+@pytest.mark.slow("walks the tour in a process of its own")
 @pytest.mark.usefixtures("no_network")
 def test_without_network_it_takes_the_digits_within_ten_seconds(invoke: Run) -> None:
     start = time.monotonic()
@@ -243,6 +244,7 @@ def test_data_asked_for_is_never_replaced(invoke: Run) -> None:
     assert result.stderr.count("\n") == 1
 
 
+@pytest.mark.slow("walks the tour on colour images")
 def test_colour_images_named_classes_and_no_mistake(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     labels = np.repeat(["red [fox]", "a very long name of a green thing"], 20)

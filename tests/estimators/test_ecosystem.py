@@ -97,6 +97,7 @@ def test_grid_search_takes_images():
     assert search.predict(IMAGES[:5]).shape == (5,)
 
 
+@pytest.mark.slow("starts a pool of processes")
 def test_processes_of_a_grid_search_share_the_cpus():
     def threads(knn, X, y):
         return count_threads(knn.n_jobs)
