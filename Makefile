@@ -82,7 +82,8 @@ $(native_tests): $(tools)
 	@$(needs_$@) \
 	$(bin)/cmake -S tests/native --preset $@ --log-level=WARNING && \
 	$(bin)/cmake --build build/native/$(or $(objects_$@),$@) && \
-	$(bin)/ctest --test-dir build/native/$(or $(objects_$@),$@) --output-on-failure --no-tests=error
+	$(bin)/ctest --test-dir build/native/$(or $(objects_$@),$@) --output-on-failure --no-tests=error \
+		--parallel $(shell nproc 2> /dev/null || echo 2)
 
 # Two sources differ from those of sanitize; all other objects are shared.
 objects_emulate = sanitize
