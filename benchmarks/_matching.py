@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import product
 from time import perf_counter
 from typing import Any, NamedTuple
 
@@ -309,12 +310,10 @@ Pair = tuple[Array, Array]
 def fixed_choices(effort: str) -> list[Choice]:
     """Every representation of an effort with a rich scoring rule, and with a plain one."""
     from lookalike.matching.scoring import ScoringRule
-    from lookalike.matching.search_spaces import PLANS
+    from lookalike.matching.search_spaces import SEARCH_SPACES
 
     rules = (ScoringRule(0.3, 6, 1.0), ScoringRule(0.0, 1))
-    return [
-        (representation, one) for representation in PLANS[effort].representations for one in rules
-    ]
+    return list(product(SEARCH_SPACES[effort].representations, rules))
 
 
 def ablation_choices() -> dict[str, Choice]:
@@ -384,14 +383,14 @@ def _count_fixed(
         sizes = {"n_components": N_COMPONENTS, "n_neighbors": N_NEIGHBORS}
         base = Matcher(representations[0], **sizes, n_threads=n_threads)
         learnt = base.learn_axes(own)
-        held_out_projected = base.project(asked)
+        images, coordinates = base.project(asked)
         for representation in representations:
             matcher = base.whitened(*learnt, codes, len(classes), representation.whitening)
             readings = [one for other, one in choices if other == representation]
             for start in range(0, len(asked), CHUNK):
                 part = slice(start, start + CHUNK)
-                reader = Scorer(matcher, matcher.seek(held_out_projected.part(part)))
+                scorer = Scorer(matcher, matcher.seek(images[part], coordinates[part]))
                 for one in readings:
-                    predicted = classes[reader.read(one).classes.argmin(axis=1)]
+                    predicted = classes[scorer.read(one).classes.argmin(axis=1)]
                     wrong[representation, one] += _count_wrong(predicted, held_out[1][part])
     return [wrong[choice] for choice in choices]

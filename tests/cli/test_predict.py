@@ -24,9 +24,8 @@ from typer.testing import CliRunner
 
 from lookalike import load_dataset
 from lookalike.cli.app import app
-from lookalike.models.answer import answer
 from lookalike.models.model import open_model
-from lookalike.models.predictions import Prediction, neighbors_gallery
+from lookalike.models.predictions import Prediction, answer, neighbors_gallery
 from lookalike.reports.png import save_png
 
 Run = Callable[..., Any]

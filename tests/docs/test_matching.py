@@ -10,8 +10,8 @@ import pytest
 from typer.testing import CliRunner
 
 from lookalike.cli.app import app
-from lookalike.matching.copies import GROWTHS
-from lookalike.matching.search_spaces import PLANS
+from lookalike.matching.matcher import COPIES
+from lookalike.matching.search_spaces import SEARCH_SPACES
 
 PAGE = Path(__file__).parents[2] / "docs" / "matching.md"
 TEXT = PAGE.read_text(encoding="utf-8")
@@ -27,25 +27,25 @@ def test_code_runs_and_finds_what_the_page_says() -> None:
     assert made["best"].error < 0.02
 
 
-def test_the_table_of_efforts_is_that_of_the_plans() -> None:
-    for effort, plan in PLANS.items():
+def test_the_table_of_efforts_is_that_of_the_search_spaces() -> None:
+    for effort, space in SEARCH_SPACES.items():
         cells = re.findall(rf'^\| "{effort}" \|(.*)\|$', TEXT, re.MULTILINE)[0].split("|")
-        deformed = [how for how in plan.deformations if how != "off"]
+        deformed = space.deformations
         names = {"forward": "forward", "both": "both ways"}
         assert [cell.strip() for cell in cells] == [
-            str(len(plan.representations)),
+            str(len(space.representations)),
             ", ".join(names[how] for how in deformed) or "–",
-            str(plan.n_neighbors),
-            str(plan.n_components),
-            str(plan.longest_side),
+            str(space.n_neighbors),
+            str(space.n_components),
+            str(space.longest_side),
         ]
 
 
-def test_the_limits_of_growing_are_those_of_the_plans() -> None:
+def test_the_limits_of_growing_are_those_of_the_search_spaces() -> None:
     said = " ".join(TEXT.split())
-    for effort, plan in PLANS.items():
-        assert re.search(rf'{plan.n_grown:,} for "{effort}"', said)
-    degrees = {abs(turn) for turn in GROWTHS["turned"].degrees}
+    for effort, space in SEARCH_SPACES.items():
+        assert re.search(rf'{space.most_with_copies:,} for "{effort}"', said)
+    degrees = {abs(turn) for turn in COPIES["turned"].degrees}
     assert f"turned by {' and '.join(map(str, sorted(degrees)))} degrees either way" in said
 
 

@@ -14,7 +14,7 @@ from lookalike import KNeighborsClassifier, LookalikeClassifier, _core
 from lookalike.matching import model_selection
 from lookalike.matching.matcher import Matcher
 from lookalike.matching.model_selection import deciding
-from lookalike.matching.search_spaces import PLANS
+from lookalike.matching.search_spaces import SEARCH_SPACES
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +68,7 @@ def test_every_thread_count_and_path_gives_the_same(digits, effort, monkeypatch)
 
 def test_all_that_was_tried_is_told(fitted):
     representations = {trial.representation for trial in fitted.choices_ if trial.stage < 3}
-    assert representations == set(PLANS["balanced"].representations)
+    assert representations == set(SEARCH_SPACES["balanced"].representations)
     grown = {trial.representation.growth for trial in fitted.choices_ if trial.stage == 3}
     assert grown == {"turned", "mirrored"}
     chosen = [
@@ -83,7 +83,7 @@ def test_all_that_was_tried_is_told(fitted):
 
 def test_copies_are_tried_where_there_are_few_images_only(monkeypatch, digits):
     X, y, _, _ = digits
-    monkeypatch.setitem(PLANS, "fast", PLANS["fast"]._replace(n_grown=999))
+    monkeypatch.setitem(SEARCH_SPACES, "fast", SEARCH_SPACES["fast"]._replace(most_with_copies=999))
     grown = [trial for trial in LookalikeClassifier("fast").fit(X, y).choices_ if trial.stage == 3]
     assert not grown
     few = LookalikeClassifier("fast").fit(X[:300], y[:300])

@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from tests.reference import matching as reference
 
 from lookalike import _core
-from lookalike.matching.gradients import OrientedGradients
+from lookalike.matching.features import OrientedGradients
 
 PATHS = _core.available_cpu_paths()
 SIZES = st.sampled_from([1, 2, 3, 8, 15, 16, 17, 31])

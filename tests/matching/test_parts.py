@@ -7,11 +7,10 @@ from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.exceptions import NotFittedError
 
-from lookalike.matching.axes import PrincipalAxes
+from lookalike.matching.axes import PrincipalAxes, WithinClassWhitening
 from lookalike.matching.byte_levels import ByteLevels, check_images, grey
-from lookalike.matching.calibration import Calibration
 from lookalike.matching.deformation import DeformationModel
-from lookalike.matching.gradients import OrientedGradients
+from lookalike.matching.features import OrientedGradients
 from lookalike.matching.local_scaling import local_radii
 from lookalike.matching.model_selection import (
     USUAL,
@@ -21,9 +20,8 @@ from lookalike.matching.model_selection import (
     make_splits,
     pick,
 )
-from lookalike.matching.scoring import Scores
+from lookalike.matching.scoring import Calibration, Scores
 from lookalike.matching.stroke_normalization import NormalizeStroke
-from lookalike.matching.whitening import WithinClassWhitening
 
 
 @pytest.fixture(scope="module")

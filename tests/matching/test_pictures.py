@@ -1,4 +1,4 @@
-"""Pictures larger than digits: their working size, colours, ground, and plan."""
+"""Pictures larger than digits: their working size, colours, ground, and search space."""
 
 import numpy as np
 import pytest
@@ -8,10 +8,10 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.datasets import load_sample_image
 
 from lookalike import LookalikeClassifier, Rotations, expand, load_model, save_model
-from lookalike.matching.byte_levels import shrink, working_sides
-from lookalike.matching.copies import ground_of, grow
+from lookalike.matching.byte_levels import ground_of, shrink, working_sides
 from lookalike.matching.features import features_of
-from lookalike.matching.search_spaces import PLANS, plan_for
+from lookalike.matching.matcher import add_copies
+from lookalike.matching.search_spaces import SEARCH_SPACES, space_for
 from lookalike.models.model import Model
 
 
@@ -66,13 +66,13 @@ def test_working_sides_are_bounded_and_keep_the_shape(height, width, most):
 
 def test_small_pictures_stay_as_they_are():
     images = np.zeros((2, 28, 28, 1), np.uint8)
-    for plan in PLANS.values():
-        assert shrink(images, working_sides((28, 28), plan.longest_side)) is images
+    for space in SEARCH_SPACES.values():
+        assert shrink(images, working_sides((28, 28), space.longest_side)) is images
 
 
 def test_pictures_are_matched_at_a_bounded_size_and_shown_as_they_were(photographs, fitted):
     images, labels = photographs
-    longest = PLANS["balanced"].longest_side
+    longest = SEARCH_SPACES["balanced"].longest_side
     assert fitted._matcher.images_.shape[1:] == (round(longest * 0.8), longest, 3)
     assert fitted.score(images, labels) == 1
     matches = fitted.explain(images[:4], 3)
@@ -123,11 +123,11 @@ def test_colours_are_counted_near_their_own():
     assert counts[3, 1, 0, 0] > 20 < counts[3, 2, 0, 0]
 
 
-def test_plans_follow_the_pictures():
+def test_search_spaces_follow_the_pictures():
     dark = np.zeros((5, 16, 16, 1), np.uint8)
-    assert plan_for("fast", dark) == PLANS["fast"]
-    assert not any(one.strokes for one in plan_for("best", dark + 200).representations)
-    coloured = plan_for("balanced", np.zeros((5, 16, 16, 3), np.uint8))
+    assert space_for("fast", dark) == SEARCH_SPACES["fast"]
+    assert not any(one.strokes for one in space_for("best", dark + 200).representations)
+    coloured = space_for("balanced", np.zeros((5, 16, 16, 3), np.uint8))
     assert coloured.usual == "gradients and colours"
     assert {one.features for one in coloured.representations} == {
         "pixels",
@@ -142,9 +142,9 @@ def test_plans_follow_the_pictures():
 def test_turned_copies_have_the_grounds_colour_in_their_corners():
     ground = np.array([[255, 250, 240], [10, 120, 30]], np.uint8)
     images = np.broadcast_to(ground[:, np.newaxis, np.newaxis], (2, 20, 30, 3)).copy()
-    assert_array_equal(grow(images, "turned").images, np.concatenate([images] * 5))
+    assert_array_equal(add_copies(images, "turned").images, np.concatenate([images] * 5))
     images[:, 8:12, 8:12] = 0
-    grown = grow(images, "turned").images
+    grown = add_copies(images, "turned").images
     assert_array_equal(grown[:, 0, 0], np.concatenate([ground] * 5))
     assert_array_equal(grown[:, -1, -1], np.concatenate([ground] * 5))
     assert_array_equal(ground_of(images), ground)
@@ -154,4 +154,4 @@ def test_on_black_they_are_what_rotations_make():
     images = np.zeros((4, 28, 28, 1), np.uint8)
     images[:, 5:23, 5:23] = np.random.default_rng(0).integers(0, 256, (4, 18, 18, 1))
     expected = expand(images, None, Rotations((-10, -5, 5, 10)))[0]
-    assert_array_equal(grow(images, "turned").images, expected)
+    assert_array_equal(add_copies(images, "turned").images, expected)

@@ -144,7 +144,7 @@ warnings.simplefilter("ignore")
 limit = 6 * 2**30
 resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 import numpy as np
-from lookalike.models.errors import ModelError
+from lookalike.models.safetensors_map import ModelError
 from lookalike.models.file import load_model
 for path, calls in pickle.load(open(sys.argv[1], "rb")):
     print(path, end=" ", flush=True)

@@ -33,9 +33,9 @@ from lookalike import (
 )
 from lookalike.images.originals import Originals, make_thumbnail
 from lookalike.images.preprocessing import learn_form
-from lookalike.matching.gradients import OrientedGradients
+from lookalike.matching.axes import WithinClassWhitening
+from lookalike.matching.features import OrientedGradients
 from lookalike.matching.stroke_normalization import NormalizeStroke
-from lookalike.matching.whitening import WithinClassWhitening
 from lookalike.models.file import VERSION, load_model
 
 FILES = Path(__file__).parent / "files"

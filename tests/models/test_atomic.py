@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from lookalike import KNeighborsClassifier, load_dataset
-from lookalike.models.errors import ModelError
 from lookalike.models.file import load_model, save_model
+from lookalike.models.safetensors_map import ModelError
 
 posix = pytest.mark.skipif(os.name != "posix", reason="of POSIX systems")
 DIGITS = load_dataset("digits")

@@ -17,9 +17,9 @@ from safetensors.numpy import save
 from tests.models.hostile import PROBE, mutated, parts_of, write_header, write_parts
 
 from lookalike import KNeighborsClassifier, LookalikeClassifier, Shifts, load_dataset
-from lookalike.models.errors import ModelError
 from lookalike.models.file import load_model, save_model
 from lookalike.models.model import open_model
+from lookalike.models.safetensors_map import ModelError
 
 DIGITS = load_dataset("digits")
 X, Y = DIGITS.train.images[:30], DIGITS.train.labels[:30]

@@ -38,11 +38,11 @@ from lookalike import (
     Shifts,
 )
 from lookalike.images.preprocessing import learn_form
-from lookalike.matching.gradients import OrientedGradients
+from lookalike.matching.axes import WithinClassWhitening
+from lookalike.matching.features import OrientedGradients
 from lookalike.matching.stroke_normalization import NormalizeStroke
-from lookalike.matching.whitening import WithinClassWhitening
-from lookalike.models.errors import ModelError
 from lookalike.models.file import load_model, open_file, save_model
+from lookalike.models.safetensors_map import ModelError
 from lookalike.models.state import to_state
 
 pytestmark = pytest.mark.filterwarnings(

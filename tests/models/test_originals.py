@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from lookalike import KNeighborsClassifier, load_model, save_model
 from lookalike.images.originals import THUMBNAIL_SIDE, Originals, make_thumbnail
-from lookalike.models.errors import ModelError
 from lookalike.models.model import Model, open_model
+from lookalike.models.safetensors_map import ModelError
 
 Arrays = dict[str, NDArray[np.generic]]
 RNG = np.random.default_rng(0)

@@ -50,9 +50,9 @@ from lookalike import (
     UniformNoise,
     add_noise,
 )
-from lookalike.matching.gradients import OrientedGradients
+from lookalike.matching.axes import WithinClassWhitening
+from lookalike.matching.features import OrientedGradients
 from lookalike.matching.stroke_normalization import NormalizeStroke
-from lookalike.matching.whitening import WithinClassWhitening
 from lookalike.models.file import load_model, open_file, save_model
 
 pytestmark = pytest.mark.filterwarnings(

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from tests.models.round_trips import same
 
-from lookalike.models.errors import ModelError
+from lookalike.models.safetensors_map import ModelError
 from lookalike.models.state import from_state, to_state
 
 NUMBERS = st.one_of(

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from lookalike import KNeighborsClassifier, LookalikeClassifier, load_dataset, save_model
-from lookalike.models.errors import ModelError
 from lookalike.models.model import Model, open_model
+from lookalike.models.safetensors_map import ModelError
 
 DATA = load_dataset("digits")
 IMAGES, NAMES = DATA.train.images[:300] * 15, np.array(list("abcdefghij"))[DATA.train.labels[:300]]

@@ -174,8 +174,7 @@ def _open(
     """Judge a model file. What can be wrong with what was asked for is found before any search."""
     from lookalike.evaluation.judgement import count_copies, judge_fitted, why_undecided
     from lookalike.images.files import counted
-    from lookalike.models.model import open_model
-    from lookalike.models.numbering import numbered_as
+    from lookalike.models.model import numbered_as, open_model
     from lookalike.search.machine import count_threads
 
     bar.start("opening the model")
@@ -230,7 +229,7 @@ def _check_test_images(data: Dataset, name: str) -> None:
 def _wanted(detect: str | None, aim: dict[str, float], class_names: Sequence[str]) -> Wanted | None:
     """Return the class to detect among those there are; None if none is asked for."""
     from lookalike.evaluation.judgement import Wanted
-    from lookalike.models.numbering import some_of
+    from lookalike.models.model import some_of
 
     if detect is None:
         return None

@@ -85,9 +85,9 @@ def model_facts(path: Path) -> dict[str, Any]:
         As `load_model`.
     """
     from lookalike.estimators.lookalike import LookalikeClassifier
-    from lookalike.models.errors import ModelError
     from lookalike.models.file import open_file
     from lookalike.models.model import Model
+    from lookalike.models.safetensors_map import ModelError
 
     opened = open_file(path)
     estimator, form = opened.estimator, opened.form

@@ -18,8 +18,7 @@ from lookalike.cli.modelfile import AsIs, ModelFile, Reject, check_is_file
 
 if TYPE_CHECKING:
     from lookalike.cli.screen import Screen
-    from lookalike.models.answer import Answer
-    from lookalike.models.predictions import Prediction
+    from lookalike.models.predictions import Answer, Prediction
 
 _N_NEAREST = 6
 
@@ -139,7 +138,7 @@ def predict(
             ):
                 new = []
                 for one in batch:
-                    entry = one.answer.entry()
+                    entry = one.answer._asdict()
                     if folder is not None and explain is not None:
                         file = f"{number:05}-{_plain(one.answer.image)}.png"
                         save_png(folder / file, neighbors_gallery(one, opened))

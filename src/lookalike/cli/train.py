@@ -83,7 +83,7 @@ def train(
 
             from lookalike.estimators.lookalike import LookalikeClassifier
             from lookalike.evaluation.training import train_and_test
-            from lookalike.matching.search_spaces import PLANS
+            from lookalike.matching.search_spaces import SEARCH_SPACES
             from lookalike.models.file import save_model
             from lookalike.reports.terminal import show
             from lookalike.reports.training import training_section
@@ -91,7 +91,7 @@ def train(
 
             n_threads = count_threads(n_jobs)
             bar.start("loading the data")
-            side = PLANS[chosen].longest_side
+            side = SEARCH_SPACES[chosen].longest_side
             dataset = data.load(progress=screen.is_watched, working_side=side)
             if len(dataset.class_names) == 1:
                 say_note(

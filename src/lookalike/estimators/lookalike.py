@@ -17,13 +17,11 @@ from lookalike.estimators.explanation import Explanation, nearness_shares
 from lookalike.estimators.labels import encode_labels
 from lookalike.images.progress import Meter, Progress
 from lookalike.matching.byte_levels import ByteLevels, Bytes, check_images, shrink, working_sides
-from lookalike.matching.calibration import Calibration
-from lookalike.matching.copies import variant_names
-from lookalike.matching.matcher import Matcher, Representation, Sought
+from lookalike.matching.matcher import Matcher, Representation, Sought, variant_names
 from lookalike.matching.memory_needs import check_memory, needed_bytes
 from lookalike.matching.model_selection import CHUNK, Choice, choose, units_of
-from lookalike.matching.scoring import DEFORMED_CANDIDATES, Scorer, Scores, ScoringRule
-from lookalike.matching.search_spaces import plan_for, plan_of
+from lookalike.matching.scoring import DEFORMED_CANDIDATES, Calibration, Scorer, Scores, ScoringRule
+from lookalike.matching.search_spaces import space_for, space_of
 from lookalike.search.machine import count_threads
 from lookalike.search.validation import rows_to_keep
 
@@ -121,7 +119,7 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         TypeError
             If X does not hold numbers.
         """
-        most = plan_of(self.effort).longest_side
+        most = space_of(self.effort).longest_side
         images, labels = _check_pairs(X, y)
         levels = ByteLevels(images)
         classes, codes = _encode(labels)
@@ -130,12 +128,12 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         check_memory(self.effort, n, shape, len(classes), images.dtype, n_threads, self.max_memory)
         own = levels.to_bytes(images)
         small = shrink(own, working_sides(images.shape[1:3], most), n_threads)
-        plan = plan_for(self.effort, small)
+        space = space_for(self.effort, small)
         rng = np.random.default_rng(
             check_random_state(self.random_state).randint(2**31, dtype=np.int64)
         )
-        tell = Meter(units_of(plan, len(own)) + _FIT_UNITS, progress)
-        choice = choose(small, codes, len(classes), plan, rng, n_threads, tell.add)
+        tell = Meter(units_of(space, len(own)) + _FIT_UNITS, progress)
+        choice = choose(small, codes, len(classes), space, rng, n_threads, tell.add)
         calibration = Calibration()
         if choice.held_out is not None:
             calibration.fit(*choice.held_out)
@@ -177,8 +175,8 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         >>> few < 2**30 < many
         True
         """
-        n_threads, plan = count_threads(self.n_jobs), plan_of(self.effort)
-        return needed_bytes(plan, n, image_shape, n_classes, dtype, n_threads)
+        n_threads, space = count_threads(self.n_jobs), space_of(self.effort)
+        return needed_bytes(space, n, image_shape, n_classes, dtype, n_threads)
 
     def partial_fit(
         self, X: Any, y: ArrayLike, *, relearn: bool = True, progress: Progress | None = None
@@ -377,11 +375,11 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def _match(
         self, images: Bytes, codes: NDArray[np.int32], n_classes: int, choice: Choice
     ) -> Matcher:
-        plan = plan_of(self.effort)
+        space = space_of(self.effort)
         matcher = Matcher(
             choice.representation,
-            n_components=plan.n_components,
-            n_neighbors=plan.n_neighbors,
+            n_components=space.n_components,
+            n_neighbors=space.n_neighbors,
             n_threads=count_threads(self.n_jobs),
         )
         matcher.fit(images, codes, n_classes)
@@ -447,7 +445,7 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         step = max(1, min(CHUNK, _PART_VALUES // images[0].size))
         for i in range(0, len(images), step):
             own = self._shrunk(self._levels.to_bytes(images[i : i + step]))
-            sought = matcher.seek(matcher.project(own))
+            sought = matcher.seek(*matcher.project(own))
             yield Scorer(matcher, sought), sought
             if progress is not None:
                 progress(min(i + step, len(images)), len(images))

@@ -14,11 +14,9 @@ from lookalike.images.pixels import are_bytes
 
 Bytes = NDArray[np.uint8]
 
-LEAST_SIDE, MOST_SIDE = 8, 4096
-MOST_CHANNELS = 4
-
-
-_HALF = 128
+_LEAST_SIDE, _MOST_SIDE = 8, 4096
+_MOST_CHANNELS = 4
+_CHUNK_VALUES = 2**20
 
 
 class ByteLevels:
@@ -46,28 +44,20 @@ class ByteLevels:
         self.low, self.high = float(images.min()), float(images.max())
         if are_bytes(images):  # the same answers for any dtype
             self.dtype = np.dtype(np.uint8).str
-            self.low, self.high = 0.0, self.high if self.high < _HALF else 255.0
+            self.low, self.high = 0.0, self.high if self.high < 128 else 255.0
 
     def to_bytes(self, images: NDArray[Any]) -> Bytes:
         """Return images as bytes of shape (n, height, width, channels).
 
-        Raises
-        ------
-        ValueError
-            If the images differ in shape from those of training.
-
-        Warns
-        -----
-        UserWarning
-            If values lie outside the range of training.
+        `ValueError` if the images differ in shape from those of training; `UserWarning` if values
+        lie outside the range of training.
         """
         if images.shape[1:] != self.image_shape:
             raise ValueError(
                 f"images of shape {images.shape[1:]} but those of training had "
                 f"{self.image_shape}; convert them to that shape"
             )
-        channels = 1 if len(self.image_shape) == 2 else self.image_shape[2]
-        shape = (len(images), *self.image_shape[:2], channels)
+        shape = (len(images), *(*self.image_shape, 1)[:3])
         if images.dtype == np.uint8 and (self.low, self.high) == (0.0, 255.0):
             return np.ascontiguousarray(images).reshape(shape)
         low, high = float(images.min()), float(images.max())
@@ -88,48 +78,30 @@ class ByteLevels:
         return out
 
     def from_bytes(self, images: Bytes) -> Bytes:
-        """Return the images that `to_bytes` was given, in their original shape.
-
-        Raises
-        ------
-        ValueError
-            If the original images were not bytes.
-        """
+        """Return the images that `to_bytes` was given; `ValueError` if they were not bytes."""
         if self.dtype != "|u1":
             raise ValueError(f"the images were {self.dtype}; only bytes can be restored")
-        shape = (len(images), *self.image_shape)
+        images = images.reshape(len(images), *self.image_shape)
         if self.high == 255.0:
-            return images.reshape(shape)
-        values = images.reshape(shape).astype(np.float32)
-        return np.asarray(np.rint(values * np.float32(self.high / 255)).astype(np.uint8))
-
-
-_CHUNK_VALUES = 2**20
+            return images
+        values = images.astype(np.float32) * np.float32(self.high / 255)
+        return np.asarray(np.rint(values).astype(np.uint8))
 
 
 def check_images(X: Any) -> NDArray[Any]:
     """Return X as finite images of shape (n, height, width) or (n, height, width, channels).
 
-    Raises
-    ------
-    ValueError
-        If X is not a stack of images of one size, has no images, has images that are too small
-        or too large or have too many channels, or holds a value that is not finite.
-    TypeError
-        If the values are not numbers.
+    `TypeError` if the values are not numbers; `ValueError` if X is not a stack of images of one
+    size, 8 to 4,096 pixels a side and of 1 to 4 channels, or a value is not finite.
     """
     try:
         images = np.asarray(X)
+        if images.dtype == object:
+            images = np.array(images.tolist())
     except ValueError as error:
         raise ValueError(
             "images of several sizes; resize them to one size, as with PIL.Image.resize"
         ) from error
-    if images.dtype == object:
-        if any(np.shape(one) != np.shape(images.flat[0]) for one in images.flat):
-            raise ValueError(
-                "images of several sizes; resize them to one size, as with PIL.Image.resize"
-            )
-        images = np.array(images.tolist())
     if images.dtype.kind not in "buif":
         raise TypeError(f"images of dtype {images.dtype}; give numbers")
     if images.ndim not in (3, 4):
@@ -140,12 +112,12 @@ def check_images(X: Any) -> NDArray[Any]:
     if len(images) == 0:
         raise ValueError("no images; give at least one")
     sides = images.shape[1:3]
-    if min(sides) < LEAST_SIDE or max(sides) > MOST_SIDE:
+    if min(sides) < _LEAST_SIDE or max(sides) > _MOST_SIDE:
         raise ValueError(
-            f"images of {sides[0]} x {sides[1]} pixels; give sides of {LEAST_SIDE} to {MOST_SIDE}"
+            f"images of {sides[0]} x {sides[1]} pixels; give sides of {_LEAST_SIDE} to {_MOST_SIDE}"
         )
-    if images.ndim == 4 and not 1 <= images.shape[3] <= MOST_CHANNELS:
-        raise ValueError(f"images of {images.shape[3]} channels; give 1 to {MOST_CHANNELS}")
+    if images.ndim == 4 and not 1 <= images.shape[3] <= _MOST_CHANNELS:
+        raise ValueError(f"images of {images.shape[3]} channels; give 1 to {_MOST_CHANNELS}")
     if images.dtype.kind == "f" and not np.isfinite(images).all():
         bad = int(np.flatnonzero(~np.isfinite(images).all(axis=tuple(range(1, images.ndim))))[0])
         raise ValueError(f"image {bad} holds NaN or infinity; give finite values")
@@ -161,7 +133,7 @@ def working_sides(sides: tuple[int, int], most: int) -> tuple[int, int]:
     ((28, 28), (36, 48), (8, 48))
     """
     scale = min(1.0, most / max(sides))
-    height, width = (max(LEAST_SIDE, round(side * scale)) for side in sides)
+    height, width = (max(_LEAST_SIDE, round(side * scale)) for side in sides)
     return height, width
 
 
@@ -192,3 +164,17 @@ def grey(images: Bytes) -> Bytes:
         return np.ascontiguousarray(images[..., 0])
     red, green, blue = (images[..., i].astype(np.uint16) for i in range(3))
     return ((77 * red + 150 * green + 29 * blue) >> 8).astype(np.uint8)
+
+
+def ground_of(images: Bytes) -> Bytes:
+    """Return each image's background colour, the median of its border: (n, channels).
+
+    Examples
+    --------
+    >>> image = np.full((1, 8, 8, 1), 200, np.uint8)
+    >>> image[:, 2:6, 2:6] = 0
+    >>> ground_of(image)
+    array([[200]], dtype=uint8)
+    """
+    sides = (images[:, 0], images[:, -1], images[:, :, 0], images[:, :, -1])
+    return np.asarray(np.median(np.concatenate(sides, axis=1), axis=1).astype(np.uint8))

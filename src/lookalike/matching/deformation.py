@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
 from lookalike import _core
 from lookalike.matching.byte_levels import Bytes
-from lookalike.matching.local_scaling import scale_locally
 from lookalike.search.machine import cpu_path
 from lookalike.search.neighbors import Neighbors
 
@@ -62,6 +59,7 @@ class DeformationModel:
         candidates: NDArray[np.int64],
         *,
         backward: bool = False,
+        fields: NDArray[np.int8] | None = None,
         n_threads: int = 1,
     ) -> NDArray[np.int64]:
         """Return the distances of each query to its candidates, shape (n_queries, n_candidates).
@@ -74,21 +72,29 @@ class DeformationModel:
             Rows of `images`.
         backward : bool, default=False
             Move the pixels of the query instead of those of the other image.
+        fields : ndarray of shape (n_queries, n_candidates, 2, height, width), int8, optional
+            Receives the `displacements`.
         n_threads : int, default=1
         """
-        return self._run(queries, images, candidates, backward, n_threads, fields=None)
+        moves = np.arange(-self.shift, self.shift + 1) ** 2
+        penalties = (self.penalty * (moves[:, np.newaxis] + moves)).astype(np.uint16)
+        distances = np.empty(candidates.shape, np.int64)
+        _core.deformation_distances(
+            *map(np.ascontiguousarray, (queries, images, candidates)),
+            penalties=penalties,
+            window=self.window,
+            backward=backward,
+            distances=distances,
+            fields=fields,
+            cpu=cpu_path(),
+            n_threads=n_threads,
+        )
+        return distances
 
     def refine(
         self, table: Neighbors, queries: Bytes, images: Bytes, *, n_threads: int = 1
     ) -> Neighbors:
-        """Return the same neighbours sorted by deformation distance, nearest first.
-
-        Parameters
-        ----------
-        table : Neighbors
-        queries, images : ndarray of shape (n, height, width), uint8
-            Images of the queries, and of the training set.
-        n_threads : int, default=1
+        """Return the neighbours of a table sorted by deformation distance, nearest first.
 
         Examples
         --------
@@ -99,9 +105,9 @@ class DeformationModel:
         array([[0, 1]])
         """
         distances = self.distances(queries, images, table.indices, n_threads=n_threads)
-        even = np.ones(len(images))
-        candidates = Neighbors(table.indices, distances.astype(np.float64))
-        return scale_locally(candidates, even, 0, n_threads=n_threads)
+        order = np.lexsort((table.indices, distances))
+        indices = np.take_along_axis(table.indices, order, axis=1)
+        return Neighbors(indices, np.take_along_axis(distances, order, axis=1).astype(np.float64))
 
     def displacements(
         self, queries: Bytes, images: Bytes, candidates: NDArray[np.int64]
@@ -114,31 +120,5 @@ class DeformationModel:
             Moves in pixels, down and to the right.
         """
         fields = np.empty((*candidates.shape, 2, *images.shape[1:]), np.int8)
-        self._run(queries, images, candidates, False, 1, fields=fields)
+        self.distances(queries, images, candidates, fields=fields)
         return fields
-
-    def _run(
-        self,
-        queries: Bytes,
-        images: Bytes,
-        candidates: NDArray[np.int64],
-        backward: bool,
-        n_threads: int,
-        fields: Any,
-    ) -> NDArray[np.int64]:
-        moves = np.arange(-self.shift, self.shift + 1) ** 2
-        penalties = (self.penalty * (moves[:, np.newaxis] + moves)).astype(np.uint16)
-        distances = np.empty(candidates.shape, np.int64)
-        _core.deformation_distances(
-            np.ascontiguousarray(queries),
-            np.ascontiguousarray(images),
-            np.ascontiguousarray(candidates),
-            penalties=penalties,
-            window=self.window,
-            backward=backward,
-            distances=distances,
-            fields=fields,
-            cpu=cpu_path(),
-            n_threads=n_threads,
-        )
-        return distances

@@ -20,17 +20,9 @@ _LEAST = 0.1
 def local_radii(distances: FloatArray, unit: float | None = None) -> FloatArray:
     """Return the local radii of training images, relative to the mean radius.
 
-    Parameters
-    ----------
-    distances : ndarray of shape (n, at least 1)
-        Distances of each training image to its nearest other ones, ascending; three are used.
-    unit : float, default=None
-        The mean radius of a larger set (`mean_radius`); None means that of these images.
-
-    Returns
-    -------
-    ndarray of shape (n,)
-        At least 0.1; all 1 if every distance is 0.
+    They come from the distances of each image to its nearest other ones, of which the three least
+    are used. `unit` is the mean radius (`mean_radius`), by default of these images. The radii are
+    at least 0.1, and all 1 if every distance is 0.
 
     References
     ----------
@@ -45,41 +37,33 @@ def local_radii(distances: FloatArray, unit: float | None = None) -> FloatArray:
         unit = mean_radius(distances)
     if not unit > 0:
         return np.ones(len(distances))
-    return np.maximum(_own_radii(distances) / unit, _LEAST)
+    return np.maximum(_radii(distances) / unit, _LEAST)
 
 
 def mean_radius(distances: FloatArray) -> float:
     """Return the mean radius; `distances` as in `local_radii`."""
-    return float(_own_radii(distances).mean())
+    return float(_radii(distances).mean())
 
 
-def _own_radii(distances: FloatArray) -> FloatArray:
-    radii: FloatArray = np.sort(distances, axis=1)[:, :N_LOCAL].mean(axis=1)
-    return radii
-
-
-def scale_locally(
-    table: Neighbors, radii: FloatArray, power: float, *, n_threads: int = 1
-) -> Neighbors:
-    """Divide each distance of a table by a power of its training image's radius, and sort.
-
-    Ties are ordered by training row. For squared distances give twice the power.
-
-    Examples
-    --------
-    >>> table = Neighbors(np.array([[0, 1]]), np.array([[1.0, 1.2]]))
-    >>> scale_locally(table, np.array([0.5, 1.5]), 1).indices
-    array([[1, 0]])
-    """
-    return rescale(table, radii ** -float(power), n_threads=n_threads)
+def _radii(distances: FloatArray) -> FloatArray:
+    return np.asarray(np.sort(distances, axis=1)[:, :N_LOCAL].mean(axis=1))
 
 
 def rescale(table: Neighbors, factors: FloatArray, *, n_threads: int = 1) -> Neighbors:
-    """Multiply each distance of a table by the factor of its training image, and sort."""
+    """Multiply each distance of a table by the factor of its training image, and sort.
+
+    Local scaling divides by a power of the local radii; for squared distances that is twice the
+    power. Ties are ordered by training row.
+
+    Examples
+    --------
+    >>> table, radii = Neighbors(np.array([[0, 1]]), np.array([[1.0, 1.2]])), np.array([0.5, 1.5])
+    >>> rescale(table, radii**-1.0).indices
+    array([[1, 0]])
+    """
     indices, distances = np.empty_like(table.indices), np.empty_like(table.distances)
     _core.rescale_table(
-        table.indices,
-        table.distances,
+        *table[:2],
         factors=factors,
         out_indices=indices,
         out_distances=distances,

@@ -8,21 +8,76 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.matching.axes import PrincipalAxes
-from lookalike.matching.byte_levels import Bytes, grey
-from lookalike.matching.copies import Grown, grow
+from lookalike.images.augmentation import Augmentation, Flips
+from lookalike.images.warps import Rotations
+from lookalike.matching.axes import PrincipalAxes, WithinClassWhitening
+from lookalike.matching.byte_levels import Bytes, grey, ground_of
 from lookalike.matching.deformation import DeformationModel
 from lookalike.matching.local_scaling import N_LOCAL, local_radii, mean_radius
 from lookalike.matching.stroke_normalization import NormalizeStroke
-from lookalike.matching.whitening import WithinClassWhitening
 from lookalike.search.nearest import NearestNeighbors
 from lookalike.search.neighbors import Neighbors
 
 FloatArray = NDArray[np.float64]
 Codes = NDArray[np.int32]
 
-PARTNERS = 6
+_PARTNERS = 6
 """Number of neighbours from whose deformation distances the local density is estimated."""
+
+COPIES: dict[str, Augmentation | None] = {
+    "none": None,
+    "turned": Rotations((-10, -5, 5, 10)),
+    "mirrored": Flips(),
+}
+"""Changes that copies of the training images may have."""
+
+
+class WithCopies(NamedTuple):
+    """Images, followed by changed copies of them.
+
+    Attributes
+    ----------
+    images : ndarray of shape (n_all, height, width, channels), uint8
+    parents : ndarray of shape (n_all,), int64
+        Index of the original of each image. Copies of one original are siblings: never each
+        other's neighbours in a leave-one-out search.
+    variants : ndarray of shape (n_all,), int64
+        Change of each image, as an index into `variant_names`.
+    """
+
+    images: Bytes
+    parents: NDArray[np.int64]
+    variants: NDArray[np.int64]
+
+
+def add_copies(images: Bytes, kind: str) -> WithCopies:
+    """Return the images, followed by all of them after each change of a kind of `COPIES` in turn.
+
+    Pixels from beyond the border take the colour of the image's background.
+
+    Examples
+    --------
+    >>> found = add_copies(np.zeros((2, 8, 8, 1), np.uint8), "mirrored")
+    >>> found.parents.tolist(), [variant_names("mirrored")[v] for v in found.variants]
+    ([0, 1, 0, 1], ['original', 'original', 'flipped left-right', 'flipped left-right'])
+    """
+    n, augmentation = len(images), COPIES[kind]
+    if augmentation is not None:
+        # Warps fill with zeros, so they are applied to the difference from the background.
+        ground = ground_of(images).astype(np.int16)[:, np.newaxis, np.newaxis]
+        raised = images - ground
+        changed = (change.apply(raised) for change in augmentation.variants(images.shape[1:]))
+        images = np.concatenate([images, *((own + ground).astype(np.uint8) for own in changed)])
+    variants, parents = np.divmod(np.arange(len(images)), n)
+    return WithCopies(images, parents, variants)
+
+
+def variant_names(kind: str) -> tuple[str, ...]:
+    """Return the names of the variants of an image with copies of a kind, "original" first."""
+    augmentation = COPIES[kind]
+    # The variants do not depend on the size of the images.
+    made = () if augmentation is None else augmentation.variants((8, 8))
+    return ("original", *map(str, made))
 
 
 class Representation(NamedTuple):
@@ -37,7 +92,7 @@ class Representation(NamedTuple):
     whitening : float
         The power of `WithinClassWhitening`.
     growth : {"none", "turned", "mirrored"}
-        The copies that are added to the training images (`GROWTHS`).
+        The copies that are added to the training images (`COPIES`).
     """
 
     strokes: bool
@@ -55,35 +110,8 @@ class Representation(NamedTuple):
         return ", ".join(parts)
 
 
-class Projected(NamedTuple):
-    """Images projected onto the axes of a representation, not yet whitened.
-
-    Attributes
-    ----------
-    images : ndarray of shape (n, height, width, channels), uint8
-        The images, with strokes normalized if the representation says so.
-    coordinates : ndarray of shape (n, n_components), float32
-    """
-
-    images: Bytes
-    coordinates: NDArray[np.float32]
-
-    def part(self, rows: slice) -> Projected:
-        """Return these rows only."""
-        return Projected(self.images[rows], self.coordinates[rows])
-
-
 class Sought(NamedTuple):
-    """Images and their candidate neighbours.
-
-    Attributes
-    ----------
-    images : ndarray of shape (n, height, width, channels), uint8
-        The images, with strokes normalized if the representation says so.
-    coordinates : ndarray of shape (n, n_components), int8
-    table : Neighbors
-        Candidates by squared distance of coordinates.
-    """
+    """Normalized images, their coordinates, and their candidates by squared distance of these."""
 
     images: Bytes
     coordinates: NDArray[np.int8]
@@ -103,14 +131,14 @@ class Matcher:
 
     Attributes
     ----------
-    images_ : ndarray of shape (n_grown, height, width, channels), uint8
+    images_ : ndarray of shape (n_all, height, width, channels), uint8
         The training images and their copies, with strokes normalized if the representation says so.
-    parents_, variants_ : ndarray of shape (n_grown,), int64
-        The original of each image among the n training images, and its change (`Grown`).
-    codes_ : ndarray of shape (n_grown,), int32
+    parents_, variants_ : ndarray of shape (n_all,), int64
+        The original of each image among the n training images, and its change (`WithCopies`).
+    codes_ : ndarray of shape (n_all,), int32
     n_classes_ : int
-    coordinates_ : ndarray of shape (n_grown, n_components), int8
-    radii_ : ndarray of shape (n_grown,), float64
+    coordinates_ : ndarray of shape (n_all, n_components), int8
+    radii_ : ndarray of shape (n_all,), float64
     """
 
     def __init__(
@@ -131,27 +159,25 @@ class Matcher:
         """Fit to images of shape (n, height, width, channels), uint8, and their classes."""
         return self.fit_projected(*self.learn_axes(images), codes, n_classes)
 
-    def learn_axes(self, images: Bytes) -> tuple[Grown, NDArray[np.float32]]:
-        """Fit the unsupervised steps; return the images with copies, and coordinates."""
+    def learn_axes(self, images: Bytes) -> tuple[WithCopies, NDArray[np.float32]]:
+        """Fit the unsupervised steps; return the images with copies, and their coordinates."""
         self.strokes_ = None
         if self.representation.strokes:
             self.strokes_ = NormalizeStroke(n_jobs=self.n_threads)._fit_bytes(images)
-        grown = grow(self._normalized(images), self.representation.growth)
+        own = add_copies(self._normalized(images), self.representation.growth)
         self.axes_ = PrincipalAxes(self.representation.features, self.n_components, self.n_threads)
-        self.axes_.fit(grown.images)
-        return grown, self.axes_.transform(grown.images)
+        return own, self.axes_.fit(own.images).transform(own.images)
 
     def fit_projected(
-        self, grown: Grown, coordinates: NDArray[np.float32], codes: Codes, n_classes: int
+        self, own: WithCopies, coordinates: NDArray[np.float32], codes: Codes, n_classes: int
     ) -> Self:
         """Fit the other steps to projected training images and their classes."""
-        self.images_, self.parents_, self.variants_ = grown
-        self.codes_, self.n_classes_ = codes[grown.parents], n_classes
-        self._grey = grey(grown.images)
-        self.whitening_ = WithinClassWhitening(self.representation.whitening).fit(
-            coordinates, self.codes_
-        )
-        self.coordinates_ = self.whitening_.transform(coordinates)
+        self.images_, self.parents_, self.variants_ = own
+        self.codes_, self.n_classes_ = codes[own.parents], n_classes
+        self._grey = grey(own.images)
+        whitening = WithinClassWhitening(self.representation.whitening)
+        self.whitening_ = whitening.fit(coordinates, self.codes_)
+        self.coordinates_ = whitening.transform(coordinates)
         self.search_ = NearestNeighbors(metric="sqeuclidean", n_jobs=self.n_threads)
         self.search_.fit(self.coordinates_)
         self._unit, self.radii_ = 0.0, np.ones(len(self.images_))
@@ -164,21 +190,16 @@ class Matcher:
 
     def whitened(
         self,
-        grown: Grown,
+        own: WithCopies,
         coordinates: NDArray[np.float32],
         codes: Codes,
         n_classes: int,
         power: float,
     ) -> Matcher:
         """Return a matcher with the same axes and another power of whitening."""
-        other = Matcher(
-            self.representation._replace(whitening=power),
-            n_components=self.n_components,
-            n_neighbors=self.n_neighbors,
-            n_threads=self.n_threads,
-        )
-        other.strokes_, other.axes_ = self.strokes_, self.axes_
-        return other.fit_projected(grown, coordinates, codes, n_classes)
+        other = copy.copy(self)
+        other.representation = self.representation._replace(whitening=power)
+        return other.fit_projected(own, coordinates, codes, n_classes)
 
     def on_threads(self, n_threads: int) -> Self:
         """Set the number of threads."""
@@ -192,36 +213,31 @@ class Matcher:
         """Number of training images without their copies."""
         return int(self.parents_.max()) + 1
 
-    def project(self, images: Bytes) -> Projected:
-        """Project images, in the form that `fit` takes, onto the axes."""
+    def project(self, images: Bytes) -> tuple[Bytes, NDArray[np.float32]]:
+        """Return images, in the form that `fit` takes, normalized, and projected onto the axes."""
         images = self._normalized(images)
-        return Projected(images, self.axes_.transform(images))
+        return images, self.axes_.transform(images)
 
-    def seek(self, projected: Projected) -> Sought:
-        """Find the candidates of projected images, nearest first."""
-        own = self.whitening_.transform(projected.coordinates)
+    def seek(self, images: Bytes, coordinates: NDArray[np.float32]) -> Sought:
+        """Find the candidates of images that `project` returned, nearest first."""
+        own = self.whitening_.transform(coordinates)
         k = min(self.n_neighbors, len(self.images_))
-        return Sought(projected.images, own, self.search_.neighbors(own, k))
+        return Sought(images, own, self.search_.neighbors(own, k))
 
     def deform(
         self, images: Bytes, candidates: NDArray[np.int64], *, backward: bool = False
-    ) -> NDArray[np.int64]:
+    ) -> FloatArray:
         """Return the deformation distances of normalized images to their candidates."""
-        return self.deformation.distances(
-            grey(images),
-            self._grey,
-            candidates,
-            backward=backward,
-            n_threads=self.n_threads,
-        )
+        pairs = grey(images), self._grey, candidates
+        distances = self.deformation.distances(*pairs, backward=backward, n_threads=self.n_threads)
+        return distances.astype(np.float64)
 
     def deformed_radii(self) -> FloatArray:
         """Return the local radii in deformation distance; computed at the first call."""
         if self._deformed_radii is None:  # costly, and needed for doubtful images only
             radii = np.ones(len(self.images_))
             if self.n_parents > 1:
-                partners = self._partners(PARTNERS).indices
-                distances = self.deform(self.images_, partners).astype(np.float64)
+                distances = self.deform(self.images_, self._partners(_PARTNERS).indices)
                 self._deformed_unit, radii = mean_radius(distances), local_radii(distances)
             self._deformed_radii = radii
         return self._deformed_radii
@@ -240,44 +256,33 @@ class Matcher:
     def appended(self, images: Bytes, codes: Codes, n_classes: int) -> Matcher:
         """Return a matcher with more training images and the same axes.
 
-        Only the local radii of the new images are computed, so it takes little more than a copy.
-
-        Parameters
-        ----------
-        images : ndarray of shape (n_new, height, width, channels), uint8
-        codes : ndarray of shape (n_parents + n_new,), int32
-            Classes of all images, because a new class changes the codes of others.
-        n_classes : int
+        `codes` are the classes of all images, because a new class changes the codes of others. Only
+        the local radii of the new images are computed, so it takes little more than a copy.
         """
-        n, n_grown = self.n_parents, len(self.images_)
-        new = grow(self._normalized(images), self.representation.growth)
-        own = self.whitening_.transform(self.axes_.transform(new.images))
+        n, n_before = self.n_parents, len(self.images_)
+        new = add_copies(self._normalized(images), self.representation.growth)
+        coordinates = self.whitening_.transform(self.axes_.transform(new.images))
         other = copy.copy(self)
         other.images_ = np.concatenate([self.images_, new.images])
         other._grey = grey(other.images_)
         other.parents_ = np.concatenate([self.parents_, n + new.parents])
         other.variants_ = np.concatenate([self.variants_, new.variants])
         other.codes_, other.n_classes_ = codes[other.parents_], n_classes
-        other.coordinates_ = np.concatenate([self.coordinates_, own])
-        other.search_ = copy.copy(self.search_).partial_fit(own)
-        rows = np.arange(n_grown, len(other.images_))
+        other.coordinates_ = np.concatenate([self.coordinates_, coordinates])
+        other.search_ = copy.copy(self.search_).partial_fit(coordinates)
+        rows = np.arange(n_before, len(other.images_))
         distances = np.sqrt(other._partners(N_LOCAL, rows).distances)
         other.radii_ = np.concatenate([self.radii_, local_radii(distances, self._unit)])
         if self._deformed_radii is not None:
-            deformed = other.deform(new.images, other._partners(PARTNERS, rows).indices)
-            radii = local_radii(deformed.astype(np.float64), self._deformed_unit)
+            distances = other.deform(new.images, other._partners(_PARTNERS, rows).indices)
+            radii = local_radii(distances, self._deformed_unit)
             other._deformed_radii = np.concatenate([self._deformed_radii, radii])
         return other
 
     def kept(self, keep: NDArray[np.int64], codes: Codes, n_classes: int) -> Matcher:
-        """Return a matcher with some of the training images and the same axes.
+        """Return a matcher with some of the training images, ascending, and the same axes.
 
-        Parameters
-        ----------
-        keep : ndarray of shape (n_kept,), int64
-            Indices of the images to keep, ascending.
-        codes : ndarray of shape (n_kept,), int32
-        n_classes : int
+        `codes` are the classes of the images that are kept.
         """
         places = np.full(self.n_parents, -1)
         places[keep] = np.arange(len(keep))
@@ -297,11 +302,12 @@ class Matcher:
     def _partners(self, k: int, rows: NDArray[np.int64] | None = None) -> Neighbors:
         """Return the nearest rows that are not siblings, at squared distances."""
         k = min(self.n_parents - 1, k)
-        queries = None if rows is None else self.coordinates_[rows]
-        groups: Any = self.parents_ if rows is None else (self.parents_[rows], self.parents_)
-        if rows is None and self.n_parents == len(self.images_):
-            groups = None  # equivalent: each row is its own group
-        return self.search_.neighbors(queries, k, exclude=groups)
+        if rows is not None:
+            groups = (self.parents_[rows], self.parents_)
+            return self.search_.neighbors(self.coordinates_[rows], k, exclude=groups)
+        # Without copies each row is its own group, which the search excludes by itself.
+        has_copies = self.n_parents < len(self.images_)
+        return self.search_.neighbors(None, k, exclude=self.parents_ if has_copies else None)
 
     def _normalized(self, images: Bytes) -> Bytes:
         return images if self.strokes_ is None else self.strokes_._transform_bytes(images)

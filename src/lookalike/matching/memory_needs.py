@@ -11,11 +11,18 @@ from numpy.typing import DTypeLike
 from lookalike.matching.axes import CHUNK as AXES_CHUNK
 from lookalike.matching.axes import CHUNK_VALUES, SAMPLE, WIDE_SAMPLE
 from lookalike.matching.byte_levels import working_sides
-from lookalike.matching.copies import growth_factor
 from lookalike.matching.features import count_features, with_colours
-from lookalike.matching.matcher import Representation
-from lookalike.matching.model_selection import CHUNK, KEPT_VALUES, N_FOLDS, growths_of, rules_of
-from lookalike.matching.search_spaces import SearchSpace, plan_of
+from lookalike.matching.matcher import Representation, variant_names
+from lookalike.matching.model_selection import (
+    CHUNK,
+    KEPT_VALUES,
+    N_FOLDS,
+    RULES,
+    SCALINGS,
+    deformed_rules,
+    kinds_of_copies,
+)
+from lookalike.matching.search_spaces import SearchSpace, space_of
 from lookalike.search.machine import available_bytes
 from lookalike.search.validation import count_bytes
 
@@ -33,7 +40,7 @@ _KEPT_COORDINATES = 4
 
 
 def needed_bytes(
-    plan: SearchSpace,
+    space: SearchSpace,
     n: int,
     image_shape: Sequence[int],
     n_classes: int,
@@ -43,29 +50,14 @@ def needed_bytes(
     chosen: Representation | None = None,
     relearn: bool = True,
 ) -> int:
-    """Return approximately the peak memory of a fit, without the given images.
+    """Return approximately the peak memory of a fit to n images, without the given images.
 
-    With `chosen` it is the peak memory of a change of the training images, without the given images
-    and the earlier model.
-
-    Parameters
-    ----------
-    plan : SearchSpace
-    n : int
-        Number of images.
-    image_shape : sequence of int
-        (height, width) or (height, width, channels).
-    n_classes : int
-    dtype : dtype
-        Dtype of the images.
-    n_threads : int
-    chosen : Representation, optional
-        The representation of the earlier model.
-    relearn : bool, default=True
-        Whether axes and whitening are learned again.
+    With `chosen`, the representation of an earlier model, it is the peak memory of a change of the
+    training images, without the given images and that model; `relearn` says whether axes and
+    whitening are learned again. `image_shape` is (height, width) or (height, width, channels).
     """
     height, width, n_channels = (*image_shape, 1)[:3]
-    sides = working_sides((height, width), plan.longest_side)
+    sides = working_sides((height, width), space.longest_side)
     n_pixels = sides[0] * sides[1]
     needed = _REST
     if np.dtype(dtype) != np.uint8 or chosen is not None:
@@ -74,22 +66,22 @@ def needed_bytes(
         needed += n * n_pixels * n_channels
 
     shape = (*sides, n_channels)
-    names = {one.features for one in (plan.representations if chosen is None else [chosen])}
+    names = {one.features for one in (space.representations if chosen is None else [chosen])}
     if n_channels >= 3:
         names = {with_colours(name) for name in names}
     d = max(count_features(name, shape) for name in names)
-    growths = growths_of(plan, n) if chosen is None else [chosen.growth]
-    n_grown = n * max([1, *map(growth_factor, growths)])
+    kinds = kinds_of_copies(space, n) if chosen is None else [chosen.growth]
+    n_all = n * max(len(variant_names(kind)) for kind in ("none", *kinds))
     n_copies, n_bytes = (_COPIES, _COORDINATES) if relearn else (1, _KEPT_COORDINATES)
-    n_components = min(plan.n_components, d)
-    needed += n_grown * (n_pixels * (n_copies * n_channels + 1) + n_bytes * n_components)
+    n_components = min(space.n_components, d)
+    needed += n_all * (n_pixels * (n_copies * n_channels + 1) + n_bytes * n_components)
     if not relearn:
         return needed
 
     # Features (twice) and pixels of a chunk in each thread; then either the features of all images
     # for the axes with their Gram matrix, or the features' covariance, its scaled copy and the
     # memory for its eigenvectors.
-    n_used = min(n_grown, WIDE_SAMPLE if d > WIDE_SAMPLE else SAMPLE)
+    n_used = min(n_all, WIDE_SAMPLE if d > WIDE_SAMPLE else SAMPLE)
     chunk = min(AXES_CHUNK, CHUNK_VALUES // (n_pixels * n_channels))
     features = 8 * min(n_used, n_threads * chunk) * (d + n_pixels * n_channels)
     if d > n_used:
@@ -100,11 +92,11 @@ def needed_bytes(
         return needed
 
     # Tables of a chunk of held-out images as found and as scaled, and the scores that are kept.
-    k, queries = min(plan.n_neighbors, n_grown), min(-(-n // N_FOLDS), CHUNK)
-    rules = [one for stage in rules_of(plan) for one in stage]
-    needed += queries * 16 * (k * (1 + len({one.scaling for one in rules})) + n_classes * 9)
-    kept = 8 * min(KEPT_VALUES, n * n_classes * len(rules))
-    return needed + kept * (len(plan.representations) if not plan.n_kept else plan.n_kept + 2)
+    k, queries = min(space.n_neighbors, n_all), min(-(-n // N_FOLDS), CHUNK)
+    n_rules = len(RULES) + len(deformed_rules(space))
+    needed += queries * 16 * (k * (1 + len(SCALINGS)) + n_classes * 9)
+    kept = 8 * min(KEPT_VALUES, n * n_classes * n_rules)
+    return needed + kept * (len(space.representations) if not space.n_kept else space.n_kept + 2)
 
 
 def check_memory(
@@ -121,24 +113,14 @@ def check_memory(
 ) -> None:
     """Raise an error if a fit to these images takes more memory than there is.
 
-    Parameters
-    ----------
-    effort : {"fast", "balanced", "best"}
-    n, image_shape, n_classes, dtype, n_threads, chosen, relearn
-        As for `needed_bytes`.
-    max_memory : float or None
-        MiB; None means the free memory of the machine or the container.
-
-    Raises
-    ------
-    ValueError
-        If memory is too small; the message gives the need, the limit, and what would fit.
+    The parameters are those of `needed_bytes`. `max_memory` is in MiB; None means the free memory
+    of the machine or the container. The `ValueError` gives the need, the limit, and what would fit.
     """
     limit = available_bytes() if max_memory is None else count_bytes(max_memory, "max_memory")
 
     def need(n: int, effort: str = effort, relearn: bool = relearn) -> int:
         sizes = n, image_shape, n_classes, dtype, n_threads
-        return needed_bytes(plan_of(effort), *sizes, chosen=chosen, relearn=relearn)
+        return needed_bytes(space_of(effort), *sizes, chosen=chosen, relearn=relearn)
 
     if limit is None or need(n) <= limit:
         return

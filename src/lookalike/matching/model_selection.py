@@ -10,31 +10,52 @@ from __future__ import annotations
 
 import math
 import time
+from collections import defaultdict
 from collections.abc import Callable, Sequence
-from itertools import product
+from dataclasses import dataclass, field
+from itertools import groupby, product
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.matching.byte_levels import Bytes
-from lookalike.matching.copies import GROWTHS, growth_factor
-from lookalike.matching.matcher import Codes, Matcher, Representation
+from lookalike.matching.matcher import COPIES, Codes, Matcher, Representation, variant_names
 from lookalike.matching.scoring import Scorer, Scores, ScoringRule
 from lookalike.matching.search_spaces import SearchSpace
-
-Tell = Callable[[int], None]
 
 SCALINGS = (0.0, 0.3, 0.45)
 KS = (1, 3, 6)
 HYPERPLANES = (0.0, 0.5, 1.0)
 
+RULES = [ScoringRule(*parts) for parts in product(SCALINGS, KS, HYPERPLANES)]
+"""Scoring rules that are tried with all representations."""
+
+USUAL = ScoringRule(0.3, 6, 1.0, "forward")
+"""Default scoring rule, which suits most tables."""
+
+USUAL_WHITENING = 0.6
+
+USUAL_COPIES = "turned"
+"""Default for small training sets; mirrored copies, which may belong to no class, must beat it."""
 
 N_FOLDS = 3
-"""Number of folds if there are fewer images than a plan asks for; below `FEW` images the next."""
+"""Number of folds if there are fewer images than a space asks for; below `FEW` images the next."""
 
 FEW = 3000
 N_FOLDS_OF_FEW = 5
+
+KEPT_VALUES = 2**24
+"""Number of scores of one representation that are kept for all scoring rules together: 128 MB."""
+
+CHUNK = 2500
+"""Number of images that are searched and scored at once."""
+
+_SECOND_UNITS = 6
+"""Time of one representation in the second comparison, in units of one in the first."""
+
+_WITH_COPIES = 3
+"""The stage that tries copies."""
 
 
 class Trial(NamedTuple):
@@ -77,14 +98,8 @@ class TrialSplit(NamedTuple):
 class Choice(NamedTuple):
     """The chosen representation and scoring rule, and the trials they were chosen from.
 
-    Attributes
-    ----------
-    representation : Representation
-    rule : ScoringRule
-    trials : list of Trial
-    held_out : pair of Scores and ndarray of codes, or None
-        Scores of held-out images with the chosen representation and rule, and their classes; None
-        if no images could be held out.
+    `held_out` has the scores of held-out images by the choice, and their classes; None if no images
+    could be held out.
     """
 
     representation: Representation
@@ -96,7 +111,7 @@ class Choice(NamedTuple):
 def make_splits(
     codes: Codes, n_train: int, n_held_out: int, n_splits: int, rng: np.random.Generator
 ) -> list[TrialSplit]:
-    """TrialSplit rows with stratified classes; no row is held out in two splits.
+    """Split rows with stratified classes; no row is held out in two splits.
 
     If there are fewer rows than asked for, all rows are held out once, in folds.
 
@@ -118,12 +133,11 @@ def make_splits(
     # Order the rows so that any contiguous part of the order has every class in proportion: sorted
     # by class, the rows are taken with golden-ratio strides.
     strides = np.arange(n) * 0.6180339887498949 % 1
-    rank = np.argsort(strides, kind="stable")
-    mixed = order[rank]
+    mixed = order[np.argsort(strides, kind="stable")]
     splits = []
-    for i in range(min(n_splits, n // n_held_out)):
-        held_out = mixed[i * n_held_out : (i + 1) * n_held_out]
-        others = np.concatenate([mixed[: i * n_held_out], mixed[(i + 1) * n_held_out :]])
+    for start in range(0, min(n_splits, n // n_held_out) * n_held_out, n_held_out):
+        held_out = mixed[start : start + n_held_out]
+        others = np.concatenate([mixed[:start], mixed[start + n_held_out :]])
         splits.append(TrialSplit(np.sort(others[:n_train]), np.sort(held_out)))
     return splits
 
@@ -132,77 +146,67 @@ def choose(
     images: Bytes,
     codes: Codes,
     n_classes: int,
-    plan: SearchSpace,
+    space: SearchSpace,
     rng: np.random.Generator,
     n_threads: int,
-    tell: Tell | None = None,
+    tell: Callable[[int], None] = lambda done: None,
 ) -> Choice:
     """Choose a representation and a scoring rule by their errors on held-out images."""
     if n_classes < 2 or len(images) < max(4, 2 * n_classes):
-        return Choice(plan.representations[0], ScoringRule(0.0, 1), [], None)
-    tell = tell or (lambda done: None)
-    comparison = _Comparison(images, codes, n_classes, plan, n_threads)
-    splits = make_splits(codes, plan.n_first, plan.n_first_held_out, 1, rng)
-    plain, richer = rules_of(plan)
+        return Choice(space.representations[0], ScoringRule(0.0, 1), [], None)
+    comparison = _Comparison(images, codes, n_classes, space, n_threads)
+    splits = make_splits(codes, space.n_first, space.n_first_held_out, 1, rng)
+    rules = RULES
     trials: list[Trial] = []
-    for axes in dict.fromkeys(
-        (representation.strokes, representation.features) for representation in plan.representations
-    ):
-        own = [
-            representation
-            for representation in plan.representations
-            if (representation.strokes, representation.features) == axes
-        ]
-        trials += comparison.run(own, splits, plain, 1)
-        tell(len(own))
-    last, rules = trials, plain
-    if plan.n_kept:
-        splits = make_splits(codes, plan.n_second, plan.n_second_held_out, plan.n_splits, rng)
-        last, rules = [], plain + richer
-        comparison.forget()
-        for representation in _best_recipes(trials, plan.n_kept, plan.usual):
-            last += comparison.run([representation], splits, rules, 2)
+    for _, group in groupby(space.representations, lambda one: (one.strokes, one.features)):
+        alike = list(group)
+        trials += comparison.run(alike, splits, rules, 1)
+        tell(len(alike))
+    last = trials
+    if space.n_kept:
+        splits = make_splits(codes, space.n_second, space.n_second_held_out, space.n_splits, rng)
+        last, rules = [], RULES + deformed_rules(space)
+        comparison.kept.clear()
+        for one in _best_representations(trials, space.n_kept, space.usual):
+            last += comparison.run([one], splits, rules, 2)
             tell(_SECOND_UNITS)
         trials = trials + last
-    winner = pick(last, plan.usual)
-    growths = growths_of(plan, len(images))
-    if growths:
-        for growth in growths:
-            grown = winner.representation._replace(growth=growth)
-            trials = trials + comparison.run([grown], splits, rules, _GROWN)
-            tell(_SECOND_UNITS)
-        usual = USUAL_GROWTH if USUAL_GROWTH in growths else "none"
-        winner = pick(deciding(trials), plan.usual, usual)
+    winner = pick(last, space.usual)
+    kinds = kinds_of_copies(space, len(images))
+    for kind in kinds:
+        one = winner.representation._replace(growth=kind)
+        trials = trials + comparison.run([one], splits, rules, _WITH_COPIES)
+        tell(_SECOND_UNITS)
+    if kinds:
+        usual = USUAL_COPIES if USUAL_COPIES in kinds else "none"
+        winner = pick(deciding(trials), space.usual, usual)
     return Choice(winner.representation, winner.rule, trials, comparison.held_out(winner))
 
 
-_SECOND_UNITS = 6
-"""Time of one representation in the second comparison, in units of one in the first."""
-
-
-def rules_of(plan: SearchSpace) -> tuple[list[ScoringRule], list[ScoringRule]]:
-    """Return the rules to try with all representations, and those for the best only."""
-    plain = [ScoringRule(g, k, h) for g, k, h in product(SCALINGS, KS, HYPERPLANES)]
-    deformed = [how for how in plan.deformations if how != "off"]
-    usual = (USUAL.scaling, USUAL.k)
-    return plain, [ScoringRule(*usual, h, d) for d, h in product(deformed, HYPERPLANES)]
-
-
-def units_of(plan: SearchSpace, n: int) -> int:
-    """Return the number of units that `choose` reports to `tell` for n images."""
-    return len(plan.representations) + (plan.n_kept + len(growths_of(plan, n))) * _SECOND_UNITS
-
-
-def growths_of(plan: SearchSpace, n: int) -> list[str]:
-    """Return the growths to try with n images."""
+def deformed_rules(space: SearchSpace) -> list[ScoringRule]:
+    """Return the rules with deformation, to try with the best representations only."""
     return [
-        growth
-        for growth in GROWTHS
-        if growth != "none" and n * growth_factor(growth) <= plan.n_grown
+        USUAL._replace(hyperplanes=weight, deformation=how)
+        for how, weight in product(space.deformations, HYPERPLANES)
     ]
 
 
-def pick(trials: Sequence[Trial], usual: str, growth: str = "none") -> Trial:
+def kinds_of_copies(space: SearchSpace, n: int) -> list[str]:
+    """Return the kinds of copies to try with n images."""
+    return [
+        kind
+        for kind in COPIES
+        if kind != "none" and n * len(variant_names(kind)) <= space.most_with_copies
+    ]
+
+
+def units_of(space: SearchSpace, n: int) -> int:
+    """Return the number of units that `choose` reports to `tell` for n images."""
+    n_costly = space.n_kept + len(kinds_of_copies(space, n))
+    return len(space.representations) + n_costly * _SECOND_UNITS
+
+
+def pick(trials: Sequence[Trial], usual: str, copies: str = "none") -> Trial:
     """Return the trial nearest the defaults among those within one standard error of the best.
 
     The minimum of many error counts is optimistic, so trials within one standard error of a count
@@ -211,25 +215,12 @@ def pick(trials: Sequence[Trial], usual: str, growth: str = "none") -> Trial:
     earlier trial, which is cheaper.
     """
     most = _most_equal(min(trial.n_wrong for trial in trials))
-    equal = [trial for trial in trials if trial.n_wrong <= most]
-    return min(
-        equal,
-        key=lambda trial: (
-            _unusual_rule(trial.rule)
-            + _unusual_representation(trial.representation, usual)
-            + int(trial.representation.growth != growth),
-            trial.n_wrong,
-        ),
-    )
 
+    def order(trial: Trial) -> tuple[int, int]:
+        unusual = _unusual(trial.representation, usual) + _unusual_rule(trial.rule)
+        return unusual + (trial.representation.growth != copies), trial.n_wrong
 
-USUAL = ScoringRule(0.3, 6, 1.0, "forward")
-"""Default scoring rule, which suits most tables."""
-
-USUAL_WHITENING = 0.6
-
-USUAL_GROWTH = "turned"
-"""Default for small training sets; mirrored copies, which may belong to no class, must beat it."""
+    return min((trial for trial in trials if trial.n_wrong <= most), key=order)
 
 
 def _most_equal(least: int) -> float:
@@ -237,136 +228,106 @@ def _most_equal(least: int) -> float:
     return least + math.sqrt(least)
 
 
+def _unusual(representation: Representation, usual: str) -> int:
+    return (representation.features != usual) + (representation.whitening != USUAL_WHITENING)
+
+
 def _unusual_rule(rule: ScoringRule) -> int:
-    places = (
-        abs(SCALINGS.index(rule.scaling) - SCALINGS.index(USUAL.scaling)),
-        abs(KS.index(rule.k) - KS.index(USUAL.k)),
-        abs(HYPERPLANES.index(rule.hyperplanes) - HYPERPLANES.index(USUAL.hyperplanes)),
-        int(rule.deformation != USUAL.deformation),
-    )
-    return sum(places)
-
-
-def _unusual_representation(representation: Representation, usual: str) -> int:
-    return int(representation.features != usual) + int(representation.whitening != USUAL_WHITENING)
+    grids = (SCALINGS, KS, HYPERPLANES)
+    places = zip(grids, rule, USUAL, strict=False)
+    steps = [abs(grid.index(own) - grid.index(usual)) for grid, own, usual in places]
+    return sum(steps) + (rule.deformation != USUAL.deformation)
 
 
 def deciding(trials: Sequence[Trial]) -> list[Trial]:
     """Return the trials of the last choice."""
-    last = max((trial.stage for trial in trials), default=0)
-    grown = [trial for trial in trials if trial.stage == _GROWN]
-    if not grown:
-        return [trial for trial in trials if trial.stage == last]
-    before = max(trial.stage for trial in trials if trial.stage != _GROWN)
-    representation = grown[0].representation._replace(growth="none")
-    same = [
-        trial for trial in trials if (trial.stage, trial.representation) == (before, representation)
-    ]
-    return same + grown
+    with_copies = [trial for trial in trials if trial.stage == _WITH_COPIES]
+    others = [trial for trial in trials if trial.stage != _WITH_COPIES]
+    last = max((trial.stage for trial in others), default=0)
+    others = [trial for trial in others if trial.stage == last]
+    if with_copies:
+        without = with_copies[0].representation._replace(growth="none")
+        others = [trial for trial in others if trial.representation == without]
+    return others + with_copies
 
 
-_GROWN = 3
-
-
-def _best_recipes(trials: Sequence[Trial], n: int, usual: str) -> list[Representation]:
+def _best_representations(trials: Sequence[Trial], n: int, usual: str) -> list[Representation]:
     """Return the n best representations; the usual first within one standard error."""
     least: dict[Representation, int] = {}
     for trial in trials:
-        least[trial.representation] = min(
-            trial.n_wrong, least.get(trial.representation, trial.n_wrong)
-        )
+        known = least.get(trial.representation, trial.n_wrong)
+        least[trial.representation] = min(trial.n_wrong, known)
     most = _most_equal(min(least.values()))
 
-    def order(representation: Representation) -> tuple[bool, int, int]:
-        worse = least[representation] > most
-        return (
-            worse,
-            0 if worse else _unusual_representation(representation, usual),
-            least[representation],
-        )
+    def order(one: Representation) -> tuple[bool, int, int]:
+        worse = least[one] > most
+        return worse, 0 if worse else _unusual(one, usual), least[one]
 
     return sorted(least, key=order)[:n]
 
 
+@dataclass
 class _Comparison:
     """Runs trials, and keeps the scores of some held-out images for the final choice."""
 
-    def __init__(
-        self, images: Bytes, codes: Codes, n_classes: int, plan: SearchSpace, n_threads: int
-    ) -> None:
-        self.images, self.codes, self.n_classes = images, codes, n_classes
-        self.plan, self.n_threads = plan, n_threads
-        self._kept: dict[tuple[Representation, ScoringRule], list[Scores]] = {}
-        self._kept_codes: dict[Representation, Codes] = {}
+    images: Bytes
+    codes: Codes
+    n_classes: int
+    space: SearchSpace
+    n_threads: int
+    kept: defaultdict[tuple[Representation, ScoringRule], list[tuple[Scores, Codes]]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
 
     def run(
         self,
-        representations: Sequence[Representation],
+        alike: Sequence[Representation],
         splits: Sequence[TrialSplit],
         rules: Sequence[ScoringRule],
         stage: int,
     ) -> list[Trial]:
         """Try all scoring rules of representations that differ only in their whitening."""
-        wrong = dict.fromkeys(product(representations, rules), 0)
-        seconds = dict.fromkeys(representations, 0.0)
-        n_kept = KEPT_VALUES // (self.n_classes * len(rules))
-        for representation in representations:
-            self._kept_codes[representation] = self.codes[:0]
-            for rule in rules:
-                self._kept[representation, rule] = []
+        wrong = dict.fromkeys(product(alike, rules), 0)
+        seconds = dict.fromkeys(alike, 0.0)
+        n_left = dict.fromkeys(alike, KEPT_VALUES // (self.n_classes * len(rules)))
         for split in splits:
             start = time.perf_counter()
             base = Matcher(
-                representations[0],
-                n_components=self.plan.n_components,
-                n_neighbors=self.plan.n_neighbors,
+                alike[0],
+                n_components=self.space.n_components,
+                n_neighbors=self.space.n_neighbors,
                 n_threads=self.n_threads,
             )
             codes = self.codes[split.train]
             learnt = base.learn_axes(self.images[split.train])
-            held_out = base.project(self.images[split.held_out])
-            shared = (time.perf_counter() - start) / len(representations)
-            for representation in representations:
+            images, coordinates = base.project(self.images[split.held_out])
+            shared = (time.perf_counter() - start) / len(alike)
+            for one in alike:
                 start = time.perf_counter()
-                matcher = base.whitened(*learnt, codes, self.n_classes, representation.whitening)
+                matcher = base.whitened(*learnt, codes, self.n_classes, one.whitening)
                 for i in range(0, len(split.held_out), CHUNK):
-                    rows = split.held_out[i : i + CHUNK]
-                    reader = Scorer(matcher, matcher.seek(held_out.part(slice(i, i + CHUNK))))
-                    keep = len(self._kept_codes[representation]) + len(rows) <= n_kept
+                    part = slice(i, i + CHUNK)
+                    right = self.codes[split.held_out[part]]
+                    scorer = Scorer(matcher, matcher.seek(images[part], coordinates[part]))
+                    keep = len(right) <= n_left[one]
+                    n_left[one] -= len(right) if keep else 0
                     for rule in rules:
-                        scores = reader.read(rule)
-                        answers = scores.classes.argmin(axis=1)
-                        wrong[representation, rule] += int((answers != self.codes[rows]).sum())
+                        scores = scorer.read(rule)
+                        wrong[one, rule] += int((scores.classes.argmin(axis=1) != right).sum())
                         if keep:
-                            self._kept[representation, rule].append(scores)
-                    if keep:
-                        kept = (self._kept_codes[representation], self.codes[rows])
-                        self._kept_codes[representation] = np.concatenate(kept)
-                seconds[representation] += time.perf_counter() - start + shared
+                            self.kept[one, rule].append((scores, right))
+                seconds[one] += time.perf_counter() - start + shared
         n_train = round(float(np.mean([len(split.train) for split in splits])))
         n_held_out = sum(len(split.held_out) for split in splits)
         return [
-            Trial(
-                representation, rule, n_train, n_held_out, n_wrong, seconds[representation], stage
-            )
-            for (representation, rule), n_wrong in wrong.items()
+            Trial(one, rule, n_train, n_held_out, n_wrong, seconds[one], stage)
+            for (one, rule), n_wrong in wrong.items()
         ]
 
-    def forget(self) -> None:
-        """Drop all scores kept so far."""
-        self._kept.clear()
-
     def held_out(self, trial: Trial) -> tuple[Scores, Codes] | None:
-        """Return the scores of held-out images in the last such trial."""
-        parts = self._kept[trial.representation, trial.rule]
-        if not parts:
+        """Return the scores of held-out images in such a trial, and their classes, if kept."""
+        kept = self.kept[trial.representation, trial.rule]
+        if not kept:
             return None
-        scores = Scores(*(np.concatenate(part) for part in zip(*parts, strict=True)))
-        return scores, self._kept_codes[trial.representation]
-
-
-KEPT_VALUES = 2**24
-"""Number of scores of one representation that are kept for all scoring rules together: 128 MB."""
-
-CHUNK = 2500
-"""Number of images that are searched and read at once."""
+        scores, codes = zip(*kept, strict=True)
+        return Scores(*map(np.concatenate, zip(*scores, strict=True))), np.concatenate(codes)

@@ -1,14 +1,16 @@
-"""Scoring rules of a neighbour table: scores of each class for every image."""
+"""Scores of each class, computed from a neighbour table, and probabilities from the scores."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
+from scipy.special import log_softmax
 
-from lookalike.matching.class_distances import class_distances, hyperplane_distances
+from lookalike import _core
 from lookalike.matching.local_scaling import rescale
 from lookalike.search.neighbors import Neighbors
 
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from lookalike.matching.matcher import Matcher, Sought
 
 FloatArray = NDArray[np.float64]
+Codes = NDArray[np.int32]
 Deformed = Literal["off", "forward", "both"]
 _Found = TypeVar("_Found")
 
@@ -29,6 +32,8 @@ DEFORMED_POWERS = {"forward": 0.4, "both": 0.5}
 
 _LEAST_DISTANCE = 1e-3
 """Distances to classes are at least this, so that the logarithm of an exact copy's is finite."""
+
+_SHARPEST = 100.0
 
 
 class ScoringRule(NamedTuple):
@@ -64,33 +69,18 @@ class ScoringRule(NamedTuple):
 
 
 class Scores(NamedTuple):
-    """Scores of images.
-
-    Attributes
-    ----------
-    classes : ndarray of shape (n, n_classes), float64
-        Logarithm of the distance to each class; the lowest is the predicted class.
-    doubtful : ndarray of shape (n,), bool
-        Whether the nearest training images belong to several classes.
-    """
+    """Each image's logarithm of the distance to each class, the lowest of which is predicted, and
+    whether it is doubtful: whether its nearest training images belong to several classes."""
 
     classes: FloatArray
     doubtful: NDArray[np.bool_]
 
 
 class Scorer:
-    """Computes scores by several scoring rules of the same candidates, and caches the shared steps.
-
-    Parameters
-    ----------
-    matcher : Matcher
-        The matcher that found the candidates.
-    sought : Sought
-    """
+    """Computes scores by several scoring rules of the same candidates, and caches shared steps."""
 
     def __init__(self, matcher: Matcher, sought: Sought) -> None:
-        self._matcher = matcher
-        self._sought = sought
+        self._matcher, self._sought = matcher, sought
         self._done: dict[tuple[Any, ...], Any] = {}
 
     def read(self, rule: ScoringRule) -> Scores:
@@ -117,7 +107,7 @@ class Scorer:
         return self._once(Scorer._scale_deformed, scaling, how)
 
     def _once(self, find: Callable[..., _Found], *how: Any) -> _Found:
-        # The keys are functions, not bound methods: these would keep the reader, and its tables,
+        # The keys are functions, not bound methods: these would keep the scorer, and its tables,
         # alive in a reference cycle.
         if (find, *how) not in self._done:
             self._done[find, *how] = find(self, *how)
@@ -125,54 +115,154 @@ class Scorer:
         return found
 
     def _scale(self, power: float) -> tuple[Neighbors, NDArray[np.int64]]:
-        matcher = self._matcher
         # Distances are squared, hence twice the power.
-        factors = matcher.factors(2 * power)
-        table = rescale(self._sought.table, factors, n_threads=matcher.n_threads)
-        nearest = matcher.codes_[table.indices[:, :UNANIMOUS]]
+        table = self._rescaled(self._sought.table, self._matcher.factors(2 * power))
+        nearest = self._matcher.codes_[table.indices[:, :UNANIMOUS]]
         return table, np.flatnonzero((nearest != nearest[:, :1]).any(axis=1))
+
+    def _rescaled(self, table: Neighbors, factors: FloatArray) -> Neighbors:
+        return rescale(table, factors, n_threads=self._matcher.n_threads)
 
     def _sum(self, scaling: float, k: int) -> FloatArray:
         return self._sum_classes(self.scaled(scaling)[0], k)
 
     def _sum_classes(self, table: Neighbors, k: int) -> FloatArray:
-        matcher = self._matcher
-        return _log(
-            class_distances(
-                table, matcher.codes_, matcher.n_classes_, k, n_threads=matcher.n_threads
-            )
-        )
+        own = self._matcher
+        sums = class_distances(table, own.codes_, own.n_classes_, k, n_threads=own.n_threads)
+        return _log(sums)
 
     def _read_hyperplanes(self, scaling: float) -> FloatArray:
-        matcher = self._matcher
-        table, unsure = self.scaled(scaling)
-        return _log(
-            hyperplane_distances(
-                self._sought.coordinates[unsure],
-                matcher.coordinates_,
-                table.take(unsure),
-                matcher.codes_,
-                matcher.n_classes_,
-                n_threads=matcher.n_threads,
-            )
-        )
+        own, (table, unsure) = self._matcher, self.scaled(scaling)
+        queries, rows = self._sought.coordinates[unsure], own.coordinates_
+        known = own.codes_, own.n_classes_
+        near = table.take(unsure)
+        return _log(hyperplane_distances(queries, rows, near, *known, n_threads=own.n_threads))
 
     def _deform(self, scaling: float, backward: bool) -> tuple[NDArray[np.int64], FloatArray]:
         """Return the candidates of doubtful images and their deformation distances."""
         table, unsure = self.scaled(scaling)
         candidates = np.ascontiguousarray(table.indices[unsure, :DEFORMED_CANDIDATES])
-        distances = self._matcher.deform(self._sought.images[unsure], candidates, backward=backward)
-        return candidates, distances.astype(np.float64)
+        images = self._sought.images[unsure]
+        return candidates, self._matcher.deform(images, candidates, backward=backward)
 
     def _scale_deformed(self, scaling: float, how: Deformed) -> Neighbors:
         candidates, distances = self._once(Scorer._deform, scaling, False)
         if how == "both":
             distances = distances + self._once(Scorer._deform, scaling, True)[1]
-        matcher = self._matcher
-        factors = matcher.factors(DEFORMED_POWERS[how], deformed=True)
-        return rescale(Neighbors(candidates, distances), factors, n_threads=matcher.n_threads)
+        factors = self._matcher.factors(DEFORMED_POWERS[how], deformed=True)
+        return self._rescaled(Neighbors(candidates, distances), factors)
 
 
 def _log(distances: FloatArray) -> FloatArray:
-    logarithms: FloatArray = np.log(np.maximum(distances, _LEAST_DISTANCE))
-    return logarithms
+    return np.asarray(np.log(np.maximum(distances, _LEAST_DISTANCE)))
+
+
+def class_distances(
+    table: Neighbors, codes: Codes, n_classes: int, k: int, *, n_threads: int = 1
+) -> FloatArray:
+    """Return the sum of the k smallest distances to each class, shape (n_queries, n_classes).
+
+    The table is sorted, nearest first, and `codes` are the classes of all training images, in
+    ``range(n_classes)``. A missing neighbour counts with the largest distance of the table.
+
+    Examples
+    --------
+    >>> table = Neighbors(np.array([[7, 3, 9]]), np.array([[1.0, 2.0, 4.0]]))
+    >>> codes = np.array([0, 0, 0, 1, 0, 0, 0, 0, 0, 0], np.int32)
+    >>> class_distances(table, codes, 2, 2)
+    array([[5., 6.]])
+    """
+    sums, ks = np.empty((1, len(table.indices), n_classes)), np.array([k], np.int64)
+    _core.sum_classes(*table[:2], codes=codes, ks=ks, sums=sums, n_threads=n_threads)
+    return np.asarray(sums[0])
+
+
+def hyperplane_distances(
+    queries: NDArray[np.int8],
+    rows: NDArray[np.int8],
+    table: Neighbors,
+    codes: Codes,
+    n_classes: int,
+    *,
+    k: int = 10,
+    ridge: float = 0.3,
+    n_threads: int = 1,
+) -> FloatArray:
+    """Return the squared distances of queries to the local hyperplane of each class.
+
+    The hyperplane is the affine hull of the k nearest neighbours of a class, at most 32. Ridge
+    regression finds the weights of its directions. The ridge penalty is part of the distance, and
+    is relative to the mean squared distance of the k neighbours to their mean. A class without
+    neighbours gets the largest distance of the query.
+
+    The queries (n_queries, d) and the training images (n_training_images, d) are coordinates; the
+    table and the codes are those of `class_distances`.
+
+    References
+    ----------
+    Vincent, Bengio, "K-local hyperplane and convex distance nearest neighbor algorithms",
+    NIPS 2001.
+
+    Examples
+    --------
+    >>> rows = np.array([[0, 0], [2, 0], [1, 5]], np.int8)
+    >>> table = Neighbors(np.array([[0, 1, 2]]), np.array([[2.0, 2.0, 16.0]]))
+    >>> codes = np.array([0, 0, 1], np.int32)
+    >>> hyperplane_distances(np.array([[1, 1]], np.int8), rows, table, codes, 2, ridge=0)
+    array([[ 1., 16.]])
+    """
+    out = np.empty((len(queries), n_classes))
+    near = queries, rows, *table[:2]
+    _core.hyperplane_distances(*near, codes=codes, k=k, ridge=ridge, out=out, n_threads=n_threads)
+    farthest: FloatArray = out.max(axis=1, keepdims=True, initial=0)
+    return np.where(out < 0, farthest, out)
+
+
+class Calibration:
+    """Probabilities by a softmax of scores, with one sharpness for doubtful images, one for others.
+
+    The sharpness maximises the likelihood of the held-out images' labels (temperature scaling; Guo
+    et al., "On calibration of modern neural networks", ICML 2017). Without held-out images it is 1.
+    No class gets probability 0: a share of 1 / (number of held-out images + 2), and at least
+    0.001 %, is spread over all classes.
+    """
+
+    def __init__(self) -> None:
+        self.sharpness_ = {True: 1.0, False: 1.0}
+        self.floor_ = {True: 1e-5, False: 1e-5}
+
+    def fit(self, scores: Scores, codes: NDArray[np.integer]) -> Self:
+        """Fit to the scores of images whose classes are known."""
+        for doubtful in (True, False):
+            rows = np.flatnonzero(scores.doubtful == doubtful)
+            if not len(rows):
+                continue
+            own, right = scores.classes[rows], codes[rows]
+            floor = self.floor_[doubtful] = max(1e-5, 1 / (len(rows) + 2))
+            bounds = (np.log(0.01), np.log(_SHARPEST))
+            given = (own, right, floor)
+            found = minimize_scalar(self._loss, bounds=bounds, args=given, method="bounded")
+            self.sharpness_[doubtful] = float(np.exp(found.x))
+        return self
+
+    def probabilities(self, scores: Scores) -> FloatArray:
+        """Return probabilities, shape (n, n_classes); a low score gives a high probability."""
+        out = np.empty(scores.classes.shape)
+        for doubtful in (True, False):
+            rows = scores.doubtful == doubtful
+            out[rows] = self._shares(
+                scores.classes[rows], self.sharpness_[doubtful], self.floor_[doubtful]
+            )
+        return out
+
+    @staticmethod
+    def _loss(log_sharpness: float, scores: FloatArray, right: Codes, floor: float) -> float:
+        shares = Calibration._shares(scores, np.exp(log_sharpness), floor)
+        return float(-np.log(shares[np.arange(len(right)), right]).mean())
+
+    @staticmethod
+    def _shares(scores: FloatArray, sharpness: float, floor: float) -> FloatArray:
+        shares: FloatArray = np.exp(log_softmax(-sharpness * scores, axis=1))
+        shares *= 1 - floor
+        shares += floor / scores.shape[1]
+        return shares

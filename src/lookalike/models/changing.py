@@ -16,26 +16,16 @@ from lookalike.images.exceptions import DatasetError, DatasetNotFoundError
 from lookalike.images.files import counted
 from lookalike.images.originals import Originals, make_thumbnail
 from lookalike.images.sources import Named, in_form
-from lookalike.models.errors import ModelError
 from lookalike.models.model import Model, open_model
+from lookalike.models.safetensors_map import ModelError
 
 
 @dataclass(frozen=True)
 class Changed:
     """What was done to a model.
 
-    Attributes
-    ----------
-    what : {"added", "forgotten"}
-    rows : list of int
-        Where the images stand now, or stood.
-    labels : list of str
-        Theirs.
-    files : list of str or None
-        The names of their files, where they are known.
-    new_classes, gone_classes : list of str
-    n_samples : int
-        Training images afterwards.
+    `rows` are where the images stand now, or stood; `files` are the names of their files, where
+    they are known; `n_samples` is the number of training images afterwards.
     """
 
     what: Literal["added", "forgotten"]
@@ -48,11 +38,9 @@ class Changed:
 
     def to_dict(self) -> dict[str, Any]:
         """Return all of it for JSON."""
+        images = zip(self.rows, self.files, self.labels, strict=True)
         return {
-            self.what: [
-                {"row": row, "file": file, "label": label}
-                for row, file, label in zip(self.rows, self.files, self.labels, strict=True)
-            ],
+            self.what: [{"row": row, "file": file, "label": own} for row, file, own in images],
             "new_classes": self.new_classes,
             "gone_classes": self.gone_classes,
             "n_samples": self.n_samples,
@@ -60,15 +48,7 @@ class Changed:
 
 
 class NewImages(NamedTuple):
-    """Images in a model's form, for `add_images`.
-
-    Attributes
-    ----------
-    images : ndarray of shape (n, h, w) or (n, h, w, c), uint8
-    labels : list of str
-    originals : Originals or None
-        What the pictures were, if any was read from a file of its own.
-    """
+    """Images in a model's form, and what they were if any was read from a file of its own."""
 
     images: NDArray[np.uint8]
     labels: list[str]
@@ -77,14 +57,9 @@ class NewImages(NamedTuple):
 
 @contextmanager
 def changed_in_place(path: Path, *, dry_run: bool = False) -> Iterator[Model]:
-    """Give the model of a file, and save it there at the end; if the work fails, nothing changes.
+    """Open the model of a file, and save it there at the end; if the work fails, nothing changes.
 
-    Raises
-    ------
-    ModelError
-        As `open_model`; or if the file was changed by another program meanwhile.
-    OSError
-        If it cannot be read or written.
+    The errors are those of `open_model`; `ModelError` also if another program changed the file.
     """
     before = file_signature(path)
     model = open_model(path)
@@ -104,19 +79,10 @@ def bring_to_form(
     skip_broken: bool = False,
     on_note: Callable[[str], None],
 ) -> NewImages:
-    """Bring pictures to the form of a model's images.
+    """Bring pictures, each with the name of its class, to the form of a model's images.
 
-    Parameters
-    ----------
-    model : Model
-    pictures : iterable of (Named, str)
-        Each with the name of its class.
-    as_is : bool
-        Whether they have that form already.
-    skip_broken : bool, default=False
-        Whether to pass over pictures that cannot be brought to the form.
-    on_note : callable
-        Called with doubts about a picture, and with those that are passed over.
+    Pictures that are `as_is` have that form already. `on_note` is called with doubts about a
+    picture, and with those that `skip_broken` passes over.
 
     Raises
     ------
@@ -167,10 +133,7 @@ def add_images(model: Model, new: NewImages, *, relearn: bool = True) -> Changed
 def forget_rows(model: Model, ranges: Sequence[range], *, relearn: bool = True) -> Changed:
     """Take images out of a model; ``relearn`` is that of `Model.remove`.
 
-    Raises
-    ------
-    ValueError
-        If there is no such row, or none would be left.
+    `ValueError` if there is no such row, or none would be left.
     """
     before, n = model.class_names, model.n_samples
     last = max(own.stop for own in ranges) - 1
@@ -203,8 +166,6 @@ def _changed(
     model: Model,
 ) -> Changed:
     after = model.class_names
-    new, gone = (
-        [name for name in these if name not in those]
-        for these, those in ((after, before), (before, after))
-    )
+    new = [name for name in after if name not in before]
+    gone = [name for name in before if name not in after]
     return Changed(what, rows, labels, files, new, gone, model.n_samples)

@@ -44,17 +44,17 @@ cleaning.PairTable               denoising.pair_table.PairTable
 cleaning.Ends                    denoising.intensity_scale.Saturation
 cleaning.SimilarPatches          denoising.nonlocal_means.NonLocalMeans
 matching.PrincipalAxes           matching.axes.PrincipalAxes
-matching.Calibration             matching.calibration.Calibration
+matching.Calibration             matching.scoring.Calibration
 matching.Choice                  matching.model_selection.Choice
 matching.Trial                   matching.model_selection.Trial
 matching.DeformationModel        matching.deformation.DeformationModel
-matching.OrientedGradients       matching.gradients.OrientedGradients
+matching.OrientedGradients       matching.features.OrientedGradients
 matching.Levels                  matching.byte_levels.ByteLevels
 matching.Matcher                 matching.matcher.Matcher
 matching.Recipe                  matching.matcher.Representation
 matching.Reading                 matching.scoring.ScoringRule
 matching.NormalizeStroke         matching.stroke_normalization.NormalizeStroke
-matching.WithinClassWhitening    matching.whitening.WithinClassWhitening
+matching.WithinClassWhitening    matching.axes.WithinClassWhitening
 estimators.KNeighborsClassifier  estimators.classifier.KNeighborsClassifier
 estimators.KNeighborsDenoiser    estimators.denoiser.KNeighborsDenoiser
 estimators.LookalikeClassifier   estimators.lookalike.LookalikeClassifier
@@ -105,14 +105,7 @@ def known_class(name: str) -> Any:
 
 
 def name_of(value: Any) -> str | None:
-    """Return the name, in files, of the class of a value; None if it is not listed.
-
-    Examples
-    --------
-    >>> from lookalike import Shifts
-    >>> name_of(Shifts(1)), name_of(print)
-    ('images.Shifts', None)
-    """
+    """Return the name, in files, of the class of a value; None if it is not listed."""
     return name_of_class(type(value))
 
 

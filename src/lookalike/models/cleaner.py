@@ -17,8 +17,8 @@ from lookalike.images.dataset import Dataset
 from lookalike.images.expression import noise_text, parse_noise
 from lookalike.images.noise import Noise, SaltAndPepper, UniformNoise, add_noise
 from lookalike.images.preprocessing import Form
-from lookalike.models.errors import ModelError
 from lookalike.models.file import open_file
+from lookalike.models.safetensors_map import ModelError
 
 Bytes = NDArray[np.uint8]
 
@@ -36,12 +36,9 @@ _LEVELS = np.array([0, 3, 5, 8, 12, 18, 25, 35, 50, 70, 100, 140])
 
 
 class Cleaner:
-    """Removes noise from images that are similar to training images.
+    """Removes noise from images that are similar to clean training images (n, h, w[, c]), uint8.
 
-    Parameters
-    ----------
-    images : ndarray of shape (n, h, w) or (n, h, w, c), uint8
-        Clean images; about 2,000, because fitting takes too long with more.
+    About 2,000 training images suit, because fitting takes too long with more.
 
     Examples
     --------
@@ -64,18 +61,10 @@ class Cleaner:
         return n >= _FEWEST and prod(image_shape) <= _MOST_VALUES
 
     def clean(self, images: Bytes, noise: str | None = None) -> Bytes:
-        """Return denoised images of the same shape.
+        """Return denoised images of the same shape, (n, h, w) or (n, h, w, c), uint8.
 
-        Parameters
-        ----------
-        images : ndarray of shape (n, h, w) or (n, h, w, c), uint8
-        noise : str, optional
-            The noise, in a form that `parse_noise` reads; by default it is estimated.
-
-        Raises
-        ------
-        ValueError
-            If `noise` is not a valid noise.
+        The noise is in a form that `parse_noise` reads, or else `ValueError`; by default it is
+        estimated.
         """
         text = self._estimated(images) if noise is None else noise
         if text is None:
@@ -103,21 +92,9 @@ class Cleaner:
 class Task(NamedTuple):
     """A denoiser of images of bytes and of one size, and what is known of it before it is used.
 
-    Attributes
-    ----------
-    denoiser : KNeighborsDenoiser
-        Fitted, or to be fitted to ``train`` and ``noise``.
-    noise : Noise or None
-        None if it was fitted to pairs of images.
-    noise_text : str
-    image_shape : tuple (h, w) or (h, w, c)
-        Shape of the images that it cleans.
-    source : str or None
-        Where its training images come from.
-    form : Form or None
-        The form of a data set's images.
-    train, test : ndarray of shape (n, *image_shape), uint8
-        Images of the data set; none of a file.
+    The denoiser of a file is fitted; its `noise` is None if it was fitted to pairs of images. The
+    denoiser of a data set is to be fitted to `train` and `noise`. `source` says where its training
+    images come from, and `form` is that of the data set's images.
     """
 
     denoiser: KNeighborsDenoiser
@@ -131,21 +108,10 @@ class Task(NamedTuple):
 
 
 def task_of_file(path: Path, *, adds_noise: bool = False) -> Task:
-    """Open a file that holds a fitted denoiser.
+    """Open a file that holds a fitted denoiser, whose noise may have to be added to images, too.
 
-    Parameters
-    ----------
-    path : Path
-    adds_noise : bool, default=False
-        Whether its noise is to be added to images, too.
-
-    Raises
-    ------
-    ModelError
-        If it holds something else, or a denoiser of other values or of images of several sizes, or
-        its noise is not known but is to be added.
-    OSError
-        If the file cannot be read.
+    `ModelError` if it holds something else, or a denoiser of other values or of images of several
+    sizes, or its noise is not known but is to be added.
     """
     opened = open_file(path)
     denoiser = opened.estimator
@@ -177,22 +143,9 @@ def task_of_file(path: Path, *, adds_noise: bool = False) -> Task:
 def task_of_data(
     data: Dataset, noise: str, *, quality: str = "best", n_train: int | None = None, seed: int = 0
 ) -> Task:
-    """Return a denoiser that is to be fitted to the train images of a data set.
+    """Return a denoiser that is to be fitted to `n_train` train images of a data set, by chance.
 
-    Parameters
-    ----------
-    data : Dataset
-    noise : str
-        As `parse_noise` takes it.
-    quality : {"best", "fast"}, default="best"
-    n_train : int, optional
-        Train images to choose by chance; all if it is not given.
-    seed : int, default=0
-
-    Raises
-    ------
-    ValueError
-        If there are not so many train images, or the noise is none or does not suit bytes.
+    `ValueError` if there are not so many, or if the noise is none or does not suit bytes.
 
     Examples
     --------

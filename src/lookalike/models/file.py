@@ -26,8 +26,7 @@ from lookalike.images.originals import Originals
 from lookalike.images.pixels import are_bytes
 from lookalike.images.preprocessing import Form
 from lookalike.models.class_registry import MODELS, name_of
-from lookalike.models.errors import ModelError
-from lookalike.models.safetensors_map import map_file, no_number, once, write_file
+from lookalike.models.safetensors_map import ModelError, map_file, no_number, once, write_file
 from lookalike.models.state import from_state, to_state
 
 if TYPE_CHECKING:
@@ -38,21 +37,15 @@ VERSION = (1, 1)
 """Version of the format. Files with the same major and at most this minor version can be read."""
 
 _VERSION = ".".join(map(str, VERSION))
+_KEYS = {"library", "class_names", "source", "form", "estimator", "checksums"}
 
 
 class Opened(NamedTuple):
-    """Contents of a file.
+    """The contents of a file: its estimator, its description, the version of its format, and the
+    file names and thumbnails of the training images (since version 1.1).
 
-    Attributes
-    ----------
-    estimator : estimator
-    description : dict
-        "library" is the version that wrote the file; "class_names", "source" and "form" are as
-        given to `save_model`.
-    version : str
-        Version of the format.
-    originals : Originals or None
-        File names and thumbnails of the training images, since version 1.1.
+    In the description "library" is the version that wrote the file; "source" and "form" are those
+    that `save_model` got.
     """
 
     estimator: Any
@@ -130,11 +123,7 @@ def save_model(
         warn_caller(f"{path} can be loaded, but lookalike predict and serve refuse it: {why}")
     state, arrays = to_state(estimator)
     if originals is not None:
-        if len(originals) != (n := int(classifier.n_samples_fit_)):
-            raise ModelError(
-                f"{len(originals):,} file names for {n:,} training images; give one for each, "
-                "or none"
-            )
+        check_originals(originals, classifier)
         arrays |= originals.to_arrays()
     classes = getattr(estimator, "classes_", None)
     description = json.dumps(
@@ -157,8 +146,15 @@ def save_model(
         "description": description,
         "checksum": xxh3_128_hexdigest(description.encode("utf-8", "surrogatepass")),
     }
-
     replace_file(Path(path), lambda beside: write_file(beside, arrays, metadata))
+
+
+def check_originals(originals: Originals, estimator: Any) -> None:
+    """Raise `ModelError` if there are not as many file names as training images."""
+    if len(originals) != (n := int(estimator.n_samples_fit_)):
+        raise ModelError(
+            f"{len(originals):,} file names for {n:,} training images; give one for each, or none"
+        )
 
 
 def load_model(path: str | PathLike[str]) -> Any:
@@ -179,7 +175,7 @@ def load_model(path: str | PathLike[str]) -> Any:
 
 def open_file(path: Path) -> Opened:
     """Return all contents of a file; errors as `load_model`."""
-    arrays, description, version = read_description(path)
+    arrays, description, version = _read_description(path)
     checksums = description["checksums"]
     if checksums.keys() != arrays.keys():
         raise ModelError(f"{path} is damaged: its arrays differ from its description")
@@ -191,9 +187,8 @@ def open_file(path: Path) -> Opened:
         if name_of(estimator) not in MODELS:
             raise ModelError(f"it holds {type(estimator).__name__} instead of an estimator")
         check_is_fitted(estimator)
-        originals = None
-        if any(name.startswith("originals/") for name in arrays):
-            originals = Originals.from_arrays(arrays)
+        has_originals = any(name.startswith("originals/") for name in arrays)
+        originals = Originals.from_arrays(arrays) if has_originals else None
         opened = Opened(estimator, description, version, originals)
         _ = opened.form
     except Exception as error:  # unchecked attributes may raise anything
@@ -202,14 +197,8 @@ def open_file(path: Path) -> Opened:
     return opened
 
 
-def read_description(path: Path) -> tuple[Mapping[str, NDArray[Any]], dict[str, Any], str]:
-    """Return a file's arrays, whose checksums are not yet compared, its description and version.
-
-    Raises
-    ------
-    ModelError, OSError
-        As `load_model`.
-    """
+def _read_description(path: Path) -> tuple[Mapping[str, NDArray[Any]], dict[str, Any], str]:
+    """Return a file's arrays, whose checksums are not yet compared, its description and version."""
     arrays, metadata = map_file(path)
     if metadata.get("format") != FORMAT:
         raise ModelError(f"{path} is a safetensors file but not a model of lookalike")
@@ -230,9 +219,8 @@ def read_description(path: Path) -> tuple[Mapping[str, NDArray[Any]], dict[str, 
 
 
 def _check_description(description: Any, path: Path) -> None:
-    keys = {"library", "class_names", "source", "form", "estimator", "checksums"}
-    if type(description) is not dict or not keys <= description.keys():
-        raise ModelError(f"{path} is damaged: its description lacks {', '.join(sorted(keys))}")
+    if type(description) is not dict or not description.keys() >= _KEYS:
+        raise ModelError(f"{path} is damaged: its description lacks {', '.join(sorted(_KEYS))}")
     source, names = description["source"], description["class_names"]
     is_right = {
         "library": type(description["library"]) is str,

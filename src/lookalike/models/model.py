@@ -16,12 +16,13 @@ from numpy.typing import ArrayLike, NDArray
 from lookalike.estimators.classifier import KNeighborsClassifier
 from lookalike.estimators.lookalike import LookalikeClassifier
 from lookalike.estimators.search_cv import KNeighborsSearchCV
+from lookalike.images.dataset import Dataset, Split
 from lookalike.images.originals import Originals
 from lookalike.images.pictures import read_picture
 from lookalike.images.preprocessing import Form, Formed, learn_form
 from lookalike.models.cleaner import Cleaner
-from lookalike.models.errors import ModelError
-from lookalike.models.file import is_of_images, open_file, save_model, why_no_bytes
+from lookalike.models.file import check_originals, is_of_images, open_file, save_model, why_no_bytes
+from lookalike.models.safetensors_map import ModelError
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -30,6 +31,8 @@ Bytes = NDArray[np.uint8]
 
 _FORM_SAMPLE, _CLEANER_SAMPLE = 5000, 2000
 """Numbers of training images from which the form, and the denoiser, are learned."""
+
+_MOST_NAMED = 20  # classes
 
 
 class Neighbor(NamedTuple):
@@ -146,11 +149,8 @@ class Model:
         self.image_shape: tuple[int, ...] = tuple(estimator.image_shape_)
         self.form = learn_form(self._spread(_FORM_SAMPLE)) if form is None else form
         self.originals = originals
-        if originals is not None and len(originals) != self.n_samples:
-            raise ModelError(
-                f"{len(originals):,} file names for {self.n_samples:,} training images; give one "
-                "for each, or none"
-            )
+        if originals is not None:
+            check_originals(originals, estimator)
         self._cleaner: Cleaner | None = None
 
     @property
@@ -183,10 +183,10 @@ class Model:
         n_neighbors : int, default=6
             Largest number of neighbours. For a `KNeighborsClassifier` only voters are returned.
         """
+        options = {}
         if self._matches:
-            found = self.estimator.explain(images, min(n_neighbors, self.estimator.most_explained_))
-        else:
-            found = self.estimator.explain(images)
+            options["n_neighbors"] = min(n_neighbors, self.estimator.most_explained_)
+        found = self.estimator.explain(images, **options)
         probabilities = found.class_shares(self.estimator.classes_)
         assert found.doubtful is not None  # because images have one label each
         explained = []
@@ -277,10 +277,7 @@ class Model:
         else:
             new = np.array(list(labels), dtype=object if known.dtype == object else str)
         before = self.n_samples
-        if self._matches:
-            self.estimator.partial_fit(images, new, relearn=relearn)
-        else:
-            self.estimator.partial_fit(images, new)
+        self.estimator.partial_fit(images, new, **({"relearn": relearn} if self._matches else {}))
         if self.originals is not None or originals is not None:
             known_before = self.originals or Originals.unknown(before)
             self.originals = known_before.joined(originals or Originals.unknown(len(images)))
@@ -296,10 +293,7 @@ class Model:
         ValueError
             If a row does not exist, or no row would remain.
         """
-        if self._matches:
-            self.estimator.remove(rows, relearn=relearn)
-        else:
-            self.estimator.remove(rows)
+        self.estimator.remove(rows, **({"relearn": relearn} if self._matches else {}))
         if self.originals is not None:
             kept = np.delete(np.arange(len(self.originals)), list(rows))
             self.originals = self.originals.rows(kept)
@@ -312,11 +306,7 @@ class Model:
         used, self.estimator.n_jobs = self.estimator.n_jobs, self._n_jobs
         try:
             save_model(
-                self.estimator,
-                path,
-                source=self.source,
-                form=self.form,
-                originals=self.originals,
+                self.estimator, path, source=self.source, form=self.form, originals=self.originals
             )
         finally:
             self.estimator.n_jobs = used
@@ -378,3 +368,50 @@ def open_model(path: str | PathLike[str]) -> Model:
         )
     except ModelError as error:
         raise ModelError(f"{path}: {error}") from error
+
+
+def numbered_as(model: Model, data: Dataset, name: str, file: str) -> Dataset:
+    """Return the model's training images and the test images of a data set, numbered alike.
+
+    The classes of the data are matched with the model's by their names. `ValueError`, with the
+    names of the data and of the model's file, if the test images are of another size, or of a class
+    that the model does not know.
+    """
+    shape, wanted = data.test.images.shape[1:], model.image_shape
+    if _sides(shape) != _sides(wanted):
+        raise ValueError(
+            f"{name} has images of {_shape_text(shape)}, but {file} was trained on images of "
+            f"{_shape_text(wanted)}; judge it on images like those"
+        )
+    known = {own: code for code, own in enumerate(model.class_names)}
+    there = [data.class_names[code] for code in np.unique(data.test.labels).tolist()]
+    unknown = [own for own in there if own not in known]
+    if unknown:
+        classes = "class" if len(unknown) == 1 else "classes"
+        raise ValueError(
+            f"{name} has test images of {classes} {some_of(unknown)}, which {file} does not know; "
+            f"it knows {some_of(model.class_names)}; rename classes, or add images by lookalike "
+            f"add {file}"
+        )
+    codes = np.array([known.get(own, -1) for own in data.class_names])
+    test = Split(data.test.images.reshape(-1, *wanted), codes[data.test.labels])
+    own = model.estimator
+    images = np.asarray(own.training_images()).astype(np.uint8, copy=False)
+    train = Split(images, np.searchsorted(own.classes_, own.training_labels_))
+    return Dataset(train, test, tuple(model.class_names), data.source)
+
+
+def some_of(names: Sequence[str]) -> str:
+    """Return names in a line: the first ones, and how many there are, if there are many."""
+    shown = ", ".join(names[:_MOST_NAMED])
+    return shown + (f", … ({len(names)} in all)" if len(names) > _MOST_NAMED else "")
+
+
+def _sides(shape: Sequence[int]) -> tuple[int, ...]:
+    return (*shape, 1)[:3]
+
+
+def _shape_text(shape: Sequence[int]) -> str:
+    height, width, n_channels = _sides(shape)
+    colours = {1: "grey", 3: "colour"}.get(n_channels, f"{n_channels} channels")
+    return f"{height} × {width} pixels in {colours}"

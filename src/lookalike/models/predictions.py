@@ -1,4 +1,4 @@
-"""Answers about any number of pictures, in batches, and a gallery of their neighbours."""
+"""Answers about pictures, in batches: the class, how certain it is, and what it rests on."""
 
 from __future__ import annotations
 
@@ -7,31 +7,99 @@ from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lookalike.images.progress import Progress
 from lookalike.images.sources import Bytes, Findings, find_sources, in_form, read_source
-from lookalike.models.answer import Answer, answer
 from lookalike.models.model import Explained, Model, Neighbor
 from lookalike.reports.blocks import Gallery, Picture
 from lookalike.reports.pictures import picture, right_or_wrong, with_arrows
+
+_MOST_CANDIDATES = 4
+_LEAST_CANDIDATE = 0.1
+"""Least probability of a candidate, apart from the two most probable classes."""
 
 _BATCH = 1000
 _EXPLAINED_BATCH = 50  # an explanation takes about twenty times the memory of an image
 _BATCH_PIXELS = 2**24  # of original pictures, so that batches of photographs are small
 
 
-class Prediction(NamedTuple):
-    """An answer about a picture.
+class Answer(NamedTuple):
+    """The predicted class of a named image.
 
-    Attributes
-    ----------
-    given : ndarray of shape (h, w), (h, w, 3) or (h, w, 4), uint8
-        The original picture.
-    image : ndarray of the shape of the model's images, uint8
-        The picture in the model's form.
-    answer : Answer
-    explained : Explained or None
-        The answer with its neighbours, if requested.
+    `label` is the most probable class, and `probability` its probability. It is `sure` if this
+    reaches the threshold and there is no doubt about the image (`reason`). `candidates` are the
+    label alone if it is sure, otherwise the most probable classes. `probabilities` are those of
+    classes, the most probable first.
+    """
+
+    image: str
+    label: str
+    probability: float
+    sure: bool
+    candidates: list[str]
+    probabilities: dict[str, float]
+    reason: str | None = None
+
+    def words(self) -> str:
+        """Return the label, or the candidates if it is not sure."""
+        if self.sure:
+            return self.label
+        *others, last = self.candidates
+        either = " or ".join([", ".join(others), last] if others else [last])
+        return f"not sure: {either}" + ("" if self.reason is None else f" ({self.reason})")
+
+
+def candidates(probabilities: NDArray[np.float64], reject: float) -> list[int]:
+    """Return the candidate classes of an image, the most probable first.
+
+    If the most probable class reaches the probability `reject`, it is the only one. Otherwise they
+    are the classes of at least 10 %, two to four of them.
+
+    Examples
+    --------
+    >>> candidates(np.array([0.5, 0.1, 0.4]), 0.9), candidates(np.array([0.5, 0.1, 0.4]), 0.5)
+    ([0, 2, 1], [0])
+    """
+    order: list[int] = np.argsort(-probabilities, kind="stable").tolist()
+    if probabilities[order[0]] >= reject:
+        return order[:1]
+    likely = [own for own in order if probabilities[own] >= _LEAST_CANDIDATE]
+    return order[: min(max(len(likely), 2), _MOST_CANDIDATES)]
+
+
+def answer(
+    image: str,
+    names: Sequence[str],
+    probabilities: NDArray[np.float64],
+    *,
+    reject: float,
+    top: int | None,
+    doubt: str | None = None,
+) -> Answer:
+    """Return the answer about an image of a name from the probabilities of the named classes.
+
+    From the probability `reject` on, the most probable class is sure, unless there is a doubt about
+    the image. The probabilities of the `top` classes are kept, by default of all.
+
+    Examples
+    --------
+    >>> one = answer("a.png", "479", np.array([0.5, 0.1, 0.4]), reject=0.9, top=1)
+    >>> one.words(), one.candidates, one.probabilities
+    ('not sure: 4, 9 or 7', ['4', '9', '7'], {'4': 0.5})
+    """
+    order = np.argsort(-probabilities, kind="stable")
+    best = float(probabilities[order[0]])
+    likely = [names[i] for i in candidates(probabilities, reject if doubt is None else np.inf)]
+    sure = best >= reject and doubt is None
+    kept = {names[i]: round(float(probabilities[i]), 6) for i in order[:top]}
+    return Answer(image, names[order[0]], round(best, 6), sure, likely, kept, doubt)
+
+
+class Prediction(NamedTuple):
+    """An answer about a picture, as it was given and in the model's form.
+
+    `explained` is the answer with its neighbours, if that was requested.
     """
 
     given: Bytes
@@ -52,44 +120,24 @@ def predict_pictures(
     on_failure: Callable[[str, ValueError], None],
     on_note: Callable[[str], None],
 ) -> Iterator[list[Prediction]]:
-    """Yield answers about pictures, in batches.
+    """Yield answers about pictures, in batches; errors as by `find_sources`, which takes the names.
 
-    Parameters
-    ----------
-    model : Model
-    names : sequence of str
-        Files, folders, patterns, or "-" for stdin, as for `find_sources`.
-    as_is, reject, top
-        As for `in_form` and `answer`.
-    n_nearest : int, optional
-        Largest number of neighbours in explanations; None gives no explanations.
-    progress : callable
-        Called as ``progress(done, total)``.
-    on_failure : callable
-        Called as ``on_failure(name, error)`` for each picture that cannot be read.
-    on_note : callable
-        Called with remarks about the files.
-
-    Raises
-    ------
-    ValueError
-        As `find_sources`.
+    The parameters `as_is`, `reject` and `top` are those of `in_form` and `answer`. `n_nearest` is
+    the largest number of neighbours in explanations; None gives no explanations. `on_failure` is
+    called with the name of each picture that cannot be read and the error, and `on_note` with
+    remarks about the files.
     """
     most = _BATCH if n_nearest is None else _EXPLAINED_BATCH
     batch: list[_Read] = []
     n_pixels = 0
-
-    def answers() -> list[Prediction]:
-        return _answer(batch, model, reject, top, n_nearest)
-
     for one in _read(model, names, as_is, progress, on_failure, on_note):
         batch.append(one)
         n_pixels += one.given.size
         if len(batch) >= most or n_pixels >= _BATCH_PIXELS:
-            yield answers()
+            yield _answer(batch, model, reject, top, n_nearest)
             batch, n_pixels = [], 0
     if batch:
-        yield answers()
+        yield _answer(batch, model, reject, top, n_nearest)
 
 
 class _Read(NamedTuple):
@@ -115,8 +163,8 @@ def _read(
     total = 1000 * len(sources)  # thousandths: a file may hold thousands of images
     for number, source in enumerate(sources):
 
-        def within(done: int, n: int, number: int = number) -> None:
-            progress(1000 * number + 1000 * done // n, total)
+        def within(done: int, n: int, before: int = 1000 * number) -> None:
+            progress(before + 1000 * done // n, total)
 
         progress(1000 * number, total)
         for one in read_source(source, findings, least_size=enough, progress=within):
@@ -142,29 +190,22 @@ def _answer(
         found = model.explain(images, min(n_nearest, model.n_samples))
         explained, probabilities = found, np.stack([one.probabilities for one in found])
     names = model.class_names
+    answers = [
+        answer(one.name, names, row, reject=reject, top=top, doubt=one.doubt)
+        for one, row in zip(batch, probabilities, strict=True)
+    ]
     return [
-        Prediction(
-            one.given,
-            one.image,
-            answer(one.name, names, row, reject=reject, top=top, doubt=one.doubt),
-            why,
-        )
-        for one, row, why in zip(batch, probabilities, explained, strict=True)
+        Prediction(one.given, one.image, own, why)
+        for one, own, why in zip(batch, answers, explained, strict=True)
     ]
 
 
 def neighbors_gallery(prediction: Prediction, model: Model) -> Gallery:
     """Show a picture, its conversion to the model's form, and the nearest training images.
 
-    Training images are shown in the form in which they were compared. If pixels moved, arrows lead
-    from each pixel of the picture to its match in the training image.
-
-    Parameters
-    ----------
-    prediction : Prediction
-        A prediction with an explanation.
-    model : Model
-        The model of the prediction.
+    The prediction has an explanation. Training images are shown in the form in which they were
+    compared. If pixels moved, arrows lead from each pixel of the picture to its match in the
+    training image.
     """
     given, image, own, explained = prediction
     assert explained is not None
@@ -188,27 +229,25 @@ def neighbors_gallery(prediction: Prediction, model: Model) -> Gallery:
 
 
 def _neighbor(near: Neighbor, own: Answer, image: Bytes, brightest: int, model: Model) -> Picture:
-    variant = [] if near.variant == "original" else [near.variant]
+    variant = "" if near.variant == "original" else f", {near.variant}"
     file = [] if near.file is None else [near.file.rsplit("/", 1)[-1]]
     distance = f"{near.distance:,.0f}" if near.distance >= 1000 else f"{near.distance:.4g}"
-    said = [", ".join([near.label, *variant]), f"row {near.row:,}", *file]
+    measures = f"{distance}; {near.share:.0%}"
     shown = picture(
         _plain(near.compared),
         brightest,
         f"Training image {near.row:,}: {near.label}",
-        [*said, f"{distance}; {near.share:.0%}"],
+        [f"{near.label}{variant}", f"row {near.row:,}", *file, measures],
         state=right_or_wrong(near.label == own.label),
     )
     if near.displacement is not None:
         return replace(shown, image=with_arrows(shown.image, image, near.displacement))
     original = model.shown(near.row)
-    if original.shape[:2] != model.image_shape[:2]:
-        return replace(shown, image=original)
-    return shown
+    same_size = original.shape[:2] == model.image_shape[:2]
+    return shown if same_size else replace(shown, image=original)
 
 
 def _plain(image: Bytes) -> Bytes:
     """Return an image without channels that a picture cannot have."""
-    return (
-        image[..., :3] if image.ndim == 3 and image.shape[2] > 1 else image.reshape(image.shape[:2])
-    )
+    is_colour = image.ndim == 3 and image.shape[2] > 1
+    return image[..., :3] if is_colour else image.reshape(image.shape[:2])

@@ -19,21 +19,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.models.errors import ModelError
-
-MOST_HEADER = 64 * 2**20
+_MOST_HEADER = 64 * 2**20
 """Largest size of a header in bytes."""
 
 _DTYPES = {
     "BOOL": np.dtype("?"),
     "U8": np.dtype("u1"),
     "I8": np.dtype("i1"),
-    **{
-        f"{kind}{8 * size}": np.dtype(f"<{kind.lower()}{size}")
-        for kind in "UI"
-        for size in (2, 4, 8)
-    },
-    **{f"F{8 * size}": np.dtype(f"<f{size}") for size in (2, 4, 8)},
+    **{f"{k}{8 * n}": np.dtype(f"<{k.lower()}{n}") for k in "UIF" for n in (2, 4, 8)},
 }
 _NAMES = {dtype: name for name, dtype in _DTYPES.items()}
 
@@ -43,15 +36,14 @@ _ALIGNMENT = 8
 """The arrays begin at a multiple of this many bytes, so that all numbers are aligned."""
 
 
+class ModelError(ValueError):
+    """A model cannot be stored, or a file does not hold one; the message says what to do."""
+
+
 def write_file(path: Path, arrays: Mapping[str, NDArray[Any]], metadata: Mapping[str, str]) -> None:
     """Write C-contiguous arrays, and metadata in UTF-8, to a new file.
 
-    Raises
-    ------
-    ModelError
-        If the header is longer than `map_file` accepts.
-    OSError
-        If it can not be written.
+    `ModelError` if the header is longer than `map_file` accepts.
     """
     # Wide dtypes come first, as in the library, so that each array is aligned.
     ordered = sorted(arrays.items(), key=lambda item: -item[1].itemsize)
@@ -66,10 +58,10 @@ def write_file(path: Path, arrays: Mapping[str, NDArray[Any]], metadata: Mapping
         at += array.nbytes
     text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
     text += b" " * (-len(text) % _ALIGNMENT)
-    if len(text) > MOST_HEADER:
+    if len(text) > _MOST_HEADER:
         raise ModelError(
             f"the model's description would take {len(text):,} bytes, and a model file's has at "
-            f"most {MOST_HEADER:,}; give labels as an array of strings, not of objects"
+            f"most {_MOST_HEADER:,}; give labels as an array of strings, not of objects"
         )
     with path.open("xb") as file:
         file.write(len(text).to_bytes(8, "little") + text)
@@ -78,22 +70,14 @@ def write_file(path: Path, arrays: Mapping[str, NDArray[Any]], metadata: Mapping
 
 
 def map_file(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
-    """Return the arrays of a file, read-only, and its metadata.
-
-    Raises
-    ------
-    ModelError
-        If the file has another format, or is damaged.
-    OSError
-        If it can not be read.
-    """
+    """Return the arrays of a file, read-only, and its metadata; `ModelError` if it is damaged."""
     with path.open("rb") as file:
         size = file.seek(0, 2)
         if size < 8:
             raise ModelError(f"{path} is not a model file: it has only {size} bytes")
         file.seek(0)
         length = int.from_bytes(file.read(8), "little")
-        if not 2 <= length <= min(size - 8, MOST_HEADER) or length % _ALIGNMENT:
+        if not 2 <= length <= min(size - 8, _MOST_HEADER) or length % _ALIGNMENT:
             raise ModelError(
                 f"{path} is not a model file, or was cut short: its header would take {length:,} "
                 f"bytes, but the file has {size:,}"

@@ -8,7 +8,7 @@ array that several attributes share, or see in several shapes, is stored once.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from lookalike.models.class_registry import ATTRIBUTES, known_class, name_of, name_of_class
-from lookalike.models.errors import ModelError
+from lookalike.models.safetensors_map import ModelError
 from lookalike.search.sklearn_fallback import SklearnFallback
 
 Arrays = dict[str, NDArray[Any]]
@@ -77,18 +77,16 @@ class _Writer:
         if value is None or type(value) in (bool, int):
             return value
         if type(value) is str:
-            return _checked(value, path)
+            if not _is_text(value):
+                raise _no_text(value, path)
+            return value
         if type(value) is float:
             return value if math.isfinite(value) else {"$float": str(value)}
         if isinstance(value, np.generic):
             return {"$scalar": self._array(np.asarray(value), path)}
         if isinstance(value, np.ma.MaskedArray):
-            return {
-                "$masked": [
-                    self._array(value.data, path),
-                    self._array(np.asarray(value.mask), path),
-                ]
-            }
+            parts = (value.data, np.asarray(value.mask))
+            return {"$masked": [self._array(part, path) for part in parts]}
         if isinstance(value, np.ndarray):
             return self._array(value, path)
         if id(value) in self._inside:
@@ -110,22 +108,25 @@ class _Writer:
             return {"$range": [value.start, value.stop, value.step]}
         if sparse.issparse(value):
             rows = value.tocsr()
-            parts = (rows.data, rows.indices, rows.indptr)
-            return {"$csr": [self._array(part, path) for part in parts], "shape": list(rows.shape)}
+            csr = [self._array(part, path) for part in (rows.data, rows.indices, rows.indptr)]
+            return {"$csr": csr, "shape": list(rows.shape)}
         if isinstance(value, type) and (own := name_of_class(value)):
             return {"$class": own}  # of the splitter inside a repeated one
         name = name_of(value)
         if name is None:
+            shown = f"{' '.join(repr(value).split()):.80}, of {type(value).__name__}"
             raise ModelError(
-                f"{path.lstrip('.') or 'the model'} is {_shown(value)}, which a model file cannot "
-                "store; use a function of this package or scikit-learn by its name, or store the "
+                f"{path.lstrip('.') or 'the model'} is {shown}, which a model file cannot store; "
+                "use a function of this package or scikit-learn by its name, or store the "
                 "estimator with joblib"
             )
         if isinstance(value, SklearnFallback):
             # scikit-learn's search follows from the rows, and its trees cannot be stored.
             state: Any = {"rows": value.rows, "params": value.params}
         elif isinstance(value, tuple):
-            return {"$named": name, "values": self._fields(value, path)}
+            named: Any = value
+            fields = [self.write(one, f"{path}.{key}") for key, one in named._asdict().items()]
+            return {"$named": name, "values": fields}
         elif "__getstate__" in type(value).__dict__:
             state = value.__getstate__()
         else:
@@ -134,10 +135,6 @@ class _Writer:
         called = ATTRIBUTES.get(name, {})
         state = {called.get(key, key): one for key, one in state.items() if key not in left_out}
         return {"$object": name, "state": self._dict(state, path)}
-
-    def _fields(self, value: Any, path: str) -> list[Any]:
-        names = value._fields
-        return [self.write(one, f"{path}.{key}") for key, one in zip(names, value, strict=True)]
 
     def _dict(self, value: dict[Any, Any], path: str) -> Any:
         if all(type(key) is str and not key.startswith("$") for key in value):
@@ -154,11 +151,8 @@ class _Writer:
         if array.dtype == object:
             values = [self.write(one, path) for one in array.ravel().tolist()]
             return {"$objects": values, "shape": shape}
-        if (
-            array.dtype.kind not in (*_KINDS, *_AS_INTEGERS)
-            # long double
-            or (array.dtype.itemsize > 8 and array.dtype.kind in _KINDS)
-        ):
+        is_long = array.dtype.itemsize > 8 and array.dtype.kind in _KINDS  # as of long doubles
+        if is_long or array.dtype.kind not in (*_KINDS, *_AS_INTEGERS):
             raise ModelError(
                 f"{path.lstrip('.')} is an array of {array.dtype}, which a model file cannot "
                 "store; give numbers, strings or dates"
@@ -192,39 +186,18 @@ class _Reader:
         tags = [key for key in state if key.startswith("$")]
         if not tags:
             return {key: self.read(one) for key, one in state.items()}
-        if len(tags) > 1 or tags[0][1:] not in _TAGS:
+        if len(tags) > 1 or tags[0] not in _TAGS:
             raise ModelError(f"its description has unknown tags: {', '.join(tags)[:60]!r}")
-        return getattr(self, f"_read_{tags[0][1:]}")(state[tags[0]], state)
+        return _TAGS[tags[0]](self, state[tags[0]], state)
 
-    def _read_float(self, value: str, state: Any) -> float:
-        return float(value)
-
-    def _read_tuple(self, values: list[Any], state: Any) -> tuple[Any, ...]:
-        return tuple(self.read(one) for one in values)
-
-    def _read_range(self, bounds: list[int], state: Any) -> range:
-        return range(*bounds)
-
-    def _read_dict(self, pairs: list[Any], state: Any) -> dict[Any, Any]:
-        return {self.read(key): self.read(one) for key, one in pairs}
-
-    def _read_scalar(self, value: Any, state: Any) -> Any:
-        return self.read(value)[()]
-
-    def _read_masked(self, parts: list[Any], state: Any) -> Any:
-        data, mask = (self.read(part) for part in parts)
-        return np.ma.MaskedArray(data, mask)
-
-    def _read_array(self, name: str, state: Any) -> NDArray[Any]:
+    def array(self, name: str, state: Any) -> NDArray[Any]:
         dtype = np.dtype(state["dtype"])
         if dtype.kind not in (*_KINDS, *_AS_INTEGERS):
             raise ModelError(f"its array {name!r} has dtype {dtype}, not numbers or strings")
         array, shape = self._arrays[name], tuple(state["shape"])
         kept_as = _AS_INTEGERS.get(dtype.kind, dtype)
-        if (
-            array.dtype != kept_as
-            or array.size * kept_as.itemsize != math.prod(shape) * dtype.itemsize
-        ):
+        n_bytes = array.size * kept_as.itemsize
+        if array.dtype != kept_as or n_bytes != math.prod(shape) * dtype.itemsize:
             raise ModelError(
                 f"its array {name!r} has {array.size} values of {array.dtype}, but its description "
                 f"says {shape} of {dtype}"
@@ -233,29 +206,20 @@ class _Reader:
             raise ModelError(f"its array {name!r} holds invalid text")
         if dtype.kind == "b" and array.size and array.view(np.uint8).max() > 1:
             raise ModelError(f"its array {name!r} holds values other than true and false")
-        shaped: NDArray[Any] = array.view(dtype).reshape(shape)
-        return shaped
+        return np.asarray(array.view(dtype).reshape(shape))
 
-    def _read_objects(self, values: list[Any], state: Any) -> NDArray[Any]:
+    def objects(self, values: list[Any], state: Any) -> NDArray[Any]:
         array = np.empty(len(values), object)
         for i, one in enumerate(values):
             array[i] = self.read(one)
         return array.reshape(tuple(state["shape"]))
 
-    def _read_csr(self, parts: list[Any], state: Any) -> Any:
-        matrix = sparse.csr_matrix(
-            tuple(self.read(part) for part in parts), shape=tuple(state["shape"])
-        )
+    def csr(self, parts: list[Any], state: Any) -> Any:
+        matrix = sparse.csr_matrix(tuple(map(self.read, parts)), shape=tuple(state["shape"]))
         matrix.check_format(full_check=True)
         return matrix
 
-    def _read_class(self, name: str, state: Any) -> Any:
-        return known_class(name)
-
-    def _read_named(self, name: str, state: Any) -> Any:
-        return known_class(name)(*(self.read(one) for one in state["values"]))
-
-    def _read_object(self, name: str, state: Any) -> Any:
+    def object(self, name: str, state: Any) -> Any:
         own = known_class(name)
         called = {there: here for here, there in ATTRIBUTES.get(name, {}).items()}
         attributes = {called.get(key, key): one for key, one in self.read(state["state"]).items()}
@@ -269,21 +233,24 @@ class _Reader:
         return made
 
 
-_TAGS = {name.removeprefix("_read_") for name in vars(_Reader) if name.startswith("_read_")}
+_TAGS: dict[str, Callable[[_Reader, Any, Any], Any]] = {
+    "$array": _Reader.array,
+    "$class": lambda own, name, state: known_class(name),
+    "$csr": _Reader.csr,
+    "$dict": lambda own, pairs, state: {own.read(key): own.read(one) for key, one in pairs},
+    "$float": lambda own, text, state: float(text),
+    "$masked": lambda own, parts, state: np.ma.MaskedArray(*map(own.read, parts)),
+    "$named": lambda own, name, state: known_class(name)(*map(own.read, state["values"])),
+    "$object": _Reader.object,
+    "$objects": _Reader.objects,
+    "$range": lambda own, bounds, state: range(*bounds),
+    "$scalar": lambda own, value, state: own.read(value)[()],
+    "$tuple": lambda own, values, state: tuple(map(own.read, values)),
+}
+"""What reads the value beside a tag, from the value and the whole state."""
 
 _REMADE = {"estimators.KNeighborsSearchCV": ("scorer_",)}
 """Attributes that follow from others: they are not stored, and are made again when asked for."""
-
-
-def _shown(value: Any) -> str:
-    """Return one short line that shows a value and its class."""
-    return f"{' '.join(repr(value).split()):.80}, of {type(value).__name__}"
-
-
-def _checked(text: str, path: str) -> str:
-    if not _is_text(text):
-        raise _no_text(text, path)
-    return text
 
 
 def _no_text(text: str, path: str) -> ModelError:

@@ -16,7 +16,7 @@ from typing import Any
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
-from lookalike.models.answer import candidates
+from lookalike.models.predictions import candidates
 from lookalike.web.session import Correction, ServedExplanation, ServedPrediction, State, png
 
 

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from lookalike.images.atomic import file_signature
-from lookalike.models.errors import ModelError
+from lookalike.models.safetensors_map import ModelError
 from lookalike.web.batches import Batches, ClosedError
 
 if TYPE_CHECKING:
