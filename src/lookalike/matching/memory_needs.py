@@ -22,7 +22,7 @@ from lookalike.matching.model_selection import (
     deformed_rules,
     kinds_of_copies,
 )
-from lookalike.matching.search_spaces import SearchSpace, space_of
+from lookalike.matching.search_spaces import SearchSpace, space_of, vector_space
 from lookalike.search.machine import available_bytes
 from lookalike.search.validation import count_bytes
 
@@ -120,7 +120,8 @@ def check_memory(
 
     def need(n: int, effort: str = effort, relearn: bool = relearn) -> int:
         sizes = n, image_shape, n_classes, dtype, n_threads
-        return needed_bytes(space_of(effort), *sizes, chosen=chosen, relearn=relearn)
+        space = space_of(effort) if min(image_shape[:2]) > 1 else vector_space(effort)
+        return needed_bytes(space, *sizes, chosen=chosen, relearn=relearn)
 
     if limit is None or need(n) <= limit:
         return

@@ -38,8 +38,7 @@ class NormalizeVectors(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     mean_ : ndarray of shape (n_features,), float32
         Subtracted from vectors, after the root.
     scale_ : float
-        The largest absolute value of training, by which values are first divided: floats of any
-        scale give the same result.
+        The largest absolute value of training, by which values are first divided.
 
     References
     ----------
@@ -66,7 +65,7 @@ class NormalizeVectors(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         ValueError
             If X does not hold finite vectors.
         """
-        return self.fit_vectors(validate_data(self, X, dtype=[np.float64, np.float32]))
+        return self.fit_stack(validate_data(self, X, dtype=[np.float64, np.float32]))
 
     def transform(self, X: Any) -> Floats:
         """Return normalized vectors of shape (n, n_features).
@@ -80,21 +79,21 @@ class NormalizeVectors(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """
         check_is_fitted(self)
         dtypes = [np.float64, np.float32]
-        return self.transform_vectors(validate_data(self, X, reset=False, dtype=dtypes))
+        return self.transform_stack(validate_data(self, X, reset=False, dtype=dtypes))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float32"]
         return tags
 
-    def fit_vectors(self, vectors: NDArray[Any]) -> Self:
+    def fit_stack(self, vectors: NDArray[Any]) -> Self:
         """Learn the mean of finite vectors, along the last axis."""
         self.scale_ = float(np.abs(vectors).max()) or 1.0
         mean = np.mean(self._raised(vectors), axis=tuple(range(vectors.ndim - 1)), dtype=float)
         self.mean_ = mean.astype(np.float32)
         return self
 
-    def transform_vectors(self, vectors: NDArray[Any]) -> Floats:
+    def transform_stack(self, vectors: NDArray[Any]) -> Floats:
         """Return finite vectors normalized, in the shape given."""
         values = self._raised(vectors)
         values -= self.mean_
@@ -106,3 +105,43 @@ class NormalizeVectors(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def _raised(self, vectors: NDArray[Any]) -> Floats:
         values = (vectors / self.scale_).astype(np.float32)
         return np.sqrt(np.maximum(values, 0, out=values), out=values) if self.roots else values
+
+
+class VectorRows:
+    """Conversion of rows of numbers to the stacks that a `Matcher` takes.
+
+    It takes the place of `ByteLevels` where there are no images. Values are divided by the largest
+    of training, so that float32 holds them whatever their scale.
+
+    Attributes
+    ----------
+    image_shape : tuple of int
+        The length of the vectors, alone.
+    dtype : str
+    scale : float
+    """
+
+    def __init__(self, vectors: NDArray[Any]) -> None:
+        self.image_shape, self.dtype = vectors.shape[1:], vectors.dtype.str
+        self.scale = float(np.abs(vectors).max()) or 1.0
+
+    def to_bytes(self, vectors: NDArray[Any]) -> Floats:
+        """Return vectors of shape (n, d) as a stack of shape (n, 1, 1, d), float32.
+
+        Raises
+        ------
+        ValueError
+            If the vectors differ in length from those of training.
+        """
+        if vectors.shape[1:] != self.image_shape:
+            raise ValueError(
+                f"vectors of {vectors.shape[1]} values but those of training had "
+                f"{self.image_shape[0]}"
+            )
+        scaled = (vectors / self.scale).astype(np.float32)
+        return scaled.reshape(len(vectors), 1, 1, -1)
+
+    def from_bytes(self, stack: Floats) -> NDArray[Any]:
+        """Return the vectors that `to_bytes` was given, to the precision of float32."""
+        vectors = stack.reshape(len(stack), -1).astype(np.float64) * self.scale
+        return vectors.astype(self.dtype)
