@@ -67,7 +67,7 @@ lint: $(call extra,lint)
 
 types: $(call extra,lint)
 	$(bin)/mypy
-	$(bin)/mypy --ignore-missing-imports benchmarks/*.py
+	$(bin)/mypy --ignore-missing-imports benchmarks/*.py benchmarks/lib/*.py
 
 # The whole extension with warnings as errors. Not so where it is installed: a newcomer's newer
 # compiler knows newer warnings, and must not fail.

@@ -19,25 +19,21 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.progress import Progress
 
-from _bars import value_row, value_table
-from _checks import Checks
-from _harness import (
+from lib.bars import value_row, value_table
+from lib.checks import Checks
+from lib.harness import (
     MIB,
     Contender,
     Reading,
     alternate,
-    describe_run,
     figures,
     peak_bytes,
-    print_head,
-    progress_on_stderr,
     reading,
     table,
     total_seconds,
-    write_json,
 )
-from _images import NAMES, StoredImages, stored_images
-from _options import BARS_THREADS, add_shared_options, new_parser, parse
+from lib.images import NAMES, StoredImages, stored_images
+from lib.program import BARS_THREADS, choose_rounds, new_parser, reporting
 
 WRONG_SHARE, FIRST_SHARE = 0.01, 0.02
 """Of the labels that are changed; and of the ranking, in whose beginning they are to be."""
@@ -79,21 +75,20 @@ class Found:
 
 def main() -> int:
     args = parse_arguments()
-    run = describe_run(["lookalike", "cleanlab", "scikit-learn", "numpy"])
-    print_head("Audit", run)
-    with progress_on_stderr() as progress, stored_images(args.data, quick=args.quick) as data:
-        report = run_audits(args, data, progress)
-    write_json(args.json, {"run": run, **report})
-    return 1 if report["wrong"] else 0
+    packages = ["cleanlab", "scikit-learn", "numpy"]
+    with (
+        reporting("Audit", packages, args.json) as (found, progress),
+        stored_images(args.data, quick=args.quick) as data,
+    ):
+        found |= run_audits(args, data, progress)
+    return 1 if found["wrong"] else 0
 
 
 def parse_arguments() -> argparse.Namespace:
-    parser = new_parser(__doc__)
-    parser.add_argument("--data", choices=NAMES, default="mnist", help="what is audited")
-    add_shared_options(parser, rounds=f"each, one set of changed labels a round ({len(SEEDS)})")
-    args = parse(parser)
-    if args.repeat is None:
-        args.repeat = 1 if args.quick else len(SEEDS)
+    rounds = f"each, one set of changed labels a round ({len(SEEDS)})"
+    parser = new_parser(__doc__, data=NAMES, rounds=rounds, slow_rounds=True)
+    args = parser.parse_args()
+    args.repeat = choose_rounds(args, len(SEEDS))
     return args
 
 

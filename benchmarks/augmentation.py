@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from rich.progress import Progress
 
-from _agreement import compare
-from _augmented import (
+from lib.agreement import compare
+from lib.augmented import (
     N_NEIGHBORS,
     OTHER_N_NEIGHBORS,
     Examined,
@@ -24,26 +24,22 @@ from _augmented import (
     classify_sklearn,
     examine,
 )
-from _bars import ratio_row, ratio_table
-from _checks import Checks
-from _harness import (
+from lib.bars import ratio_row, ratio_table
+from lib.checks import Checks
+from lib.harness import (
     MIB,
     Contender,
     Reading,
     alternate,
-    describe_run,
     figures,
     in_fresh_process,
     peak_bytes,
-    print_head,
-    progress_on_stderr,
     table,
     total_seconds,
-    write_json,
 )
-from _images import NAMES, StoredImages, stored_images
-from _options import BARS_THREADS, add_shared_options, new_parser, parse
-from _peers import PEERS, Peer, blas_environment, choice_of_dtype, fastest_sklearn, search_once
+from lib.images import NAMES, StoredImages, stored_images
+from lib.peers import PEERS, Peer, blas_environment, choice_of_dtype, fastest_sklearn, search_once
+from lib.program import BARS_THREADS, choose_rounds, new_parser, reporting
 
 if TYPE_CHECKING:
     from lookalike.images.augmentation import Augmentation
@@ -61,21 +57,19 @@ FIT, PREDICT, QUERY = "fit", "predict", "query"
 
 def main() -> int:
     args = parse_arguments()
-    run = describe_run(["lookalike", "faiss-cpu", "scikit-learn", "numpy"])
-    print_head("Augmentation", run)
-    with progress_on_stderr() as progress, stored_images(args.data, quick=args.quick) as data:
-        report = run_comparison(args, data, progress)
-    write_json(args.json, {"run": run, **report})
-    return 1 if report["wrong"] else 0
+    packages = ["faiss-cpu", "scikit-learn", "numpy"]
+    with (
+        reporting("Augmentation", packages, args.json) as (found, progress),
+        stored_images(args.data, quick=args.quick) as data,
+    ):
+        found |= run_comparison(args, data, progress)
+    return 1 if found["wrong"] else 0
 
 
 def parse_arguments() -> argparse.Namespace:
-    parser = new_parser(__doc__)
-    parser.add_argument("--data", choices=NAMES, default="mnist", help="what is classified")
-    add_shared_options(parser, rounds="ours and of FAISS (3)")
-    args = parse(parser)
-    if args.repeat is None:
-        args.repeat = 1 if args.quick else 3
+    parser = new_parser(__doc__, data=NAMES, rounds="ours and of FAISS (3)", slow_rounds=True)
+    args = parser.parse_args()
+    args.repeat = choose_rounds(args, 3)
     return args
 
 

@@ -15,7 +15,6 @@ README.md beside this file says how to read what it prints.
 
 from __future__ import annotations
 
-import argparse
 import io
 import os
 import sys
@@ -29,7 +28,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageEnhance
 
-from _harness import describe_run, print_head, table, write_json
+from lib.harness import table
+from lib.program import count, new_parser, reporting
 
 Picture = Image.Image
 Change = Callable[[Picture, np.random.Generator], Picture]
@@ -94,18 +94,16 @@ CHANGES: dict[str, Change] = {
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = new_parser(__doc__, threads=False, quick=None)
     parser.add_argument("--data", nargs="*", default=["mnist", "clipart"])
-    parser.add_argument("--rows", type=int, help="at most so many pictures")
+    parser.add_argument("--rows", type=count, help="at most so many pictures")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--json", type=Path)
     args = parser.parse_args()
     if "LOOKALIKE_DATA" not in os.environ:
         parser.error("set LOOKALIKE_DATA to the folder that holds mnist/ and clipart/")
-    run = describe_run(["lookalike", "imagehash", "numpy"])
-    print_head("Copies", run)
-    figures = {name: _run(name, args.rows, args.seed) for name in args.data}
-    write_json(args.json, {**run, **figures})
+    with reporting("Copies", ["imagehash", "numpy"], args.json) as (found, _):
+        for name in args.data:
+            found[name] = _run(name, args.rows, args.seed)
     return 0
 
 

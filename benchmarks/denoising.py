@@ -18,13 +18,13 @@ from typing import Any
 
 from rich.progress import Progress
 
-from _bars import value_row, value_table
-from _book import run_book
-from _filter_tuning import ALONE, finishes
-from _harness import describe_run, figures, print_head, progress_on_stderr, write_json
-from _images import StoredImages, stored_images
-from _methods import Method, Scorer, scores, scores_table
-from _noisy import (
+from lib.bars import value_row, value_table
+from lib.book import run_book
+from lib.filter_tuning import ALONE, finishes
+from lib.harness import figures
+from lib.images import StoredImages, stored_images
+from lib.methods import Method, Scorer, scores, scores_table
+from lib.noisy import (
     GAUSSIAN,
     SALT_AND_PEPPER,
     TITLES,
@@ -33,10 +33,10 @@ from _noisy import (
     NoisyImages,
     noise_text,
 )
-from _options import BARS_THREADS, add_shared_options, new_parser, parse
-from _others import clean_by_others, settings_list
-from _ours import BEST, FAST, Ours, level_scores, levels_table, measure_ours, named
-from _strips import save_strips
+from lib.others import clean_by_others, settings_list
+from lib.ours import BEST, FAST, Ours, level_scores, levels_table, measure_ours, named
+from lib.program import BARS_THREADS, choose_rounds, count, new_parser, reporting
+from lib.strips import save_strips
 
 FIDELITY = {UNIFORM: (30.3, 0.987), GAUSSIAN: (26.7, 0.968), SALT_AND_PEPPER: (31.3, 0.988)}
 """Mean peak signal-to-noise ratio, in dB, and structural similarity to be reached."""
@@ -49,33 +49,28 @@ N_DRAWN = 12
 
 def main() -> int:
     args = parse_arguments()
-    packages = ["lookalike", "scikit-learn", "numpy", "scipy", "scikit-image", "PyWavelets", "bm3d"]
-    run = describe_run(packages)
-    print_head("Denoising", run)
-    most = (args.train, args.images)
+    packages = ["scikit-learn", "numpy", "scipy", "scikit-image", "PyWavelets", "bm3d"]
     with (
-        progress_on_stderr() as progress,
-        stored_images("mnist", quick=args.quick, most=most) as data,
+        reporting("Denoising", packages, args.json) as (found, progress),
+        stored_images("mnist", quick=args.quick, most=(args.train, args.images)) as data,
     ):
-        report = run_comparison(args, data, progress)
-    write_json(args.json, {"run": run, **report})
-    return 1 if report["wrong"] else 0
+        found |= run_comparison(args, data, progress)
+    return 1 if found["wrong"] else 0
 
 
 def parse_arguments() -> argparse.Namespace:
-    parser = new_parser(__doc__)
+    rounds = "our part in the book's denoiser (3)"
+    parser = new_parser(__doc__, rounds=rounds, slow_rounds=True)
     add = parser.add_argument
     add("--noise", choices=[*TITLES, "all"], default="all", help="what spoils (%(default)s)")
-    add("--train", type=int, metavar="N", help="training images (all)")
-    add("--images", type=int, metavar="N", help="test images (all)")
-    add("--slow-images", type=int, metavar="N", help=f"test images of slow filters ({N_SLOW})")
-    add("--tuning-images", type=int, metavar="N", help=f"what filters are tuned on ({N_TUNING})")
+    add("--train", type=count, metavar="N", help="training images (all)")
+    add("--images", type=count, metavar="N", help="test images (all)")
+    add("--slow-images", type=count, metavar="N", help=f"test images of slow filters ({N_SLOW})")
+    add("--tuning-images", type=count, metavar="N", help=f"what filters are tuned on ({N_TUNING})")
     add("--without-peers", action="store_true", help="leave out the filters of others")
     add("--without-book", action="store_true", help="leave out the timing of the book's denoiser")
     add("--out", type=Path, metavar="DIR", help="save pictures there")
-    add_shared_options(parser, rounds="our part in the book's denoiser (3)")
-    sizes = ("train", "images", "slow_images", "tuning_images")
-    args = parse(parser, ("threads", "repeat", "repeat_slow", *sizes))
+    args = parser.parse_args()
     if not args.without_peers:
         modules = {"skimage": "scikit-image", "pywt": "PyWavelets"}
         missing = [name for module, name in modules.items() if find_spec(module) is None]
@@ -84,7 +79,7 @@ def parse_arguments() -> argparse.Namespace:
                 f"{' and '.join(missing)} not installed: pip install '.[bench]', or give "
                 "--without-peers"
             )
-    args.repeat = args.repeat or (1 if args.quick else 3)
+    args.repeat = choose_rounds(args, 3)
     args.slow_images = args.slow_images or N_SLOW
     args.tuning_images = args.tuning_images or (QUICK_TUNING if args.quick else N_TUNING)
     return args

@@ -17,24 +17,20 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.progress import Progress
 
-from _checks import Checks
-from _harness import (
+from lib.checks import Checks
+from lib.harness import (
     MIB,
     Contender,
     Reading,
     alternate,
-    describe_run,
     figures,
     peak_bytes,
-    print_head,
-    progress_on_stderr,
     reading,
     table,
     total_seconds,
-    write_json,
 )
-from _images import NAMES, StoredImages, stored_images
-from _options import add_shared_options, new_parser, parse
+from lib.images import NAMES, StoredImages, stored_images
+from lib.program import choose_rounds, new_parser, reporting
 
 CV, N_NEIGHBORS, WEIGHTS = 5, 4, "distance"
 POSITIVE, PRECISION, ACCURACY = 5, 0.99, 0.999
@@ -44,21 +40,21 @@ EVALUATE, DETECT, REJECT = "evaluate", "choose_threshold", "choose_rejection"
 
 def main() -> int:
     args = parse_arguments()
-    run = describe_run(["lookalike", "scikit-learn", "numpy"])
-    print_head("Judging", run)
-    with progress_on_stderr() as progress, stored_images(args.data, quick=args.quick) as data:
-        report = run_all(args, data, progress)
-    write_json(args.json, {"run": run, **report})
-    return 1 if report["wrong"] else 0
+    packages = ["scikit-learn", "numpy"]
+    with (
+        reporting("Judging", packages, args.json) as (found, progress),
+        stored_images(args.data, quick=args.quick) as data,
+    ):
+        found |= run_all(args, data, progress)
+    return 1 if found["wrong"] else 0
 
 
 def parse_arguments() -> argparse.Namespace:
-    parser = new_parser(__doc__)
-    parser.add_argument("--data", choices=NAMES, default="mnist", help="what is judged on")
-    add_shared_options(parser, rounds="ours (5); scikit-learn's own classifier once")
-    args = parse(parser)
-    if args.repeat is None:
-        args.repeat = 1 if args.quick else 5
+    parser = new_parser(
+        __doc__, data=NAMES, rounds="ours (5); scikit-learn's own classifier once", slow_rounds=True
+    )
+    args = parser.parse_args()
+    args.repeat = choose_rounds(args, 5)
     return args
 
 

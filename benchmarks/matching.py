@@ -22,24 +22,20 @@ from typing import Any, cast
 import numpy as np
 from rich.progress import Progress
 
-from _bars import value_row, value_table
-from _harness import (
+from lib.bars import value_row, value_table
+from lib.harness import (
     MIB,
     Contender,
     Reading,
     alternate,
-    describe_run,
     figures,
     peak_bytes,
-    print_head,
-    progress_on_stderr,
     table,
     total_seconds,
-    write_json,
 )
-from _images import StoredImages, stored_images
-from _kinds import Kind, list_kinds
-from _matching import (
+from lib.images import StoredImages, stored_images
+from lib.kinds import Kind, list_kinds
+from lib.matching import (
     BOOSTING,
     EFFORTS,
     FOREST,
@@ -65,7 +61,7 @@ from _matching import (
     measure_fixed,
     measure_kind,
 )
-from _options import BARS_THREADS, new_parser, parse
+from lib.program import BARS_THREADS, new_parser, reporting
 
 PARTS = ("mnist", "cv", "ablation", "kinds", "few")
 MNIST_BARS = {"fast": (0.55, 4), "balanced": (0.45, 12), "best": (0.42, 60)}
@@ -90,28 +86,25 @@ QUICK_SIZES = (300, 100)
 
 def main() -> int:
     args = parse_arguments()
-    run = describe_run(["lookalike", "scikit-learn", "numpy"])
-    print_head("Matching", run)
-    report: dict[str, Any] = {}
     parts = PARTS if args.part == "all" else (args.part,)
     name, most = ("digits", QUICK_SIZES) if args.quick else ("mnist", (None, None))
-    with progress_on_stderr() as progress, stored_images(name, quick=args.quick, most=most) as data:
+    packages = ["scikit-learn", "numpy"]
+    with (
+        reporting("Matching", packages, args.json) as (found, progress),
+        stored_images(name, quick=args.quick, most=most) as data,
+    ):
         for part in parts:
-            report[part] = RUNNERS[part](args, data, progress)
-            write_json(args.json, {"run": run, **report})  # what is done stays, whatever follows
+            found[part] = RUNNERS[part](args, data, progress)
     return 0
 
 
 def parse_arguments() -> argparse.Namespace:
-    parser = new_parser(__doc__)
+    parser = new_parser(__doc__, quick="tiny sizes and cheap peers")
     add = parser.add_argument
     add("--part", choices=[*PARTS, "all"], default="all", help="what to run (%(default)s)")
-    add("--threads", type=int, default=BARS_THREADS, help="threads of each (%(default)s)")
     add("--out", type=Path, metavar="FILE", help="draw the part few there, as PNG")
-    add("--json", type=Path, metavar="FILE", help="write all figures there too")
-    add("--quick", action="store_true", help="tiny sizes and cheap peers: does it run at all?")
     add("--without", nargs="*", default=[], metavar="NAME", help="leave out what begins so")
-    args = parse(parser, ("threads",))
+    args = parser.parse_args()
     if args.part in ("kinds", "all") and not args.quick and find_spec("skimage") is None:
         parser.error("scikit-image not installed: pip install '.[bench]'")
     if args.out is not None and args.part not in ("few", "all"):

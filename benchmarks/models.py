@@ -20,18 +20,15 @@ from typing import Any
 
 import numpy as np
 
-from _bars import value_row, value_table
-from _harness import (
+from lib.bars import value_row, value_table
+from lib.harness import (
     MIB,
     Spread,
-    describe_run,
     in_fresh_process,
-    print_head,
-    progress_on_stderr,
     table,
-    write_json,
 )
-from _options import new_parser
+from lib.images import NAMES
+from lib.program import choose_rounds, new_parser, reporting
 
 MOST_MS = 50
 """The bar: to open a model of 60,000 images."""
@@ -42,36 +39,35 @@ IN_MAPPING = ("Rss", "Pss", "Shared_Clean")
 
 
 def main() -> int:
-    parser = new_parser(__doc__)
-    parser.add_argument("--data", choices=("mnist", "digits"), default="mnist", help="kept")
-    parser.add_argument("--repeat", type=int, default=7, help="processes each (%(default)s)")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there too")
-    parser.add_argument("--quick", action="store_true", help="digits, one round: does it run?")
+    rounds, quick = "processes that open each (7)", "digits, one round"
+    parser = new_parser(__doc__, data=NAMES, threads=False, rounds=rounds, quick=quick)
     args = parser.parse_args()
-    if args.repeat < 1:
-        parser.error(f"--repeat {args.repeat}: give at least 1")
     if args.quick:
-        args.data, args.repeat = "digits", 1
+        args.data = "digits"
+    n_opened = choose_rounds(args, 7)
 
-    run = describe_run(["lookalike", "numpy", "xxhash"])
-    print_head(f"Model files, {args.data}", run)
+    title, packages = f"Model files, {args.data}", ["numpy", "xxhash"]
     found: dict[str, dict[str, Any]] = {}
-    with tempfile.TemporaryDirectory() as folder, progress_on_stderr() as progress:
+    with (
+        reporting(title, packages, args.json) as (report, progress),
+        tempfile.TemporaryDirectory() as folder,
+    ):
         paths = {name: Path(folder) / f"{name}.lookalike" for name in MODELS}
         for name, path in progress.track(paths.items(), description="models"):
             found[name] = {"save": in_fresh_process(fit_and_save, name, args.data, path)}
             found[name]["bytes"] = path.stat().st_size
-            opened = [in_fresh_process(open_and_ask, args.data, path) for _ in range(args.repeat)]
-            found[name] |= {key: [one[key] for one in opened] for key in TIMED}
+            taken = [in_fresh_process(open_and_ask, args.data, path) for _ in range(n_opened)]
+            found[name] |= {key: [one[key] for one in taken] for key in TIMED}
             found[name]["memory"] = held_by_two(path)
-    print_found(found)
-    bar = None if args.quick or args.data == "digits" else MOST_MS
-    rows = [
-        value_row(f"open, {name}", 1000 * Spread.of(one["open"]).median, " ms", bar, at_most=True)
-        for name, one in found.items()
-    ]
-    print(f"\n{value_table(rows)}")
-    write_json(args.json, {"run": run, "found": found, "bars": rows})
+        print_found(found)
+        bar = None if args.quick or args.data == "digits" else MOST_MS
+        opened = {name: 1000 * Spread.of(one["open"]).median for name, one in found.items()}
+        rows = [
+            value_row(f"open, {name}", milliseconds, " ms", bar, at_most=True)
+            for name, milliseconds in opened.items()
+        ]
+        print(f"\n{value_table(rows)}")
+        report |= {"found": found, "bars": rows}
     return 1 if any(row["reached"] is False for row in rows) else 0
 
 

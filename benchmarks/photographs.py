@@ -21,11 +21,11 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.progress import Progress
 
-from _filter_tuning import as_bytes
-from _harness import describe_run, print_head, progress_on_stderr, table, write_json
-from _noisy import GAUSSIAN, SALT_AND_PEPPER, TEST_SEED, TITLES, TUNING_SEED, UNIFORM, Floats
-from _options import new_parser, parse
-from _photo_filters import PHOTO_FILTERS, PhotoFilter
+from lib.filter_tuning import as_bytes
+from lib.harness import table
+from lib.noisy import GAUSSIAN, SALT_AND_PEPPER, TEST_SEED, TITLES, TUNING_SEED, UNIFORM, Floats
+from lib.photo_filters import PHOTO_FILTERS, PhotoFilter
+from lib.program import new_parser, reporting
 from lookalike import GaussianNoise, KNeighborsDenoiser, SaltAndPepper, UniformNoise, add_noise
 from lookalike.evaluation.fidelity import peak_signal_noise_ratio, structural_similarity
 from lookalike.images.noise import Noise
@@ -51,27 +51,21 @@ SHOWN = 200
 
 def main() -> int:
     args = parse_arguments()
-    run = describe_run(["lookalike", "numpy", "scipy", "scikit-image", "PyWavelets", "bm3d"])
-    print_head("Photographs", run)
-    report: dict[str, Any] = {}
-    with progress_on_stderr() as progress:
+    packages = ["numpy", "scipy", "scikit-image", "PyWavelets", "bm3d"]
+    with reporting("Photographs", packages, args.json) as (found, progress):
         for colours in (GREY, COLOUR) if args.colours == "all" else (args.colours,):
             for kind in TITLES if args.noise == "all" else (args.noise,):
-                report[f"{colours}, {kind}"] = _run_noise(args, colours, kind, progress)
-    write_json(args.json, {"run": run, **report})
+                found[f"{colours}, {kind}"] = _run_noise(args, colours, kind, progress)
     return 0
 
 
 def parse_arguments() -> argparse.Namespace:
-    parser = new_parser(__doc__)
+    parser = new_parser(__doc__, quick="crops, and our fast denoiser")
     add = parser.add_argument
     add("--noise", choices=[*TITLES, "all"], default="all", help="what spoils (%(default)s)")
     add("--colours", choices=[GREY, COLOUR, "all"], default="all", help="of which (%(default)s)")
-    add("--threads", type=int, default=2, help="threads of ours (%(default)s)")
-    add("--json", type=Path, metavar="FILE", help="write all figures there too")
     add("--out", type=Path, metavar="DIR", help="save pictures there")
-    add("--quick", action="store_true", help="crops, and our fast denoiser: does it run at all?")
-    args = parse(parser, ("threads",))
+    args = parser.parse_args()
     if find_spec("skimage") is None or find_spec("pywt") is None:
         parser.error("scikit-image or PyWavelets not installed: pip install '.[bench]'")
     return args

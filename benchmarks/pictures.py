@@ -28,27 +28,23 @@ from numpy.typing import NDArray
 from PIL import Image
 from rich.progress import Progress
 
-from _bars import value_row, value_table
-from _harness import (
+from lib.bars import value_row, value_table
+from lib.harness import (
     MIB,
     Contender,
     Reading,
     alternate,
-    describe_run,
     figures,
     fit_exponent,
     peak_bytes,
-    print_head,
-    progress_on_stderr,
     seconds,
     table,
     total_seconds,
-    write_json,
 )
-from _images import StoredImages
-from _kinds import COLOUR_PHOTOGRAPHS, load_photograph
-from _matching import NEAREST, OURS, SCALED_SVM, SKLEARN_KNN, SMALLER_FOREST, measure
-from _options import BARS_THREADS, new_parser, parse
+from lib.images import StoredImages
+from lib.kinds import COLOUR_PHOTOGRAPHS, load_photograph
+from lib.matching import NEAREST, OURS, SCALED_SVM, SKLEARN_KNN, SMALLER_FOREST, measure
+from lib.program import new_parser, reporting
 
 PARTS = ("clipart", "sizes", "cost")
 METHODS = (OURS["fast"], OURS["balanced"], NEAREST, SKLEARN_KNN, SMALLER_FOREST, SCALED_SVM)
@@ -80,24 +76,21 @@ TEST_SHARE = 0.3
 
 def main() -> int:
     args = parse_arguments()
-    run = describe_run(["lookalike", "scikit-learn", "numpy", "pillow"])
-    print_head("Pictures", run)
-    report: dict[str, Any] = {}
-    with progress_on_stderr() as progress, tempfile.TemporaryDirectory() as folder:
+    packages = ["scikit-learn", "numpy", "pillow"]
+    with (
+        reporting("Pictures", packages, args.json) as (found, progress),
+        tempfile.TemporaryDirectory() as folder,
+    ):
         for part in PARTS if args.part == "all" else (args.part,):
-            report[part] = RUNNERS[part](args, Path(folder), progress)
-            write_json(args.json, {"run": run, **report})  # what is done stays, whatever follows
+            found[part] = RUNNERS[part](args, Path(folder), progress)
     return 0
 
 
 def parse_arguments() -> argparse.Namespace:
-    parser = new_parser(__doc__)
-    add = parser.add_argument
-    add("--part", choices=[*PARTS, "all"], default="all", help="what to run (%(default)s)")
-    add("--threads", type=int, default=BARS_THREADS, help="threads of each (%(default)s)")
-    add("--json", type=Path, metavar="FILE", help="write all figures there too")
-    add("--quick", action="store_true", help="tiny sizes and cheap peers: does it run at all?")
-    args = parse(parser, ("threads",))
+    parser = new_parser(__doc__, quick="tiny sizes and cheap peers")
+    parts = [*PARTS, "all"]
+    parser.add_argument("--part", choices=parts, default="all", help="what to run (%(default)s)")
+    args = parser.parse_args()
     if args.part != "clipart" and find_spec("skimage") is None:
         parser.error("scikit-image not installed: pip install '.[bench]'")
     return args

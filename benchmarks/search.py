@@ -18,25 +18,21 @@ from typing import Any
 
 from rich.progress import Progress
 
-from _agreement import Agreement
-from _bars import choose_bars, memory_row, ratio_rows, ratio_table
-from _data import DEFAULT_SIZES, QUICK_SIZES, SearchData, stored_data
-from _harness import (
+from lib.agreement import Agreement
+from lib.bars import choose_bars, memory_row, ratio_rows, ratio_table
+from lib.data import DEFAULT_SIZES, QUICK_SIZES, SearchData, stored_data
+from lib.harness import (
     MIB,
     Reading,
-    describe_run,
     figures,
     in_fresh_process,
     peak_bytes,
-    print_head,
-    progress_on_stderr,
     table,
     total_seconds,
-    write_json,
 )
-from _options import BARS_THREADS, add_shared_options, new_parser, parse
-from _peers import OURS, PEERS, Peer, choose_peers, cpu_path_in_use, measure
-from _scaling import run_scaling
+from lib.peers import OURS, PEERS, Peer, choose_peers, cpu_path_in_use, measure
+from lib.program import BARS_THREADS, choose_rounds, count, new_parser, reporting
+from lib.scaling import run_scaling
 from lookalike import _core
 
 CPU_VARIABLE = "LOOKALIKE_CPU"
@@ -46,35 +42,32 @@ BARS_K = 4
 def main() -> int:
     args = parse_arguments()
     # One name of a distribution may stand behind several peers.
-    distributions = dict.fromkeys(peer.distribution for peer in (OURS, *PEERS.values()))
-    run = describe_run([*distributions, "numpy"])
+    distributions = dict.fromkeys(peer.distribution for peer in PEERS.values())
     path = in_fresh_process(cpu_path_in_use, environment=args.environment)
-    run["CPU paths"] = f"{path} ({'forced' if args.cpu else 'chosen'}) of {run['CPU paths']}"
-    print_head("Search, time against size" if args.scaling else "Search", run)
-    with progress_on_stderr() as progress:
-        report = run_scaling(args, progress) if args.scaling else run_comparison(args, progress)
-    write_json(args.json, {"run": run, **report})
-    return 1 if report.get("wrong") else 0
+    paths = ", ".join(_core.available_cpu_paths())
+    facts = {"CPU paths": f"{path} ({'forced' if args.cpu else 'chosen'}) of {paths}"}
+    title = "Search, time against size" if args.scaling else "Search"
+    with reporting(title, [*distributions, "numpy"], args.json, facts) as (found, progress):
+        found |= run_scaling(args, progress) if args.scaling else run_comparison(args, progress)
+    return 1 if found.get("wrong") else 0
 
 
 def parse_arguments() -> argparse.Namespace:
-    parser = new_parser(__doc__)
+    rounds = "ours and of FAISS (5; with --scaling 3)"
+    parser = new_parser(__doc__, data=list(DEFAULT_SIZES), rounds=rounds, slow_rounds=True)
     add = parser.add_argument
-    add("--data", choices=list(DEFAULT_SIZES), default="mnist", help="what is searched")
-    add("--rows", type=int, help="how many rows; with --scaling, the most")
-    add("--queries", type=int, help="how many queries")
-    add("--k", type=int, default=BARS_K, help="neighbours of each query (%(default)s)")
+    add("--rows", type=count, help="how many rows; with --scaling, the most")
+    add("--queries", type=count, help="how many queries")
+    add("--k", type=count, default=BARS_K, help="neighbours of each query (%(default)s)")
     kinds = sorted({name.split("-")[0] for name in PEERS} | set(PEERS))
     add("--peers", nargs="*", choices=kinds, help="whom to compare with (all); none: ours alone")
     paths = _core.available_cpu_paths()
     add("--cpu", choices=paths, help=f"force a native path of ours, as {CPU_VARIABLE} does")
     add("--scaling", action="store_true", help="tables of time against n and d (FAISS alone)")
-    add_shared_options(parser, rounds="ours and of FAISS (5; with --scaling 3)")
-    args = parse(parser, ("rows", "queries", "k", "threads", "repeat", "repeat_slow"))
+    args = parser.parse_args()
     if args.peers is None:
         args.peers = ["faiss"] if args.scaling else list(PEERS)
-    if args.repeat is None:
-        args.repeat = 1 if args.quick else 3 if args.scaling else 5
+    args.repeat = choose_rounds(args, 3 if args.scaling else 5)
     cpu = args.cpu or os.environ.get(CPU_VARIABLE)
     args.cpu, args.environment = cpu, {CPU_VARIABLE: cpu} if cpu else {}
     return args

@@ -29,17 +29,14 @@ from urllib.parse import urlsplit
 
 from PIL import Image
 
-from _harness import (
+from lib.harness import (
     MIB,
-    describe_run,
     in_fresh_process,
-    print_head,
-    progress_on_stderr,
     table,
-    write_json,
 )
-from _load import Load, closed_loop, open_loop, request
-from _options import new_parser
+from lib.images import NAMES
+from lib.load import Load, closed_loop, open_loop, request
+from lib.program import new_parser, reporting
 
 THROUGHPUT, P99 = 1000, 50  # the bars: requests a second; milliseconds at the rate
 CONNECTIONS = 16
@@ -49,23 +46,20 @@ KINDS = ("png", "png as_is", "json as_is")
 
 
 def main() -> int:
-    parser = new_parser(__doc__)
-    parser.add_argument("--data", choices=("mnist", "digits"), default="mnist", help="served")
+    parser = new_parser(__doc__, data=NAMES, threads=False, quick="digits, a second")
     parser.add_argument("--model", choices=(PLAIN, *EFFORTS), default=PLAIN, help="%(default)s")
     parser.add_argument("--seconds", type=float, default=15, help="of each load (%(default)s)")
     parser.add_argument("--rate", type=float, default=500, help="requests a second (%(default)s)")
     parser.add_argument("--n-jobs", type=int, default=1, help="threads of a search (%(default)s)")
     parser.add_argument("--soak", type=float, default=0, metavar="SECONDS", help="at the rate")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there too")
-    parser.add_argument("--quick", action="store_true", help="digits, a second: does it run?")
     args = parser.parse_args()
     if args.quick:
         args.data, args.seconds, args.rate = "digits", 1, 100
 
-    run = describe_run(["lookalike", "fastapi", "uvicorn", "uvloop", "pillow"])
-    print_head(f"Serving: {args.data}, {args.model}", run)
+    title = f"Serving: {args.data}, {args.model}"
+    packages = ["fastapi", "uvicorn", "uvloop", "pillow"]
     with (
-        progress_on_stderr() as progress,
+        reporting(title, packages, args.json) as (found, progress),
         tempfile.TemporaryDirectory() as folder,
         served(args.data, args.model, args.n_jobs, Path(folder)) as url,
     ):
@@ -83,16 +77,11 @@ def main() -> int:
         print_loads(loads, args.rate)
         batch = mean_batch(url)
         print(f"\nImages joined in one search, on average: {batch:.1f}")
-        soaked = soak(url, args) if args.soak else {}
+        found["loads"] = {
+            kind: {loop: figures(one) for loop, one in own.items()} for kind, own in loads.items()
+        }
+        found["soak"] = soaked = soak(url, args) if args.soak else {}
     wrong = check(loads, soaked, bars=not args.quick)
-    write_json(
-        args.json,
-        {
-            "run": run,
-            "loads": {k: {loop: figures(one) for loop, one in v.items()} for k, v in loads.items()},
-            "soak": soaked,
-        },
-    )
     return 1 if wrong else 0
 
 

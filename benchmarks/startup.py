@@ -5,14 +5,14 @@ python benchmarks/startup.py
 
 from __future__ import annotations
 
-import argparse
 import subprocess
 import sys
 import sysconfig
 from pathlib import Path
 from time import perf_counter
 
-from _harness import Spread, describe_run, print_head, progress_on_stderr, table, write_json
+from lib.harness import Spread, table
+from lib.program import choose_rounds, new_parser, reporting
 
 _FIT_AND_PREDICT = """
 from sklearn.datasets import load_digits
@@ -39,26 +39,20 @@ COMMANDS = {
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--repeat", type=int, default=15, help="rounds (%(default)s)")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there too")
-    parser.add_argument("--quick", action="store_true", help="one round: does it run at all?")
+    parser = new_parser(__doc__, threads=False, rounds="each (15)", quick="one round")
     args = parser.parse_args()
-    if args.repeat < 1:
-        parser.error(f"--repeat {args.repeat}: give at least 1")
     # The first round brings files into the cache of the system, and is not counted.
-    uncounted, rounds = (0, 1) if args.quick else (1, args.repeat)
-
-    run = describe_run(["lookalike", "numpy", "scikit-learn"])
-    print_head("Cold start", run)
+    uncounted, rounds = 0 if args.quick else 1, choose_rounds(args, 15)
     taken: dict[str, list[float]] = {name: [] for name in COMMANDS}
-    with progress_on_stderr() as progress:
+    packages = ["numpy", "scikit-learn"]
+    with reporting("Cold start", packages, args.json) as (found, progress):
         for turn in progress.track(range(uncounted + rounds), description="rounds"):
             for name, command in COMMANDS.items():
                 start = perf_counter()
                 subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
                 if turn >= uncounted:
                     taken[name].append(perf_counter() - start)
+        found["seconds"] = taken
     spreads = {name: Spread.of(seconds) for name, seconds in taken.items()}
     floor = spreads["python -c pass"].median
     rows = [(name, spread, f"{spread.median - floor:.3f}") for name, spread in spreads.items()]
@@ -66,7 +60,6 @@ def main() -> None:
     print(
         f"\nMedians (least–most) of {rounds} rounds that took turns, files in the system's cache."
     )
-    write_json(args.json, {"run": run, "seconds": taken})
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import sys
 from dataclasses import dataclass
-from pathlib import Path
 from time import process_time
 from typing import Any
 
@@ -19,11 +18,11 @@ from joblib import Parallel, delayed
 from numpy.typing import NDArray
 from rich.progress import Progress
 
-from _bars import value_row, value_table
-from _canvases import CONDITIONS, canvas
-from _harness import describe_run, print_head, progress_on_stderr, table, write_json
-from _images import StoredImages, stored_images
-from _options import BARS_THREADS, new_parser, parse
+from lib.bars import value_row, value_table
+from lib.canvases import CONDITIONS, canvas
+from lib.harness import table
+from lib.images import StoredImages, stored_images
+from lib.program import count, new_parser, reporting
 from lookalike.images.preprocessing import Form, Formed, learn_form
 
 Bytes = NDArray[np.uint8]
@@ -64,22 +63,20 @@ class Answers:
 
 def main() -> int:
     args = parse_arguments()
-    run = describe_run(["lookalike", "scikit-learn", "scipy", "numpy", "pillow"])
-    print_head("Strokes in the wild", run)
-    with progress_on_stderr() as progress, stored_images("mnist", quick=args.quick) as data:
-        report = run_canvases(args, data, progress)
-    write_json(args.json, {"run": run, **report})
+    packages = ["scikit-learn", "scipy", "numpy", "pillow"]
+    with (
+        reporting("Strokes in the wild", packages, args.json) as (found, progress),
+        stored_images("mnist", quick=args.quick) as data,
+    ):
+        found |= run_canvases(args, data, progress)
     return 0
 
 
 def parse_arguments() -> argparse.Namespace:
-    parser = new_parser(__doc__)
+    parser = new_parser(__doc__, quick="tiny sizes")
     add = parser.add_argument
-    add("--digits", type=int, default=N_DIGITS, help="of each kind of canvas (%(default)s)")
-    add("--threads", type=int, default=BARS_THREADS, help="threads of each (%(default)s)")
-    add("--json", type=Path, metavar="FILE", help="write all figures there too")
-    add("--quick", action="store_true", help="tiny sizes: does it run at all?")
-    args = parse(parser, counts=("digits", "threads"))
+    add("--digits", type=count, default=N_DIGITS, help="of each kind of canvas (%(default)s)")
+    args = parser.parse_args()
     if args.quick:
         args.digits = 10
     return args

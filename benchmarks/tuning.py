@@ -15,9 +15,9 @@ from typing import Any
 
 from rich.progress import Progress
 
-from _bars import ratio_row, ratio_table
-from _checks import Checks
-from _grid_search import (
+from lib.bars import ratio_row, ratio_table
+from lib.checks import Checks
+from lib.grid_search import (
     GRID,
     LARGE_GRID,
     N_SPLITS,
@@ -33,25 +33,21 @@ from _grid_search import (
     search_ours,
     search_sklearn,
 )
-from _harness import (
+from lib.harness import (
     MIB,
     Contender,
     Reading,
     Spread,
     alternate,
-    describe_run,
     figures,
     in_fresh_process,
     peak_bytes,
-    print_head,
-    progress_on_stderr,
     table,
     total_seconds,
-    write_json,
 )
-from _images import NAMES, StoredImages, stored_images
-from _options import BARS_THREADS, add_shared_options, new_parser, parse
-from _peers import Peer, choice_of_dtype, fastest_sklearn
+from lib.images import NAMES, StoredImages, stored_images
+from lib.peers import Peer, choice_of_dtype, fastest_sklearn
+from lib.program import BARS_THREADS, choose_rounds, new_parser, reporting
 
 FASTER, LARGER = 150, 1.3
 """Times faster than the peer's whole job, and what 60 candidates may cost of six."""
@@ -77,22 +73,19 @@ BOOK_PRECISION = 5e-11
 
 def main() -> int:
     args = parse_arguments()
-    run = describe_run(["lookalike", "scikit-learn", "numpy"])
-    print_head("Tuning", run)
-    with progress_on_stderr() as progress, stored_images(args.data, quick=args.quick) as data:
-        report = run_comparison(args, data, progress)
-    write_json(args.json, {"run": run, **report})
-    return 1 if report["wrong"] else 0
+    with (
+        reporting("Tuning", ["scikit-learn", "numpy"], args.json) as (found, progress),
+        stored_images(args.data, quick=args.quick) as data,
+    ):
+        found |= run_comparison(args, data, progress)
+    return 1 if found["wrong"] else 0
 
 
 def parse_arguments() -> argparse.Namespace:
-    parser = new_parser(__doc__)
-    parser.add_argument("--data", choices=NAMES, default="mnist", help="what is tuned on")
+    parser = new_parser(__doc__, data=NAMES, rounds="ours (5)", slow_rounds=True)
     parser.add_argument("--full", action="store_true", help="make all of the peer's fits")
-    add_shared_options(parser, rounds="ours (5)")
-    args = parse(parser)
-    if args.repeat is None:
-        args.repeat = 1 if args.quick else 5
+    args = parser.parse_args()
+    args.repeat = choose_rounds(args, 5)
     return args
 
 

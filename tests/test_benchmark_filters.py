@@ -15,7 +15,7 @@ from lookalike.evaluation.fidelity import peak_signal_noise_ratio
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))  # where they find one another
 noisy, filters, tuning, harness, strips = map(
-    import_module, ("_noisy", "_filters", "_filter_tuning", "_harness", "_strips")
+    import_module, ("lib.noisy", "lib.filters", "lib.filter_tuning", "lib.harness", "lib.strips")
 )
 
 SIGMA = 30.0

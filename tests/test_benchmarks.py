@@ -14,10 +14,10 @@ import pytest
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 sys.path.insert(0, str(BENCHMARKS))  # where they find one another
 agreement, bars, checks, data, harness = map(
-    import_module, ("_agreement", "_bars", "_checks", "_data", "_harness")
+    import_module, ("lib.agreement", "lib.bars", "lib.checks", "lib.data", "lib.harness")
 )
 augmented, grid_search, images, tuning = map(
-    import_module, ("_augmented", "_grid_search", "_images", "tuning")
+    import_module, ("lib.augmented", "lib.grid_search", "lib.images", "tuning")
 )
 
 LINUX = Path("/proc/self/status").exists()
@@ -397,7 +397,7 @@ def test_predictions_differ_from_scikit_learns_by_ties_alone(digits, fold):
     ],
 )
 def test_a_score_unlike_ours_is_wrong_unless_ties_explain_it(monkeypatch, n, n_ties, verdict):
-    from lookalike.evaluation.peers.sklearn_knn import Differences
+    from lookalike.evaluation.peers import Differences
 
     def found():
         scores = {one: [0.9] * 5 for one in grid_search.candidates(grid_search.GRID)}
@@ -406,7 +406,7 @@ def test_a_score_unlike_ours_is_wrong_unless_ties_explain_it(monkeypatch, n, n_t
 
     theirs = found()
     theirs.split_scores["uniform", 3] = [0.9, 0.8, 0.9, 0.9, 0.9]
-    peer = import_module("_peers").PEERS["sklearn-float64"]
+    peer = import_module("lib.peers").PEERS["sklearn-float64"]
     answers = {tuning.OURS: found(), tuning.OURS_LARGE: found(), peer.name: theirs}
     jobs = {name: [harness.Reading(answer=answer)] for name, answer in answers.items()}
     asked = []

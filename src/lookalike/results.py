@@ -7,6 +7,7 @@ when a result is first shown. This module is the one place from which a result r
 
 from __future__ import annotations
 
+import math
 import os
 from html import escape
 from importlib import import_module
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from numpy.typing import NDArray
 
 _NOTEBOOK_HEIGHT = 640  # CSS pixels
 
@@ -27,6 +29,35 @@ def reports(module: str) -> Any:
     'lookalike.reports.html'
     """
     return import_module(f"lookalike.reports.{module}")
+
+
+def number(value: Any) -> float | None:
+    """Return a number as JSON takes it: None where it is undefined or infinite.
+
+    Examples
+    --------
+    >>> number(0.5), number(float("nan"))
+    (0.5, None)
+    """
+    return float(value) if math.isfinite(value) else None
+
+
+def numbers(values: NDArray[Any]) -> Any:
+    """Return an array as lists that JSON takes; whole numbers stay so.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> numbers(np.array([[1.0, np.nan]])), numbers(np.array([1, 2]))
+    ([[1.0, None]], [1, 2])
+    """
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, list):
+            return [plain(one) for one in value]
+        return value if isinstance(value, int) else number(value)
+
+    return plain(values.tolist())
 
 
 class Result:

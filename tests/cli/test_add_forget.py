@@ -152,7 +152,7 @@ def test_learning_again(quick: bool, tmp_path: Path, invoke: Run) -> None:
         (["add", "MODEL", "--label", "4", "empty.png"], 1, "empty.png: "),
         (["add", "MODEL", "nowhere"], 1, "'nowhere' is neither a data set's name nor"),
         (["add", "MODEL", "folder"], 1, "nor a sub-folder of pictures for each class"),
-        (["add", "MODEL", "good.png"], 1, "good.png is no data set by its name"),
+        (["add", "MODEL", "good.png"], 1, "good.png is not a data set by its name"),
         (["add", "MODEL", "a", "b"], 2, "or say what the images are by --label"),
         (["add", "MODEL", "--label", " ", "good.png"], 2, "an empty name"),
         (["add", "no.lookalike", "digits"], 1, "there is no no.lookalike"),

@@ -129,7 +129,11 @@ def test_wrong_usage_is_one_line_and_exit_code_2(
         (["tour", "--data", "mnits"], {}, "did you mean 'mnist'?"),
         (["tour", "--data", "digits", "--n-jobs", "0"], {}, "n_jobs=0"),
         (["augment", "mnits"], {}, "did you mean 'mnist'?"),
-        (["augment", "digits", "--with", "Shift(1)"], {}, "'Shift' is no name of one; use Shifts"),
+        (
+            ["augment", "digits", "--with", "Shift(1)"],
+            {},
+            "'Shift' is not the name of one; use Shifts",
+        ),
         (["augment", "digits", "--with", "Shifts(8)"], {}, "give a reach of 1 to 7"),
         (["augment", "digits", "--save", "grown.npy"], {}, "grown.npy does not end in .npz"),
         (["augment", "digits", "--save", "no/grown.npz"], {}, "make it, or name another"),

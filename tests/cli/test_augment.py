@@ -131,7 +131,7 @@ def test_json_tells_of_the_saved_file(tmp_path: Path, invoke: Run) -> None:
 @pytest.mark.parametrize(
     ("fails", "options"),
     [
-        ("lookalike.images.save._write", ["--save"]),
+        ("lookalike.images.expand._write", ["--save"]),
         ("pathlib.Path.replace", ["--save", "--out"]),
         ("lookalike.reports.png.save_png", ["--save", "--out"]),
     ],
@@ -156,7 +156,7 @@ def test_failed_run_leaves_everything_as_it_was(
 def test_saved_set_beyond_the_readers_limit_is_noted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, invoke: Run
 ) -> None:
-    monkeypatch.setattr("lookalike.images.limits.MAX_BYTES", 5 * 1437 * 64 - 1)
+    monkeypatch.setattr("lookalike.images.checks.MAX_BYTES", 5 * 1437 * 64 - 1)
     path = tmp_path / "grown.npz"
     result = invoke("augment", "digits", "--save", path)
     assert result.exit_code == 0

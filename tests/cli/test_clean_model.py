@@ -137,7 +137,11 @@ def test_data_comes_before_files_by_its_name(
         (["pairs", "noisy", "--out", "c", "--add-noise"], 1, "learnt its noise from pairs"),
         (["floats", "noisy", "--out", "c"], 1, "values other than whole numbers 0 to 255"),
         (["any", "noisy", "--out", "c"], 1, "any does not contain the size of its"),
-        (["m.txt", "noisy", "--out", "c", "--noise", "uniform:6"], 1, "is no data set by its name"),
+        (
+            ["m.txt", "noisy", "--out", "c", "--noise", "uniform:6"],
+            1,
+            "is not a data set by its name",
+        ),
     ],
 )
 def test_what_is_wrong_is_said_in_one_line(

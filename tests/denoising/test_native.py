@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from tests.reference.cleaning import averaged_likes, blended, regressed
 
 from lookalike import _core
-from lookalike.denoising.pixel_evidence import vote_weights
+from lookalike.denoising.nearest_images import vote_weights
 
 PATHS = _core.available_cpu_paths()
 VOTES = vote_weights()

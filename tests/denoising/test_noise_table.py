@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from lookalike import GaussianNoise, SaltAndPepper, UniformNoise, add_noise
-from lookalike.denoising.intensity_scale import IntensityScale
+from lookalike.denoising.image_stacks import IntensityScale
 from lookalike.denoising.noise_table import prior_of, table_of_noise, table_of_pairs
 
 BYTES = np.dtype(np.uint8)

@@ -35,7 +35,7 @@ def test_windows_are_those_around_the_pixels():
 def test_tiles_cover_an_image(h, w):
     image = np.arange(h * w, dtype=np.float32).reshape(h, w, 1)
     whole = np.full(image.shape, np.nan)
-    for y, x in corners(h, w, 96):
+    for y, x in corners((h, w), 96):
         tile = tile_at(image, y, x, 96, 4)
         assert tile.shape == (104, 104, 1)
         place = whole[y : y + 96, x : x + 96]

@@ -1,4 +1,4 @@
-"""Votes and averages of a neighbour table, against a loop over queries and neighbours."""
+"""Labels as codes; votes and averages of a table, against a loop over queries and neighbours."""
 
 import tracemalloc
 
@@ -10,8 +10,11 @@ from hypothesis.extra import numpy as npst
 from tests.reference import votes as reference
 
 from lookalike.estimators.votes import (
+    MANY_ROWS,
     class_probabilities,
     class_votes,
+    encode_labels,
+    encode_outputs,
     target_averages,
     winning_classes,
     winning_classes_at,
@@ -50,10 +53,10 @@ def test_votes_equal_the_reference(table, data):
     np.testing.assert_array_equal(votes, expected)
 
     for memory in (TINY, 256):
-        winners = winning_classes(indices, weights, codes, n_classes, working_memory=memory)
-        np.testing.assert_array_equal(winners.codes, [*map(reference.winning_class, expected)])
+        winners, won = winning_classes(indices, weights, codes, n_classes, working_memory=memory)
+        np.testing.assert_array_equal(winners, [*map(reference.winning_class, expected)])
         shares = class_probabilities(indices, weights, codes, n_classes, working_memory=memory)
-        np.testing.assert_array_equal(shares.max(axis=1), winners.probabilities)
+        np.testing.assert_array_equal(shares.max(axis=1), won)
         np.testing.assert_allclose(shares.sum(axis=1), 1, rtol=1e-15)
         np.testing.assert_allclose(shares, np.array(expected) / np.sum(expected, 1)[:, None])
 
@@ -126,7 +129,7 @@ def test_averages_equal_the_reference(table, dtype):
 
 def test_equal_votes_go_to_the_lowest_class():
     indices, weights = np.array([[0, 1, 2, 3]]), np.array([[0.3, 0.2, 0.2, 0.3]])
-    assert winning_classes(indices, weights, np.array([2, 1, 2, 1]), 3).codes == [1]
+    assert winning_classes(indices, weights, np.array([2, 1, 2, 1]), 3)[0] == [1]
 
 
 def test_two_classes_with_the_same_weights_tie_whatever_the_others_are():
@@ -161,3 +164,65 @@ def test_memory_stays_within_working_memory(reader):
     finally:
         tracemalloc.stop()
     assert peak < answer + (8 + 4) * 2**20  # beside the readers' own batches, the table's copy
+
+
+LABELS = st.one_of(
+    st.lists(st.integers(-(2**40), 2**40), min_size=1),
+    st.lists(st.text(min_size=1, max_size=5), min_size=1),
+)
+
+
+@given(LABELS, st.booleans())
+def test_codes_stand_for_their_labels(labels, as_objects):
+    array = np.array(labels, dtype=object) if as_objects else np.array(labels)
+    classes, codes = encode_labels(array)
+    assert classes[codes].tolist() == array.tolist()
+    assert classes.tolist() == sorted(set(array.tolist()))
+
+
+@given(
+    st.sampled_from(["uint8", "int8", "uint16", "int16"]).flatmap(
+        lambda dtype: npst.arrays(dtype, st.integers(1, 300))
+    )
+)
+def test_small_integers_are_numbered_as_by_unique(labels):
+    classes, codes = encode_labels(labels)
+    expected, inverse = np.unique(labels, return_inverse=True)
+    assert classes.dtype == labels.dtype
+    np.testing.assert_array_equal(classes, expected)
+    np.testing.assert_array_equal(codes, inverse)
+
+
+@given(LABELS, st.data())
+def test_declared_classes_are_the_classes(labels, data):
+    more = data.draw(st.permutations(sorted(set(labels))))
+    classes, codes = encode_labels(np.array(labels[:1]), declared=more)
+    assert classes.tolist() == np.unique(np.array(more)).tolist()
+    assert classes[codes].tolist() == np.array(labels[:1]).tolist()
+
+
+@pytest.mark.parametrize(("n_classes", "itemsize"), [(1, 1), (256, 1), (257, 2), (65_537, 4)])
+def test_codes_are_as_small_as_they_can_be(n_classes, itemsize):
+    _, codes = encode_labels(np.arange(n_classes))
+    assert codes.itemsize == itemsize
+    assert codes.max() == n_classes - 1
+
+
+def test_a_label_that_was_not_declared_is_refused():
+    with pytest.raises(ValueError, match=r"y contains \[3, 7\] but classes=\[1, 2\]; declare"):
+        encode_labels(np.array([1, 3, 7]), declared=[1, 2])
+
+
+@pytest.mark.parametrize("n", [1, MANY_ROWS - 1, MANY_ROWS, 3 * MANY_ROWS + 7])
+@pytest.mark.parametrize("dtype", ["uint8", "int8", "uint16", "bool", "float32"])
+def test_outputs_are_numbered_one_by_one(n, dtype):
+    rng = np.random.default_rng(n)
+    labels = (rng.integers(0, 256, (n, 5)) // [1, 2, 16, 128, 256]).astype(dtype)
+    for n_threads in (1, 3):
+        classes, codes = encode_outputs(labels, n_threads=n_threads)
+        assert codes.flags.c_contiguous
+        for column, own, own_codes in zip(labels.T, classes, codes.T, strict=True):
+            expected, expected_codes = encode_labels(column)
+            assert own.dtype == labels.dtype
+            np.testing.assert_array_equal(own, expected)
+            np.testing.assert_array_equal(own_codes, expected_codes)

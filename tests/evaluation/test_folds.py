@@ -33,5 +33,5 @@ def test_every_fold_tests_every_class_and_trains_on_enough(labels: list[int], mo
 
 
 def test_one_image_can_not_be_split() -> None:
-    with pytest.raises(ValueError, match="1 labels can not be split into images to train"):
+    with pytest.raises(ValueError, match="1 labels cannot be split into images to train"):
         choose_folds(np.array([3]))

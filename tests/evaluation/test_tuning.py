@@ -19,7 +19,7 @@ from lookalike import KNeighborsClassifier, KNeighborsSearchCV, Softmax
 from lookalike.evaluation.tuning import Curve, Tuning, TuningChoice, read_tuning
 from lookalike.reports.blocks import Chart, Table
 from lookalike.reports.png import save_png
-from lookalike.reports.tuning import describe, tuning_chart
+from lookalike.reports.training import describe, tuning_chart
 
 X, Y = load_digits(return_X_y=True)
 X, Y = X[:500], Y[:500]
@@ -109,7 +109,7 @@ def test_other_searches() -> None:
 def test_refuses_what_is_no_curve() -> None:
     with pytest.raises(ValueError, match=r"varies metric too.* search over n_neighbors and"):
         read_tuning(search({**GRID, "metric": ["cosine", "euclidean"]}, cv=2))
-    with pytest.raises(ValueError, match=r"metric='f1' is no score .* one of \['score'\]"):
+    with pytest.raises(ValueError, match=r"metric='f1' is not a score .* one of \['score'\]"):
         read_tuning(search(cv=2), metric="f1")
     with pytest.raises(ValueError, match="all 8 candidates score NaN"):
         read_tuning(results(uniform=[np.nan] * 4, distance=[np.nan] * 4))

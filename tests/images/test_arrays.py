@@ -80,7 +80,7 @@ def test_class_names(tmp_path: Path) -> None:
     np.savez(path, images=IMAGES, labels=LABELS, class_names=np.array(["cat", "dog"]))
     assert read_npz(path).class_names == ("cat", "dog")
     np.savez(path, images=IMAGES, labels=LABELS, class_names=np.array([1, 2]))
-    with pytest.raises(DatasetError, match=r"class_names of dtype int64 .* no list of names"):
+    with pytest.raises(DatasetError, match=r"class_names of dtype int64 .* not a list of names"):
         read_npz(path)
 
 
@@ -137,10 +137,10 @@ HEADER = "{'descr': '%s', 'fortran_order': False, 'shape': %s}\n"
     [
         (npy(IMAGES)[:-1], "is cut short: its header promises 24 bytes of data .* only 23"),
         (npy(IMAGES) + b"x", "is too long"),
-        (b"", "is no array in NumPy's format"),
-        (b"\x93NUMPY\7\0" + npy(IMAGES)[8:], "is no array in NumPy's format"),
-        (npy_header("{'descr': '|u1'"), "is no array in NumPy's format"),
-        (npy_header("(" * 3000), "is no array in NumPy's format"),
+        (b"", "is not an array in NumPy's format"),
+        (b"\x93NUMPY\7\0" + npy(IMAGES)[8:], "is not an array in NumPy's format"),
+        (npy_header("{'descr': '|u1'"), "is not an array in NumPy's format"),
+        (npy_header("(" * 3000), "is not an array in NumPy's format"),
         (npy_header(HEADER % ("|u1", "(1073741824, 1024, 1024)")), "max_bytes=1,048,576; raise"),
         (npy_header(HEADER % ("|u1", "(-1, 5)")), r"shape \(-1, 5\) holds neither images nor"),
         (npy_header(HEADER % ("<U0", "(1073741824,)")), "dtype <U0 .* neither images nor labels"),

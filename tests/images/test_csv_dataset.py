@@ -84,7 +84,7 @@ def test_kaggle_s_test_part_has_no_labels(tmp_path: Path) -> None:
     assert sorted(numbers(data.train.images) + numbers(data.test.images)) == list(range(45))
     assert "test.csv: it has no column of labels, so it was left out; " in said
     assert "a part of train.csv is held out" in said
-    assert "sample_submission.csv was left out, since its name tells no part" in said
+    assert "sample_submission.csv was left out, since its name does not say its part" in said
     with pytest.raises(DatasetError, match=r"test\.csv holds no labels: none of its columns"):
         load_dataset(tmp_path / "test.csv")
 
@@ -141,7 +141,10 @@ def test_emnist_is_turned_upright(header: bool, tmp_path: Path) -> None:
     data, said = load(tmp_path, files, test_size=0)
     np.testing.assert_array_equal(data.train.images, IMAGES[TRAIN])
     assert data.class_names == ("A", "B", "C")
-    assert "is of EMNIST by its name, whose images lie transposed: they were turned upright" in said
+    assert (
+        "has the name of EMNIST, whose images are stored transposed; they were turned upright"
+        in said
+    )
     data, said = load(tmp_path, files, test_size=0, transpose=False)
     np.testing.assert_array_equal(data.train.images, IMAGES[TRAIN].swapaxes(1, 2))
     assert "EMNIST" not in said

@@ -144,10 +144,10 @@ def spoilt(row: int, column: int, cell: str) -> str:
         ("\0" * 99, "holds no pixels"),
         (
             write([LABELS, ["0 0 0 0"] * 29 + ["0 0 0"]], ["label", "pixels"]),
-            "lines 2 to 31 are no",
+            "lines 2 to 31 cannot be read as rows",
         ),
-        (b"label,pixel0\ncaf\xe9,1\n", "is no text in UTF-8"),
-        (b"PK\3\4" + bytes(99), "is a zip archive or a workbook, no text; unpack it"),
+        (b"label,pixel0\ncaf\xe9,1\n", "is not a text in UTF-8"),
+        (b"PK\3\4" + bytes(99), "is a zip archive or a workbook and not a text; unpack it"),
         (gzip.compress(KAGGLE.encode())[:-9], "cannot be read: Compressed file ended"),
     ],
 )

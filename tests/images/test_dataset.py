@@ -96,7 +96,7 @@ def test_what_is_no_image(images: NDArray[Any], message: str) -> None:
         ([0.0, 1.0, 0.0, 1.0], r"labels of dtype float64 name no classes; .*astype\('int64'\)"),
         ([True, False, True, False], "labels of dtype bool"),
         (np.array(["a", 1, "a", 1], object), "labels of dtype object"),
-        ([b"a", b"b", b"a", b"b"], r"labels are bytes, such as .* decode them"),
+        ([b"a", b"b", b"a", b"b"], r"labels are bytes, for example .* decode them"),
         ([0, 1, 0], "4 images but 3 labels"),
         ([0, 1, 0, 1, 0], "4 images but 5 labels"),
         ([[0, 1]] * 4, r"labels of shape \(4, 2\) are not one for each image"),
@@ -151,7 +151,7 @@ def test_given_class_names() -> None:
 
 @pytest.mark.parametrize("shape", [(), (3,), (0, 2), (2, 2, 2), (2, 2, 3, 1), (2.5, 2), ("a", 2)])
 def test_image_shape_must_be_one(shape: tuple[Any, ...]) -> None:
-    with pytest.raises(DatasetError, match="is no shape of an image; give"):
+    with pytest.raises(DatasetError, match="is not the shape of an image; give"):
         load_dataset("digits", image_shape=shape)
 
 
@@ -171,7 +171,7 @@ def test_paths_that_are_no_data_set(tmp_path: Path) -> None:
     with pytest.raises(DatasetNotFoundError, match="neither a data set's name nor an existing"):
         load_dataset(tmp_path / "nowhere")
     (tmp_path / "notes.txt").touch()
-    with pytest.raises(DatasetError, match=r"notes\.txt is no data set by its name"):
+    with pytest.raises(DatasetError, match=r"notes\.txt is not a data set by its name"):
         load_dataset(tmp_path / "notes.txt")
     with pytest.raises(DatasetError, match="holds no data set"):
         load_dataset(tmp_path)

@@ -37,9 +37,9 @@ def test_expressions(text: str, expected: Augmentation) -> None:
         ("", "invalid syntax"),
         ("Shifts(1", "was never closed"),
         ("Shifts", r"Shifts lacks its parentheses, Shifts\(...\)"),
-        ("Shift(1)", "'Shift' is no name of one"),
-        ("Shifts(1).variants(8)", r"'Shifts\(1\).variants' is no name"),
-        ("__import__('os').system('true')", "is no name of one"),
+        ("Shift(1)", "'Shift' is not the name of one"),
+        ("Shifts(1).variants(8)", r"'Shifts\(1\).variants' is not the name"),
+        ("__import__('os').system('true')", "is not the name of one"),
         ("Shifts(1) - Flips()", "is neither an augmentation nor a sum or product"),
         ("Shifts(1) * 2", "'2' is neither an augmentation"),
         ("lambda: Shifts(1)", "is neither an augmentation"),
@@ -49,7 +49,7 @@ def test_expressions(text: str, expected: Augmentation) -> None:
         ("Shifts(1e400)", "'1e309' is beyond all floats"),
         ("Shifts(1j)", "'1j' is neither a number"),
         ("Shifts(1 + 1)", r"'1 \+ 1' is neither a number"),
-        ("Shifts(-True)", "'-True' is no number"),
+        ("Shifts(-True)", "'-True' is neither a number"),
         ("Shifts(2 ** 99)", "is neither a number"),
         ("Rotations([[1]])", r"'\[1\]' is neither a number"),
         ("Rotations([i for i in (1, 2)])", "is neither a number"),
@@ -58,11 +58,11 @@ def test_expressions(text: str, expected: Augmentation) -> None:
         ("Shifts(1, 2, 3)", "takes from 1 to 3 positional arguments"),
         ("Shifts(1, reach=1)", "multiple values for argument 'reach'"),
         ("Shifts(far=1)", "unexpected keyword argument 'far'"),
-        ("Shifts(**{'reach': 1})", "can not be unpacked"),
+        ("Shifts(**{'reach': 1})", "cannot be unpacked"),
         ("Shifts(*[1])", "is neither a number"),
-        ("Shifts(1)\0", "null bytes|no augmentation"),
-        ("-" * 900 + "1", "no augmentation"),
-        ("(" * 900, "no augmentation"),
+        ("Shifts(1)\0", "null bytes|not an augmentation"),
+        ("-" * 900 + "1", "not an augmentation"),
+        ("(" * 900, "not an augmentation"),
         ("Shifts(" + "9" * 5000 + ")", "of 5,008 characters is too long; give at most 1,000"),
     ],
 )
@@ -83,7 +83,7 @@ def test_text_is_never_run(tmp_path: Path) -> None:
         f"Shifts(reach=open({str(victim)!r}, 'w'))",
         f"Rotations([open({str(victim)!r}, 'w')])",
     ):
-        with pytest.raises(ValueError, match="no augmentation"):
+        with pytest.raises(ValueError, match="not an augmentation"):
             parse_augmentation(text)
     assert not victim.exists()
 

@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 
 from lookalike import load_dataset
-from lookalike.images import fetch, store
+from lookalike.images import store
 from lookalike.images.catalogue import CATALOGUE, CatalogueEntry, CatalogueFile
 from lookalike.images.exceptions import DatasetError, DatasetNotFoundError
 from lookalike.images.idx import content_sha256, read_idx
@@ -218,13 +218,13 @@ def test_no_download_when_not_allowed(homes, make_mirror, catalogue) -> None:
 def test_interrupt_leaves_nothing(homes, make_mirror, catalogue, monkeypatch) -> None:
     mirror = make_mirror()
     catalogue(mirror.url)
-    write = fetch._Receiver.write
+    write = store._Receiver.write
 
-    def interrupted(self: fetch._Receiver, chunk: bytes) -> None:
+    def interrupted(self: store._Receiver, chunk: bytes) -> None:
         write(self, chunk[:20])
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(fetch._Receiver, "write", interrupted)
+    monkeypatch.setattr(store._Receiver, "write", interrupted)
     with pytest.raises(KeyboardInterrupt):
         load_dataset("small")
     assert in_place(homes[1]) == []
@@ -237,7 +237,7 @@ def test_killed_half_way(homes, make_mirror, catalogue, small_files) -> None:
     program = f"""
         from pathlib import Path
         from lookalike.images.catalogue import CatalogueEntry, CatalogueFile
-        from lookalike.images.fetch import download
+        from lookalike.images.store import download
         download("small", {entry!r}, Path({str(homes[1] / "small")!r}), timeout=60, progress=False)
     """
     process = subprocess.Popen([sys.executable, "-c", textwrap.dedent(program)])

@@ -172,7 +172,7 @@ def test_all_broken_files_are_named_at_once_or_passed_over(tmp_path: Path) -> No
         (lambda root: None, "holds no data set: neither IDX files"),
         (
             lambda root: (root / "a").mkdir(),
-            r"folder a in .*: empty, as classes are not; add pictures",
+            r"folder a in .*: empty, but a class needs pictures; add pictures",
         ),
         (
             lambda root: [save(root / "a" / "1.png"), save(root / "2.png")],
@@ -198,7 +198,7 @@ def test_all_faults_of_a_layout_are_named_at_once(tmp_path: Path) -> None:
     told = str(caught.value)
     for i, (fault, cure) in enumerate(
         [
-            ("are both called as a train part", "rename one"),
+            ("both have a name of the train part", "rename one"),
             ("holds the file 2.png beside its folders", "move each into a class or away"),
             ("folder c in", "or move the pictures of classes up"),
             ("folder b in", "add pictures or remove it"),

@@ -12,7 +12,7 @@ from PIL import Image
 
 from lookalike import load_dataset
 from lookalike.images.exceptions import DatasetError
-from lookalike.images.folder_layout import lay_out
+from lookalike.images.folder import lay_out
 
 RNG = np.random.default_rng(0)
 

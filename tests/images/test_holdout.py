@@ -15,7 +15,7 @@ from sklearn.utils import Bunch
 
 from lookalike import Dataset, Flips, load_dataset
 from lookalike.images.exceptions import DatasetError
-from lookalike.images.save import save_expanded
+from lookalike.images.expand import save_expanded
 
 
 def numbered(n: int, n_classes: int = 2) -> Bunch:

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from lookalike.images.exceptions import DatasetError, DatasetNotFoundError
-from lookalike.images.image_files import read_images
+from lookalike.images.sources import read_images
 
 SHAPE = (5, 4)
 RAMP = np.arange(20, dtype=np.uint8).reshape(SHAPE)
@@ -102,7 +102,7 @@ def test_other_sizes_and_colours(
         (np.zeros((0, 5, 4)), r"no images but an array of shape \(0, 5, 4\)"),
         (np.zeros(20), r"no images but an array of shape \(20,\)"),
         (np.full(SHAPE, np.nan), "NaN or infinity"),
-        (np.full(SHAPE, "a"), "dtype <U1, which are no pixels"),
+        (np.full(SHAPE, "a"), "dtype <U1, which are not pixels"),
     ],
 )
 def test_arrays_that_are_no_such_images(array: np.ndarray, said: str, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from lookalike import Flips, Rotations, Shifts, expand, load_dataset
-from lookalike.images import save
+from lookalike.images import expand as module
 from lookalike.images.dataset import Dataset, Split
 
 
@@ -23,11 +23,11 @@ def dataset(n: int) -> Dataset:
 
 
 def test_blocks_make_one_array(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(save, "_BLOCK_BYTES", 3 * 200)  # 3 images
+    monkeypatch.setattr(module, "_BLOCK_BYTES", 3 * 200)  # 3 images
     calls: list[tuple[int, int]] = []
     data, augmentation = dataset(7), Shifts(1) + Rotations([20])
     path = tmp_path / "grown.npz"
-    save.save_expanded(path, data, augmentation, progress=lambda *call: calls.append(call))
+    module.save_expanded(path, data, augmentation, progress=lambda *call: calls.append(call))
     with np.load(path) as stored:
         images, labels = expand(data.train.images, data.train.labels, augmentation)
         np.testing.assert_array_equal(stored["train_images"], images)
@@ -40,11 +40,11 @@ def test_blocks_make_one_array(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_memory_is_that_of_a_block(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(save, "_BLOCK_BYTES", 2**19)
+    monkeypatch.setattr(module, "_BLOCK_BYTES", 2**19)
     data = dataset(20_000)  # 4 MB, grown to 24 MB
     tracemalloc.start()
     try:
-        save.save_expanded(tmp_path / "grown.npz", data, Shifts(1) + Flips())
+        module.save_expanded(tmp_path / "grown.npz", data, Shifts(1) + Flips())
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -56,7 +56,7 @@ def test_interrupted_it_leaves_nothing(tmp_path: Path) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        save.save_expanded(tmp_path / "grown.npz", dataset(4), Flips(), progress=interrupt)
+        module.save_expanded(tmp_path / "grown.npz", dataset(4), Flips(), progress=interrupt)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -65,7 +65,7 @@ def test_interrupted_it_leaves_nothing(tmp_path: Path) -> None:
     [
         ("grown.npy", ValueError, r"grown\.npy does not end in \.npz"),
         ("grown", ValueError, "does not end in"),
-        ("nowhere/grown.npz", OSError, "is no folder; make it, or name another"),
+        ("nowhere/grown.npz", OSError, "is not a folder; make it, or name another"),
         ("folder.npz", OSError, r"folder\.npz is a folder; name a file"),
     ],
 )
@@ -74,11 +74,11 @@ def test_files_that_cannot_be(
 ) -> None:
     (tmp_path / "folder.npz").mkdir()
     with pytest.raises(kind, match=message):
-        save.save_expanded(tmp_path / name, dataset(4), Flips())
+        module.save_expanded(tmp_path / name, dataset(4), Flips())
     assert [path.name for path in tmp_path.iterdir()] == ["folder.npz"]
 
 
 def test_augmentation_that_does_not_fit_writes_nothing(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="give a reach of 1 to 9"):
-        save.save_expanded(tmp_path / "grown.npz", dataset(4), Shifts(10))
+        module.save_expanded(tmp_path / "grown.npz", dataset(4), Shifts(10))
     assert list(tmp_path.iterdir()) == []

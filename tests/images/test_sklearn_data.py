@@ -47,7 +47,7 @@ def test_bunch_with_images_and_names() -> None:
 
 def test_rows_need_a_shape_unless_square() -> None:
     bunch = Bunch(data=ROWS, target=TARGET)
-    with pytest.raises(DatasetError, match=r"rows of 12 values are no square images; give"):
+    with pytest.raises(DatasetError, match=r"rows of 12 values are not square images; give"):
         load_dataset(bunch)
     assert load_dataset(bunch, image_shape=(3, 4)).train.images.shape == (8, 3, 4)
     assert load_dataset(bunch, image_shape=(2, 2, 3)).train.images.shape == (8, 2, 2, 3)

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lookalike.images.sources import Findings, Named, find_sources, read_source
+from lookalike.images.pictures import Findings
+from lookalike.images.sources import Named, find_sources, read_source
 
 
 def save(path: Path, **options: object) -> None:

@@ -11,10 +11,16 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from lookalike import AffineWarps, ElasticWarps, Rotations, Scalings, Shifts
-from lookalike.images import resample as module
-from lookalike.images.geometry import AffineWarp, ElasticWarp, Rotation, Scaling, Warp
-from lookalike.images.resample import bilinear_matrix
-from lookalike.images.variants import Flip
+from lookalike.images import variants as module
+from lookalike.images.variants import (
+    AffineWarp,
+    ElasticWarp,
+    Flip,
+    Rotation,
+    Scaling,
+    Warp,
+    bilinear_matrix,
+)
 
 WARPS: list[Warp] = [
     Rotation(10.0),

@@ -12,15 +12,9 @@ from lookalike.matching.byte_levels import ByteLevels, check_images, grey
 from lookalike.matching.deformation import DeformationModel
 from lookalike.matching.features import OrientedGradients
 from lookalike.matching.local_scaling import local_radii
-from lookalike.matching.model_selection import (
-    USUAL,
-    Representation,
-    ScoringRule,
-    Trial,
-    make_splits,
-    pick,
-)
-from lookalike.matching.scoring import Calibration, Scores
+from lookalike.matching.matcher import Representation
+from lookalike.matching.model_selection import USUAL, Trial, make_splits, pick
+from lookalike.matching.scoring import Calibration, Scores, ScoringRule
 from lookalike.matching.stroke_normalization import NormalizeStroke
 
 

@@ -150,7 +150,7 @@ def test_a_folder_for_a_path(path):
 
 def test_a_folder_that_is_missing(path):
     for folder in (path.parent / "none", path):  # the second one is a file
-        with pytest.raises(FileNotFoundError, match="is no folder; make it, or name another"):
+        with pytest.raises(FileNotFoundError, match="is not a folder; make it, or name another"):
             save_model(model(9), folder / "a.lookalike")
     assert is_kept(path)
 

@@ -16,10 +16,15 @@ from lookalike.reports.blocks import (
     Text,
     Undefined,
 )
-from lookalike.reports.captions import unformatted
 from lookalike.reports.charts import heat_colours
+from lookalike.reports.pictures import drawable
 
 NASTY = "</svg></style><script>alert(1)</script> & \"quotes\" 'single' $x$"
+
+
+def unformatted(name: str) -> str:
+    """A name such that matplotlib draws it as it is, and no formula."""
+    return drawable(name).replace("$", r"\$")
 
 
 def table(n_rows: int = 3, n_columns: int = 2) -> Table:

@@ -11,8 +11,7 @@ from lookalike import load_dataset
 from lookalike.evaluation.auditing.audit import audit
 from lookalike.evaluation.auditing.result import Audit
 from lookalike.reports.as_json import to_json
-from lookalike.reports.audit import audit_section, describe
-from lookalike.reports.audit_galleries import audit_galleries
+from lookalike.reports.audit import audit_galleries, audit_section, describe
 from lookalike.reports.blocks import Chart, Gallery, Report, Section, Table, Text
 
 DATA = load_dataset("digits")

@@ -11,7 +11,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 
 from lookalike import KNeighborsClassifier, load_dataset
-from lookalike.evaluation.decisions.operating_points import OperatingPoint
+from lookalike.evaluation.decisions.curves import OperatingPoint
 from lookalike.evaluation.decisions.selective import choose_rejection
 from lookalike.evaluation.decisions.threshold import choose_threshold
 from lookalike.reports.as_json import to_json

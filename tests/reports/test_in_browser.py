@@ -9,7 +9,7 @@ from PIL import Image
 from tests.browser import Page, browser
 from tests.reports.samples import NASTY, full_report
 
-from lookalike.reports.palette import DARK, LIGHT
+from lookalike.reports.charts import DARK, LIGHT
 from lookalike.reports.write import write_report
 
 

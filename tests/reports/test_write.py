@@ -1,16 +1,24 @@
-"""Reports as files: whole or not at all."""
+"""Reports as files: whole or not at all, with the facts of the run that made them."""
 
+import getpass
 import json
 import os
+import platform
+import socket
 import stat
+from datetime import date
 from pathlib import Path
 
+import numpy
 import pytest
+import sklearn
 from tests.reports.samples import full_report
 
+import lookalike
 from lookalike.reports import write
 from lookalike.reports.blocks import Report, Section, Text
-from lookalike.reports.write import write_report
+from lookalike.reports.write import made_now, run_facts, write_report
+from lookalike.search.machine import cpu_path
 
 
 def test_folder_is_made_and_names_are_told(tmp_path: Path) -> None:
@@ -80,3 +88,35 @@ def test_names_that_are_no_unicode_are_written(tmp_path: Path) -> None:
     assert "caf\\udce9" in (tmp_path / "report.html").read_text("utf-8")
     twin = json.loads((tmp_path / "report.json").read_text("utf-8"))
     assert twin["sections"][0]["title"] == name
+
+
+def test_versions_and_machine() -> None:
+    facts = run_facts(n_jobs=2)
+    assert facts["lookalike"] == lookalike.__version__
+    assert facts["Python"] == platform.python_version()
+    assert facts["NumPy"] == numpy.__version__
+    assert facts["scikit-learn"] == sklearn.__version__
+    assert facts["CPU path"] == cpu_path()
+    assert facts["threads"] == 2
+
+
+def test_a_command_tells_its_day() -> None:
+    made = made_now(Report("t"), {"n": 1}, n_jobs=2, subtitle="s")
+    assert made.versions == {"date": date.today().isoformat(), **run_facts(n_jobs=2)}
+    assert made.numbers == {"lookalike": lookalike.__version__, "n": 1}
+    assert made.subtitle == "s"
+
+
+def test_same_at_every_call() -> None:
+    assert run_facts() == run_facts()
+
+
+def test_no_names_of_people_or_machines() -> None:
+    told = " ".join(map(str, run_facts().values()))
+    assert socket.gethostname() not in told
+    assert getpass.getuser() not in told
+
+
+def test_no_thread_is_refused() -> None:
+    with pytest.raises(ValueError, match="n_jobs=0"):
+        run_facts(n_jobs=0)

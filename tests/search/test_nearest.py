@@ -20,7 +20,7 @@ from sklearn.datasets import load_digits
 from sklearn.exceptions import NotFittedError
 
 from lookalike import NearestNeighbors
-from lookalike.search import rows as rows_module
+from lookalike.search import index as index_module
 from lookalike.search.index import ExactIndex
 
 
@@ -232,7 +232,7 @@ class TestGrowingAndForgetting:
             return ExactIndex(rows, *args, **kwargs)
 
         search = NearestNeighbors()
-        with patch.object(rows_module, "ExactIndex", build):
+        with patch.object(index_module, "ExactIndex", build):
             for start in range(0, 1600, 50):
                 search.partial_fit(images[start : start + 50])
         assert builds == [50, 150, 350, 750, 1550]
@@ -271,7 +271,7 @@ class TestGrowingAndForgetting:
             raise MemoryError
 
         with monkeypatch.context() as patch:
-            patch.setattr(rows_module.ExactIndex, "append", append)
+            patch.setattr(index_module.ExactIndex, "append", append)
             with pytest.raises(MemoryError):
                 search.partial_fit(images[200:210])
         assert search.n_samples_fit_ == 100
@@ -356,7 +356,7 @@ class TestStateInThreadsAndProcesses:
         # Nothing searches any more, so the next rows go into the index that is there.
         search.partial_fit(images[:10])
         assert search._searcher._indexes[np.dtype(np.uint8)] is searched[1]
-        assert not rows_module._searches
+        assert not index_module._searches
 
     def test_rows_are_added_while_threads_search(self, images: Any) -> None:
         queries = images[1000:1200]
@@ -392,7 +392,7 @@ class TestStateInThreadsAndProcesses:
     def test_a_forked_child_searches(self, search: NearestNeighbors, images: Any) -> None:
         expected = search.kneighbors(images[1000:1010])
         with (
-            rows_module._building,  # as if another thread were building an index right now
+            index_module._building,  # as if another thread were building an index right now
             multiprocessing.get_context("fork").Pool(2) as pool,
         ):
             results = pool.map_async(search.kneighbors, [images[1000:1010]] * 4)

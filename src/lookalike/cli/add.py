@@ -56,7 +56,7 @@ def add(
         check_is_file(model)
         with screen.bar() as bar:
             bar.start("importing libraries")
-            from lookalike.images.labelled import read_labelled
+            from lookalike.images.sources import read_labelled
             from lookalike.models.changing import add_images, bring_to_form, changed_in_place
 
             bar.start("opening the model")

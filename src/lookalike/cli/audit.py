@@ -125,9 +125,8 @@ def audit(
 
 
 def _report(data: Data, dataset: Dataset, found: Audit, top: int, n_jobs: int | None) -> Report:
-    from lookalike.reports.audit import describe
-    from lookalike.reports.audit_galleries import ISSUES_SHOWN
-    from lookalike.reports.environment import made_now
+    from lookalike.reports.audit import ISSUES_SHOWN, describe
+    from lookalike.reports.write import made_now
 
     report = describe(found, name=data, n_issues=max(top, ISSUES_SHOWN))
     numbers = {
@@ -142,7 +141,7 @@ def _report(data: Data, dataset: Dataset, found: Audit, top: int, n_jobs: int | 
 
 def _write(folder: Path, source: Path, found: Audit, report: Report) -> list[str]:
     from lookalike.evaluation.auditing.moves import moves_script
-    from lookalike.reports.audit_galleries import audit_galleries
+    from lookalike.reports.audit import audit_galleries
     from lookalike.reports.png import save_png
     from lookalike.reports.write import write_report
 

@@ -69,7 +69,7 @@ def augment(
 
             from lookalike.images.expand import Expansion
             from lookalike.images.expression import parse_augmentation
-            from lookalike.reports.augmentation import describe, variants_gallery
+            from lookalike.reports.data import describe, variants_gallery
             from lookalike.reports.png import save_png
             from lookalike.reports.terminal import show as show_sections
         augmentation = parse_augmentation(expression)
@@ -101,7 +101,7 @@ def augment(
 
 
 def _save_data(path: Path, expansion: Expansion, screen: Screen) -> None:
-    from lookalike.images.save import save_expanded
+    from lookalike.images.expand import save_expanded
 
     with screen.bar() as bar:
         bar.start(f"writing {path.name}")
@@ -110,7 +110,7 @@ def _save_data(path: Path, expansion: Expansion, screen: Screen) -> None:
 
 def _note_limit(path: Path, n_bytes: int) -> None:
     from lookalike.cli.jobs import say_note
-    from lookalike.images.limits import MAX_BYTES
+    from lookalike.images.checks import MAX_BYTES
 
     if n_bytes > MAX_BYTES:
         say_note(f"load_dataset reads {path} only with max_bytes={n_bytes}")

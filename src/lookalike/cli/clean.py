@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from lookalike.cli.screen import Bar
-    from lookalike.evaluation.denoising import Denoising
+    from lookalike.evaluation.fidelity import Denoising
 
 _TRIED_NOISE = "uniform:100"  # where the images are made noisy here
 _N_TRIED = 8  # test images, where none are given
@@ -151,7 +151,7 @@ def clean(
             from rich.text import Text
 
             from lookalike import __version__
-            from lookalike.evaluation.denoising import clean_images
+            from lookalike.evaluation.fidelity import clean_images
             from lookalike.evaluation.folds import some_rows
             from lookalike.images.noise import add_noise as spoil
             from lookalike.models.cleaner import task_of_data, task_of_file
@@ -295,7 +295,7 @@ def _read(
     import numpy as np
 
     from lookalike.images.checks import as_images
-    from lookalike.images.image_files import read_images
+    from lookalike.images.sources import read_images
 
     given = read_images(paths, image_shape)
     read = {one.path.resolve() for one in given}

@@ -156,7 +156,7 @@ def _report(
 ) -> Report:
     from lookalike.evaluation.comparison.models import DESCRIPTIONS
     from lookalike.reports.comparison import describe
-    from lookalike.reports.environment import made_now
+    from lookalike.reports.write import made_now
 
     n_train, n_test = len(dataset.train), len(dataset.test)
     return made_now(

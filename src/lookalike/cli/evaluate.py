@@ -118,10 +118,9 @@ def evaluate(
             bar.start("importing libraries")
             from rich.text import Text
 
-            from lookalike.reports.environment import made_now
-            from lookalike.reports.judgement import describe
+            from lookalike.reports.evaluation import describe
             from lookalike.reports.terminal import show
-            from lookalike.reports.write import write_report
+            from lookalike.reports.write import made_now, write_report
 
             load = partial(data.load, progress=screen.is_watched)
             wanted = partial(_wanted, detect, aim or {"beta": 1.0})

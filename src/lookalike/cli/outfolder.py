@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lookalike.images.atomic import filled_folder
+from lookalike.images.files import filled_folder
 
 if TYPE_CHECKING:
     from lookalike.cli.screen import Screen

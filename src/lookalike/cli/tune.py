@@ -148,7 +148,7 @@ def tune(
             from lookalike.images.files import counted
             from lookalike.reports.png import save_png
             from lookalike.reports.terminal import show
-            from lookalike.reports.tuning import tuning_chart, tuning_section
+            from lookalike.reports.training import tuning_chart, tuning_section
 
             bar.start("loading the data")
             dataset = data.load(least_classes=2, progress=screen.is_watched)

@@ -1,10 +1,15 @@
-"""Images in the layouts that users give: a stack, rows of pixels, or a list of several sizes."""
+"""Images in the layouts that users give, and the 256 levels that the denoiser computes in.
+
+Images are a stack, rows of pixels, or a list of several sizes. Clean images have levels 0 … 255,
+noisy ones may lie outside, and estimates are floats. Bytes are levels themselves; other images are
+scaled.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,30 +18,20 @@ SMALLEST = 7
 """Least side in pixels: the size of the regressions' windows."""
 
 MOST_CHANNELS = 4
+N_LEVELS = 256
+
+Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class Images:
-    """Images of shape (h, w, c), with the layout in which they were given.
-
-    Attributes
-    ----------
-    arrays : list of ndarray of shape (n, h, w, c)
-        One stack of all images, or one stack for each image of a list.
-    given : str
-        Layout: "stack", "rows" or "list".
-    flat : bool
-        Whether the images had no channel axis.
-    """
+    """Images of shape (h, w, c), with the layout in which they were given."""
 
     arrays: list[NDArray[Any]]
-    given: str
-    flat: bool
+    """One stack (n, h, w, c) of all images, or one stack for each image if their sizes differ."""
 
-    @property
-    def n_images(self) -> int:
-        """Number of images."""
-        return sum(len(stack) for stack in self.arrays)
+    given: Literal["stack", "rows", "list"]
+    flat: bool  # whether the images had no channel axis
 
     @property
     def n_channels(self) -> int:
@@ -54,7 +49,7 @@ class Images:
         if self.flat:
             results = [stack[..., 0] for stack in results]
         if self.given == "list":
-            return [stack[0] for stack in results]
+            return [image for stack in results for image in stack]
         (stack,) = results
         return stack.reshape(len(stack), -1) if self.given == "rows" else stack
 
@@ -63,46 +58,37 @@ class Images:
 
 
 def as_images(X: Any, image_shape: Sequence[int] | None, name: str = "X") -> Images:
-    """Check images and convert them to one layout.
+    """Convert images to one layout, and raise ValueError if they cannot be denoised.
 
-    Raises
-    ------
-    ValueError
-        If there are no images, or if they are not numeric, not finite, too small, or differ in
-        their channels.
+    That is if there are none, or if they are not numeric, not finite, too small, or differ in their
+    channels.
     """
-    if isinstance(X, list | tuple) and len({np.shape(image) for image in X}) > 1:
-        stacks, flat = _of_list(X, name)
-        return Images(stacks, "list", flat)
-    array = np.asarray(X)
-    if array.ndim in (2, 3, 4) and len(array) == 0:
-        raise ValueError(f"{name} holds no images; give at least one")
-    given = "list" if isinstance(X, list | tuple) else "stack"
-    if array.ndim == 2:
-        array, given = _of_rows(array, image_shape, name), "rows"
-    if array.ndim not in (3, 4):
-        raise ValueError(
-            f"{name} has shape {array.shape}; give images as (n, h, w) or (n, h, w, c), as rows of "
-            "pixels with image_shape, or as a list of images"
-        )
-    flat = array.ndim == 3
-    stack = _checked(array[..., None] if flat else array, name)
-    return Images([stack] if given != "list" else [one[None] for one in stack], given, flat)
-
-
-def _of_list(images: Sequence[Any], name: str) -> tuple[list[NDArray[Any]], bool]:
-    arrays = [np.asarray(image) for image in images]
-    dimensions = {array.ndim for array in arrays}
-    if dimensions not in ({2}, {3}):
-        raise ValueError(
-            f"{name} mixes arrays of {sorted(dimensions)} dimensions; give images as (h, w) for "
-            "grey or (h, w, c) for colour, all alike"
-        )
-    flat = dimensions == {2}
-    stacks = [_checked((a[..., None] if flat else a)[None], name) for a in arrays]
+    given: Literal["stack", "rows", "list"] = "list" if isinstance(X, list | tuple) else "stack"
+    if given == "list" and len({np.shape(image) for image in X}) > 1:
+        stacks = [np.asarray(image)[None] for image in X]
+        dimensions = sorted({stack.ndim - 1 for stack in stacks})
+        if dimensions not in ([2], [3]):
+            raise ValueError(
+                f"{name} mixes arrays of {dimensions} dimensions; give images as (h, w) for grey "
+                "or (h, w, c) for colour, all alike"
+            )
+    else:
+        array = np.asarray(X)
+        if array.ndim in (2, 3, 4) and len(array) == 0:
+            raise ValueError(f"{name} holds no images; give at least one")
+        if array.ndim == 2:
+            array, given = _of_rows(array, image_shape, name), "rows"
+        if array.ndim not in (3, 4):
+            raise ValueError(
+                f"{name} has shape {array.shape}; give images as (n, h, w) or (n, h, w, c), as "
+                "rows of pixels with image_shape, or as a list of images"
+            )
+        stacks = [array]
+    flat = stacks[0].ndim == 3
+    stacks = [_checked(stack[..., None] if flat else stack, name) for stack in stacks]
     if len({stack.shape[3] for stack in stacks}) > 1:
         raise ValueError(f"images of {name} differ in their channels; convert them to one kind")
-    return stacks, flat
+    return Images(stacks, given, flat)
 
 
 def _of_rows(array: NDArray[Any], image_shape: Sequence[int] | None, name: str) -> NDArray[Any]:
@@ -136,3 +122,39 @@ def _checked(stack: NDArray[Any], name: str) -> NDArray[Any]:
     if stack.dtype.kind == "f" and not np.isfinite(stack).all():
         raise ValueError(f"{name} holds NaN or infinity; replace them, as by np.nan_to_num")
     return stack
+
+
+@dataclass(frozen=True)
+class IntensityScale:
+    """The linear scale ``value = low + step * level``."""
+
+    low: float = 0.0
+    step: float = 1.0
+
+    @classmethod
+    def of(cls, clean: list[NDArray[Any]]) -> Self:
+        """Return the levels of images: unscaled if all values are whole numbers 0 to 255."""
+        low = min(float(image.min()) for image in clean)
+        high = max(float(image.max()) for image in clean)
+        are_whole = (i.dtype.kind in "ub" or bool((i == np.rint(i)).all()) for i in clean)
+        if low >= 0 and high <= N_LEVELS - 1 and all(are_whole):
+            return cls()
+        return cls(low, (high - low) / (N_LEVELS - 1) or 1.0)
+
+    def of_clean(self, images: NDArray[Any]) -> NDArray[np.uint8]:
+        """Return the nearest level of each value, clipped to 0 … 255."""
+        if self == IntensityScale() and images.dtype == np.uint8:
+            return np.ascontiguousarray(images)
+        levels = np.rint(self.of_noisy(images))
+        return np.clip(levels, 0, N_LEVELS - 1).astype(np.uint8)
+
+    def of_noisy(self, images: NDArray[Any]) -> Floats:
+        """Return values in levels, neither rounded nor clipped."""
+        levels = images.astype(np.float32)
+        levels -= np.float32(self.low)
+        levels /= np.float32(self.step)
+        return levels
+
+    def values(self, levels: Floats) -> Floats:
+        """Convert levels back to values."""
+        return levels * np.float32(self.step) + np.float32(self.low)

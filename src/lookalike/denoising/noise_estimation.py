@@ -62,7 +62,10 @@ def estimate_noise(noisy: Any, clean: Any, *, image_shape: Sequence[int] | None 
     # If the noise was clipped, the range of the noisy images gives the limits.
     limits = None if whole else (low, low + width)
     kinds: list[tuple[Callable[[float], Noise], tuple[float, float]]] = [
-        (lambda level: _uniform(level, whole), (1.0 if whole else width * 1e-3, width)),
+        (
+            lambda level: UniformNoise(0, max(1, round(level)) if whole else level),
+            (1.0 if whole else width * 1e-3, width),
+        ),
         (lambda level: GaussianNoise(level, limits), (width * 1e-3, width)),
         (lambda level: SaltAndPepper(level, limits), (1e-3, 0.95)),
     ]
@@ -84,10 +87,6 @@ def estimate_noise(noisy: Any, clean: Any, *, image_shape: Sequence[int] | None 
         best = minimize_scalar(surprise, bounds=around, method="bounded")
         found.append((float(best.fun), kind(float(np.exp(best.x)))))
     return min(found, key=lambda one: one[0])[1]
-
-
-def _uniform(level: float, whole: bool) -> Noise:
-    return UniformNoise(0, max(1, round(level)) if whole else level)
 
 
 def _some_values(stacks: list[NDArray[Any]]) -> NDArray[Any]:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
-from lookalike.denoising.intensity_scale import N_LEVELS, Floats, IntensityScale
+from lookalike.denoising.image_stacks import N_LEVELS, Floats, IntensityScale
 from lookalike.images.noise import Noise, add_noise
 
 Table = NDArray[np.float64]
@@ -22,7 +22,7 @@ WIDEST = 2**16 // 4
 """Most noisy values, in levels, that a table can have; wider noise hides the image completely."""
 
 IMPOSSIBLE = 1e-3
-"""IntensityScale whose likelihood is below this share of the greatest are impossible."""
+"""Levels whose likelihood is below this share of the greatest are impossible."""
 
 NARROW = 0.5
 """Bounds are used if some value leaves less than this share of the levels possible."""
@@ -34,23 +34,11 @@ _LEAST = 1e-9
 class NoiseTable:
     """The likelihood of every noisy value, and estimates and bounds that follow from it.
 
-    Parameters
-    ----------
-    likelihood : ndarray of shape (n_values, 256)
-        p(v | x); each column sums to 1.
-    first : int
-        Noisy value, in levels, of the first row.
-    prior : ndarray of shape (256,)
-        p(x), the frequency of each level among clean pixels.
-
-    Attributes
-    ----------
-    expected : ndarray of shape (n_values,), float32
-        E[x | v], the expected level given the pixel alone.
-    low, high : ndarray of shape (n_values,), float32
-        Lowest and highest possible level for each noisy value.
-    has_bounds : bool
-        Whether these bounds are narrow enough to be used.
+    The columns of ``likelihood`` of shape (n_values, 256), p(v | x), sum to 1. Its first row is of
+    the noisy value ``first``, in levels. ``prior`` of shape (256,) is p(x), the frequency of each
+    level among clean pixels. For each noisy value ``expected`` is E[x | v], the expected level
+    given the pixel alone, and ``low`` and ``high`` are the lowest and highest possible level;
+    ``has_bounds`` tells whether these are narrow enough to be used.
     """
 
     def __init__(self, likelihood: Table, first: int, prior: Table) -> None:
@@ -108,15 +96,12 @@ def table_of_noise(
         dtype = np.dtype(np.uint8) if dtype.kind == "b" else dtype
         values = np.clip(np.rint(values), np.iinfo(dtype).min, np.iinfo(dtype).max)
     values = values.astype(dtype)
-    drawn = [
-        np.rint(levels.of_noisy(add_noise(np.full(DRAWS_PER_LEVEL, value), noise, rng)))
-        for value in values
-    ]
-    first = int(min(v.min() for v in drawn))
-    counts = np.zeros((_width(first, int(max(v.max() for v in drawn))), N_LEVELS))
-    for level, v in enumerate(drawn):
-        counts[:, level] = np.bincount((v - first).astype(np.int64), minlength=len(counts))
-    return NoiseTable(counts / DRAWS_PER_LEVEL, first, prior)
+    draws = [add_noise(np.full(DRAWS_PER_LEVEL, value), noise, rng) for value in values]
+    drawn = np.rint(levels.of_noisy(np.stack(draws)))
+    first = int(drawn.min())
+    width = _width(first, int(drawn.max()))
+    counts = [np.bincount((v - first).astype(np.int64), minlength=width) for v in drawn]
+    return NoiseTable(np.stack(counts, axis=1) / DRAWS_PER_LEVEL, first, prior)
 
 
 def table_of_pairs(noisy: Floats, clean: NDArray[np.uint8], prior: Table) -> NoiseTable:
@@ -130,7 +115,8 @@ def table_of_pairs(noisy: Floats, clean: NDArray[np.uint8], prior: Table) -> Noi
     first = int(v.min())
     n_values = _width(first, int(v.max()))
     half = max(1, len(v) // 2)
-    parts = [_counts(v[part] - first, clean[part], n_values) for part in _halves(len(v), half)]
+    halves = slice(0, half), slice(half, None) if half < len(v) else slice(0, half)
+    parts = [_counts(v[part] - first, clean[part], n_values) for part in halves]
     choices = [(sheared, sigma) for sheared in (False, True) for sigma in _SMOOTHINGS]
 
     def surprise(choice: tuple[bool, float]) -> float:
@@ -138,10 +124,6 @@ def table_of_pairs(noisy: Floats, clean: NDArray[np.uint8], prior: Table) -> Noi
         return -float((parts[1] * np.log(likely + _LEAST)).sum())
 
     return NoiseTable(_smoothed(parts[0] + parts[1], *min(choices, key=surprise)), first, prior)
-
-
-def _halves(n: int, half: int) -> list[slice]:
-    return [slice(0, half), slice(half, n) if half < n else slice(0, half)]
 
 
 def _width(first: int, last: int) -> int:
@@ -162,20 +144,16 @@ def _counts(rows: NDArray[np.int64], clean: NDArray[np.uint8], n_values: int) ->
 def _smoothed(counts: Table, sheared: bool, sigma: float) -> Table:
     """Return p(v | x) from counts smoothed over levels, at equal v or at equal v - x."""
     n_values = len(counts)
-    if sheared:
-        moved = np.zeros((n_values + N_LEVELS - 1, N_LEVELS))
-        for x in range(N_LEVELS):
-            moved[N_LEVELS - 1 - x : N_LEVELS - 1 - x + n_values, x] = counts[:, x]
-    else:
-        moved = counts
+    levels = np.arange(N_LEVELS)
+    # The rows at which each column's values stand, those of equal v - x side by side if sheared.
+    rows = np.arange(n_values)[:, None] + (N_LEVELS - 1 - levels if sheared else 0 * levels)
+    moved = np.zeros((rows.max() + 1, N_LEVELS))
+    moved[rows, levels] = counts
     total = counts.sum(axis=0)
     if sigma:
         moved = gaussian_filter1d(moved, sigma, axis=1, mode="constant")
         total = gaussian_filter1d(total, sigma, mode="constant")
-    if sheared:
-        moved = np.stack(
-            [moved[N_LEVELS - 1 - x : N_LEVELS - 1 - x + n_values, x] for x in range(N_LEVELS)], 1
-        )
+    moved = moved[rows, levels]
     known = total > _LEAST
     likely = np.where(known, moved / np.where(known, total, 1), 1 / n_values)
     return np.asarray(likely / likely.sum(axis=0).clip(_LEAST))

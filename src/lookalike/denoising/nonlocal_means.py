@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike import _core
-from lookalike.denoising.intensity_scale import Floats
+from lookalike.denoising.image_stacks import Floats
 from lookalike.search.machine import cpu_path
 
 SEARCH_RADIUS = 8
@@ -39,12 +39,7 @@ _EVIDENCE = np.float32(20)
 
 
 class NonLocalMeans:
-    """Non-local means of noisy images, guided by estimates.
-
-    Parameters
-    ----------
-    n_threads : int
-    """
+    """Non-local means of noisy images, guided by estimates."""
 
     reach = REACH
     """Margin in pixels that estimates depend on."""

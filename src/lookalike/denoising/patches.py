@@ -6,14 +6,24 @@ bound. Images are mirrored at their borders, with the outermost pixel twice.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from itertools import product
 from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
-from lookalike.denoising.intensity_scale import Floats
+from lookalike.denoising.image_stacks import Floats
+
+RADIUS = 3
+KEY_RADIUS = 2
+
+INTERCEPT = 100.0
+"""Value of the constant feature, so large that its weight is hardly penalised."""
+
+TILE, TRAINING_TILE = 160, 96
+"""Sides of tiles in pixels."""
 
 Positions = tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]
 
@@ -24,22 +34,9 @@ def padded(channels: Sequence[Floats], radius: int) -> Floats:
     The shape is (n, h + 2 radius + 1, w + 2 radius, channels); no window includes the last row,
     but vector code may read past the end of a window.
     """
-    n, h, w, _ = channels[0].shape
-    down = _mirrored(h, np.arange(-radius, h + radius + 1))
-    right = _mirrored(w, np.arange(-radius, w + radius))
-    n_channels = sum(channel.shape[3] for channel in channels)
-    together = np.empty((n, h + 2 * radius + 1, w + 2 * radius, n_channels), np.float32)
-    at = 0
-    for channel in channels:
-        into = together[..., at : at + channel.shape[3]]
-        into[:, radius : radius + h, radius : radius + w] = channel
-        at += channel.shape[3]
-    inner = slice(radius, radius + h)
-    for edge in (slice(0, radius), slice(radius + w, None)):
-        together[:, inner, edge] = together[:, inner, radius + right[edge]]
-    for edge in (slice(0, radius), slice(radius + h, None)):
-        together[:, edge] = together[:, radius + down[edge]]
-    return together
+    together = np.concatenate(channels, axis=3, dtype=np.float32)
+    margins = ((0, 0), (radius, radius + 1), (radius, radius), (0, 0))
+    return np.pad(together, margins, mode="symmetric")
 
 
 def windows(stack: Floats, radius: int, at: Positions, centre: int | None = None) -> Floats:
@@ -64,23 +61,10 @@ def windows(stack: Floats, radius: int, at: Positions, centre: int | None = None
     return seen.reshape(len(corner), side * side * channels)
 
 
-RADIUS = 3
-KEY_RADIUS = 2
-
-INTERCEPT = 100.0
-"""Value of the constant feature, so large that its weight is hardly penalised."""
-
-
 class Patches:
-    """Pixels of images with their windows, keys and targets.
+    """Pixels of images at some positions (image, y, x), with their windows, keys and targets.
 
-    Parameters
-    ----------
-    channels : sequence of ndarray of shape (n, h, w, c)
-        The key is taken from the first, which has the same shape as ``truth``.
-    truth : ndarray of shape (n, h, w, outputs), uint8
-    at : tuple of three ndarray (image, y, x)
-        Positions of the pixels.
+    The key is taken from the first channel, which has the shape (n, h, w, outputs) of ``truth``.
     """
 
     def __init__(self, channels: Sequence[Floats], truth: NDArray[np.uint8], at: Positions) -> None:
@@ -121,22 +105,17 @@ class Patches:
         return windows(self._stack, RADIUS, (image[part], y[part], x[part]))
 
 
-TILE = 160
-"""Side of a tile in pixels."""
-
-TRAINING_TILE = 96
-
-
-def corners(height: int, width: int, tile: int) -> Iterator[tuple[int, int]]:
+def corners(shape: Sequence[int], tile: int) -> list[tuple[int, int]]:
     """Return the upper left corners of tiles that cover an image."""
-    return ((y, x) for y in range(0, height, tile) for x in range(0, width, tile))
+    return list(product(range(0, shape[0], tile), range(0, shape[1], tile)))
 
 
 def tile_at(image: NDArray[Any], y: int, x: int, tile: int, halo: int = 0) -> NDArray[Any]:
     """Return a tile of an image (h, w, c) with a halo, mirrored at the borders."""
-    h, w = image.shape[:2]
-    down = _mirrored(h, np.arange(y - halo, y + tile + halo))
-    right = _mirrored(w, np.arange(x - halo, x + tile + halo))
+    down, right = (
+        np.pad(np.arange(n), (halo, tile + halo), mode="symmetric")[at : at + tile + 2 * halo]
+        for n, at in zip(image.shape, (y, x), strict=False)
+    )
     result: NDArray[Any] = image[down[:, None], right]
     return result
 
@@ -147,7 +126,7 @@ def training_tiles(image: NDArray[Any]) -> list[NDArray[Any]]:
     side = TRAINING_TILE
     return [
         tile_at(image, max(0, min(y, h - side)), max(0, min(x, w - side)), side)
-        for y, x in corners(h, w, side)
+        for y, x in corners(image.shape, side)
     ]
 
 
@@ -163,7 +142,7 @@ def clean_in_tiles(
     ``clean`` maps a stack of tiles to two of the same shape; ``progress`` gets the number of tiles.
     """
     wholes = np.empty(image.shape, np.float32), np.empty(image.shape, np.float32)
-    places = list(corners(image.shape[0], image.shape[1], TILE))
+    places = corners(image.shape, TILE)
     for start in range(0, len(places), tiles_at_once):
         some = places[start : start + tiles_at_once]
         stacks = clean(np.stack([tile_at(image, y, x, TILE, halo) for y, x in some]))
@@ -173,9 +152,3 @@ def clean_in_tiles(
                 place[:] = tile[halo : halo + place.shape[0], halo : halo + place.shape[1]]
         progress(len(some))
     return wholes
-
-
-def _mirrored(n: int, at: NDArray[np.intp]) -> NDArray[np.intp]:
-    """Return indices mirrored at both ends into 0 … n - 1, with the outermost twice."""
-    at = np.mod(at, 2 * n)
-    return np.minimum(at, 2 * n - 1 - at)

@@ -28,14 +28,11 @@ from lookalike.estimators.weights import (
 from lookalike.images.augmentation import Augmentation
 from lookalike.images.progress import Progress
 from lookalike.search.nearest import NearestNeighbors
-from lookalike.search.neighbors import Neighbors
+from lookalike.search.neighbors import KNeighborsMixin, Neighbors
 from lookalike.search.validation import rows_to_keep
 
-# dtype kinds of string labels; joined with these, NumPy would turn numbers into strings.
-_STRINGS = "OUS"
 
-
-class KNeighborsPredictor(BaseEstimator):  # type: ignore[misc]
+class KNeighborsPredictor(KNeighborsMixin, BaseEstimator):  # type: ignore[misc]
     """Base of predictors by nearest neighbours: classifier and regressor.
 
     Subclasses implement `_check_targets`, `_learn` and `_read`, and add to `_learning_params`.
@@ -56,18 +53,18 @@ class KNeighborsPredictor(BaseEstimator):  # type: ignore[misc]
 
     def __init__(
         self,
-        n_neighbors: int,
+        n_neighbors: int = 5,
         *,
-        weights: Weights,
-        algorithm: str,
-        leaf_size: int,
-        p: float,
-        metric: Any,
-        metric_params: dict[str, Any] | None,
-        n_jobs: int | None,
-        working_memory: float,
-        augmentation: Augmentation | None,
-        image_shape: Sequence[int] | None,
+        weights: Weights = "uniform",
+        algorithm: str = "auto",
+        leaf_size: int = 30,
+        p: float = 2,
+        metric: Any = "minkowski",
+        metric_params: dict[str, Any] | None = None,
+        n_jobs: int | None = None,
+        working_memory: float = 256,
+        augmentation: Augmentation | None = None,
+        image_shape: Sequence[int] | None = None,
     ) -> None:
         self.n_neighbors = n_neighbors
         self.weights = weights
@@ -111,25 +108,51 @@ class KNeighborsPredictor(BaseEstimator):  # type: ignore[misc]
         """Further arguments of the metric."""
         return self._search.effective_metric_params_
 
-    def kneighbors(
-        self,
-        X: Any = None,
-        n_neighbors: int | None = None,
-        return_distance: bool = True,
-        *,
-        exclude: Any = None,
-        progress: Progress | None = None,
-        return_variant: bool = False,
-    ) -> Any:
-        """Find the nearest training images: see `NearestNeighbors.kneighbors`."""
-        return self._fitted_search().kneighbors(
-            X,
-            n_neighbors,
-            return_distance,
-            exclude=exclude,
-            progress=progress,
-            return_variant=return_variant,
-        )
+    def fit(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
+        """Store training images and their targets.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or (n_samples, h, w[, c])
+            Training images, in any layout that `NearestNeighbors` takes.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Class labels, integers or strings, or the finite numbers of a regression.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Factor of each image in a vote or an average. An image of weight 0 does not count, but
+            is still one of the k nearest.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If ``y`` and ``X`` differ in length, labels are continuous or missing, targets are not
+            finite numbers, weights are negative, or a parameter is out of range.
+        """
+        return self._fit(X, y, sample_weight)
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """Predict each image: the class with the most votes, or the average of the targets.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_queries, n_features) or (n_queries, h, w[, c]), or None
+            None means leave-one-out: each training image is predicted from the others.
+
+        Returns
+        -------
+        ndarray of shape (n_queries,) or (n_queries, n_outputs)
+            Labels, or ``reject_label``; averages in float64.
+
+        Raises
+        ------
+        ValueError
+            If ``X`` does not fit the training images, ``n_neighbors`` exceeds their number, or
+            all neighbours of a query have weight zero.
+        """
+        return self._read(*self._neighbors(X))
 
     def neighbors(
         self,
@@ -142,12 +165,6 @@ class KNeighborsPredictor(BaseEstimator):  # type: ignore[misc]
         """Find the nearest training images, as one table: see `NearestNeighbors.neighbors`."""
         search = self._fitted_search()
         return search.neighbors(X, n_neighbors, exclude=exclude, progress=progress)
-
-    def kneighbors_graph(
-        self, X: Any = None, n_neighbors: int | None = None, mode: str = "connectivity"
-    ) -> Any:
-        """Return a sparse graph: see `NearestNeighbors.kneighbors_graph`."""
-        return self._fitted_search().kneighbors_graph(X, n_neighbors, mode)
 
     def explain(self, X: Any = None, *, progress: Progress | None = None) -> Explanation:
         """Return the neighbours that support each prediction, with their shares of the vote.
@@ -171,9 +188,7 @@ class KNeighborsPredictor(BaseEstimator):  # type: ignore[misc]
         ValueError
             As ``predict``.
         """
-        search = self._fitted_search()
-        table = search.neighbors(X, progress=progress)
-        weights = vote_weights(table.distances, table.indices, self.weights, self._row_weights())
+        table, weights = self._neighbors(X, progress)
         labels = self._y[table.indices]
         shape = None if sparse.issparse(X) else self.image_shape_
         given = self.training_images() if X is None and shape is not None else X
@@ -184,7 +199,7 @@ class KNeighborsPredictor(BaseEstimator):  # type: ignore[misc]
             shares=weights / weights.sum(axis=1, keepdims=True),
             prediction=self._read(table, weights),
             variants=np.zeros_like(table.indices) if table.variants is None else table.variants,
-            variant_names=search.variant_names_,
+            variant_names=self._search.variant_names_,
             classes=getattr(self, "classes_", None) if labels.ndim == 2 else None,
             doubtful=(labels != labels[:, :1]).any(axis=1) if labels.ndim == 2 else None,
             images=None if shape is None else np.reshape(np.asarray(given), (-1, *shape)),
@@ -209,9 +224,9 @@ class KNeighborsPredictor(BaseEstimator):  # type: ignore[misc]
         ----------
         y : array-like of shape (n_samples_fit_,) or (n_samples_fit_, n_outputs)
         sample_weight : array-like of shape (n_samples_fit_,), optional
-            Those of the images stay if it is not given.
+            By default the images keep their weights.
         **params
-            Other parameters that the targets are read by, as of ``set_params``.
+            Other parameters of the predictor that do not change its search, as for ``set_params``.
         """
         check_is_fitted(self)
         made = clone(self).set_params(**params)
@@ -273,26 +288,20 @@ class KNeighborsPredictor(BaseEstimator):  # type: ignore[misc]
         """
         search = self._fitted_search()
         keep = rows_to_keep(ids, self.n_samples_fit_)
-        y, sample_weight = self._y[keep], self._sample_weight[keep]
-        learned = self._learn(y, sample_weight, self._declared)
-        return self._become(search.remove(ids), y, sample_weight, self._declared, learned)
-
-    # A failing step changes nothing, nor does one on a shallow copy: fit, partial_fit and remove
-    # create new targets and a new search, and `_become` stores both.
+        return self._become(
+            lambda: search.remove(ids), self._y[keep], self._sample_weight[keep], self._declared
+        )
 
     def _fit(self, X: Any, y: Any, sample_weight: ArrayLike | None, declared: Any = None) -> Self:
         check_weights(self.weights)
         y, sample_weight = self._check_rows(X, y, sample_weight)
-        learned = self._learn(y, sample_weight, declared)
-        return self._become(self._new_search().fit(X), y, sample_weight, declared, learned)
+        return self._become(lambda: self._new_search().fit(X), y, sample_weight, declared)
 
     def _fit_on(self, search: NearestNeighbors, y: Any, sample_weight: ArrayLike | None) -> Self:
         """Fit to the rows of a search that is already fitted, as `fit` does to X."""
         check_weights(self.weights)
         y = self._check_targets(y)
-        sample_weight = check_sample_weight(sample_weight, len(y))
-        learned = self._learn(y, sample_weight, None)
-        return self._become(search, y, sample_weight, None, learned)
+        return self._become(lambda: search, y, check_sample_weight(sample_weight, len(y)), None)
 
     def _new_search(self) -> NearestNeighbors:
         """Return an unfitted search with the parameters of this predictor."""
@@ -320,7 +329,8 @@ class KNeighborsPredictor(BaseEstimator):  # type: ignore[misc]
                 f"y has shape {y.shape} but earlier targets had shape {self._y.shape}; "
                 "give as many outputs as before"
             )
-        if (y.dtype.kind in _STRINGS) != (self._y.dtype.kind in _STRINGS):
+        # Joined with strings, NumPy would turn numbers into strings.
+        if (y.dtype.kind in "OUS") != (self._y.dtype.kind in "OUS"):
             raise ValueError(
                 f"y has dtype {y.dtype} but earlier targets have dtype {self._y.dtype}; "
                 "give numbers after numbers and strings after strings"
@@ -328,22 +338,20 @@ class KNeighborsPredictor(BaseEstimator):  # type: ignore[misc]
         y = np.concatenate([self._y, y])
         sample_weight = np.concatenate([self._sample_weight, sample_weight])
         declared = self._declared if declared is None else declared
-        learned = self._learn(y, sample_weight, declared)
-        search = self._fitted_search().partial_fit(X)
-        return self._become(search, y, sample_weight, declared, learned)
+        search = self._fitted_search()
+        return self._become(lambda: search.partial_fit(X), y, sample_weight, declared)
 
     def _become(
         self,
-        search: NearestNeighbors,
+        make_search: Callable[[], NearestNeighbors],
         y: NDArray[Any],
         sample_weight: FloatArray,
         declared: Any,
-        learned: dict[str, Any],
     ) -> Self:
-        self._search = search
-        self._y = y
-        self._sample_weight = sample_weight
-        self._declared = declared
+        """Learn new targets and make their search; if either fails, nothing has changed."""
+        learned = self._learn(y, sample_weight, declared)
+        self._search = make_search()
+        self._y, self._sample_weight, self._declared = y, sample_weight, declared
         self.__dict__.update(learned)
         return self
 

@@ -1,4 +1,4 @@
-"""The candidates of a search over hyperparameters, grouped by the work that they share.
+"""The candidates of a search over hyperparameters, the work they share, and parameters of ``fit``.
 
 Candidates that differ only in `KNeighborsPredictor._reading_params`, for example ``n_neighbors``,
 read one neighbour table. Others with the same transformers share the transformed images.
@@ -7,15 +7,21 @@ read one neighbour table. Others with the same transformers share the transforme
 from __future__ import annotations
 
 import difflib
+from collections import defaultdict
 from collections.abc import Hashable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pickle import PicklingError
 from typing import Any
 
 import joblib
+import numpy as np
+from numpy.typing import NDArray
+from sklearn import get_config
 from sklearn.base import clone
 from sklearn.model_selection import ParameterGrid, ParameterSampler
 from sklearn.pipeline import Pipeline
+from sklearn.utils.metadata_routing import process_routing
+from sklearn.utils.validation import _check_method_params, _num_samples
 
 from lookalike.estimators.base import KNeighborsPredictor
 from lookalike.estimators.weights import check_weights
@@ -24,16 +30,7 @@ from lookalike.search.validation import check_count, check_parameters
 
 @dataclass(frozen=True, eq=False)
 class Candidate:
-    """One setting of the parameters, as a candidate of the search.
-
-    Attributes
-    ----------
-    number : int
-        Index among the candidates.
-    params : dict
-    estimator : estimator
-        An unfitted clone with these parameters.
-    """
+    """One setting of the parameters: its number, and an unfitted estimator that has them."""
 
     number: int
     params: dict[str, Any]
@@ -42,7 +39,7 @@ class Candidate:
     @property
     def predictor(self) -> KNeighborsPredictor:
         """The estimator, or the last step of the pipeline."""
-        return last_step(self.estimator)
+        return own_predictor(self.estimator)
 
     @property
     def transformers(self) -> list[tuple[str, Any]]:
@@ -53,55 +50,32 @@ class Candidate:
         return [(name, step) for name, step in steps if step not in (None, "passthrough")]
 
 
-@dataclass(eq=False)
-class SharedSearch:
-    """Candidates that read the same neighbour table."""
+SharedSearch = list[Candidate]
+"""Candidates that read the same neighbour table."""
 
-    candidates: list[Candidate] = field(default_factory=list)
-
-    @property
-    def predictor(self) -> KNeighborsPredictor:
-        """A predictor with the parameters of the search."""
-        return self.candidates[0].predictor
-
-    @property
-    def n_neighbors(self) -> int:
-        """The largest n_neighbors of the candidates."""
-        return max(int(candidate.predictor.n_neighbors) for candidate in self.candidates)
+SharedImages = list[SharedSearch]
+"""Searches among the same images, after the same transformers if there are any."""
 
 
-@dataclass(eq=False)
-class SharedImages:
-    """Searches among the same images, after the same transformers if there are any."""
-
-    transformers: list[tuple[str, Any]]
-    searches: list[SharedSearch] = field(default_factory=list)
+def last_step(estimator: Any) -> Any:
+    """Return the last step of a pipeline, or the estimator itself."""
+    return estimator.steps[-1][1] if type(estimator) is Pipeline else estimator
 
 
-def last_step(estimator: Any) -> KNeighborsPredictor:
-    """Return the predictor that an estimator is, or that a pipeline ends with.
-
-    Raises
-    ------
-    TypeError
-        If there is no predictor of this package.
-    """
-    predictor = estimator.steps[-1][1] if type(estimator) is Pipeline else estimator
+def own_predictor(estimator: Any) -> KNeighborsPredictor:
+    """Return the predictor of this package that an estimator is, or that a pipeline ends with."""
+    predictor = last_step(estimator)
     if isinstance(predictor, KNeighborsPredictor):
         return predictor
-    what = _whose(estimator)
-    if predictor is not estimator:
-        what += f" that ends with {_whose(predictor)}"
+    kinds = [
+        f"{type(one).__module__.partition('.')[0]}'s {type(one).__name__}"
+        for one in ([estimator] if predictor is estimator else [estimator, predictor])
+    ]
     raise TypeError(
-        f"estimator is {what}, which has no neighbour table; give lookalike's "
-        "KNeighborsClassifier or KNeighborsRegressor, or a scikit-learn Pipeline that ends with "
-        "one, or use sklearn.model_selection.GridSearchCV"
+        f"estimator is {' that ends with '.join(kinds)}, which has no neighbour table; give "
+        "lookalike's KNeighborsClassifier or KNeighborsRegressor, or a scikit-learn Pipeline that "
+        "ends with one, or use sklearn.model_selection.GridSearchCV"
     )
-
-
-def _whose(estimator: Any) -> str:
-    kind = type(estimator)
-    return f"{kind.__module__.partition('.')[0]}'s {kind.__name__}"
 
 
 def list_candidates(
@@ -109,13 +83,7 @@ def list_candidates(
 ) -> list[Candidate]:
     """Return the candidates of a grid, or n_iter random samples from distributions.
 
-    Raises
-    ------
-    ValueError
-        If there are no candidates, a parameter is unknown, or a value is out of range.
-    TypeError
-        If the grid or a value has the wrong type, or a candidate replaces the predictor by one of
-        another package.
+    Errors of parameters that do not depend on the images are raised here.
     """
     if n_iter is None:
         every_params = list(ParameterGrid(param_grid))
@@ -139,44 +107,28 @@ def list_candidates(
     return candidates
 
 
-def check_enough_images(candidates: Iterable[Candidate], n_train: int, where: str) -> None:
-    """Raise ValueError if a candidate asks for more neighbours than n_train images."""
-    for candidate in candidates:
-        n_neighbors = candidate.predictor.n_neighbors
-        if n_neighbors > n_train:
-            raise ValueError(
-                f"n_neighbors={n_neighbors} but {where} {n_train} training images; lower "
-                "n_neighbors in param_grid, or add images"
-            )
-
-
 def share_work(candidates: Iterable[Candidate]) -> list[SharedImages]:
     """Group candidates by their transformers, and then by the parameters of their search."""
-    images: dict[Hashable, SharedImages] = {}
-    searches: dict[Hashable, SharedSearch] = {}
+    images: dict[Hashable, dict[Hashable, SharedSearch]] = defaultdict(lambda: defaultdict(list))
     for candidate in candidates:
-        of_images = _key(candidate.transformers)
-        of_search = (of_images, _search_key(candidate.predictor))
-        if of_images not in images:
-            images[of_images] = SharedImages(candidate.transformers)
-        if of_search not in searches:
-            searches[of_search] = SharedSearch()
-            images[of_images].searches.append(searches[of_search])
-        searches[of_search].candidates.append(candidate)
-    return list(images.values())
+        key = _search_key(candidate.predictor)
+        images[_key(candidate.transformers)][key].append(candidate)
+    return [list(searches.values()) for searches in images.values()]
 
 
 def learning_key(predictor: KNeighborsPredictor) -> Hashable:
     """Return a key that is equal for predictors that learn the same from the same targets."""
-    params = predictor.get_params(deep=False)
-    return tuple((name, _key(params[name])) for name in sorted(predictor._learning_params))
+    return _keys_of(predictor, predictor._learning_params)
 
 
 def _search_key(predictor: KNeighborsPredictor) -> Hashable:
     read = predictor._reading_params | predictor._learning_params
+    return type(predictor), _keys_of(predictor, predictor.get_params(deep=False).keys() - read)
+
+
+def _keys_of(predictor: KNeighborsPredictor, names: Iterable[str]) -> Hashable:
     params = predictor.get_params(deep=False)
-    searching = tuple((name, _key(params[name])) for name in sorted(params.keys() - read))
-    return type(predictor), searching
+    return tuple((name, _key(params[name])) for name in sorted(names))
 
 
 def _key(value: Any) -> Hashable:
@@ -207,3 +159,52 @@ def _configure(estimator: Any, params: dict[str, Any]) -> Any:
             f"param_grid names {unknown!r}, which is not a parameter of {estimator!r}; {hint}"
             f"its parameters are {', '.join(sorted(names))}"
         ) from error
+
+
+class FitParams:
+    """The parameters of an estimator's ``fit``, for any subset of rows.
+
+    ``params`` are arrays with one entry per image of ``X``, or other values.
+    """
+
+    def __init__(self, estimator: Any, X: Any, params: dict[str, Any]) -> None:
+        self.X = X
+        self._predictor = estimator.steps[-1][0] if isinstance(estimator, Pipeline) else ""
+        self._of_steps = _share_out(estimator, params)
+        unknown = self._of_steps.get(self._predictor, {}).keys() - {"sample_weight"}
+        if unknown:
+            raise TypeError(
+                f"fit got {sorted(unknown)} for the predictor, whose fit takes X, y and "
+                "sample_weight"
+            )
+
+    def of_step(self, name: str, rows: NDArray[np.int64]) -> dict[str, Any]:
+        """Return the parameters of one step of the pipeline for a fit to these rows."""
+        return dict(_check_method_params(self.X, self._of_steps.get(name, {}), indices=rows))
+
+    def sample_weight(self, rows: NDArray[np.int64] | None = None) -> Any:
+        """Return the predictor's weights of these rows, by default of all, or None."""
+        if rows is None:
+            rows = np.arange(_num_samples(self.X))
+        return self.of_step(self._predictor, rows).get("sample_weight")
+
+
+def _share_out(estimator: Any, params: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the parameters by step name, which is "" for a predictor without pipeline."""
+    if not isinstance(estimator, Pipeline):
+        return {"": params}
+    if not params:
+        return {}
+    if get_config()["enable_metadata_routing"]:
+        routed = process_routing(estimator, "fit", **params)
+        return {name: routed[name].get("fit_transform") or routed[name].fit for name in routed}
+    of_steps: dict[str, dict[str, Any]] = {name: {} for name, _ in estimator.steps}
+    for key, value in params.items():
+        name, _, param = key.partition("__")
+        if not param or name not in of_steps:
+            raise ValueError(
+                f"fit got {key!r}, but the step of the pipeline that it is for is missing; name it "
+                f"<step>__{param or key} with a step among {', '.join(of_steps)}"
+            )
+        of_steps[name][param] = value
+    return of_steps

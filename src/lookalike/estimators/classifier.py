@@ -12,11 +12,11 @@ from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 
 from lookalike.estimators.base import KNeighborsPredictor, check_target_array
-from lookalike.estimators.labels import encode_outputs
-from lookalike.estimators.reject_option import check_reject, reject_unsure, rejection_label
+from lookalike.estimators.reject_option import check_reject, rejection_label
 from lookalike.estimators.votes import (
     Codes,
     class_probabilities,
+    encode_outputs,
     winning_classes,
     winning_classes_of_outputs,
 )
@@ -140,31 +140,6 @@ class KNeighborsClassifier(ClassifierMixin, KNeighborsPredictor):  # type: ignor
         self.reject = reject
         self.reject_label = reject_label
 
-    def fit(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
-        """Store training images and their labels.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features) or (n_samples, h, w[, c])
-            Training images, in any layout that `NearestNeighbors` takes.
-        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            Class labels, integers or strings.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Factor of each image's vote. An image of weight 0 does not vote, but is still
-            one of the k nearest.
-
-        Returns
-        -------
-        self
-
-        Raises
-        ------
-        ValueError
-            If ``y`` and ``X`` differ in length, labels are continuous or missing, weights are
-            negative, or a parameter is out of range.
-        """
-        return self._fit(X, y, sample_weight)
-
     def partial_fit(
         self,
         X: Any,
@@ -193,27 +168,6 @@ class KNeighborsClassifier(ClassifierMixin, KNeighborsPredictor):  # type: ignor
         """
         return self._append(X, y, sample_weight, classes)
 
-    def predict(self, X: Any) -> NDArray[Any]:
-        """Return the class with the most votes for each image.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_queries, n_features) or (n_queries, h, w[, c]), or None
-            None means leave-one-out: each training image is predicted from the others.
-
-        Returns
-        -------
-        ndarray of shape (n_queries,) or (n_queries, n_outputs)
-            Labels, or ``reject_label``.
-
-        Raises
-        ------
-        ValueError
-            If ``X`` does not fit the training images, ``n_neighbors`` exceeds their number, or
-            all neighbours of a query have weight zero.
-        """
-        return self._read(*self._neighbors(X))
-
     def predict_proba(self, X: Any) -> FloatArray | list[FloatArray]:
         """Return each class's share of the votes.
 
@@ -237,9 +191,7 @@ class KNeighborsClassifier(ClassifierMixin, KNeighborsPredictor):  # type: ignor
     def _shares(self, table: Neighbors, weights: FloatArray) -> FloatArray | list[FloatArray]:
         """Return each class's share of the votes, as `predict_proba` does."""
         shares = [
-            class_probabilities(
-                table.indices, weights, codes, len(classes), working_memory=self.working_memory
-            )
+            class_probabilities(table.indices, weights, codes, len(classes), self.working_memory)
             for codes, classes in self._outputs()
         ]
         return shares if self.outputs_2d_ else shares[0]
@@ -277,7 +229,15 @@ class KNeighborsClassifier(ClassifierMixin, KNeighborsPredictor):  # type: ignor
         check_reject(self.reject)
         outputs_2d = y.ndim == 2
         labels = y if outputs_2d else y[:, np.newaxis]
-        class_lists = _class_lists(declared, outputs_2d, labels.shape[1])
+        if declared is None or not outputs_2d:
+            class_lists = None if declared is None else [declared]
+        elif len(declared) == labels.shape[1]:
+            class_lists = list(declared)
+        else:
+            raise ValueError(
+                f"classes holds {len(declared)} arrays but y has {labels.shape[1]} outputs; "
+                "give one array of classes per output"
+            )
         classes, codes = encode_outputs(labels, class_lists, n_threads=count_threads(self.n_jobs))
         if self.reject is not None:
             for output_classes in classes:
@@ -315,13 +275,14 @@ class KNeighborsClassifier(ClassifierMixin, KNeighborsPredictor):  # type: ignor
             return np.stack([classes[codes] for classes, codes in pairs], axis=1)
         columns = []
         for codes, classes in self._outputs():
-            won = winning_classes(
-                table.indices, weights, codes, len(classes), working_memory=self.working_memory
+            winners, shares = winning_classes(
+                table.indices, weights, codes, len(classes), self.working_memory
             )
-            labels = classes[won.codes]
+            labels = classes[winners]
             if self.reject is not None:
                 label = rejection_label(classes, self.reject_label)
-                labels = reject_unsure(labels, won.probabilities, self.reject, label)
+                # The dtype holds both, whether or not anything was rejected.
+                labels = np.where(shares < self.reject, label, labels)
             columns.append(labels)
         return np.stack(columns, axis=1) if self.outputs_2d_ else columns[0]
 
@@ -329,16 +290,3 @@ class KNeighborsClassifier(ClassifierMixin, KNeighborsPredictor):  # type: ignor
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_label = True
         return tags
-
-
-def _class_lists(declared: Any, outputs_2d: bool, n_outputs: int) -> list[Any] | None:
-    if declared is None:
-        return None
-    if not outputs_2d:
-        return [declared]
-    if len(declared) != n_outputs:
-        raise ValueError(
-            f"classes holds {len(declared)} arrays but y has {n_outputs} outputs; "
-            "give one array of classes per output"
-        )
-    return list(declared)

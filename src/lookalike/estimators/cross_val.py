@@ -23,10 +23,15 @@ from sklearn.utils import get_tags, indexable
 from sklearn.utils.validation import _num_samples
 
 from lookalike.estimators.base import KNeighborsPredictor
-from lookalike.estimators.candidates import Candidate, last_step, share_work
-from lookalike.estimators.fit_params import FitParams
-from lookalike.estimators.fold_scores import KnownPipeline
-from lookalike.estimators.fold_tables import CVSplit, Fold, FoldMaker, Rows, as_splits
+from lookalike.estimators.cached_search import CVSplit, Fold, FoldMaker, Rows, as_splits
+from lookalike.estimators.candidates import (
+    Candidate,
+    FitParams,
+    last_step,
+    own_predictor,
+    share_work,
+)
+from lookalike.estimators.fold_scores import known_estimator
 from lookalike.images.progress import Meter, Progress
 
 
@@ -90,46 +95,28 @@ def cross_val_predict(
     >>> round(float((predicted == train.labels).mean()), 3)
     0.97
     """
-    if not _is_ours(estimator) or (params and get_config()["enable_metadata_routing"]):
+    is_loo = isinstance(cv, str) and cv == "loo"
+    cv = LeaveOneOut() if is_loo else cv
+    is_ours = isinstance(last_step(estimator), KNeighborsPredictor)
+    if not is_ours or (params and get_config()["enable_metadata_routing"]):
         return cross_val_predict_by_sklearn(
-            estimator,
-            X,
-            y,
-            groups=groups,
-            cv=LeaveOneOut() if _is_loo(cv) else cv,
-            n_jobs=n_jobs,
-            method=method,
-            params=params,
+            estimator, X, y, groups=groups, cv=cv, n_jobs=n_jobs, method=method, params=params
         )
     X, y, groups = indexable(X, y, groups)
     rows = np.arange(_num_samples(X))
     fit_params = FitParams(estimator, X, params or {})
-    last_step(estimator)._check_rows(X, y, fit_params.sample_weight())
+    own_predictor(estimator)._check_rows(X, y, fit_params.sample_weight())
     # One search can leave each image out, but a transformer would have seen that image.
-    at_once = _is_loo(cv) and not isinstance(estimator, Pipeline)
+    at_once = is_loo and not isinstance(estimator, Pipeline)
     if at_once:
         splits = [CVSplit(rows, rows)]
     else:
-        splitter = check_cv(
-            LeaveOneOut() if _is_loo(cv) else cv, y, classifier=is_classifier(estimator)
-        )
-        splits = [
-            CVSplit(rows[train], rows[test])  # rows may be counted from the end
-            for train, test in as_splits(splitter.split(X, y, groups))
-        ]
-    (images,) = share_work([Candidate(0, {}, clone(estimator))])
-    maker = FoldMaker(
-        X,
-        y,
-        splits,
-        leave_one_out=at_once,
-        with_train=False,
-        fit_params=fit_params,
-        n_jobs=n_jobs,
-        raises=True,
-    )
+        splitter = check_cv(cv, y, classifier=is_classifier(estimator))
+        splits = as_splits(splitter.split(X, y, groups), len(rows))
+    (searches,) = share_work([Candidate(0, {}, clone(estimator))])
+    maker = FoldMaker(X, y, splits, fit_params, leave_one_out=at_once, n_jobs=n_jobs)
     maker.progress = None if progress is None else Meter(maker.n_queries, progress)
-    folds = {_key(*splits[fold.number]): fold for fold in maker.folds(images)}
+    folds = {_key(*splits[fold.number]): fold for fold in maker.folds(searches)}
     return cross_val_predict_by_sklearn(
         _Searched(estimator, folds, fit_params),
         rows,
@@ -177,24 +164,10 @@ class _Searched(BaseEstimator):  # type: ignore[misc]
         # Only now the fold is known: two folds may train on the same images.
         fold = self.folds[_key(self._rows, rows)]
         weight = self.fit_params.sample_weight(self._rows)
-        predictor = clone(last_step(self.estimator))._fit_on(fold.search, self._y, weight)
-        if isinstance(self.estimator, Pipeline):
-            name = self.estimator.steps[-1][0]
-            self._fitted: Any = KnownPipeline([*fold.transformers, (name, predictor)])
-            self._fitted._parts = fold.parts
-        else:
-            self._fitted = predictor
+        predictor = clone(own_predictor(self.estimator))._fit_on(fold.search, self._y, weight)
+        self._fitted = known_estimator(self.estimator, predictor, fold)
         return getattr(self._fitted, method)(fold.parts[0].images)
 
 
 def _key(train: Rows, test: Rows) -> tuple[bytes, bytes]:
     return train.tobytes(), test.tobytes()
-
-
-def _is_ours(estimator: Any) -> bool:
-    last = estimator.steps[-1][1] if type(estimator) is Pipeline else estimator
-    return isinstance(last, KNeighborsPredictor)
-
-
-def _is_loo(cv: Any) -> bool:
-    return isinstance(cv, str) and cv == "loo"

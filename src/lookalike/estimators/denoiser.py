@@ -12,14 +12,13 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from lookalike.denoising.cascade import PLANS, Cascade, Sample
-from lookalike.denoising.image_stacks import Images, as_images
-from lookalike.denoising.intensity_scale import Floats, IntensityScale
+from lookalike.denoising.image_stacks import Floats, Images, IntensityScale, as_images
 from lookalike.denoising.nearest_images import LEARNED_FROM, NearestImages
 from lookalike.denoising.noise_table import prior_of, table_of_noise, table_of_pairs
 from lookalike.denoising.nonlocal_means import NonLocalMeans
 from lookalike.denoising.patches import TILE, clean_in_tiles, corners, training_tiles
 from lookalike.images.noise import Noise, add_noise
-from lookalike.images.progress import Progress
+from lookalike.images.progress import Meter, Progress
 from lookalike.search.machine import count_threads
 
 FRAME_PIXELS = 64 * 64
@@ -154,52 +153,56 @@ class KNeighborsDenoiser(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         levels = IntensityScale.of(images.arrays)
         rng = np.random.default_rng(check_random_state(self.random_state).randint(2**31))
         framed = images.frame is not None and int(np.prod(images.frame)) <= FRAME_PIXELS
-        truth = _training_stack(images, framed)
-        # Pairs are cut into the same tiles; known noise is simulated anew at each stage.
-        seen = None if spoilt is None else levels.of_noisy(_training_stack(spoilt, framed))
+
+        def stacked(some: Images) -> NDArray[Any]:
+            if framed:
+                return some.arrays[0]
+            return np.stack([tile for image in some for tile in training_tiles(image)])
+
+        truth = stacked(images)
         clean_levels = levels.of_clean(truth)
         prior = prior_of(clean_levels)
-        if noise is not None:
-            table = table_of_noise(noise, levels, truth.dtype, prior, rng)
-        else:
-            assert seen is not None
+        if spoilt is not None:  # pairs are cut into the same tiles
+            seen = levels.of_noisy(stacked(spoilt))
             table = table_of_pairs(seen, clean_levels, prior)
+        else:
+            assert noise is not None
+            table = table_of_noise(noise, levels, truth.dtype, prior, rng)
         n_threads = count_threads(self.n_jobs)
 
         def sample(chosen: NDArray[np.int64]) -> Sample:
-            if seen is not None:
-                shown = seen[chosen]
-            else:
-                assert noise is not None
-                shown = levels.of_noisy(add_noise(truth[chosen], noise, rng))
-            return Sample(shown, clean_levels[chosen], chosen)
+            # Known noise is simulated anew at each stage.
+            if noise is None:
+                return seen[chosen], clean_levels[chosen], chosen
+            simulated = levels.of_noisy(add_noise(truth[chosen], noise, rng))
+            return simulated, clean_levels[chosen], chosen
 
         neighbors: NearestImages | NonLocalMeans | None = None
         plans = PLANS[self.quality]
-        wanted = any(plan.neighbors for plan in plans) and framed and images.n_channels == 1
-        if wanted and len(truth) >= LEAST_IMAGES * self.n_neighbors:
-            grey = clean_levels[..., 0]
-            neighbors = NearestImages(grey, table, self.n_neighbors, n_threads, self.working_memory)
-            some = sample(rng.permutation(len(truth))[:LEARNED_FROM])
-            neighbors.learn(table.rows_of(some.noisy)[..., 0], some.own)
-        elif any(plan.neighbors for plan in plans):
-            neighbors = NonLocalMeans(n_threads)
+        if any(plan.neighbors for plan in plans):
+            has_enough = len(truth) >= LEAST_IMAGES * self.n_neighbors
+            if framed and images.n_channels == 1 and has_enough:
+                neighbors = NearestImages(
+                    clean_levels[..., 0], table, self.n_neighbors, n_threads, self.working_memory
+                )
+                noisy_ones, _, own = sample(rng.permutation(len(truth))[:LEARNED_FROM])
+                neighbors.learn(table.rows_of(noisy_ones)[..., 0], own)
+            else:
+                neighbors = NonLocalMeans(n_threads)
         at_once = self._images_at_once(truth.shape[1:], 0 if neighbors is None else neighbors.reach)
-        cascade = Cascade(self.quality, table, neighbors, n_threads, at_once)
+        cascade = Cascade(plans, table, neighbors, n_threads, at_once)
         shares = _shares(len(truth), [plan.n_pixels // truth[0].size for plan in plans], rng)
-        total = STEPS * len(shares)
-        for at, share in enumerate(shares[:-1]):
+        meter = Meter(STEPS * len(shares), progress)
 
-            def tell(part: float, at: int = at) -> None:
-                if progress is not None:
-                    progress(int(STEPS * (at + part)), total)
+        def tell(part: float) -> None:
+            meter(int((STEPS - 1) * part), STEPS)  # the stage's last step is what follows
 
-            tell(0)
+        for share in shares[:-1]:
+            meter(0, STEPS)
             cascade.fit_stage(sample(share), rng, tell)
-            tell(1)
+            meter.add(STEPS)
         cascade.fit_doubt(sample(shares[-1]))
-        if progress is not None:
-            progress(total, total)
+        meter.end()
         self.noise_ = noise
         self.uses_neighbors_ = isinstance(neighbors, NearestImages)
         self.n_stages_ = len(plans)
@@ -241,11 +244,12 @@ class KNeighborsDenoiser(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self._check_like_training(images)
         self._cascade.on_threads(count_threads(self.n_jobs))  # fit may have run on another machine
         run = self._run_frames if self._frame is not None else self._run_tiles
-        estimates, deviations = run(images, progress)
-        values = images.like([self._levels.values(stack) for stack in estimates])
+        cleaned = run(images, progress)
+        values = images.like([self._levels.values(estimate) for estimate, _ in cleaned])
         if not return_std:
             return values
-        return values, images.like([stack * np.float32(self._levels.step) for stack in deviations])
+        step = np.float32(self._levels.step)
+        return values, images.like([deviation * step for _, deviation in cleaned])
 
     def transform(self, X: Any) -> Any:
         """Return estimates of the clean images: `predict`, for pipelines."""
@@ -274,48 +278,31 @@ class KNeighborsDenoiser(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         height, width = self._frame[:2]
         return (height, width) if self._n_channels == 1 else (height, width, self._n_channels)
 
-    def __sklearn_is_fitted__(self) -> bool:
-        return hasattr(self, "_cascade")
-
-    def _run_frames(
-        self, images: Images, progress: Progress | None
-    ) -> tuple[list[Floats], list[Floats]]:
+    def _run_frames(self, images: Images, progress: Progress | None) -> list[Sequence[Floats]]:
         """Clean images of the training images' size, in batches."""
-        noisy = np.concatenate(images.arrays) if len(images.arrays) > 1 else images.arrays[0]
+        (noisy,) = images.arrays
         estimate, deviation = np.empty(noisy.shape, np.float32), np.empty(noisy.shape, np.float32)
         at_once = self._images_at_once(noisy.shape[1:], self._cascade.neighbors_reach)
+        meter = Meter(len(noisy), progress)
         for start in range(0, len(noisy), at_once):
             part = slice(start, start + at_once)
             estimate[part], deviation[part] = self._cascade.run(self._levels.of_noisy(noisy[part]))
-            if progress is not None:
-                progress(min(start + at_once, len(noisy)), len(noisy))
-        if len(images.arrays) == 1:
-            return [estimate], [deviation]
-        return [one[None] for one in estimate], [one[None] for one in deviation]
+            meter.add(len(noisy[part]))
+        return [(estimate, deviation)]
 
-    def _run_tiles(
-        self, images: Images, progress: Progress | None
-    ) -> tuple[list[Floats], list[Floats]]:
+    def _run_tiles(self, images: Images, progress: Progress | None) -> list[Sequence[Floats]]:
         """Clean images of any size tile by tile."""
         halo = self._cascade.reach
         at_once = self._images_at_once((TILE, TILE, images.n_channels), halo)
-        total = sum(len(list(corners(image.shape[0], image.shape[1], TILE))) for image in images)
-        done = 0
-
-        def tell(tiles: int) -> None:
-            nonlocal done
-            done += tiles
-            if progress is not None:
-                progress(done, total)
+        n_tiles = sum(len(corners(image.shape, TILE)) for image in images)
+        meter = Meter(n_tiles, progress)
 
         def clean(image: NDArray[Any]) -> tuple[Floats, Floats]:
-            return clean_in_tiles(
-                self._levels.of_noisy(image), self._cascade.run, halo, at_once, tell
-            )
+            noisy = self._levels.of_noisy(image)
+            return clean_in_tiles(noisy, self._cascade.run, halo, at_once, meter.add)
 
-        cleaned = [[clean(image) for image in stack] for stack in images.arrays]
-        estimates = [np.stack([estimate for estimate, _ in stack]) for stack in cleaned]
-        return estimates, [np.stack([deviation for _, deviation in stack]) for stack in cleaned]
+        cleaned = (zip(*map(clean, stack), strict=True) for stack in images.arrays)
+        return [[np.stack(each) for each in both] for both in cleaned]
 
     def _images_at_once(self, shape: Sequence[int], border: int) -> int:
         height, width, n_channels = shape
@@ -380,23 +367,15 @@ class KNeighborsDenoiser(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         table = self._cascade.noise
         sure = table.has_bounds and self.noise_ is not None
         slack = 0.5 + (0 if sure else len(table.likelihood) / 10)
-        ends = np.array([table.first - slack, table.last + slack], np.float32)
-        least, most = self._levels.values(ends)
+        ends = [table.first - slack, table.first, table.last, table.last + slack]
+        least, low, high, most = self._levels.values(np.array(ends, np.float32))
         for stack in images.arrays:
             if stack.min() < least or stack.max() > most:
-                low, high = self._levels.values(np.array([table.first, table.last], np.float32))
                 noise = "that of the training pairs" if self.noise_ is None else repr(self.noise_)
                 raise ValueError(
                     f"X holds values from {stack.min()} to {stack.max()}, but the noise ({noise}) "
                     f"makes values from {low:.4g} to {high:.4g}; check the noise and the scale"
                 )
-
-
-def _training_stack(images: Images, framed: bool) -> NDArray[Any]:
-    """Return training images of one size: the images themselves, or tiles."""
-    if framed:
-        return np.concatenate(images.arrays) if len(images.arrays) > 1 else images.arrays[0]
-    return np.stack([tile for image in images for tile in training_tiles(image)])
 
 
 def _shares(n: int, wanted: list[int], rng: np.random.Generator) -> list[NDArray[np.int64]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
@@ -9,16 +11,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.matching.byte_levels import grey
+from lookalike.matching.matcher import variant_names
+from lookalike.matching.scoring import Scorer, Scores
 from lookalike.results import Result
+from lookalike.search.machine import count_threads
 
 if TYPE_CHECKING:
-    from lookalike.matching.matcher import Matcher
+    from lookalike.matching.matcher import Matcher, Sought
 
 _SHOWN_QUERIES = 5
 _SHOWN_NEIGHBORS = 10
 _SHOWN_OUTPUTS = 4
 _OF_ALL_QUERIES = ("variant_names", "classes", "source", "matcher")
-_NEAREST = 1e-3  # of the farthest neighbour's distance: nearer ones count as if so far away
+_NEAREST = 1e-3  # share of the farthest neighbour's distance below which distances count as equal
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -39,30 +44,30 @@ class Explanation(Result):
     labels : ndarray of shape (n_queries, n_neighbors) or (n_queries, n_neighbors, n_outputs)
         Their labels, or targets for a regressor.
     shares : ndarray of shape (n_queries, n_neighbors), float64
-        What part of the vote each neighbour has; sums to 1 for each query. A neighbour has the
-        same share in every output. For a `LookalikeClassifier`, whose neighbours do not vote, it
-        is the share of their nearness, one over the distance.
+        Each neighbour's share of the vote; they sum to 1 for each query. A neighbour has the same
+        share in every output. The neighbours of a `LookalikeClassifier` do not vote: their shares
+        are those of one over the distance.
     prediction : ndarray of shape (n_queries,) or (n_queries, n_outputs)
-        What ``predict`` returns, rejections included.
+        The result of ``predict``, rejections included.
     variants : ndarray of shape (n_queries, n_neighbors), int64
-        Under which variant each neighbour was found: 0 stands for the image as it is.
+        Number of the variant in which each neighbour was found; 0 is the image itself.
     variant_names : tuple of str
-        What ``variants`` stand for, "original" first.
+        Names of the variants by their numbers, "original" first.
     classes : ndarray of shape (n_classes,), or None
         All classes of a classifier of one label each, sorted.
     doubtful : ndarray of shape (n_queries,), bool, or None
         Whether the nearest training images are of several classes.
     images : ndarray of shape (n_queries, h, w[, c]), or None
-        The queries as they were compared, if they are images.
+        The queries in the form in which they were compared, if they are images.
     source : estimator or None
-        The predictor as it was then; it has the training images.
+        A copy of the predictor at that time; it has the training images.
     probabilities : ndarray of shape (n_queries, n_classes), float64, or None
-        The calibrated ones of a `LookalikeClassifier`, as the attributes below.
+        Calibrated probabilities; only a `LookalikeClassifier` gives these and the attributes below.
     deformed : ndarray of shape (n_queries,), bool, or None
-        Whether distances are deformation distances.
+        Whether the distances of a query are deformation distances.
     rows : ndarray of shape (n_queries, n_neighbors), int64, or None
-        The neighbours among `matcher.images_`, the training images and copies as they were
-        compared.
+        The neighbours as rows of `matcher.images_`, which holds the training images and their
+        copies in the form in which they were compared.
     matcher : Matcher or None
 
     Examples
@@ -111,12 +116,12 @@ class Explanation(Result):
         return replace(self, **picked)
 
     def class_shares(self, classes: NDArray[Any]) -> NDArray[np.float64]:
-        """Return what part of the vote each class has, as ``predict_proba`` does.
+        """Return each class's share of the vote, as ``predict_proba`` does.
 
         Parameters
         ----------
         classes : ndarray of shape (n_classes,)
-            Sorted, all labels of neighbours among them, such as the classifier's ``classes_``.
+            Sorted labels, for example the classifier's ``classes_``, with all labels of neighbours.
 
         Returns
         -------
@@ -126,7 +131,7 @@ class Explanation(Result):
         Raises
         ------
         ValueError
-            If queries have several labels each, or a label is none of the classes.
+            If queries have several labels each, or a label is not one of the classes.
 
         Examples
         --------
@@ -138,8 +143,8 @@ class Explanation(Result):
         """
         if self.labels.ndim != 2:
             raise ValueError(
-                f"labels of shape {self.labels.shape}: each query has {self.labels.shape[-1]} "
-                "labels, so there is no one vote; explain one output at a time"
+                f"labels have shape {self.labels.shape}: each query has {self.labels.shape[-1]} "
+                "labels, so there is more than one vote; explain one output at a time"
             )
         known = self.labels if self.probabilities is None else self.classes
         assert known is not None  # whoever has probabilities has classes
@@ -159,7 +164,7 @@ class Explanation(Result):
         return shares
 
     def coded(self) -> Explanation:
-        """Return it with positions in ``classes`` for labels and predictions, none rejected."""
+        """Return it with labels and predictions, none of them rejected, as numbers of classes."""
         assert self.classes is not None  # of one label each
         return replace(
             self,
@@ -169,12 +174,12 @@ class Explanation(Result):
         )
 
     def compared(self, query: int, neighbor: int) -> NDArray[Any]:
-        """Return a neighbour's image as it was compared: changed by its variant, if any.
+        """Return a neighbour's image in the form, or the variant, in which it was compared.
 
         Parameters
         ----------
         query, neighbor : int
-            The place of the query, and that of the neighbour among its neighbours.
+            The position of the query, and the position of the neighbour in its row.
         """
         if self.matcher is not None and self.rows is not None:
             return np.asarray(self.matcher.images_[self.rows[query, neighbor]])
@@ -185,12 +190,12 @@ class Explanation(Result):
         return np.asarray(image[0])
 
     def displacements(self, query: int) -> NDArray[np.int8]:
-        """Return where in each neighbour every pixel of a query finds its like.
+        """Return the displacement from each pixel of a query to the match in each neighbour.
 
         Returns
         -------
         ndarray of shape (n_neighbors, 2, height, width), int8
-            By how many pixels down, and to the right.
+            Numbers of pixels down and to the right.
 
         Raises
         ------
@@ -198,7 +203,7 @@ class Explanation(Result):
             If the predictor is not a `LookalikeClassifier`.
         """
         if self.matcher is None or self.images is None or self.rows is None:
-            raise ValueError("pixels do not move; explain by a LookalikeClassifier")
+            raise ValueError("pixels do not move; explain with a LookalikeClassifier")
         place = slice(query, query + 1)
         return np.asarray(
             self.matcher.deformation.displacements(
@@ -217,31 +222,26 @@ class Explanation(Result):
             lines.append(f"... and {n_queries - _SHOWN_QUERIES} more queries")
         return "\n".join(lines)
 
-    def _how_sure(self, i: int) -> str:
-        if self.probabilities is None or self.doubtful is None:
-            return ""
-        return f" ({self.probabilities[i].max():.1%}{', in doubt' if self.doubtful[i] else ''})"
-
     def _query_lines(self, i: int) -> list[str]:
-        shown = range(min(self.indices.shape[1], _SHOWN_NEIGHBORS))
-        variants = [self.variant_names[self.variants[i, j]] for j in shown]
-        columns = [
-            ["share", *(f"{self.shares[i, j]:.1%}" for j in shown)],
-            ["label", *(_label(self.labels[i, j]) for j in shown)],
-            ["distance", *(f"{self.distances[i, j]:.6g}" for j in shown)],
-            ["row", *(str(self.indices[i, j]) for j in shown)],
-            ["variant", *variants],
-        ]
-        if len(self.variant_names) == 1:
-            columns.pop()
-        widths = [max(map(len, column)) for column in columns]
-        aligned = (">", "<", ">", ">", "<")
-        lines = [f"query {i}: {_label(self.prediction[i])}{self._how_sure(i)}"]
-        for cells in zip(*columns, strict=True):
-            padded = (
-                f"{cell:{side}{width}}"
-                for cell, side, width in zip(cells, aligned, widths, strict=False)
+        rows = [("share", "label", "distance", "row", "variant")]
+        rows += [
+            (
+                f"{self.shares[i, j]:.1%}",
+                _label(self.labels[i, j]),
+                f"{self.distances[i, j]:.6g}",
+                str(self.indices[i, j]),
+                self.variant_names[self.variants[i, j]],
             )
+            for j in range(min(self.indices.shape[1], _SHOWN_NEIGHBORS))
+        ]
+        columns = list(zip(*rows, strict=True))[: 4 + (len(self.variant_names) > 1)]
+        widths = [max(map(len, column)) for column in columns]
+        lines = [f"query {i}: {_label(self.prediction[i])}"]
+        if self.probabilities is not None and self.doubtful is not None:
+            doubt = ", in doubt" if self.doubtful[i] else ""
+            lines[0] += f" ({self.probabilities[i].max():.1%}{doubt})"
+        for cells in zip(*columns, strict=True):
+            padded = map("{:{}{}}".format, cells, "><>><", widths)
             lines.append(("  " + "  ".join(padded)).rstrip())
         if self.indices.shape[1] > _SHOWN_NEIGHBORS:
             rest = self.shares[i, _SHOWN_NEIGHBORS:]
@@ -258,8 +258,53 @@ def _label(label: Any) -> str:
     return ", ".join(parts)
 
 
+def explain_matches(
+    classifier: Any, parts: Iterable[tuple[Scorer, Sought]], n_neighbors: int
+) -> Explanation:
+    """Explain the answers of a `LookalikeClassifier` by the readers and candidates of images."""
+    rule, most = classifier.scoring_rule_, classifier.most_explained_
+    if not 1 <= n_neighbors <= most:
+        raise ValueError(
+            f"n_neighbors={n_neighbors} but {most} training images are compared with each image; "
+            f"give 1 to {most}"
+        )
+
+    def take(reader: Scorer, sought: Sought) -> tuple[NDArray[Any], ...]:
+        scores = reader.read(rule)
+        table, unsure = reader.scaled(rule.scaling)
+        near, deformed = table.first(n_neighbors), np.zeros(len(table.indices), bool)
+        if rule.deformation != "off" and len(unsure):
+            moved = reader.deformed(rule.scaling, rule.deformation)
+            near.indices[unsure] = moved.indices[:, :n_neighbors]
+            near.distances[unsure] = moved.distances[:, :n_neighbors]
+            deformed[unsure] = True
+        return near.indices, near.distances, deformed, sought.images, *scores
+
+    taken = [take(*part) for part in parts]
+    rows, distances, deformed, images, *found = map(np.concatenate, zip(*taken, strict=True))
+    scores, matcher = Scores(*found), classifier._matcher
+    indices = matcher.parents_[rows]
+    return Explanation(
+        indices=indices,
+        distances=distances,
+        labels=classifier._labels[indices],
+        shares=nearness_shares(distances),
+        prediction=classifier.classes_[scores.classes.argmin(axis=1)],
+        variants=matcher.variants_[rows],
+        variant_names=variant_names(classifier.representation_.growth),
+        classes=classifier.classes_,
+        doubtful=scores.doubtful,
+        images=images,
+        source=copy.copy(classifier),
+        probabilities=classifier._calibration.probabilities(scores),
+        deformed=deformed,
+        rows=rows,
+        matcher=matcher.on_threads(count_threads(classifier.n_jobs)),
+    )
+
+
 def nearness_shares(distances: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return one over each distance, as shares of a query's sum; both of shape (n, n_neighbors).
+    """Return one over each distance, divided by the sum of a query, shape (n, n_neighbors).
 
     Examples
     --------

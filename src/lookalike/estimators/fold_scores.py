@@ -10,9 +10,10 @@ from __future__ import annotations
 import copy
 from collections import defaultdict
 from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass
 from time import perf_counter
 from traceback import format_exc
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,71 +25,35 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_method_params
 
 from lookalike.estimators.base import KNeighborsPredictor
-from lookalike.estimators.cached_search import QueryPart
+from lookalike.estimators.cached_search import Fold, FoldMaker, QueryPart
 from lookalike.estimators.candidates import Candidate, learning_key
 from lookalike.estimators.classifier import KNeighborsClassifier
-from lookalike.estimators.fit_params import FitParams
-from lookalike.estimators.fold_tables import CVSplit, Fold
 from lookalike.estimators.votes import winning_classes_at
 from lookalike.estimators.weights import prefix_weights
 
 Result = dict[str, Any]  # as scikit-learn's _fit_and_score returns it
 
 
-class Scoring(NamedTuple):
-    """How candidates are scored.
-
-    Attributes
-    ----------
-    scorer : callable
-    params : dict
-        The scorer's: one value an image, or anything else.
-    error_score : number or "raise"
-    is_accuracy : bool
-        Whether the scorer gives the accuracy of a classifier.
-    """
-
-    scorer: Any
-    params: dict[str, Any]
-    error_score: Any
-    is_accuracy: bool
-
-
+@dataclass(eq=False)
 class FoldScorer:
     """Reads the scores of candidates off folds.
 
-    Parameters
-    ----------
-    X, y : as given to fit
-    labels : ndarray of shape (n,) or (n, n_outputs)
-        ``y`` as the predictor checked it.
-    splits : list of CVSplit
-    fit_params : FitParams
-    scoring : Scoring
+    ``labels`` are ``y`` as the predictor checked it. ``is_accuracy`` tells whether the scorer gives
+    the accuracy of a classifier.
     """
 
-    def __init__(
-        self,
-        X: Any,
-        y: Any,
-        labels: NDArray[Any],
-        splits: list[CVSplit],
-        fit_params: FitParams,
-        scoring: Scoring,
-    ) -> None:
-        self.X = X
-        self.y = y
-        self.labels = labels
-        self.splits = splits
-        self.fit_params = fit_params
-        self.scoring = scoring
+    maker: FoldMaker
+    labels: NDArray[Any]
+    scorer: Any
+    scorer_params: dict[str, Any]
+    error_score: Any
+    is_accuracy: bool
 
     def read(self, fold: Fold) -> Iterator[tuple[Candidate, Result]]:
         """Yield each candidate of the fold with its result."""
-        candidates = fold.shared.candidates
-        fit_time = fold.seconds / len(candidates)
+        fit_time = fold.seconds / len(fold.candidates)
         learners: dict[Hashable, list[Candidate]] = defaultdict(list)
-        for candidate in candidates:
+        for candidate in fold.candidates:
             learners[learning_key(candidate.predictor)].append(candidate)
         for alike in learners.values():
             start = perf_counter()
@@ -120,13 +85,14 @@ class FoldScorer:
         """Return a predictor that knows the fold's targets, or the traceback of why not."""
         if fold.search is None:
             return None, fold.error
-        train = self.splits[fold.number].train
+        train = self.maker.splits[fold.number].train
         try:
             predictor = copy.copy(candidate.predictor)
-            y = _safe_indexing(self.y, train)
-            return predictor._fit_on(fold.search, y, self.fit_params.sample_weight(train)), None
+            y = _safe_indexing(self.maker.y, train)
+            weight = self.maker.fit_params.sample_weight(train)
+            return predictor._fit_on(fold.search, y, weight), None
         except Exception:
-            if self.scoring.error_score == "raise":
+            if self.error_score == "raise":
                 raise
             return None, format_exc()
 
@@ -135,26 +101,21 @@ class FoldScorer:
     ) -> Any:
         predictor = copy.copy(learned)
         predictor.set_params(**candidate.predictor.get_params(deep=False))
-        estimator: Any = predictor
-        if isinstance(candidate.estimator, Pipeline):
-            name = candidate.estimator.steps[-1][0]
-            estimator = KnownPipeline([*fold.transformers, (name, predictor)])
-            estimator._parts = fold.parts
-        scoring = self.scoring
-        params = _check_method_params(self.X, scoring.params, indices=part.rows)
-        y = _safe_indexing(self.y, part.rows)
-        return _score(estimator, part.images, y, scoring.scorer, params, scoring.error_score)
+        estimator = known_estimator(candidate.estimator, predictor, fold)
+        params = _check_method_params(self.maker.X, self.scorer_params, indices=part.rows)
+        y = _safe_indexing(self.maker.y, part.rows)
+        return _score(estimator, part.images, y, self.scorer, params, self.error_score)
 
     def _accuracies(
         self, part: QueryPart, learned: KNeighborsPredictor, candidates: list[Candidate]
     ) -> dict[int, float]:
         """Return the accuracies of the candidates, by their numbers, that one walk can count."""
         # A subclass may predict in another way.
-        if not (self.scoring.is_accuracy and type(learned) is KNeighborsClassifier):
+        if not (self.is_accuracy and type(learned) is KNeighborsClassifier):
             return {}
         if learned.outputs_2d_ or learned.reject is not None:
             return {}
-        truth = _encode(self.labels[part.rows], learned.classes_)
+        truth = self.labels[part.rows]
         walks: dict[str, list[Candidate]] = defaultdict(list)
         for candidate in candidates:
             weights = candidate.predictor.weights
@@ -165,16 +126,16 @@ class FoldScorer:
             ks = sorted({int(candidate.predictor.n_neighbors) for candidate in alike})
             winners = _winners_at(part, learned, weights, ks)
             if winners is not None:
-                n_right = np.count_nonzero(winners == truth[:, np.newaxis], axis=0)
+                n_right = np.count_nonzero(learned.classes_[winners] == truth[:, None], axis=0)
                 by_k = dict(zip(ks, (n_right / len(truth)).tolist(), strict=True))
                 for candidate in alike:
                     accuracies[candidate.number] = by_k[int(candidate.predictor.n_neighbors)]
         return accuracies
 
     def _failure(self, fold: Fold, error: str | None, fit_time: float) -> Result:
-        score: Any = self.scoring.error_score
-        if isinstance(self.scoring.scorer, _MultimetricScorer):
-            score = dict.fromkeys(self.scoring.scorer._scorers, score)
+        score: Any = self.error_score
+        if isinstance(self.scorer, _MultimetricScorer):
+            score = dict.fromkeys(self.scorer._scorers, score)
         # Each its own, since scikit-learn changes them in place.
         return self._result(fold, [copy.copy(score), copy.copy(score)], error, fit_time, 0.0)
 
@@ -185,7 +146,7 @@ class FoldScorer:
             "fit_error": error,
             "test_scores": scores[0],
             "train_scores": scores[-1],
-            "n_test_samples": len(self.splits[fold.number].test),
+            "n_test_samples": len(self.maker.splits[fold.number].test),
             "fit_time": fit_time,
             "score_time": score_time,
         }
@@ -206,41 +167,44 @@ def _winners_at(
     return winning_classes_at(indices, product, learned._codes[:, 0], n_classes, ks)
 
 
-def _encode(labels: NDArray[Any], classes: NDArray[Any]) -> NDArray[np.int64]:
-    """Return the position of each label in sorted classes, -1 for a label that is none."""
-    codes = np.searchsorted(classes, labels)
-    codes = np.minimum(codes, len(classes) - 1)
-    return np.where(classes[codes] == labels, codes, -1)
-
-
-def _last_step_predicts_probabilities(pipeline: Pipeline) -> bool:
-    return hasattr(pipeline.steps[-1][1], "predict_proba")
-
-
 class KnownPipeline(Pipeline):  # type: ignore[misc]
     """A fitted pipeline that does not transform again what a fold has transformed already."""
 
     _parts: Sequence[QueryPart]
 
+    def _queries(self, X: Any, params: dict[str, Any]) -> Any:
+        """Return the transformed images if X is known, else None."""
+        known = (part.queries for part in self._parts if X is part.images and not params)
+        return next(known, None)
+
     def predict(self, X: Any, **params: Any) -> Any:
         """As `Pipeline.predict`."""
-        for part in self._parts:
-            if X is part.images and not params:
-                return self.steps[-1][1].predict(part.queries)
-        return super().predict(X, **params)
+        queries = self._queries(X, params)
+        if queries is None:
+            return super().predict(X, **params)
+        return self.steps[-1][1].predict(queries)
 
-    @available_if(_last_step_predicts_probabilities)  # type: ignore[untyped-decorator]
+    @available_if(lambda self: hasattr(self.steps[-1][1], "predict_proba"))  # type: ignore[untyped-decorator]
     def predict_proba(self, X: Any, **params: Any) -> Any:
         """As `Pipeline.predict_proba`."""
-        for part in self._parts:
-            if X is part.images and not params:
-                return self.steps[-1][1].predict_proba(part.queries)
-        return super().predict_proba(X, **params)
+        queries = self._queries(X, params)
+        if queries is None:
+            return super().predict_proba(X, **params)
+        return self.steps[-1][1].predict_proba(queries)
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None, **params: Any) -> Any:
         """As `Pipeline.score`."""
-        for part in self._parts:
-            if X is part.images and not params:
-                given = {} if sample_weight is None else {"sample_weight": sample_weight}
-                return self.steps[-1][1].score(part.queries, y, **given)
-        return super().score(X, y, sample_weight, **params)
+        queries = self._queries(X, params)
+        if queries is None:
+            return super().score(X, y, sample_weight, **params)
+        given = {} if sample_weight is None else {"sample_weight": sample_weight}
+        return self.steps[-1][1].score(queries, y, **given)
+
+
+def known_estimator(estimator: Any, predictor: KNeighborsPredictor, fold: Fold) -> Any:
+    """Return a predictor of a fold, or if the estimator is a pipeline a fitted one with it."""
+    if not isinstance(estimator, Pipeline):
+        return predictor
+    known = KnownPipeline([*fold.transformers, (estimator.steps[-1][0], predictor)])
+    known._parts = fold.parts
+    return known

@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils import check_random_state, column_or_1d
-from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from lookalike.estimators.explanation import Explanation, nearness_shares
-from lookalike.estimators.labels import encode_labels
+from lookalike.estimators.explanation import Explanation, explain_matches
+from lookalike.estimators.votes import check_class_labels, encode_labels
 from lookalike.images.progress import Meter, Progress
 from lookalike.matching.byte_levels import ByteLevels, Bytes, check_images, shrink, working_sides
-from lookalike.matching.matcher import Matcher, Representation, Sought, variant_names
+from lookalike.matching.matcher import Matcher, Representation, Sought
 from lookalike.matching.memory_needs import check_memory, needed_bytes
 from lookalike.matching.model_selection import CHUNK, Choice, choose, units_of
-from lookalike.matching.scoring import DEFORMED_CANDIDATES, Calibration, Scorer, Scores, ScoringRule
+from lookalike.matching.scoring import DEFORMED_CANDIDATES, Calibration, Scorer, ScoringRule
 from lookalike.matching.search_spaces import space_for, space_of
 from lookalike.search.machine import count_threads
 from lookalike.search.validation import rows_to_keep
+
+Codes = NDArray[np.int32]
+Make = Callable[[Codes, int], Matcher]  # by the codes of classes and their number
 
 
 class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
@@ -120,9 +122,11 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             If X does not hold numbers.
         """
         most = space_of(self.effort).longest_side
-        images, labels = _check_pairs(X, y)
+        images = check_images(X)
+        labels = check_class_labels(y, len(images))
         levels = ByteLevels(images)
-        classes, codes = _encode(labels)
+        classes, numbers = encode_labels(labels)
+        codes = numbers.astype(np.int32)
         n_threads = count_threads(self.n_jobs)
         n, shape = len(images), images.shape[1:]
         check_memory(self.effort, n, shape, len(classes), images.dtype, n_threads, self.max_memory)
@@ -137,10 +141,11 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         calibration = Calibration()
         if choice.held_out is not None:
             calibration.fit(*choice.held_out)
-        matcher = self._match(small, codes, len(classes), choice)
+        matcher = self._match(choice, small, codes, len(classes))
         tell.end()
         self._choice, self._calibration = choice._replace(held_out=None), calibration
-        return self._become(levels, own, labels, classes, matcher)
+        self._levels = levels
+        return self._become(own, labels, lambda codes, n_classes: matcher)
 
     def estimate(
         self,
@@ -203,16 +208,15 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """
         if not hasattr(self, "_matcher"):
             return self.fit(X, y, progress=progress)
-        new, labels = _check_pairs(X, y)
+        new = check_images(X)
+        labels = check_class_labels(y, len(new))
         self._check_memory(self.n_samples_fit_ + len(new), relearn=relearn)
         own = self._levels.to_bytes(new)
         images = np.concatenate([self._images, own])
         labels = np.concatenate([self._labels, labels])
-        if relearn:
-            return self._learn(images, labels)
-        classes, codes = _encode(labels)
-        matcher = self._matcher.appended(self._shrunk(own), codes, len(classes))
-        return self._become(self._levels, images, labels, classes, matcher)
+        shrunk = self._shrunk(images if relearn else own)
+        make = partial(self._match, self._choice) if relearn else self._matcher.appended
+        return self._become(images, labels, partial(make, shrunk))
 
     def remove(self, ids: ArrayLike, *, relearn: bool = True) -> Self:
         """Remove training images, and learn everything but the choices again from the others.
@@ -240,10 +244,10 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self._check_memory(int(keep.sum()), relearn=relearn)
         images, labels = self._images[keep], self._labels[keep]
         if relearn:
-            return self._learn(images, labels)
-        classes, codes = _encode(labels)
-        matcher = self._matcher.kept(np.flatnonzero(keep), codes, len(classes))
-        return self._become(self._levels, images, labels, classes, matcher)
+            make = partial(self._match, self._choice, self._shrunk(images))
+        else:
+            make = partial(self._matcher.kept, np.flatnonzero(keep))
+        return self._become(images, labels, make)
 
     def predict(self, X: Any, *, progress: Progress | None = None) -> NDArray[Any]:
         """Return the class of each image, shape (n,).
@@ -255,9 +259,8 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         ValueError, TypeError
             If X is not a stack of finite images of the training images' size.
         """
-        parts = self._score_images(X, progress)
-        codes = np.concatenate([scores.classes.argmin(axis=1) for scores in parts])
-        return np.asarray(self.classes_[codes])
+        check_is_fitted(self)
+        return predict_by(self, X, [self.scoring_rule_], progress=progress)[0]
 
     def predict_proba(self, X: Any, *, progress: Progress | None = None) -> NDArray[np.float64]:
         """Return the probability of each class, calibrated on held-out images.
@@ -269,8 +272,10 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         NotFittedError, ValueError, TypeError
             As `predict`.
         """
-        parts = self._score_images(X, progress)
-        return np.concatenate([self._calibration.probabilities(scores) for scores in parts])
+        check_is_fitted(self)
+        rule, parts = self.scoring_rule_, self._read(X, progress)
+        found = [self._calibration.probabilities(reader.read(rule)) for reader, _ in parts]
+        return np.concatenate(found)
 
     def explain(
         self, X: Any, n_neighbors: int = 6, *, progress: Progress | None = None
@@ -293,48 +298,7 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             As `predict`, or if n_neighbors exceeds the number of candidates of an image.
         """
         check_is_fitted(self)
-        most = self.most_explained_
-        if not 1 <= n_neighbors <= most:
-            raise ValueError(
-                f"n_neighbors={n_neighbors} but {most} training images are compared with each "
-                f"image; give 1 to {most}"
-            )
-        rule = self.scoring_rule_
-
-        def take(reader: Scorer, sought: Sought) -> tuple[NDArray[Any], ...]:
-            scores = reader.read(rule)
-            table, unsure = reader.scaled(rule.scaling)
-            rows = table.indices[:, :n_neighbors].copy()
-            distances = table.distances[:, :n_neighbors].copy()
-            deformed = np.zeros(len(rows), bool)
-            if rule.deformation != "off" and len(unsure):
-                near = reader.deformed(rule.scaling, rule.deformation)
-                rows[unsure] = near.indices[:, :n_neighbors]
-                distances[unsure] = near.distances[:, :n_neighbors]
-                deformed[unsure] = True
-            return rows, distances, deformed, sought.images, *scores
-
-        parts = [take(*part) for part in self._read(X, progress)]
-        rows, distances, deformed, images, *found = map(np.concatenate, zip(*parts, strict=True))
-        scores, matcher = Scores(*found), self._matcher
-        indices = matcher.parents_[rows]
-        return Explanation(
-            indices=indices,
-            distances=distances,
-            labels=self._labels[indices],
-            shares=nearness_shares(distances),
-            prediction=self.classes_[scores.classes.argmin(axis=1)],
-            variants=matcher.variants_[rows],
-            variant_names=variant_names(self.representation_.growth),
-            classes=self.classes_,
-            doubtful=scores.doubtful,
-            images=images,
-            source=copy.copy(self),
-            probabilities=self._calibration.probabilities(scores),
-            deformed=deformed,
-            rows=rows,
-            matcher=matcher.on_threads(count_threads(self.n_jobs)),
-        )
+        return explain_matches(self, self._read(X, progress), n_neighbors)
 
     def training_images(self, rows: Any = slice(None)) -> NDArray[Any]:
         """Return training images; see `KNeighborsClassifier.training_images`."""
@@ -372,9 +336,7 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """All combinations that were tried."""
         return self._choice.trials
 
-    def _match(
-        self, images: Bytes, codes: NDArray[np.int32], n_classes: int, choice: Choice
-    ) -> Matcher:
+    def _match(self, choice: Choice, images: Bytes, codes: Codes, n_classes: int) -> Matcher:
         space = space_of(self.effort)
         matcher = Matcher(
             choice.representation,
@@ -387,31 +349,20 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             matcher.deformed_radii()  # otherwise the first doubtful image waits for them
         return matcher
 
-    def _learn(self, images: Bytes, labels: NDArray[Any]) -> Self:
-        classes, codes = _encode(labels)
-        matcher = self._match(self._shrunk(images), codes, len(classes), self._choice)
-        return self._become(self._levels, images, labels, classes, matcher)
+    def _become(self, images: Bytes, labels: NDArray[Any], make: Make) -> Self:
+        """Take other training images in one step, so that a failure before it changes nothing."""
+        classes, codes = encode_labels(labels)
+        matcher = make(codes.astype(np.int32), len(classes))
+        self._images, self._labels, self._matcher = images, labels, matcher
+        self.classes_ = classes
+        self.image_shape_ = self._levels.image_shape
+        self.n_samples_fit_ = len(images)
+        return self
 
     def _shrunk(self, images: Bytes) -> Bytes:
         """Scale images of the training images' size to the size of the matcher."""
         height, width = self._matcher.images_.shape[1:3]
         return shrink(images, (height, width), count_threads(self.n_jobs))
-
-    def _become(
-        self,
-        levels: ByteLevels,
-        images: Bytes,
-        labels: NDArray[Any],
-        classes: NDArray[Any],
-        matcher: Matcher,
-    ) -> Self:
-        """Take over a new state in one step, so that a failure before it changes nothing."""
-        self._levels, self._images, self._labels = levels, images, labels
-        self._matcher = matcher
-        self.classes_ = classes
-        self.image_shape_ = levels.image_shape
-        self.n_samples_fit_ = len(images)
-        return self
 
     def _check_memory(self, n: int, *, relearn: bool) -> None:
         """Raise an error if n training images take more memory than there is."""
@@ -427,18 +378,8 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             relearn=relearn,
         )
 
-    def _score_images(self, X: Any, progress: Progress | None) -> Iterator[Scores]:
-        """Yield the scores of images, batch by batch."""
-        return (reader.read(self.scoring_rule_) for reader, _ in self._read(X, progress))
-
     def _read(self, X: Any, progress: Progress | None) -> Iterator[tuple[Scorer, Sought]]:
-        """Yield readers and candidates of images, in batches of bounded memory.
-
-        Raises
-        ------
-        NotFittedError, ValueError, TypeError
-            As `predict`.
-        """
+        """Yield readers and candidates of images, in batches of bounded memory."""
         check_is_fitted(self)
         images = check_images(X)
         matcher = self._matcher.on_threads(count_threads(self.n_jobs))
@@ -450,13 +391,9 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             if progress is not None:
                 progress(min(i + step, len(images)), len(images))
 
-    def __sklearn_is_fitted__(self) -> bool:
-        return hasattr(self, "_matcher")
-
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        tags.input_tags.two_d_array = False
-        tags.input_tags.three_d_array = True
+        tags.input_tags.two_d_array, tags.input_tags.three_d_array = False, True
         return tags
 
 
@@ -467,21 +404,7 @@ def predict_by(
     *,
     progress: Progress | None = None,
 ) -> list[NDArray[Any]]:
-    """Return the class of each image by each of several scoring rules, from one search.
-
-    Parameters
-    ----------
-    classifier : LookalikeClassifier, fitted
-        By its own scoring rule it answers as it predicts.
-    X : array-like as for `LookalikeClassifier.predict`
-    rules : sequence of ScoringRule
-    progress : callable, default=None
-
-    Raises
-    ------
-    NotFittedError, ValueError, TypeError
-        As `LookalikeClassifier.predict`.
-    """
+    """Return the class of each image by each of several scoring rules, from one search."""
     found = [
         [reader.read(own).classes.argmin(axis=1) for own in rules]
         for reader, _ in classifier._read(X, progress)
@@ -489,30 +412,5 @@ def predict_by(
     return [classifier.classes_[np.concatenate(codes)] for codes in zip(*found, strict=True)]
 
 
-_PART_VALUES = 2**26
-"""Number of values of images that `predict` converts to bytes at once."""
-
-_FIT_UNITS = 3
-"""Time of the final fit, in units of one representation of the first comparison."""
-
-
-def _encode(labels: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.int32]]:
-    classes, codes = encode_labels(labels)
-    return classes, codes.astype(np.int32)
-
-
-def _check_pairs(X: Any, y: ArrayLike) -> tuple[NDArray[Any], NDArray[Any]]:
-    images = check_images(X)
-    labels = np.asarray(y)
-    if labels.ndim == 2 and labels.shape[1] == 1:
-        labels = column_or_1d(labels, warn=True)
-    if labels.ndim != 1 or len(labels) != len(images):
-        raise ValueError(
-            f"{len(images)} images but labels of shape {labels.shape}; give one label per image"
-        )
-    if labels.dtype.kind == "f" and not np.isfinite(labels).all():
-        raise ValueError("a label is NaN or infinite; give a class to every image")
-    if labels.dtype == object and any(label is None or label != label for label in labels):
-        raise ValueError("a label is missing; give a class to every image")
-    check_classification_targets(labels)
-    return images, labels
+_PART_VALUES = 2**26  # values of images that `predict` converts to bytes at once
+_FIT_UNITS = 3  # time of the final fit, in units of one representation of the first comparison

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, Self
 
 from numpy.typing import ArrayLike, NDArray
@@ -10,8 +9,7 @@ from sklearn.base import RegressorMixin
 
 from lookalike.estimators.base import KNeighborsPredictor, check_target_array
 from lookalike.estimators.votes import target_averages
-from lookalike.estimators.weights import FloatArray, Weights
-from lookalike.images.augmentation import Augmentation
+from lookalike.estimators.weights import FloatArray
 from lookalike.search.neighbors import Neighbors
 
 
@@ -67,60 +65,6 @@ class KNeighborsRegressor(RegressorMixin, KNeighborsPredictor):  # type: ignore[
            [ 0,  0,  0,  1, 11, 15,  5,  0]])
     """
 
-    def __init__(
-        self,
-        n_neighbors: int = 5,
-        *,
-        weights: Weights = "uniform",
-        algorithm: str = "auto",
-        leaf_size: int = 30,
-        p: float = 2,
-        metric: Any = "minkowski",
-        metric_params: dict[str, Any] | None = None,
-        n_jobs: int | None = None,
-        working_memory: float = 256,
-        augmentation: Augmentation | None = None,
-        image_shape: Sequence[int] | None = None,
-    ) -> None:
-        super().__init__(
-            n_neighbors,
-            weights=weights,
-            algorithm=algorithm,
-            leaf_size=leaf_size,
-            p=p,
-            metric=metric,
-            metric_params=metric_params,
-            n_jobs=n_jobs,
-            working_memory=working_memory,
-            augmentation=augmentation,
-            image_shape=image_shape,
-        )
-
-    def fit(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
-        """Store training images and their targets.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features) or (n_samples, h, w[, c])
-            Training images, in any form `NearestNeighbors` takes.
-        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            Finite numbers.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Factor of each image in an average. An image of weight 0 does not count, but is still
-            one of the k nearest.
-
-        Returns
-        -------
-        self
-
-        Raises
-        ------
-        ValueError
-            If ``y`` and ``X`` differ in length, targets are not finite numbers, weights are
-            negative, or a parameter is out of range.
-        """
-        return self._fit(X, y, sample_weight)
-
     def partial_fit(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Add training images, with the same result as a fit to all of them at once.
 
@@ -140,34 +84,10 @@ class KNeighborsRegressor(RegressorMixin, KNeighborsPredictor):  # type: ignore[
         """
         return self._append(X, y, sample_weight)
 
-    def predict(self, X: Any) -> FloatArray:
-        """Return the average target of each image's neighbours.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_queries, n_features) or (n_queries, h, w[, c]), or None
-            None means leave-one-out: each training image is predicted from the others.
-
-        Returns
-        -------
-        ndarray of shape (n_queries,) or (n_queries, n_outputs), float64
-
-        Raises
-        ------
-        ValueError
-            If ``X`` does not fit the training images, ``n_neighbors`` exceeds their number, or
-            all neighbours of a query have weight zero.
-        """
-        return self._read(*self._neighbors(X))
-
     def _check_targets(self, y: Any) -> NDArray[Any]:
         return check_target_array(y, dtype="numeric")
 
     def _read(self, table: Neighbors, weights: FloatArray) -> FloatArray:
-        averages = target_averages(
-            table.indices,
-            weights,
-            self._y.reshape(len(self._y), -1),
-            working_memory=self.working_memory,
-        )
+        targets, memory = self._y.reshape(len(self._y), -1), self.working_memory
+        averages = target_averages(table.indices, weights, targets, working_memory=memory)
         return averages if self._y.ndim == 2 else averages[:, 0]

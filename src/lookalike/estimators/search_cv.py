@@ -11,6 +11,7 @@ routing, ``cv_results_``, the choice of the best, and all methods after ``fit``.
 from __future__ import annotations
 
 from functools import cached_property
+from itertools import chain
 from numbers import Integral
 from time import perf_counter
 from typing import Any, ClassVar, Self
@@ -31,18 +32,17 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_method_params, _num_samples, check_is_fitted
 
 from lookalike.estimators.base import KNeighborsPredictor
+from lookalike.estimators.cached_search import CVSplit, FoldMaker, as_splits
 from lookalike.estimators.candidates import (
     Candidate,
+    FitParams,
     SharedImages,
-    check_enough_images,
-    last_step,
     learning_key,
     list_candidates,
+    own_predictor,
     share_work,
 )
-from lookalike.estimators.fit_params import FitParams
-from lookalike.estimators.fold_scores import FoldScorer, Result, Scoring
-from lookalike.estimators.fold_tables import CVSplit, FoldMaker, as_splits
+from lookalike.estimators.fold_scores import FoldScorer, Result
 from lookalike.estimators.weights import check_sample_weight
 from lookalike.images.exceptions import warn_caller
 from lookalike.images.progress import Progress, metered
@@ -128,7 +128,7 @@ class KNeighborsSearchCV(BaseSearchCV, Shown):  # type: ignore[misc]
     0.9461
     """
 
-    _described_by = "tuning"
+    _described_by = "training"
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **BaseSearchCV._parameter_constraints,
         "param_grid": [dict, list],
@@ -212,9 +212,8 @@ class KNeighborsSearchCV(BaseSearchCV, Shown):  # type: ignore[misc]
                 "fit(..., progress=) or verbose=1",
                 UserWarning,
             )
-        predictor = last_step(self.estimator)
         scorer, refit_metric = self._get_scorers()
-        labels, _ = predictor._check_rows(X, y, None)
+        labels, _ = own_predictor(self.estimator)._check_rows(X, y, None)
         X, y = indexable(X, y)
         if groups is not None:
             params["groups"] = groups
@@ -226,21 +225,22 @@ class KNeighborsSearchCV(BaseSearchCV, Shown):  # type: ignore[misc]
         )
         work = share_work(candidates)
         self._check_candidates(work, X, labels, fit_params, splits)
-        n_searches = sum(len(images.searches) for images in work)
+        n_searches = sum(map(len, work))
         folds = FoldMaker(
             X,
             y,
             splits,
+            fit_params,
             leave_one_out=self._is_leave_one_out(),
             with_train=self.return_train_score,
-            fit_params=fit_params,
             n_jobs=self.n_jobs,
             raises=self.error_score == "raise",
         )
         is_accuracy = self.scoring is None or self._is("scoring", "accuracy")
-        score_params = routed.scorer.score
-        scoring = Scoring(scorer, score_params, self.error_score, is_accuracy and not score_params)
-        reader = FoldScorer(X, y, labels, splits, fit_params, scoring)
+        is_accuracy = is_accuracy and not routed.scorer.score
+        reader = FoldScorer(
+            folds, labels, scorer, routed.scorer.score, self.error_score, is_accuracy
+        )
         results: dict[int, dict[int, Result]] = {c.number: {} for c in candidates}
         try:
             n_queries = folds.n_queries * n_searches
@@ -297,7 +297,7 @@ class KNeighborsSearchCV(BaseSearchCV, Shown):  # type: ignore[misc]
         cv = check_cv(self.cv, y, classifier=is_classifier(self.estimator))
         try:
             n_splits = cv.get_n_splits(X, y, **split_params)
-            splits = as_splits(cv.split(X, y, **split_params))
+            splits = as_splits(cv.split(X, y, **split_params), _num_samples(X))
         except ValueError as error:
             if split_params.get("groups") is None and "'groups'" in str(error):
                 raise ValueError(f"{error} Pass them: fit(X, y, groups=groups)") from error
@@ -325,14 +325,19 @@ class KNeighborsSearchCV(BaseSearchCV, Shown):  # type: ignore[misc]
         else:
             n_train, where = min(len(s.train) for s in splits), "the smallest training fold has"
         sample_weight = check_sample_weight(fit_params.sample_weight(), len(labels))
-        for images in work:
-            for shared in images.searches:
-                check_enough_images(shared.candidates, n_train, where)
-                learners = {learning_key(c.predictor): c.predictor for c in shared.candidates}
-                for predictor in learners.values():
-                    predictor._learn(labels, sample_weight, None)
-                if not images.transformers:
-                    check_rows(shared.predictor._new_search(), X)
+        for shared in chain.from_iterable(work):
+            for candidate in shared:
+                n_neighbors = candidate.predictor.n_neighbors
+                if n_neighbors > n_train:
+                    raise ValueError(
+                        f"n_neighbors={n_neighbors} but {where} {n_train} training images; lower "
+                        "n_neighbors in param_grid, or add images"
+                    )
+            learners = {learning_key(c.predictor): c.predictor for c in shared}
+            for predictor in learners.values():
+                predictor._learn(labels, sample_weight, None)
+            if not shared[0].transformers:
+                check_rows(shared[0].predictor._new_search(), X)
 
     def _summarise(
         self,

@@ -1,8 +1,8 @@
-"""Votes and averages of neighbours, computed from a neighbour table.
+"""Labels as codes, and votes and averages of neighbours, computed from a neighbour table.
 
-These are pure functions of a table's ``indices``, of labels or targets of the training rows, and of
-the ``weights`` of the neighbours. Votes are summed in float64, nearest first: two classes with the
-same votes tie exactly, and the lower class wins.
+These are pure functions of a table's ``indices``, of codes or targets of the training rows, and of
+the ``weights`` of the neighbours, shape (n_queries, n_neighbors). Votes are summed in float64,
+nearest first: two classes with the same votes tie exactly, and the lower class wins.
 
 Work is done in batches of queries or outputs, which limits memory, apart from the answer, to
 ``working_memory`` MiB.
@@ -10,13 +10,14 @@ Work is done in batches of queries or outputs, which limits memory, apart from t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import csr_array
-from sklearn.utils import gen_batches
+from sklearn.utils import column_or_1d, gen_batches
+from sklearn.utils.multiclass import check_classification_targets
 
 from lookalike import _core
 
@@ -24,36 +25,94 @@ FloatArray = NDArray[np.float64]
 Indices = NDArray[np.int64]
 Codes = NDArray[np.integer[Any]]
 
+MANY_ROWS = 1024  # so many labels take more memory than a table of all values of each output
 
-class Winners(NamedTuple):
-    """The winning class of each query.
 
-    Attributes
-    ----------
-    codes : ndarray of shape (n_queries,), intp
-        Class with the most votes; the lowest class in a tie.
-    probabilities : ndarray of shape (n_queries,), float64
-        Share of the votes of that class.
+def check_class_labels(y: ArrayLike, n: int) -> NDArray[Any]:
+    """Return the classes of n images as an array of shape (n,), none of them missing."""
+    labels = np.asarray(y)
+    if labels.ndim == 2 and labels.shape[1] == 1:
+        labels = column_or_1d(labels, warn=True)
+    if labels.ndim != 1 or len(labels) != n:
+        raise ValueError(f"{n} images but labels of shape {labels.shape}; give one label per image")
+    objects = labels.tolist() if labels.dtype == object else []
+    is_missing = any(label is None or label != label for label in objects)
+    if is_missing or (labels.dtype.kind == "f" and not np.isfinite(labels).all()):
+        raise ValueError("a label is missing, NaN or infinite; give a class to every image")
+    check_classification_targets(labels)
+    return labels
+
+
+def encode_labels(
+    labels: NDArray[Any], declared: ArrayLike | None = None
+) -> tuple[NDArray[Any], Codes]:
+    """Number the classes of one output, numbers or strings, in sorted order.
+
+    Return the classes, of the labels' dtype, and codes: ``classes[codes]`` equals ``labels``. The
+    codes have the smallest unsigned dtype, because images as targets have one output per pixel.
+    If classes are declared, all of them are numbered, and other labels are refused.
+
+    Examples
+    --------
+    >>> classes, codes = encode_labels(np.array(["cat", "ant", "cat"]))
+    >>> classes.tolist(), codes.tolist()
+    (['ant', 'cat'], [1, 0, 1])
     """
+    classes, codes = _sorted_classes(labels)
+    if declared is not None:
+        every_class = np.unique(np.asarray(declared))
+        unknown = ~np.isin(classes, every_class)
+        if unknown.any():
+            raise ValueError(
+                f"y contains {classes[unknown].tolist()} but classes={every_class.tolist()}; "
+                "declare every possible label"
+            )
+        codes = np.searchsorted(every_class, classes)[codes]
+        classes = every_class
+    return classes, codes.astype(np.min_scalar_type(len(classes) - 1))
 
-    codes: NDArray[np.intp]
-    probabilities: FloatArray
+
+def encode_outputs(
+    labels: NDArray[Any], declared: Sequence[ArrayLike] | None = None, *, n_threads: int = 1
+) -> tuple[list[NDArray[Any]], Codes]:
+    """Number the classes of each output, for example of each pixel of images as targets.
+
+    Labels and codes have the shape (n_rows, n_outputs), and ``declared`` one list per output.
+
+    Examples
+    --------
+    >>> classes, codes = encode_outputs(np.array([[5, 7], [3, 7]]))
+    >>> [own.tolist() for own in classes], codes.tolist()
+    ([[3, 5], [7]], [[1, 0], [0, 0]])
+    """
+    if declared is None and labels.dtype == np.uint8 and len(labels) >= MANY_ROWS:
+        labels = np.ascontiguousarray(labels)
+        present = _core.labels_of_outputs(labels, n_threads).view(bool)
+        table = np.maximum(np.cumsum(present, axis=1, dtype=np.int16) - 1, 0).astype(np.uint8)
+        classes = [np.flatnonzero(values).astype(np.uint8) for values in present]
+        return classes, _core.relabelled(labels, table, n_threads)
+    columns = np.ascontiguousarray(labels.T)
+    lists = [None] * len(columns) if declared is None else declared
+    classes, codes = zip(*map(encode_labels, columns, lists), strict=True)
+    return list(classes), np.stack(codes, axis=1)
+
+
+def _sorted_classes(labels: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.integer[Any]]]:
+    """Return the result of ``np.unique(labels, return_inverse=True)``."""
+    if labels.dtype in (np.uint8, np.int8, np.uint16, np.int16):
+        # A table of all possible values is fast, which matters for pixels as targets.
+        least = int(labels.min())
+        offsets = labels.astype(np.int32) - least
+        is_class = np.bincount(offsets) > 0
+        classes = np.flatnonzero(is_class) + least
+        return classes.astype(labels.dtype), (np.cumsum(is_class) - 1)[offsets]
+    return np.unique(labels, return_inverse=True)
 
 
 def class_votes(indices: Indices, weights: FloatArray, codes: Codes, n_classes: int) -> FloatArray:
     """Sum the weights of each query's neighbours by class.
 
-    Parameters
-    ----------
-    indices, weights : ndarray of shape (n_queries, n_neighbors)
-        Training rows and their weights.
-    codes : ndarray of shape (n_rows,), integer
-        Class of each training row, in ``range(n_classes)``.
-    n_classes : int
-
-    Returns
-    -------
-    ndarray of shape (n_queries, n_classes), float64
+    ``codes`` number the class of each training row, in ``range(n_classes)``.
 
     Examples
     --------
@@ -68,60 +127,35 @@ def class_votes(indices: Indices, weights: FloatArray, codes: Codes, n_classes: 
 
 
 def class_probabilities(
-    indices: Indices,
-    weights: FloatArray,
-    codes: Codes,
-    n_classes: int,
-    *,
-    working_memory: float = 256,
+    indices: Indices, weights: FloatArray, codes: Codes, n_classes: int, working_memory: float = 256
 ) -> FloatArray:
-    """Return each class's share of the votes.
-
-    Parameters
-    ----------
-    indices, weights, codes, n_classes
-        As in `class_votes`; every query has a neighbour of positive weight.
-    working_memory : float, default=256
-        MiB that may be used in addition to the answer.
-
-    Returns
-    -------
-    ndarray of shape (n_queries, n_classes), float64
-        Rows sum to 1.
-    """
+    """Return each class's share of the votes; every query has a neighbour of positive weight."""
     shares = np.empty((len(indices), n_classes))
-    for batch in _vote_batches(indices, n_classes, working_memory):
-        votes = class_votes(indices[batch], weights[batch], codes, n_classes)
+    for batch, votes in _votes_in_batches(indices, weights, codes, n_classes, working_memory):
         shares[batch] = votes / votes.sum(axis=1, keepdims=True)
     return shares
 
 
 def winning_classes(
-    indices: Indices,
-    weights: FloatArray,
-    codes: Codes,
-    n_classes: int,
-    *,
-    working_memory: float = 256,
-) -> Winners:
-    """Return the class with the most votes, and its share of them.
-
-    Parameters
-    ----------
-    indices, weights, codes, n_classes, working_memory
-        As in `class_probabilities`.
-
-    Returns
-    -------
-    Winners
-    """
+    indices: Indices, weights: FloatArray, codes: Codes, n_classes: int, working_memory: float = 256
+) -> tuple[NDArray[np.intp], FloatArray]:
+    """Return the code of the class with the most votes for each query, and its share of them."""
     winners = np.empty(len(indices), dtype=np.intp)
     shares = np.empty(len(indices))
-    for batch in _vote_batches(indices, n_classes, working_memory):
-        votes = class_votes(indices[batch], weights[batch], codes, n_classes)
+    for batch, votes in _votes_in_batches(indices, weights, codes, n_classes, working_memory):
         winners[batch] = votes.argmax(axis=1)
         shares[batch] = votes.max(axis=1) / votes.sum(axis=1)
-    return Winners(winners, shares)
+    return winners, shares
+
+
+def _votes_in_batches(
+    indices: Indices, weights: FloatArray, codes: Codes, n_classes: int, working_memory: float
+) -> Iterator[tuple[slice, FloatArray]]:
+    n_queries, n_neighbors = indices.shape
+    # Memory of a query: votes and shares, cells and their codes.
+    n_bytes = 8 * (2 * n_classes + 3 * n_neighbors)
+    for batch in _batches(n_queries, n_bytes, working_memory):
+        yield batch, class_votes(indices[batch], weights[batch], codes, n_classes)
 
 
 def winning_classes_at(
@@ -129,22 +163,8 @@ def winning_classes_at(
 ) -> NDArray[np.int32]:
     """Return the class with the most votes among the first k neighbours, for several k at once.
 
-    Parameters
-    ----------
-    indices, weights, codes, n_classes
-        As in `class_votes`; weights must be finite and at least 0.
-    ks : sequence of int
-        Ascending, each from 1 to n_neighbors.
-
-    Returns
-    -------
-    ndarray of shape (n_queries, len(ks)), int32
-        As `winning_classes` for the first k columns; class 0 if there are no votes.
-
-    Raises
-    ------
-    ValueError
-        If ``ks`` do not ascend from 1 to n_neighbors.
+    The ``ks`` ascend, each from 1 to n_neighbors. Column i equals `winning_classes` for the first
+    ``ks[i]`` columns, and is 0 if there are no votes; weights must be finite and at least 0.
 
     Examples
     --------
@@ -161,18 +181,8 @@ def winning_classes_of_outputs(
 ) -> NDArray[Any]:
     """Return the class with the most votes in each of many outputs, for example pixels.
 
-    Parameters
-    ----------
-    indices, weights
-        As in `class_votes`; weights must be finite and at least 0.
-    codes : ndarray of shape (n_rows, n_outputs), uint8 or uint16, C-contiguous
-        Class of each training row in each output.
-    n_threads : int, default=1
-
-    Returns
-    -------
-    ndarray of shape (n_queries, n_outputs), of the dtype of codes
-        As `winning_classes` for each output.
+    ``codes`` are C-contiguous uint8 or uint16 of shape (n_rows, n_outputs). Each column equals
+    `winning_classes` for its output; weights must be finite and at least 0.
 
     Examples
     --------
@@ -187,19 +197,9 @@ def winning_classes_of_outputs(
 def target_averages(
     indices: Indices, weights: FloatArray, targets: NDArray[Any], *, working_memory: float = 256
 ) -> FloatArray:
-    """Return weighted averages of the neighbours' targets.
+    """Return weighted averages of the neighbours' targets, shape (n_queries, n_outputs).
 
-    Parameters
-    ----------
-    indices, weights : ndarray of shape (n_queries, n_neighbors)
-        Training rows and their weights; every query has a positive weight.
-    targets : ndarray of shape (n_rows, n_outputs), any real dtype
-    working_memory : float, default=256
-        MiB that may be used in addition to the answer.
-
-    Returns
-    -------
-    ndarray of shape (n_queries, n_outputs), float64
+    The targets have the shape (n_rows, n_outputs); every query has a positive weight.
 
     Examples
     --------
@@ -218,12 +218,6 @@ def target_averages(
     for batch in _batches(n_outputs, 8 * (n_rows + 2 * n_queries), working_memory):
         averages[:, batch] = (mixing @ targets[:, batch]) / total
     return averages
-
-
-def _vote_batches(indices: Indices, n_classes: int, working_memory: float) -> list[slice]:
-    n_queries, n_neighbors = indices.shape
-    # Memory of a query: votes and shares, cells and their codes.
-    return _batches(n_queries, 8 * (2 * n_classes + 3 * n_neighbors), working_memory)
 
 
 def _batches(n_items: int, bytes_per_item: int, working_memory: float) -> list[slice]:

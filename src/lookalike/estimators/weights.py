@@ -96,29 +96,23 @@ def check_weights(weights: Weights) -> None:
 def distance_weights(distances: FloatArray, weights: Weights) -> FloatArray:
     """Apply the ``weights`` parameter to the distances of a neighbour table.
 
-    Parameters
-    ----------
-    distances : ndarray of shape (n_queries, n_neighbors), float64
-    weights : {"uniform", "distance"}, callable or None
-        None means uniform. "distance" means 1 / distance; if some neighbours are at distance
-        zero only these count, each with weight 1 (scikit-learn's rule).
-
-    Returns
-    -------
-    ndarray of shape (n_queries, n_neighbors), float64
-
-    Raises
-    ------
-    ValueError
-        If ``weights`` is unknown, or if a callable returns an array of another shape or with
-        negative, infinite or NaN entries.
+    None means uniform. "distance" means 1 / distance; if some neighbours are at distance zero only
+    these count, each with weight 1 (scikit-learn's rule). A callable must return as many finite
+    weights of at least 0 as it gets distances.
     """
     check_weights(weights)
     if weights is None or weights == "uniform":
         return np.ones_like(distances, dtype=np.float64)
     if callable(weights):
         # A copy, because a callable may change distances that explain() shows afterwards.
-        return _check_callable_weights(weights(distances.copy()), distances)
+        w = np.asarray(weights(distances.copy()), dtype=np.float64)
+        if w.shape != distances.shape:
+            raise ValueError(
+                f"the weights callable returned shape {w.shape} for distances of shape "
+                f"{distances.shape}; it must return one weight per distance"
+            )
+        cure = "use weights='distance' if a distance can be 0"
+        return _check_non_negative(w, "the weights callable", cure)
     with np.errstate(divide="ignore", over="ignore"):
         inverse = 1.0 / distances
         # Zero, or so small that the sum of k such weights is infinite.
@@ -129,18 +123,9 @@ def distance_weights(distances: FloatArray, weights: Weights) -> FloatArray:
 def prefix_weights(distances: FloatArray, weights: Weights, ks: Sequence[int]) -> FloatArray | None:
     """Return weights whose first k columns are those of the k nearest neighbours, for all k.
 
-    Parameters
-    ----------
-    distances : ndarray of shape (n_queries, n_neighbors), float64, nearest first
-    weights : {"uniform", "distance"}, callable or None
-    ks : sequence of int
-        Ascending, the last at most n_neighbors.
-
-    Returns
-    -------
-    ndarray of shape (n_queries, n_neighbors), float64, or None
-        None if there are no such weights: for a callable, and for distances so near zero that
-        the sum of their inverses is finite for few of them and infinite for more.
+    The ``ks`` ascend. The result is None if there are no such weights: for a callable, and for
+    distances so near zero that the sum of their inverses is finite for few of them and infinite
+    for more.
 
     Examples
     --------
@@ -165,24 +150,9 @@ def prefix_weights(distances: FloatArray, weights: Weights, ks: Sequence[int]) -
 def vote_weights(
     distances: FloatArray, indices: NDArray[np.int64], weights: Weights, row_weights: FloatArray
 ) -> FloatArray:
-    """Multiply the weights by distance by the weights of the training rows.
+    """Multiply the weights by distance by the weights of the training rows, shape (n_rows,).
 
-    Parameters
-    ----------
-    distances, indices : ndarray of shape (n_queries, n_neighbors)
-        A neighbour table.
-    weights : {"uniform", "distance"}, callable or None
-    row_weights : ndarray of shape (n_rows,), float64
-        One non-negative weight per training row.
-
-    Returns
-    -------
-    ndarray of shape (n_queries, n_neighbors), float64
-
-    Raises
-    ------
-    ValueError
-        As `distance_weights`, and if all neighbours of a query have weight zero.
+    Distances and indices are those of a neighbour table, whose shape the weights have.
     """
     product = distance_weights(distances, weights) * row_weights[indices]
     mute = np.flatnonzero(~product.any(axis=1))
@@ -198,14 +168,7 @@ def vote_weights(
 
 
 def check_sample_weight(sample_weight: ArrayLike | None, n_samples: int) -> FloatArray:
-    """Return one weight per training row; None gives ones.
-
-    Raises
-    ------
-    ValueError
-        If the shape is not ``(n_samples,)``, a weight is negative, infinite or NaN, or all
-        are zero.
-    """
+    """Return one weight per training row, shape (n_samples,); None gives ones."""
     if sample_weight is None:
         return np.ones(n_samples)
     w = np.array(sample_weight, dtype=np.float64)
@@ -226,40 +189,21 @@ def check_sample_weight(sample_weight: ArrayLike | None, n_samples: int) -> Floa
 def class_weights(class_weight: Any, y: NDArray[Any]) -> FloatArray:
     """Return the weight of each training row's class; None gives ones.
 
-    Parameters
-    ----------
-    class_weight : dict, "balanced", list of dicts or None
-        As in `sklearn.utils.compute_sample_weight`; the weights of several outputs are
-        multiplied.
-    y : ndarray of shape (n_rows,) or (n_rows, n_outputs)
-
-    Raises
-    ------
-    ValueError
-        If ``class_weight`` does not match the labels, or a weight is negative, infinite or NaN.
+    The parameter is that of `sklearn.utils.compute_sample_weight`; the weights of several outputs
+    are multiplied.
     """
     if class_weight is None:
         return np.ones(len(y))
     w: FloatArray = compute_sample_weight(class_weight, y)
-    _check_non_negative(w, f"class_weight={class_weight!r}", "give a class that must not vote 0")
-    return w
+    cure = "give a class that must not vote 0"
+    return _check_non_negative(w, f"class_weight={class_weight!r}", cure)
 
 
-def _check_callable_weights(returned: Any, distances: FloatArray) -> FloatArray:
-    w = np.asarray(returned, dtype=np.float64)
-    if w.shape != distances.shape:
-        raise ValueError(
-            f"the weights callable returned shape {w.shape} for distances of shape "
-            f"{distances.shape}; it must return one weight per distance"
-        )
-    _check_non_negative(w, "the weights callable", "use weights='distance' if a distance can be 0")
-    return w
-
-
-def _check_non_negative(values: FloatArray, what: str, cure: str) -> None:
+def _check_non_negative(values: FloatArray, what: str, cure: str) -> FloatArray:
     bad = ~(np.isfinite(values) & (values >= 0))
     if bad.any():
         raise ValueError(
             f"{what} gives {values[bad][0]} (first of {bad.sum()} such) but weights must be "
             f"finite and at least 0; {cure}"
         )
+    return values

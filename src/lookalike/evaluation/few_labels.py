@@ -1,4 +1,4 @@
-"""How the error falls with the number of labels, of classifiers that learn from the same images.
+"""How the error of classifiers that learn from the same images falls with the number of labels.
 
 Each number of labels a class is drawn several times, for with few labels it matters which they
 are. All classifiers learn from the same draws and predict the same test images.
@@ -15,9 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone
 
-from lookalike.evaluation.plain import numbers
 from lookalike.images.progress import Progress
-from lookalike.results import Result
+from lookalike.results import Result, numbers
 
 if TYPE_CHECKING:
     from lookalike.images.dataset import Split
@@ -43,7 +42,7 @@ class FewLabels(Result):
     ['b', 'a']
     """
 
-    _described_by = "few_labels"
+    _described_by = "training"
 
     sizes: Sequence[int]
     errors: Mapping[str, Sequence[NDArray[np.float64]]]
@@ -106,23 +105,7 @@ class FewLabels(Result):
 
 
 def draw_of_each_class(labels: NDArray[Any], size: int, seed: int) -> NDArray[np.int64]:
-    """Return rows of so many images of each class, drawn by chance.
-
-    Parameters
-    ----------
-    labels : ndarray of shape (n,)
-    size : int
-    seed : int
-
-    Returns
-    -------
-    ndarray of shape (size * n_classes,), int64
-        Ascending.
-
-    Raises
-    ------
-    ValueError
-        If a class has fewer images.
+    """Return rows of so many images of each class, which must have them, by chance; ascending.
 
     Examples
     --------
@@ -150,20 +133,8 @@ def measure_few_labels(
 ) -> FewLabels:
     """Fit classifiers on few labels of each class, and predict all test images.
 
-    Parameters
-    ----------
-    estimators : mapping of str to classifier
-        Classifiers of images, by name; clones of them are fitted.
-    train, test : Split
-    n_draws : mapping of int to int
-        How often to draw, for each number of labels a class.
-    progress : callable, optional
-        Called as ``progress(done, total)`` after each fit.
-
-    Raises
-    ------
-    ValueError
-        If a class has fewer training images than the most labels asked for.
+    Clones of the classifiers are fitted, to as many draws as ``n_draws`` says for each number of
+    labels a class.
 
     Examples
     --------

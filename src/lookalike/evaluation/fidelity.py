@@ -1,7 +1,8 @@
-"""How near images come to the true ones: peak signal-to-noise ratio and structural similarity.
+"""How near images come to the true ones, and what methods of denoising make of noisy ones.
 
-Both measure single images; for many images the mean is reported. (The ratio of the mean error of
-many images is another, lower figure, ruled by the worst of them.)
+Peak signal-to-noise ratio and structural similarity both measure single images; for many images
+the mean is reported. (The ratio of the mean error of many images is another, lower figure, ruled by
+the worst of them.)
 
 References
 ----------
@@ -11,12 +12,19 @@ References
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from time import perf_counter
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.ndimage import uniform_filter
+
+from lookalike.estimators.denoiser import KNeighborsDenoiser
+from lookalike.images.progress import Progress
+from lookalike.results import Result
 
 LEAST_ERROR = 1e-3
 """A mean squared error below it counts as it, at a data range of 255: an image that is met exactly
@@ -49,21 +57,7 @@ class Fidelity(NamedTuple):
 def measure_fidelity(
     pixels: NDArray[np.uint8], truth: NDArray[np.uint8], brightest: int
 ) -> Fidelity:
-    """Compare images with the true ones.
-
-    Parameters
-    ----------
-    pixels, truth : ndarray of shape (n, h, w) or (n, h, w, c), uint8, h and w at least 7
-    brightest : int
-        The greatest value that a pixel can have; the least is 0.
-
-    Examples
-    --------
-    >>> truth = np.zeros((1, 8, 8), dtype=np.uint8)
-    >>> psnr, ssim = measure_fidelity(truth + np.uint8(16), truth, 255)
-    >>> psnr.round(2)
-    array([24.05])
-    """
+    """Compare images with the true ones, whose pixels can be 0 to ``brightest``."""
     return Fidelity(
         peak_signal_noise_ratio(pixels, truth, data_range=brightest),
         structural_similarity(pixels, truth, data_range=brightest),
@@ -118,9 +112,9 @@ def structural_similarity(
 ) -> NDArray[np.float64]:
     """Return the mean structural similarity [1]_ of each image, at most 1; more is nearer.
 
-    As ``skimage.metrics.structural_similarity`` has it by default: windows of 7 × 7 pixels of
-    equal weight, sample covariances, the mean over all windows that lie within the image; of the
-    channels' similarities the mean.
+    It is what ``skimage.metrics.structural_similarity`` computes by default, with windows of 7 × 7
+    pixels of equal weight and sample covariances: the mean over all windows that lie within the
+    image, and over the channels.
 
     Parameters
     ----------
@@ -163,9 +157,9 @@ def structural_similarity(
 def _similarity_of_windows(x: _Stack, y: _Stack, data_range: float) -> _Stack:
     """Formula (13) of [1]_ around every pixel whose window lies within the image."""
     n = WINDOW * WINDOW
-    border = WINDOW // 2
+    border, size = WINDOW // 2, (1, WINDOW, WINDOW) + (1,) * (x.ndim - 3)
     mean_x, mean_y, mean_xx, mean_yy, mean_xy = (
-        _window_means(values)[:, border:-border, border:-border]
+        uniform_filter(values, size)[:, border:-border, border:-border]
         for values in (x, y, x * x, y * y, x * y)
     )
     variance_x = n / (n - 1) * (mean_xx - mean_x**2)
@@ -175,11 +169,6 @@ def _similarity_of_windows(x: _Stack, y: _Stack, data_range: float) -> _Stack:
     similarity: _Stack = (2 * mean_x * mean_y + c1) * (2 * covariance + c2)
     similarity /= (mean_x**2 + mean_y**2 + c1) * (variance_x + variance_y + c2)
     return similarity
-
-
-def _window_means(stack: _Stack) -> _Stack:
-    means: _Stack = uniform_filter(stack, (1, WINDOW, WINDOW) + (1,) * (stack.ndim - 3))
-    return means
 
 
 def _in_parts(
@@ -194,7 +183,7 @@ def _in_parts(
         )
     if ours.ndim not in (3, 4) or ours.size == 0:
         raise ValueError(
-            f"an array of shape {ours.shape} is no stack of images; give (n, h, w) or "
+            f"an array of shape {ours.shape} is not a stack of images; give (n, h, w) or "
             "(n, h, w, c), one image as image[None]"
         )
     if not data_range > 0:
@@ -206,3 +195,129 @@ def _in_parts(
             if not np.isfinite(values).all():
                 raise ValueError(f"{name} hold NaN or infinity; replace them, as by np.nan_to_num")
         yield part[0], part[1]
+
+
+@dataclass(frozen=True, eq=False)
+class Cleaned:
+    """Images as a method left them.
+
+    Attributes
+    ----------
+    name : str
+        The method, or "noisy", or "truth".
+    images : ndarray of shape (n, h, w) or (n, h, w, c), of any numbers
+    seconds : float or None
+        How long the method took.
+    accuracy : float or None
+        The accuracy of a classifier that is asked about the images.
+    """
+
+    name: str
+    images: NDArray[Any]
+    seconds: float | None = None
+    accuracy: float | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Denoising(Result):
+    """Noisy images, what methods make of them, and the truth where it is known.
+
+    Attributes
+    ----------
+    names : sequence of str
+        The names of the images.
+    methods : sequence of Cleaned
+        The noisy images first, then what each method made of them.
+    brightest : int
+        The greatest value that a clean pixel can have, at most 255; the least is 0.
+    truth : Cleaned or None
+        The images before they were noisy, uint8.
+    """
+
+    _described_by = "denoising"
+
+    names: Sequence[str]
+    methods: Sequence[Cleaned]
+    brightest: int
+    truth: Cleaned | None = None
+
+    def pixels(self, cleaned: Cleaned) -> NDArray[np.uint8]:
+        """Return images as whole numbers from 0 to ``brightest``."""
+        rounded: NDArray[np.uint8] = np.clip(np.rint(cleaned.images), 0, self.brightest)
+        return rounded.astype(np.uint8)
+
+    @property
+    def shown(self) -> list[Cleaned]:
+        """The methods, and the truth if it is known."""
+        return [*self.methods, *([] if self.truth is None else [self.truth])]
+
+    @cached_property
+    def fidelities(self) -> dict[str, Fidelity]:
+        """How near the pixels of each of `shown` come to the truth; empty if it is not known."""
+        if self.truth is None:
+            return {}
+        truth = self.pixels(self.truth)
+        return {
+            one.name: measure_fidelity(self.pixels(one), truth, self.brightest)
+            for one in self.shown
+        }
+
+    def measures(self, rows: slice = slice(None)) -> dict[str, float]:
+        """Return means over some images for JSON: ``noisy_psnr``, ``noisy_ssim``, and so on."""
+        return {
+            f"{one.name}_{name}": mean
+            for one in self.methods
+            for name, mean in self._means(one, rows).items()
+        }
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return for JSON the means over all images of each of `shown`."""
+        return {
+            one.name: {
+                **self._means(one),
+                "accuracy": one.accuracy,
+                "seconds": None if one.seconds is None else round(one.seconds, 4),
+            }
+            for one in self.shown
+        }
+
+    def _means(self, cleaned: Cleaned, rows: slice = slice(None)) -> dict[str, float]:
+        if self.truth is None:
+            return {}
+        measured = self.fidelities[cleaned.name]._asdict()
+        return {name: round(float(values[rows].mean()), 4) for name, values in measured.items()}
+
+
+def clean_images(
+    denoiser: KNeighborsDenoiser,
+    noisy: NDArray[Any],
+    *,
+    names: Sequence[str],
+    truth: NDArray[np.uint8] | None = None,
+    progress: Progress | None = None,
+) -> Denoising:
+    """Clean images, and compare them with the truth where it is known.
+
+    The denoiser is fitted to whole numbers from 0 to 255; ``names`` are those of the images.
+
+    Examples
+    --------
+    >>> from lookalike import UniformNoise, add_noise, load_dataset
+    >>> data, noise = load_dataset("digits"), UniformNoise(0, 6)
+    >>> denoiser = KNeighborsDenoiser(quality="fast", random_state=0)
+    >>> denoiser = denoiser.fit(clean=data.train.images[:200], noise=noise)
+    >>> truth = data.test.images[:5]
+    >>> found = clean_images(denoiser, add_noise(truth, noise, 0), names="abcde", truth=truth)
+    >>> before, after = (found.fidelities[name].psnr.mean() for name in ("noisy", "cleaned"))
+    >>> bool(before < after)
+    True
+    """
+    start = perf_counter()
+    estimates = denoiser.predict(noisy, progress=progress)
+    seconds = perf_counter() - start
+    return Denoising(
+        names,
+        [Cleaned("noisy", noisy), Cleaned("cleaned", estimates, seconds)],
+        denoiser.brightest_,
+        None if truth is None else Cleaned("truth", truth),
+    )

@@ -17,11 +17,11 @@ class Folds(NamedTuple):
     cv : int or str
         The number of stratified folds, or "loo", each image predicted from all others.
     n_splits : int
-        Folds; the number of images of "loo".
+        The number of folds; for "loo" that of images.
     most_neighbors : int
-        Images of the smallest training fold: there are no more neighbours.
+        The images of the smallest training fold, for there are no more neighbours.
     smallest_class : int
-        The label of fewest images, of equal ones the lowest.
+        The label that has the fewest images; among equal ones the lowest.
     """
 
     cv: int | str
@@ -34,19 +34,7 @@ def choose_folds(labels: NDArray[np.int64], *, most: int = 5) -> Folds:
     """Return as many stratified folds as each class has images, or leave one out.
 
     Every fold is then tested on images of each class. A class of a single image allows no two
-    folds, so that each image is left out in turn.
-
-    Parameters
-    ----------
-    labels : ndarray of shape (n,), int64, n at least 2
-        Not negative.
-    most : int, default=5
-        Folds, where all classes have so many images, at least 2.
-
-    Raises
-    ------
-    ValueError
-        If there are fewer than 2 labels.
+    folds, so that each image is left out in turn. There are at most ``most`` folds.
 
     Examples
     --------
@@ -57,7 +45,7 @@ def choose_folds(labels: NDArray[np.int64], *, most: int = 5) -> Folds:
     """
     n = len(labels)
     if n < 2:
-        raise ValueError(f"{n} labels can not be split into images to train and to test; add some")
+        raise ValueError(f"{n} labels cannot be split into images to train and to test; add some")
     classes, counts = np.unique(labels, return_counts=True)
     smallest = int(classes[np.argmin(counts)])
     n_folds = min(most, int(counts.min()))
@@ -70,21 +58,7 @@ def choose_folds(labels: NDArray[np.int64], *, most: int = 5) -> Folds:
 def check_groups_apart(
     number: int, train: NDArray[np.int64], test: NDArray[np.int64], groups: ArrayLike | None
 ) -> None:
-    """Raise ValueError if a fold tests images of a group that it trains on.
-
-    Parameters
-    ----------
-    number : int
-        The number of the fold, for the message.
-    train, test : ndarray of shape (n_train,) and (n_test,), int64
-        Rows of images.
-    groups : array-like of shape (n,) or None
-        The group of each image.
-
-    Examples
-    --------
-    >>> check_groups_apart(0, np.array([0, 1]), np.array([2]), groups=["a", "a", "b"])
-    """
+    """Raise ValueError if the fold of this number tests images of a group that it trains on."""
     if groups is None:
         return
     of = np.asarray(groups)
@@ -97,23 +71,9 @@ def check_groups_apart(
 
 
 def some_of_each_class(labels: NDArray[np.int64], n: int, *, seed: int = 0) -> NDArray[np.int64]:
-    """Choose rows by chance, of each class as large a share as of all; in order.
+    """Choose n rows by chance, the same share of each class; in order.
 
-    Parameters
-    ----------
-    labels : ndarray of shape (n_all,), int64
-    n : int
-        At most n_all, and at least one for each class.
-    seed : int, default=0
-
-    Returns
-    -------
-    ndarray of shape (n,), int64
-
-    Raises
-    ------
-    ValueError
-        If there are more classes than rows to choose, or a class has a single image.
+    There must be as many rows as classes, and two images of each class.
 
     Examples
     --------
@@ -129,19 +89,8 @@ def some_of_each_class(labels: NDArray[np.int64], n: int, *, seed: int = 0) -> N
 
 
 def some_rows(n: int, most: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    """Choose rows by chance, for the first of a sorted data set are of one class; in order.
+    """Choose at most so many of n rows by chance, in order.
 
-    Parameters
-    ----------
-    n : int
-        Rows that there are.
-    most : int
-        Rows to choose; all, if there are fewer.
-    rng : Generator
-
-    Examples
-    --------
-    >>> some_rows(3, 5, np.random.default_rng(0))
-    array([0, 1, 2])
+    The first rows of a sorted data set would be of one class.
     """
     return np.sort(rng.choice(n, min(n, most), replace=False))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from time import perf_counter
 from typing import Any, Protocol
 
@@ -20,16 +20,12 @@ from lookalike.estimators.cached_search import searched_once
 from lookalike.estimators.classifier import KNeighborsClassifier
 from lookalike.estimators.cross_val import cross_val_predict
 from lookalike.estimators.explanation import Explanation
+from lookalike.estimators.reject_option import N_NEIGHBORS
 from lookalike.estimators.search_cv import KNeighborsSearchCV
-from lookalike.estimators.trust import N_NEIGHBORS
 from lookalike.evaluation.auditing.duplicates import row_keys
-from lookalike.evaluation.decisions.operating_points import OperatingPoint
-from lookalike.evaluation.decisions.selective import (
-    Coverage,
-    RejectingClassifier,
-    choose_rejection,
-)
-from lookalike.evaluation.decisions.splits import list_splits
+from lookalike.evaluation.decisions.chosen import list_splits
+from lookalike.evaluation.decisions.curves import Coverage, OperatingPoint
+from lookalike.evaluation.decisions.selective import RejectingClassifier, choose_rejection
 from lookalike.evaluation.decisions.threshold import ThresholdClassifier, choose_threshold
 from lookalike.evaluation.folds import choose_folds
 from lookalike.evaluation.metrics.evaluate import evaluate_predictions
@@ -99,7 +95,7 @@ class Judgement(Result):
     seconds : mapping of str to float
     """
 
-    _described_by = "judgement"
+    _described_by = "evaluation"
 
     data: Dataset
     title: str
@@ -153,25 +149,11 @@ def train_and_judge(
     wanted: Wanted | None = None,
     n_jobs: int | None = None,
 ) -> Judgement:
-    """Train a neighbour classifier, and judge it on the test images.
+    """Train a neighbour classifier on data of this name, and judge it on the test images.
 
-    Parameters
-    ----------
-    data : Dataset
-        With test images.
-    name : str
-        The name of the data.
-    progress : StagedProgress
-    n_neighbors, weights : int and str, optional
-        Those that are not given are chosen by cross-validation of the training images.
-    augmentation : Augmentation, optional
-    wanted : Wanted, optional
-    n_jobs : int, optional
-
-    Raises
-    ------
-    ValueError
-        If there are fewer training images than neighbours, or no threshold serves the aim.
+    The number of neighbours and the weights are chosen by cross-validation of the training images
+    if they are not given. It is a ValueError if there are fewer training images than neighbours, or
+    no threshold serves the aim.
     """
     train, seconds = data.train, dict[str, float]()
     model = KNeighborsClassifier(n_jobs=n_jobs, augmentation=augmentation)
@@ -195,13 +177,6 @@ def train_and_judge(
     with _timed(seconds, "fitting"):
         model.fit(train.images, train.labels)
     how = "as given" if cv_accuracy is None else "chosen on the training images"
-    parameters = {
-        "n_neighbors": model.n_neighbors,
-        "weights": model.weights,
-        "augmentation": None if augmentation is None else repr(augmentation),
-        "chosen_by_cross_validation": cv_accuracy is not None,
-        "cv_accuracy": cv_accuracy,
-    }
     return _judge(
         model,
         data,
@@ -217,7 +192,9 @@ def train_and_judge(
             "n_train": len(train),
             "n_test": len(data.test),
             "model": None,
-            **parameters,
+            **_parameters_of(model),
+            "chosen_by_cross_validation": cv_accuracy is not None,
+            "cv_accuracy": cv_accuracy,
         },
     )
 
@@ -234,34 +211,19 @@ def judge_fitted(
 ) -> Judgement:
     """Judge a fitted classifier on test images; nothing is chosen but thresholds.
 
-    Parameters
-    ----------
-    estimator : KNeighborsClassifier or LookalikeClassifier, fitted
-    data : Dataset
-        Its train part is what the estimator learnt; classes are numbered as the estimator has them.
-    progress : StagedProgress
-    title, subtitle, parameters
-        As of `Judgement`; to the parameters those of the estimator are added.
-    wanted : Wanted, optional
-
-    Raises
-    ------
-    ValueError
-        If a class is to be detected, and `why_undecided` says why that can not be.
+    The train part of the data is what the `KNeighborsClassifier` or `LookalikeClassifier` learnt,
+    with its classes numbered as the estimator has them. The estimator's parameters are added to
+    those given. It is a ValueError to ask for a class to detect where `why_undecided` has a reason.
     """
-    known = estimator.get_params(deep=False)
-    weights, augmentation = known.get("weights"), known.get("augmentation")
+    why_not = why_undecided(estimator)
+    if wanted is not None and why_not:
+        raise ValueError(f"{wanted.name} cannot be detected: {why_not}")
     parameters = {
         **parameters,
-        "n_neighbors": known.get("n_neighbors"),
-        "weights": weights if weights is None or isinstance(weights, str) else repr(weights),
-        "augmentation": None if augmentation is None else repr(augmentation),
+        **_parameters_of(estimator),
         "chosen_by_cross_validation": None,  # a file does not say
         "cv_accuracy": None,
     }
-    why_not = why_undecided(estimator)
-    if wanted is not None and why_not:
-        raise ValueError(f"{wanted.name} can not be detected: {why_not}")
     about = {"title": title, "subtitle": subtitle, "parameters": parameters}
     return _judge(_coded(estimator), data, progress, {}, wanted, why_not=why_not, **about)
 
@@ -284,6 +246,16 @@ def why_undecided(estimator: Any) -> str:
     return ""
 
 
+def _parameters_of(estimator: Any) -> dict[str, Any]:
+    known = estimator.get_params(deep=False)
+    weights, augmentation = known.get("weights"), known.get("augmentation")
+    return {
+        "n_neighbors": known.get("n_neighbors"),
+        "weights": weights if weights is None or isinstance(weights, str) else repr(weights),
+        "augmentation": None if augmentation is None else repr(augmentation),
+    }
+
+
 def _judge(
     model: Any,
     data: Dataset,
@@ -294,10 +266,10 @@ def _judge(
     why_not: str = "",
     **about: Any,
 ) -> Judgement:
-    test, is_ours = data.test, isinstance(model, KNeighborsClassifier)
+    test = data.test
     progress.start("searching neighbours of the test images")
     with _timed(seconds, "predicting the test images"):
-        if is_ours:
+        if isinstance(model, KNeighborsClassifier):
             model = searched_once(model, test.images, N_NEIGHBORS, progress=progress)
             found = model.explain(test.images)
         else:
@@ -315,40 +287,38 @@ def _judge(
             class_names=[data.class_names[code] for code in classes.tolist()],
         )
     assert isinstance(evaluation, Evaluation)  # labels are of one dimension
-    judged = Judgement(
+    if why_not:
+        about["no_rejection"] = f"What to leave out is not chosen: {why_not}."
+    else:
+        progress.start("choosing what to leave out within the training images")
+        with _timed(seconds, "choosing what to leave out"):
+            about |= _reject(data, model, progress)
+        if wanted is not None:
+            progress.start("choosing a threshold within the training images")
+            with _timed(seconds, "choosing a threshold"):
+                about |= _detect(data, model, wanted, progress)
+    return Judgement(
         data=data, explanation=found, evaluation=evaluation, wanted=wanted, seconds=seconds, **about
     )
-    if why_not:
-        return replace(judged, no_rejection=f"What to leave out is not chosen: {why_not}.")
-    progress.start("choosing what to leave out within the training images")
-    with _timed(seconds, "choosing what to leave out"):
-        judged = _reject(judged, model, progress)
-    if wanted is not None:
-        progress.start("choosing a threshold within the training images")
-        with _timed(seconds, "choosing a threshold"):
-            judged = _detect(judged, model, wanted, progress)
-    return judged
 
 
-def _reject(judged: Judgement, model: KNeighborsClassifier, progress: StagedProgress) -> Judgement:
-    train, test = judged.data.train, judged.data.test
+def _reject(data: Dataset, model: KNeighborsClassifier, progress: StagedProgress) -> dict[str, Any]:
+    """Return what a `Judgement` says of the rejection."""
+    frozen, train = FrozenEstimator(model), data.train
     try:
         chosen = choose_rejection(
-            FrozenEstimator(model),
-            train.images,
-            train.labels,
-            accuracy=ACCURACY,
-            progress=progress,
+            frozen, train.images, train.labels, accuracy=ACCURACY, progress=progress
         )
     except ValueError as error:
-        return replace(judged, no_rejection=str(error))
-    return replace(judged, rejection=chosen, coverage=chosen.evaluate(test.images, test.labels))
+        return {"no_rejection": str(error)}
+    return {"rejection": chosen, "coverage": chosen.evaluate(data.test.images, data.test.labels)}
 
 
 def _detect(
-    judged: Judgement, model: KNeighborsClassifier, wanted: Wanted, progress: StagedProgress
-) -> Judgement:
-    train, test = judged.data.train, judged.data.test
+    data: Dataset, model: KNeighborsClassifier, wanted: Wanted, progress: StagedProgress
+) -> dict[str, Any]:
+    """Return what a `Judgement` says of the class to detect."""
+    train, test = data.train, data.test
     is_positive = train.labels == wanted.code
     class_weight, weights = model.class_weight, None
     if isinstance(class_weight, dict):  # for classes that are one class in this task
@@ -374,7 +344,7 @@ def _detect(
         **wanted.aim,  # type: ignore[arg-type]
     )
     tested = chosen.evaluate(test.images, test.labels == wanted.code)
-    return replace(judged, threshold=chosen, tested=tested)
+    return {"threshold": chosen, "tested": tested}
 
 
 def _coded(estimator: Any) -> Any:

@@ -1,4 +1,4 @@
-"""What a `LookalikeClassifier` tried and chose, and how well it does on test images."""
+"""What a `LookalikeClassifier` tried and chose, how well it does, and what each part adds."""
 
 from __future__ import annotations
 
@@ -10,23 +10,19 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.estimators.lookalike import LookalikeClassifier
-from lookalike.evaluation.metrics.accuracy import Accuracy, accuracy
+from lookalike.estimators.lookalike import LookalikeClassifier, predict_by
+from lookalike.evaluation.metrics.intervals import Accuracy, accuracy
 from lookalike.images.dataset import Dataset
 from lookalike.images.progress import Progress
 from lookalike.matching.model_selection import Trial, deciding
+from lookalike.matching.scoring import ScoringRule
 from lookalike.results import Result
 
 
 class Tried(NamedTuple):
-    """The best scoring rule of a representation in one comparison, or the one that was chosen.
+    """The best of ``n_rules`` scoring rules of a representation in one comparison.
 
-    Attributes
-    ----------
-    trial : Trial
-    n_rules : int
-        That were compared.
-    is_chosen : bool
+    The combination that was chosen stands for its group even if another was better.
     """
 
     trial: Trial
@@ -60,19 +56,13 @@ class Tried(NamedTuple):
 def what_was_tried(classifier: LookalikeClassifier) -> list[Tried]:
     """Return the best scoring rule of each representation of each comparison, as tried."""
     groups: dict[tuple[Any, ...], list[Trial]] = {}
-    chosen = None
     for trial in classifier.choices_:
         groups.setdefault((trial.stage, trial.representation), []).append(trial)
-        if (trial.representation, trial.rule) == (
-            classifier.representation_,
-            classifier.scoring_rule_,
-        ):
-            chosen = trial  # the last one: it may have been compared before, on fewer images
+    chosen = _trial_of(classifier, classifier.scoring_rule_)
     tried = []
     for group in groups.values():
         is_chosen = any(trial is chosen for trial in group)
-        best = chosen if is_chosen else min(group, key=lambda trial: trial.n_wrong)
-        assert best is not None
+        best = chosen if chosen and is_chosen else min(group, key=lambda trial: trial.n_wrong)
         tried.append(Tried(best, len(group), is_chosen))
     return tried
 
@@ -168,22 +158,8 @@ def train_and_test(
 ) -> Training:
     """Fit a classifier to the train images, and ask it about the test images if there are any.
 
-    Parameters
-    ----------
-    classifier : LookalikeClassifier
-        It is fitted itself, to names of classes.
-    data : Dataset
-    name : str
-        The data set.
-    progress : callable, optional
-        Called as ``progress(done, total)``, first of fitting, then of testing.
-    starts_testing : callable, optional
-        Called between the two.
-
-    Raises
-    ------
-    ValueError
-        As `LookalikeClassifier.fit`.
+    The classifier itself is fitted, to names of classes. Progress is that of fitting, then that of
+    testing; ``starts_testing`` is called between the two.
     """
     names = np.array(data.class_names)
     start = perf_counter()
@@ -196,3 +172,80 @@ def train_and_test(
     seconds = (fitted - start, perf_counter() - fitted)
     truth = names[data.test.labels]
     return Training(name, classifier, len(data.train), truth, prediction, *seconds)
+
+
+@dataclass(frozen=True, eq=False)
+class AblationPart:
+    """One part more, and the errors on the test images with all parts up to it.
+
+    ``trial`` is how the classifier did so on held-out training images, if it was tried.
+    """
+
+    name: str
+    trial: Trial | None
+    prediction: NDArray[Any]
+    accuracy: Accuracy
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it for JSON, without the prediction."""
+        return {
+            "part": self.name,
+            "held_out_error": None if self.trial is None else self.trial.error,
+            "n_held_out": None if self.trial is None else self.trial.n_held_out,
+            "error": 1 - self.accuracy.value,
+            "standard_error": self.accuracy.standard_error,
+            "n_wrong": self.accuracy.n - self.accuracy.n_right,
+        }
+
+
+def measure_parts(
+    classifier: LookalikeClassifier,
+    images: Any,
+    labels: NDArray[Any],
+    *,
+    progress: Progress | None = None,
+) -> list[AblationPart]:
+    """Return the parts of what a classifier chose, from the nearest neighbour up to all of it.
+
+    All predict the same test images, and are read off one search, so that they take little longer
+    than a prediction.
+
+    Examples
+    --------
+    >>> from lookalike import load_dataset
+    >>> data = load_dataset("digits")
+    >>> classifier = LookalikeClassifier("fast").fit(data.train.images, data.train.labels)
+    >>> parts = measure_parts(classifier, data.test.images, data.test.labels)
+    >>> bool((parts[-1].prediction == classifier.predict(data.test.images)).all())
+    True
+    """
+    rules = _more_and_more(classifier)
+    predictions = predict_by(classifier, images, list(rules.values()), progress=progress)
+    return [
+        AblationPart(name, _trial_of(classifier, rule), predicted, accuracy(labels, predicted))
+        for (name, rule), predicted in zip(rules.items(), predictions, strict=True)
+    ]
+
+
+def _more_and_more(classifier: LookalikeClassifier) -> dict[str, ScoringRule]:
+    """Return scoring rules that have more and more of what was chosen; the last one has all."""
+    rule = classifier.scoring_rule_
+    parts = {f"the nearest one by {classifier.representation_}": ScoringRule(0.0, 1)}
+    if (rule.scaling, rule.k) != (0.0, 1):
+        scaled = ", by local density" if rule.scaling else ""
+        parts[f"{rule.k} nearest of each class{scaled}"] = ScoringRule(rule.scaling, rule.k)
+    if rule.hyperplanes:
+        parts["in doubt: distance to each class's plane"] = rule._replace(deformation="off")
+    if rule.deformation != "off":
+        parts["in doubt: pixels may move"] = rule
+    return parts
+
+
+def _trial_of(classifier: LookalikeClassifier, rule: ScoringRule) -> Trial | None:
+    """Return how the chosen representation did with a scoring rule on held-out images, if at all.
+
+    The last trial counts: the combination may have been compared before, on fewer images.
+    """
+    sought = (classifier.representation_, rule)
+    trials = reversed(classifier.choices_)
+    return next((one for one in trials if (one.representation, one.rule) == sought), None)

@@ -147,7 +147,7 @@ def read_tuning(search: Any, *, metric: str = "score", n_images: int | None = No
     results = search.cv_results_
     if f"mean_test_{metric}" not in results:
         known = [key.removeprefix("mean_test_") for key in results if key.startswith("mean_test_")]
-        raise ValueError(f"metric={metric!r} is no score of this search; use one of {known}")
+        raise ValueError(f"metric={metric!r} is not a score of this search; use one of {known}")
     mean = np.asarray(results[f"mean_test_{metric}"], dtype=np.float64)
     if np.isnan(mean).all():
         raise ValueError(f"all {len(mean)} candidates score NaN; mend what failed and fit again")
@@ -169,7 +169,11 @@ def read_tuning(search: Any, *, metric: str = "score", n_images: int | None = No
         curves.append(Curve(weights, k, mean[order], error[order]))
     i = int(np.nanargmax(mean))
     best = TuningChoice(*settings[i], float(mean[i]), float(error[i]))
-    return Tuning(curves, best, _one_standard_error(curves, best))
+    # NaN, where the error of the best is not known, leaves none within.
+    points = [curve.point(i) for curve in curves for i in range(len(curve.n_neighbors))]
+    within = [point for point in points if point.mean >= best.mean - best.standard_error]
+    simplest = max(within, key=lambda point: (point.n_neighbors, point.mean), default=best)
+    return Tuning(curves, best, simplest)
 
 
 def _list_settings(estimator: Any, params: list[dict[str, Any]]) -> list[tuple[str, int]]:
@@ -185,7 +189,7 @@ def _list_settings(estimator: Any, params: list[dict[str, Any]]) -> list[tuple[s
     varied = sorted(name for name, values in others.items() if len(values) > 1)
     if varied:
         raise ValueError(
-            f"the search varies {', '.join(varied)} too, so there is no one curve a weighting; "
+            f"the search varies {', '.join(varied)} too, so that a weighting has several curves; "
             f"search over {names[1]} and {names[0]} alone, the others at one value each"
         )
     own = estimator.get_params()
@@ -202,14 +206,3 @@ def _name_weights(weights: Any) -> str:
     if weights is None:
         return "uniform"
     return weights if isinstance(weights, str) else getattr(weights, "__name__", repr(weights))
-
-
-def _one_standard_error(curves: list[Curve], best: TuningChoice) -> TuningChoice:
-    if np.isnan(best.standard_error):
-        return best
-    within = [
-        curve.point(i)
-        for curve in curves
-        for i in np.flatnonzero(curve.mean >= best.mean - best.standard_error)
-    ]
-    return max(within, key=lambda point: (point.n_neighbors, point.mean))

@@ -1,28 +1,30 @@
-"""Read images and labels from NumPy's files: one ``.npz``, or ``.npy`` files side by side.
+"""Read images and labels that lie in arrays: NumPy's files, scikit-learn's own data sets.
 
-A folder of ``.npy`` files is read as if it were an ``.npz`` unpacked. Nothing is ever unpickled,
-since loading data must not run code.
+Arrays lie in one ``.npz``, or in ``.npy`` files side by side, which are read as if they were an
+``.npz`` unpacked. Nothing is ever unpickled, since loading data must not run code.
 """
 
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.images.checks import RawDataset, RawPart
-from lookalike.images.exceptions import DatasetError
-from lookalike.images.limits import (
+from lookalike.images.checks import (
     MAX_BYTES,
+    RawDataset,
+    RawPart,
     check_deflated_bytes,
-    check_promised_bytes,
-    check_stored_bytes,
-    read_promised_bytes,
+    read_promised,
+    stack_images,
 )
+from lookalike.images.exceptions import DatasetError, DatasetNotFoundError
 
 # Names that the arrays have: train images, train labels, test images, test labels.
 _LAYOUTS = (
@@ -42,52 +44,27 @@ _Reader = Callable[[], NDArray[Any]]
 def read_npz(path: Path, *, max_bytes: int = MAX_BYTES) -> RawDataset:
     """Read images and labels from an ``.npz`` file.
 
-    Parameters
-    ----------
-    path : Path
-        A file with the arrays ``train_images``, ``train_labels`` and, if it has a test part,
-        ``test_images``, ``test_labels``; Keras' ``x_train``, ``y_train``, ``x_test``,
-        ``y_test``; or ``images``, ``labels``; ``data``, ``target``; ``X``, ``y``. An array
-        ``class_names`` names the labels 0, 1, ... Arrays by other names are not read.
-    max_bytes : int
-        Bytes each array may take; checked before any memory is set aside.
-
-    Raises
-    ------
-    DatasetError
-        If the file cannot be read, is damaged, lacks these arrays, has pickled objects in
-        them, or promises more than ``max_bytes``.
+    Its arrays are called ``train_images``, ``train_labels`` and, if it has a test part,
+    ``test_images``, ``test_labels``; or as Keras has them, ``x_train``, ``y_train``, ``x_test``,
+    ``y_test``; or ``images``, ``labels``; ``data``, ``target``; ``X``, ``y``. An array
+    ``class_names`` names the labels 0, 1, ... Arrays by other names are not read. A DatasetError
+    says if the file cannot be read, is damaged, lacks these arrays, has pickled objects in them, or
+    promises an array of more than ``max_bytes``.
     """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            readers = {
-                info.filename.removesuffix(".npy"): _member_reader(archive, info, path, max_bytes)
-                for info in archive.infolist()
-            }
-            return _read_layout(readers, str(path))
-    except DatasetError:
-        raise
-    except Exception as error:  # zipfile raises whatever damaged bytes lead it to
-        raise DatasetError(f"{path} cannot be read: {error}; get the file again") from error
+    with _members(path, max_bytes) as readers:
+        return _read_layout(readers, str(path))
 
 
 def read_npy(path: Path, *, max_bytes: int = MAX_BYTES) -> RawDataset:
     """Read the ``.npy`` files of a folder, named as the arrays of an ``.npz`` are.
 
-    Parameters
-    ----------
-    path : Path
-        The folder, or one of its files, such as ``images.npy`` beside ``labels.npy``.
-    max_bytes : int
-        Bytes each array may take; checked before any memory is set aside.
-
-    Raises
-    ------
-    DatasetError
-        As `read_npz`; also if ``path`` is a file that none of these arrays is read from.
+    The path is that of the folder, or of one file of such a pair, for example ``images.npy`` beside
+    ``labels.npy``. Errors are those of `read_npz`.
     """
     folder = path if path.is_dir() else path.parent
-    readers = {file.stem: _file_reader(file, max_bytes) for file in sorted(folder.glob("*.npy"))}
+    readers = {
+        file.stem: partial(_read_file, file, max_bytes) for file in sorted(folder.glob("*.npy"))
+    }
     if path != folder:
         layouts = [layout for layout in _LAYOUTS if path.stem in layout]
         readers = {name: readers[name] for layout in layouts for name in layout if name in readers}
@@ -95,36 +72,21 @@ def read_npy(path: Path, *, max_bytes: int = MAX_BYTES) -> RawDataset:
 
 
 def read_array(path: Path, *, max_bytes: int = MAX_BYTES) -> NDArray[Any]:
-    """Read one array of numbers: an ``.npy`` file, or what an ``.npz`` file has for images.
+    """Read one array of numbers: an ``.npy`` file, or an ``.npz`` file that holds a single array.
 
-    Parameters
-    ----------
-    path : Path
-        An ``.npz`` file must hold an array named ``images``, or a single one.
-    max_bytes : int
-        Bytes the array may take; checked before any memory is set aside.
-
-    Raises
-    ------
-    DatasetError
-        As `read_npz`; or if it cannot be told which of several arrays is meant.
+    Of several arrays in an ``.npz`` file, that named ``images`` is read. Errors are those of
+    `read_npz`.
     """
     if path.suffix.lower() == ".npy":
-        return _file_reader(path, max_bytes)()
-    try:
-        with zipfile.ZipFile(path) as archive:
-            members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
-            name = next(iter(members)) if len(members) == 1 else "images"
-            if name not in members:
-                raise DatasetError(
-                    f"{path} holds {', '.join(sorted(members)) or 'nothing'}; name the array to "
-                    "read images, or save it alone"
-                )
-            return _member_reader(archive, members[name], path, max_bytes)()
-    except DatasetError:
-        raise
-    except Exception as error:  # zipfile raises whatever damaged bytes lead it to
-        raise DatasetError(f"{path} cannot be read: {error}; get the file again") from error
+        return _read_file(path, max_bytes)
+    with _members(path, max_bytes) as readers:
+        name = next(iter(readers)) if len(readers) == 1 else "images"
+        if name not in readers:
+            raise DatasetError(
+                f"{path} holds {', '.join(sorted(readers)) or 'nothing'}; name the array to "
+                "read images, or save it alone"
+            )
+        return readers[name]()
 
 
 def _read_layout(readers: Mapping[str, _Reader], where: str) -> RawDataset:
@@ -149,40 +111,51 @@ def _read_layout(readers: Mapping[str, _Reader], where: str) -> RawDataset:
         names = readers["class_names"]()
         if names.dtype.kind != "U" or names.ndim != 1 or len(names) == 0:
             raise DatasetError(
-                f"{where}: class_names of dtype {names.dtype} and shape {names.shape} are no list "
-                "of names; store np.array([...], dtype=str)"
+                f"{where}: class_names of dtype {names.dtype} and shape {names.shape} are not a "
+                "list of names; store np.array([...], dtype=str)"
             )
         class_names = tuple(names.tolist())
     train = RawPart(readers[train_images](), readers[train_labels](), f"{where} ({train_images})")
     return RawDataset(train, test, class_names, where)
 
 
-def _member_reader(
+@contextmanager
+def _members(path: Path, max_bytes: int) -> Iterator[dict[str, _Reader]]:
+    """Give the readers of a file's arrays to the block; all that fails becomes a DatasetError."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            yield {
+                info.filename.removesuffix(".npy"): partial(
+                    _read_member, archive, info, path, max_bytes
+                )
+                for info in archive.infolist()
+            }
+    except DatasetError:
+        raise
+    except Exception as error:  # zipfile raises whatever damaged bytes lead it to
+        raise DatasetError(f"{path} cannot be read: {error}; get the file again") from error
+
+
+def _read_member(
     archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path, max_bytes: int
-) -> _Reader:
-    def read() -> NDArray[Any]:
-        where = f"{path} ({info.filename})"
-        if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            raise DatasetError(
-                f"{where} is compressed by method {info.compress_type}; write it with "
-                "np.savez_compressed"
-            )
-        check_deflated_bytes(info.file_size, info.compress_size, where)
-        with archive.open(info) as stream:
-            return _read_array(stream, info.file_size, where, max_bytes)
-
-    return read
+) -> NDArray[Any]:
+    where = f"{path} ({info.filename})"
+    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise DatasetError(
+            f"{where} is compressed by method {info.compress_type}; write it with "
+            "np.savez_compressed"
+        )
+    check_deflated_bytes(info.file_size, info.compress_size, where)
+    with archive.open(info) as stream:
+        return _read_array(stream, info.file_size, where, max_bytes)
 
 
-def _file_reader(path: Path, max_bytes: int) -> _Reader:
-    def read() -> NDArray[Any]:
-        try:
-            with path.open("rb") as stream:
-                return _read_array(stream, path.stat().st_size, str(path), max_bytes)
-        except OSError as error:
-            raise DatasetError(f"{path} cannot be read: {error}; get the file again") from error
-
-    return read
+def _read_file(path: Path, max_bytes: int) -> NDArray[Any]:
+    try:
+        with path.open("rb") as stream:
+            return _read_array(stream, path.stat().st_size, str(path), max_bytes)
+    except OSError as error:
+        raise DatasetError(f"{path} cannot be read: {error}; get the file again") from error
 
 
 def _read_array(stream: IO[bytes], size: int, where: str, max_bytes: int) -> NDArray[Any]:
@@ -194,7 +167,7 @@ def _read_array(stream: IO[bytes], size: int, where: str, max_bytes: int) -> NDA
             shape, fortran_order, dtype = np.lib.format.read_array_header_2_0(stream)
     except Exception as error:  # NumPy evaluates the header, and raises whatever that leads to
         raise DatasetError(
-            f"{where} is no array in NumPy's format: {error}; write it with np.save or np.savez"
+            f"{where} is not an array in NumPy's format: {error}; write it with np.save or np.savez"
         ) from error
     if dtype.hasobject:
         raise DatasetError(
@@ -206,11 +179,66 @@ def _read_array(stream: IO[bytes], size: int, where: str, max_bytes: int) -> NDA
             f"{where}: an array of dtype {dtype} and shape {shape} holds neither images nor "
             "labels; store numbers or strings"
         )
-    promised = dtype.itemsize
-    for n in shape:
-        promised *= n
-    check_promised_bytes(promised, where, max_bytes=max_bytes)
-    check_stored_bytes(promised, size - stream.tell(), where)
-    content = read_promised_bytes(stream, promised, where)
-    array = np.frombuffer(content, dtype).reshape(shape, order="F" if fortran_order else "C")
+    array = read_promised(
+        stream,
+        dtype,
+        shape,
+        where,
+        n_stored=size - stream.tell(),
+        max_bytes=max_bytes,
+        order="F" if fortran_order else "C",
+    )
     return array.astype(dtype.newbyteorder("="), copy=False)
+
+
+def read_digits() -> RawDataset:
+    """Read the 1,797 digits of 8 × 8 pixels, values 0 to 16, that scikit-learn brings along."""
+    from sklearn.datasets import load_digits
+
+    return read_bunch(load_digits(), source="scikit-learn's bundled digits")
+
+
+def read_bunch(bunch: Mapping[str, Any], *, source: str = "Bunch") -> RawDataset:
+    """Read a scikit-learn Bunch, for example ``fetch_olivetti_faces()`` or ``fetch_openml(...)``.
+
+    It has ``images`` or ``data``, and ``target``; ``target_names``, if there are as many as integer
+    targets need, name the classes. A DatasetError says what it lacks.
+    """
+    images = bunch.get("images", bunch.get("data"))
+    target = bunch.get("target")
+    if images is None or target is None:
+        raise DatasetError(
+            f"{source} has only {sorted(bunch)}; a Bunch needs data (or images) and target"
+        )
+    try:
+        part = RawPart(np.asarray(stack_images(images)), np.asarray(target), source)
+    except ValueError as error:  # ragged lists
+        raise DatasetError(f"{source}: {error}; give images of one shape") from error
+    names, labels = bunch.get("target_names"), part.labels
+    # OpenML's are the names of target columns, not of classes, and so too few
+    if names is None or labels.dtype.kind not in "iu" or len(names) <= labels.max(initial=0):
+        return RawDataset(part, None, None, source)
+    return RawDataset(part, None, tuple(map(str, names)), source)
+
+
+def read_openml(name: str) -> RawDataset:
+    """Read a data set of https://www.openml.org, downloaded once into scikit-learn's data home.
+
+    It is given by its name, for example ``"mnist_784"`` (its active version), or by its number, for
+    example ``"554"``, which says the version too. DatasetNotFoundError says if OpenML has no such
+    data set or cannot be reached.
+    """
+    from sklearn.datasets import fetch_openml
+
+    which: dict[str, Any] = {"data_id": int(name)} if name.isdecimal() else {"name": name}
+    try:
+        bunch = fetch_openml(**which, as_frame=False, n_retries=1)
+    except ImportError as error:
+        raise DatasetError(
+            f"reading {name!r} from OpenML needs pandas: {error}; pip install pandas"
+        ) from error
+    except (OSError, ValueError) as error:
+        raise DatasetNotFoundError(
+            f"{name!r} cannot be had from OpenML: {error}; check the name and the network"
+        ) from error
+    return read_bunch(bunch, source=f"OpenML {name}")

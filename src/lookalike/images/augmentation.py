@@ -20,11 +20,27 @@ from sklearn.base import BaseEstimator
 
 from lookalike.images.variants import Flip, Shift, Variant, compose
 
-MAX_VARIANTS = 10_000
-"""Largest number of variants per image; more are taken for a mistake."""
+MAX_VARIANTS = 10_000  # of an image; more are taken for a mistake
 
 
-class Augmentation(BaseEstimator, ABC):  # type: ignore[misc]
+class ComparedByParameters(BaseEstimator):  # type: ignore[misc]
+    """Equals an object of the same class with equal parameters, in scikit-learn's sense."""
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, ComparedByParameters)
+            and type(self) is type(other)
+            and self._key() == other._key()
+        )
+
+    def __hash__(self) -> int:
+        return hash((type(self), self._key()))
+
+    def _key(self) -> tuple[Any, ...]:
+        return tuple(sorted((n, frozen(v)) for n, v in self.get_params(deep=False).items()))
+
+
+class Augmentation(ComparedByParameters, ABC):
     """Base of all augmentations; subclasses list their variants in `_variants`.
 
     ``A + B`` gives the variants of A, then those of B. ``A * B`` gives the variants of A, of B, and
@@ -80,19 +96,6 @@ class Augmentation(BaseEstimator, ABC):  # type: ignore[misc]
     def __mul__(self, other: object) -> Product:
         return Product(self, other) if isinstance(other, Augmentation) else NotImplemented
 
-    def __eq__(self, other: object) -> bool:
-        return (
-            isinstance(other, Augmentation)
-            and type(self) is type(other)
-            and self._key() == other._key()
-        )
-
-    def __hash__(self) -> int:
-        return hash((type(self), self._key()))
-
-    def _key(self) -> tuple[Any, ...]:
-        return tuple(sorted((n, frozen(v)) for n, v in self.get_params(deep=False).items()))
-
     def __repr__(self) -> str:
         """Return the expression that creates this, without default values of later parameters."""
         shown = []
@@ -105,17 +108,14 @@ class Augmentation(BaseEstimator, ABC):  # type: ignore[misc]
         return f"{type(self).__name__}({', '.join(shown)})"
 
 
-class Sum(Augmentation):
-    """The variants of one augmentation, then those of another; ``first + second`` creates it.
-
-    Parameters
-    ----------
-    first, second : Augmentation
-    """
-
+class _Pair(Augmentation):
     def __init__(self, first: Augmentation, second: Augmentation) -> None:
         self.first = first
         self.second = second
+
+
+class Sum(_Pair):
+    """The variants of one augmentation, then those of another; ``first + second`` creates it."""
 
     def _variants(self, height: int, width: int) -> Sequence[Variant]:
         first = self.first._distinct_variants(height, width)
@@ -126,21 +126,13 @@ class Sum(Augmentation):
         return f"{self.first!r} + {second}"
 
 
-class Product(Augmentation):
+class Product(_Pair):
     """Variants of one augmentation followed by those of another; ``first * second`` creates it.
 
     For the original, and then for every variant of ``first``, the list has that one alone, and then
     followed by every variant of ``second``; the original alone is left out. Integer images are
     rounded after each of two warps.
-
-    Parameters
-    ----------
-    first, second : Augmentation
     """
-
-    def __init__(self, first: Augmentation, second: Augmentation) -> None:
-        self.first = first
-        self.second = second
 
     def _variants(self, height: int, width: int) -> Sequence[Variant]:
         first = self.first._distinct_variants(height, width)
@@ -152,9 +144,7 @@ class Product(Augmentation):
 
     def __repr__(self) -> str:
         first = f"({self.first!r})" if isinstance(self.first, Sum) else repr(self.first)
-        second = repr(self.second)
-        if isinstance(self.second, Sum | Product):
-            second = f"({second})"
+        second = f"({self.second!r})" if isinstance(self.second, _Pair) else repr(self.second)
         return f"{first} * {second}"
 
 

@@ -20,29 +20,17 @@ from lookalike.images.idx import content_sha256, read_idx
 
 @dataclass(frozen=True)
 class CatalogueFile:
-    """A file of uint8 values in a named data set.
-
-    Attributes
-    ----------
-    name : str
-        Name of the file on mirrors.
-    shape : tuple of int
-        Shape of its array.
-    content_sha256 : str or None
-        SHA-256 of the uncompressed file, if known.
-    gzip_sha256 : str or None
-        SHA-256 of the compressed file, if only that is known.
-    """
+    """A file of uint8 values, by its name on mirrors, its shape, and the SHA-256 that is known."""
 
     name: str
     shape: tuple[int, ...]
     content_sha256: str | None = None
     gzip_sha256: str | None = None
 
-    @property
-    def uncompressed_name(self) -> str:
-        """Name of the uncompressed file."""
-        return self.name.removesuffix(".gz")
+    def path_in(self, folder: Path) -> Path:
+        """Return the path of this file in a folder, uncompressed if it exists."""
+        uncompressed = folder / self.name.removesuffix(".gz")
+        return uncompressed if uncompressed.exists() else folder / self.name
 
     def read(self, path: Path) -> NDArray[np.uint8]:
         """Read this file from ``path``; raise DatasetError if it is not the expected one."""
@@ -54,34 +42,24 @@ class CatalogueFile:
                 f"instead of uint8 of shape {self.shape}; get the file again"
             )
         if self.content_sha256 is not None:
-            self._check(content_sha256(array), self.content_sha256, f"content of {path}")
+            digest, expected = content_sha256(array), self.content_sha256
         elif self.gzip_sha256 is not None and path.name == self.name:
             with path.open("rb") as stream:
                 digest = hashlib.file_digest(stream, "sha256").hexdigest()
-            self._check(digest, self.gzip_sha256, str(path))
-        return array
-
-    def _check(self, digest: str, expected: str, what: str) -> None:
+            expected = self.gzip_sha256
+        else:
+            return array
         if digest != expected:
             raise DatasetError(
-                f"{what} has the wrong SHA-256 for {self.name}: {digest} instead of {expected}; "
+                f"{path} has the wrong SHA-256 for {self.name}: {digest} instead of {expected}; "
                 "delete it to download it again, or load the folder by its path"
             )
+        return array
 
 
 @dataclass(frozen=True)
 class CatalogueEntry:
-    """A data set that can be loaded by name.
-
-    Attributes
-    ----------
-    files : dict
-        The file of each part ("train", "test") and kind ("images", "labels").
-    mirrors : tuple of str
-        URLs of folders that hold the files, best first.
-    class_names : tuple of str
-        Names of the labels 0, 1, ...
-    """
+    """The files of each part and kind, the mirrors, best first, and the names of the labels."""
 
     files: dict[tuple[str, str], CatalogueFile]
     mirrors: tuple[str, ...]
@@ -128,16 +106,8 @@ CATALOGUE = {
             "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
         ),
         (
-            "T-shirt/top",
-            "Trouser",
-            "Pullover",
-            "Dress",
-            "Coat",
-            "Sandal",
-            "Shirt",
-            "Sneaker",
-            "Bag",
-            "Ankle boot",
+            *("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat"),
+            *("Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
         ),
         "gzip_sha256",
         (

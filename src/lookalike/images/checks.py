@@ -1,30 +1,39 @@
-"""What every reader hands over, and the checks that turn it into images and labels.
+"""What every reader hands over, and the checks of what comes in.
 
-Readers differ in where they read; what makes an array a set of images, or labels, is the same
-for all of them and stands here once.
+Readers differ in where they read. What makes an array a set of images or labels, and how much a
+file may claim to hold before memory is set aside for it, is the same for all of them.
 """
 
 from __future__ import annotations
 
+import io
+import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import IO, TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.images.exceptions import DatasetError
+from lookalike.images.exceptions import DatasetError, warn_caller
 
 if TYPE_CHECKING:
     from lookalike.images.originals import Originals
     from lookalike.images.preprocessing import Form
 
+MAX_BYTES = 4 * 2**30  # of one array of a data set, unless the caller allows more (4 GiB)
+
+# A deflate stream codes at most 258 bytes in two bits (RFC 1951), and so never unpacks to more
+# than 1032 times its length. https://zlib.net/zlib_tech.html
+_DEFLATE_MAX_RATIO = 1032
+_CHUNK = 2**20  # decompressors copy what they read, so read a megabyte at a time
+
+_FEWEST_VALUES = 16  # rows with fewer values are not taken for pictures
+_SAMPLE = 64  # rows that every search checks; all are checked only if these leave a doubt
+
 
 class RawPart(NamedTuple):
-    """Images and labels as a source holds them, where (for error messages), and in which files.
-
-    ``originals`` has what is told and shown of pictures in files.
-    """
+    """Images and labels as a source holds them; ``where`` names their place in messages."""
 
     images: NDArray[Any]
     labels: NDArray[Any]
@@ -34,11 +43,10 @@ class RawPart(NamedTuple):
 
 
 class RawDataset(NamedTuple):
-    """A data set as a source holds it; ``test`` and ``class_names`` where it has them.
+    """A data set as a source holds it; ``test`` and ``class_names`` are None if it has none.
 
-    ``skipped`` names the files that were passed over, as `Dataset.skipped`; ``form`` is what
-    pictures in files were brought to; ``transposed`` tells that images lie on their side, rows for
-    columns.
+    ``skipped`` and ``form`` are those of `Dataset`. ``transposed`` says that the images are stored
+    with rows and columns exchanged.
     """
 
     train: RawPart
@@ -61,7 +69,7 @@ def check_image_shape(image_shape: Sequence[int] | None) -> tuple[int, ...] | No
         or (len(shape) == 3 and shape[2] not in (1, 3, 4))
     ):
         raise DatasetError(
-            f"image_shape={image_shape!r} is no shape of an image; give (height, width) or "
+            f"image_shape={image_shape!r} is not the shape of an image; give (height, width) or "
             "(height, width, channels), with 1, 3 or 4 channels"
         )
     return tuple(int(n) for n in shape)
@@ -70,27 +78,11 @@ def check_image_shape(image_shape: Sequence[int] | None) -> tuple[int, ...] | No
 def as_images(
     array: NDArray[Any], where: str, image_shape: tuple[int, ...] | None = None
 ) -> NDArray[np.uint8]:
-    """Check an array of images and return it as uint8.
+    """Return an array of images as uint8, shape (n, h, w) or (n, h, w, c), C-contiguous.
 
-    Parameters
-    ----------
-    array : ndarray of shape (n, h, w), (n, h, w, c) or (n, d)
-        Whole numbers 0 to 255 of any real dtype. Rows of d values are reshaped to
-        ``image_shape``, or to squares.
-    where : str
-        Where the array comes from, for messages.
-    image_shape : tuple of shape (h, w) or (h, w, c), optional
-        The shape that each image has.
-
-    Returns
-    -------
-    ndarray of shape (n, h, w) or (n, h, w, c), uint8, C-contiguous
-        A single channel is dropped: (n, h, w, 1) becomes (n, h, w).
-
-    Raises
-    ------
-    DatasetError
-        If the shape or a value is none that images have.
+    The array has the shape (n, h, w) or (n, h, w, c), or its rows of d values are reshaped to
+    ``image_shape``, by default to squares. Its values are whole numbers 0 to 255 of any real dtype.
+    A single channel is dropped. A DatasetError, which names ``where``, says what does not fit.
     """
     if array.ndim not in (2, 3, 4) or 0 in array.shape:
         raise DatasetError(
@@ -99,7 +91,19 @@ def as_images(
         )
     array = _as_bytes(array, where)
     if array.ndim == 2:
-        array = array.reshape(len(array), *_shape_of_rows(array.shape[1], where, image_shape))
+        n_values, side = array.shape[1], math.isqrt(array.shape[1])
+        shape = image_shape or (side, side)
+        if math.prod(shape) != n_values and image_shape is None:
+            raise DatasetError(
+                f"{where}: rows of {n_values:,} values are not square images; give "
+                "image_shape=(height, width) or (height, width, channels)"
+            )
+        if math.prod(shape) != n_values:
+            raise DatasetError(
+                f"{where}: rows of {n_values:,} values are not images of "
+                f"image_shape={image_shape}, which have {math.prod(shape):,}; correct it"
+            )
+        array = array.reshape(len(array), *shape)
     if array.ndim == 4 and array.shape[3] not in (1, 3, 4):
         raise DatasetError(
             f"{where}: images of shape {array.shape[1:]} have {array.shape[3]} channels; "
@@ -138,32 +142,10 @@ def _as_bytes(array: NDArray[Any], where: str) -> NDArray[np.uint8]:
     return array.astype(np.uint8)
 
 
-def _shape_of_rows(
-    n_values: int, where: str, image_shape: tuple[int, ...] | None
-) -> tuple[int, ...]:
-    if image_shape is not None:
-        if int(np.prod(image_shape)) != n_values:
-            raise DatasetError(
-                f"{where}: rows of {n_values:,} values are no images of "
-                f"image_shape={image_shape}, which have {int(np.prod(image_shape)):,}; correct it"
-            )
-        return image_shape
-    side = int(np.sqrt(n_values))
-    if side * side != n_values:
-        raise DatasetError(
-            f"{where}: rows of {n_values:,} values are no square images; give "
-            "image_shape=(height, width) or (height, width, channels)"
-        )
-    return side, side
-
-
 def check_labels(labels: NDArray[Any], n_images: int, where: str) -> NDArray[Any]:
-    """Check one label an image and return them as an array of shape (n,), integer or str.
+    """Return one label for each image as an array of shape (n,), integer or str.
 
-    Raises
-    ------
-    DatasetError
-        If the labels are neither whole numbers nor strings, or not one an image.
+    Labels that are neither whole numbers nor strings, or too few or many, are a DatasetError.
     """
     if labels.ndim == 2 and labels.shape[1] == 1:  # as in the files of CIFAR and MedMNIST
         labels = labels[:, 0]
@@ -176,7 +158,7 @@ def check_labels(labels: NDArray[Any], n_images: int, where: str) -> NDArray[Any
         labels = labels.astype(str)
     if labels.dtype.kind == "S" or any(isinstance(label, bytes) for label in labels[:1]):
         raise DatasetError(
-            f"{where}: labels are bytes, such as {labels[0]!r}; decode them, as by "
+            f"{where}: labels are bytes, for example {labels[0]!r}; decode them, as by "
             "np.char.decode(labels.astype(bytes), 'utf-8')"
         )
     if labels.dtype.kind not in "iuU":
@@ -194,25 +176,11 @@ def check_labels(labels: NDArray[Any], n_images: int, where: str) -> NDArray[Any
 def encode_labels(
     parts: Sequence[NDArray[Any]], class_names: tuple[str, ...] | None, where: str
 ) -> tuple[list[NDArray[np.int64]], tuple[str, ...]]:
-    """Turn labels into positions in the class names.
+    """Return the labels of each part as positions in the class names, and these names.
 
-    Parameters
-    ----------
-    parts : sequence of ndarrays of shape (n_i,), integer or str
-        The labels of each part (train, test); all integers or all strings.
-    class_names : tuple of str, optional
-        What integer labels 0, 1, ... are called, or the order of string labels. Without
-        it, the classes are the sorted labels of all parts, and so are their names.
-
-    Returns
-    -------
-    codes : list of ndarrays of shape (n_i,), int64
-    class_names : tuple of str
-
-    Raises
-    ------
-    DatasetError
-        If some parts have strings and others integers, or a label has no class name.
+    The labels of all parts are integers, or all are strings; else it is a DatasetError. The class
+    names are what integers 0, 1, ... are called, or the order of strings, and must have all labels.
+    Without them, the sorted labels of all parts are the classes and their names.
     """
     if len({labels.dtype.kind == "U" for labels in parts}) > 1:
         raise DatasetError(
@@ -241,3 +209,127 @@ def encode_labels(
         own_codes = np.array([code_of[label] for label in own.tolist()], dtype=np.int64)
         codes.append(own_codes[inverse])
     return codes, class_names
+
+
+def read_promised(
+    stream: IO[bytes] | io.BufferedIOBase,
+    dtype: np.dtype[Any],
+    shape: tuple[int, ...],
+    where: str,
+    *,
+    n_stored: int,
+    max_bytes: int,
+    is_deflated: bool = False,
+    order: Literal["C", "F"] = "C",
+) -> NDArray[Any]:
+    """Read the array that a header promises, to which the stream must hold exactly the bytes.
+
+    A header is a promise made by whoever wrote the file. It is compared with ``max_bytes``, and
+    with the ``n_stored`` bytes of the file, before any memory is set aside, so that neither a
+    damaged header nor a decompression bomb can exhaust the memory.
+    """
+    promised = dtype.itemsize * math.prod(shape)
+    if promised > max_bytes:
+        raise DatasetError(
+            f"{where}: its header promises {promised:,} bytes but the limit is "
+            f"max_bytes={max_bytes:,}; raise max_bytes if the file is sound"
+        )
+    if is_deflated:
+        check_deflated_bytes(promised, n_stored, where)
+    else:
+        _check_stored_bytes(promised, n_stored, where)
+    content = bytearray(promised)
+    filled = 0
+    while chunk := stream.read(min(_CHUNK, promised - filled)):
+        content[filled : filled + len(chunk)] = chunk
+        filled += len(chunk)
+    left_over = len(stream.read(1))  # reaching the end also has the checksum compared
+    _check_stored_bytes(promised, filled + left_over, where)
+    try:
+        return np.frombuffer(content, dtype).reshape(shape, order=order)
+    except ValueError as error:  # more dimensions than NumPy has
+        raise DatasetError(f"{where}: {len(shape)} dimensions cannot be read: {error}") from error
+
+
+def check_deflated_bytes(promised: int, compressed: int, where: str) -> None:
+    """Raise DatasetError if so few compressed bytes cannot unpack to the promised number."""
+    if promised > compressed * _DEFLATE_MAX_RATIO:
+        raise DatasetError(
+            f"{where} is damaged: its header promises {promised:,} bytes, but {compressed:,} "
+            f"compressed bytes hold at most {compressed * _DEFLATE_MAX_RATIO:,}; get the file again"
+        )
+
+
+def _check_stored_bytes(promised: int, stored: int, where: str) -> None:
+    if promised != stored:
+        wrong, found = (
+            ("is cut short", f"only {stored:,}") if stored < promised else ("is too long", "more")
+        )
+        raise DatasetError(
+            f"{where} {wrong}: its header promises {promised:,} bytes of data but the file "
+            f"holds {found}; get the file again"
+        )
+
+
+def stack_images(X: Any) -> Any:
+    """Return an array of pictures if X holds them as objects; return anything else unchanged.
+
+    X may be an array of objects, a pandas Series, or a DataFrame with one column, whose elements
+    are arrays of numbers, lists or Pillow images. Images that differ in shape are a ValueError.
+    """
+    column = X
+    if hasattr(X, "iloc") and getattr(X, "ndim", 1) == 2 and X.shape[1] == 1:
+        column = X.iloc[:, 0]
+    if getattr(column, "dtype", None) != np.dtype(object):
+        return X
+    values = np.asarray(column)
+    if values.size == 0 or values.size != len(values) or np.ndim(values.flat[0]) == 0:
+        return X
+    images = [np.asarray(image) for image in values.ravel()]
+    row = next((i for i, image in enumerate(images) if image.shape != images[0].shape), None)
+    if row is not None:
+        raise ValueError(
+            f"X holds images of several shapes, {images[0].shape} and, in row {row}, "
+            f"{images[row].shape}; pad, crop or resize them to one shape, and use "
+            "np.stack(images)"
+        )
+    return np.stack(images)
+
+
+def are_bytes(images: NDArray[Any]) -> bool:
+    """Return whether pixels are whole numbers 0 to 255, not only 0 and 1, in any dtype."""
+    if images.dtype == np.uint8:
+        return True
+    if images.dtype.kind not in "iuf" or not (images.min() >= 0 and 1 < images.max() <= 255):
+        return False
+    return images.dtype.kind != "f" or all(_are_whole(part) for part in images)
+
+
+def warn_of_other_scale(fitted: NDArray[Any], given: NDArray[Any]) -> None:
+    """Warn if rows of bytes that were fitted meet queries from 0 (or -1) to 1, or the reverse."""
+    if given.dtype.kind != "f" and fitted[0].max() > 1:  # fast, because most searches are of bytes
+        return
+    sample = fitted[:_SAMPLE]
+    if fitted.shape[1] < _FEWEST_VALUES or not (sample.min() >= -1 and sample.max() <= 255):
+        return
+    if not _are_shares(sample):
+        mistaken = given.dtype.kind == "f" and _are_whole(sample) and _are_shares(given)
+        if mistaken and not _are_whole(given):
+            warn_caller(
+                "X holds pixels from 0 to 1, but fit got pixels from 0 to 255, so distances are "
+                "meaningless; multiply X by 255, or fit to pixels divided by 255"
+            )
+    elif given.min() >= 0 and given.max() > 1 and _are_whole(given) and _are_shares(fitted):
+        warn_caller(
+            f"X holds whole numbers up to {given.max():g}, but fit got pixels of at most "
+            f"{fitted.max():g}, so distances are meaningless; scale X like those, for example X / "
+            "255, or fit to whole numbers"
+        )
+
+
+def _are_shares(values: NDArray[Any]) -> bool:
+    return bool(values.min() >= -1 and values.max() <= 1)
+
+
+def _are_whole(values: NDArray[Any]) -> bool:
+    return values.dtype.kind != "f" or bool((values == np.floor(values)).all())

@@ -2,123 +2,93 @@
 
 from __future__ import annotations
 
+import filecmp
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
-from lookalike.images.checks import RawDataset, RawPart
+from lookalike.images.checks import MAX_BYTES, RawDataset, RawPart
 from lookalike.images.csv_file import Table, read_table
-from lookalike.images.emnist import is_emnist, name_labels, read_mapping
 from lookalike.images.exceptions import DatasetError, warn_caller
 from lookalike.images.files import clutter_kind
-from lookalike.images.idx import is_copy
-from lookalike.images.limits import MAX_BYTES
+from lookalike.images.idx import is_emnist, name_emnist_labels
 
 _ENDINGS = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
 
+# The words in the name of a file that say its part.
 _PARTS = {
     **dict.fromkeys(("train", "training"), "train"),
     **dict.fromkeys(("val", "valid", "validation"), "validation"),
     **dict.fromkeys(("test", "testing", "t10k"), "test"),
 }
-"""The words in the name of a file that tell of which part it is."""
 
 
 def is_table(path: Path) -> bool:
-    """Whether a file is called as tables are."""
+    """Return whether a file is named as tables are."""
     return path.name.lower().endswith(_ENDINGS)
 
 
 def find_tables(folder: Path) -> list[Path]:
     """Return the tables of a folder that holds no other folder; none if it does.
 
-    Tables in sub-folders of their own names, as Kaggle packs them, are among them, unless they
-    lie beside them, too.
-
-    Raises
-    ------
-    DatasetError
-        If a table and the one in the folder of its name differ.
+    Kaggle packs a table into a sub-folder of its name, where it is found too, unless a copy lies
+    outside. A DatasetError says if these two differ.
     """
-    found: dict[str, Path] = {}
-    for path in _tables(folder):
-        if path is None:
+    # sorted, so that a name comes before the same name with .gz
+    paths = [path for path in sorted(folder.iterdir()) if not clutter_kind(path.name)]
+    folders = [path for path in paths if path.is_dir()]
+    tables = [path for path in paths if is_table(path) and path not in folders]
+    for own in folders:
+        inside = [own / name for name in (own.name, *(own.name + end for end in _ENDINGS))]
+        inside = [file for file in inside if is_table(file) and file.is_file()]
+        if not inside:
             return []
-        name = path.name.lower().removesuffix(".gz")
-        if name not in found:
-            found[name] = path
-        elif path.parent != found[name].parent and not is_copy(path, found[name]):
-            raise DatasetError(f"{found[name]} and {path} differ; remove the one that is not meant")
+        tables += inside
+    found: dict[str, Path] = {}
+    for path in tables:
+        first = found.setdefault(path.name.lower().removesuffix(".gz"), path)
+        if path.parent != first.parent and not filecmp.cmp(path, first, shallow=False):
+            raise DatasetError(f"{first} and {path} differ; remove the one that is not meant")
     return list(found.values())
 
 
-def _tables(folder: Path) -> Iterator[Path | None]:
-    """Yield tables, those in sub-folders of their names last; None for any other sub-folder."""
-    folders = []
-    for path in sorted(folder.iterdir()):  # a name sorts before the same name with .gz
-        if clutter_kind(path.name):
-            continue
-        if path.is_dir():
-            folders.append(path)
-        elif is_table(path):
-            yield path
-    for path in folders:
-        inside = [path / name for name in (path.name, *(path.name + end for end in _ENDINGS))]
-        inside = [file for file in inside if is_table(file) and file.is_file()]
-        if not inside:
-            yield None
-        yield from inside
-
-
-def read_table_file(path: Path, *, max_bytes: int = MAX_BYTES) -> RawDataset:
-    """Read a data set from one table; errors as `read_table`, and if it holds no labels."""
-    table = read_table(path, max_bytes=max_bytes)
-    _tell(path, table.notes)
-    return RawDataset(_part(path, table), None, None, str(path), transposed=is_emnist(path))
-
-
 def read_tables(folder: Path, tables: list[Path], *, max_bytes: int = MAX_BYTES) -> RawDataset:
-    """Read a data set from tables that are called train and test, or from a single one.
+    """Read a data set from tables whose names say their parts, or from a single one.
 
-    With a table called validation beside both, that joins training; without a test part of its
-    own, it is one.
-
-    Raises
-    ------
-    DatasetError
-        As `read_table`; or if it is not clear which table is meant, or the one to train with
-        holds no labels.
-
-    Warns
-    -----
-    UserWarning
-        If a table is left out, since it holds no labels or is not called as a part, or joins
-        another.
+    A validation part joins the training part, or is the test part if there is no other. A
+    DatasetError says if it is not clear which table is meant, or if that to train with holds no
+    labels; a warning says if a table is left out or joins another.
     """
     if len(tables) == 1:
-        return read_table_file(tables[0], max_bytes=max_bytes)
+        (path,) = tables
+        part = _part(path, _read(path, max_bytes))
+        return RawDataset(part, None, None, str(path), transposed=is_emnist(path))
     parts = _told_apart(folder, tables)
     read = {}
     for name, path in parts.items():
-        table = read_table(path, max_bytes=max_bytes)
-        _tell(path, table.notes)
+        table = _read(path, max_bytes)
         if table.labels is None and name != "train":
-            _tell(
-                path,
-                [
-                    "it has no column of labels, so it was left out; unless there is another, a "
-                    f"part of {parts['train'].name} is held out to test with"
-                ],
+            warn_caller(
+                f"{path}: it has no column of labels, so it was left out; unless there is "
+                f"another, a part of {parts['train'].name} is held out to test with"
             )
         else:
             read[name] = _part(path, table)
-    train, test, validation = (read.get(name) for name in ("train", "test", "validation"))
-    assert train is not None
+    train, test, validation = read["train"], read.get("test"), read.get("validation")
     if validation is not None and test is not None:
-        _tell(parts["validation"], [f"it joins {parts['train'].name}, to train with"])
-        train = _joined(train, validation)
+        warn_caller(f"{parts['validation']}: it joins {parts['train'].name}, to train with")
+        if (
+            train.images.shape[1] != validation.images.shape[1]
+            or train.labels.dtype.kind != validation.labels.dtype.kind
+        ):
+            raise DatasetError(
+                f"{train.where} and {validation.where} differ in the number of pixels, or in "
+                "whether labels are numbers; make them alike, or remove the latter"
+            )
+        images = np.concatenate([train.images, validation.images])
+        labels = np.concatenate([train.labels, validation.labels])
+        train = RawPart(images, labels, train.where)
     source, transposed = str(folder), is_emnist(parts["train"])
     return RawDataset(train, test or validation, None, source, transposed=transposed)
 
@@ -127,7 +97,9 @@ def _told_apart(folder: Path, tables: list[Path]) -> dict[str, Path]:
     """Return the table of each part, that to train with first."""
     found: dict[str, list[Path]] = {"train": [], "test": [], "validation": [], "": []}
     for path in tables:
-        found[_part_name(path)].append(path)
+        words = re.findall(r"t10k|[A-Z]?[a-z]+|[A-Z]+", path.name)
+        part = next((_PARTS[word.lower()] for word in words if word.lower() in _PARTS), "")
+        found[part].append(path)
     unnamed = found.pop("")
     if not found["train"]:
         found["train"], unnamed = unnamed, []
@@ -141,42 +113,24 @@ def _told_apart(folder: Path, tables: list[Path]) -> dict[str, Path]:
             )
     if unnamed:
         named = ", ".join(path.name for path in unnamed)
-        _tell(folder, [f"{named} was left out, since its name tells no part"])
+        warn_caller(f"{folder}: {named} was left out, since its name does not say its part")
     return {name: paths[0] for name, paths in found.items() if paths}
 
 
-def _joined(part: RawPart, other: RawPart) -> RawPart:
-    images, labels = ((part.images, other.images), (part.labels, other.labels))
-    if (
-        part.images.shape[1] != other.images.shape[1]
-        or part.labels.dtype.kind != other.labels.dtype.kind
-    ):
-        raise DatasetError(
-            f"{part.where} and {other.where} differ in the number of pixels, or in whether labels "
-            "are numbers; make them alike, or remove the latter"
-        )
-    return RawPart(np.concatenate(images), np.concatenate(labels), part.where)
+def _read(path: Path, max_bytes: int) -> Table:
+    table = read_table(path, max_bytes=max_bytes)
+    if table.notes:
+        warn_caller(f"{path}: {'; '.join(table.notes)}")
+    return table
 
 
 def _part(path: Path, table: Table) -> RawPart:
-    if table.labels is None:
+    labels = table.labels
+    if labels is None:
         raise DatasetError(
             f"{path} holds no labels: none of its columns is called label, class, target or y; "
             "name the column so, or give a table that has one"
         )
-    labels = table.labels
-    if is_emnist(path) and labels.dtype.kind == "i":
-        names = read_mapping(path, re.split("train|test", path.name)[0])
-        labels = labels if names is None else name_labels(labels, names, str(path))
+    if labels.dtype.kind == "i":
+        labels = name_emnist_labels(labels, path, re.split("train|test", path.name)[0])
     return RawPart(table.pixels, labels, str(path))
-
-
-def _part_name(path: Path) -> str:
-    """Return the part that a file's name tells, or an empty string."""
-    words = re.findall(r"t10k|[A-Z]?[a-z]+|[A-Z]+", path.name)
-    return next((_PARTS[word.lower()] for word in words if word.lower() in _PARTS), "")
-
-
-def _tell(where: Path, notes: list[str]) -> None:
-    if notes:
-        warn_caller(f"{where}: {'; '.join(notes)}")

@@ -3,40 +3,31 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.images.arrays import read_npy, read_npz
+from lookalike.images.arrays import read_bunch, read_digits, read_npy, read_npz, read_openml
 from lookalike.images.catalogue import CATALOGUE
 from lookalike.images.checks import (
+    MAX_BYTES,
     RawDataset,
     as_images,
     check_image_shape,
     check_labels,
     encode_labels,
 )
-from lookalike.images.csv_dataset import find_tables, is_table, read_table_file, read_tables
-from lookalike.images.exceptions import DatasetError, DatasetNotFoundError, warn_caller
+from lookalike.images.csv_dataset import find_tables, is_table, read_tables
+from lookalike.images.exceptions import DatasetError, warn_caller
 from lookalike.images.holdout import hold_out
 from lookalike.images.idx import find_idx_files, is_idx_name, read_idx_folder
-from lookalike.images.limits import MAX_BYTES
 from lookalike.images.originals import Originals, Shown
-from lookalike.images.sklearn_data import read_bunch, read_digits, read_openml
-from lookalike.images.store import (
-    TIMEOUT,
-    data_folders,
-    fetch_dataset,
-    find_datasets,
-    find_folder,
-    read_named,
-)
+from lookalike.images.store import TIMEOUT, read_catalogued, resolve, warn_if_shadowed
 
 if TYPE_CHECKING:
     from lookalike.images.preprocessing import Fit, Form
@@ -191,9 +182,8 @@ def load_dataset(
         ``"./digits"`` for a folder of that name. Paths go before other names.
     test_size : float, int or None
         Share (0 to 1) or number of images to hold out for testing, stratified by class; 0 for
-        none. None is a fifth, or one image of each class where a fifth has not one of each.
-        The only image of a class is never held out. Where the source has a test part of its
-        own, that is used and this is not.
+        none. None is a fifth, or one image of each class where a fifth has not one of each. The
+        only image of a class is never held out. A source with a test part of its own ignores it.
     random_state : int or None
         Seed of the choice of held-out images; None for another choice each time.
     image_shape : tuple of shape (h, w) or (h, w, c), optional
@@ -201,11 +191,10 @@ def load_dataset(
         it (without it, to squares); for other sources it is checked.
     fit : {"pad", "crop", "stretch"}, optional
         How pictures in folders are brought to one size: whole with the ground beside them, cut to
-        cover it, or stretched. Without it they are padded; strokes on an empty ground, such as
+        cover it, or stretched. Without it they are padded; strokes on an empty ground, for example
         drawn digits, are cut out and centred.
     form : Form, optional
-        The form to bring pictures in folders to, such as the one that a model file keeps, instead
-        of one that is found for them.
+        The form to bring pictures in folders to, for example that of a model file.
     working_side : int
         Longer side, in pixels, that pictures in folders are brought to if they are larger than 64
         pixels or of several sizes and no ``image_shape`` is given.
@@ -213,9 +202,9 @@ def load_dataset(
         Whether files in folders that cannot be read as pictures are passed over, and named by
         ``skipped``, instead of an error that names them all.
     transpose : bool, optional
-        Whether rows and columns of each image are exchanged; ``image_shape`` is that of
-        afterwards. None exchanges those of EMNIST, whose files, or whose folder, are called
-        ``emnist-...``: they hold images transposed.
+        Whether rows and columns of each image are exchanged; ``image_shape`` is the shape after
+        that. None exchanges those of EMNIST, which stores images transposed, and whose files or
+        folder are called ``emnist-...``.
     max_bytes : int
         Bytes that one array of the data set may take (4 GiB). A header that promises more is
         refused before memory is set aside.
@@ -241,11 +230,10 @@ def load_dataset(
     Warns
     -----
     UserWarning
-        If pictures in folders are brought to another size, and of all else that was decided while
-        they were read: files passed over, parts joined, frames not read, classes named alike; if a
-        folder and a data set have the name; if less is held out than a fifth, since there are few
-        images, or none of a class that has a single one; if images were transposed; or if
-        something of a table had to be guessed or was left out.
+        If pictures in folders are brought to another size, or anything else was decided while they
+        were read; if a folder and a data set have the same name; if less than a fifth is held out,
+        or none of a class that has a single image; if images were transposed; or if something of a
+        table had to be guessed or was left out.
 
     Examples
     --------
@@ -262,25 +250,29 @@ def load_dataset(
     if isinstance(name_or_path, Mapping):
         raw = read_bunch(name_or_path)
     elif name_or_path == "digits":
-        _tell_shadowed("digits", None)
+        warn_if_shadowed("digits", None)
         raw = read_digits()
     elif name_or_path in CATALOGUE:
-        raw = _read_catalogued(str(name_or_path), download, timeout, progress)
+        raw = read_catalogued(
+            str(name_or_path), may_fetch=download, timeout=timeout, progress=progress
+        )
     elif isinstance(name_or_path, str) and name_or_path.startswith(_OPENML):
         raw = read_openml(name_or_path.removeprefix(_OPENML))
     else:
-        pictures = {
-            "image_shape": shape,
-            "fit": fit,
-            "form": form,
-            "working_side": working_side,
-            "skip_broken": skip_broken,
-        }
-        raw = _read_path(_resolve(name_or_path), pictures, max_bytes, progress)
+        raw = _read_path(
+            resolve(name_or_path),
+            max_bytes,
+            image_shape=shape,
+            fit=fit,
+            form=form,
+            working_side=working_side,
+            skip_broken=skip_broken,
+            progress=progress,
+        )
     if raw.transposed and transpose is None:
         warn_caller(
-            f"{raw.source} is of EMNIST by its name, whose images lie transposed: they were turned "
-            "upright; transpose=False leaves them as they are"
+            f"{raw.source} has the name of EMNIST, whose images are stored transposed; they were "
+            "turned upright; transpose=False leaves them as they are"
         )
     if raw.form is not None:
         shape = None  # the pictures were brought to it
@@ -296,98 +288,54 @@ def load_dataset(
         )
     if raw.test is not None and len(raw.test.images) and test_size:
         warn_caller(
-            f"{raw.source} has a test part of its own: test_size={test_size} (--test-size) has no "
-            "part in it"
+            f"{raw.source} has a test part of its own: test_size={test_size} (--test-size) is "
+            "not used"
         )
-    return _assemble(
-        raw, shape, test_size, random_state, raw.transposed if transpose is None else transpose
-    )
+    transposed = raw.transposed if transpose is None else transpose
+    return _assemble(raw, shape, test_size, random_state, transposed)
 
 
-def _read_catalogued(name: str, download: bool, timeout: float, progress: bool) -> RawDataset:
-    folder = find_folder(name)
-    if folder is None and not download:
-        raise DatasetNotFoundError(
-            f"{name} lies in none of {', '.join(str(path / name) for path in data_folders())}; "
-            "put its files there or allow download=True"
-        )
-    _tell_shadowed(name, folder)
-    return read_named(name, folder or fetch_dataset(name, timeout=timeout, progress=progress))
-
-
-def _resolve(name_or_path: str | os.PathLike[str]) -> Path:
-    path, name = Path(name_or_path).expanduser(), os.fspath(name_or_path)
-    folder = find_folder(name) if Path(name).name == name else None
-    if path.exists():
-        if folder is not None and not isinstance(name_or_path, Path) and not path.samefile(folder):
-            warn_caller(f"{name!r} is the folder here, and not the data set in {folder}")
-        return path
-    if folder is not None:
-        return folder
-    names = [dataset.name for dataset in find_datasets()]
-    close = get_close_matches(name, names, n=1)
-    meant = f"did you mean {close[0]!r}?" if close else f"names are {', '.join(names)}."
-    raise DatasetNotFoundError(
-        f"{name!r} is neither a data set's name nor an existing path; {meant} "
-        f"Data sets on OpenML are called {_OPENML + '<name>'!r}"
-    )
-
-
-def _tell_shadowed(name: str, folder: Path | None) -> None:
-    """Warn if the data set that is taken has the name of a folder here."""
-    here = Path(name)
-    if here.is_dir() and (folder is None or not here.samefile(folder)):
-        warn_caller(
-            f"{name!r} is taken for the data set of that name, and not for the folder here; write "
-            f"{'./' + name!r} for the folder"
-        )
-
-
-def _read_path(
-    path: Path, pictures: Mapping[str, Any], max_bytes: int, progress: bool
-) -> RawDataset:
+def _read_path(path: Path, max_bytes: int, **pictures: Any) -> RawDataset:
     try:
+        read = _reader(path)
+        if read is not None:
+            return read(max_bytes=max_bytes)
         if path.is_dir():
-            for folder in (path, *_raw_folders(path)):
-                if find_idx_files(folder):
-                    return read_idx_folder(folder, max_bytes=max_bytes)
-            if any(path.glob("*.npy")):
-                return read_npy(path, max_bytes=max_bytes)
-            if tables := find_tables(path):
-                return read_tables(path, tables, max_bytes=max_bytes)
             from lookalike.images.folder import read_image_folder
 
-            return read_image_folder(path, **pictures, max_bytes=max_bytes, progress=progress)
-        if is_idx_name(path.name):
-            return read_idx_folder(path, max_bytes=max_bytes)
-        if is_table(path):
-            return read_table_file(path, max_bytes=max_bytes)
-        if path.suffix == ".npz":
-            return read_npz(path, max_bytes=max_bytes)
-        if path.suffix == ".npy":
-            return read_npy(path, max_bytes=max_bytes)
+            return read_image_folder(path, max_bytes=max_bytes, **pictures)
     except OSError as error:  # a folder that may not be listed
         raise DatasetError(f"{path} cannot be read: {error}; check its permissions") from error
     unpacked = "unpack it, or " if path.suffix.lower() in _ARCHIVES else ""
     raise DatasetError(
-        f"{path} is no data set by its name; {unpacked}give an .npz, .npy or .csv file, or the "
+        f"{path} is not a data set by its name; {unpacked}give an .npz, .npy or .csv file, or the "
         "folder that holds IDX files or images"
     )
 
 
+def _reader(path: Path) -> Callable[..., RawDataset] | None:
+    """Return what reads the arrays or tables of a file or folder; None if there are none."""
+    if path.is_dir():
+        # where torchvision keeps files, if the folder has those of one data set
+        raw = [own for own in (path / "raw", *path.glob("*/raw")) if own.is_dir()]
+        for folder in (path, *(raw if len(raw) == 1 else [])):
+            if find_idx_files(folder):
+                return partial(read_idx_folder, folder)
+        if any(path.glob("*.npy")):
+            return partial(read_npy, path)
+        tables = find_tables(path)
+        return partial(read_tables, path, tables) if tables else None
+    if is_idx_name(path.name):
+        return partial(read_idx_folder, path)
+    if is_table(path):
+        return partial(read_tables, path.parent, [path])
+    by_suffix = {".npz": read_npz, ".npy": read_npy}
+    return partial(by_suffix[path.suffix], path) if path.suffix in by_suffix else None
+
+
 def is_picture_folder(path: Path) -> bool:
     """Return whether a path is read as a folder of pictures, with a sub-folder for each class."""
-    return path.is_dir() and not (
-        any(find_idx_files(folder) for folder in (path, *_raw_folders(path)))
-        or any(path.glob("*.npy"))
-        or find_tables(path)
-    )
-
-
-def _raw_folders(path: Path) -> list[Path]:
-    """Return where torchvision keeps files in a folder, if it keeps those of one data set."""
-    found = [own for own in (path / "raw", *path.glob("*/raw")) if own.is_dir()]
-    return found if len(found) == 1 else []
+    return path.is_dir() and _reader(path) is None
 
 
 def _assemble(
@@ -401,14 +349,12 @@ def _assemble(
     if raw.test is not None and len(raw.test.images) == 0 == len(raw.test.labels):
         parts = [raw.train]  # nothing was held out when it was written
         test_size = 0
-    stored = _exchanged(image_shape) if transposed else image_shape
-    images = [as_images(part.images, part.where, stored) for part in parts]
+    if transposed and image_shape is not None:
+        image_shape = (image_shape[1], image_shape[0], *image_shape[2:])  # as they are stored
+    images = [as_images(part.images, part.where, image_shape) for part in parts]
     if transposed:
         images = [np.ascontiguousarray(own.swapaxes(1, 2)) for own in images]
-    labels = [
-        check_labels(part.labels, len(part_images), part.where)
-        for part, part_images in zip(parts, images, strict=True)
-    ]
+    labels = [check_labels(part.labels, len(part.images), part.where) for part in parts]
     codes, class_names = encode_labels(labels, raw.class_names, raw.source)
     splits = [
         Split(own, own_codes, part.paths, part.originals)
@@ -425,10 +371,6 @@ def _assemble(
             f"{_times(test.images.shape[1:])}; make them alike"
         )
     return Dataset(train, test, class_names, raw.source, raw.skipped, raw.form)
-
-
-def _exchanged(shape: tuple[int, ...] | None) -> tuple[int, ...] | None:
-    return None if shape is None else (shape[1], shape[0], *shape[2:])
 
 
 def _times(shape: tuple[int, ...]) -> str:

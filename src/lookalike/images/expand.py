@@ -1,22 +1,28 @@
-"""Enlarge a training set: the images and their variants as one array."""
+"""Enlarge a training set by the variants of its images: as one array, or as an ``.npz`` file."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import zipfile
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from math import prod
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.lib import format as npy
 from numpy.typing import ArrayLike, NDArray
 
 from lookalike.images.augmentation import Augmentation
+from lookalike.images.files import replace_file
 from lookalike.images.progress import Progress
 from lookalike.images.variants import Variant
 from lookalike.results import Result
 
 if TYPE_CHECKING:
     from lookalike.images.dataset import Dataset
+
+_BLOCK_BYTES = 2**23  # size of images that are changed and written at once
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +41,7 @@ class Expansion(Result):
     7185
     """
 
-    _described_by = "augmentation"
+    _described_by = "data"
 
     data: Dataset
     augmentation: Augmentation
@@ -130,18 +136,11 @@ def expand(
     labels = None if labels is None else np.concatenate([labels] * (len(variants) + 1))
     n_images = len(array)
     grown = np.empty(((len(variants) + 1) * n_images, *array.shape[1:]), dtype=array.dtype)
-    for v, block in enumerate(blocks(array.reshape(n_images, *shape), variants)):
-        grown[v * n_images : (v + 1) * n_images] = block.reshape(array.shape)
-        if progress is not None:
-            progress((v + 1) * n_images, len(grown))
+    pixels, done = grown.reshape(-1, *shape), 0
+    for block in _blocks(array.reshape(n_images, *shape), variants, progress):
+        pixels[done : done + len(block)] = block
+        done += len(block)
     return grown, labels
-
-
-def blocks(images: NDArray[Any], variants: Sequence[Variant]) -> Iterator[NDArray[Any]]:
-    """Yield the images themselves, then changed by each variant."""
-    yield images
-    for variant in variants:
-        yield variant.apply(images)
 
 
 def _check_pixels(images: NDArray[Any]) -> None:
@@ -179,3 +178,59 @@ def _check_shape(images: NDArray[Any], image_shape: Sequence[int] | None) -> tup
             f"{images.shape[1]:,}; correct it"
         )
     return shape
+
+
+def save_expanded(
+    path: Path, data: Dataset, augmentation: Augmentation, *, progress: Progress | None = None
+) -> None:
+    """Write a data set with its train part enlarged as by `expand`; `load_dataset` reads it.
+
+    The ``.npz`` file appears only when it is complete. ``progress(done, total)`` gets the number of
+    train images written. A path without ``.npz`` is a ValueError.
+    """
+    if path.suffix != ".npz":
+        raise ValueError(f"{path} does not end in .npz, the suffix of data sets; rename it")
+    train = data.train
+    variants = augmentation.variants(train.images.shape[1:])
+    n_images = (len(variants) + 1) * len(train)
+
+    def write(beside: Path) -> None:
+        with zipfile.ZipFile(beside, "x", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+            grown = _blocks(train.images, variants, progress)
+            _write(archive, "train_images", (n_images, *train.images.shape[1:]), grown)
+            _write(archive, "train_labels", (n_images,), [train.labels] * (len(variants) + 1))
+            _write(archive, "test_images", data.test.images.shape, [data.test.images])
+            _write(archive, "test_labels", data.test.labels.shape, [data.test.labels])
+            names = np.array(data.class_names, dtype=str)
+            _write(archive, "class_names", names.shape, [names])
+
+    replace_file(path, write)
+
+
+def _blocks(
+    images: NDArray[Any], variants: Sequence[Variant], progress: Progress | None
+) -> Iterator[NDArray[Any]]:
+    """Yield the images as they are, and then changed by each variant, in blocks."""
+    step = max(1, _BLOCK_BYTES // images[0].nbytes)
+    done = 0
+    for variant in (None, *variants):
+        for start in range(0, len(images), step):
+            block = images[start : start + step]
+            yield block if variant is None else variant.apply(block)
+            done += len(block)
+            if progress is not None:
+                progress(done, (len(variants) + 1) * len(images))
+
+
+def _write(
+    archive: zipfile.ZipFile, name: str, shape: tuple[int, ...], blocks: Iterable[NDArray[Any]]
+) -> None:
+    """Write an array whose blocks along its first axis arrive one by one."""
+    # Without force_zip64, files beyond 2 GiB of unknown size would fail at the end.
+    with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+        for number, block in enumerate(blocks):
+            if number == 0:
+                descr = npy.dtype_to_descr(block.dtype)
+                header = {"descr": descr, "fortran_order": False, "shape": shape}
+                npy.write_array_header_1_0(member, header)
+            member.write(np.ascontiguousarray(block).data)

@@ -1,40 +1,60 @@
-"""Read a folder of pictures, each brought to one form.
+"""Read a folder of pictures with a sub-folder for each class, each picture brought to one form.
 
-A first pass reads headers alone, to choose a size and to refuse too much before any pixel is
-decoded. A second one reads each picture and brings it to the form, so that no more than one is in
-memory as it was given. What cannot be read is collected, and told at once.
+The classes lie side by side, or in sub-folders for the parts of the data set (train and test, or as
+they are usually called). A first pass reads headers alone, to choose a size and to refuse too much
+before any pixel is decoded. A second one reads each picture and brings it to the form, so that no
+more than one is in memory as it was given. All that cannot be read is named at once.
 """
 
 from __future__ import annotations
 
+import re
+import unicodedata
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.images.checks import RawDataset, RawPart
+from lookalike.images.checks import MAX_BYTES, RawDataset, RawPart
 from lookalike.images.exceptions import DatasetError, warn_caller
-from lookalike.images.files import counted
-from lookalike.images.folder_layout import lay_out
-from lookalike.images.limits import MAX_BYTES
+from lookalike.images.files import (
+    called_a_picture,
+    counted,
+    files_below,
+    list_folder,
+    told_left_out,
+)
 from lookalike.images.originals import Originals, make_thumbnail
-from lookalike.images.pictures import Header, Picture, read_header, read_picture
+from lookalike.images.pictures import Findings, Picture, read_picture, read_size
 from lookalike.images.preprocessing import MOST_SIDE, Fit, Form, learn_form
-from lookalike.images.sources import Findings
 
-_Item = TypeVar("_Item")
 Bytes = NDArray[np.uint8]
 
-MOST_AS_THEY_ARE = 64
-"""Pixels of the longer side up to which pictures that are all of one size keep it."""
+_MOST_AS_THEY_ARE = 64  # pixels of the longer side up to which pictures of one size keep it
+_LEAST_SIDE = 8  # pixels of the shorter side that can be matched
+_GROUND_SAMPLE = 200  # pictures by whose borders the ground is found
 
-LEAST_SIDE = 8
-"""Pixels of the shorter side, at least: what can be matched."""
+# Words in the names of parts, in lower case: Train, test_set, letters-validation.
+_PARTS = {
+    "train": {"train", "training", "trainset"},
+    "test": {"test", "testing", "testset"},
+    "val": {"val", "valid", "validation", "dev"},
+}
 
-_GROUND_SAMPLE = 200  # pictures whose borders tell the ground
+
+class Layout(NamedTuple):
+    """The (class name, path) of each file of the "train" and, if there is one, "test" part.
+
+    Class names are in order, numbers by their value; the notes are what a user should know.
+    """
+
+    parts: dict[str, list[tuple[str, Path]]]
+    class_names: tuple[str, ...]
+    notes: list[str]
 
 
 def read_image_folder(
@@ -48,39 +68,12 @@ def read_image_folder(
     max_bytes: int = MAX_BYTES,
     progress: bool = False,
 ) -> RawDataset:
-    """Read a folder of pictures with one sub-folder a class.
+    """Read a folder of pictures as `load_dataset` says; labels are the names of the sub-folders.
 
-    Parameters
-    ----------
-    folder : Path
-        As `lay_out` takes it.
-    image_shape : tuple of shape (h, w) or (h, w, c), optional
-        The size to bring every picture to, and with c, 1 for grey or 3 for colour. Without it:
-        the size that all pictures have, if it is one and small, else the shape of the median
-        picture at `working_side`; grey if all pixels of all pictures are grey, else colour.
-    fit : {"pad", "crop", "stretch"}, optional
-        How pictures are brought to that size, as of `Form`; strokes are not looked for then.
-        Without it they are padded, unless they are strokes on an empty ground.
-    form : Form, optional
-        The form to bring the pictures to, such as a model's; then the three above have no part.
-    working_side : int
-        Pixels of the longer side of pictures that are not kept as they are.
-    skip_broken : bool
-        Go on without files that cannot be read as pictures.
-    max_bytes : int
-        Bytes the pictures may take in their form.
-    progress : bool
-        Show a progress bar on a terminal.
-
-    Returns
-    -------
-    RawDataset
-        Images uint8, labels the names of the sub-folders, and the form.
-
-    Raises
-    ------
-    DatasetError
-        If the folder has not this layout, or files cannot be read, which it names all.
+    Without an ``image_shape`` it is the size that all pictures have, if it is one and small, else
+    the shape of the median picture at ``working_side``. Images are grey if all pixels of all
+    pictures are. Without a ``fit`` pictures are padded, unless they are strokes on an empty ground.
+    A given ``form`` decides all of this. ``max_bytes`` is what the pictures may take in their form.
     """
     layout = lay_out(folder)
     files = [path for own in layout.parts.values() for _, path in own]
@@ -98,42 +91,195 @@ def read_image_folder(
     else:
         images = reading.images(form)
     if reading.broken:
-        _tell_broken(reading.broken, folder, len(files), skip_broken=skip_broken)
+        each = "; ".join(reading.broken.values())
+        told = f"{folder}: {len(reading.broken):,} of {counted(len(files), 'file')}"
+        if not skip_broken:
+            raise DatasetError(
+                f"{told} cannot be read: {each}. Mend or remove them, or go on without them by "
+                "skip_broken=True (--skip-broken)"
+            )
+        warn_caller(f"{told} passed over: {each}")
     for note in (*layout.notes, *reading.notes(folder, form)):
         warn_caller(note)
     parts, start = {}, 0
     for part, own in layout.parts.items():
-        kept = [one for one in own if one[1] not in reading.broken]
+        kept = [(name, path) for name, path in own if path not in reading.broken]
+        rows = slice(start, start + len(kept))
+        start += len(kept)
+        paths = tuple(path for _, path in kept)
+        names = [path.relative_to(folder).as_posix() for path in paths]
         parts[part] = RawPart(
-            images[start : start + len(kept)],
+            images[rows],
             np.array([name for name, _ in kept], dtype=str),
             str(folder),
-            tuple(path for _, path in kept),
-            Originals(
-                [path.relative_to(folder).as_posix() for _, path in kept],
-                reading.thumbnails[start : start + len(kept)],
-            ),
+            paths,
+            Originals(names, reading.thumbnails[rows]),
         )
-        start += len(kept)
     train, test = parts["train"], parts.get("test")
     if not len(train.images):
         raise DatasetError(f"{folder}: no file of its training part can be read as a picture")
     there = {name for part in parts.values() for name in part.labels.tolist()}
-    names = tuple(name for name in layout.class_names if name in there)
+    class_names = tuple(name for name in layout.class_names if name in there)
     if test is not None and not len(test.images):
         test = None
-    return RawDataset(train, test, names, str(folder), tuple(reading.broken.items()), form)
+    return RawDataset(train, test, class_names, str(folder), tuple(reading.broken.items()), form)
 
 
-def _tell_broken(broken: dict[Path, str], folder: Path, n_files: int, *, skip_broken: bool) -> None:
-    each = "; ".join(broken.values())
-    files = f"{len(broken):,} of {counted(n_files, 'file')}"
-    if not skip_broken:
-        raise DatasetError(
-            f"{folder}: {files} cannot be read: {each}. Mend or remove them, or go on without them "
-            "by skip_broken=True (--skip-broken)"
+def lay_out(folder: Path) -> Layout:
+    """Return which files of a folder belong to which part and class.
+
+    A DatasetError names all that is wrong at once: no sub-folders of classes, an empty class, or
+    pictures that belong to none.
+    """
+    left_out: Counter[str] = Counter()
+    notes: list[str] = []
+    faults: list[str] = []
+    root = _unwrapped(folder)
+    beside_folders: Counter[str] = Counter()
+    folders, files = list_folder(root, beside_folders)
+    parts = _find_parts(folders, faults)
+    if parts:
+        left_out.update(beside_folders)
+        beside = [own for own in folders if own not in parts.values()]
+        if beside:
+            notes.append(f"{_listed(beside)} beside the parts of {root}: not read")
+        found = {part: _classes_in(own, left_out, notes, faults) for part, own in parts.items()}
+        for part in ("test", "val"):
+            if part in found and not found[part]:
+                del found[part]
+                notes.append(f"{parts[part]} has no folder for each class: it is not read")
+        if "val" in found:
+            to = "train" if "test" in found else "test"
+            joined = (
+                "joins the training part"
+                if to == "train"
+                else "is the test part, since there is no other"
+            )
+            notes.append(f"{parts['val']} {joined}")
+            found[to] = found.get(to, []) + found.pop("val")
+    else:
+        found = {"train": _classes_in(root, left_out, notes, faults)}
+    if not found["train"] and not faults:
+        pictures = _pictures_of(files)
+        faults.append(
+            f"{folder} holds no data set: "
+            + (
+                f"{counted(len(pictures), 'picture')}, such as {pictures[0].name}, but no folder "
+                "for each class; put them into folders that are named as their classes"
+                if pictures
+                else "neither IDX files, nor .npy files, nor a table, nor a sub-folder of pictures "
+                "for each class; arrange it as one of these"
+            )
         )
-    warn_caller(f"{folder}: {files} passed over: {each}")
+    if len(faults) > 1:
+        each = "; ".join(f"({i}) {fault}" for i, fault in enumerate(faults, 1))
+        raise DatasetError(f"{folder} has {len(faults)} faults: {each}")
+    if faults:
+        raise DatasetError(faults[0])
+    if told := told_left_out(left_out):
+        notes.append(f"{folder}: {told}")
+    return Layout(found, _class_names(found, notes), notes)
+
+
+def _find_parts(folders: list[Path], faults: list[str]) -> dict[str, Path]:
+    """Return the folders of parts by their usual names; none unless there are at least two.
+
+    A folder that holds pictures is a class, whatever it is called; but unsorted pictures lie in
+    many a folder called test.
+    """
+    found: dict[str, Path] = {}
+    for folder in folders:
+        words = set(re.findall("[a-z]+", folder.name.lower()))
+        own = [part for part, names in _PARTS.items() if words & names]
+        if len(own) != 1 or not (_holds_folders_alone(folder) or folder.name.lower() == "test"):
+            continue
+        (part,) = own
+        if part in found:
+            faults.append(
+                f"{found[part]} and {folder} both have a name of the {part} part; rename one"
+            )
+        else:
+            found[part] = folder
+    return found if "train" in found and len(found) > 1 else {}
+
+
+def _unwrapped(folder: Path) -> Path:
+    """Return a folder, or the one within it that an archive has put around all others."""
+    folders, files = list_folder(folder, Counter())
+    is_wrapper = len(folders) == 1 and not _pictures_of(files)
+    if is_wrapper and _holds_folders_alone(folders[0]):
+        return _unwrapped(folders[0])
+    return folder
+
+
+def _pictures_of(files: list[Path]) -> list[Path]:
+    return [path for path in files if called_a_picture(path.name)]
+
+
+def _holds_folders_alone(folder: Path) -> bool:
+    folders, files = list_folder(folder, Counter())
+    return bool(folders) and not _pictures_of(files)
+
+
+def _classes_in(
+    part: Path, left_out: Counter[str], notes: list[str], faults: list[str]
+) -> list[tuple[str, Path]]:
+    """Return the files of the classes in a part; what is wrong with it joins the faults."""
+    part = _unwrapped(part)
+    folders, files = list_folder(part, left_out)
+    if not folders:
+        return []
+    if loose := _pictures_of(files):
+        faults.append(
+            f"{part} holds the {_listed(loose)} beside its folders; they belong to no class, so "
+            "move each into a class or away"
+        )
+    elif files:
+        notes.append(f"{_listed(files)} beside the classes of {part}: not read")
+    if all(map(_holds_folders_alone, folders)):
+        faults.append(
+            f"{_listed(folders)} in {part} hold folders alone, as parts of a data set do and not "
+            "classes: call parts train and test (or val), or name one of them; or move the "
+            "pictures of classes up"
+        )
+    below = {own: files_below(own, left_out) for own in folders}
+    if empty := [own for own in folders if not below[own]]:
+        faults.append(
+            f"{_listed(empty)} in {part}: empty, but a class needs pictures; add pictures or "
+            f"remove {'it' if len(empty) == 1 else 'them'}"
+        )
+    return [
+        (unicodedata.normalize("NFC", own.name), path) for own in folders for path in below[own]
+    ]
+
+
+def _class_names(parts: dict[str, list[tuple[str, Path]]], notes: list[str]) -> tuple[str, ...]:
+    names = {part: {name for name, _ in files} for part, files in parts.items()}
+    every = set.union(*names.values())
+    of_lower: dict[str, list[str]] = {}
+    for name in sorted(every):
+        of_lower.setdefault(name.casefold(), []).append(name)
+    alike = [own for own in of_lower.values() if len(own) > 1]
+    if alike:
+        told = "; ".join(" and ".join(own) for own in alike)
+        notes.append(f"classes that differ in their capital letters alone: {told}")
+    unknown = sorted(names.get("test", set()) - names["train"])
+    if unknown:
+        notes.append(
+            f"the test part has classes that the training part lacks: {', '.join(unknown)}; none "
+            "of their pictures can come out right"
+        )
+    if all(re.fullmatch(r"[0-9]+", name) for name in every):
+        return tuple(sorted(every, key=lambda name: (int(name), name)))
+    return tuple(sorted(every))
+
+
+def _listed(paths: list[Path]) -> str:
+    """Return what the paths are called, of many the first."""
+    kind = "folder" if paths[0].is_dir() else "file"
+    names = ", ".join(path.name for path in paths[:5])
+    more = f" and {len(paths) - 5:,} more" if len(paths) > 5 else ""
+    return f"{kind} {names}" if len(paths) == 1 else f"{kind}s {names}{more}"
 
 
 class _Reading:
@@ -142,16 +288,15 @@ class _Reading:
     def __init__(self, files: list[Path], progress: bool) -> None:
         self.files, self.progress = files, progress
         self.broken: dict[Path, str] = {}
-        self.headers: dict[Path, Header] = {}
+        self.whole: list[Path] = []  # their headers can be read
+        sizes = []
         for path in _track(files, "Looking at pictures", progress):
             try:
-                self.headers[path] = read_header(path)
+                sizes.append(read_size(path))
+                self.whole.append(path)
             except DatasetError as error:
                 self.broken[path] = str(error)
-
-    def sizes(self) -> NDArray[np.int64]:
-        """Return heights and widths, shape (n, 2)."""
-        return np.array([header.size for header in self.headers.values()], np.int64).reshape(-1, 2)
+        self.sizes = np.array(sizes, np.int64).reshape(-1, 2)  # heights and widths
 
     def read(self, path: Path, form: Form) -> Picture | None:
         try:
@@ -185,7 +330,7 @@ class _Reading:
         if len(form.image_shape) == 3 or not len(images):
             return images, form
         learnt = replace(learn_form(images), fit=form.fit)
-        are_of_size = all(header.size == form.image_shape for header in self.headers.values())
+        are_of_size = bool((self.sizes == form.image_shape).all())
         if fit is not None or learnt.strokes is None:
             if form.fit != "pad" or are_of_size:  # else their borders are what they are padded by
                 form = replace(form, ground=learnt.ground)
@@ -197,10 +342,10 @@ class _Reading:
     def notes(self, folder: Path, form: Form) -> list[str]:
         """Return what a user should know of how pictures were read."""
         notes = [f"{folder}: {note}" for note in self.findings.notes()]
-        sizes = self.sizes()
-        if len(sizes) and (sizes != form.image_shape[:2]).any():
-            low, high = sizes.min(axis=0), sizes.max(axis=0)
-            found = " to ".join(dict.fromkeys(f"{h:,} × {w:,}" for h, w in (low, high)))
+        sizes = self.sizes
+        if (sizes != form.image_shape[:2]).any():
+            ends = sizes.min(axis=0), sizes.max(axis=0)
+            found = " to ".join(dict.fromkeys(f"{h:,} × {w:,}" for h, w in ends))
             how = {"pad": "padded", "crop": "cropped", "stretch": "stretched"}[form.fit]
             if form.strokes is not None:
                 how = "their strokes cut out and centred"
@@ -220,10 +365,7 @@ def _formed(pixels: Bytes, form: Form) -> Bytes:
 
 
 def _choose_form(
-    reading: _Reading,
-    image_shape: tuple[int, ...] | None,
-    fit: Fit | None,
-    working_side: int,
+    reading: _Reading, image_shape: tuple[int, ...] | None, fit: Fit | None, working_side: int
 ) -> Form:
     """Return a form in colour, or as it was asked for, without strokes."""
     if image_shape is not None:
@@ -240,47 +382,42 @@ def _choose_form(
             )
         shape = (height, width) if channels == [1] else (height, width, 3)
     else:
-        shape = (*_working_size(reading.sizes(), working_side), 3)
+        shape = (*_working_size(reading.sizes, working_side), 3)
     form = Form(shape, 255, None, fit or "pad")
-    sizes = reading.sizes()
-    if form.fit == "pad" and len(sizes) and (sizes != shape[:2]).any():
+    if form.fit == "pad" and (reading.sizes != shape[:2]).any():
         form = replace(form, ground=_ground(reading, form))
     return form
 
 
 def _working_size(sizes: NDArray[np.int64], working_side: int) -> tuple[int, int]:
-    if working_side < LEAST_SIDE:
-        raise DatasetError(f"working_side={working_side}; give {LEAST_SIDE} or more")
+    if working_side < _LEAST_SIDE:
+        raise DatasetError(f"working_side={working_side}; give {_LEAST_SIDE} or more")
     if not len(sizes):
         return working_side, working_side
     height, width = np.median(sizes, axis=0)
-    if (sizes == sizes[0]).all() and max(height, width) <= MOST_AS_THEY_ARE:
+    if (sizes == sizes[0]).all() and max(height, width) <= _MOST_AS_THEY_ARE:
         return int(height), int(width)
     scale = min(1.0, working_side / max(height, width))
-    return max(LEAST_SIDE, round(height * scale)), max(LEAST_SIDE, round(width * scale))
+    return max(_LEAST_SIDE, round(height * scale)), max(_LEAST_SIDE, round(width * scale))
 
 
 def _ground(reading: _Reading, form: Form) -> int:
     """Return the median grey value of the border of some pictures, evenly spaced."""
-    rows = np.unique(np.linspace(0, len(reading.headers) - 1, _GROUND_SAMPLE).astype(int))
-    paths = list(reading.headers)
+    rows = np.unique(np.linspace(0, len(reading.whole) - 1, _GROUND_SAMPLE).astype(int))
     whole = replace(form, fit="stretch", image_shape=form.image_shape[:2])
     borders = []
-    for path in (paths[row] for row in rows.tolist()):
-        picture = reading.read(path, form)
+    for row in rows.tolist():
+        picture = reading.read(reading.whole[row], form)
         if picture is not None:
             image = whole.apply(picture.pixels)
             borders.append(np.concatenate([image[0], image[-1], image[:, 0], image[:, -1]]))
     return int(np.median(borders)) if borders else 255
 
 
-def _track(items: list[_Item], description: str, progress: bool) -> Iterable[_Item]:
-    if not progress:
-        return items
+def _track(files: list[Path], description: str, progress: bool) -> Iterable[Path]:
     from rich.console import Console
     from rich.progress import track
 
     console = Console(stderr=True)
-    return track(
-        items, description, console=console, transient=True, disable=not console.is_terminal
-    )
+    hidden = not progress or not console.is_terminal
+    return track(files, description, console=console, transient=True, disable=hidden)

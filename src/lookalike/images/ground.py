@@ -39,42 +39,21 @@ _MOST_LUMA = 0.5  # of the contrast in colour, which luma must reach to be looke
 
 
 class Off(NamedTuple):
-    """How far pixels are off a ground.
-
-    Attributes
-    ----------
-    values : ndarray of shape (h, w)
-        Positive on the ink's side of the ground.
-    noise : float
-        The ground's own standard deviation.
-    prior : float
-        How much more likely such a ground is than others.
-    cropped : bool
-        Whether the ground was found on the condition that ink reaches the border.
-    steps : ndarray of shape (h, w), bool, or None
-        Where the ground itself changes, as from a page to the table; None if it does nowhere.
-    gain : ndarray of shape (h, w), or float
-        What makes ink in the shade as strong as ink in the light.
-    """
+    """How far pixels are off a ground, positive on the ink's side of it."""
 
     values: Floats
-    noise: float
-    prior: float
-    cropped: bool = False
-    steps: Mask | None = None
-    gain: Floats | float = 1.0
+    noise: float  # the ground's own standard deviation
+    prior: float  # how much more likely such a ground is than others
+    cropped: bool = False  # the ground was found on the condition that ink reaches the border
+    steps: Mask | None = None  # where the ground itself changes, as from a page to the table
+    gain: Floats | float = 1.0  # makes ink in the shade as strong as ink in the light
 
 
 def grounds(picture: Bytes, least_contrast: float) -> Iterator[list[Off]]:
     """Yield the explanations of a picture's ground, the plainest first.
 
-    Each is a list, of several where no one is plainer, empty where it does not hold.
-
-    Parameters
-    ----------
-    picture : ndarray of shape (h, w), (h, w, 3) or (h, w, 4), uint8
-    least_contrast : float
-        By how much of 255 ink must differ from the ground.
+    Each is a list: with several entries where no one is plainer, and empty where it does not hold.
+    Ink must differ from the ground by ``least_contrast`` of 255.
     """
     for values in _views(picture):
         yield _off_plane(values, least_contrast)
@@ -87,9 +66,6 @@ def reduced(picture: Bytes, side: int) -> Bytes:
     if factor == 1:
         return picture
     return np.asarray(Image.fromarray(picture).reduce(factor))
-
-
-# --- one value a pixel ---------------------------------------------------------------------------
 
 
 def _views(picture: Bytes) -> Iterator[Floats]:
@@ -122,9 +98,6 @@ def _principal(colours: Floats) -> tuple[Floats, float]:
     variances, axes = np.linalg.eigh(colours.T @ colours)
     axis = axes[:, -1] * (np.sign(axes[:, -1].sum()) or 1)
     return axis.astype(np.float32), float(variances[-1])
-
-
-# --- the three explanations ----------------------------------------------------------------------
 
 
 def _off_plane(values: Floats, least_contrast: float) -> list[Off]:

@@ -36,14 +36,7 @@ def box_of(ink: NDArray[Value], least: float) -> NDArray[Value]:
 def line_widths(ink: Floats) -> Floats:
     """Return the mean width of the lines in each image, in pixels.
 
-    Parameters
-    ----------
-    ink : ndarray of shape (n, h, w)
-        Each with some ink.
-
-    Returns
-    -------
-    ndarray of shape (n,)
+    Ink has the shape (n, h, w), and there is some in each image.
     """
     padded = np.pad(ink, ((0, 0), (1, 1), (1, 1)))
     down, right = np.diff(padded, axis=1)[:, :, :-1], np.diff(padded, axis=2)[:, :-1]
@@ -81,16 +74,8 @@ def with_line_width(
     of the drawing, before antialiasing, where a line's edge can be moved by less than one pixel of
     the result.
 
-    Parameters
-    ----------
-    ink : ndarray of shape (h, w)
-        Cut to its box.
-    side : int
-        The longer side of the result, in pixels.
-    frame : tuple of int
-        What the result must fit in.
-    usual : tuple of float
-        The least and the largest usual width, in pixels of the result.
+    The ink is cut to its box. The longer side of the result is ``side``, or less where the
+    ``frame`` is smaller. The least and the largest ``usual`` width are in pixels of the result.
     """
     small = render(ink, side, frame)
     depth: Floats | None = None

@@ -13,18 +13,16 @@ from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, DTypeLike, NDArray
-from sklearn.base import BaseEstimator
+from numpy.typing import ArrayLike, NDArray
 
-from lookalike.images.augmentation import frozen
+from lookalike.images.augmentation import ComparedByParameters
 
 Range = tuple[float, float]
 
-VALUES_AT_ONCE = 2**22
-"""Number of pixels to draw noise for at once, which limits memory in addition to the result."""
+VALUES_AT_ONCE = 2**22  # pixels to draw noise for at once, which limits the memory
 
 
-class Noise(BaseEstimator, ABC):  # type: ignore[misc]
+class Noise(ComparedByParameters, ABC):
     """Base of all noises. ``A + B`` is A followed by B."""
 
     @abstractmethod
@@ -38,25 +36,9 @@ class Noise(BaseEstimator, ABC):  # type: ignore[misc]
     def __add__(self, other: object) -> NoiseSequence:
         return NoiseSequence(self, other) if isinstance(other, Noise) else NotImplemented
 
-    def __eq__(self, other: object) -> bool:
-        return (
-            isinstance(other, Noise) and type(self) is type(other) and self._key() == other._key()
-        )
-
-    def __hash__(self) -> int:
-        return hash((type(self), self._key()))
-
-    def _key(self) -> tuple[Any, ...]:
-        return tuple(sorted((n, frozen(v)) for n, v in self.get_params(deep=False).items()))
-
 
 class NoiseSequence(Noise):
-    """One noise followed by another; ``first + second`` creates it.
-
-    Parameters
-    ----------
-    first, second : Noise
-    """
+    """One noise followed by another; ``first + second`` creates it."""
 
     def __init__(self, first: Noise, second: Noise) -> None:
         self.first = first
@@ -102,7 +84,14 @@ class UniformNoise(Noise):
         if not whole:
             return dtype
         info = np.iinfo(dtype)
-        return _signed_holding(info.min + int(self.low), info.max + int(self.high) - 1, self, dtype)
+        low, high = info.min + int(self.low), info.max + int(self.high) - 1
+        for candidate in (np.int16, np.int32, np.int64):
+            if np.iinfo(candidate).min <= low and high <= np.iinfo(candidate).max:
+                return np.dtype(candidate)
+        raise ValueError(
+            f"{self!r} gives values from {low} to {high} for images of {dtype}, which no integer "
+            "dtype holds; convert the images to a smaller one"
+        )
 
     def _draw(self, images: NDArray[Any], rng: np.random.Generator) -> NDArray[Any]:
         if images.dtype.kind == "f":
@@ -182,9 +171,7 @@ class SaltAndPepper(Noise):
 
 
 def add_noise(
-    images: ArrayLike,
-    noise: Noise,
-    rng: int | np.random.Generator | None = None,
+    images: ArrayLike, noise: Noise, rng: int | np.random.Generator | None = None
 ) -> NDArray[Any]:
     """Return noisy copies of images.
 
@@ -248,17 +235,6 @@ def _is_number(value: Any) -> bool:
 def _float_of(images: NDArray[Any]) -> Any:
     exact = 4 if images.dtype.kind == "f" else 2  # bytes of dtypes that float32 holds exactly
     return np.float32 if images.dtype.itemsize <= exact else np.float64
-
-
-def _signed_holding(low: int, high: int, noise: Noise, dtype: DTypeLike) -> np.dtype[Any]:
-    for candidate in (np.int16, np.int32, np.int64):
-        info = np.iinfo(candidate)
-        if info.min <= low and high <= info.max:
-            return np.dtype(candidate)
-    raise ValueError(
-        f"{noise!r} gives values from {low} to {high} for images of {dtype}, which no integer "
-        "dtype holds; convert the images to a smaller one"
-    )
 
 
 def _range_of(noise: GaussianNoise | SaltAndPepper, dtype: np.dtype[Any]) -> Range | None:

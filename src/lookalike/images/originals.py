@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 
 Bytes = NDArray[np.uint8]
 
-THUMBNAIL_SIDE = 96
-"""Pixels of the longer side of a thumbnail."""
+THUMBNAIL_SIDE = 96  # pixels of the longer side
 
 
 def make_thumbnail(pixels: Bytes, form_size: tuple[int, int]) -> bytes:
@@ -38,91 +37,80 @@ class Originals:
     Parameters
     ----------
     names : iterable of str
-        Below the folder of the data set, such as ``"cup/1.png"``.
+        Paths below the folder of the data set, for example ``"cup/1.png"``.
     thumbnails : iterable of bytes
         JPEG files.
-
-    Examples
-    --------
-    >>> originals = Originals(["cup/1.png", ""], [b"", b""])
-    >>> len(originals), originals.name(0), originals.name(1), originals.picture(0)
-    (2, 'cup/1.png', None, None)
     """
 
     def __init__(self, names: Iterable[str], thumbnails: Iterable[bytes]) -> None:
-        self._names = _pack([name.encode("utf-8", "surrogateescape") for name in names])
-        self._thumbnails = _pack(thumbnails)
+        encoded = [name.encode("utf-8", "surrogateescape") for name in names]
+        self._packed = {"name": _pack(encoded), "thumbnail": _pack(thumbnails)}
 
     @classmethod
     def unknown(cls, n: int) -> Originals:
-        """Return what is known of n pictures of which nothing is known."""
+        """Return those of n pictures of which nothing is known."""
         return cls([""] * n, [b""] * n)
 
     def __len__(self) -> int:
-        return len(self._names[1])
+        return len(self._packed["name"][1])
 
     def name(self, row: int) -> str | None:
         """Return the name of a picture's file."""
-        return _of(self._names, row).decode("utf-8", "surrogateescape") or None
+        return _content(self._packed["name"], row).decode("utf-8", "surrogateescape") or None
 
     def picture(self, row: int) -> Bytes | None:
         """Return a picture as it looked, small; shape (h, w) or (h, w, 3)."""
         from lookalike.images.pictures import read_picture
 
-        content = _of(self._thumbnails, row)
+        content = _content(self._packed["thumbnail"], row)
         return read_picture(content).pixels if content else None
 
     def rows(self, rows: Sequence[int] | NDArray[np.integer[Any]]) -> Originals:
         """Return those of some pictures."""
-        return Originals._of_packed(
-            *(
-                _pack([_of(own, int(row)) for row in rows])
-                for own in (self._names, self._thumbnails)
-            )
+        return self._of_packed(
+            {
+                kind: _pack(_content(own, int(row)) for row in rows)
+                for kind, own in self._packed.items()
+            }
         )
 
     def joined(self, others: Originals) -> Originals:
         """Return these, then others."""
-        return Originals._of_packed(
-            *(
-                (np.concatenate([data, more]), np.concatenate([ends, len(data) + more_ends]))
-                for (data, ends), (more, more_ends) in (
-                    (self._names, others._names),
-                    (self._thumbnails, others._thumbnails),
-                )
-            )
-        )
+        packed = {}
+        for kind, (data, ends) in self._packed.items():
+            more, more_ends = others._packed[kind]
+            joined = np.concatenate([data, more])
+            packed[kind] = joined, np.concatenate([ends, len(data) + more_ends])
+        return self._of_packed(packed)
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """Return them as four arrays, for a file."""
-        return {
-            "originals/names": self._names[0],
-            "originals/name_ends": self._names[1],
-            "originals/thumbnails": self._thumbnails[0],
-            "originals/thumbnail_ends": self._thumbnails[1],
-        }
+        arrays: dict[str, NDArray[Any]] = {}
+        for kind, (data, ends) in self._packed.items():
+            arrays |= {f"originals/{kind}s": data, f"originals/{kind}_ends": ends}
+        return arrays
 
     @classmethod
     def from_arrays(cls, arrays: Any) -> Originals:
-        """Return what `to_arrays` described; trusts nothing.
+        """Return what `to_arrays` described; it trusts nothing.
 
         Raises
         ------
         ValueError
-            If the arrays are no such ones.
+            If the arrays do not describe originals.
         """
-        names, thumbnails = (
-            _checked(arrays[f"originals/{kind}s"], arrays[f"originals/{kind}_ends"])
+        packed = {
+            kind: _checked(arrays[f"originals/{kind}s"], arrays[f"originals/{kind}_ends"])
             for kind in ("name", "thumbnail")
-        )
-        if len(names[1]) != len(thumbnails[1]):
+        }
+        if len(packed["name"][1]) != len(packed["thumbnail"][1]):
             raise ValueError("its originals have not as many names as thumbnails")
-        return cls._of_packed(names, thumbnails)
+        return cls._of_packed(packed)
 
     @classmethod
-    def _of_packed(cls, names: _Packed, thumbnails: _Packed) -> Originals:
+    def _of_packed(cls, packed: dict[str, _Packed]) -> Originals:
         made = cls([], [])
-        made._names, made._thumbnails = names, thumbnails
+        made._packed = packed
         return made
 
 
@@ -130,13 +118,7 @@ class Shown:
     """Pictures as people look at them: as they were where that is larger than their images.
 
     Each is read when it is asked for, by its row. Code that draws takes them for an array of
-    images.
-
-    Parameters
-    ----------
-    images : ndarray of shape (n, h, w) or (n, h, w, c), uint8
-    originals : Originals
-        Those of the same pictures.
+    images, shape (n, h, w) or (n, h, w, c).
     """
 
     def __init__(self, images: Bytes, originals: Originals) -> None:
@@ -168,7 +150,7 @@ def _pack(contents: Iterable[bytes]) -> _Packed:
     return np.frombuffer(b"".join(contents), np.uint8), ends
 
 
-def _of(packed: _Packed, row: int) -> bytes:
+def _content(packed: _Packed, row: int) -> bytes:
     data, ends = packed
     start = int(ends[row - 1]) if row else 0
     return data[start : int(ends[row])].tobytes()

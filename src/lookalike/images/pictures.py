@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import io
 import re
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
@@ -25,19 +27,19 @@ from lookalike.images.exceptions import (
     PictureError,
     PictureTooLargeError,
 )
+from lookalike.images.files import counted, told_left_out
 
 if TYPE_CHECKING:
     from PIL import Image
 
 Bytes = NDArray[np.uint8]
 
-MAX_PIXELS = 2**26
-"""Pixels that one picture may have, 8192 × 8192; more is taken for a decompression bomb."""
+MAX_PIXELS = 2**26  # of one picture, 8192 × 8192; more is taken for a decompression bomb
 
+# Pillow's names of formats of pictures. Others run programs (EPS) or hold no picture.
 _FORMATS = (
     "AVIF BMP DDS DIB GIF HEIF ICNS ICO JPEG JPEG2000 JXL MPO PCX PNG PPM PSD QOI SGI TGA TIFF WEBP"
 )
-"""Pillow's names of formats of pictures. Others run programs (EPS) or hold no picture."""
 
 _GREY_MODES = {"1", "L"}
 DEEP_MODES = {"I", "I;16", "I;16B", "I;16L", "I;16N", "F"}
@@ -45,97 +47,79 @@ _ORIENTATION = 0x0112  # EXIF tag; its values 5 to 8 swap height and width
 _FAINT = 16  # of 255: a picture whose values differ by no more is blank
 
 
-class Header(NamedTuple):
-    """What the header of a picture tells.
-
-    Attributes
-    ----------
-    size : tuple of int
-        Height and width of the picture as it is meant to be seen.
-    n_frames : int
-        Pages or frames.
-    """
-
-    size: tuple[int, int]
-    n_frames: int
-
-
 class Picture(NamedTuple):
-    """A picture that was read.
-
-    Attributes
-    ----------
-    pixels : ndarray of shape (h, w) or (h, w, 3), uint8
-        Two axes where all pixels are grey.
-    is_on_black : bool
-        Whether transparent parts are shown on black, for the picture would be blank on white.
-    n_frames : int
-        Pages or frames that the file holds; these are the pixels of the first.
-    """
+    """The pixels of a picture, shape (h, w) where all of them are grey, or (h, w, 3)."""
 
     pixels: Bytes
-    is_on_black: bool
-    n_frames: int = 1
+    is_on_black: bool  # transparent parts are shown on black, for on white it would be blank
+    n_frames: int = 1  # pages or frames of the file; these are the pixels of the first
+
+
+@dataclass
+class Findings:
+    """What a user should know of many pictures that were read."""
+
+    left_out: Counter[str] = field(default_factory=Counter)  # number of files, by kind
+    n_of_several: int = 0  # files of several pages or frames
+    n_frames: int = 0  # pages or frames that were not read
+    n_on_black: int = 0  # pictures shown on black, as nothing could be seen on white
+
+    def add(self, picture: Picture) -> None:
+        """Count a picture that was read."""
+        self.n_of_several += picture.n_frames > 1
+        self.n_frames += picture.n_frames - 1
+        self.n_on_black += picture.is_on_black
+
+    def notes(self) -> list[str]:
+        """Return a sentence for each of these that there is."""
+        notes = []
+        if self.n_frames:
+            notes.append(
+                f"several pages or frames lie in {counted(self.n_of_several, 'file')}; the first "
+                f"was read, {self.n_frames:,} others were not"
+            )
+        if self.n_on_black:
+            notes.append(
+                "white ink on a transparent ground is shown on black in "
+                f"{counted(self.n_on_black, 'picture')}"
+            )
+        told = told_left_out(self.left_out)
+        return [*notes, told] if told else notes
 
 
 def read_picture(
-    source: Path | bytes,
-    *,
-    name: str | None = None,
-    least_size: tuple[int, int] | None = None,
+    source: Path | bytes, *, name: str | None = None, least_size: tuple[int, int] | None = None
 ) -> Picture:
     """Return the pixels of a picture, upright and opaque; only the first of several frames.
 
     Values of 16 bits are scaled to 8. Transparent parts are shown on white, or on black where
-    nothing could be seen on white.
+    nothing could be seen on white. Messages call the picture by its ``name``, else by its path. A
+    ``least_size`` (height, width) is enough: a JPEG file may be decoded at a smaller scale, which
+    is faster, but never smaller than this.
 
-    Parameters
-    ----------
-    source : Path or bytes
-        The file, or its content.
-    name : str, optional
-        What messages call it; the path if it is not given.
-    least_size : tuple of int, optional
-        Height and width that are enough: a JPEG file may be decoded at a smaller scale, which is
-        faster, but is never smaller than this.
-
-    Raises
-    ------
-    NoPictureError
-        If it is empty or no picture.
-    PictureError
-        If it cannot be read, is damaged, or of values that 8 bits cannot hold.
-    PictureTooLargeError
-        If its header promises more than `MAX_PIXELS` pixels.
-
-    Examples
-    --------
-    >>> from PIL import Image
-    >>> stream = io.BytesIO()
-    >>> Image.new("RGB", (3, 2), (9, 9, 9)).save(stream, "PNG")
-    >>> read_picture(stream.getvalue()).pixels
-    array([[9, 9, 9],
-           [9, 9, 9]], dtype=uint8)
+    NoPictureError says if it is empty or no picture, PictureTooLargeError if its header promises
+    more than `MAX_PIXELS` pixels, and PictureError if it cannot be read otherwise.
     """
     with opened(source, name=name) as image:
         if least_size is not None:
             image.draft(None, least_size[::-1])  # does nothing where the format is not JPEG
-        n_frames = _count_frames(image)
+        # the second frame of a photograph (MPO) is a preview or a map of brightness
+        n_frames = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
         return decode(image)._replace(n_frames=n_frames)
 
 
-def read_header(source: Path | bytes, *, name: str | None = None) -> Header:
-    """Return what the header of a picture tells; parameters and errors as of `read_picture`."""
+def read_size(source: Path | bytes) -> tuple[int, int]:
+    """Return the height and width of a picture as it is meant to be seen, by its header alone."""
     from PIL import Image
 
-    with opened(source, name=name) as image:
+    with opened(source) as image:
         width, height = image.size
         if image.format == "TIFF":  # whose size some versions of Pillow have turned already
             tags: Any = image
             width, height = tags.tag_v2[256], tags.tag_v2[257]
         # not the method of PNG files, which decodes all pixels in search of what stands behind them
         swapped = Image.Image.getexif(image).get(_ORIENTATION) in (5, 6, 7, 8)
-        return Header((width, height) if swapped else (height, width), _count_frames(image))
+        return (width, height) if swapped else (height, width)
 
 
 @contextmanager
@@ -160,7 +144,7 @@ def opened(source: Path | bytes, *, name: str | None = None) -> Iterator[Image.I
         except UnidentifiedImageError:
             raise NoPictureError(f"{named} {_why_unknown(stream, named)}") from None
         except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-            promised = re.search(r"\d+", str(error))  # Pillow tells the size in words alone
+            promised = re.search(r"\d+", str(error))  # Pillow gives the size in words alone
             many = f"{int(promised[0]):,}" if promised else "too many"
             raise PictureTooLargeError(
                 f"{named}: its header promises {many} pixels but the limit is {MAX_PIXELS:,}; "
@@ -171,11 +155,6 @@ def opened(source: Path | bytes, *, name: str | None = None) -> Iterator[Image.I
             raise PictureError(
                 f"{named} does not decode as a picture: {said}; replace or remove it"
             ) from error
-
-
-def _count_frames(image: Image.Image) -> int:
-    # the second frame of a photograph (MPO) is a preview or a map of brightness
-    return 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
 
 
 def decode(image: Image.Image) -> Picture:
@@ -198,13 +177,6 @@ def flatten(pixels: Bytes) -> Picture:
 
     It is shown on black where it would be blank on white although its transparency is not: white
     ink on a transparent ground.
-
-    Examples
-    --------
-    >>> white_dot = np.full((1, 3, 4), 255, np.uint8)
-    >>> white_dot[0, ::2, 3] = 0
-    >>> flatten(white_dot).pixels, flatten(white_dot).is_on_black
-    (array([[  0, 255,   0]], dtype=uint8), True)
     """
     from PIL import Image
 
@@ -217,9 +189,27 @@ def flatten(pixels: Bytes) -> Picture:
     return Picture(_grey_if_grey(on_black if is_blank else on_white), is_blank)
 
 
+def check_picture(picture: Any) -> Bytes:
+    """Return a picture without transparency, and without the axis of a single channel.
+
+    Anything else than an array of bytes of shape (h, w) or (h, w, 1, 3 or 4) is a ValueError.
+    """
+    if not isinstance(picture, np.ndarray) or picture.dtype != np.uint8:
+        found = getattr(picture, "dtype", type(picture).__name__)
+        raise ValueError(f"a picture of {found}; give an array of uint8, values 0 to 255")
+    channels = picture.shape[2:]
+    if picture.ndim not in (2, 3) or channels not in ((), (1,), (3,), (4,)) or not picture.size:
+        raise ValueError(
+            f"a picture of shape {picture.shape}; give (h, w), (h, w, 3) or (h, w, 4), not empty"
+        )
+    if channels == (4,):
+        return flatten(picture).pixels
+    return picture[..., 0] if channels == (1,) else picture
+
+
 def _grey_if_grey(pixels: Bytes) -> Bytes:
     red, green, blue = (pixels[..., i] for i in range(3))
-    # most pictures in colour are told by a few of their pixels
+    # a few pixels suffice to see that most pictures are in colour
     for part in (np.s_[::16, ::16], np.s_[:, :]):
         if not (np.array_equal(red[part], green[part]) and np.array_equal(green[part], blue[part])):
             return pixels
@@ -227,11 +217,10 @@ def _grey_if_grey(pixels: Bytes) -> Bytes:
 
 
 def _to_8_bits(values: NDArray[Any], *, is_16: bool) -> Bytes:
-    """Return grey values of more than 8 bits as bytes.
+    """Return grey values of more than 8 bits as bytes; values of 16 bits are divided by 257.
 
-    Whole numbers of 16 bits are divided by 257, so that black and white stay so. Wider numbers
-    have no usual range: fractions up to 1 are multiplied by 255, values up to 255 are rounded,
-    those up to 65,535 are read as of 16 bits.
+    Wider numbers have no usual range: fractions up to 1 are multiplied by 255, values up to 255 are
+    rounded, those up to 65,535 are read as of 16 bits.
     """
     low, high = float(values.min()), float(values.max())
     if not (low >= 0 and high <= 65535):  # NaN fails, too
@@ -246,19 +235,16 @@ def _to_8_bits(values: NDArray[Any], *, is_16: bool) -> Bytes:
     return np.rint(wide).astype(np.uint8)
 
 
-@contextmanager
-def _stream(source: Path | bytes, named: str) -> Iterator[IO[bytes]]:
+def _stream(source: Path | bytes, named: str) -> IO[bytes]:
     # A stream, because Pillow maps files given by path into memory, and then reads uncompressed
     # TIFFs that lie on their side with the rows cut wrongly.
     try:
-        stream = io.BytesIO(source) if isinstance(source, bytes) else source.open("rb")
+        return io.BytesIO(source) if isinstance(source, bytes) else source.open("rb")
     except OSError as error:
         is_missing = isinstance(error, FileNotFoundError)
         cure = "correct its name, or remove the link to it" if is_missing else "mend or remove it"
         reason = error.strerror or str(error)
         raise PictureError(f"{named} cannot be read: {reason}; {cure}") from error
-    with stream:
-        yield stream
 
 
 @cache
@@ -276,8 +262,8 @@ def _formats() -> list[str]:
     return sorted(set(_FORMATS.split()) & Image.OPEN.keys())
 
 
+# How files of ZIP, gzip, 7z, RAR, bzip2 and xz begin.
 _ARCHIVES = (b"PK\x03\x04", b"\x1f\x8b", b"7z\xbc\xaf\x27\x1c", b"Rar!", b"BZh", b"\xfd7zXZ")
-"""How files of ZIP, gzip, 7z, RAR, bzip2 and xz begin."""
 
 
 def _why_unknown(stream: IO[bytes], named: str) -> str:

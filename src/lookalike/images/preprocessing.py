@@ -1,16 +1,14 @@
 """Any picture brought to the form that a model's images have.
 
-A model compares pixels, so a drawing on a large canvas or a photograph of paper tells it nothing
-until it looks as the training images do. How they look is learnt from them, once, when they are
-read: the same form brings the files of a folder to what the model is trained with, and later any
-picture that it is asked about. Strokes on an empty ground, such as MNIST's, are treated as MNIST
-was made [1]_: the ink is cut out, scaled until its longer side is as long as in training,
-antialiased, and laid into the frame with its centre of mass (or the middle of its box, whichever
-varies less in training) where it lies in training. All other images are scaled to the frame:
-padded, cut or stretched.
-
-Pens differ more on a canvas than on forms filled in by ballpoint. Where the line comes out thinner
-or thicker than those of most training images, it is brought to the nearest of these.
+A model compares pixels, so a drawing on a large canvas or a photograph of paper is of no use to it
+until it looks as the training images do. How they look is learnt from them once: the same form
+brings the files of a folder to what the model is trained with, and later any picture that it is
+asked about. Strokes on an empty ground are treated as those of MNIST were [1]_: the ink is cut out,
+scaled until its longer side is as long as in training, antialiased, and laid into the frame with
+its centre of mass (or the middle of its box, whichever varies less in training) where it lies in
+training. Pens differ; a line that is thinner or thicker than those of most training images is
+brought to the nearest usual width. All other images are scaled to the frame: padded, cut or
+stretched.
 
 References
 ----------
@@ -19,6 +17,7 @@ References
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, NamedTuple, get_args
 
@@ -29,14 +28,14 @@ from PIL import Image
 from lookalike.images.ground import FINEST
 from lookalike.images.line_width import FAINT, Floats, centre_of, line_widths, with_line_width
 from lookalike.images.originals import THUMBNAIL_SIDE
-from lookalike.images.pictures import flatten
+from lookalike.images.pictures import check_picture
 from lookalike.images.strokes import find_ink
-from lookalike.images.values import as_fields, as_integer, as_pair, bad_value
 
 Bytes = NDArray[np.uint8]
 Fit = Literal["pad", "crop", "stretch"]
 
 MOST_SIDE = 4096
+_MOST_SHOWN = 60  # characters of a value in a message
 _DARK = 48  # of 255: less is nearly black
 _MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 _SAMPLE = 5_000  # images that the form is learnt from: medians need no more
@@ -157,7 +156,7 @@ class Form:
         return self.read(picture).image
 
     def read(self, picture: Bytes) -> Formed:
-        """Return a picture in this form, and the doubt whether its strokes were told right.
+        """Return a picture in this form, and the doubt whether its strokes were found.
 
         Parameters
         ----------
@@ -238,16 +237,8 @@ class Form:
         return np.rint(self.ground + image * (strokes.value - self.ground)).astype(np.uint8)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the form as plain values, such as JSON takes."""
-        strokes = None if self.strokes is None else asdict(self.strokes)
-        return {
-            "kind": self.kind,
-            "image_shape": list(self.image_shape),
-            "ground": self.ground,
-            "strokes": strokes
-            and {**strokes, "at": list(strokes["at"]), "line": list(strokes["line"])},
-            "fit": self.fit,
-        }
+        """Return the form as plain values, as JSON takes them."""
+        return {"kind": self.kind, **asdict(self)}
 
     @classmethod
     def from_dict(cls, values: Any) -> Form:
@@ -260,44 +251,32 @@ class Form:
         """
         if isinstance(values, dict):
             values = {"fit": "crop", **values}  # files of version 1.0 name none
-        values = as_fields(values, "form", {"kind", "image_shape", "ground", "strokes", "fit"})
+        values = _as_fields(values, "form", {"kind", "image_shape", "ground", "strokes", "fit"})
         shape = values["image_shape"]
         if not isinstance(shape, list | tuple) or len(shape) not in (2, 3):
-            raise bad_value("image_shape", shape, "a list of 2 or 3 integers")
-        sides = [as_integer("image_shape", side, 1, MOST_SIDE) for side in shape[:2]]
-        channels = [as_integer("image_shape", count, 1, 4) for count in shape[2:]]
-        ground = as_integer("ground", values["ground"], 0, 255)
+            raise _bad_value("image_shape", shape, "a list of 2 or 3 integers")
+        sides = [_as_integer("image_shape", side, 1, MOST_SIDE) for side in shape[:2]]
+        channels = [_as_integer("image_shape", count, 1, 4) for count in shape[2:]]
+        ground = _as_integer("ground", values["ground"], 0, 255)
         strokes = None
         if values["strokes"] is not None:
             if channels and channels != [1]:
-                raise bad_value("image_shape", shape, "one channel, as the form has strokes")
+                raise _bad_value("image_shape", shape, "one channel, as the form has strokes")
             strokes = _strokes(values["strokes"], (sides[0], sides[1]), ground)
         if values["fit"] not in get_args(Fit):
-            raise bad_value("fit", values["fit"], "'pad', 'crop' or 'stretch'")
+            raise _bad_value("fit", values["fit"], "'pad', 'crop' or 'stretch'")
         form = cls((*sides, *channels), ground, strokes, values["fit"])
         if values["kind"] != form.kind:
-            raise bad_value("kind", values["kind"], repr(form.kind))
+            raise _bad_value("kind", values["kind"], repr(form.kind))
         return form
 
 
 def learn_form(images: Bytes) -> Form:
-    """Return the form of training images.
+    """Return the form of training images, shape (n, h, w) or (n, h, w, c), uint8.
 
-    Parameters
-    ----------
-    images : ndarray of shape (n, h, w) or (n, h, w, c), uint8
-        c from 1 to 4. Of more than 5,000 that many are looked at, evenly spaced.
-
-    Returns
-    -------
-    Form
-        With strokes if the images are grey, most of their border is empty ground and their lines
-        are thin beside the whole.
-
-    Raises
-    ------
-    ValueError
-        If they are no such images.
+    It has strokes if the images are grey, most of their border is empty ground and their lines are
+    thin beside the whole. At most 5,000 images are looked at, evenly spaced. Anything else than
+    such images is a ValueError.
     """
     shape = images.shape[1:]
     if images.dtype != np.uint8 or images.ndim not in (3, 4) or images.size == 0:
@@ -342,12 +321,16 @@ def _lies_right(picture: Bytes, ground: int, strokes: Strokes) -> bool:
 _LEAST_CONTRAST = 16  # of 255, between ink and ground; less where training images have little
 
 _LEAST_EMPTY = 0.6  # of the border's pixels; scikit-learn's digits, which touch it, have 0.75
+_USUAL = (0.1, 0.9)  # quantiles of the training images' line widths
 _MOST_LINE = 0.3  # of the ink's longer side that a line may be wide; MNIST's are 0.13 to 0.2
 
 
 def _learn_strokes(images: Bytes, ground: int) -> Strokes | None:
     """Return how strokes lie in images of shape (n, h, w), or None if they have none."""
-    value = _full_ink(images, ground)
+    # full ink is the value furthest from the ground in a typical image
+    flat = images.reshape(len(images), -1).astype(np.int16) - ground
+    darkest, brightest = np.median(flat.min(axis=1)), np.median(flat.max(axis=1))
+    value = ground + int(brightest if brightest >= -darkest else darkest)
     if value == ground:
         return None
     ink = np.clip((images.astype(np.float32) - ground) / (value - ground), 0, 1)
@@ -381,47 +364,48 @@ def _learn_strokes(images: Bytes, ground: int) -> Strokes | None:
     )
 
 
-_USUAL = (0.1, 0.9)  # quantiles of the training images' line widths
-
-
-def _full_ink(images: Bytes, ground: int) -> int:
-    """Return the value furthest from the ground in a typical image."""
-    flat = images.reshape(len(images), -1).astype(np.int16) - ground
-    darkest, brightest = np.median(flat.min(axis=1)), np.median(flat.max(axis=1))
-    return ground + int(brightest if brightest >= -darkest else darkest)
-
-
-def check_picture(picture: Any) -> Bytes:
-    """Return a picture without transparency, and without the axis of a single channel.
-
-    Raises
-    ------
-    ValueError
-        If it is no array of bytes of shape (h, w) or (h, w, 1, 3 or 4), or empty.
-    """
-    if not isinstance(picture, np.ndarray) or picture.dtype != np.uint8:
-        found = getattr(picture, "dtype", type(picture).__name__)
-        raise ValueError(f"a picture of {found}; give an array of uint8, values 0 to 255")
-    channels = picture.shape[2:]
-    if picture.ndim not in (2, 3) or channels not in ((), (1,), (3,), (4,)) or not picture.size:
-        raise ValueError(
-            f"a picture of shape {picture.shape}; give (h, w), (h, w, 3) or (h, w, 4), not empty"
-        )
-    if channels == (4,):
-        return flatten(picture).pixels
-    return picture[..., 0] if channels == (1,) else picture
-
-
 def _strokes(values: Any, frame: tuple[int, int], ground: int) -> Strokes:
-    values = as_fields(values, "strokes", {"value", "side", "centre", "at", "line"})
-    value = as_integer("value", values["value"], 0, 255)
+    values = _as_fields(values, "strokes", {"value", "side", "centre", "at", "line"})
+    value = _as_integer("value", values["value"], 0, 255)
     if value == ground:
-        raise bad_value("value", value, "another value than that of the ground")
+        raise _bad_value("value", value, "another value than that of the ground")
     if values["centre"] not in ("mass", "box"):
-        raise bad_value("centre", values["centre"], "'mass' or 'box'")
-    at = as_pair("at", values["at"], -1.0, float(MOST_SIDE))
-    side = as_integer("side", values["side"], 1, max(frame))
-    low, high = as_pair("line", values["line"], 0.0, side / 2)
+        raise _bad_value("centre", values["centre"], "'mass' or 'box'")
+    at = _as_pair("at", values["at"], -1.0, float(MOST_SIDE))
+    side = _as_integer("side", values["side"], 1, max(frame))
+    low, high = _as_pair("line", values["line"], 0.0, side / 2)
     if low > high:
-        raise bad_value("line", values["line"], "the lesser number first")
+        raise _bad_value("line", values["line"], "the lesser number first")
     return Strokes(value, side, values["centre"], at, (low, high))
+
+
+def _as_fields(values: Any, name: str, keys: set[str]) -> Mapping[str, Any]:
+    """Return a dict that must have exactly these keys."""
+    if not isinstance(values, dict) or values.keys() != keys:
+        raise _bad_value(name, values, f"an object with {', '.join(sorted(keys))} and nothing else")
+    return values
+
+
+def _as_integer(name: str, value: Any, least: int, most: int) -> int:
+    """Return an integer in a range; bools and floats are refused."""
+    if type(value) is not int or not least <= value <= most:
+        raise _bad_value(name, value, f"an integer from {least} to {most}")
+    return value
+
+
+def _as_pair(name: str, values: Any, least: float, most: float) -> tuple[float, float]:
+    """Return two numbers in a range; NaN is refused."""
+    if (
+        not isinstance(values, list | tuple)
+        or len(values) != 2
+        or any(type(value) not in (int, float) or not least <= value <= most for value in values)
+    ):
+        raise _bad_value(name, values, f"two numbers from {least:g} to {most:g}")
+    return float(values[0]), float(values[1])
+
+
+def _bad_value(name: str, value: Any, wanted: str) -> ValueError:
+    """Return an error that gives the value and the allowed values."""
+    shown = repr(value)
+    shown = shown if len(shown) <= _MOST_SHOWN else f"{shown[: _MOST_SHOWN - 3]}..."
+    return ValueError(f"{name}={shown}; it must be {wanted}")

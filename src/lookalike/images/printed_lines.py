@@ -30,20 +30,10 @@ _REACH = 0.03  # of the shorter side that a line's end may be away from what it 
 
 
 def printed_lines(mask: Mask, box: tuple[slice, slice], within: Mask) -> Mask:
-    """Return which pixels lie on printed lines and on nothing else.
+    """Return which pixels of ink lie on printed lines and on nothing else.
 
-    Parameters
-    ----------
-    mask : ndarray of shape (h, w), bool
-        The ink in a picture.
-    box : tuple of slice
-        The part that lines are looked for in: they are long beside that.
-    within : ndarray of shape (h, w), bool
-        Where no line may end but in another one: not at a border.
-
-    Returns
-    -------
-    ndarray of shape (h, w), bool
+    Lines are looked for in the ``box``, beside which they are long. In ``within``, which leaves out
+    borders, a line may end in another one only.
     """
     level, upright = _Lines(mask[box], within[box]), _Lines(mask[box].T, within[box].T)
     count = 0

@@ -5,21 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-Progress = Callable[[int, int], None]
-"""Called from time to time as ``progress(done, total)``."""
+Progress = Callable[[int, int], None]  # called from time to time as progress(done, total)
 
 
 class Meter:
-    """Adds up the progress of successive parts of one piece of work.
+    """Adds up the progress of successive parts of one piece of work, ``total`` units in all.
 
-    Parameters
-    ----------
-    total : int
-        Number of units of all parts.
-    progress : callable or None
-        Called as ``progress(done, total)``.
-    shown : int, optional
-        Total that ``progress`` gets instead, with ``done`` in proportion.
+    If ``shown`` is given, ``progress`` gets that total instead, and what is done in proportion.
     """
 
     def __init__(self, total: int, progress: Progress | None, *, shown: int | None = None) -> None:
@@ -52,20 +44,10 @@ def metered(total: int, progress: Progress | None, *, show: bool) -> Iterator[Me
         yield None if progress is None else Meter(total, progress)
         return
     from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        Progress,
-        TaskProgressColumn,
-        TextColumn,
-        TimeRemainingColumn,
-    )
+    from rich.progress import Progress, TimeRemainingColumn
 
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TaskProgressColumn(),
-        TimeRemainingColumn(elapsed_when_finished=True),
-    )
+    *columns, _ = Progress.get_default_columns()
+    columns.append(TimeRemainingColumn(elapsed_when_finished=True))
     with Progress(*columns, console=Console(stderr=True)) as bar:
         task = bar.add_task("searching neighbours", total=total)
 

@@ -96,12 +96,9 @@ def shift(
 def move(
     images: NDArray[Any], dy: int, dx: int, fill: Any = 0, *, row_axis: int = 1
 ) -> NDArray[Any]:
-    """Move images by whole pixels; parameters as in `shift`, without checks.
+    """Move images by whole pixels, as `shift` does, but without checks.
 
-    Parameters
-    ----------
-    images : ndarray
-        Rows and columns of pixels lie along ``row_axis`` and the next axis.
+    Rows and columns of pixels lie along ``row_axis`` and the next axis.
     """
     moved = np.full(images.shape, fill, dtype=images.dtype)
     before = (slice(None),) * row_axis
@@ -168,13 +165,9 @@ def _check_fill(fill: Any, dtype: np.dtype[Any]) -> Any:
     if given.ndim == 0 and given.dtype.kind in "biuf":
         with np.errstate(over="ignore", invalid="ignore"):
             value = given.astype(dtype)
-        if dtype.kind == "f":  # rounding to a float is allowed, but not to infinity
-            fits = np.isfinite(value) or not np.isfinite(given)
-        elif given.dtype.kind == "f":  # NaN and infinity are not integers; 1e30 wraps around
-            fits = float(given).is_integer() and int(given) == int(value)
-        else:
-            fits = int(given) == int(value)
-        if fits:
+        # rounding to a float is allowed, but not to infinity; Python compares numbers exactly
+        is_rounded = dtype.kind == "f" and np.isfinite(value)
+        if is_rounded or value.item() == given.item() or (np.isnan(value) and np.isnan(given)):
             return value[()]
     held = "True and False" if dtype.kind == "b" else "finite numbers of its range, NaN and inf"
     if dtype.kind in "iu":

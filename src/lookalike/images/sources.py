@@ -7,11 +7,9 @@ read one at a time when their turn comes; what cannot be read is a value, not an
 from __future__ import annotations
 
 import glob
-import mimetypes
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,116 +17,48 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.images.arrays import read_array
+from lookalike.images.catalogue import CATALOGUE
 from lookalike.images.checks import as_images
 from lookalike.images.exceptions import DatasetError, DatasetNotFoundError, NoPictureError
-from lookalike.images.files import counted, files_below, told_left_out
-from lookalike.images.pictures import Picture, read_picture
+from lookalike.images.files import called_a_picture, files_below
+from lookalike.images.pictures import DEEP_MODES, Findings, decode, opened, read_picture
 from lookalike.images.preprocessing import Form, Formed
 from lookalike.images.progress import Progress
 
 Bytes = NDArray[np.uint8]
 
 STDIN = "-"
-ARRAYS = (".npy", ".npz")
+_ARRAYS = (".npy", ".npz")
+
+# Grey of more than 8 bits keeps the file's own numbers in these formats alone: Pillow stretches
+# others to all 16 bits.
+_DEEP_FORMATS = {"PNG", "TIFF"}
 
 
 class Source(NamedTuple):
-    """A file that is there, the bytes of one, or the reason why it is not there.
-
-    Attributes
-    ----------
-    name : str
-        As it is told to the user.
-    content : Path, bytes or ValueError
-    is_named : bool
-        Whether the user named it, rather than a folder that holds it.
-    """
+    """A file that is there, the bytes of one, or the reason why it is not there."""
 
     name: str
     content: Path | bytes | ValueError
-    is_named: bool = True
+    is_named: bool = True  # by the user; otherwise by a folder that holds it
 
 
 class Named(NamedTuple):
-    """A picture with its name, or why there is none.
+    """A picture, shape (h, w), (h, w, 3) or (h, w, 4), with its name, or why there is none.
 
-    Attributes
-    ----------
-    name : str
-        The file's; for one of a stack with its place, from 0: ``stack.npy[3]``.
-    pixels : ndarray of shape (h, w), (h, w, 3) or (h, w, 4), uint8; or ValueError
-    path : Path or None
-        The file, if it holds this picture alone.
+    The name is the file's; for one of a stack with its place, from 0: ``stack.npy[3]``.
     """
 
     name: str
     pixels: Bytes | ValueError
-    path: Path | None = None
-
-
-@dataclass
-class Findings:
-    """What a user should know of many pictures that were read.
-
-    Attributes
-    ----------
-    left_out : Counter of str
-        Files that were passed over, by kind.
-    n_of_several, n_frames : int
-        Files of several pages or frames, and how many of these were not read.
-    n_on_black : int
-        Pictures that are shown on black, as nothing could be seen on white.
-    """
-
-    left_out: Counter[str] = field(default_factory=Counter)
-    n_of_several: int = 0
-    n_frames: int = 0
-    n_on_black: int = 0
-
-    def add(self, picture: Picture) -> None:
-        """Count a picture that was read."""
-        self.n_of_several += picture.n_frames > 1
-        self.n_frames += picture.n_frames - 1
-        self.n_on_black += picture.is_on_black
-
-    def notes(self) -> list[str]:
-        """Return a sentence for each of these that there is.
-
-        Examples
-        --------
-        >>> Findings(n_on_black=2).notes()
-        ['white ink on a transparent ground is shown on black in 2 pictures']
-        """
-        notes = []
-        if self.n_frames:
-            notes.append(
-                f"several pages or frames lie in {counted(self.n_of_several, 'file')}; the first "
-                f"was read, {self.n_frames:,} others were not"
-            )
-        if self.n_on_black:
-            notes.append(
-                "white ink on a transparent ground is shown on black in "
-                f"{counted(self.n_on_black, 'picture')}"
-            )
-        told = told_left_out(self.left_out)
-        return [*notes, told] if told else notes
+    path: Path | None = None  # of the file, if it holds this picture alone
 
 
 def find_sources(names: Sequence[str], left_out: Counter[str]) -> list[Source]:
-    """Find the files that are meant.
+    """Find files, those of folders (with all folders in them) and of patterns by their names.
 
-    Parameters
-    ----------
-    names : sequence of str
-        Files, folders (with all folders in them), patterns such as ``"scans/*.png"``; ``"-"`` for
-        stdin: one image file, or the names of files and folders, one a line.
-    left_out : Counter
-        Gets the number of files that were passed over, by kind.
-
-    Returns
-    -------
-    list of Source
-        Those of a folder or a pattern in the order of their names.
+    The name ``"-"`` is stdin: one image file, or the names of files and folders, one a line.
+    ``left_out`` gets the number of files that were passed over, by kind.
     """
     sources: list[Source] = []
     for name in names:
@@ -154,23 +84,19 @@ def read_source(
 ) -> Iterator[Named]:
     """Read the pictures of a file one after the other.
 
-    Parameters
-    ----------
-    source : Source
-    findings : Findings
-        Gets what was found; files in folders that are no pictures, neither by content nor by name,
-        count as left out.
-    least_size : tuple of int, optional
-        As of `read_picture`.
-    progress : callable, optional
-        Called for each picture of a stack.
+    Files in folders that are no pictures, neither by content nor by name, count as left out in the
+    ``findings``. The ``least_size`` is that of `read_picture`; ``progress`` is called for each
+    picture of a stack.
     """
     name, content, is_named = source
     if isinstance(content, ValueError):
         yield Named(name, content)
-    elif isinstance(content, Path) and content.suffix.lower() in ARRAYS:
+    elif isinstance(content, Path) and content.suffix.lower() in _ARRAYS:
         try:
-            images, is_one = as_stack(read_array(content), name)
+            array = read_array(content)
+            in_colour = array.ndim == 3 and array.shape[2] in (1, 3, 4) and array.shape[1] > 4
+            is_one = array.ndim == 2 or in_colour
+            images = as_images(array[np.newaxis] if is_one else array, name)
         except ValueError as error:
             yield Named(name, error)
             return
@@ -194,12 +120,9 @@ def read_source(
 
 
 def in_form(picture: Named, form: Form, *, as_is: bool) -> Formed:
-    """Return a picture brought to a form, or, with `as_is`, one that has that form.
+    """Return a picture brought to a form, or, with ``as_is``, one that has that form.
 
-    Raises
-    ------
-    ValueError
-        If it could not be read, or cannot be brought to the form.
+    It is a ValueError if it could not be read or cannot be brought to the form.
     """
     name, pixels, _ = picture
     if isinstance(pixels, ValueError):
@@ -211,16 +134,186 @@ def in_form(picture: Named, form: Form, *, as_is: bool) -> Formed:
         raise DatasetError(f"{name}: {error}{cure}") from None
 
 
-def called_a_picture(name: str) -> bool:
-    """Return whether a file's name is that of a picture."""
-    return (mimetypes.guess_type(name)[0] or "").startswith("image/")
+def read_labelled(
+    data: Sequence[str],
+    label: str | None,
+    *,
+    least_size: tuple[int, int] | None = None,
+    watched: bool = False,
+    progress: Progress = lambda done, total: None,
+    on_note: Callable[[str], None],
+) -> Iterator[tuple[Named, str]]:
+    """Read labelled pictures one after the other, each with the name of its class.
+
+    With a ``label``, ``data`` names pictures of that class as for `find_sources`. Otherwise it is
+    one data set as `load_dataset` takes it: its training images, or all of a file that has no test
+    images of its own. A download shows its progress if it is ``watched``; ``on_note`` is called
+    with remarks about the files.
+    """
+    from lookalike.images.dataset import is_picture_folder, load_dataset
+    from lookalike.images.folder import lay_out
+
+    path = Path(data[0]).expanduser()
+    is_known = data[0] in ("digits", *CATALOGUE) or not path.exists()
+    if label is not None or (not is_known and is_picture_folder(path)):
+        findings = Findings()
+        if label is not None:
+            sources = [(source, label) for source in find_sources(data, findings.left_out)]
+        else:
+            layout = lay_out(path)
+            for note in layout.notes:
+                on_note(note)
+            files = layout.parts["train"]
+            sources = [(Source(str(file), file, False), own) for own, file in files]
+        for done, (source, own) in enumerate(sources):
+            progress(done, len(sources))
+            for picture in read_source(source, findings, least_size=least_size):
+                yield picture, own
+        for note in findings.notes():
+            on_note(note)
+        return
+    is_file = not is_known and path.suffix == ".npz"
+    dataset = load_dataset(data[0], test_size=0 if is_file else None, progress=watched)
+    train = dataset.train
+    for i, (image, code) in enumerate(zip(train.images, train.labels, strict=True)):
+        progress(i, len(train))
+        yield Named(f"{data[0]}[{i}]", image), dataset.class_names[code]
 
 
-def as_stack(array: NDArray[Any], name: str) -> tuple[Bytes, bool]:
-    """Return images as a stack, and whether it was one image without a stack."""
-    in_colour = array.ndim == 3 and array.shape[2] in (1, 3, 4) and array.shape[1] > 4
-    is_one = array.ndim == 2 or in_colour
-    return as_images(array[np.newaxis] if is_one else array, name), is_one
+class GivenImage(NamedTuple):
+    """An image of any numbers, shape (h, w) or (h, w, c), and the file it was read from.
+
+    Its name differs from all others, whatever case letters have: to make names of files from.
+    """
+
+    name: str
+    path: Path
+    pixels: NDArray[Any]
+
+
+def read_images(paths: Sequence[Path], image_shape: tuple[int, ...]) -> list[GivenImage]:
+    """Read images of one shape with their values as they are, at least one.
+
+    A data set is made of bytes; noisy images need not be, for noise added to a byte reaches beyond
+    255. So grey images of 16 bits and NumPy's arrays of any numbers keep their numbers, and nothing
+    is resized, converted or clipped: what differs from ``image_shape`` is refused. The paths are
+    those of image files, of ``.npy`` files, of ``.npz`` files of one array or one named ``images``,
+    and of folders of such files. Images are named as their files, with a number where several would
+    be named alike. A DatasetError names all files that cannot be read or do not fit.
+    """
+    found: list[GivenImage] = []
+    failed: list[ValueError] = []
+    for name, content, is_named in find_sources([str(path) for path in paths], Counter()):
+        try:
+            found += _read_given(content, image_shape)
+        except ValueError as error:
+            if is_named or called_a_picture(name) or not isinstance(error, NoPictureError):
+                failed.append(error)
+    if len(failed) == 1:
+        raise failed[0]
+    if failed:
+        raise DatasetError(f"{len(failed):,} files cannot be read: {'; '.join(map(str, failed))}")
+    if not found:
+        raise DatasetNotFoundError(f"{paths[0]} holds no pictures; name another folder")
+    names = _told_apart([image.name for image in found])
+    return [image._replace(name=name) for image, name in zip(found, names, strict=True)]
+
+
+def _read_given(
+    content: Path | bytes | ValueError, image_shape: tuple[int, ...]
+) -> Iterator[GivenImage]:
+    if isinstance(content, ValueError):
+        raise content
+    assert isinstance(content, Path)  # what stdin holds is not asked for here
+    is_array = content.suffix.lower() in _ARRAYS
+    array = read_array(content) if is_array else _read_picture(content, image_shape)
+    images = _cut(array, image_shape, content)
+    width = len(str(len(images) - 1))
+    for i, pixels in enumerate(images):
+        number = "" if array.ndim == len(image_shape) else f"-{i:0{width}}"
+        yield GivenImage(content.stem + number, content, pixels)
+
+
+def _read_picture(path: Path, image_shape: tuple[int, ...]) -> NDArray[Any]:
+    from PIL import ImageOps
+
+    with opened(path) as image:
+        if image.mode in DEEP_MODES and image.format in _DEEP_FORMATS:
+            deep = np.asarray(ImageOps.exif_transpose(image))
+            return deep.astype(deep.dtype.newbyteorder("="), copy=False)
+        # Pillow leaves out the lower 8 of 16 bits in colour; only the raw mode shows it.
+        if image.mode in DEEP_MODES or ";16" in str(getattr(image, "tile", "")):
+            raise DatasetError(
+                f"{path} has more than 8 bits a channel (Pillow's mode {image.mode}), which only "
+                "grey PNG and TIFF files are read with; save its values by np.save"
+            )
+        is_grey = image.mode in ("1", "L", "LA")
+        pixels = decode(image).pixels
+    # The form is asked for in colour: a colour file whose pixels are all grey is one, too.
+    in_colour = image_shape[2:] == (3,) and pixels.ndim == 2 and not is_grey
+    return np.stack([pixels] * 3, axis=2) if in_colour else pixels
+
+
+def _cut(array: NDArray[Any], image_shape: tuple[int, ...], path: Path) -> NDArray[Any]:
+    """Return the images that an array of one or more holds, as a stack."""
+    if array.dtype.kind not in "biuf":
+        raise DatasetError(
+            f"{path} holds values of dtype {array.dtype}, which are not pixels; save numbers"
+        )
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        raise DatasetError(
+            f"{path} holds NaN or infinity, which are not pixels; replace them, as by np.nan_to_num"
+        )
+    if array.size == 0 or array.ndim not in (2, 3, 4):
+        raise DatasetError(
+            f"{path} holds no images but an array of shape {array.shape}; save (height, width), "
+            "with (…, channels), or stacks of these"
+        )
+    pixels = array[..., 0] if array.ndim > len(image_shape) and array.shape[-1] == 1 else array
+    stack = pixels[None] if pixels.ndim == len(image_shape) else pixels
+    if stack.shape[1:] != image_shape:
+        is_stack = array.ndim == 4 or (array.ndim == 3 and array.shape[2] not in (1, 3, 4))
+        shape = array.shape[1:] if is_stack else array.shape
+        raise DatasetError(
+            f"{path}: images of {_described(shape)}, but the training images are of "
+            f"{_described(image_shape)}; {_cure(shape, image_shape)}, or train on images like these"
+        )
+    return stack.astype(np.uint8) if stack.dtype.kind == "b" else stack
+
+
+def _described(shape: tuple[int, ...]) -> str:
+    return f"{' × '.join(map(str, shape[:2]))} pixels in {_colours(shape)}"
+
+
+def _colours(shape: tuple[int, ...]) -> str:
+    n = 1 if len(shape) == 2 else shape[2]
+    named = {1: "grey", 3: "colour", 4: "colour with transparency"}
+    return named.get(n, f"{n} channels")
+
+
+def _cure(shape: tuple[int, ...], wanted: tuple[int, ...]) -> str:
+    if wanted[2:] == (4,):  # no picture is read with more than 3 channels
+        return f"give arrays of shape {wanted}, saved by np.save"
+    cures = []
+    if shape[:2] != wanted[:2]:
+        cures.append(f"resize them to {' × '.join(map(str, wanted[:2]))}")
+    if _colours(shape) != _colours(wanted):
+        cures.append(f"convert them to {_colours(wanted)}")
+    return " and ".join(cures)
+
+
+def _told_apart(names: Sequence[str]) -> list[str]:
+    taken = {name.casefold() for name in names}
+    seen: set[str] = set()
+    apart = []
+    for name in names:
+        unique, number = name, 1
+        while unique.casefold() in (seen if number == 1 else seen | taken):
+            number += 1
+            unique = f"{name}-{number}"
+        seen.add(unique.casefold())
+        apart.append(unique)
+    return apart
 
 
 def _from_path(name: str, left_out: Counter[str]) -> Iterator[Source]:

@@ -1,16 +1,16 @@
-"""The strokes of a picture, told from whatever else lies in it.
+"""The strokes of a picture, found among whatever else is in it.
 
 Ink is what is off the ground (`ground.py`). Printed lines are taken away (`printed_lines.py`),
 the rest is cut into pieces, and pieces near each other make a group. The strokes are the heaviest
 group that lies near the middle and not at the border. If another one might as well be them, a
-different explanation of the ground is tried; if none makes sense, the doubt is told.
+different explanation of the ground is tried; if none makes sense, that is a doubt.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from scipy import ndimage
@@ -54,37 +54,17 @@ _SOLID = 0.8  # of the hull that ink fills, as a page with something on it does
 
 
 class Ink(NamedTuple):
-    """The strokes of a picture.
-
-    Attributes
-    ----------
-    values : ndarray of shape (h, w)
-        From 0, ground, to 1, full ink; cut to its box.
-    doubt : str or None
-        Why something else may be the strokes.
-    """
+    """The strokes of a picture, from 0, ground, to 1, full ink, cut to their box."""
 
     values: Floats
-    doubt: str | None
+    doubt: str | None  # why something else may be the strokes
 
 
 def find_ink(picture: Bytes, least_contrast: float = 16) -> Ink:
-    """Return the strokes of a picture, and whether they could be told from what else is in it.
+    """Return the strokes of a picture, and the doubt whether something else is the strokes.
 
-    Parameters
-    ----------
-    picture : ndarray of shape (h, w), (h, w, 3) or (h, w, 4), uint8
-    least_contrast : float
-        By how much of 255 ink must differ from the ground.
-
-    Returns
-    -------
-    Ink
-
-    Raises
-    ------
-    ValueError
-        If it has no ink.
+    Ink must differ from the ground by ``least_contrast`` of 255. A picture without ink is a
+    ValueError.
     """
     picture = _unrepeated(picture)
     readings: list[_Reading] = []
@@ -205,19 +185,11 @@ def _read(off: Off, least_contrast: float) -> _Reading | None:
 
 
 class _Groups:
-    """The pieces of a mask, those near each other as one.
-
-    Attributes
-    ----------
-    n : int
-        How many pieces there are, specks included.
-    edge : int
-        Pixels off the picture's border that still touch it.
-    """
+    """The pieces of a mask, specks included, those near each other as one."""
 
     def __init__(self, mask: Mask, cropped: bool) -> None:
         self._pieces, self.n = ndimage.label(mask, np.ones((3, 3)))
-        self.edge = min(mask.shape) // 100
+        self.edge = min(mask.shape) // 100  # what is so near the picture's border touches it
         boxes = ndimage.find_objects(self._pieces)
         self._boxes = np.array(
             [(rows.start, columns.start, rows.stop, columns.stop) for rows, columns in boxes],
@@ -279,10 +251,7 @@ class _Groups:
         near = np.flatnonzero((self._areas >= _SPECK * self._areas[main]) & ~underline)
         boxes = self._boxes[near]
         gap = np.max(
-            [
-                boxes[:, None, :2] - boxes[None, :, 2:],
-                boxes[None, :, :2] - boxes[:, None, 2:],
-            ],
+            [boxes[:, None, :2] - boxes[None, :, 2:], boxes[None, :, :2] - boxes[:, None, 2:]],
             axis=(0, 3),
         )
         # what reaches the border may be anything; it is not drawn into the group of what does not
@@ -291,7 +260,7 @@ class _Groups:
         strewn = thin[near] & (np.count_nonzero(thin) > _FRAGMENTS)
         reach = np.where(strewn, width, _GAP * sides[main])
         close = gap <= np.minimum.outer(reach, reach)
-        n, group = _components(close & alike)
+        n, group = connected_components(close & alike, directed=False)
         weights = np.zeros(n)
         middle = np.array(self._pieces.shape) / 2
         for number in range(n):
@@ -374,8 +343,3 @@ def _page(kept: Mask) -> Mask | None:
     top, left = (int(kept.any(axis=axis).argmax()) for axis in (1, 0))
     outline[top : top + box.shape[0], left : left + box.shape[1]] = within
     return outline
-
-
-def _components(near: Mask) -> tuple[int, Any]:
-    n, labels = connected_components(near, directed=False)
-    return int(n), labels

@@ -15,11 +15,9 @@ from lookalike.images.augmentation import (
     check_whole,
     frozen,
 )
-from lookalike.images.geometry import AffineWarp, ElasticWarp, Rotation, Scaling
-from lookalike.images.variants import Variant
+from lookalike.images.variants import AffineWarp, ElasticWarp, Rotation, Scaling, Variant
 
 _MOST_SEED = 2**32 - 1  # scikit-learn's
-_LEAST_FACTOR, _MOST_FACTOR = 0.5, 2.0
 
 
 class Rotations(Augmentation):
@@ -70,7 +68,7 @@ class Scalings(Augmentation):
         self.factors = factors
 
     def _variants(self, height: int, width: int) -> Sequence[Variant]:
-        factors = _check_numbers(self, "factors", _LEAST_FACTOR, _MOST_FACTOR)
+        factors = _check_numbers(self, "factors", 0.5, 2)
         return [Scaling(factor) for factor in factors if factor != 1]
 
 
@@ -120,21 +118,20 @@ class AffineWarps(Augmentation):
         self.random_state = random_state
 
     def _variants(self, height: int, width: int) -> Sequence[Variant]:
-        n = check_whole(self, "n", least=1)
-        check_number_of_variants(n, self)
+        numbers, seed = _numbered(self)
+        farthest = min(height, width) - 1
         limits = {
-            "rotation": _check_number(self, "rotation", 0, 180),
-            "scale": _check_number(self, "scale", 0, 0.5),
-            "shear": _check_number(self, "shear", 0, 60),
-            "translation": _check_number(self, "translation", 0, min(height, width) - 1),
+            "rotation": _check_number(self, "rotation", self.rotation, 0, 180),
+            "scale": _check_number(self, "scale", self.scale, 0, 0.5),
+            "shear": _check_number(self, "shear", self.shear, 0, 60),
+            "translation": _check_number(self, "translation", self.translation, 0, farthest),
         }
         if not any(limits.values()):
             raise ValueError(
                 "AffineWarps with rotation, scale, shear and translation of 0 leaves images as "
                 "they are; give at least one above 0"
             )
-        seed = _check_seed(self)
-        return [AffineWarp(number, **limits, seed=seed) for number in range(1, n + 1)]
+        return [AffineWarp(number, **limits, seed=seed) for number in numbers]
 
 
 class ElasticWarps(Augmentation):
@@ -178,30 +175,32 @@ class ElasticWarps(Augmentation):
         self.random_state = random_state
 
     def _variants(self, height: int, width: int) -> Sequence[Variant]:
-        n = check_whole(self, "n", least=1)
-        check_number_of_variants(n, self)
+        numbers, seed = _numbered(self)
         size = min(height, width)
-        sigma = _check_number(self, "sigma", 0, size, above=True)
-        alpha = _check_number(self, "alpha", 0, size * max(1.0, sigma / 0.16), above=True)
-        seed = _check_seed(self)
-        return [ElasticWarp(number, alpha, sigma, seed) for number in range(1, n + 1)]
+        sigma = _check_number(self, "sigma", self.sigma, 0, size, above=True)
+        most = size * max(1.0, sigma / 0.16)
+        alpha = _check_number(self, "alpha", self.alpha, 0, most, above=True)
+        return [ElasticWarp(number, alpha, sigma, seed) for number in numbers]
+
+
+def _numbered(augmentation: AffineWarps | ElasticWarps) -> tuple[range, int]:
+    """Return the checked numbers of the variants and their seed."""
+    n = check_whole(augmentation, "n", least=1)
+    check_number_of_variants(n, augmentation)
+    seed = check_whole(augmentation, "random_state", least=0)
+    if seed > _MOST_SEED:
+        raise ValueError(f"random_state={seed} but seeds go up to {_MOST_SEED}; give a lower one")
+    return range(1, n + 1), seed
 
 
 def _check_numbers(augmentation: Augmentation, name: str, least: float, most: float) -> list[float]:
     values = frozen(getattr(augmentation, name))
     values = values if isinstance(values, tuple) else (values,)
     check_number_of_variants(len(values), augmentation)
-    return [_check_within(augmentation, name, value, least, most) for value in values]
+    return [_check_number(augmentation, name, value, least, most) for value in values]
 
 
 def _check_number(
-    augmentation: Augmentation, name: str, least: float, most: float, *, above: bool = False
-) -> float:
-    value = getattr(augmentation, name)
-    return _check_within(augmentation, name, value, least, most, above=above)
-
-
-def _check_within(
     augmentation: Augmentation,
     name: str,
     value: Any,
@@ -217,10 +216,3 @@ def _check_within(
             f"{value!r}; give numbers {'above' if above else 'from'} {least:g} to {most:g}"
         )
     return float(value)
-
-
-def _check_seed(augmentation: Augmentation) -> int:
-    seed = check_whole(augmentation, "random_state", least=0)
-    if seed > _MOST_SEED:
-        raise ValueError(f"random_state={seed} but seeds go up to {_MOST_SEED}; give a lower one")
-    return seed

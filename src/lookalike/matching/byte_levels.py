@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from lookalike.images.pixels import are_bytes
+from lookalike.images.checks import are_bytes
 
 Bytes = NDArray[np.uint8]
 

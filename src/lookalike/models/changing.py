@@ -11,9 +11,8 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.images.atomic import file_signature
 from lookalike.images.exceptions import DatasetError, DatasetNotFoundError
-from lookalike.images.files import counted
+from lookalike.images.files import counted, file_signature
 from lookalike.images.originals import Originals, make_thumbnail
 from lookalike.images.sources import Named, in_form
 from lookalike.models.model import Model, open_model

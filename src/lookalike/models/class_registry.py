@@ -11,7 +11,7 @@ from typing import Any
 
 _TABLE = """\
 search.NearestNeighbors          search.nearest.NearestNeighbors
-search.IndexedRows               search.rows.IndexedRows
+search.IndexedRows               search.index.IndexedRows
 search.AugmentedRows             search.augmented.AugmentedRows
 search.HandedOver                search.sklearn_fallback.SklearnFallback
 images.Sum                       images.augmentation.Sum
@@ -25,23 +25,23 @@ images.ElasticWarps              images.warps.ElasticWarps
 images.Shift                     images.variants.Shift
 images.Flip                      images.variants.Flip
 images.Composed                  images.variants.Composed
-images.Rotation                  images.geometry.Rotation
-images.Scaling                   images.geometry.Scaling
-images.AffineWarp                images.geometry.AffineWarp
-images.ElasticWarp               images.geometry.ElasticWarp
+images.Rotation                  images.variants.Rotation
+images.Scaling                   images.variants.Scaling
+images.AffineWarp                images.variants.AffineWarp
+images.ElasticWarp               images.variants.ElasticWarp
 images.NoiseSequence             images.noise.NoiseSequence
 images.UniformNoise              images.noise.UniformNoise
 images.GaussianNoise             images.noise.GaussianNoise
 images.SaltAndPepper             images.noise.SaltAndPepper
-cleaning.Levels                  denoising.intensity_scale.IntensityScale
+cleaning.Levels                  denoising.image_stacks.IntensityScale
 cleaning.Cascade                 denoising.cascade.Cascade
 cleaning.Plan                    denoising.cascade.Plan
 cleaning.NoiseTable              denoising.noise_table.NoiseTable
 cleaning.WholeNeighbours         denoising.nearest_images.NearestImages
-cleaning.MatchTables             denoising.pixel_evidence.MatchTables
+cleaning.MatchTables             denoising.nearest_images.MatchTables
 cleaning.AnchoredRegression      denoising.regression.AnchoredRegression
-cleaning.PairTable               denoising.pair_table.PairTable
-cleaning.Ends                    denoising.intensity_scale.Saturation
+cleaning.PairTable               denoising.cascade.PairTable
+cleaning.Ends                    denoising.cascade.Saturation
 cleaning.SimilarPatches          denoising.nonlocal_means.NonLocalMeans
 matching.PrincipalAxes           matching.axes.PrincipalAxes
 matching.Calibration             matching.scoring.Calibration

@@ -20,10 +20,10 @@ from xxhash import xxh3_128_hexdigest
 from lookalike import __version__
 from lookalike.estimators.classifier import KNeighborsClassifier
 from lookalike.estimators.lookalike import LookalikeClassifier
-from lookalike.images.atomic import replace_file
+from lookalike.images.checks import are_bytes
 from lookalike.images.exceptions import warn_caller
+from lookalike.images.files import replace_file
 from lookalike.images.originals import Originals
-from lookalike.images.pixels import are_bytes
 from lookalike.images.preprocessing import Form
 from lookalike.models.class_registry import MODELS, name_of
 from lookalike.models.safetensors_map import ModelError, map_file, no_number, once, write_file

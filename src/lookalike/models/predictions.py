@@ -9,8 +9,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from lookalike.images.pictures import Findings
 from lookalike.images.progress import Progress
-from lookalike.images.sources import Bytes, Findings, find_sources, in_form, read_source
+from lookalike.images.sources import Bytes, find_sources, in_form, read_source
 from lookalike.models.model import Explained, Model, Neighbor
 from lookalike.reports.blocks import Gallery, Picture
 from lookalike.reports.pictures import picture, right_or_wrong, with_arrows

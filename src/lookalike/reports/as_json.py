@@ -13,103 +13,51 @@ from typing import Any
 
 import numpy as np
 
-from lookalike.reports.blocks import (
-    Block,
-    Chart,
-    Column,
-    Gallery,
-    Heading,
-    Picture,
-    Report,
-    Table,
-    Text,
-    Undefined,
-)
+from lookalike.reports import blocks
 
 _FORMAT = 1
+# What is written of each part, in this order; the rest is how it is drawn.
+_FIELDS: Mapping[type, Sequence[str]] = {
+    blocks.Report: (
+        *("title", "subtitle", "headline", "sections"),
+        *("parameters", "versions", "timings", "numbers"),
+    ),
+    blocks.Headline: ("name", "value", "note"),
+    blocks.Section: ("title", "intro", "blocks"),
+    blocks.Text: ("text",),
+    blocks.Heading: ("text",),
+    blocks.Table: ("caption", "columns", "rows"),
+    blocks.Chart: ("caption", "alt", "table"),
+    blocks.Gallery: ("caption", "pictures"),
+    blocks.Picture: ("alt", "caption", "state", "neighbors"),
+}
 
 
-def to_json(report: Report) -> str:
+def to_json(report: blocks.Report) -> str:
     """Return the JSON document, with a line break at its end.
-
-    Raises
-    ------
-    TypeError
-        If ``report.numbers`` holds what has no like in JSON.
 
     Examples
     --------
-    >>> json.loads(to_json(Report("Digits", numbers={"recall": [0.5, float("nan")]})))["undefined"]
+    >>> report = blocks.Report("Digits", numbers={"recall": [0.5, float("nan")]})
+    >>> json.loads(to_json(report))["undefined"]
     {'/numbers/recall/1': 'nan'}
     """
-    document = {
-        "format": _FORMAT,
-        "title": report.title,
-        "subtitle": report.subtitle,
-        "headline": [
-            {"name": card.name, "value": card.value, "note": card.note} for card in report.headline
-        ],
-        "sections": [
-            {
-                "title": section.title,
-                "intro": list(section.intro),
-                "blocks": [_block(block) for block in section.blocks],
-            }
-            for section in report.sections
-        ],
-        "parameters": dict(report.parameters),
-        "versions": dict(report.versions),
-        "timings": dict(report.timings),
-        "numbers": report.numbers,
-    }
     undefined: dict[str, str] = {}
-    plain = _plain(document, "", undefined)
-    plain["undefined"] = undefined
+    plain = {"format": _FORMAT, **_plain(report, "", undefined), "undefined": undefined}
     return json.dumps(plain, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-
-
-def _block(block: Block) -> dict[str, Any]:
-    match block:
-        case Text():
-            return {"kind": "text", "text": block.text}
-        case Heading():
-            return {"kind": "heading", "text": block.text}
-        case Table():
-            return {"kind": "table", **_table(block)}
-        case Chart():
-            words = {"kind": "chart", "caption": block.caption, "alt": block.alt}
-            return words | {"table": _table(block.table)}
-        case Gallery():
-            pictures = [_picture(picture) for picture in block.pictures]
-            return {"kind": "gallery", "caption": block.caption, "pictures": pictures}
-
-
-def _table(table: Table) -> dict[str, Any]:
-    return {
-        "caption": table.caption,
-        "columns": [
-            column.name if isinstance(column, Column) else column for column in table.columns
-        ],
-        "rows": table.rows,
-    }
-
-
-def _picture(picture: Picture) -> dict[str, Any]:
-    return {
-        "alt": picture.alt,
-        "caption": list(picture.caption),
-        "state": picture.state,
-        "neighbors": [_picture(neighbor) for neighbor in picture.neighbors],
-    }
 
 
 def _plain(value: Any, pointer: str, undefined: dict[str, str]) -> Any:
     """Return what JSON can hold, and note in ``undefined`` each number that it cannot."""
-    if isinstance(value, Undefined):
+    if isinstance(value, blocks.Undefined):
         undefined[pointer] = value.reason
         return None
     if isinstance(value, np.generic | np.ndarray):
         value = value.tolist()
+    elif isinstance(value, blocks.Column):
+        value = value.name
+    elif type(value) in _FIELDS:
+        value = _fields(value)
     if value is None or isinstance(value, str | bool | int):
         return value
     if isinstance(value, float):
@@ -128,6 +76,17 @@ def _plain(value: Any, pointer: str, undefined: dict[str, str]) -> Any:
         f"{pointer} is a {type(value).__name__}, which JSON cannot hold; give mappings, sequences, "
         "arrays, numbers, text or None"
     )
+
+
+def _fields(part: Any) -> dict[str, Any]:
+    """Return what is written of a part of a report; the blocks of a section tell their kind."""
+    written = {name: getattr(part, name) for name in _FIELDS[type(part)]}
+    if isinstance(part, blocks.Section):
+        kinds = [{"kind": type(block).__name__.lower()} for block in part.blocks]
+        written["blocks"] = [
+            kind | _fields(own) for kind, own in zip(kinds, part.blocks, strict=True)
+        ]
+    return written
 
 
 def _escape(key: str) -> str:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lookalike.evaluation.auditing.duplicates import DuplicateGroup, Leak
 from lookalike.evaluation.auditing.result import Audit
-from lookalike.reports.audit_galleries import ISSUES_SHOWN, audit_galleries, left_out
 from lookalike.reports.blocks import (
     Block,
     Cell,
@@ -17,34 +17,35 @@ from lookalike.reports.blocks import (
     Gallery,
     Heading,
     Headline,
+    Picture,
     Report,
     Section,
     Table,
     Text,
     Undefined,
+    left_out,
 )
+from lookalike.reports.pictures import picture
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+ISSUES_SHOWN = 10
+"""Suspicious labels that reports show as pictures by default."""
+
 _ISSUES_LISTED, _REJECTS_LISTED = 50, 50
 _IN_NUMBERS = 100  # rows of each list in the JSON
 _BINS = 30
+_NEIGHBORS_SHOWN = 5
+_GROUPS_SHOWN, _OF_A_GROUP = 8, 6
+_SINGLE_SHOWN = 24
+_KINDS = {"exact": "the same pixels", "near": "nearly the same", "transformed": "a copy"}
 
 
 def describe(
     audit: Audit, *, name: str = "labelled images", n_issues: int = ISSUES_SHOWN
 ) -> Report:
-    """Return the report of an audit.
-
-    Parameters
-    ----------
-    audit : Audit
-    name : str
-        What to call the audited images.
-    n_issues : int, default=10
-        Suspicious labels to show, at most.
-    """
+    """Return the report of an audit of what is called ``name``, with up to so many issues shown."""
     known = f"{audit.label_noise:.2%}" if audit.is_sure else "unknown"
     headline = [
         Headline("label issues", f"{len(audit.label_issues):,}"),
@@ -67,33 +68,19 @@ def describe(
     )
 
 
-def audit_section(
-    audit: Audit,
-    *,
-    n_issues: int = ISSUES_SHOWN,
-    title: str = "The labelled images themselves",
-) -> Section:
+def audit_section(audit: Audit, *, n_issues: int = ISSUES_SHOWN) -> Section:
     """Tell what an audit of labelled images found.
 
-    Parameters
-    ----------
-    audit : Audit
-        Pictures are shown if its images are pictures.
-    n_issues : int, default=10
-        Suspicious labels to show, at most.
-    title : str, default="The labelled images themselves"
-
-    Returns
-    -------
-    Section
-        The labels that are likely wrong, each image beside its nearest neighbours; copies, and
-        test images that are among them; images unlike all others; and those of least worth.
+    These are the labels that are likely wrong, each of up to ``n_issues`` images beside its nearest
+    neighbours; copies, and test images that are among them; images unlike all others; and those of
+    least worth. Pictures are shown if the audited images are pictures.
     """
     galleries = audit_galleries(audit, n_issues=n_issues)
-    summary = Table(["", "found"], list(audit.summary().items()), "What the audit found")
-    blocks: list[Block] = [summary, Heading("Labels that are likely wrong", detail=True)]
-    blocks += _issue_blocks(audit, galleries)
+    blocks: list[Block] = [
+        Table(["", "found"], list(audit.summary().items()), "What the audit found")
+    ]
     for heading, some in (
+        ("Labels that are likely wrong", _issue_blocks(audit, galleries)),
         ("Copies", _copy_blocks(audit, galleries)),
         ("Broken, blank, tiny and odd-shaped files", _reject_blocks(audit, galleries)),
         ("Images unlike all others", _outlier_blocks(audit, galleries)),
@@ -101,7 +88,7 @@ def audit_section(
     ):
         blocks += [Heading(heading, detail=True), *some]
     judged = f"{_counts(audit)}, each judged by its {audit.n_neighbors} nearest others."
-    return Section(title, blocks, [judged])
+    return Section("The labelled images themselves", blocks, [judged])
 
 
 def _counts(audit: Audit) -> str:
@@ -114,7 +101,6 @@ def _counts(audit: Audit) -> str:
 def _agreement_chart(audit: Audit) -> Chart:
     k = audit.n_neighbors
     counts = np.bincount(np.rint(audit.self_confidence * k).astype(int), minlength=k + 1)
-    rows: list[list[Cell]] = [[i, int(n), int(n) / len(audit)] for i, n in enumerate(counts)]
 
     def draw(axes: Axes) -> None:
         _draw_bars(axes, np.arange(k + 2) - 0.5, counts)
@@ -126,9 +112,13 @@ def _agreement_chart(audit: Audit) -> Chart:
         alt=f"Images by how many of their {k} neighbours have their label: {counts[0]:,} with "
         f"none, {counts[-1]:,} with all.",
         caption="Self-confidence: how many of its neighbours agree with an image's label.",
-        table=Table(
-            ["neighbours that agree", "images", Column("share", ".3%")],
-            rows,
+        table=Table.of(
+            range(k + 1),
+            {
+                "neighbours that agree": lambda i: i,
+                "images": lambda i: counts[i],
+                Column("share", ".3%"): lambda i: counts[i] / len(audit),
+            },
             "Images by the neighbours that have their label",
         ),
         size=(4.8, 3.2),
@@ -155,23 +145,21 @@ def _issue_blocks(audit: Audit, galleries: dict[str, Gallery]) -> list[Block]:
         blocks.append(Text(warning))
     if not issues:
         blocks.append(Text("No label is likely wrong."))
-    if "label_issues" in galleries:
-        blocks.append(galleries["label_issues"])
-    blocks.append(_agreement_chart(audit))
+    blocks += [*_some(galleries, "label_issues"), _agreement_chart(audit)]
     if issues:
-        rows: list[list[Cell]] = [
-            [
-                _row(audit, issue.row),
-                audit.class_name(issue.given),
-                audit.class_name(issue.suggested),
-                issue.self_confidence,
-                issue.suggested_share,
-            ]
-            for issue in issues[:_ISSUES_LISTED]
-        ]
-        shares = (Column(name, ".0%") for name in ("agree", "speak for the other"))
-        caption = "The most suspicious labels first" + left_out(len(issues) - len(rows))
-        blocks.append(Table(["row", "label", "rather", *shares], rows, caption, detail=True))
+        table = Table.of(
+            issues[:_ISSUES_LISTED],
+            {
+                "row": lambda issue: _row(audit, issue.row),
+                "label": lambda issue: audit.class_name(issue.given),
+                "rather": lambda issue: audit.class_name(issue.suggested),
+                Column("agree", ".0%"): lambda issue: issue.self_confidence,
+                Column("speak for the other", ".0%"): lambda issue: issue.suggested_share,
+            },
+            "The most suspicious labels first" + left_out(len(issues) - _ISSUES_LISTED),
+            detail=True,
+        )
+        blocks.append(table)
     return [*blocks, _noise_table(audit)]
 
 
@@ -201,7 +189,7 @@ def _noise_table(audit: Audit) -> Table:
 
 
 def _copy_blocks(audit: Audit, galleries: dict[str, Gallery]) -> list[Block]:
-    blocks: list[Block] = [galleries[name] for name in ("duplicates", "leaks") if name in galleries]
+    blocks: list[Block] = [*_some(galleries, "duplicates", "leaks")]
     if not audit.duplicates:
         whose = "training image" if audit.n_train is None else "image"
         blocks.append(Text(f"No {whose} has a copy.", detail=True))
@@ -213,18 +201,18 @@ def _copy_blocks(audit: Audit, galleries: dict[str, Gallery]) -> list[Block]:
 def _reject_blocks(audit: Audit, galleries: dict[str, Gallery]) -> list[Block]:
     if not audit.rejects:
         return [Text("There are none.", detail=True)]
-    rows: list[list[Cell]] = [
-        [
-            reject.kind,
-            "–" if reject.row is None else audit.place(reject.row),
-            "–" if reject.path is None else str(reject.path),
-            reject.reason,
-        ]
-        for reject in audit.rejects[:_REJECTS_LISTED]
-    ]
-    caption = "Files that can hardly be meant" + left_out(len(audit.rejects) - len(rows))
-    table = Table(["", "image", "file", "why"], rows, caption, detail=True)
-    return [table, *([galleries["rejects"]] if "rejects" in galleries else [])]
+    table = Table.of(
+        audit.rejects[:_REJECTS_LISTED],
+        {
+            "": lambda reject: reject.kind,
+            "image": lambda reject: "–" if reject.row is None else audit.place(reject.row),
+            "file": lambda reject: "–" if reject.path is None else str(reject.path),
+            "why": lambda reject: reject.reason,
+        },
+        "Files that can hardly be meant" + left_out(len(audit.rejects) - _REJECTS_LISTED),
+        detail=True,
+    )
+    return [table, *_some(galleries, "rejects")]
 
 
 def _outlier_blocks(audit: Audit, galleries: dict[str, Gallery]) -> list[Block]:
@@ -237,8 +225,7 @@ def _outlier_blocks(audit: Audit, galleries: dict[str, Gallery]) -> list[Block]:
             "Half the images or more have so many exact copies that no distance is usual, so no "
             "image can be called unlike the others."
         )
-    shown = [galleries["outliers"]] if "outliers" in galleries else []
-    return [Text(said, detail=True), *shown]
+    return [Text(said, detail=True), *_some(galleries, "outliers")]
 
 
 def _value_blocks(audit: Audit, galleries: dict[str, Gallery]) -> list[Block]:
@@ -253,10 +240,14 @@ def _value_blocks(audit: Audit, galleries: dict[str, Gallery]) -> list[Block]:
         else "The values are exact."
     )
     counts, edges = np.histogram(worth, _BINS)
-    rows: list[list[Cell]] = [
-        [f"{low:.3g} to {high:.3g}", int(n)]
-        for low, high, n in zip(edges[:-1], edges[1:], counts, strict=True)
-    ]
+    table = Table.of(
+        range(_BINS),
+        {
+            "value × images": lambda i: f"{edges[i]:.3g} to {edges[i + 1]:.3g}",
+            "images": lambda i: counts[i],
+        },
+        "Images by their value",
+    )
 
     def draw(axes: Axes) -> None:
         _draw_bars(axes, edges, counts)
@@ -267,16 +258,148 @@ def _value_blocks(audit: Audit, galleries: dict[str, Gallery]) -> list[Block]:
         "The k-NN Shapley value of an image is its part in the score that all images give each "
         "other; an image with a value below 0 misleads more than it helps."
     )
-    blocks: list[Block] = [
+    return [
         Text(f"{meaning} {exactness}", detail=True),
         Chart(
             draw,
             alt=f"Histogram of the values of {len(audit):,} images, from {worth.min():.3g} to "
             f"{worth.max():.3g}; {np.count_nonzero(worth < 0):,} are negative.",
             caption="Images by their value; 1 is an equal share of a perfect score.",
-            table=Table(["value × images", "images"], rows, "Images by their value"),
+            table=table,
             size=(4.8, 3.2),
             detail=True,
         ),
+        *_some(galleries, "values"),
     ]
-    return [*blocks, *([galleries["values"]] if "values" in galleries else [])]
+
+
+def _some(galleries: dict[str, Gallery], *names: str) -> list[Gallery]:
+    return [galleries[name] for name in names if name in galleries]
+
+
+def audit_galleries(audit: Audit, *, n_issues: int = ISSUES_SHOWN) -> dict[str, Gallery]:
+    """Return the pictures of what was found, by the names of the lists that they are of.
+
+    These are "label_issues", of which at most ``n_issues`` are shown, "duplicates", "leaks",
+    "rejects", "outliers" and "values", without those that have nothing to show. There are none if
+    the audited images are no pictures.
+    """
+    if not audit.has_pictures:
+        return {}
+    show = _Pictures(audit)
+    suspects, most = [(i.row, i.suggested) for i in audit.label_issues], "most suspicious labels"
+    if not suspects:
+        suspects = [(row, audit.suggested[row]) for row in audit.ranking.tolist()]
+        most = "labels that are least sure"
+    leaks = audit.leaks or []
+    rejects = [(reject.row, reject.kind) for reject in audit.rejects if reject.row is not None]
+    distances, worth = audit.outlier_distances, audit.values * len(audit)
+    farthest = np.argsort(-distances, kind="stable")[:_SINGLE_SHOWN].tolist()
+    least = np.argsort(worth, kind="stable")[:_SINGLE_SHOWN].tolist()
+    found = {
+        "label_issues": (
+            [show.suspect(row, suggested) for row, suggested in suspects[:n_issues]],
+            f"The {most}, each before its nearest other images and their distances.",
+        ),
+        "duplicates": (
+            [show.group(group) for group in audit.duplicates[:_GROUPS_SHOWN]],
+            "Images that are copies of each other, a group in a line"
+            + left_out(len(audit.duplicates) - _GROUPS_SHOWN, "groups"),
+        ),
+        "leaks": (
+            [show.leak(leak) for leak in leaks[:_GROUPS_SHOWN]],
+            "Test images that are copies of training images, which make scores too good"
+            + left_out(len(leaks) - _GROUPS_SHOWN),
+        ),
+        "rejects": (
+            [show.image(row, kind) for row, kind in rejects[:_SINGLE_SHOWN]],
+            "Broken, blank, tiny and odd-shaped pictures that could be read"
+            + left_out(len(rejects) - _SINGLE_SHOWN),
+        ),
+        "outliers": (
+            [
+                show.image(
+                    row,
+                    f"at {distances[row]:,.4g}",
+                    *(["an outlier"] if row in audit.outliers else []),
+                )
+                for row in farthest
+            ],
+            f"The images that are farthest from their neighbour number {audit.n_neighbors}, and "
+            "its distance.",
+        ),
+        "values": (
+            [show.image(row, f"value {worth[row]:.3g}") for row in least],
+            "The images of least value.",
+        ),
+    }
+    return {
+        name: Gallery(pictures, caption, detail=name != "label_issues")
+        for name, (pictures, caption) in found.items()
+        if pictures
+    }
+
+
+class _Pictures:
+    """Makes pictures of an audit's images."""
+
+    def __init__(self, audit: Audit) -> None:
+        self.audit = audit
+        self._brightest = max(float(audit.images.max()), 1e-300)
+
+    def image(self, row: int, *notes: str, **more: Any) -> Picture:
+        """Return an image with its label, its name, and notes."""
+        audit, label = self.audit, self.audit.class_name(self.audit.labels[row])
+        alt = f"Image {audit.name(row)}, labelled {label}"
+        caption = [label, *self._where(row), *notes]
+        return picture(audit.images[row], self._brightest, alt, caption, **more)
+
+    def suspect(self, row: int, suggested: Any) -> Picture:
+        """Return an image with the label that it rather has, and its nearest neighbours."""
+        audit = self.audit
+        given, rather = audit.class_name(audit.labels[row]), audit.class_name(suggested)
+        agree = f"{audit.self_confidence[row]:.0%} agree"
+        neighbors = audit.indices[row, :_NEIGHBORS_SHOWN].tolist()
+        return picture(
+            audit.images[row],
+            self._brightest,
+            f"Image {audit.name(row)}, labelled {given}, which is likely {rather}",
+            [given, f"rather {rather}", *self._where(row), agree],
+            neighbors=[
+                self.image(neighbor, f"at {distance:,.4g}")
+                for neighbor, distance in zip(neighbors, audit.distances[row], strict=False)
+            ],
+        )
+
+    def group(self, group: DuplicateGroup) -> Picture:
+        """Return the first image of a group of copies, with the others."""
+        first, *others = group.rows[:_OF_A_GROUP].tolist()
+        how = group.how[1:] or ("",) * len(others)
+        return self.image(
+            first,
+            _KINDS[group.kind],
+            *(["labels differ"] if group.is_conflicting else []),
+            neighbors=[
+                self.image(row, *([made] if made else []))
+                for row, made in zip(others, how, strict=False)
+            ],
+            state="wrong" if group.is_conflicting else None,
+        )
+
+    def leak(self, leak: Leak) -> Picture:
+        """Return a test image with the training image that it is a copy of."""
+        audit, row = self.audit, leak.test_row
+        said = [leak.how or _KINDS[leak.kind], *(["labels differ"] if leak.is_conflicting else [])]
+        more: dict[str, Any] = {
+            "neighbors": [self.image(leak.train_row)],
+            "state": "wrong" if leak.is_conflicting else None,
+        }
+        if audit.n_train is not None:
+            return self.image(audit.n_train + row, *said, **more)
+        name, image = audit.class_name(leak.test_label), audit.test_images[row]
+        alt, caption = f"Test image {row:,}, labelled {name}", [name, f"test {row:,}", *said]
+        return picture(image, self._brightest, alt, caption, **more)
+
+    def _where(self, row: int) -> list[str]:
+        file = self.audit.file(row)
+        return [self.audit.place(row), *([] if file is None else [file])]

@@ -3,18 +3,18 @@
 Nothing here knows of evaluations, nor of HTML: a report is plain data, which `html` renders as a
 page, `terminal` as text, `png` as pictures and `as_json` as a JSON document. Every chart carries
 the table of what it draws, and every picture the words that stand for it, so that no part of a
-report is for the eye alone.
+report is for the eye alone. Whatever lacks its words is refused with a ValueError.
 
-A block or a section with ``detail=True`` is rendered everywhere but in the terminal, which has
-little room.
+A block, a section or a column with ``detail=True`` is rendered everywhere but in the terminal,
+which has little room.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,13 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Undefined:
-    """A cell of a table whose number does not exist, and why.
-
-    Attributes
-    ----------
-    reason : str
-        As a full clause, such as "no image of the class was predicted".
-    """
+    """A cell of a table whose number does not exist, and the reason: "no image was predicted"."""
 
     reason: str
 
@@ -39,21 +33,17 @@ class Undefined:
         _require(self.reason, "reason of an Undefined", "say why there is no number")
 
 
-Cell = str | int | float | np.integer[Any] | np.floating[Any] | Undefined | None
+Item = TypeVar("Item")
+Number = int | float | np.integer[Any] | np.floating[Any]
+Cell = str | Number | Undefined | None
 
 
 @dataclass(frozen=True)
 class Column:
-    """The head of a table's column, and how its numbers are written.
+    """The head of a table's column, and the format of its numbers.
 
-    Attributes
-    ----------
-    name : str
-    spec : str
-        Format of the numbers as of `format`, ".2%" for instance. Without it, whole numbers get
-        thousands separators and others four significant digits.
-    detail : bool, default=False
-        Whether the terminal leaves it out.
+    ``spec`` is one of `format`, as ".2%". Without it, whole numbers get thousands separators and
+    others four significant digits.
     """
 
     name: str
@@ -65,20 +55,8 @@ class Column:
 class Table:
     """Rows below the names of their columns; the first column names the rows.
 
-    Attributes
-    ----------
-    columns : sequence of Column or str
-    rows : sequence of sequences
-        Of text, numbers, `Undefined`, or None for an empty cell. Columns of numbers are aligned
-        to the right; in the JSON document they have all their digits.
-    caption : str
-    detail : bool, default=False
-        Whether the terminal leaves it out.
-
-    Raises
-    ------
-    ValueError
-        If the caption is empty, or a row has another length than ``columns``.
+    Columns of numbers are aligned to the right; in the JSON document they have all their digits.
+    A cell that is None is empty.
 
     Examples
     --------
@@ -101,13 +79,30 @@ class Table:
                     f"are {len(self.columns)} columns; give one cell for each, None where empty"
                 )
 
+    @classmethod
+    def of(
+        cls,
+        items: Iterable[Item],
+        columns: Mapping[Column | str, Callable[[Item], Cell]],
+        caption: str,
+        *,
+        detail: bool = False,
+    ) -> Table:
+        """Return a table with a row for each item, in which each column has a cell of it."""
+        rows = [[cell(item) for cell in columns.values()] for item in items]
+        return cls(list(columns), rows, caption, detail)
+
+    def heads(self) -> list[str]:
+        """Return the names of the columns."""
+        return [column.name if isinstance(column, Column) else column for column in self.columns]
+
     def texts(self) -> list[list[str]]:
         """Return the cells as they are read on the page."""
         specs = [column.spec if isinstance(column, Column) else "" for column in self.columns]
         return [list(map(cell_text, row, specs)) for row in self.rows]
 
     def is_numeric(self) -> list[bool]:
-        """Whether each column has numbers, and nothing else but what is undefined or empty."""
+        """Return for each column whether it has numbers and, beside empty cells, nothing else."""
         return [
             any(_is_number(row[j]) for row in self.rows)
             and not any(isinstance(row[j], str) for row in self.rows)
@@ -116,13 +111,7 @@ class Table:
 
 
 class Line(NamedTuple):
-    """A curve of a chart, as the terminal draws it.
-
-    Attributes
-    ----------
-    name : str
-    x, y : ndarray of shape (n,)
-    """
+    """A curve of a chart, as the terminal draws it; x and y have shape (n,)."""
 
     name: str
     x: NDArray[Any]
@@ -133,43 +122,17 @@ class Line(NamedTuple):
 class Chart:
     """A drawing and the table of what it draws.
 
-    Attributes
-    ----------
-    draw : callable
-        Called with matplotlib's `Axes` when the chart is rendered as a page or a picture. It draws
-        in matplotlib's default colours; see `charts`.
-    alt : str
-        What the chart shows, for those who do not see it.
-    caption : str
-    table : Table
-    size : (float, float), default=(4.8, 3.4)
-        Width and height in inches. Text keeps its size on the page, so a chart of some 5 inches
-        can be read on a phone, and two of them stand side by side on a desk.
-    lines : sequence of Line
-        Curves that the terminal draws; of a chart without them the terminal shows the table.
-    detail : bool, default=False
-        Whether the terminal leaves it out.
-
-    Raises
-    ------
-    ValueError
-        If ``alt`` or ``caption`` is empty.
-
-    Examples
-    --------
-    >>> table = Table(["x", "y"], [[0, 1], [1, 3]], "Points of the line")
-    >>> def draw(axes):
-    ...     axes.plot([0, 1], [1, 3])
-    >>> Chart(draw, "A line that rises from 1 to 3.", "y by x", table).size
-    (4.8, 3.4)
+    ``draw`` is called with matplotlib's `Axes` when the chart is rendered as a page or a picture.
+    It draws in matplotlib's default colours; see `charts`. Text keeps its size on the page, so a
+    chart of some 5 inches can be read on a phone, and two of them stand side by side on a desk.
     """
 
     draw: Callable[[Axes], object]
-    alt: str
+    alt: str  # what the chart shows, for those who do not see it
     caption: str
     table: Table
-    size: tuple[float, float] = (4.8, 3.4)
-    lines: Sequence[Line] = ()
+    size: tuple[float, float] = (4.8, 3.4)  # width and height in inches
+    lines: Sequence[Line] = ()  # that the terminal draws; without them it shows the table
     detail: bool = False
 
     def __post_init__(self) -> None:
@@ -179,30 +142,12 @@ class Chart:
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """An image of a gallery.
+    """An image of a gallery, and pictures to draw in one row with it, after it."""
 
-    Attributes
-    ----------
-    image : ndarray of shape (h, w), (h, w, 1), (h, w, 3) or (h, w, 4), uint8
-        Grey, colour, or colour with transparency; 0 is black and 255 white.
-    alt : str
-        What is seen, for those who do not see it.
-    caption : sequence of str
-        Lines below the picture, the first one emphasised.
-    state : {"right", "wrong"} or None
-        Marked by a sign, a word for screen readers, and a colour.
-    neighbors : sequence of Picture
-        Drawn in one row with the picture, after it.
-
-    Raises
-    ------
-    ValueError
-        If ``alt`` is empty or the image is none.
-    """
-
-    image: NDArray[np.uint8]
-    alt: str
-    caption: Sequence[str] = ()
+    image: NDArray[np.uint8]  # (h, w) or (h, w, c), c of 1, 3 or 4; 0 is black and 255 white
+    alt: str  # what is seen, for those who do not see it
+    caption: Sequence[str] = ()  # lines below the picture, the first one emphasised
+    # It is marked by a sign, a word for screen readers, and a colour.
     state: Literal["right", "wrong"] | None = None
     neighbors: Sequence[Picture] = ()
 
@@ -222,23 +167,14 @@ class Picture:
         if self.state not in ("right", "wrong", None):
             raise ValueError(f'state={self.state!r}; give "right", "wrong" or None')
 
+    def pixels(self) -> NDArray[np.uint8]:
+        """Return the image as Pillow and matplotlib take it, a grey one of shape (h, w)."""
+        return self.image[:, :, 0] if self.image.shape[2:] == (1,) else self.image
+
 
 @dataclass(frozen=True, eq=False)
 class Gallery:
-    """Pictures side by side, or one below the other where they have neighbours beside them.
-
-    Attributes
-    ----------
-    pictures : sequence of Picture, at least one
-    caption : str
-    detail : bool, default=False
-        Whether the terminal leaves it out.
-
-    Raises
-    ------
-    ValueError
-        If there is no picture or the caption is empty.
-    """
+    """One or more pictures side by side, or below each other where neighbours are beside them."""
 
     pictures: Sequence[Picture]
     caption: str
@@ -252,19 +188,16 @@ class Gallery:
                 "that says why there is none"
             )
 
+    def lines(self, most: int) -> list[list[Picture]]:
+        """Return the pictures line by line, each with its neighbours, or ``most`` without any."""
+        if any(one.neighbors for one in self.pictures):
+            return [[one, *one.neighbors] for one in self.pictures]
+        return [list(self.pictures[i : i + most]) for i in range(0, len(self.pictures), most)]
+
 
 @dataclass(frozen=True)
 class Text:
-    """A paragraph.
-
-    Attributes
-    ----------
-    text : str
-    is_note : bool, default=False
-        Whether it is a remark, which is shown paler.
-    detail : bool, default=False
-        Whether the terminal leaves it out.
-    """
+    """A paragraph; a note is shown paler."""
 
     text: str
     is_note: bool = False
@@ -273,14 +206,7 @@ class Text:
 
 @dataclass(frozen=True)
 class Heading:
-    """A heading within a section.
-
-    Attributes
-    ----------
-    text : str
-    detail : bool, default=False
-        Whether the terminal leaves it out.
-    """
+    """A heading within a section."""
 
     text: str
     detail: bool = False
@@ -293,15 +219,8 @@ Block = Text | Heading | Table | Chart | Gallery
 class Section:
     """A part of a report, in the table of contents by its title.
 
-    Attributes
-    ----------
-    title : str
-    blocks : sequence of Text, Heading, Table, Chart and Gallery
-        Charts that follow one another stand side by side where there is room.
-    intro : sequence of str
-        Paragraphs below the title.
-    detail : bool, default=False
-        Whether the terminal leaves it out.
+    Charts that follow one another stand side by side where there is room. ``intro`` are paragraphs
+    below the title.
     """
 
     title: str
@@ -315,20 +234,11 @@ class Section:
 
 @dataclass(frozen=True)
 class Headline:
-    """A number that the report opens with.
-
-    Attributes
-    ----------
-    name : str
-    value : str
-        As it is to be read, with its unit: "97.14 %".
-    note : str
-        What helps to judge it: the interval, or what it was measured on.
-    """
+    """A number that the report opens with."""
 
     name: str
-    value: str
-    note: str = ""
+    value: str  # with its unit, as "97.14 %"
+    note: str = ""  # what helps to judge it: an interval, or what was measured
 
     def __post_init__(self) -> None:
         _require(self.name, "name of a Headline", "say what the number is")
@@ -341,42 +251,18 @@ Fact = str | int | float | bool | None
 class Report:
     """All that a report says; `write.write_report` writes it.
 
-    Attributes
-    ----------
-    title : str
-    subtitle : str
-        What was judged, on what.
-    headline : sequence of Headline
-        Some three to eight numbers, shown as cards.
-    sections : sequence of Section
-    parameters : mapping of str to str, number, bool or None
-        What the results depend on. It ends the page, with what follows.
-    versions : mapping of str to str or number
-        Of software and machine, as `environment.run_facts` gives them.
-    timings : mapping of str to float
-        What took how many seconds.
-    numbers : mapping of str to anything that is made of mappings, sequences, arrays and scalars
-        Further numbers for the JSON document alone, such as the ``to_dict()`` of results.
-
-    Raises
-    ------
-    ValueError
-        If the title is empty.
-
-    Examples
-    --------
-    >>> report = Report("Digits", "by their neighbours", [Headline("accuracy", "97 %")])
-    >>> report.sections
-    ()
+    What the results depend on, and the versions and times of the run, end the page. ``numbers`` are
+    for the JSON document alone: mappings, sequences, arrays and scalars, as the ``to_dict()`` of
+    results.
     """
 
     title: str
-    subtitle: str = ""
-    headline: Sequence[Headline] = ()
+    subtitle: str = ""  # what was judged, on what
+    headline: Sequence[Headline] = ()  # some three to eight numbers, shown as cards
     sections: Sequence[Section] = ()
     parameters: Mapping[str, Fact] = field(default_factory=dict)
-    versions: Mapping[str, Fact] = field(default_factory=dict)
-    timings: Mapping[str, float] = field(default_factory=dict)
+    versions: Mapping[str, Fact] = field(default_factory=dict)  # as `write.run_facts` gives them
+    timings: Mapping[str, float] = field(default_factory=dict)  # seconds
     numbers: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -397,19 +283,27 @@ def cell_text(cell: Cell, spec: str = "") -> str:
         return "–"
     if not _is_number(cell):
         return str(cell)
-    if isinstance(cell, int | np.integer):
-        return _signed(format(int(cell), spec or ",d"))
     number = float(cell)
     if math.isnan(number):
         return "–"
     if math.isinf(number):
-        return "∞" if number > 0 else "−∞"
-    return _signed(format(number, spec or ".4g"))
-
-
-def _signed(text: str) -> str:
-    """Return a number with a minus sign that is as wide as a plus, and no hyphen."""
+        text = "-∞" if number < 0 else "∞"
+    elif isinstance(cell, int | np.integer):
+        text = format(int(cell), spec or ",d")
+    else:
+        text = format(number, spec or ".4g")
+    # A minus sign is as wide as a plus; a hyphen is not.
     return f"−{text[1:]}" if text.startswith("-") else text
+
+
+def number_cell(number: Number, reason: str | None) -> Number | Undefined:
+    """Return a number, or where it is NaN the reason, if there is one."""
+    return Undefined(reason) if reason and math.isnan(number) else number
+
+
+def left_out(n: int, what: str = "") -> str:
+    """Return the end of a sentence: "; 3 more groups are left out.", or "." if none are."""
+    return f"; {' '.join(filter(None, [f'{n:,} more', what]))} are left out." if n > 0 else "."
 
 
 def _is_number(cell: object) -> bool:

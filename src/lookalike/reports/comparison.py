@@ -1,4 +1,4 @@
-"""The report that compares classifiers: accuracy, time, memory, and who beats whom."""
+"""Classifiers compared, and scikit-learn: accuracy, time, memory, and who beats whom."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lookalike.evaluation.comparison.comparison import Comparison
-from lookalike.evaluation.comparison.memory import NOT_TOLD
+from lookalike.evaluation.comparison.comparison import NOT_TOLD, Comparison
+from lookalike.evaluation.peers import BesidePeer, GridSearchEstimate
 from lookalike.reports.blocks import (
     Block,
     Cell,
@@ -20,13 +20,13 @@ from lookalike.reports.blocks import (
     Table,
     Text,
     Undefined,
+    number_cell,
 )
-from lookalike.reports.captions import plot_name
-from lookalike.reports.charts import axes_or_new
+from lookalike.reports.charts import axes_or_new, percent_axis
+from lookalike.reports.pictures import plot_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.axis import Axis
 
 _FEW_FOLDS = "with fewer than two folds there is no t-test"
 
@@ -58,16 +58,9 @@ def describe(comparison: Comparison) -> Report:
 def comparison_section(comparison: Comparison) -> Section:
     """Tell how good and how fast classifiers are, and which differences are significant.
 
-    Parameters
-    ----------
-    comparison : Comparison
-
-    Returns
-    -------
-    Section
-        A table of all classifiers, the best first; charts of their error rates with intervals, and
-        of error rate against time; who beats whom; how many images each wins of each other; and
-        for each pair the difference with its interval and the p-values of three tests.
+    The blocks are a table of all classifiers, the best first; charts of their error rates with
+    intervals, and of error rate against time; who beats whom; how many images each wins of each
+    other; and for each pair the difference with its interval and the p-values of three tests.
     """
     names, order = comparison.names, comparison.order
     intro = [
@@ -118,42 +111,35 @@ def ranking(comparison: Comparison) -> Table:
     """Return the table of all classifiers, the best first."""
     rows: list[list[Cell]] = []
     for i in comparison.order:
-        one = comparison.contestants[i]
-        if one.error is not None:
-            rows.append([one.name, *[Undefined(f"{one.name} failed")] * 6, None])
-            continue
-        low, high = comparison.intervals[i].tolist()
-        memory = comparison.memory_mib[i]
-        rows.append(
-            [
-                one.name,
-                *(float(comparison.accuracy[i]), low, high),
-                *(float(comparison.fit_seconds[i]), float(comparison.predict_seconds[i])),
-                Undefined(NOT_TOLD) if memory != memory else float(memory),
-                int(comparison.beats[i].sum()),
-            ]
-        )
+        name, memory = comparison.names[i], comparison.memory_mib[i]
+        numbers = [
+            *(comparison.accuracy[i], *comparison.intervals[i]),
+            *(comparison.fit_seconds[i], comparison.predict_seconds[i]),
+        ]
+        row: list[Cell] = [name, *numbers, number_cell(memory, NOT_TOLD), comparison.beats[i].sum()]
+        if comparison.failed[i]:
+            row = [name, *[Undefined(f"{name} failed")] * 6, None]
+        rows.append(row)
     columns: list[Column | str] = [
         "classifier",
-        *(Column(name, ".2%") for name in ("accuracy", "low", "high")),
-        *(Column(name, ".2f") for name in ("fit, s", "predict, s")),
+        *(Column(head, ".2%") for head in ("accuracy", "low", "high")),
+        *(Column(head, ".2f") for head in ("fit, s", "predict, s")),
         Column("memory, MiB", ",.0f"),
         "beats",
     ]
-    return Table(
-        columns,
-        rows,
+    caption = (
         "All classifiers, the best first. Seconds are of all folds together, memory is the peak of "
-        "one; beats counts the others that are worse by more than luck.",
+        "one; beats counts the others that are worse by more than luck."
     )
+    return Table(columns, rows, caption)
 
 
 def _error_chart(comparison: Comparison) -> Chart:
     rows: list[list[Cell]] = []
     for i in _succeeded(comparison):
         low, high = 1 - comparison.intervals[i, ::-1]
-        folds = (1 - comparison.contestants[i].fold_accuracy).tolist()
-        rows.append([comparison.names[i], 1 - float(comparison.accuracy[i]), low, high, *folds])
+        folds = 1 - comparison.contestants[i].fold_accuracy
+        rows.append([comparison.names[i], 1 - comparison.accuracy[i], low, high, *folds])
     best, last = rows[0], rows[-1]
     heads = ("error rate", "low", "high", *(f"fold {k + 1}" for k in range(comparison.n_folds)))
     return Chart(
@@ -175,19 +161,20 @@ def _error_chart(comparison: Comparison) -> Chart:
 def _time_chart(comparison: Comparison) -> Chart:
     seconds = comparison.fit_seconds + comparison.predict_seconds
     shown = _succeeded(comparison)
-    rows: list[list[Cell]] = [
-        [comparison.names[i], 1 - float(comparison.accuracy[i]), float(seconds[i])] for i in shown
-    ]
-    fastest = min(shown, key=lambda i: float(seconds[i]))
+    fastest = min(shown, key=seconds.__getitem__)
     return Chart(
         lambda axes: plot_times(comparison, axes),
-        alt=f"Error rate against time of {len(rows)} classifiers; {comparison.names[fastest]} "
+        alt=f"Error rate against time of {len(shown)} classifiers; {comparison.names[fastest]} "
         f"is the fastest with {seconds[fastest]:.2f} s.",
         caption="Error rate against the time to fit and predict all folds; the lower and the "
         "more to the left, the better.",
-        table=Table(
-            ["classifier", Column("error rate", ".2%"), Column("seconds", ".2f")],
-            rows,
+        table=Table.of(
+            shown,
+            {
+                "classifier": lambda i: comparison.names[i],
+                Column("error rate", ".2%"): lambda i: 1 - comparison.accuracy[i],
+                Column("seconds", ".2f"): lambda i: seconds[i],
+            },
             "Error rate and time",
         ),
         detail=True,
@@ -223,13 +210,12 @@ def _pairs(comparison: Comparison) -> Table:
         difference = comparison.differences[i, j]
         better, worse, sign = (i, j, 1) if place[i] < place[j] else (j, i, -1)
         low, high = sorted((sign * difference.low, sign * difference.high))
-        t_test = float(p_values["corrected_t"][i, j])
         rows.append(
             [
                 f"{comparison.names[better]} – {comparison.names[worse]}",
                 *(sign * difference.value, low, high),
                 *(float(p_values[test][i, j]) for test in ("mcnemar", "bootstrap")),
-                Undefined(_FEW_FOLDS) if t_test != t_test else t_test,
+                number_cell(p_values["corrected_t"][i, j], _FEW_FOLDS),
             ]
         )
     return Table(
@@ -252,24 +238,16 @@ def _succeeded(comparison: Comparison) -> list[int]:
 def plot_accuracy(comparison: Comparison, ax: Axes | None = None) -> Axes:
     """Draw the error rates, the lowest on top, with their intervals and those of single folds.
 
-    On a log scale, for a dummy's error would leave no room for the differences of the others;
-    unless there is an error rate of 0.
-
-    Parameters
-    ----------
-    comparison : Comparison
-    ax : Axes, optional
-        Where to draw; a new figure's, if not given.
+    The scale is logarithmic unless there is an error rate of 0, for the error of a dummy would
+    leave no room for the differences of the others.
     """
     axes = axes_or_new(ax, (6.4, 0.6 + 0.45 * len(comparison.names)))
     shown = _succeeded(comparison)
     places = np.arange(len(shown))[::-1]
     errors, intervals = 1 - comparison.accuracy[shown], 1 - comparison.intervals[shown, ::-1]
-    for place, i in zip(places, shown, strict=True):
-        folds = 1 - comparison.contestants[i].fold_accuracy
-        axes.plot(
-            folds, np.full(len(folds), place), "|", color="C0", alpha=0.5, markersize=9, zorder=1
-        )
+    folds = 1 - np.array([comparison.contestants[i].fold_accuracy for i in shown])
+    for place, own in zip(places, folds, strict=True):
+        axes.plot(own, np.full(len(own), place), "|", color="C0", alpha=0.5, markersize=9, zorder=1)
     axes.errorbar(
         errors,
         places,
@@ -281,9 +259,9 @@ def plot_accuracy(comparison: Comparison, ax: Axes | None = None) -> Axes:
     )
     axes.set_yticks(places, [plot_name(comparison.names[i]) for i in shown])
     axes.set_ylim(-0.6, len(shown) - 0.4)
-    if min(_smallest_errors(comparison)) > 0:
+    if min(folds.min(), intervals.min()) > 0:
         axes.set_xscale("log")
-        _percent(axes.xaxis)
+    percent_axis(axes.xaxis)
     axes.set_xlabel(f"error rate, {comparison.confidence:.0%} interval; bars: single folds")
     axes.grid(axis="y", visible=False)
     return axes
@@ -292,13 +270,7 @@ def plot_accuracy(comparison: Comparison, ax: Axes | None = None) -> Axes:
 def plot_beats(comparison: Comparison, ax: Axes | None = None) -> Axes:
     """Draw for each pair how many images one predicts rightly and the other wrongly.
 
-    A filled cell: the classifier of the line beats that of the column.
-
-    Parameters
-    ----------
-    comparison : Comparison
-    ax : Axes, optional
-        Where to draw; a new figure's, if not given.
+    Where the cell is filled, the classifier of the line beats that of the column.
     """
     from matplotlib.patches import Rectangle
 
@@ -326,14 +298,7 @@ def plot_beats(comparison: Comparison, ax: Axes | None = None) -> Axes:
 
 
 def plot_times(comparison: Comparison, ax: Axes | None = None) -> Axes:
-    """Draw the error rate against the seconds that fitting and predicting took, on log scales.
-
-    Parameters
-    ----------
-    comparison : Comparison
-    ax : Axes, optional
-        Where to draw; a new figure's, if not given.
-    """
+    """Draw the error rate against the seconds to fit and predict, on logarithmic scales."""
     axes = axes_or_new(ax, (6.4, 4.2))
     for i in sorted(_succeeded(comparison)):
         seconds = comparison.fit_seconds[i] + comparison.predict_seconds[i]
@@ -350,27 +315,76 @@ def plot_times(comparison: Comparison, ax: Axes | None = None) -> Axes:
     axes.set_xscale("log")
     if np.nanmax(comparison.accuracy) < 1:
         axes.set_yscale("log")
-        _percent(axes.yaxis)
+    percent_axis(axes.yaxis)
     axes.margins(x=0.18, y=0.1)
     axes.set_xlabel(f"seconds to fit and predict {comparison.n_folds} folds")
     axes.set_ylabel("error rate")
     return axes
 
 
-def _smallest_errors(comparison: Comparison) -> list[float]:
-    """Return the smallest error rate that is drawn of each, that of a fold or of its interval."""
-    accuracies = [
-        max(contestant.fold_accuracy.max(), high)
-        for contestant, high in zip(comparison.contestants, comparison.intervals[:, 1], strict=True)
-        if contestant.error is None
+def peer_section(found: BesidePeer, *, work: str, what: str) -> Section:
+    """Tell how long scikit-learn takes beside us, and how many answers differ.
+
+    ``work`` is what was done, on how many threads: "360 test images on 2 threads"; ``what`` are the
+    answers, as "predictions".
+    """
+    theirs = found.peer.fit_seconds, found.peer.predict_seconds
+    rows: list[list[Cell]] = [
+        [name, *seconds, sum(seconds)]
+        for name, seconds in (
+            ("lookalike", found.seconds),
+            (f"scikit-learn {found.peer.version}", theirs),
+        )
     ]
-    return [1 - accuracy for accuracy in accuracies]
+    heads = [Column(f"{head}, s", ".2f") for head in ("fit", "predict", "both")]
+    names, times = ("lookalike", "scikit-learn"), found.times_faster
+    faster, slower = names if times >= 1 else names[::-1]
+    said = (
+        f"{faster} is {max(times, 1 / times):.1f} times as fast as {slower}. Both measured whole, "
+        f"nothing extrapolated: {work}; scikit-learn by brute force in float64, its fastest dtype."
+    )
+    n, different, ties = len(found.peer.prediction), found.differences.n, found.differences.n_ties
+    others = different - ties
+    agreement = f"All {n:,} {what} are equal."
+    if different:
+        agreement = (
+            f"{n - different:,} of {n:,} {what} are equal; of the {different} others "
+            f"{'' if others else 'all '}{ties} are ties, where training images are at exactly the "
+            f"same distance{f', and {others} are not' if others else ''}."
+        )
+    table = Table(["", *heads], rows, "Seconds to do the same")
+    return Section("Beside scikit-learn", [table, Text(said), Text(agreement)])
 
 
-def _percent(axis: Axis) -> None:
-    """Write a log axis of shares in percent, at 1, 2 and 5 of each power of ten."""
-    from matplotlib.ticker import LogLocator, NullFormatter, PercentFormatter
+def grid_search_texts(
+    peer: GridSearchEstimate, *, seconds: float, n_candidates: int, n_some: int, some: str
+) -> list[Text]:
+    """Say how long a search over hyperparameters took, and how long scikit-learn's would take.
 
-    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axis.set_major_formatter(PercentFormatter(1, decimals=None))
-    axis.set_minor_formatter(NullFormatter())
+    The search took ``seconds`` for ``n_candidates``. The time of a smaller grid of ``n_some`` is
+    told too; ``some`` says which one it is: "k = 3, 4, 5".
+    """
+    theirs, of_some = (peer.seconds_per_candidate * n for n in (n_candidates, n_some))
+    longer = f", {theirs / seconds:,.0f} times as long" if theirs >= 2 * seconds else ""
+    return [
+        Text(
+            f"All {n_candidates} candidates are read off one search: {seconds:.2f} s. "
+            f"scikit-learn's GridSearchCV would take about {_duration(theirs)}{longer}; for {some} "
+            f"alone {_duration(of_some)}."
+        ),
+        Text(
+            f"(Extrapolated, by pairs of images, from {peer.measured_seconds:.3f} s that "
+            f"scikit-learn {peer.version} took to predict {peer.n_queries:,} from {peer.n_rows:,} "
+            "of the training images.)",
+            is_note=True,
+        ),
+    ]
+
+
+def _duration(seconds: float) -> str:
+    """Return a time to about two digits, in seconds, minutes or hours."""
+    for unit, size in (("h", 3600), ("min", 60)):
+        if seconds >= 1.5 * size:
+            number = seconds / size
+            return f"{number:.{0 if number >= 9.95 else 1}f} {unit}"
+    return f"{seconds:.2g} s"

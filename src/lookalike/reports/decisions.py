@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from lookalike.evaluation.decisions.operating_points import OperatingPoint, ThresholdCurve
-from lookalike.evaluation.decisions.risk_coverage import CoverageCurve
-from lookalike.evaluation.decisions.selective import Coverage, RejectingClassifier
-from lookalike.evaluation.decisions.threshold import Aim, ThresholdClassifier
-from lookalike.reports.blocks import (
-    Block,
-    Cell,
-    Chart,
-    Column,
-    Report,
-    Section,
-    Table,
-    Undefined,
+from lookalike.evaluation.decisions.curves import (
+    Coverage,
+    CoverageCurve,
+    OperatingPoint,
+    ThresholdCurve,
 )
+from lookalike.evaluation.decisions.selective import RejectingClassifier
+from lookalike.evaluation.decisions.threshold import Aim, ThresholdClassifier
+from lookalike.reports.blocks import Block, Cell, Chart, Column, Report, Section, Table, number_cell
 
 _MOST_ROWS = 21  # of a table behind a curve
 _WANTED = (0.98, 0.99, 0.995, 0.998, 0.999, 0.9995, 1.0)
@@ -52,23 +47,10 @@ def threshold_section(
     positive_name: str | None = None,
     title: str = "A threshold for one class",
 ) -> Section:
-    """Tell which threshold was chosen, why, and what it does.
+    """Tell which threshold was chosen and why, and what it does to training and test images.
 
-    Parameters
-    ----------
-    chosen : ThresholdClassifier
-        As `choose_threshold` returns it.
-    tested : OperatingPoint, optional
-        What it does to test images, ``chosen.evaluate(images, labels)``.
-    positive_name : str, optional
-        The name of the class that it detects; its label if not given.
-    title : str, default="A threshold for one class"
-
-    Returns
-    -------
-    Section
-        What the threshold does to training and test images; precision and recall against the
-        threshold, and the precision-recall and ROC curves, with the chosen point.
+    ``tested`` is what it does to test images, ``chosen.evaluate(images, labels)``;
+    ``positive_name`` names the class that it detects, if not its label.
     """
     promise, aim = chosen.promise_, chosen.aim_
     name = str(chosen.positive_) if positive_name is None else positive_name
@@ -79,36 +61,33 @@ def threshold_section(
     ]
     points = {_TRAINING: promise} | ({} if tested is None else {_TEST: tested})
     blocks: list[Block] = [_rates(points, aim), _outcomes(points)]
-    for plot, caption in (
-        (chosen.plot_precision_recall_vs_threshold, "Precision and recall against the threshold"),
-        (chosen.plot_precision_recall, "Precision against recall"),
-        (chosen.plot_roc, "True against false positives (ROC)"),
-    ):
-        blocks.append(_threshold_chart(plot, caption, chosen))
+    table = _threshold_table(chosen.curve_, promise.threshold)
+    blocks += [
+        Chart(
+            plot,
+            alt=f"{caption}; at the chosen threshold {promise.threshold:.4g} precision is "
+            f"{promise.precision:.2%} and recall {promise.recall:.2%}.",
+            caption=f"{caption}, on training images, each scored when it was left out.",
+            table=table,
+            size=(4.8, 4.0),
+            detail=True,
+        )
+        for plot, caption in (
+            (
+                chosen.plot_precision_recall_vs_threshold,
+                "Precision and recall against the threshold",
+            ),
+            (chosen.plot_precision_recall, "Precision against recall"),
+            (chosen.plot_roc, "True against false positives (ROC)"),
+        )
+    ]
     return Section(title, blocks, intro)
 
 
-def coverage_section(
-    chosen: RejectingClassifier,
-    tested: Coverage | None = None,
-    *,
-    title: str = "Leaving out what is not sure",
-) -> Section:
-    """Tell how accurate the answers are if unsure ones are left out.
+def coverage_section(chosen: RejectingClassifier, tested: Coverage | None = None) -> Section:
+    """Tell how accurate the answers are if unsure ones are left out, at one and at all coverages.
 
-    Parameters
-    ----------
-    chosen : RejectingClassifier
-        As `choose_rejection` returns it.
-    tested : Coverage, optional
-        What it does to test images, ``chosen.evaluate(images, labels)``.
-    title : str, default="Leaving out what is not sure"
-
-    Returns
-    -------
-    Section
-        Coverage and accuracy on training and test images, the coverage at several accuracies, and
-        the curves of accuracy against coverage.
+    ``tested`` is what it does to test images, ``chosen.evaluate(images, labels)``.
     """
     promise = chosen.promise_
     found = {_TRAINING: promise} | ({} if tested is None else {_TEST: tested})
@@ -120,13 +99,9 @@ def coverage_section(
     blocks: list[Block] = [_coverages(found), _coverage_at(found)]
     blocks.append(_coverage_chart(chosen.plot_coverage, promise.curve, _TRAINING))
     if tested is not None:
-        curve = tested.curve
-
-        def plot(ax: Any) -> None:
-            curve.plot(ax=ax, wanted=chosen.accuracy_)
-
-        blocks.append(_coverage_chart(plot, curve, _TEST))
-    return Section(title, blocks, intro)
+        plot = partial(tested.curve.plot, wanted=chosen.accuracy_)
+        blocks.append(_coverage_chart(plot, tested.curve, _TEST))
+    return Section("Leaving out what is not sure", blocks, intro)
 
 
 def _rates(points: dict[str, OperatingPoint], aim: Aim) -> Table:
@@ -134,11 +109,13 @@ def _rates(points: dict[str, OperatingPoint], aim: Aim) -> Table:
     for name, reason in _SHARES.items():
         row: list[Cell] = [name.replace("_", " ")]
         for point in points.values():
-            row += [_cell(v, reason) for v in (getattr(point, name), *point.intervals[name])]
+            row += [number_cell(v, reason) for v in (getattr(point, name), *point.intervals[name])]
         rows.append(row)
     if aim.kind == "f_beta":
         scores = [value for point in points.values() for value in point.f_beta(aim.value)]
-        rows.append([f"F{aim.value:g}", *(_cell(score, _SHARES["recall"]) for score in scores)])
+        rows.append(
+            [f"F{aim.value:g}", *(number_cell(score, _SHARES["recall"]) for score in scores)]
+        )
     elif aim.kind == "cost":
         costs = [value for point in points.values() for value in point.cost(aim.value)]
         rows.append(["cost of an image", *costs])
@@ -159,40 +136,23 @@ def _outcomes(points: dict[str, OperatingPoint]) -> Table:
     return Table(["images", *points], rows, "What becomes of the images")
 
 
-def _threshold_chart(
-    plot: Callable[[Any], Any], caption: str, chosen: ThresholdClassifier
-) -> Chart:
-    promise = chosen.promise_
-    return Chart(
-        plot,
-        alt=f"{caption}; at the chosen threshold {promise.threshold:.4g} precision is "
-        f"{promise.precision:.2%} and recall {promise.recall:.2%}.",
-        caption=f"{caption}, on training images, each scored when it was left out.",
-        table=_threshold_table(chosen.curve_, promise.threshold),
-        size=(4.8, 4.0),
-        detail=True,
-    )
-
-
 def _threshold_table(curve: ThresholdCurve, chosen: float) -> Table:
-    at = _spread(len(curve.thresholds))
-    at = np.union1d(at, np.flatnonzero(curve.thresholds == chosen))
-    rows: list[list[Cell]] = [
-        [
-            f"{curve.thresholds[i]:.4g}" + (" (chosen)" if curve.thresholds[i] == chosen else ""),
-            *(float(values[i]) for values in (curve.precision, curve.recall)),
-            float(curve.false_positive_rate[i]),
-            int(curve.true_positives[i]),
-            int(curve.false_positives[i]),
-        ]
-        for i in at.tolist()
-    ]
-    shares = [Column(head, ".2%") for head in ("precision", "recall", "false positive rate")]
-    some = "All" if len(at) == len(curve.thresholds) else "Some"
-    return Table(
-        ["threshold", *shares, "true positives", "false positives"],
-        rows,
-        f"{some} of the {len(curve.thresholds):,} thresholds",
+    thresholds = curve.thresholds
+    at = np.union1d(_spread(len(thresholds)), np.flatnonzero(thresholds == chosen))
+    some = "All" if len(at) == len(thresholds) else "Some"
+    return Table.of(
+        at,
+        {
+            "threshold": lambda i: (
+                f"{thresholds[i]:.4g}" + (" (chosen)" if thresholds[i] == chosen else "")
+            ),
+            Column("precision", ".2%"): lambda i: curve.precision[i],
+            Column("recall", ".2%"): lambda i: curve.recall[i],
+            Column("false positive rate", ".2%"): lambda i: curve.false_positive_rate[i],
+            "true positives": lambda i: curve.true_positives[i],
+            "false positives": lambda i: curve.false_positives[i],
+        },
+        f"{some} of the {len(thresholds):,} thresholds",
     )
 
 
@@ -200,7 +160,9 @@ def _coverages(found: dict[str, Coverage]) -> Table:
     rows: list[list[Cell]] = []
     for what, one in found.items():
         intervals, nobody = one.intervals, "no image gets an answer"
-        accuracy = [_cell(number, nobody) for number in (one.accuracy, *intervals["accuracy"])]
+        accuracy = [
+            number_cell(number, nobody) for number in (one.accuracy, *intervals["accuracy"])
+        ]
         rows.append([what, one.n, one.n_accepted, one.coverage, *intervals["coverage"], *accuracy])
     return Table(
         [
@@ -216,37 +178,31 @@ def _coverages(found: dict[str, Coverage]) -> Table:
 
 
 def _coverage_at(found: dict[str, Coverage]) -> Table:
-    rows: list[list[Cell]] = [
-        [f"{wanted:.2%}", *(one.curve.coverage_at(wanted) for one in found.values())]
-        for wanted in _WANTED
-    ]
-    return Table(
-        ["accuracy", *(Column(what, ".2%") for what in found)],
-        rows,
+    return Table.of(
+        _WANTED,
+        {
+            "accuracy": "{:.2%}".format,
+            **{Column(what, ".2%"): one.curve.coverage_at for what, one in found.items()},
+        },
         "The largest coverage at which the answers are so accurate, each read off its own curve",
     )
 
 
 def _coverage_chart(plot: Callable[[Any], Any], curve: CoverageCurve, what: str) -> Chart:
-    at = _spread(len(curve.thresholds))
-    rows: list[list[Cell]] = [
-        [
-            f"{curve.coverage[i]:.2%}",
-            float(curve.accuracy[i]),
-            int(curve.n_accepted[i]),
-            int(curve.n_accepted[i] - curve.n_right[i]),
-        ]
-        for i in at.tolist()
-    ]
     return Chart(
         plot,
         alt=f"Accuracy of the answers against their share of all images, on {what} images: from "
         f"{curve.accuracy[-1]:.2%} of all to {curve.coverage_at(0.999):.1%} of the images at "
         "99.9%.",
         caption=f"Accuracy of the answers against their share of all images, on {what} images.",
-        table=Table(
-            ["coverage", Column("accuracy", ".3%"), "answers", "wrong ones"],
-            rows,
+        table=Table.of(
+            _spread(len(curve.thresholds)),
+            {
+                "coverage": lambda i: f"{curve.coverage[i]:.2%}",
+                Column("accuracy", ".3%"): lambda i: curve.accuracy[i],
+                "answers": lambda i: curve.n_accepted[i],
+                "wrong ones": lambda i: curve.n_accepted[i] - curve.n_right[i],
+            },
             "Accuracy at some coverages",
         ),
         size=(4.8, 3.6),
@@ -257,7 +213,3 @@ def _coverage_chart(plot: Callable[[Any], Any], curve: CoverageCurve, what: str)
 def _spread(n: int) -> Any:
     """Return positions of up to 21 points, the first and the last among them."""
     return np.unique(np.linspace(0, n - 1, _MOST_ROWS).round().astype(int))
-
-
-def _cell(number: float, reason: str) -> Cell:
-    return Undefined(reason) if math.isnan(number) else float(number)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from lookalike.evaluation.denoising import Cleaned, Denoising
+from lookalike.evaluation.fidelity import Cleaned, Denoising
 from lookalike.images.files import counted
 from lookalike.reports.blocks import Block, Cell, Column, Gallery, Picture, Report, Section, Table
 from lookalike.reports.pictures import picture
@@ -26,78 +26,57 @@ def denoising_section(
     *,
     rows: Sequence[int],
     intro: Sequence[str] = (),
-    title: str = "Noisy images, cleaned",
     each: bool = False,
 ) -> Section:
     """Show some images, and tell how near each method comes to the truth if it is known.
 
-    Parameters
-    ----------
-    found : Denoising
-    rows : sequence of int
-        The images to show, as far as there are so many; at least one.
-    intro : sequence of str
-        Paragraphs that say which noise, methods and images there are.
-    title : str
-    each : bool, default=False
-        Whether to list how near each image comes to the truth.
+    ``rows`` are the images to show, as far as there are so many; at least one. ``intro`` says which
+    noise, methods and images there are. With ``each``, the images are listed one by one.
     """
     blocks: list[Block] = [cleaned_gallery(found, [i for i in rows if i < len(found.names)])]
     if found.fidelities:
-        blocks += [methods_table(found), *([fidelity_table(found)] if each else [])]
-    return Section(title, blocks, intro)
+        blocks += [_methods_table(found), *([_fidelity_table(found)] if each else [])]
+    return Section("Noisy images, cleaned", blocks, intro)
 
 
 def cleaned_gallery(found: Denoising, rows: Sequence[int]) -> Gallery:
-    """Show images as they were given, as each method leaves them, and the truth if it is known.
-
-    Parameters
-    ----------
-    found : Denoising
-    rows : sequence of int, at least one
-    """
+    """Show images as they were given, as each method leaves them, and the truth if it is known."""
     names = [one.name for one in found.shown]
     caption = f"From left to right: {', '.join(names)}."
     return Gallery([_line(found, row) for row in rows], caption)
 
 
-def methods_table(found: Denoising) -> Table:
-    """Return the means over all images of each method; the truth must be known."""
+def _methods_table(found: Denoising) -> Table:
+    """Return the means over all images of each method."""
     has_accuracy = any(one.accuracy is not None for one in found.shown)
-    columns: list[Column | str] = [
-        "",
-        *_MEASURES.values(),
-        *([Column("accuracy", ".4f")] if has_accuracy else []),
-    ]
+    columns: list[Column | str] = ["", *_MEASURES.values()]
+    columns += [Column("accuracy", ".4f")] if has_accuracy else []
     rows: list[list[Cell]] = []
     for one in found.shown:
         measured = found.fidelities[one.name]._asdict().values()
         row: list[Cell] = [one.name, *(float(values.mean()) for values in measured)]
         if one is found.truth:
-            row = [one.name, None, None]
-            if not has_accuracy:
-                continue
-        rows.append([*row, *([one.accuracy] if has_accuracy else []), one.seconds])
+            row[1:] = [None] * len(_MEASURES)
+        if has_accuracy or one is not found.truth:
+            rows.append([*row, *([one.accuracy] if has_accuracy else []), one.seconds])
     caption = f"Means over {counted(len(found.names), 'image')}, compared with the truth"
     return Table([*columns, Column("seconds", ".2f")], rows, caption)
 
 
-def fidelity_table(found: Denoising) -> Table:
-    """Return how near each image comes to the truth, which must be known, by each method."""
+def _fidelity_table(found: Denoising) -> Table:
+    """Return how near each image comes to the truth, by each method."""
     columns: list[Column | str] = ["image"]
-    for measure, column in zip(("dB", "SSIM"), _MEASURES.values(), strict=True):
-        columns += [Column(f"{one.name}, {measure}", column.spec) for one in found.methods]
-    rows: list[list[Cell]] = [
-        [
-            name,
-            *(
-                float(found.fidelities[one.name]._asdict()[measure][i])
-                for measure in _MEASURES
-                for one in found.methods
-            ),
-        ]
-        for i, name in enumerate(found.names)
+    columns += [
+        Column(f"{one.name}, {unit}", column.spec)
+        for unit, column in zip(("dB", "SSIM"), _MEASURES.values(), strict=True)
+        for one in found.methods
     ]
+    measured = [
+        found.fidelities[one.name]._asdict()[measure].tolist()
+        for measure in _MEASURES
+        for one in found.methods
+    ]
+    rows = list(zip(found.names, *measured, strict=True))
     return Table(columns, rows, "Each image, compared with the truth")
 
 

@@ -1,15 +1,14 @@
-"""How good predictions are: metrics, classes or outputs, confusions, probabilities."""
+"""How good predictions are: metrics, classes or outputs, confusions, and the whole judgement."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 
 import numpy as np
-from numpy.typing import NDArray
 
+from lookalike.evaluation.judgement import Judgement
 from lookalike.evaluation.metrics.evaluation import PER_CLASS, BaseEvaluation, Evaluation
-from lookalike.evaluation.metrics.multi import PER_LABEL, MultiOutputEvaluation
+from lookalike.evaluation.metrics.multi import MultiOutputEvaluation
 from lookalike.reports.blocks import (
     Block,
     Cell,
@@ -20,11 +19,14 @@ from lookalike.reports.blocks import (
     Section,
     Table,
     Text,
-    Undefined,
+    number_cell,
 )
-from lookalike.reports.confusion import confusion_chart
-from lookalike.reports.curves import precision_recall_chart, reliability_chart, roc_chart
+from lookalike.reports.curves import curves_chart, reliability_chart
+from lookalike.reports.decisions import coverage_section, threshold_section
+from lookalike.reports.errors import confusion_chart, errors_section
 
+# Paths of files are in the JSON document alone, because pages are passed on to others.
+_NOT_ON_THE_PAGE = ("source", "model", "trained_on")
 _MOST_LINES = 60  # classes or outputs in a table, a line each
 _HEADLINES = {
     "accuracy": ("Accuracy", ".2%"),
@@ -37,35 +39,59 @@ _HEADLINES = {
     "mean_accuracy": ("Outputs right", ".2%"),
     "jaccard": ("Jaccard score", ".4f"),
 }
+_WORDS = {
+    "f1": "F1",
+    "mcc": "Matthews correlation",
+    "brier": "Brier score",
+    "ece": "expected calibration error",
+    "roc_auc": "area below the ROC curve",
+}
 
 
-_WORDS = {"f1": "F1", "mcc": "Matthews correlation", "brier": "Brier score"}
-_WORDS |= {"ece": "expected calibration error", "roc_auc": "area below the ROC curve"}
-
-
-def describe(evaluation: BaseEvaluation) -> Report:
-    """Return the report of an evaluation."""
+def describe(found: BaseEvaluation | Judgement) -> Report:
+    """Return the report of an evaluation, or of a classifier that was judged on test images."""
+    if isinstance(found, Judgement):
+        return _describe_judgement(found)
     return Report(
         "How good the predictions are",
-        f"{evaluation.n:,} images",
-        evaluation_headline(evaluation),
-        [evaluation_section(evaluation)],
-        numbers=evaluation.to_dict(),
+        f"{found.n:,} images",
+        evaluation_headline(found),
+        [evaluation_section(found)],
+        numbers=found.to_dict(),
+    )
+
+
+def _describe_judgement(judged: Judgement) -> Report:
+    sections = [
+        evaluation_section(judged.evaluation, title="How good it is on the test images"),
+        errors_section(judged.data, judged.explanation),
+    ]
+    if judged.rejection is not None:
+        sections.append(coverage_section(judged.rejection, judged.coverage))
+    else:
+        sections.append(Section("Leaving out what is not sure", intro=[judged.no_rejection]))
+    if judged.threshold is not None and judged.wanted is not None:
+        name = judged.wanted.name
+        sections.append(
+            threshold_section(
+                judged.threshold, judged.tested, positive_name=name, title=f"Detecting {name}"
+            )
+        )
+    return Report(
+        judged.title,
+        judged.subtitle,
+        evaluation_headline(judged.evaluation),
+        sections,
+        parameters={
+            name: value for name, value in judged.parameters.items() if name not in _NOT_ON_THE_PAGE
+        },
+        timings=judged.seconds,
+        numbers=judged.to_dict(),
     )
 
 
 def evaluation_headline(evaluation: BaseEvaluation) -> list[Headline]:
-    """Return the numbers that a report of an evaluation opens with, with their intervals.
-
-    Parameters
-    ----------
-    evaluation : Evaluation or MultiOutputEvaluation
-
-    Returns
-    -------
-    list of Headline
-        Up to six; undefined metrics are left out.
-    """
+    """Return up to six metrics, those that are defined, with their intervals, to open a report."""
     values = evaluation.scalars()
     cards = []
     for name, (title, spec) in _HEADLINES.items():
@@ -83,32 +109,17 @@ def evaluation_headline(evaluation: BaseEvaluation) -> list[Headline]:
 def evaluation_section(evaluation: BaseEvaluation, *, title: str = "How good it is") -> Section:
     """Tell how good predictions are.
 
-    Parameters
-    ----------
-    evaluation : Evaluation or MultiOutputEvaluation
-    title : str, default="How good it is"
-
-    Returns
-    -------
-    Section
-        All metrics with their intervals; precision, recall and F1 of each class; the confusion
-        matrix in counts, and its errors by true class and by prediction; and where there are
-        probabilities the precision-recall and ROC curves, and the reliability. For several
-        outputs all metrics, and those of each output.
+    The blocks are all metrics with their intervals; precision, recall and F1 of each class; the
+    confusion matrix in counts, and its errors by true class and by prediction; and where there are
+    probabilities the precision-recall and ROC curves, and the reliability. For several outputs they
+    are all metrics, and those of each output.
     """
     if isinstance(evaluation, MultiOutputEvaluation):
         return _outputs_section(evaluation, title)
     assert isinstance(evaluation, Evaluation)  # there are two kinds
     n_classes = len(evaluation.classes)
-    intro = [
-        f"{evaluation.n:,} images of {n_classes} classes. Intervals hold with "
-        f"{evaluation.confidence:.0%} confidence: by the bootstrap, {evaluation.n_resamples:,} "
-        "samples of these images."
-    ]
     blocks: list[Block] = [
-        metrics_table(
-            evaluation.scalars(), evaluation.intervals, evaluation.undefined, evaluation.confidence
-        ),
+        _metrics_table(evaluation),
         Heading("Class by class"),
         _classes(evaluation),
         *(Text(note, is_note=True) for note in evaluation.notes()),
@@ -123,30 +134,29 @@ def evaluation_section(evaluation: BaseEvaluation, *, title: str = "How good it 
     if evaluation.probabilities is not None:
         blocks.append(Heading("How reliable the probabilities are", detail=True))
         if np.count_nonzero(evaluation.support) > 1:
-            blocks += [precision_recall_chart(evaluation), roc_chart(evaluation)]
+            blocks += [curves_chart(evaluation, kind) for kind in ("precision_recall", "roc")]
         blocks.append(reliability_chart(evaluation))
-    return Section(title, blocks, intro)
+    return Section(title, blocks, [_intro(evaluation, f" of {n_classes} classes")])
+
+
+def _intro(evaluation: BaseEvaluation, what: str) -> str:
+    return (
+        f"{evaluation.n:,} images{what}. Intervals hold with {evaluation.confidence:.0%} "
+        f"confidence: by the bootstrap, {evaluation.n_resamples:,} samples of these images."
+    )
 
 
 def _outputs_section(evaluation: MultiOutputEvaluation, title: str) -> Section:
     is_multilabel = evaluation.confusion is not None
     what = "labels that an image can have" if is_multilabel else "outputs, a class in each"
-    intro = [
-        f"{evaluation.n:,} images, {evaluation.n_outputs:,} {what}. Intervals hold with "
-        f"{evaluation.confidence:.0%} confidence: by the bootstrap, {evaluation.n_resamples:,} "
-        "samples of these images."
-    ]
-    metrics = metrics_table(
-        evaluation.scalars(), evaluation.intervals, evaluation.undefined, evaluation.confidence
-    )
     of_what = "label" if is_multilabel else "output"
-    blocks: list[Block] = [metrics, Heading(f"Each {of_what}"), _outputs(evaluation, of_what)]
-    return Section(title, blocks, intro)
+    blocks: list[Block] = [_metrics_table(evaluation), Heading(f"Each {of_what}")]
+    intro = _intro(evaluation, f", {evaluation.n_outputs:,} {what}")
+    return Section(title, [*blocks, _outputs(evaluation, of_what)], [intro])
 
 
 def _classes(evaluation: Evaluation) -> Table:
-    shown = np.arange(len(evaluation.classes))
-    rest = ""
+    shown, rest = np.arange(len(evaluation.classes)), ""
     if len(shown) > _MOST_LINES:
         shown = np.argsort(evaluation.f1, kind="stable")[:_MOST_LINES]
         rest = f"; the {_MOST_LINES} of {len(evaluation.classes)} classes with the lowest F1"
@@ -155,11 +165,9 @@ def _classes(evaluation: Evaluation) -> Table:
         row: list[Cell] = [evaluation.class_names[i], int(evaluation.support[i])]
         for name in PER_CLASS:
             numbers = (getattr(evaluation, name)[i], *evaluation.intervals[name][i])
-            row += [
-                number_cell(float(number), evaluation.undefined.get(name)) for number in numbers
-            ]
+            row += [number_cell(number, evaluation.undefined.get(name)) for number in numbers]
         rows.append(row)
-    heads = [head for name in PER_CLASS for head in (in_words(name), "low", "high")]
+    heads = [head for name in PER_CLASS for head in (_in_words(name), "low", "high")]
     return Table(
         ["class", "images", *(Column(head, ".1%", head in ("low", "high")) for head in heads)],
         rows,
@@ -167,61 +175,32 @@ def _classes(evaluation: Evaluation) -> Table:
     )
 
 
-def metrics_table(
-    values: Mapping[str, float],
-    intervals: Mapping[str, NDArray[np.float64]],
-    undefined: Mapping[str, str],
-    confidence: float,
-) -> Table:
-    """Return a table of metrics with their intervals, and why some are undefined.
-
-    Parameters
-    ----------
-    values : mapping of str to float
-    intervals : mapping of str to ndarray of shape (2,), float64
-    undefined : mapping of str to str
-    confidence : float
-    """
+def _metrics_table(evaluation: BaseEvaluation) -> Table:
     rows: list[list[Cell]] = []
-    for name, value in values.items():
-        numbers = (value, *intervals.get(name, (math.nan, math.nan)))
-        reason = undefined.get(name)
-        rows.append([in_words(name), *(number_cell(number, reason) for number in numbers)])
+    for name, value in evaluation.scalars().items():
+        numbers = (value, *evaluation.intervals.get(name, (math.nan, math.nan)))
+        reason = evaluation.undefined.get(name)
+        rows.append([_in_words(name), *(number_cell(number, reason) for number in numbers)])
     return Table(
         ["metric", *(Column(head, ".4f") for head in ("value", "low", "high"))],
         rows,
-        f"All metrics, each with its {confidence:.0%} interval",
+        f"All metrics, each with its {evaluation.confidence:.0%} interval",
     )
 
 
-def number_cell(number: float, reason: str | None) -> Cell:
-    """Return a number, or where it is NaN why."""
-    if not math.isnan(number):
-        return float(number)
-    return Undefined(reason) if reason else float("nan")
-
-
-def in_words(name: str) -> str:
-    """Return the name of a metric as it is read.
-
-    Examples
-    --------
-    >>> in_words("macro_f1"), in_words("mcc")
-    ('macro F1', 'Matthews correlation')
-    """
+def _in_words(name: str) -> str:
+    """Return the name of a metric as it is read: "macro F1" of "macro_f1"."""
     if name in _WORDS:
         return _WORDS[name]
     return " ".join("F1" if word == "f1" else word for word in name.split("_"))
 
 
 def _outputs(evaluation: MultiOutputEvaluation, of_what: str) -> Table:
-    shown = np.argsort(evaluation.accuracy, kind="stable")[:_MOST_LINES]
-    rest = ""
-    if evaluation.n_outputs <= _MOST_LINES:
-        shown = np.arange(evaluation.n_outputs)
-    else:
+    shown, rest = np.arange(evaluation.n_outputs), ""
+    if len(shown) > _MOST_LINES:
+        shown = np.argsort(evaluation.accuracy, kind="stable")[:_MOST_LINES]
         rest = f"; the {_MOST_LINES} of {evaluation.n_outputs:,} with the lowest accuracy"
-    names = ["accuracy", *(PER_LABEL if evaluation.confusion is not None else ())]
+    names = ["accuracy", *(PER_CLASS if evaluation.confusion is not None else ())]
     if not np.isnan(evaluation.brier).all():
         names += ["log_loss", "brier"]
     if not np.isnan(evaluation.ece).all():
@@ -231,14 +210,14 @@ def _outputs(evaluation: MultiOutputEvaluation, of_what: str) -> Table:
             evaluation.output_names[i],
             int(evaluation.support[i]),
             *(
-                number_cell(float(getattr(evaluation, name)[i]), evaluation.undefined.get(name))
+                number_cell(getattr(evaluation, name)[i], evaluation.undefined.get(name))
                 for name in names
             ),
         ]
         for i in shown.tolist()
     ]
     return Table(
-        [of_what, "images", *(Column(in_words(name), ".4f") for name in names)],
+        [of_what, "images", *(Column(_in_words(name), ".4f") for name in names)],
         rows,
         f"Metrics of each {of_what}{rest}",
     )

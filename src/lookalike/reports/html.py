@@ -10,19 +10,9 @@ from functools import cache
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from lookalike.reports.blocks import (
-    Block,
-    Chart,
-    Column,
-    Picture,
-    Report,
-    Table,
-    Undefined,
-)
-from lookalike.reports.charts import to_svg
-from lookalike.reports.palette import DARK, LIGHT
-from lookalike.reports.svg import number_ids
-from lookalike.reports.thumbnails import Thumbnail, thumbnail
+from lookalike.reports.blocks import Block, Chart, Column, Report, Table, Undefined
+from lookalike.reports.charts import DARK, LIGHT, to_svg
+from lookalike.reports.pictures import thumbnail
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -31,38 +21,30 @@ _MOST_ROWS = 16  # of a table; beyond it scrolls in a box of its own
 
 
 def to_html(report: Report) -> str:
-    """Return the page, the same for the same report to the last byte.
-
-    Examples
-    --------
-    >>> "<h1>a &lt; b</h1>" in to_html(Report("a < b"))
-    True
-    """
+    """Return the page, the same for the same report to the last byte."""
     facts = [
         ("Parameters", "parameter", report.parameters, ""),
         ("Time", "seconds", report.timings, ".2f"),
         ("Software and machine", "what", report.versions, ""),
     ]
-    return (
-        _environment()
-        .get_template("report.html")
-        .render(
-            report=report,
-            sections=[(section, _grouped(section.blocks)) for section in report.sections],
-            facts=[
-                Table(
-                    [what, Column("value", spec)],
-                    [[name, _fact(value)] for name, value in values.items()],
-                    title,
-                )
-                for title, what, values, spec in facts
-                if values
-            ],
-            columns=_columns(len(report.headline)),
-            light=LIGHT,
-            dark=DARK,
-            most_rows=_MOST_ROWS,
+    tables = [
+        Table(
+            [what, Column("value", spec)],
+            [[name, _fact(value)] for name, value in values.items()],
+            title,
         )
+        for title, what, values, spec in facts
+        if values
+    ]
+    page = _environment().get_template("report.html")
+    return page.render(
+        report=report,
+        sections=[(section, _grouped(section.blocks)) for section in report.sections],
+        facts=tables,
+        columns=_columns(len(report.headline)),
+        light=LIGHT,
+        dark=DARK,
+        most_rows=_MOST_ROWS,
     )
 
 
@@ -78,24 +60,21 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters["grid"] = _grid
-    environment.filters["thumbnail"] = _thumbnail
-    environment.filters["drawing"] = _drawing
+    environment.filters["thumbnail"] = thumbnail
+    environment.filters["drawing"] = to_svg
     environment.filters["kind"] = lambda block: type(block).__name__
     return environment
 
 
 def _grouped(blocks: Any) -> list[tuple[bool, list[Block]]]:
     """Return blocks in runs, with whether each is a run of charts."""
-    return [(is_chart, list(run)) for is_chart, run in groupby(blocks, _is_chart)]
+    runs = groupby(blocks, lambda block: isinstance(block, Chart))
+    return [(is_chart, list(run)) for is_chart, run in runs]
 
 
 def _columns(n_cards: int) -> int:
     """Return how many cards stand in a line, such that the last line is as full as may be."""
     return max((5, 4, 3), key=lambda n: (n_cards - 1) % n) if n_cards > 5 else max(3, n_cards)
-
-
-def _is_chart(block: Block) -> bool:
-    return isinstance(block, Chart)
 
 
 def _fact(value: Any) -> Any:
@@ -106,33 +85,14 @@ def _fact(value: Any) -> Any:
 
 def _grid(table: Table) -> dict[str, Any]:
     """Return what the template lays out: heads, rows of cells, and why numbers are missing."""
-    reasons: dict[str, int] = {}
-    for row in table.rows:
-        for cell in row:
-            if isinstance(cell, Undefined):
-                reasons.setdefault(cell.reason, len(reasons) + 1)
+    cells = [cell for row in table.rows for cell in row]
+    reasons = list(dict.fromkeys(cell.reason for cell in cells if isinstance(cell, Undefined)))
     rows = [
         [
-            (text, reasons[cell.reason] if isinstance(cell, Undefined) else None)
+            (text, reasons.index(cell.reason) + 1 if isinstance(cell, Undefined) else None)
             for cell, text in zip(row, texts, strict=True)
         ]
         for row, texts in zip(table.rows, table.texts(), strict=True)
     ]
-    names = [column.name if isinstance(column, Column) else column for column in table.columns]
-    return {
-        "heads": list(zip(names, table.is_numeric(), strict=True)),
-        "rows": rows,
-        "reasons": list(reasons),
-    }
-
-
-def _thumbnail(picture: Picture) -> Thumbnail:
-    return thumbnail(picture.image)
-
-
-def _drawing(chart: Chart, number: int) -> tuple[Any, float]:
-    """Return the drawing as markup, and its width in CSS pixels."""
-    from markupsafe import Markup
-
-    svg, width = to_svg(chart)
-    return Markup(number_ids(svg, number)), width
+    heads = list(zip(table.heads(), table.is_numeric(), strict=True))
+    return {"heads": heads, "rows": rows, "reasons": reasons}

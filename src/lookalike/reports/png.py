@@ -6,12 +6,9 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from lookalike.reports.blocks import Chart, Gallery, Picture, Report
-from lookalike.reports.captions import fitted, save_picture
 from lookalike.reports.charts import axes_or_new, figure_of
+from lookalike.reports.pictures import fitted, save_picture
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,17 +22,11 @@ _FONT = 8  # points
 
 
 def save_png(path: Path, block: Chart | Gallery, *, dpi: int | None = 150) -> None:
-    """Draw a chart, or the pictures of a gallery with their captions.
+    """Draw a chart, or the pictures of a gallery with their captions, to a PNG file.
 
-    Parameters
-    ----------
-    path : Path
-        The PNG file to write.
-    block : Chart or Gallery
-        Pictures that have neighbours stand one below the other, each in a line with them; others
-        eight in a line. Captions are shortened to the width of their picture.
-    dpi : int or None, default=150
-        None stands for as many as show all pixels of a gallery's first picture, and 150 at least.
+    Pictures that have neighbours stand one below the other, each in a line with them; others eight
+    in a line. Captions are shortened to the width of their picture. ``dpi`` of None stands for as
+    many as show all pixels of a gallery's first picture, and 150 at least.
     """
     if dpi is None:
         side = max(block.pictures[0].image.shape[:2]) if isinstance(block, Gallery) else 0
@@ -45,42 +36,26 @@ def save_png(path: Path, block: Chart | Gallery, *, dpi: int | None = 150) -> No
 
 
 def draw_first(report: Report, axes: Axes | None = None) -> Axes:
-    """Draw the first chart of a report, or of a report without charts the first gallery.
-
-    Raises
-    ------
-    ValueError
-        If there is neither.
-    """
+    """Draw the first chart of a report, or of a report without charts the first gallery."""
     blocks = [block for section in report.sections for block in section.blocks]
-    for block in blocks:
-        if isinstance(block, Chart):
-            axes = axes_or_new(axes, block.size)
-            block.draw(axes)
-            return axes
-    for block in blocks:
-        if isinstance(block, Gallery):
-            return draw_gallery(block, axes)
+    for chart in (block for block in blocks if isinstance(block, Chart)):
+        axes = axes_or_new(axes, chart.size)
+        chart.draw(axes)
+        return axes
+    for gallery in (block for block in blocks if isinstance(block, Gallery)):
+        return draw_gallery(gallery, axes)
     raise ValueError(f"the report {report.title!r} has no chart; .report() writes it as a page")
 
 
 def draw_gallery(gallery: Gallery, axes: Axes | None = None) -> Axes:
     """Draw the pictures of a gallery with their captions, in inches from the upper left.
 
-    Parameters
-    ----------
-    gallery : Gallery
-    axes : Axes, optional
-        Where to draw; those of a new figure of the right size if not given.
+    Without axes, those of a new figure of the right size are drawn in.
     """
     from matplotlib.figure import Figure
 
-    pictures = list(gallery.pictures)
-    lines = [[one, *one.neighbors] for one in pictures]
-    set_off = _SET_OFF
-    if not any(one.neighbors for one in pictures):
-        lines = [pictures[i : i + _PER_LINE] for i in range(0, len(pictures), _PER_LINE)]
-        set_off = _GAP
+    lines = gallery.lines(_PER_LINE)
+    set_off = _SET_OFF if any(one.neighbors for one in gallery.pictures) else _GAP
     titles = [[_title(one, is_bold=place == 0) for place, one in enumerate(line)] for line in lines]
     heights = [_ABOVE + _LINE * max(t.count("\n") + 1 for t in own) + 0.05 for own in titles]
     width = set_off + max(map(len, lines)) * (_SIDE + _GAP) + 2 * _MARGIN
@@ -97,7 +72,7 @@ def draw_gallery(gallery: Gallery, axes: Axes | None = None) -> Axes:
         for place, (one, title) in enumerate(zip(line, own, strict=True)):
             x = _MARGIN + place * (_SIDE + _GAP) + (set_off - _GAP if place else 0)
             canvas.imshow(
-                _opaque(one.image),
+                one.pixels(),
                 cmap="gray",
                 vmin=0,
                 vmax=255,
@@ -133,7 +108,3 @@ def _square(shape: tuple[int, ...], x: float, y: float) -> tuple[float, float, f
     pixel = _SIDE / max(height, width)
     left, top = x + (_SIDE - width * pixel) / 2, y + (_SIDE - height * pixel) / 2
     return left, left + width * pixel, top + height * pixel, top
-
-
-def _opaque(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    return image[:, :, 0] if image.shape[2:] == (1,) else image

@@ -1,20 +1,19 @@
 """Sections in a terminal: text, tables, curves and pictures as wide as it is.
 
-Blocks with ``detail=True`` are left out. What a terminal shows is otherwise what the page shows:
-the same text, the same tables up to a number of rows, curves in characters, and the first pictures
-of each gallery in half blocks, or in characters where colours are missing.
+Blocks with ``detail=True`` are left out. Otherwise a terminal shows what the page shows: the same
+text, the same tables up to a number of rows, curves in characters, and the first pictures of each
+gallery in half blocks, or in characters where colours are missing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from io import StringIO
 from itertools import compress
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
+from rich.color import Color
 from rich.console import Console, Group, JustifyMethod, RenderableType
 from rich.padding import Padding
 from rich.style import Style
@@ -38,6 +37,7 @@ from lookalike.reports.blocks import (
 INDENT = 3
 """Columns by which blocks are indented."""
 
+_TEXT_WIDTH = 100
 _MOST_ROWS = 30  # of a table
 _NARROWEST = 12  # columns that the names of rows are wrapped to, if numbers need the room
 _MOST_PICTURES = 3  # with their neighbours, or lines of pictures
@@ -58,17 +58,10 @@ def show(
     titles: bool = True,
     most_pictures: int = _MOST_PICTURES,
 ) -> None:
-    """Print sections.
+    """Print sections, with their titles or without.
 
-    Parameters
-    ----------
-    sections : sequence of Section
-    console : rich.console.Console
-    titles : bool, default=True
-        Whether to print the titles of the sections.
-    most_pictures : int, default=3
-        Pictures of a gallery to draw, each with its neighbours, or lines of pictures; galleries
-        are left out if it is 0.
+    Of a gallery, ``most_pictures`` pictures are drawn, each with its neighbours, or as many lines
+    of pictures; galleries are left out if it is 0.
 
     Examples
     --------
@@ -86,10 +79,9 @@ def show(
         if titles:
             console.print(Words(section.title, "bold"))
             console.print()
-        blocks = [Text(said) for said in section.intro]
         shown = [
             block
-            for block in [*blocks, *section.blocks]
+            for block in (*map(Text, section.intro), *section.blocks)
             if not block.detail and (most_pictures or not isinstance(block, Gallery))
         ]
         for place, block in enumerate(shown):
@@ -99,20 +91,13 @@ def show(
             console.print(Padding(content, (0, 0, 0, INDENT), expand=False))
 
 
-def to_text(blocks: Sequence[Block], *, width: int = 100) -> str:
-    """Return blocks as plain text, not indented.
-
-    Examples
-    --------
-    >>> print(to_text([Table(["class", Column("recall", ".1%")], [["3", 0.95]], "Recall")]))
-    class   recall
-    3        95.0%
-    """
-    console = Console(file=StringIO(), width=width + INDENT, color_system=None)
-    with console.capture() as captured:
-        for block in blocks:
-            console.print(_render(block, console, _MOST_PICTURES))
-    return "\n".join(line.rstrip() for line in captured.get().splitlines())
+def to_text(blocks: Sequence[Block]) -> str:
+    """Return blocks as plain text of 100 columns, not indented."""
+    file = StringIO()
+    console = Console(file=file, width=_TEXT_WIDTH + INDENT, color_system=None)
+    for block in blocks:
+        console.print(_render(block, console, _MOST_PICTURES))
+    return "\n".join(line.rstrip() for line in file.getvalue().splitlines())
 
 
 def _render(block: Block, console: Console, most_pictures: int) -> RenderableType:
@@ -127,7 +112,7 @@ def _render(block: Block, console: Console, most_pictures: int) -> RenderableTyp
         case Chart():
             if not block.lines:
                 return _table(block.table, width)
-            drawn = [draw_lines(block.lines, width), Words(block.caption, "dim")]
+            drawn = [_draw_lines(block.lines, width), Words(block.caption, "dim")]
             if len(block.table.rows) > _MOST_ROWS or block.table.detail:
                 return Group(*drawn)
             return Group(*drawn, Words(), _table(block.table, width))
@@ -137,8 +122,7 @@ def _render(block: Block, console: Console, most_pictures: int) -> RenderableTyp
 
 def _table(table: Table, width: int) -> RenderableType:
     shown = [not (isinstance(one, Column) and one.detail) for one in table.columns]
-    columns = list(compress(table.columns, shown))
-    heads = [column.name if isinstance(column, Column) else column for column in columns]
+    heads = list(compress(table.heads(), shown))
     numeric = list(compress(table.is_numeric(), shown))
     texts = [list(compress(row, shown)) for row in table.texts()]
     widths = [max(map(len, column)) for column in zip(heads, *texts, strict=True)]
@@ -164,33 +148,19 @@ def _table(table: Table, width: int) -> RenderableType:
     return Group(grid, Words(f"… {rest:,} more rows are in the report that --out writes.", "dim"))
 
 
-def draw_lines(lines: Sequence[Line], width: int) -> Words:
-    """Draw curves in characters that every terminal has.
-
-    Parameters
-    ----------
-    lines : sequence of Line, at least one
-    width : int
-        Columns that the drawing may take.
-
-    Examples
-    --------
-    >>> line = Line("weights", np.array([1, 2, 3]), np.array([0.5, 1.0, 0.75]))
-    >>> len(draw_lines([line], 40).plain.splitlines())
-    16
-    """
-    x, y = (np.concatenate([np.asarray(line[axis], float) for line in lines]) for axis in (1, 2))
+def _draw_lines(lines: Sequence[Line], width: int) -> Words:
+    """Draw one or more curves in characters that every terminal has."""
+    x, y = np.concatenate([line.x for line in lines]), np.concatenate([line.y for line in lines])
     left, right, low, high = x.min(), x.max(), np.nanmin(y), np.nanmax(y)
     names = [cell_text(float(value)) for value in np.linspace(high, low, _LINES)]
     margin = max(map(len, names)) + 2
     columns = max(8, width - margin)
     cells = np.full((_LINES, columns), " ")
     for number, line in enumerate(lines):
-        for at, value in zip(np.asarray(line.x, float), np.asarray(line.y, float), strict=True):
-            if np.isfinite(value):
-                across = round((at - left) / max(right - left, 1e-300) * (columns - 1))
-                down = round((high - value) / max(high - low, 1e-300) * (_LINES - 1))
-                cells[down, across] = _MARKS[number % len(_MARKS)]
+        drawn = np.isfinite(line.y)
+        across = (line.x[drawn] - left) / max(right - left, 1e-300) * (columns - 1)
+        down = (high - line.y[drawn]) / max(high - low, 1e-300) * (_LINES - 1)
+        cells[np.rint(down).astype(int), np.rint(across).astype(int)] = _MARKS[number % len(_MARKS)]
     text = Words(no_wrap=True)
     for place, (name, row) in enumerate(zip(names, cells, strict=True)):
         shown = name if place % 3 == 0 else ""
@@ -205,26 +175,22 @@ def draw_lines(lines: Sequence[Line], width: int) -> Words:
 
 
 def _gallery(gallery: Gallery, console: Console, most: int) -> RenderableType:
-    lines = [[one, *one.neighbors] for one in gallery.pictures]
-    is_flat = not any(one.neighbors for one in gallery.pictures)
-    if is_flat:
-        n = max(1, (console.width - INDENT) // (_SMALLEST + _GAP))
-        pictures = list(gallery.pictures)
-        lines = [pictures[i : i + n] for i in range(0, len(pictures), n)]
+    lines = gallery.lines(max(1, (console.width - INDENT) // (_SMALLEST + _GAP)))
     fitting = max(2, (console.width - INDENT + _GAP) // (_NARROWEST_PICTURE + _GAP))
     hidden = max(map(len, lines)) - fitting
     parts: list[RenderableType] = [Words(gallery.caption)]
     for line in lines[:most]:
-        parts += [Words(), draw_row(line[:fitting], console)]
+        parts += [Words(), _row(line[:fitting], console)]
     if hidden > 0:
         parts.append(Words(f"… and {hidden:,} more in a line than fit here", "dim"))
-    rest = sum(map(len, lines[most:])) if is_flat else len(lines[most:])
+    has_neighbors = any(one.neighbors for one in gallery.pictures)
+    rest = len(lines[most:]) if has_neighbors else sum(map(len, lines[most:]))
     if rest:
         parts.append(Words(f"… {rest:,} more are in the report that --out writes.", "dim"))
     return Group(*parts)
 
 
-def draw_row(pictures: Sequence[Picture], console: Console) -> Grid:
+def _row(pictures: Sequence[Picture], console: Console) -> Grid:
     """Draw pictures side by side, each above its caption, as wide as the console allows."""
     room = (console.width - INDENT + _GAP) // max(1, len(pictures)) - _GAP
     columns = max(1, min(room, _MOST_COLUMNS))
@@ -237,38 +203,27 @@ def draw_row(pictures: Sequence[Picture], console: Console) -> Grid:
         captions.append(
             Words.assemble((first, _STATES[one.state]), ("\n".join(["", *others]), "dim"))
         )
-    grid.add_row(*(_draw(one.image, columns, greys=greys) for one in pictures))
+    grid.add_row(*(_draw(one, columns, greys=greys) for one in pictures))
     grid.add_row(*captions)
     return grid
 
 
-def _draw(image: NDArray[np.uint8], columns: int, *, greys: bool) -> Words:
+def _draw(shown: Picture, columns: int, *, greys: bool) -> Words:
     """Draw an image: two of its pixels, one above the other, take one character."""
-    picture = Image.fromarray(image[:, :, 0] if image.shape[2:] == (1,) else image)
+    picture = Image.fromarray(shown.pixels())
     width = min(columns, max(picture.width, _SMALLEST))
     lines = max(1, round(picture.height * width / picture.width / 2))
     if not greys:
         shades = picture.convert("L").resize((width, lines), Image.Resampling.BICUBIC)
-        return Words("\n".join(_characters(np.asarray(shades))), no_wrap=True)
+        # The square root lifts thin strokes, which making them smaller has paled.
+        densities = (np.sqrt(np.asarray(shades) / 256) * len(_DENSITIES)).astype(int).tolist()
+        rows = ("".join(_DENSITIES[density] for density in row) for row in densities)
+        return Words("\n".join(rows), no_wrap=True)
     picture = picture.convert("RGB").resize((width, 2 * lines), Image.Resampling.BICUBIC)
-    return _half_blocks(np.asarray(picture))
-
-
-def _characters(shades: NDArray[np.uint8]) -> Iterator[str]:
-    # The square root lifts thin strokes, which making them smaller has paled.
-    for line in (np.sqrt(shades / 256) * len(_DENSITIES)).astype(int):
-        yield "".join(_DENSITIES[shade] for shade in line)
-
-
-def _half_blocks(pixels: NDArray[Any]) -> Words:
-    text = Words(no_wrap=True)
+    text, pixels = Words(no_wrap=True), np.asarray(picture)
     for upper, lower in zip(pixels[::2].tolist(), pixels[1::2].tolist(), strict=True):
         if text:
             text.append("\n")
         for above, below in zip(upper, lower, strict=True):
-            text.append("▀", Style(color=_rgb(above), bgcolor=_rgb(below)))
+            text.append("▀", Style(color=Color.from_rgb(*above), bgcolor=Color.from_rgb(*below)))
     return text
-
-
-def _rgb(pixel: list[int]) -> str:
-    return "#{:02x}{:02x}{:02x}".format(*pixel)

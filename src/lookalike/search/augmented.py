@@ -9,23 +9,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from math import prod
-from typing import Any
+from typing import Any, Self, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lookalike.images.augmentation import Augmentation
 from lookalike.images.exceptions import warn_caller
-from lookalike.images.progress import Meter, Progress
+from lookalike.images.progress import Meter
 from lookalike.images.variants import Shift, Variant
-from lookalike.search.neighbors import Neighbors
-from lookalike.search.rows import IndexedRows
+from lookalike.search.index import IndexedRows
+from lookalike.search.neighbors import Neighbors, SearchOptions
+from lookalike.search.validation import check_shape_of_images
 
 ANNOUNCED_MIB = 1.0
 """Warn that variants are computed anew at every search if their images take this much."""
 
-
-SMALLEST_PART = 256
-"""Number of images that are changed at once, even where memory is short."""
+SMALLEST_PART = 256  # images that are changed at once, even where memory is short
 
 
 class AugmentationWarning(UserWarning):
@@ -35,16 +35,8 @@ class AugmentationWarning(UserWarning):
 class AugmentedRows:
     """Rows and the variants of their images, with the same methods as `IndexedRows`.
 
-    Parameters
-    ----------
-    rows : ndarray of shape (n, d), C-contiguous, uint8, int8, int16, float32 or float64
-        Kept by reference.
-    metric : {"euclidean", "sqeuclidean", "cosine", "manhattan"}
-    variants : sequence of Variant
-        Variant i of this sequence has the number i + 1; the row itself has the number 0.
-    image_shape : tuple (h, w) or (h, w, c)
-    whole : bool
-        Round the values of variants to whole numbers, even if the rows are floats.
+    Variant i of the sequence ``variants`` has the number i + 1; the row itself has the number 0.
+    With ``whole`` the values of variants are rounded to whole numbers, even if the rows are floats.
     """
 
     def __init__(
@@ -76,7 +68,7 @@ class AugmentedRows:
             (*image_shape, 1)[:3],  # type: ignore[arg-type]
         )
 
-    def build(self, n_threads: int) -> AugmentedRows:
+    def build(self, n_threads: int) -> Self:
         """Build the index now, so that no search has to."""
         self._base.build(n_threads)
         mib = self.rows.nbytes * len(self._made) / 2**20
@@ -91,47 +83,25 @@ class AugmentedRows:
             )
         return self
 
-    def query(
-        self,
-        queries: NDArray[Any],
-        k: int,
-        *,
-        query_groups: NDArray[np.int64] | None = None,
-        row_groups: NDArray[np.int64] | None = None,
-        n_threads: int = 1,
-        working_memory: int = 256 * 2**20,
-        progress: Progress | None = None,
-    ) -> Neighbors:
+    def query(self, queries: NDArray[Any], k: int, **options: Unpack[SearchOptions]) -> Neighbors:
         """Find the k nearest rows and variants; a variant belongs to the group of its row."""
-        half = working_memory // 2  # the other half is for the search
-        parts = list(self._parts(half))
-        n = len(queries)
-        meter = None if progress is None else Meter(n * (1 + len(parts)), progress, shown=n)
-        how: dict[str, Any] = {
-            "n_threads": n_threads,
-            "working_memory": working_memory - working_memory // 2,
-            "progress": meter,
-        }
-        table = self._base.query(
-            queries,
-            k,
-            query_groups=query_groups,
-            row_groups=row_groups,
-            **how,
-        )
+        memory = options.get("working_memory", 256 * 2**20)
+        parts = list(self._parts(memory // 2))  # the other half is for the search
+        options["working_memory"] = memory - memory // 2
+        if options.get("progress") is not None:
+            n = len(queries)
+            options["progress"] = Meter(n * (1 + len(parts)), options["progress"], shown=n)
+        table = self._base.query(queries, k, **options)
         numbers = np.zeros_like(table.indices) if table.variants is None else table.variants
         # Empty slots hold the largest index, whose variant is out of range.
         numbers = self._followed[np.minimum(numbers, len(self._followed) - 1)]
         found = Neighbors(table.indices, table.distances, numbers)
+        row_groups = options.get("row_groups")
         for number, rows in parts:
             made = IndexedRows(self._make(number, rows), self._base.metric)
-            table = made.query(
-                queries,
-                min(k, len(made.rows)),
-                query_groups=query_groups,
-                row_groups=None if row_groups is None else row_groups[rows],
-                **how,
-            )
+            if row_groups is not None:
+                options["row_groups"] = row_groups[rows]
+            table = made.query(queries, min(k, len(made.rows)), **options)
             found = merged(found, table, rows.start, number, k)
         if self.metric == "euclidean":
             np.sqrt(found.distances, out=found.distances)
@@ -179,3 +149,20 @@ def merged(found: Neighbors, more: Neighbors, first: int, number: int, k: int) -
     return Neighbors(
         *(np.take_along_axis(a, order, axis=1) for a in (indices, distances, variants))
     )
+
+
+def list_variants(
+    augmentation: Any, given: Any, image_shape: tuple[int, ...] | None, width: int
+) -> tuple[Variant, ...]:
+    """Check ``augmentation`` and return its variants of images of this shape.
+
+    ``given`` is the parameter ``image_shape``, and ``image_shape`` that of X if it held images.
+    """
+    if augmentation is None:
+        return ()
+    if not isinstance(augmentation, Augmentation):
+        raise TypeError(
+            f"augmentation={augmentation!r} is not an augmentation; give for example Shifts(1), "
+            "or None"
+        )
+    return augmentation.variants(check_shape_of_images(given, image_shape, width))

@@ -25,13 +25,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-NATIVE = tuple(np.dtype(name) for name in ("uint8", "int8", "int16", "float32", "float64"))
+INTEGERS = {
+    "uint8": (0, 2**8 - 1),
+    "int8": (-(2**7), 2**7 - 1),
+    "int16": (-(2**15), 2**15 - 1),
+    "float32": (-(2**24), 2**24),
+    "float64": (-(2**53), 2**53),
+}
+"""The native dtypes, with the first and the last of the integers that they hold exactly."""
 
-FLOAT32_INTEGERS = 2**24
-"""float32 represents every integer up to this magnitude."""
-
-FLOAT64_INTEGERS = 2**53
-"""float64 represents every integer up to this magnitude."""
+NATIVE = tuple(map(np.dtype, INTEGERS))
 
 SMALLEST_FOR_COSINE = float((np.finfo(np.float64).tiny / np.finfo(np.float64).eps) ** 0.5)
 """The squares of smaller float64 values lose precision or become zero."""
@@ -39,28 +42,13 @@ SMALLEST_FOR_COSINE = float((np.finfo(np.float64).tiny / np.finfo(np.float64).ep
 SMALLEST_FOR_EUCLIDEAN = SMALLEST_FOR_COSINE / float(np.finfo(np.float64).eps)
 """The squared differences of rows with smaller values lose precision or become zero."""
 
-VALUES_AT_ONCE = 2**18
-"""Number of values that are converted and compared at once."""
+VALUES_AT_ONCE = 2**18  # values that are converted and compared at once
 
 
-def to_native(array: NDArray[Any], name: str = "X") -> NDArray[Any]:
-    """Convert an array of numbers according to the table above.
+def to_native(array: NDArray[Any]) -> NDArray[Any]:
+    """Convert an array of numbers, not empty, according to the table above.
 
-    Parameters
-    ----------
-    array : ndarray of any numeric dtype, not empty
-    name : str, default="X"
-        Name of the array in error messages.
-
-    Returns
-    -------
-    ndarray of uint8, int8, int16, float32 or float64, C-contiguous and aligned
-        The array itself if nothing had to change.
-
-    Raises
-    ------
-    ValueError
-        If no native dtype holds every value.
+    It is the array itself if nothing had to change, and always C-contiguous and aligned.
 
     Examples
     --------
@@ -70,57 +58,49 @@ def to_native(array: NDArray[Any], name: str = "X") -> NDArray[Any]:
     """
     # Native code needs the machine's byte order and alignment; numpy.frombuffer, for instance,
     # returns arrays with neither.
-    native = _native_dtype(array, name)
+    native = _native_dtype(array)
     return np.require(array, native, ["C_CONTIGUOUS", "ALIGNED", "ENSUREARRAY"])
 
 
-def _native_dtype(array: NDArray[Any], name: str) -> np.dtype[Any]:
+def _native_dtype(array: NDArray[Any]) -> np.dtype[Any]:
     dtype = array.dtype.newbyteorder("=")
     if dtype in NATIVE:
         return dtype
     if dtype.kind == "b":
         return np.dtype(np.uint8)
     if dtype.kind in "iu":
-        return _smallest_holding(int(array.min()), int(array.max()), name)
+        return _smallest_holding(int(array.min()), int(array.max()))
     if dtype == np.float16:
         return np.dtype(np.float32)
     if dtype != np.longdouble:
         raise ValueError(
-            f"{name} has dtype {dtype}, but only numbers and booleans can be searched; convert "
-            f"it, for example with {name}.astype(numpy.float64)"
+            f"X has dtype {dtype}, but only numbers and booleans can be searched; convert "
+            "it, for example with X.astype(numpy.float64)"
         )
     if exactly(array, np.float64) is None:
         raise ValueError(
-            f"{name} of dtype {dtype} holds values that are not exact in float64, the widest "
-            f"dtype searched; round them yourself with {name}.astype(numpy.float64)"
+            f"X of dtype {dtype} holds values that are not exact in float64, the widest "
+            "dtype searched; round them yourself with X.astype(numpy.float64)"
         )
     return np.dtype(np.float64)
 
 
-def _smallest_holding(low: int, high: int, name: str) -> np.dtype[Any]:
+def _smallest_holding(low: int, high: int) -> np.dtype[Any]:
     """Return the first native dtype that holds every integer in low..high exactly."""
-    limits = (
-        *((int(np.iinfo(dtype).min), int(np.iinfo(dtype).max)) for dtype in NATIVE[:3]),
-        _symmetric(FLOAT32_INTEGERS),
-        _symmetric(FLOAT64_INTEGERS),
-    )
-    for dtype, (least, most) in zip(NATIVE, limits, strict=True):
+    for dtype, (least, most) in zip(NATIVE, INTEGERS.values(), strict=True):
         if least <= low and high <= most:
             return dtype
     raise ValueError(
-        f"{name} holds integers from {low} to {high}, but beyond ±2**53 not every integer is "
+        f"X holds integers from {low} to {high}, but beyond ±2**53 not every integer is "
         "exact in float64, the widest dtype searched; subtract an offset or scale them down"
     )
-
-
-def _symmetric(limit: int) -> tuple[int, int]:
-    return -limit, limit
 
 
 def exactly(array: NDArray[Any], dtype: DTypeLike) -> NDArray[Any] | None:
     """Return the array in another dtype, or None if a value would change.
 
     It stops at the first part that does not fit, and needs no memory beyond that of the result.
+
     Examples
     --------
     >>> import numpy as np
@@ -142,22 +122,10 @@ def exactly(array: NDArray[Any], dtype: DTypeLike) -> NDArray[Any] | None:
     return converted
 
 
-def check_magnitude(array: NDArray[Any], metric: str, name: str = "X") -> None:
-    """Check that no distance overflows float64, and that no row underflows it.
+def check_magnitude(array: NDArray[Any], metric: str) -> None:
+    """Check that no distance of these rows overflows float64, and that no row underflows it.
 
-    Parameters
-    ----------
-    array : ndarray of shape (n, d), of native dtype
-    metric : str
-        A native metric. Manhattan sums differences, the others sum squares.
-    name : str, default="X"
-        Name of the array in error messages.
-
-    Raises
-    ------
-    ValueError
-        If a sum over d features might overflow, or if squares are summed and a row that is not
-        zero is so small that they lose their precision.
+    Manhattan distances sum differences, all others sum squares.
     """
     if array.dtype != np.float64:
         return
@@ -167,7 +135,7 @@ def check_magnitude(array: NDArray[Any], metric: str, name: str = "X") -> None:
     largest = magnitudes.max()
     if largest > limit:
         raise ValueError(
-            f"{name} holds a value of magnitude {largest:.3g}, but beyond {limit:.3g} a {metric} "
+            f"X holds a value of magnitude {largest:.3g}, but beyond {limit:.3g} a {metric} "
             f"distance over {array.shape[1]} features overflows float64; scale all data down"
         )
     if metric == "manhattan":
@@ -175,11 +143,11 @@ def check_magnitude(array: NDArray[Any], metric: str, name: str = "X") -> None:
     least, why, cure = SMALLEST_FOR_COSINE, "a row has no length for cosine", "scale such rows up"
     if metric != "cosine":
         least, why = SMALLEST_FOR_EUCLIDEAN, "distances are wrong"
-        cure = f"scale all data up, as by {name} * 2.0**900"
+        cure = "scale all data up, as by X * 2.0**900"
     tiny = np.flatnonzero((magnitudes > 0) & (magnitudes < least))
     if tiny.size:
         raise ValueError(
-            f"row {tiny[0]} of {name} holds no value beyond magnitude {magnitudes[tiny[0]]:.3g}, "
+            f"row {tiny[0]} of X holds no value beyond magnitude {magnitudes[tiny[0]]:.3g}, "
             f"but below {least:.3g} squares underflow float64 and {why}; {cure}, or set such rows "
             "to zero"
         )

@@ -1,27 +1,55 @@
-"""Exact search in one array of rows: the native index that all estimators use.
+"""Exact search in arrays of rows: the native index that all estimators use.
 
-The index refers to the rows without a copy, and adds a quantised projection of each row
+An index refers to its rows without a copy, and adds a quantised projection of each row
 (``projection.py`` chooses it, ``src/core/bounds.hpp`` explains it). A filter of integer lower
 bounds rejects most rows; distances of the remaining ones are computed from the original values.
+
+An index follows from its rows, so it is never pickled or copied: `IndexedRows` builds it again
+when the first search needs it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+import os
+import threading
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Self, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.exceptions import DataConversionWarning
 
 from lookalike import _core
-from lookalike.images.progress import Progress
+from lookalike.images.exceptions import warn_caller
+from lookalike.images.variants import Variant
+from lookalike.search.dtypes import common_dtype, exactly
 from lookalike.search.machine import cpu_path
-from lookalike.search.neighbors import Neighbors
+from lookalike.search.neighbors import Neighbors, SearchOptions
 from lookalike.search.projection import choose_projection
 
-METRICS = ("euclidean", "sqeuclidean", "cosine", "manhattan")
-DTYPES = (np.uint8, np.int8, np.int16, np.float32, np.float64)
 MOST_ROWS = 2**31 - 64
+
+SECOND_INDEX_MIB = 1.0  # a second index of at least this size is announced by a warning
+
+# All objects share one lock for builds, because objects with locks can not be pickled; a build
+# uses all its threads anyway. They also share one count of the running searches of each
+# `IndexedRows`, by its id: `appended` moves an index only if no search uses it. A child process
+# resets both, because the threads of its parent do not exist there.
+_building = threading.Lock()
+_counting = threading.Lock()
+_searches: Counter[int] = Counter()
+
+
+def _start_afresh() -> None:
+    global _building, _counting
+    _building, _counting = threading.Lock(), threading.Lock()
+    _searches.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_start_afresh)
 
 
 class ExactIndex:
@@ -55,19 +83,16 @@ class ExactIndex:
         shifts: Sequence[tuple[int, int]] = (),
         frame: tuple[int, int, int] = (0, 0, 1),
     ) -> None:
-        if len(rows) > MOST_ROWS:
-            raise ValueError(f"{len(rows)} rows but an index holds at most {MOST_ROWS}; split them")
-        self.rows = rows
+        self.rows = _check_number(rows)
         self.metric = metric
         self.n_shifts = len(shifts)
         native_metric = "sqeuclidean" if metric == "euclidean" else metric
-        self.cpu_path = cpu_path()
-        projection = choose_projection(rows, native_metric, self.cpu_path, shifted=bool(shifts))
+        cpu = cpu_path()
         self._native = _core.Index(
             rows,
             metric=native_metric,
-            cpu=self.cpu_path,
-            projection=projection,
+            cpu=cpu,
+            projection=choose_projection(rows, native_metric, cpu, shifted=bool(shifts)),
             n_threads=n_threads,
             shifts=list(shifts),
             frame=frame,
@@ -80,53 +105,13 @@ class ExactIndex:
 
     def append(self, rows: NDArray[Any], *, n_threads: int = 1) -> None:
         """Append rows of the same dtype and width."""
-        grown = np.concatenate([self.rows, rows])
-        if len(grown) > MOST_ROWS:
-            raise ValueError(
-                f"{len(grown)} rows but an index holds at most {MOST_ROWS}; split them"
-            )
+        grown = _check_number(np.concatenate([self.rows, rows]))
         self._native.append(grown, n_threads=n_threads)
         self.rows = grown
 
-    def query(
-        self,
-        queries: NDArray[Any],
-        k: int,
-        *,
-        query_groups: NDArray[np.int64] | None = None,
-        row_groups: NDArray[np.int64] | None = None,
-        n_threads: int = 1,
-        working_memory: int = 256 * 2**20,
-        progress: Progress | None = None,
-    ) -> Neighbors:
-        """Find the k nearest rows of each query.
-
-        Parameters
-        ----------
-        queries : ndarray of shape (n_queries, d), C-contiguous, of the dtype of the rows
-        k : int
-        query_groups, row_groups : ndarray of shape (n_queries,) and (n,), int64, optional
-            A row of the query's own group is never its neighbour. The caller makes sure that
-            at least k rows remain.
-        n_threads : int, default=1
-        working_memory : int, default=256 * 2**20
-            Bytes that all threads together may use in addition to the answer.
-        progress : callable, optional
-            Called from time to time with the number of queries done and their total.
-
-        Returns
-        -------
-        Neighbors
-        """
-        indices, distances, _ = self._native.query(
-            queries,
-            k,
-            query_groups=query_groups,
-            row_groups=row_groups,
-            n_threads=n_threads,
-            working_memory=working_memory,
-            progress=progress,
-        )
+    def query(self, queries: NDArray[Any], k: int, **options: Unpack[SearchOptions]) -> Neighbors:
+        """Find the k nearest rows of each query; the queries have the dtype of the rows."""
+        indices, distances, _ = self._native.query(queries, k, **options)
         if self.metric == "euclidean":
             np.sqrt(distances, out=distances)
         # The native module's int64 is NumPy's long long, which differs in its name only.
@@ -135,3 +120,132 @@ class ExactIndex:
             return Neighbors(indices, distances)
         variants, indices = np.divmod(indices, len(self.rows))
         return Neighbors(indices, distances, variants)
+
+
+def _check_number(rows: NDArray[Any]) -> NDArray[Any]:
+    if len(rows) > MOST_ROWS:
+        raise ValueError(f"{len(rows)} rows but an index holds at most {MOST_ROWS}; split them")
+    return rows
+
+
+class IndexedRows:
+    """Rows of one native dtype with their indexes: one is built by `build`, others on demand.
+
+    The rows are kept by reference; ``metric``, ``shifts`` and ``frame`` are those of `ExactIndex`.
+    """
+
+    variants: tuple[Variant, ...] = ()
+
+    def __init__(
+        self,
+        rows: NDArray[Any],
+        metric: str,
+        shifts: Sequence[tuple[int, int]] = (),
+        frame: tuple[int, int, int] = (0, 0, 1),
+    ) -> None:
+        self.rows = rows
+        self.metric = metric
+        self.shifts = shifts
+        self.frame = frame
+        self._indexes: dict[np.dtype[Any], ExactIndex] = {}
+        self._n_built = len(rows)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in ("rows", "metric", "shifts", "frame")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(**state)  # type: ignore[misc]
+
+    def build(self, n_threads: int) -> Self:
+        """Build the index of the rows now, so that no search has to."""
+        self._index(self.rows.dtype, n_threads)
+        return self
+
+    def query(self, queries: NDArray[Any], k: int, **options: Unpack[SearchOptions]) -> Neighbors:
+        """Find the k nearest rows of each query, which may have any native dtype."""
+        given, queries = queries.dtype, self._comparable(queries)
+        if queries.dtype != self.rows.dtype and queries.dtype not in self._indexes:
+            self._announce_second_index(given, queries.dtype)
+        with self._searching():
+            index = self._index(queries.dtype, options.get("n_threads", 1))
+            return index.query(queries, k, **options)
+
+    def appended(self, rows: NDArray[Any], n_threads: int) -> IndexedRows:
+        """Return the same search with more rows; the index grows if its dtype fits them.
+
+        An index keeps the projection that was chosen for its first rows. It is rebuilt when
+        the rows have doubled, so that the projection suits them; all builds together then take
+        at most twice as long as the last one. It is also rebuilt if a search is using it.
+        """
+        fitting = exactly(rows, self.rows.dtype)
+        rows = rows if fitting is None else fitting
+        dtype = common_dtype(self.rows.dtype, rows.dtype)
+        index = None
+        if fitting is not None and len(self.rows) + len(rows) <= 2 * self._n_built:
+            # The index moves to the new object. If appending fails, the index is lost and these
+            # rows, which are still complete, build theirs again.
+            with _counting:
+                index = None if _searches[id(self)] else self._indexes.pop(dtype, None)
+        if index is None:
+            return self._of(np.concatenate([self.rows, rows], dtype=dtype)).build(n_threads)
+        index.append(rows, n_threads=n_threads)
+        moved = self._of(index.rows)
+        moved._indexes[dtype] = index
+        moved._n_built = self._n_built
+        return moved
+
+    def kept(self, keep: NDArray[np.bool_], n_threads: int) -> IndexedRows:
+        """Return the same search with only the rows marked True, and a new index."""
+        return self._of(self.rows[keep]).build(n_threads)
+
+    def _of(self, rows: NDArray[Any]) -> IndexedRows:
+        return IndexedRows(rows, self.metric, self.shifts, self.frame)
+
+    def _comparable(self, queries: NDArray[Any]) -> NDArray[Any]:
+        """Return the queries in the dtype of the rows, or in the smallest that holds both."""
+        dtype = self.rows.dtype
+        wider = (common_dtype(dtype, np.dtype(other)) for other in (np.int16, np.float32))
+        for candidate in (dtype, *wider):
+            converted = exactly(queries, candidate)
+            if converted is not None:
+                return converted
+        return queries.astype(np.float64)
+
+    def _announce_second_index(self, given: np.dtype[Any], common: np.dtype[Any]) -> None:
+        rows = self.rows
+        mib = rows.size * common.itemsize / 2**20
+        if mib < SECOND_INDEX_MIB:
+            return
+        warn_caller(
+            f"X ({given}) holds values that are not exact in {rows.dtype}, the dtype of the fitted "
+            f"rows: they are compared in {common}, for which the rows are copied and indexed a "
+            f"second time, in more than {mib:.3g} MiB. Fit rows of dtype {common} to have one "
+            f"index, or pass X.astype('{rows.dtype}') if that is precise enough",
+            DataConversionWarning,
+        )
+
+    @contextmanager
+    def _searching(self) -> Iterator[None]:
+        """Keep the indexes in place while the block runs."""
+        with _counting:
+            _searches[id(self)] += 1
+        try:
+            yield
+        finally:
+            with _counting:
+                _searches[id(self)] -= 1
+                if not _searches[id(self)]:
+                    del _searches[id(self)]
+
+    def _index(self, dtype: np.dtype[Any], n_threads: int) -> ExactIndex:
+        if dtype not in self._indexes:
+            with _building:
+                if dtype not in self._indexes:
+                    self._indexes[dtype] = ExactIndex(
+                        np.ascontiguousarray(self.rows, dtype=dtype),
+                        self.metric,
+                        n_threads=n_threads,
+                        shifts=self.shifts,
+                        frame=self.frame,
+                    )
+        return self._indexes[dtype]

@@ -14,23 +14,10 @@ VARIABLE = "LOOKALIKE_CPU"
 
 
 def cpu_path() -> str:
-    """Return the name of the native code path in use.
+    """Return the native code path in use: "avx512vnni", "avx2", "neon" or "portable".
 
-    Returns
-    -------
-    {"avx512vnni", "avx2", "neon", "portable"}
-        The fastest available path, or the one that the environment variable ``LOOKALIKE_CPU``
-        names. All paths give the same answers.
-
-    Raises
-    ------
-    ValueError
-        If the variable names a path that this machine cannot run.
-
-    Examples
-    --------
-    >>> cpu_path() in ("avx512vnni", "avx2", "neon", "portable")
-    True
+    It is the fastest available one, or the one that the environment variable ``LOOKALIKE_CPU``
+    names; a ValueError says so if this machine cannot run that. All paths give the same answers.
     """
     available = _core.available_cpu_paths()
     forced = os.environ.get(VARIABLE)
@@ -49,13 +36,6 @@ def count_threads(n_jobs: int | None) -> int:
 
     None means all CPUs of this process, but at most OMP_NUM_THREADS if that is set: joblib sets it
     in its worker processes. -1 always means all CPUs.
-
-    Raises
-    ------
-    TypeError
-        If `n_jobs` is not an integer.
-    ValueError
-        If `n_jobs` is 0.
     """
     if n_jobs is None:
         # For nested parallel regions, as in "4,2", the outermost comes first.
@@ -72,10 +52,7 @@ def count_threads(n_jobs: int | None) -> int:
 def available_bytes(root: Path = Path("/")) -> int | None:
     """Return the number of free bytes, or None if the system does not report it.
 
-    Parameters
-    ----------
-    root : Path
-        Folder that contains `proc` and `sys`.
+    ``root`` is the folder that contains `proc` and `sys`.
     """
     found = [_of_machine(root)]
     for folder, limit, used, cache in _control_groups(root):

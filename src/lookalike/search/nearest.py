@@ -10,26 +10,24 @@ import copy
 from collections.abc import Callable, Sequence
 from typing import Any, Self
 
-import numpy as np
 from scipy import sparse
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from lookalike.images.augmentation import Augmentation
-from lookalike.images.pixels import warn_of_other_scale
+from lookalike.images.checks import warn_of_other_scale
 from lookalike.images.progress import Progress
 from lookalike.images.variants import Variant
-from lookalike.search.augmented import AugmentedRows
+from lookalike.search.augmented import AugmentedRows, list_variants
 from lookalike.search.dtypes import check_magnitude, to_native
-from lookalike.search.groups import encode_groups
+from lookalike.search.index import IndexedRows
 from lookalike.search.machine import count_threads
-from lookalike.search.mixins import NeighborsGraphMixin, RadiusNeighborsMixin
-from lookalike.search.neighbors import Neighbors
-from lookalike.search.rows import IndexedRows
+from lookalike.search.neighbors import KNeighborsMixin, Neighbors
 from lookalike.search.sklearn_fallback import (
+    RadiusNeighborsMixin,
     SklearnFallback,
-    announce,
-    excluded_counts,
+    hand_over,
+    handed_over,
     native_metric,
 )
 from lookalike.search.validation import (
@@ -37,14 +35,14 @@ from lookalike.search.validation import (
     check_enough_rows,
     check_graph_format,
     check_parameters,
-    check_shape_of_images,
     count_bytes,
+    encode_groups,
     rows_to_keep,
     validate_rows,
 )
 
 
-class NearestNeighbors(NeighborsGraphMixin, RadiusNeighborsMixin, BaseEstimator):  # type: ignore[misc]
+class NearestNeighbors(KNeighborsMixin, RadiusNeighborsMixin, BaseEstimator):  # type: ignore[misc]
     """Exact nearest neighbours of images or rows, a drop-in replacement for scikit-learn's.
 
     Every answer is exact: distances of integers are computed in integers, distances of floats in
@@ -188,21 +186,12 @@ class NearestNeighbors(NeighborsGraphMixin, RadiusNeighborsMixin, BaseEstimator)
         fitted = copy.copy(self)
         rows, variants = check_rows(fitted, X)
         metric = native_metric(self.metric, self.p, self.metric_params)
-        if metric is None:
-            announce(f"metric={self.metric!r}, p={self.p}, metric_params={self.metric_params}")
-        elif sparse.issparse(rows):
-            announce("sparse rows")
         if metric is None or sparse.issparse(rows):
-            if self.augmentation is not None:
-                raise ValueError(
-                    f"augmentation={self.augmentation!r} but scikit-learn does this search, and "
-                    "does not support variants; use a native metric and dense images, or fit the "
-                    "images that expand() returns"
-                )
-            handed_over = SklearnFallback(rows, self._handed_over_params())
-            fitted.effective_metric_ = handed_over.searcher.effective_metric_
-            fitted.effective_metric_params_ = handed_over.searcher.effective_metric_params_
-            return self._become(fitted, handed_over)
+            given = f"metric={self.metric!r}, p={self.p}, metric_params={self.metric_params}"
+            fallback = hand_over(self, rows, given if metric is None else "sparse rows")
+            fitted.effective_metric_ = fallback.searcher.effective_metric_
+            fitted.effective_metric_params_ = fallback.searcher.effective_metric_params_
+            return self._become(fitted, fallback)
         fitted.effective_metric_, fitted.effective_metric_params_ = metric, {}
         whole = rows.dtype.kind in "biu"
         rows = to_native(rows)
@@ -279,87 +268,6 @@ class NearestNeighbors(NeighborsGraphMixin, RadiusNeighborsMixin, BaseEstimator)
         kept = self._searcher.kept(keep, count_threads(self.n_jobs))
         return self._become(copy.copy(self), kept)
 
-    def kneighbors(
-        self,
-        X: Any = None,
-        n_neighbors: int | None = None,
-        return_distance: bool = True,
-        *,
-        exclude: Any = None,
-        progress: Progress | None = None,
-        return_variant: bool = False,
-    ) -> Any:
-        """Find the nearest rows of each query.
-
-        Parameters
-        ----------
-        X : array-like as in `fit`, default=None
-            The queries. None means leave-one-out: every fitted row is a query, and is not its
-            own neighbour.
-        n_neighbors : int, default=None
-            None means the estimator's own parameter.
-        return_distance : bool, default=True
-        exclude : array-like or pair of array-likes of hashable labels, default=None
-            Groups, for instance folds or the variants of one image: rows of a query's own group
-            are never its neighbours. With X=None the group of each fitted row, shape
-            (n_samples_fit,); with X the pair ``(query_groups, row_groups)``.
-        progress : callable, default=None
-            Called from time to time, and at the end, as ``progress(done, total)`` with numbers
-            of queries. An exception that it raises ends the search.
-        return_variant : bool, default=False
-            Also return the variant in which each row is a neighbour.
-
-        Returns
-        -------
-        distances : ndarray of shape (n_queries, n_neighbors), float64
-            In the unit of the metric, nearest first; only with `return_distance`.
-        indices : ndarray of shape (n_queries, n_neighbors), int64
-            The rows; at equal distances the lowest index comes first. With `augmentation` a row
-            may occur several times, in several variants; at equal distances the lowest
-            variant comes first, then the lowest index.
-        variants : ndarray of shape (n_queries, n_neighbors), int64
-            0 for a row itself, v for the v-th of ``augmentation.variants(image_shape)``; only
-            with `return_variant`.
-
-        Raises
-        ------
-        NotFittedError
-            If called before `fit`.
-        ValueError
-            If X is not finite or does not match the fitted rows; if fewer than `n_neighbors`
-            rows remain for a query; if there are missing, too many or too few labels; if a
-            parameter that was set after `fit` is out of range.
-        TypeError
-            If n_neighbors is not an integer, or `exclude` has the wrong form.
-
-        Warns
-        -----
-        DataConversionWarning
-            If the dtype of the rows does not hold the queries exactly, and a second index
-            takes 1 MiB or more.
-        SklearnFallbackWarning
-            If the queries are sparse and the rows are not.
-        UserWarning
-            If the queries are pixels from 0 to 255 but the rows from 0 to 1, or vice versa.
-
-        Examples
-        --------
-        >>> from lookalike import NearestNeighbors
-        >>> search = NearestNeighbors(n_neighbors=1).fit([[0], [1], [5]])
-        >>> distances, indices = search.kneighbors()
-        >>> distances.ravel(), indices.ravel()
-        (array([1., 1., 4.]), array([1, 0, 1]))
-        >>> distances, indices = search.kneighbors(exclude=["a", "a", "b"])
-        >>> distances.ravel(), indices.ravel()
-        (array([5., 4., 4.]), array([2, 2, 1]))
-        """
-        table = self.neighbors(X, n_neighbors, exclude=exclude, progress=progress)
-        answer = [table.distances, table.indices] if return_distance else [table.indices]
-        if return_variant:
-            variants = table.variants
-            answer.append(np.zeros_like(table.indices) if variants is None else variants)
-        return tuple(answer) if len(answer) > 1 else answer[0]
-
     def neighbors(
         self,
         X: Any = None,
@@ -397,17 +305,15 @@ class NearestNeighbors(NeighborsGraphMixin, RadiusNeighborsMixin, BaseEstimator)
         searcher: Any = self._searcher
         queries = searcher.rows if X is None else self._validate_like_fitted(X)
         if sparse.issparse(queries):
-            searcher = self._hand_over("sparse queries")
+            searcher = handed_over(self, "sparse queries")
         # n_samples_fit_ may have changed: another thread may add rows.
         n_queries, n_rows = queries.shape[0], searcher.rows.shape[0]
-        query_groups = row_groups = excluded = None
+        groups = None
         if X is None or exclude is not None:
-            query_groups, row_groups = encode_groups(
-                exclude, None if X is None else n_queries, n_rows
-            )
-            excluded = excluded_counts(query_groups, row_groups)
-        forms = 1 + len(searcher.variants) if isinstance(searcher, AugmentedRows) else 1
-        check_enough_rows(k, n_rows, n_queries, excluded, forms=forms, leave_one_out=X is None)
+            groups = encode_groups(exclude, None if X is None else n_queries, n_rows)
+        forms = 1 + len(searcher.variants)
+        check_enough_rows(k, n_rows, n_queries, groups, forms=forms, leave_one_out=X is None)
+        query_groups, row_groups = groups or (None, None)
         return searcher.query(  # type: ignore[no-any-return]
             queries,
             k,
@@ -438,8 +344,7 @@ class NearestNeighbors(NeighborsGraphMixin, RadiusNeighborsMixin, BaseEstimator)
     ) -> Self:
         """Take over a new state in one step, so that a failure before it changes nothing."""
         fitted._searcher = searcher
-        made = searcher.variants if isinstance(searcher, AugmentedRows) else ()
-        fitted.variant_names_ = ("original", *map(str, made))
+        fitted.variant_names_ = ("original", *map(str, searcher.variants))
         fitted.n_samples_fit_ = searcher.rows.shape[0]
         self.__dict__ = fitted.__dict__
         return self
@@ -454,58 +359,15 @@ class NearestNeighbors(NeighborsGraphMixin, RadiusNeighborsMixin, BaseEstimator)
             warn_of_other_scale(self._searcher.rows, rows)
         return rows
 
-    def _list_variants(
-        self, image_shape: tuple[int, ...] | None, width: int
-    ) -> tuple[Variant, ...]:
-        """Check `augmentation` and return the variants of images of this shape."""
-        if self.augmentation is None:
-            return ()
-        if not isinstance(self.augmentation, Augmentation):
-            raise TypeError(
-                f"augmentation={self.augmentation!r} is not an augmentation; give for example "
-                "Shifts(1), or None"
-            )
-        shape = check_shape_of_images(self.image_shape, image_shape, width)
-        return self.augmentation.variants(shape)
-
     def _allows_nan(self) -> bool:
         return isinstance(self.metric, str) and self.metric == "nan_euclidean"
 
-    def _handed_over_params(self) -> dict[str, Any]:
-        params: dict[str, Any] = self.get_params(deep=False)
-        for name in ("working_memory", "augmentation", "image_shape"):
-            del params[name]
-        return params
-
-    def _hand_over(self, what: str) -> SklearnFallback:
-        """Return scikit-learn's search in the fitted rows, and announce it unless `fit` did."""
-        if isinstance(self._searcher, SklearnFallback):
-            return self._searcher
-        if self.augmentation is not None:
-            raise ValueError(
-                f"augmentation={self.augmentation!r} but scikit-learn does the work of {what}, "
-                "and does not support variants; fit the images that expand() returns"
-            )
-        announce(what)
-        params = self._handed_over_params()
-        if self.algorithm == "auto":  # one call does not repay the building of a tree
-            params["algorithm"] = "brute"
-        return SklearnFallback(self._searcher.rows, params)
-
 
 def check_rows(search: NearestNeighbors, X: Any) -> tuple[Any, tuple[Variant, ...]]:
-    """Check X as `fit` does, which sets what ``search`` keeps of its shape.
+    """Check X as `fit` does; return its rows, and the variants that `augmentation` gives.
 
-    Returns
-    -------
-    rows : ndarray of shape (n, d) or CSR matrix
-    variants : tuple of Variant
-        Of `augmentation`, for images of this shape.
-
-    Raises
-    ------
-    ValueError, TypeError
-        As `NearestNeighbors.fit`.
+    ``search`` then has the attributes that tell the width and the image shape.
     """
-    rows, search.image_shape_ = validate_rows(search, X, reset=True, allow_nan=search._allows_nan())
-    return rows, search._list_variants(search.image_shape_, rows.shape[1])
+    rows, shape = validate_rows(search, X, reset=True, allow_nan=search._allows_nan())
+    search.image_shape_ = shape
+    return rows, list_variants(search.augmentation, search.image_shape, shape, rows.shape[1])

@@ -1,11 +1,17 @@
-"""The neighbour table that all searches return."""
+"""The table of neighbours: what every search returns, by which options, and how users get it."""
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+import copy
+from typing import Any, NamedTuple, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
+from sklearn import get_config
+from sklearn.utils.validation import check_is_fitted
+
+from lookalike.images.progress import Progress
 
 
 class Neighbors(NamedTuple):
@@ -45,3 +51,156 @@ class Neighbors(NamedTuple):
         """Return the k nearest rows of each query, in new arrays."""
         variants = None if self.variants is None else self.variants[:, :k].copy()
         return Neighbors(self.indices[:, :k].copy(), self.distances[:, :k].copy(), variants)
+
+
+class SearchOptions(TypedDict, total=False):
+    """Options of ``query(queries, k, **options)``, which every search has, the native one too.
+
+    Attributes
+    ----------
+    query_groups, row_groups : ndarray of shape (n_queries,) and (n_rows,), int64, or None
+        A row of a query's own group is never its neighbour. The caller makes sure that at least
+        k rows remain for every query.
+    n_threads : int, default=1
+    working_memory : int, default=256 * 2**20
+        Bytes that all threads together may use in addition to the answer.
+    progress : callable or None
+        Called from time to time with the number of queries done and their total.
+    """
+
+    query_groups: NDArray[np.int64] | None
+    row_groups: NDArray[np.int64] | None
+    n_threads: int
+    working_memory: int
+    progress: Progress | None
+
+
+class KNeighborsMixin:
+    """`kneighbors` and its graph for estimators that have a method ``neighbors``."""
+
+    def kneighbors(
+        self,
+        X: Any = None,
+        n_neighbors: int | None = None,
+        return_distance: bool = True,
+        *,
+        exclude: Any = None,
+        progress: Progress | None = None,
+        return_variant: bool = False,
+    ) -> Any:
+        """Find the nearest rows of each query.
+
+        Parameters
+        ----------
+        X : array-like as in `fit`, default=None
+            The queries. None means leave-one-out: every fitted row is a query, and is not its
+            own neighbour.
+        n_neighbors : int, default=None
+            None means the estimator's own parameter.
+        return_distance : bool, default=True
+        exclude : array-like or pair of array-likes of hashable labels, default=None
+            Groups, for instance folds or the variants of one image: rows of a query's own group
+            are never its neighbours. With X=None the group of each fitted row, shape
+            (n_samples_fit,); with X the pair ``(query_groups, row_groups)``.
+        progress : callable, default=None
+            Called from time to time, and at the end, as ``progress(done, total)`` with numbers
+            of queries. An exception that it raises ends the search.
+        return_variant : bool, default=False
+            Also return the variant in which each row is a neighbour.
+
+        Returns
+        -------
+        distances : ndarray of shape (n_queries, n_neighbors), float64
+            In the unit of the metric, nearest first; only with `return_distance`.
+        indices : ndarray of shape (n_queries, n_neighbors), int64
+            The rows; at equal distances the lowest index comes first. With `augmentation` a row
+            may occur several times, in several variants; at equal distances the lowest
+            variant comes first, then the lowest index.
+        variants : ndarray of shape (n_queries, n_neighbors), int64
+            0 for a row itself, v for the v-th of ``augmentation.variants(image_shape)``; only
+            with `return_variant`.
+
+        Raises
+        ------
+        NotFittedError
+            If called before `fit`.
+        ValueError
+            If X is not finite or does not match the fitted rows; if fewer than `n_neighbors`
+            rows remain for a query; if there are missing, too many or too few labels; if a
+            parameter that was set after `fit` is out of range.
+        TypeError
+            If n_neighbors is not an integer, or `exclude` has the wrong form.
+
+        Warns
+        -----
+        DataConversionWarning
+            If the dtype of the rows does not hold the queries exactly, and a second index
+            takes 1 MiB or more.
+        SklearnFallbackWarning
+            If the queries are sparse and the rows are not.
+        UserWarning
+            If the queries are pixels from 0 to 255 but the rows from 0 to 1, or vice versa.
+
+        Examples
+        --------
+        >>> from lookalike import NearestNeighbors
+        >>> search = NearestNeighbors(n_neighbors=1).fit([[0], [1], [5]])
+        >>> distances, indices = search.kneighbors()
+        >>> distances.ravel(), indices.ravel()
+        (array([1., 1., 4.]), array([1, 0, 1]))
+        >>> distances, indices = search.kneighbors(exclude=["a", "a", "b"])
+        >>> distances.ravel(), indices.ravel()
+        (array([5., 4., 4.]), array([2, 2, 1]))
+        """
+        search: Any = self
+        table = search.neighbors(X, n_neighbors, exclude=exclude, progress=progress)
+        answer = [table.distances, table.indices] if return_distance else [table.indices]
+        if return_variant:
+            variants = table.variants
+            answer.append(np.zeros_like(table.indices) if variants is None else variants)
+        return tuple(answer) if len(answer) > 1 else answer[0]
+
+    def kneighbors_graph(
+        self, X: Any = None, n_neighbors: int | None = None, mode: str = "connectivity"
+    ) -> Any:
+        """Return the nearest rows of each query as a sparse graph.
+
+        Parameters
+        ----------
+        X, n_neighbors
+            As in `kneighbors`.
+        mode : {"connectivity", "distance"}, default="connectivity"
+            Value of an edge: 1, or the distance.
+
+        Returns
+        -------
+        graph : CSR matrix of shape (n_queries, n_samples_fit), float64
+            `graph[i, j]` is the edge from query i to row j; distances of 0 are stored.
+
+        Raises
+        ------
+        ValueError, TypeError, NotFittedError
+            As `kneighbors`, or if `mode` is unknown.
+        """
+        check_is_fitted(self)
+        if mode not in ("connectivity", "distance"):
+            raise ValueError(
+                'Unsupported mode, must be one of "connectivity", or "distance" but got '
+                f'"{mode}" instead'
+            )
+        fitted: Any = copy.copy(self)  # its rows stay if another thread changes self
+        if fitted.augmentation is not None:
+            raise ValueError(
+                f"augmentation={fitted.augmentation!r} but a graph has only one edge from a query "
+                "to a row, which may be its neighbour in several variants; use kneighbors, or fit "
+                "the images that expand() returns"
+            )
+        distances, indices = fitted.kneighbors(X, n_neighbors)
+        data = distances if mode == "distance" else np.ones_like(distances)
+        n_queries, k = indices.shape
+        # scikit-learn's releases differ in which of SciPy's two interfaces they return.
+        as_array = get_config().get("sparse_interface") == "sparray"
+        return (sparse.csr_array if as_array else sparse.csr_matrix)(
+            (data.ravel(), indices.ravel(), np.arange(0, n_queries * k + 1, k)),
+            shape=(n_queries, fitted.n_samples_fit_),
+        )

@@ -35,15 +35,9 @@ MOST_BYTES = 2**20
 class Widths(NamedTuple):
     """Number of coordinates of each bound.
 
-    Attributes
-    ----------
-    fine : int
-        Coordinates of the filter. If they are as many as the values of a row, they are these
-        values, unprojected.
-    coarse : int
-        Coordinates of the coarse bound, which include the fine ones; no bound if equal to fine.
-    wide : bool
-        Whether a bound of all coordinates follows.
+    The filter has ``fine`` ones: if they are as many as the values of a row, they are these values,
+    unprojected. The coarse bound includes them; there is none if both numbers are equal. ``wide``
+    tells whether a bound of all coordinates follows.
     """
 
     fine: int
@@ -90,28 +84,17 @@ def _blas() -> ThreadpoolController:
 
 
 def choose_projection(
-    rows: NDArray[Any], metric: str, cpu_path: str, *, shifted: bool = False, random_state: int = 0
+    rows: NDArray[Any], metric: str, cpu_path: str, *, shifted: bool = False
 ) -> _core.Projection | None:
-    """Choose a projection for an index of `rows`, or None if none pays.
+    """Choose a projection for an index of `rows` with this metric, or None if none pays.
 
-    Parameters
-    ----------
-    rows : ndarray of shape (n, d)
-    metric : {"sqeuclidean", "cosine", "manhattan"}
-    cpu_path : str
-        Code path of the index, which determines the costs.
-    shifted : bool, default=False
-        Whether the index has shifts; it then has no wide bound.
-    random_state : int
-
-    Notes
-    -----
+    The CPU path of the index determines the costs; an index with shifts has no wide bound.
     Manhattan distances have no useful Euclidean bound, and few rows do not need one.
     """
     n, d = rows.shape
     if metric == "manhattan" or n < SMALLEST:
         return None
-    rng = np.random.default_rng(random_state)
+    rng = np.random.default_rng(0)
     size = min(n, SAMPLE_ROWS, max(FEWEST_SAMPLE_ROWS, SAMPLE_VALUES // d))
     sample = draw_rows(rows, size, metric, rng)
     of_bytes = rows.dtype in (np.uint8, np.int8) and metric == "sqeuclidean" and d < MOST_BYTES
@@ -158,11 +141,7 @@ def principal_axes(centred: Floats, axes: Floats, rounds: int = 2) -> Floats:
 
     It starts from any axes of shape (d, n_axes). The axes need not be accurate, only nearly
     orthonormal; two rounds are accurate enough (Halko, Martinsson & Tropp, SIAM Review 2011,
-    algorithm 4.4).
-
-    Returns
-    -------
-    ndarray of shape (d, n_axes), the most important first
+    algorithm 4.4). The most important axis comes first.
     """
     for _ in range(rounds):
         axes = orthonormal(centred.T @ (centred @ axes))
@@ -187,23 +166,17 @@ def orthonormal(columns: Floats) -> Floats:
 def choose_widths(
     centred: Floats, axes: Floats, row_bytes: int, n_rows: int, costs: Costs, shifted: bool
 ) -> Widths | None:
-    """Choose the bounds and their numbers of coordinates.
+    """Choose the bounds and their numbers of coordinates, or None if no bound pays.
 
     A few rows of the sample serve as queries. The cost is the share of rows that pass each bound at
     the distance of the nearest neighbour, times the cost of a pair at each stage. Among all rows
     that distance is smaller than in the sample: it is extrapolated from how it shrinks from an
     eighth of the sample to the whole sample.
-
-    Returns
-    -------
-    Widths or None
-        None if no bound pays.
     """
     n, d = centred.shape
     queries = centred[:: max(1, n // SAMPLE_QUERIES)][:SAMPLE_QUERIES]
-    squares = np.einsum("ij,ij->i", centred, centred)
-    query_squares = np.einsum("ij,ij->i", queries, queries)
-    distances = squared_distances(queries, centred, query_squares, squares)
+    squares, query_squares = squared_norms(centred), squared_norms(queries)
+    distances = squared_distances(queries, centred)
     np.put_along_axis(distances, distances.argmin(axis=1)[:, None], np.inf, axis=1)  # itself
     radii = distances.min(axis=1)
     shrinks = float(np.median(radii / np.maximum(distances[:, ::8].min(axis=1), 1e-30)))
@@ -239,30 +212,32 @@ def choose_widths(
     return best if best is not None and cost(best) < exact else None
 
 
-def squared_distances(
-    a: Floats,
-    b: Floats,
-    a_squares: Floats,
-    b_squares: Floats,
-) -> Floats:
+def squared_norms(rows: Floats) -> Floats:
+    """Return the squared Euclidean norms of rows, shape (n,)."""
+    norms: Floats = np.einsum("ij,ij->i", rows, rows)
+    return norms
+
+
+def squared_distances(a: Floats, b: Floats) -> Floats:
     """Return squared Euclidean distances from norms and products, never negative."""
-    squares: Floats = np.maximum(a_squares[:, None] + b_squares - 2 * (a @ b.T), 0)
+    sums = squared_norms(a)[:, None] + squared_norms(b)
+    squares: Floats = np.maximum(sums - 2 * (a @ b.T), 0)
     return squares
 
 
+def residual_norms(projected: Floats, squares: Floats) -> Floats:
+    """Return the residual norms, shape (n, 1), from coordinates and squared norms."""
+    norms: Floats = np.sqrt(np.maximum(squares - squared_norms(projected), 0))[:, None]
+    return norms
+
+
 def residual_bounds(
-    a: Floats,
-    b: Floats,
-    a_squares: Floats,
-    b_squares: Floats,
-    width: int,
+    a: Floats, b: Floats, a_squares: Floats, b_squares: Floats, width: int
 ) -> Floats:
     """Return lower bounds of squared distances from `width` coordinates and the residual norm."""
     a, b = a[:, :width], b[:, :width]
-    a_kept, b_kept = np.einsum("ij,ij->i", a, a), np.einsum("ij,ij->i", b, b)
-    a_rest = np.sqrt(np.maximum(a_squares - a_kept, 0))
-    b_rest = np.sqrt(np.maximum(b_squares - b_kept, 0))
-    bounds: Floats = squared_distances(a, b, a_kept, b_kept) + (a_rest[:, None] - b_rest) ** 2
+    rests = residual_norms(a, a_squares) - residual_norms(b, b_squares).T
+    bounds: Floats = squared_distances(a, b) + rests**2
     return bounds
 
 
@@ -301,7 +276,7 @@ def make_projection(
     basis = (basis * shrink).astype(np.float32)
 
     projected = centred @ basis
-    squares = np.einsum("ij,ij->i", centred, centred)
+    squares = squared_norms(centred)
     head, tail = projected[:, :fine], projected[:, fine:]
     after_fine, after_all = residual_norms(head, squares), residual_norms(projected, squares)
     # The residual norm less its mean takes less of the range that a step has to cover.
@@ -337,13 +312,6 @@ def whole_steps(basis: NDArray[np.float64]) -> tuple[NDArray[np.int16], NDArray[
     steps = np.maximum(sizes.max(axis=0) / np.iinfo(np.int16).max, sizes.sum(axis=0) / most)
     steps = np.maximum(steps, np.finfo(np.float32).tiny)
     return np.rint(basis / steps).astype(np.int16), steps
-
-
-def residual_norms(projected: Floats, squares: Floats) -> Floats:
-    """Return the residual norms, shape (n, 1), from coordinates and squared norms."""
-    kept = np.einsum("ij,ij->i", projected, projected)
-    norms: Floats = np.sqrt(np.maximum(squares - kept, 0))[:, None]
-    return norms
 
 
 def step_of(coordinates: Floats) -> float:

@@ -1,11 +1,12 @@
-"""Checks of users' input: images or rows, parameters, numbers of neighbours, row numbers.
+"""Checks of users' input: images or rows, parameters, numbers of neighbours, groups, row numbers.
 
 Every error has scikit-learn's exception type and names the value, the limit and the cure.
 """
 
 from __future__ import annotations
 
-from math import prod
+from collections.abc import Iterable
+from math import inf, prod
 from numbers import Integral, Real
 from typing import Any
 
@@ -14,43 +15,24 @@ from numpy.typing import NDArray
 from scipy.sparse import issparse
 from sklearn.utils.validation import validate_data
 
-from lookalike.images.pixels import stack_images
+from lookalike.images.checks import stack_images
 from lookalike.search.machine import count_threads
 
 GRAPH_FORMATS = ("csr", "csc", "coo", "lil")
 MOST_WORKING_MEMORY = 2**40  # MiB; the number of bytes still fits an int64
 ALGORITHMS = ("auto", "ball_tree", "kd_tree", "brute")
 
+Codes = NDArray[np.int64]
+
 
 def validate_rows(
     estimator: Any, X: Any, *, reset: bool, allow_nan: bool = False
 ) -> tuple[Any, tuple[int, ...] | None]:
-    """Check images or rows and arrange them as rows, without a change of dtype.
+    """Check images or rows; return C-contiguous or CSR rows and, if X held images, their shape.
 
-    Parameters
-    ----------
-    estimator : estimator
-        If `reset`, its `n_features_in_` and `feature_names_in_` are set; otherwise X must match
-        these and its `image_shape_`.
-    X : array-like of shape (n, d), (n, h, w) or (n, h, w, c), DataFrame, sparse matrix, or \
-            array or Series of images as objects
-    reset : bool
-        True in `fit`.
-    allow_nan : bool, default=False
-
-    Returns
-    -------
-    rows : ndarray of shape (n, d), C-contiguous, or CSR matrix
-    image_shape : tuple of int or None
-        ``(h, w)`` or ``(h, w, c)`` if X held images.
-
-    Raises
-    ------
-    ValueError
-        If X is empty or ragged, differs in width or image shape from the fitted rows, or holds
-        NaN, infinity, complex numbers or text.
-    TypeError
-        If X can not be read as an array, for instance a tensor on a GPU.
+    The dtype of the rows does not change. With ``reset``, as in `fit`, ``n_features_in_`` and
+    ``feature_names_in_`` of the estimator are set; otherwise X must match these and its
+    ``image_shape_``.
     """
     image_shape = None
     X = stack_images(X)
@@ -63,13 +45,11 @@ def validate_rows(
                 "instead of pixels; read each picture as np.asarray(PIL.Image.open(file)) and "
                 "np.stack them, or read a folder of pictures with load_dataset"
             )
+        if not reset:
+            _check_shape(estimator, X)
         if X.ndim in (3, 4):
             image_shape = X.shape[1:]
-            if not reset:
-                _check_image_shape(estimator, X)
             X = X.reshape(len(X), prod(image_shape))
-        if not reset:
-            _check_width(estimator, X)
     with np.errstate(invalid="ignore"):  # validate_data sums float32 to find NaN
         rows = validate_data(
             estimator,
@@ -110,28 +90,27 @@ def _cure_of_tensor(X: Any) -> str:
     return "a tensor must be dense and lie in CPU memory without gradient: X.detach().cpu()"
 
 
-def _check_image_shape(estimator: Any, X: NDArray[Any]) -> None:
-    fitted, shape = estimator.image_shape_, X.shape[1:]
-    if fitted is not None and shape != fitted:
+def _check_shape(estimator: Any, X: NDArray[Any]) -> None:
+    """Raise an error if images or rows have another shape than those of `fit`.
+
+    The error about the width is scikit-learn's with a cure; it checks all other cases itself.
+    """
+    name, fitted = type(estimator).__name__, estimator.image_shape_
+    if X.shape == fitted:
+        cure = "if X is one image, pass a batch of one image: X[None]"
+    else:
+        cure = "convert queries to the shape of the fitted data, or fit again"
+    if X.ndim in (3, 4) and fitted is not None and X.shape[1:] != fitted:
         raise ValueError(
-            f"X holds images of shape {shape}, but {type(estimator).__name__} was fitted on "
-            f"images of shape {fitted}; {_cure(estimator, X)}"
+            f"X holds images of shape {X.shape[1:]}, but {name} was fitted on images of shape "
+            f"{fitted}; {cure}"
         )
-
-
-def _check_width(estimator: Any, X: NDArray[Any]) -> None:
-    """Raise scikit-learn's error with a cure added; it checks the other cases itself."""
-    if X.ndim == 2 and X.shape[1] not in (0, estimator.n_features_in_):
+    width = prod(X.shape[1:])
+    if X.ndim in (2, 3, 4) and width not in (0, estimator.n_features_in_):
         raise ValueError(
-            f"X has {X.shape[1]} features, but {type(estimator).__name__} is expecting "
-            f"{estimator.n_features_in_} features as input; {_cure(estimator, X)}"
+            f"X has {width} features, but {name} is expecting {estimator.n_features_in_} features "
+            f"as input; {cure}"
         )
-
-
-def _cure(estimator: Any, X: NDArray[Any]) -> str:
-    if X.shape == estimator.image_shape_:
-        return "if X is one image, pass a batch of one image: X[None]"
-    return "convert queries to the shape of the fitted data, or fit again"
 
 
 def check_parameters(params: dict[str, Any]) -> None:
@@ -144,8 +123,10 @@ def check_parameters(params: dict[str, Any]) -> None:
             check_count(params[name], name)
     if params["algorithm"] not in ALGORITHMS:
         raise ValueError(f"algorithm={params['algorithm']!r} is not one of {ALGORITHMS}")
-    _check_real("radius", params["radius"], allow_zero=True)
-    _check_real("p", params["p"], allow_zero=False)
+    if params["radius"] is not None:
+        _check_real("radius", params["radius"], ">= 0", allow_zero=True)
+    if params["p"] is not None:
+        _check_real("p", params["p"], "> 0")
     count_bytes(params["working_memory"])
     count_threads(params["n_jobs"])
 
@@ -189,23 +170,20 @@ def check_count(value: Any, name: str) -> int:
     return int(value)
 
 
-def _check_real(name: str, value: Any, *, allow_zero: bool) -> None:
-    if value is None:
-        return
-    limit = ">= 0" if allow_zero else "> 0"
+def _check_real(
+    name: str, value: Any, limit: str, *, allow_zero: bool = False, most: float = inf
+) -> None:
     if not isinstance(value, Real) or isinstance(value, bool):
         raise TypeError(f"{name}={value!r} is not a number; give a number {limit}")
-    if not (float(value) > 0 or (allow_zero and value == 0)):
+    number: Any = value  # every Real has an order, but its type does not say so
+    if not (0 < number <= most or (allow_zero and number == 0)):
         raise ValueError(f"{name}={value!r} is out of range; give a number {limit}")
 
 
 def count_bytes(working_memory: float, name: str = "working_memory") -> int:
     """Convert MiB to bytes; `name` is the parameter's name in error messages."""
-    limit = f"give a number of MiB > 0 and <= {MOST_WORKING_MEMORY}"
-    if not isinstance(working_memory, Real) or isinstance(working_memory, bool):
-        raise TypeError(f"{name}={working_memory!r} is not a number; {limit}")
-    if not 0 < working_memory <= MOST_WORKING_MEMORY:
-        raise ValueError(f"{name}={working_memory!r} is out of range; {limit}")
+    limit = f"of MiB > 0 and <= {MOST_WORKING_MEMORY}"
+    _check_real(name, working_memory, limit, most=MOST_WORKING_MEMORY)
     return max(1, int(float(working_memory) * 2**20))
 
 
@@ -213,29 +191,15 @@ def check_enough_rows(
     n_neighbors: int,
     n_rows: int,
     n_queries: int,
-    excluded: NDArray[np.int64] | None,
+    groups: tuple[Codes, Codes] | None,
     *,
     leave_one_out: bool,
     forms: int = 1,
 ) -> None:
     """Check that every query has `n_neighbors` rows to choose from.
 
-    Parameters
-    ----------
-    n_neighbors : int
-    n_rows : int
-    n_queries : int
-    excluded : ndarray of shape (n_queries,), int64, or None
-        Number of rows that each query excludes.
-    leave_one_out : bool
-        Whether each row excludes at least itself.
-    forms : int, default=1
-        Number of variants of each row, the row itself included.
-
-    Raises
-    ------
-    ValueError
-        If a query has too few rows; the message gives the first such query.
+    ``groups`` are those of `encode_groups`, and ``forms`` counts the variants of each row, the row
+    itself included.
     """
     if n_neighbors > (n_rows - leave_one_out) * forms:
         raise ValueError(
@@ -243,8 +207,9 @@ def check_enough_rows(
             f"n_neighbors = {n_neighbors}, n_samples_fit = {n_rows}, n_samples = {n_queries}; "
             "lower n_neighbors or add rows"
         )
-    if excluded is None:
+    if groups is None:
         return
+    excluded = excluded_counts(*groups)
     short = np.flatnonzero((n_rows - excluded) * forms < n_neighbors)
     if short.size:
         query = int(short[0])
@@ -257,25 +222,7 @@ def check_enough_rows(
 
 
 def rows_to_keep(ids: Any, n_rows: int) -> NDArray[np.bool_]:
-    """Check the numbers of rows to remove and return a mask of the rows to keep.
-
-    Parameters
-    ----------
-    ids : int or array-like of int
-        Numbers in 0..n_rows-1, without duplicates.
-    n_rows : int
-
-    Returns
-    -------
-    ndarray of shape (n_rows,), bool
-
-    Raises
-    ------
-    TypeError
-        If an id is not an integer.
-    ValueError
-        If an id is out of range or given twice, or if no row would remain.
-    """
+    """Check the numbers of the rows to remove, and return a mask of the rows to keep."""
     ids = np.atleast_1d(np.asarray(ids))
     if ids.size == 0:
         return np.ones(n_rows, dtype=bool)
@@ -295,3 +242,72 @@ def rows_to_keep(ids: Any, n_rows: int) -> NDArray[np.bool_]:
     keep = np.ones(n_rows, dtype=bool)
     keep[ids] = False
     return keep
+
+
+def encode_groups(exclude: Any, n_queries: int | None, n_rows: int) -> tuple[Codes, Codes]:
+    """Return one code for each query and each row: equal codes stand for equal group labels.
+
+    ``exclude`` is that of `NearestNeighbors.kneighbors`. Without queries (None, leave-one-out) the
+    rows are the queries, and by default each row is a group of its own.
+    """
+    if n_queries is None:
+        if exclude is None:
+            groups = np.arange(n_rows, dtype=np.int64)
+        else:
+            groups = _encode(_labels(exclude, n_rows, "rows"))
+        return groups, groups
+    if not isinstance(exclude, tuple | list) or len(exclude) != 2:
+        raise TypeError(
+            "exclude must be the pair (query_groups, row_groups) when X is given, "
+            f"got {type(exclude).__name__}"
+        )
+    of_queries = _labels(exclude[0], n_queries, "queries")
+    codes = _encode(of_queries + _labels(exclude[1], n_rows, "rows"))
+    return codes[:n_queries], codes[n_queries:]
+
+
+def excluded_counts(query_groups: Codes, row_groups: Codes) -> Codes:
+    """Return how many rows share the group of each query."""
+    groups, counts = np.unique(row_groups, return_counts=True)
+    at = np.minimum(np.searchsorted(groups, query_groups), len(groups) - 1)
+    return np.where(groups[at] == query_groups, counts[at], 0)
+
+
+def _labels(labels: Any, n_expected: int, of_what: str) -> list[Any]:
+    """Return the labels as Python objects, which hash several times faster than NumPy's."""
+    if hasattr(labels, "__array__"):
+        labels = np.asarray(labels)
+        if labels.ndim != 1:
+            raise ValueError(f"exclude holds groups of shape {labels.shape}; give one label a row")
+        # tolist() would turn dates into plain numbers, and NaT into a number like any other.
+        labels = labels if labels.dtype.kind in "mM" else labels.tolist()
+    elif isinstance(labels, str) or not isinstance(labels, Iterable):
+        raise TypeError(f"exclude must hold one group label per row, got {labels!r}")
+    listed = list(labels)
+    if len(listed) != n_expected:
+        raise ValueError(
+            f"exclude gives {len(listed)} group labels for {n_expected} {of_what}; give one each"
+        )
+    return listed
+
+
+def _encode(labels: list[Any]) -> Codes:
+    seen: dict[Any, int] = {}
+    codes = np.fromiter((seen.setdefault(label, len(seen)) for label in labels), np.int64)
+    for label in seen:
+        if _is_missing(label):
+            raise ValueError(
+                f"exclude holds the missing group label {label!r}, which equals no other label and "
+                "would exclude nothing; fill missing labels, each with a label of its own or all "
+                "with the same one"
+            )
+    return codes
+
+
+def _is_missing(label: Any) -> bool:
+    if isinstance(label, tuple):
+        return any(map(_is_missing, label))
+    try:
+        return bool(label != label)
+    except TypeError:  # pandas.NA != pandas.NA is neither true nor false
+        return True

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from lookalike.images.atomic import file_signature
+from lookalike.images.files import file_signature
 from lookalike.models.safetensors_map import ModelError
 from lookalike.web.batches import Batches, ClosedError
 

@@ -18,6 +18,7 @@ from lookalike.evaluation.auditing.duplicates import (
     choose_near_cutoff,
     find_duplicates,
     find_leaks,
+    row_keys,
 )
 
 NO_NEAR = NearCutoff(0.0, float("nan"), 0.0)
@@ -46,6 +47,12 @@ def test_exact_groups_are_all_equal_rows(values: list[int], as_floats: bool) -> 
         assert group.is_conflicting == (len({row % 2 for row in group.rows.tolist()}) > 1)
     conflicts = [group.is_conflicting for group in groups]
     assert conflicts == sorted(conflicts, reverse=True)
+
+
+def test_keys_are_equal_where_images_are() -> None:
+    one, other, third = row_keys(np.array([[0.0, 1], [-0.0, 1], [1, 0]]))
+    assert one == other
+    assert one != third
 
 
 def test_negative_zero_is_zero() -> None:

@@ -14,8 +14,7 @@ import pytest
 from sklearn.datasets import load_digits
 
 from lookalike.evaluation.auditing.audit import audit
-from lookalike.evaluation.auditing.result import Audit
-from lookalike.evaluation.auditing.tables import write_tables
+from lookalike.evaluation.auditing.result import Audit, write_tables
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from lookalike.evaluation.auditing.audit import audit
-from lookalike.evaluation.auditing.transformed import Links, confirm_copies, find_transformed
+from lookalike.evaluation.auditing.duplicates import Links
+from lookalike.evaluation.auditing.transformed import confirm_copies, find_transformed
 
 Pictures = NDArray[np.uint8]
 

@@ -29,7 +29,7 @@ from lookalike.evaluation.comparison.models import (
     TrainedOnSubset,
     chapter_classifiers,
 )
-from lookalike.evaluation.comparison.significance import mcnemar
+from lookalike.evaluation.comparison.paired import mcnemar
 
 digits = load_dataset("digits").train
 IMAGES, LABELS = digits.images[:600], digits.labels[:600]

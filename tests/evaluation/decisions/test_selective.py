@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -19,11 +20,9 @@ from sklearn.model_selection import cross_val_predict as by_sklearn
 from sklearn.tree import DecisionTreeClassifier
 
 from lookalike import KNeighborsClassifier, choose_rejection, load_dataset
-from lookalike.estimators.trust import predict_with_trust
-from lookalike.evaluation.decisions.risk_coverage import CoverageCurve
-from lookalike.evaluation.decisions.selective import (
-    RejectingClassifier,
-)
+from lookalike.estimators.reject_option import predict_with_trust
+from lookalike.evaluation.decisions.curves import CoverageCurve
+from lookalike.evaluation.decisions.selective import RejectingClassifier, most_answers
 
 data = load_dataset("digits")
 IMAGES, LABELS = data.train.images[:600], data.train.labels[:600]
@@ -31,6 +30,7 @@ TEST, TEST_LABELS = data.test.images, data.test.labels
 KNN = KNeighborsClassifier(3, weights="distance")
 
 Sure = tuple[NDArray[np.float64], NDArray[np.bool_]]
+Offers = list[tuple[NDArray[np.int64], NDArray[np.int64]]]
 
 
 @st.composite
@@ -194,3 +194,50 @@ def test_thresholds_must_fit_the_classes() -> None:
             ask()
     with pytest.raises(ValueError, match="0 images tell nothing"):
         fitted.evaluate(TEST[:0], TEST_LABELS[:0])
+
+
+@st.composite
+def offers(draw: st.DrawFn) -> Offers:
+    """A few classes with up to five thresholds each, some of them right for no image."""
+    made = []
+    for _ in range(draw(st.integers(1, 4))):
+        n = draw(st.integers(0, 5))
+        rng = np.random.default_rng(draw(st.integers(0, 2**32)))
+        right, wrong = rng.integers(0, 6, n), rng.integers(0, 3, n)
+        right += (right + wrong) == 0  # a threshold is one of some image
+        made.append(((right + wrong).cumsum(), right.cumsum()))
+    return made
+
+
+@given(offers(), st.sampled_from([0.01, 0.5, 2 / 3, 0.7, 0.9, 0.95, 1.0]))
+def test_no_other_choice_gives_more_answers(made: Offers, accuracy: float) -> None:
+    def count(choice: tuple[int | None, ...]) -> tuple[int, int]:
+        taken = [(o[0][i], o[1][i]) for o, i in zip(made, choice, strict=True) if i is not None]
+        return sum(int(answers) for answers, _ in taken), sum(int(right) for _, right in taken)
+
+    best = 0
+    for choice in product(*([None, *range(len(answers))] for answers, _ in made)):
+        answers, right = count(choice)
+        if answers and right / answers >= accuracy:
+            best = max(best, answers)
+    chosen = most_answers(made, accuracy)
+    if chosen is None:
+        assert best == 0
+        return
+    answers, right = count(tuple(chosen))
+    assert answers == best
+    assert right / answers >= accuracy
+
+
+@given(st.integers(0, 2**32), st.floats(0.5, 1))
+def test_one_threshold_for_all_gives_no_more(seed: int, accuracy: float) -> None:
+    rng = np.random.default_rng(seed)
+    confidence, right, classes = rng.integers(0, 9, 40), rng.random(40) < 0.8, np.arange(40) % 3
+    own = [CoverageCurve.of(confidence[classes == c], right[classes == c]) for c in range(3)]
+    chosen = most_answers([(curve.n_accepted, curve.n_right) for curve in own], accuracy)
+    coverage = CoverageCurve.of(confidence, right).coverage_at(accuracy)
+    if chosen is None:
+        assert coverage == 0
+    else:
+        pairs = zip(own, chosen, strict=True)
+        assert sum(c.n_accepted[i] for c, i in pairs if i is not None) >= round(coverage * 40)

@@ -21,7 +21,7 @@ from sklearn.model_selection import FixedThresholdClassifier, KFold, StratifiedG
 from sklearn.model_selection import cross_val_predict as by_sklearn
 
 from lookalike import KNeighborsClassifier, choose_threshold, load_dataset
-from lookalike.evaluation.decisions.operating_points import OperatingPoint, ThresholdCurve
+from lookalike.evaluation.decisions.curves import OperatingPoint, ThresholdCurve
 
 data = load_dataset("digits")
 IMAGES, LABELS = data.train.images[:500], data.train.labels[:500]

@@ -10,7 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from lookalike.evaluation.errors.confusion import ConfusionMatrix
+from lookalike import KNeighborsClassifier, load_dataset
+from lookalike.evaluation.errors.confusion import ConfusionMatrix, confused_pairs
+from lookalike.evaluation.errors.mistakes import winning_shares
 
 NAMES = ("cat", "dog", "eel", "fox")
 
@@ -91,3 +93,23 @@ def test_longest_names_are_shortened_in_the_picture(tmp_path: Path) -> None:
     ConfusionMatrix(np.eye(2, dtype=np.int64), ("x" * 100_000, "y")).save_png(path)
     with Image.open(path) as picture:
         assert max(picture.size) < 2000
+
+
+def test_pairs_are_the_cells_beside_the_diagonal_of_the_confusion_matrix() -> None:
+    data = load_dataset("digits")
+    knn = KNeighborsClassifier(3).fit(data.train.images[:200], data.train.labels[:200])
+    explanation = knn.explain(data.test.images)
+    pairs = confused_pairs(explanation, data.test.labels)
+    matrix = ConfusionMatrix.of(data.test.labels, explanation.prediction, data.class_names)
+    counts = [(pair.true, pair.predicted, len(pair.rows)) for pair in pairs]
+    assert counts == matrix.largest(len(pairs) + 1)
+    assert len(pairs) > 5
+    for pair in pairs:
+        assert np.all(data.test.labels[pair.rows] == pair.true)
+        assert np.all(explanation.prediction[pair.rows] == pair.predicted)
+        assert np.all(np.diff(winning_shares(explanation)[pair.rows]) <= 1e-9)
+
+
+def test_no_errors_no_pairs() -> None:
+    knn = KNeighborsClassifier(1).fit([[0.0], [1.0]], [0, 1])
+    assert confused_pairs(knn.explain([[0.0]]), np.array([0])) == []

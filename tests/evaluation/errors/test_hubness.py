@@ -12,7 +12,7 @@ from lookalike.evaluation.errors.hubness import (
     most_misleading,
     most_typical,
 )
-from lookalike.evaluation.errors.margins import true_margins
+from lookalike.evaluation.errors.mistakes import true_margins
 
 
 def test_every_neighbor_is_counted_once() -> None:

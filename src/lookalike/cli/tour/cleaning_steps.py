@@ -12,10 +12,10 @@ from lookalike.cli.tour.step import Step, skipped
 from lookalike.denoising.image_stacks import SMALLEST
 from lookalike.estimators.classifier import KNeighborsClassifier
 from lookalike.estimators.denoiser import KNeighborsDenoiser
-from lookalike.evaluation.denoising import Cleaned, Denoising
+from lookalike.evaluation.fidelity import Cleaned, Denoising
 from lookalike.evaluation.folds import some_rows
-from lookalike.evaluation.metrics.accuracy import accuracy
-from lookalike.evaluation.peers.sklearn_denoising import BookCleaning, clean_as_the_book
+from lookalike.evaluation.metrics.intervals import accuracy
+from lookalike.evaluation.peers import BookCleaning, clean_as_the_book
 from lookalike.images.dataset import Dataset
 from lookalike.images.noise import UniformNoise, add_noise
 from lookalike.reports.blocks import Gallery, Text

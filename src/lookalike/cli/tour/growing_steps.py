@@ -11,15 +11,15 @@ from lookalike.cli.tour.tuning_steps import Classified, classify
 from lookalike.estimators.classifier import KNeighborsClassifier
 from lookalike.estimators.search_cv import KNeighborsSearchCV
 from lookalike.evaluation.comparison.paired import error_drop
-from lookalike.evaluation.errors.changes import change_to_dict, find_changes
+from lookalike.evaluation.errors.mistakes import change_to_dict, find_changes
 from lookalike.evaluation.folds import Folds
-from lookalike.evaluation.metrics.accuracy import accuracy
+from lookalike.evaluation.metrics.intervals import accuracy
 from lookalike.evaluation.tuning import TuningChoice
 from lookalike.images.augmentation import Shifts
 from lookalike.images.dataset import Dataset
 from lookalike.images.expand import Expansion
-from lookalike.reports.augmentation import augmenting_section, variants_gallery
 from lookalike.reports.blocks import Gallery, Section, Text
+from lookalike.reports.data import augmenting_section, variants_gallery
 
 _SHIFTS = Shifts(1)
 _N_LISTED = {"mended": 8, "made": 4}  # changed predictions in the JSON document
@@ -109,9 +109,7 @@ def augmented(
         "fit_seconds": round(after.fit_seconds, 4),
         "predict_seconds": round(after.predict_seconds, 4),
     }
-    section = augmenting_section(
-        data, before.explanation, after.explanation, changes, drop, variants
-    )
+    section = augmenting_section(data, before.explanation, after.explanation, changes, drop)
     note = Text(
         f"{len(train):,} training images searched as {n_expanded:,}, no copy made: k tuned on the "
         f"training images in {tune_seconds:.2f} s, index built in {after.fit_seconds:.2f} s, test "

@@ -14,19 +14,22 @@ from lookalike.estimators.explanation import Explanation
 from lookalike.evaluation.decisions.selective import choose_rejection
 from lookalike.evaluation.decisions.threshold import choose_threshold
 from lookalike.evaluation.errors.confusion import ConfusionMatrix
-from lookalike.evaluation.errors.margins import vote_margins
-from lookalike.evaluation.errors.mistakes import mistake_to_dict, surest_mistakes, winning_shares
+from lookalike.evaluation.errors.mistakes import (
+    mistake_to_dict,
+    surest_mistakes,
+    vote_margins,
+    winning_shares,
+)
 from lookalike.evaluation.folds import Folds
 from lookalike.evaluation.metrics.evaluate import evaluate_predictions
 from lookalike.evaluation.metrics.evaluation import Evaluation
-from lookalike.evaluation.plain import numbers
 from lookalike.images.dataset import Dataset
 from lookalike.reports.blocks import Section, Text
-from lookalike.reports.confusion import confusion_chart
 from lookalike.reports.decisions import coverage_section, threshold_section
-from lookalike.reports.errors import errors_section
+from lookalike.reports.errors import confusion_chart, errors_section
 from lookalike.reports.evaluation import evaluation_section
 from lookalike.reports.explanation import explained_gallery
+from lookalike.results import numbers
 
 _N_LARGEST = 3  # confusions
 _N_MISTAKES = 8

@@ -12,19 +12,17 @@ from lookalike.cli.screen import Bar
 from lookalike.cli.tour.step import Step, chart_of, skipped
 from lookalike.cli.tour.tuning_steps import Classified
 from lookalike.estimators.lookalike import LookalikeClassifier
-from lookalike.evaluation.ablation import AblationPart, measure_parts
 from lookalike.evaluation.comparison.models import few_label_classifiers
 from lookalike.evaluation.comparison.paired import error_drop
 from lookalike.evaluation.errors.mistakes import mistake_to_dict, surest_mistakes, winning_shares
 from lookalike.evaluation.few_labels import FewLabels, measure_few_labels
-from lookalike.evaluation.metrics.accuracy import accuracy
-from lookalike.evaluation.training import why_chosen
+from lookalike.evaluation.metrics.intervals import accuracy
+from lookalike.evaluation.training import AblationPart, measure_parts, why_chosen
 from lookalike.images.dataset import Dataset, Split
 from lookalike.matching.byte_levels import check_images
 from lookalike.reports.blocks import Block, Section, Text
 from lookalike.reports.explanation import explained_gallery
-from lookalike.reports.few_labels import few_labels_section
-from lookalike.reports.training import parts_table
+from lookalike.reports.training import few_labels_section, parts_table
 
 _EFFORT: Literal["fast", "balanced", "best"] = "balanced"
 _MOST_WRONG = 40  # in the JSON document

@@ -14,21 +14,18 @@ from lookalike.cli.tour.tuning_steps import Classified
 from lookalike.evaluation.comparison.compare import compare
 from lookalike.evaluation.comparison.models import DESCRIPTIONS, chapter_classifiers
 from lookalike.evaluation.folds import some_of_each_class
-from lookalike.evaluation.peers.sklearn_denoising import (
+from lookalike.evaluation.peers import (
+    BesidePeer,
     BookCleaning,
     clean_by_sklearn,
     find_cleaning_differences,
-)
-from lookalike.evaluation.peers.sklearn_knn import (
-    BesidePeer,
     find_differences,
     run_sklearn,
 )
 from lookalike.images.dataset import Dataset
 from lookalike.images.files import counted
 from lookalike.reports.blocks import Table, Text
-from lookalike.reports.comparison import comparison_section
-from lookalike.reports.peers import peer_section
+from lookalike.reports.comparison import comparison_section, peer_section
 from lookalike.search.machine import count_threads
 
 _MOST_IMAGES = 2_000  # so that the step takes seconds

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
-from lookalike.evaluation.metrics.accuracy import Accuracy
+from lookalike.evaluation.metrics.intervals import Accuracy
 from lookalike.reports.blocks import Chart, Gallery, Section
 
 T_co = TypeVar("T_co", covariant=True)

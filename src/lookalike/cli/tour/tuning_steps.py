@@ -13,14 +13,14 @@ from lookalike.estimators.explanation import Explanation
 from lookalike.estimators.search_cv import KNeighborsSearchCV
 from lookalike.evaluation.comparison.paired import error_drop
 from lookalike.evaluation.folds import Folds, choose_folds
-from lookalike.evaluation.metrics.accuracy import accuracy
-from lookalike.evaluation.peers.grid_search_time import estimate_grid_search
+from lookalike.evaluation.metrics.intervals import accuracy
+from lookalike.evaluation.peers import estimate_grid_search
 from lookalike.evaluation.tuning import Tuning, TuningChoice, read_tuning
 from lookalike.images.dataset import Dataset
 from lookalike.images.files import counted
 from lookalike.reports.blocks import Section, Text
-from lookalike.reports.peers import grid_search_texts
-from lookalike.reports.tuning import tuning_section
+from lookalike.reports.comparison import grid_search_texts
+from lookalike.reports.training import tuning_section
 from lookalike.search.machine import count_threads, cpu_path
 
 _N_FOLDS = 5

@@ -25,11 +25,10 @@ from lookalike.cli.tour.tuning_steps import baseline, tuned, tuning
 from lookalike.evaluation.metrics.evaluation import Evaluation
 from lookalike.evaluation.tuning import TuningChoice
 from lookalike.reports.blocks import Headline, Report, Section
-from lookalike.reports.environment import made_now
 from lookalike.reports.evaluation import evaluation_headline
 from lookalike.reports.png import save_png
 from lookalike.reports.terminal import show
-from lookalike.reports.write import write_report
+from lookalike.reports.write import made_now, write_report
 from lookalike.search.machine import count_threads
 
 P = ParamSpec("P")

@@ -1,10 +1,10 @@
 """`audit`: wrong labels, copies, leaks, outliers and the worth of images, from one neighbour table.
 
 Every training image is searched among all others, once. All checks read that table: who agrees
-with a label (`confidence`), which images are too near (`duplicates`) or too far (`outliers`), and
-how much an image helps the others (`shapley`). The table is wider than the neighbours that vote,
-since values need ranks far beyond them; a wider one costs little. Copies that differ in every pixel
-are searched for by themselves (`transformed`).
+with a label and how much an image helps the others (`votes`), which images are too near
+(`duplicates`) or too far (`outliers`). The table is wider than the neighbours that vote, since
+values need ranks far beyond them; a wider one costs little. Copies that differ in every pixel are
+searched for by themselves (`transformed`).
 """
 
 from __future__ import annotations
@@ -19,44 +19,31 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import issparse
 
-from lookalike.evaluation.auditing.confidence import (
+from lookalike.evaluation.auditing.descriptors import count_searches
+from lookalike.evaluation.auditing.duplicates import (
+    choose_near_cutoff,
+    find_duplicates,
+    find_leaks,
+    find_transformed_duplicates,
+    find_transformed_leaks,
+    leaks_between_parts,
+)
+from lookalike.evaluation.auditing.outliers import Reject, find_outliers, find_rejects, read_sizes
+from lookalike.evaluation.auditing.result import LEAST_ACCURACY, Audit, are_pictures
+from lookalike.evaluation.auditing.transformed import LEAST_SIDE, confirm_copies, find_transformed
+from lookalike.evaluation.auditing.votes import (
+    LabelIssue,
     count_confident_joint,
     count_votes,
-    list_issues,
+    estimate_joint,
+    knn_shapley,
     rank_by_suspicion,
+    shapley_error_bound,
     strong_evidence,
     suggest_classes,
     vote_accuracy,
 )
-from lookalike.evaluation.auditing.duplicates import (
-    Confirm,
-    DuplicateGroup,
-    Leak,
-    NearCutoff,
-    choose_near_cutoff,
-    find_duplicates,
-    find_leaks,
-    link_groups,
-    row_keys,
-)
-from lookalike.evaluation.auditing.inputs import (
-    check_counts,
-    check_names,
-    check_test,
-    encode_labels,
-)
-from lookalike.evaluation.auditing.outliers import find_outliers
-from lookalike.evaluation.auditing.rejects import Reject, find_rejects, read_sizes
-from lookalike.evaluation.auditing.result import LEAST_ACCURACY, Audit, are_pictures
-from lookalike.evaluation.auditing.shapley import knn_shapley, shapley_error_bound
-from lookalike.evaluation.auditing.transformed import (
-    LEAST_SIDE,
-    Links,
-    confirm_copies,
-    count_searches,
-    find_transformed,
-)
-from lookalike.images.pixels import stack_images
+from lookalike.images.checks import stack_images
 from lookalike.images.progress import Meter, Progress
 from lookalike.search.nearest import NearestNeighbors
 from lookalike.search.validation import check_count
@@ -151,7 +138,7 @@ def audit(
     LabelIssue(row=3, given=4, suggested=3, self_confidence=0.0, suggested_share=1.0)
     """
     k = check_count(n_neighbors, "n_neighbors")
-    given, classes, codes = encode_labels(labels, "labels")
+    given, classes, codes = _encode(labels, "labels")
     search = NearestNeighbors(metric=metric, n_jobs=n_jobs, working_memory=working_memory)
     if issparse(images) or metric == "precomputed":
         what = "sparse images" if issparse(images) else "precomputed distances"
@@ -161,16 +148,16 @@ def audit(
     with _timed(seconds, "search"):
         search.fit(images)
         n = search.n_samples_fit_
-        check_counts(n, len(codes), k, classes)
-        looked_for = None if test is None else check_test(test, classes, search.n_features_in_)
-        check_names(n, n_train, test, paths, class_names, classes)
-        n_test = 0 if looked_for is None else len(looked_for[1])
+        _check_counts(n, len(codes), k, classes)
         images = np.asarray(images)
-        has_copies = transformed and are_pictures(images) and min(images.shape[1:3]) >= LEAST_SIDE
-        pictures = images if has_copies else None
+        tested = None if test is None else _check_test(test, classes, images)
+        _check_names(n, n_train, test, paths, class_names, classes)
+        n_test = 0 if tested is None else len(tested[1])
+        is_drawn = are_pictures(images)
+        has_copies = transformed and is_drawn and min(images.shape[1:3]) >= LEAST_SIDE
         confirm = confirm_copies if has_copies else None
         sizes = None if paths is None else read_sizes(paths)
-        units = n + n_test + (0 if pictures is None else count_searches(n + n_test))
+        units = n + n_test + (count_searches(n + n_test) if has_copies else 0)
         meter = None if progress is None else Meter(units, progress, shown=n + n_test)
         width = min(n - 1, max(k, _LEAST_WIDTH, _CELLS // n))
         distances, indices = search.kneighbors(None, width, progress=meter)
@@ -180,13 +167,17 @@ def audit(
     with _timed(seconds, "labels"):
         is_own = codes[indices] == codes[:, np.newaxis]
         own_votes = is_own[:, :k].sum(axis=1)
+        own_shares = own_votes / k
         near_codes = codes[near_rows]
         votes = count_votes(near_codes)
-        joint = count_confident_joint(codes, near_codes, votes, len(classes))
-        noise, noise_of_class = _noise(joint.estimate(codes))
+        counts = count_confident_joint(codes, near_codes, votes, len(classes))
+        joint = estimate_joint(counts, codes)
+        right = joint.diagonal()
+        noise, noise_of_class = float(1 - right.sum()), 1 - right / joint.sum(axis=1)
         ranking = rank_by_suspicion(own_votes, is_own, distances)
         others = suggest_classes(near_codes, codes, votes)
         suggested = classes[others]
+        other_shares = (near_codes == others[:, np.newaxis]).mean(axis=1)
         accuracy = vote_accuracy(near_codes, codes, votes)
         # The joint tells how many labels are wrong, the ranking which: better than the images off
         # its diagonal, which votes of k neighbours are too coarse for. Where neighbours often err,
@@ -195,34 +186,34 @@ def audit(
         if accuracy < LEAST_ACCURACY:
             noise, noise_of_class = np.nan, np.full(len(classes), np.nan)
             first = ranking[strong_evidence(near_codes, codes, votes, LEAST_ACCURACY)[ranking]]
-        issues = list_issues(
-            given,
-            suggested,
-            own_votes / k,
-            (near_codes == others[:, np.newaxis]).mean(axis=1),
-            first,
-        )
+        first = first[other_shares[first] > own_shares[first]]
+        columns = (first, *(x[first] for x in (given, suggested, own_shares, other_shares)))
+        issues = [LabelIssue(*row) for row in zip(*(c.tolist() for c in columns), strict=True)]
     with _timed(seconds, "duplicates"):
         cutoff = choose_near_cutoff(local)
         duplicates = find_duplicates(images, given, local, local_rows, cutoff, confirm)
     leaks = None
-    if looked_for is not None:
+    if tested is not None:
         with _timed(seconds, "leaks"):
-            leaks = _leaks(search, images, given, looked_for, local, cutoff, confirm, meter)
-    if pictures is not None:
+            far, far_rows = search.kneighbors(tested[0], local.shape[1], progress=meter)
+            leaks = find_leaks(images, given, *tested, far, far_rows, local[:, -1], cutoff, confirm)
+    if has_copies:
         with _timed(seconds, "transformed"):
-            links = _link(pictures, looked_for, sizes, n_jobs, meter)
-            duplicates = duplicates + _transformed_groups(given, links, duplicates)
-            if leaks is not None and looked_for is not None:
-                leaks += _transformed_leaks(given, looked_for[1], links, leaks)
+            pictures = images if tested is None else np.concatenate([images, tested[0]])
+            own_sizes = sizes if tested is None else None
+            links = find_transformed(pictures, sizes=own_sizes, n_jobs=n_jobs, progress=meter)
+            duplicates = duplicates + find_transformed_duplicates(given, links, duplicates)
+            if leaks is not None and tested is not None:
+                leaks += find_transformed_leaks(given, tested[1], links, leaks)
     if n_train is not None:
-        leaks = _leaks_of_parts(given, n_train, duplicates)
+        leaks = leaks_between_parts(given, n_train, duplicates)
     rejects = [Reject("broken", None, path, reason) for path, reason in skipped]
-    if are_pictures(images):
+    if is_drawn:
         with _timed(seconds, "rejects"):
             rejects = find_rejects(images, paths, sizes, skipped)
     with _timed(seconds, "outliers"):
-        outliers = find_outliers(near[:, -1])
+        outlier_distances = near[:, -1].copy()
+        outliers, outlier_cutoff = find_outliers(outlier_distances)
     with _timed(seconds, "values"):
         values = knn_shapley(indices, codes, codes, k, n - 1)
     if progress is not None:
@@ -237,147 +228,27 @@ def audit(
         accuracy=accuracy,
         distances=near.copy(),
         indices=near_rows.copy(),
-        self_confidence=own_votes / k,
+        self_confidence=own_shares,
         ranking=ranking,
         suggested=suggested,
         label_issues=issues,
-        confident_joint=joint.counts,
+        confident_joint=counts,
         label_noise=noise,
         noise_of_class=noise_of_class,
         duplicates=duplicates,
         near_cutoff=cutoff.ratio,
         leaks=leaks,
-        n_test=n_test if looked_for is not None else None if n_train is None else n - n_train,
+        n_test=n_test if tested is not None else None if n_train is None else n - n_train,
         rejects=rejects,
-        outliers=outliers.rows,
-        outlier_distances=outliers.distances.copy(),
-        outlier_cutoff=outliers.cutoff,
+        outliers=outliers,
+        outlier_distances=outlier_distances,
+        outlier_cutoff=outlier_cutoff,
         values=values,
         values_error_bound=shapley_error_bound(width, n - 1),
         seconds=seconds,
         images=images,
-        test_images=None if looked_for is None else looked_for[0].reshape(-1, *images.shape[1:]),
+        test_images=None if tested is None else tested[0],
     )
-
-
-def _noise(joint: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-    """Return the estimated share of wrong labels, of all and of each class."""
-    right = joint.diagonal()
-    return float(1 - right.sum()), 1 - right / joint.sum(axis=1)
-
-
-def _leaks(
-    search: NearestNeighbors,
-    rows: NDArray[Any],
-    labels: NDArray[Any],
-    test: tuple[NDArray[Any], NDArray[Any]],
-    local: NDArray[np.float64],
-    cutoff: NearCutoff,
-    confirm: Confirm | None,
-    progress: Progress | None,
-) -> list[Leak]:
-    images, test_labels = test
-    images = images.reshape(-1, *rows.shape[1:])
-    distances, indices = search.kneighbors(images, local.shape[1], progress=progress)
-    return find_leaks(
-        rows, labels, images, test_labels, distances, indices, local[:, -1], cutoff, confirm
-    )
-
-
-def _link(
-    pictures: NDArray[Any],
-    looked_for: tuple[NDArray[Any], NDArray[Any]] | None,
-    sizes: NDArray[np.int64] | None,
-    n_jobs: int | None,
-    progress: Progress | None,
-) -> Links:
-    """Return transformed copies among the images and the test images, whose rows follow."""
-    if looked_for is not None:
-        test = looked_for[0].reshape(-1, *pictures.shape[1:])
-        pictures = np.concatenate([pictures, test])
-    keys = np.array(list(row_keys(pictures)), dtype=object)
-    first = np.sort(np.unique(keys, return_index=True)[1])
-    if len(first) < 2:
-        none = np.empty(0, dtype=np.int64)
-        return Links(none, none, np.empty(0), [])
-    links = find_transformed(
-        pictures if len(first) == len(pictures) else pictures[first],
-        sizes=None if sizes is None or looked_for is not None else sizes[first],
-        n_jobs=n_jobs,
-        progress=progress,
-    )
-    return links._replace(first=first[links.first], second=first[links.second])
-
-
-def _transformed_groups(
-    labels: NDArray[Any], links: Links, known: list[DuplicateGroup]
-) -> list[DuplicateGroup]:
-    """Return groups of transformed copies, without exact and near copies that are known."""
-    n = len(labels)
-    new = links.second < n
-    for kind in ("exact", "near"):
-        group_of = np.full(n, -1)
-        for number, group in enumerate(known):
-            if group.kind == kind:
-                group_of[group.rows] = number
-        one, other = group_of[links.first[new]], group_of[links.second[new]]
-        new[new] = (one < 0) | (one != other)
-    heads, tails = links.first[new], links.second[new]
-    how = dict(
-        zip(
-            tails[::-1].tolist(),
-            [links.how[i] for i in np.flatnonzero(new)[::-1].tolist()],
-            strict=True,
-        )
-    )
-    exact = [group.rows for group in known if group.kind == "exact"]
-    groups = [
-        DuplicateGroup(
-            "transformed",
-            rows,
-            labels[rows],
-            longest,
-            tuple(how.get(row, "") for row in rows.tolist()),
-        )
-        for rows, longest in link_groups(n, heads, tails, links.distances[new], exact)
-    ]
-    return sorted(groups, key=lambda group: (not group.is_conflicting, int(group.rows[0])))
-
-
-def _transformed_leaks(
-    labels: NDArray[Any], test_labels: NDArray[Any], links: Links, known: list[Leak]
-) -> list[Leak]:
-    n, rows = len(labels), {leak.test_row for leak in known}
-    found: dict[int, Leak] = {}
-    for i in np.argsort(links.distances, kind="stable").tolist():
-        row, test_row = int(links.first[i]), int(links.second[i]) - n
-        if row < n and test_row >= 0 and test_row not in rows:
-            one, other = labels[row], test_labels[test_row]
-            distance, how = float(links.distances[i]), links.how[i]
-            leak = Leak("transformed", test_row, row, other, one, distance, how)
-            found.setdefault(test_row, leak)
-    return sorted(found.values(), key=lambda leak: not leak.is_conflicting)
-
-
-def _leaks_of_parts(labels: NDArray[Any], n_train: int, groups: list[DuplicateGroup]) -> list[Leak]:
-    """Return the images of the test part that are in a group with some of the training part."""
-    found: dict[int, Leak] = {}
-    for group in groups:
-        row = int(group.rows[0])
-        for i in np.flatnonzero(group.rows >= n_train).tolist() if row < n_train else []:
-            test_row, how = int(group.rows[i]), group.how[i] if group.how else ""
-            leak = Leak(
-                group.kind,
-                test_row - n_train,
-                row,
-                labels[test_row],
-                labels[row],
-                group.distance,
-                how,
-            )
-            found.setdefault(leak.test_row, leak)
-    kinds = ("exact", "near", "transformed")
-    return sorted(found.values(), key=lambda x: (kinds.index(x.kind), not x.is_conflicting))
 
 
 @contextmanager
@@ -385,3 +256,108 @@ def _timed(seconds: dict[str, float], name: str) -> Iterator[None]:
     start = perf_counter()
     yield
     seconds[name] = perf_counter() - start
+
+
+def _encode(labels: ArrayLike, what: str) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.int64]]:
+    """Return labels as an array, the classes, and the labels as codes."""
+    given = np.asarray(labels)
+    if given.ndim != 1:
+        raise ValueError(
+            f"{what} of shape {given.shape}; give one label for each image, shape (n,)"
+        )
+    if given.dtype == object:
+        missing = np.flatnonzero([_is_missing(one) for one in given])
+    else:
+        missing = np.flatnonzero(given != given)  # NaN alone is unlike itself
+    if len(missing):
+        raise ValueError(
+            f"{len(missing):,} {what} are missing, the first of row {missing[0]}; leave such "
+            "images out, or give them a label of their own"
+        )
+    try:
+        classes, codes = np.unique(given, return_inverse=True)
+    except TypeError as error:
+        kinds = sorted({type(one).__name__ for one in given.tolist()})
+        raise TypeError(
+            f"{what} of the kinds {' and '.join(kinds)} cannot be sorted; give them as one kind, "
+            "such as text: [str(label) for label in labels]"
+        ) from error
+    return given, classes, codes.astype(np.int64)
+
+
+def _is_missing(label: Any) -> bool:
+    try:
+        return label is None or bool(label != label)
+    except TypeError:  # pandas' NA is neither like itself nor unlike
+        return True
+
+
+def _check_counts(n: int, n_labels: int, k: int, classes: NDArray[Any]) -> None:
+    if n != n_labels:
+        raise ValueError(f"{n:,} images but {n_labels:,} labels; give one label for each image")
+    if n <= k:
+        raise ValueError(
+            f"n_neighbors={k} but only {n} images, each with {n - 1} others; lower n_neighbors to "
+            f"{n - 1} or less, or add images"
+        )
+    if len(classes) < 2:
+        raise ValueError(
+            f"all {n:,} labels are {classes[0]!r}; an audit of labels needs at least two classes"
+        )
+
+
+def _check_test(
+    test: tuple[Any, ArrayLike], classes: NDArray[Any], training: NDArray[Any]
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return test images, in the shape of training images, and labels, after checking both."""
+    if not isinstance(test, tuple | list) or len(test) != 2:
+        raise ValueError(
+            f"test is a {type(test).__name__} that is no pair; give (images, labels) or None"
+        )
+    images = np.asarray(stack_images(test[0]))
+    labels, test_classes, _ = _encode(test[1], "test labels")
+    if len(images) != len(labels) or len(images) == 0:
+        raise ValueError(
+            f"{len(images):,} test images and {len(labels):,} test labels; give one label for each "
+            "image and at least one image, or test=None"
+        )
+    width = training[0].size
+    if images.size != len(images) * width:
+        raise ValueError(
+            f"test images of shape {images.shape} have not the {width} values of a training image; "
+            "bring them to the same size"
+        )
+    label, test_label = classes.tolist()[0], test_classes.tolist()[0]
+    kind, test_kind = (
+        "number" if isinstance(one, int | float) else type(one).__name__
+        for one in (label, test_label)
+    )
+    if kind != test_kind:
+        raise ValueError(
+            f"test labels are of the kind {test_kind}, such as {test_label!r}, but training labels "
+            f"{kind}, such as {label!r}; no two would be equal; give both as one kind"
+        )
+    return images.reshape(-1, *training.shape[1:]), labels
+
+
+def _check_names(
+    n: int,
+    n_train: int | None,
+    test: object,
+    paths: Sequence[Path | None] | None,
+    class_names: Sequence[str] | None,
+    classes: NDArray[Any],
+) -> None:
+    if n_train is not None and test is not None:
+        raise ValueError("both n_train and test are given; give test images in one way")
+    if n_train is not None and not 1 <= n_train <= n:
+        raise ValueError(f"n_train={n_train} of {n:,} images; give 1 to {n:,}")
+    if paths is not None and len(paths) != n:
+        raise ValueError(f"{len(paths):,} paths but {n:,} images; give one, or None, for each")
+    if class_names is not None and not (
+        classes.dtype.kind in "iu" and classes[0] >= 0 and classes[-1] < len(class_names)
+    ):
+        raise ValueError(
+            f"{len(class_names)} class_names but labels from {classes[0]!r} to {classes[-1]!r}; "
+            "give names only for whole numbers from 0 on, one for each"
+        )

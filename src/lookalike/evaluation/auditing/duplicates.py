@@ -31,7 +31,8 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from itertools import chain
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -115,6 +116,18 @@ class Leak:
         return bool(self.test_label != self.train_label)
 
 
+class Links(NamedTuple):
+    """Pairs of images that are copies of one another: their rows, and how far apart they are.
+
+    ``how`` says what makes the second of the first. It is empty if they are near as they lie.
+    """
+
+    first: IntArray
+    second: IntArray
+    distances: FloatArray
+    how: list[str]
+
+
 @dataclass(frozen=True)
 class NearCutoff:
     """Up to which multiple of its k-th distance an image's neighbour is a near copy.
@@ -141,20 +154,7 @@ class NearCutoff:
 
 
 def choose_near_cutoff(distances: FloatArray) -> NearCutoff:
-    """Choose the cut-off from leave-one-out distances.
-
-    Parameters
-    ----------
-    distances : ndarray of shape (n, k), float64, k at least 1
-        Nearest first.
-
-    Examples
-    --------
-    >>> distances = np.sort(np.random.default_rng(0).random((500, 10)) ** (1 / 4))
-    >>> cutoff = choose_near_cutoff(distances)
-    >>> round(cutoff.dimension, 1), round(cutoff.ratio, 2)
-    (3.6, 0.1)
-    """
+    """Choose the cut-off from leave-one-out distances of shape (n, k), nearest first."""
     n, k = distances.shape
     least_scale = float(np.quantile(distances[:, -1], _DENSEST))
     apart = distances > 0
@@ -172,32 +172,25 @@ def choose_near_cutoff(distances: FloatArray) -> NearCutoff:
 def row_keys(images: NDArray[Any], dtype: DTypeLike | None = None) -> Iterator[bytes]:
     """Give a digest of each image: equal where all values are, and, being cryptographic, else not.
 
-    Parameters
-    ----------
-    images : ndarray of shape (n, ...)
-    dtype : dtype, default=None
-        That the values are compared in; digests of two sets tell only if it is the same. None:
-        that of the images.
-
-    Examples
-    --------
-    >>> one, other, third = row_keys(np.array([[0.0, 1], [-0.0, 1], [1, 0]]))
-    >>> one == other, one == third
-    (True, False)
+    Values are compared in ``dtype``, by default that of the images. Digests of two sets of images
+    can be compared only if it is the same.
     """
-    dtype = _dtype_of_bytes(images.dtype if dtype is None else dtype)
+    # Objects are addresses and long doubles have bytes to fill; both are searched as float64 too.
+    wide = np.dtype(images.dtype if dtype is None else dtype)
+    wide = wide if wide.kind in "biuf" and wide.itemsize <= 8 else np.dtype(np.float64)
     for row in images.reshape(len(images), -1):
-        values = row.astype(dtype, copy=False)
-        if dtype.kind == "f":
-            values = values + dtype.type(0)  # -0.0 becomes 0.0, which it equals
+        values = row.astype(wide, copy=False)
+        if wide.kind == "f":
+            values = values + wide.type(0)  # -0.0 becomes 0.0, which it equals
         yield hashlib.blake2b(values.tobytes(), digest_size=32).digest()
 
 
-def _dtype_of_bytes(*dtypes: DTypeLike) -> np.dtype[Any]:
-    """Return a dtype for values of all these in which equal ones have equal bytes."""
-    wide = np.result_type(*dtypes)
-    # Objects are addresses and long doubles have bytes to fill; both are searched as float64 too.
-    return wide if wide.kind in "biuf" and wide.itemsize <= 8 else np.dtype(np.float64)
+def first_copies(*stacks: NDArray[Any]) -> IntArray:
+    """Return for each image of joined stacks the row of the first with the same pixels."""
+    dtype = np.result_type(*(stack.dtype for stack in stacks))
+    keys = chain.from_iterable(row_keys(stack, dtype) for stack in stacks)
+    first: dict[bytes, int] = {}
+    return np.array([first.setdefault(key, row) for row, key in enumerate(keys)])
 
 
 def find_duplicates(
@@ -208,51 +201,17 @@ def find_duplicates(
     cutoff: NearCutoff,
     confirm: Confirm | None = None,
 ) -> list[DuplicateGroup]:
-    """Find the exact and the near copies among training images.
+    """Find the exact and the near copies among images, by the table of their neighbours.
 
-    Parameters
-    ----------
-    images : ndarray of shape (n, ...)
-    labels : ndarray of shape (n,)
-    distances, indices : ndarray of shape (n, k)
-        Their leave-one-out neighbours.
-    cutoff : NearCutoff
-    confirm : callable, optional
-        Which pairs that are near are copies; all, if not given.
-
-    Returns
-    -------
-    list of DuplicateGroup
-        Exact ones first, then near ones, each with conflicting labels first, then by their rows.
-
-    Examples
-    --------
-    >>> images = np.array([[1, 2], [5, 5], [1, 2]])
-    >>> distances, indices = np.array([[0.0], [5.0], [0.0]]), np.array([[2], [0], [0]])
-    >>> cutoff = choose_near_cutoff(distances)
-    >>> groups = find_duplicates(images, np.array(["a", "b", "c"]), distances, indices, cutoff)
-    >>> [(group.kind, group.rows.tolist(), group.is_conflicting) for group in groups]
-    [('exact', [0, 2], True)]
+    ``confirm`` decides which pairs that are near are copies; all, if it is not given. Exact groups
+    come first, then near ones, each with conflicting labels first, then by their rows.
     """
-    of_key: dict[bytes, list[int]] = {}
-    for row, key in enumerate(row_keys(images)):
-        of_key.setdefault(key, []).append(row)
-    exact = [np.array(rows) for rows in of_key.values() if len(rows) > 1]
-    groups = [DuplicateGroup("exact", rows, labels[rows], 0.0) for rows in exact]
-    groups += _near_groups(images, labels, distances, indices, cutoff, exact, confirm)
-    return sorted(groups, key=lambda g: (g.kind, not g.is_conflicting, int(g.rows[0])))
-
-
-def _near_groups(
-    images: NDArray[Any],
-    labels: NDArray[Any],
-    distances: FloatArray,
-    indices: IntArray,
-    cutoff: NearCutoff,
-    exact: list[IntArray],
-    confirm: Confirm | None,
-) -> Iterator[DuplicateGroup]:
-    n = len(labels)
+    original = first_copies(images)
+    exact = [
+        DuplicateGroup("exact", rows, labels[rows], 0.0)
+        for rows in _rows_by(original)
+        if len(rows) > 1
+    ]
     scales = cutoff.scales(distances[:, -1])
     both = np.minimum(scales[:, np.newaxis], scales[indices])
     rows, columns = np.nonzero(distances <= cutoff.ratio * both)
@@ -261,36 +220,69 @@ def _near_groups(
         apart = lengths > 0
         apart[apart] = ~confirm(images[rows[apart]], images[others[apart]])
         rows, others, lengths = rows[~apart], others[~apart], lengths[~apart]
-    for group, longest in link_groups(n, rows, others, lengths, exact):
-        yield DuplicateGroup("near", group, labels[group], longest)
+    near = _linked("near", labels, original, Links(rows, others, lengths, []))
+    return sorted(exact, key=_conflicting_first) + near
 
 
-def link_groups(
-    n: int, heads: IntArray, tails: IntArray, lengths: FloatArray, exact: list[IntArray]
-) -> Iterator[tuple[IntArray, float]]:
-    """Give the groups of images that links hold together, and the longest link in each.
-
-    Parameters
-    ----------
-    n : int
-        Images.
-    heads, tails, lengths : ndarrays of shape (n_links,)
-    exact : list of ndarray
-        Groups of exact copies, which belong together too, but are no group by themselves.
-    """
+def find_transformed_duplicates(
+    labels: NDArray[Any], links: Links, known: list[DuplicateGroup]
+) -> list[DuplicateGroup]:
+    """Return groups of transformed copies, without exact and near copies that are known."""
+    n = len(labels)
     original = np.arange(n)
-    for copies in exact:
-        original[copies] = copies[0]
+    new = links.second < n
+    for kind in ("exact", "near"):
+        group_of = np.full(n, -1)
+        for number, group in enumerate(known):
+            if group.kind == kind:
+                group_of[group.rows] = number
+                if kind == "exact":
+                    original[group.rows] = group.rows[0]
+        one, other = group_of[links.first[new]], group_of[links.second[new]]
+        new[new] = (one < 0) | (one != other)
+    how = [links.how[i] for i in np.flatnonzero(new).tolist()]
+    links = Links(links.first[new], links.second[new], links.distances[new], how)
+    return _linked("transformed", labels, original, links)
+
+
+def _linked(
+    kind: Kind, labels: NDArray[Any], original: IntArray, links: Links
+) -> list[DuplicateGroup]:
+    """Return the groups of images that links hold together.
+
+    Exact copies belong together too, but are no group by themselves.
+    """
+    n = len(labels)
     # Exact copies are linked to their first: there may be more of them than the table is wide.
-    ends = np.concatenate([heads, original]), np.concatenate([tails, np.arange(n)])
+    ends = np.append(links.first, original), np.append(links.second, np.arange(n))
     graph = coo_array((np.ones(len(ends[0]), dtype=bool), ends), shape=(n, n))
     n_parts, part = connected_components(graph, directed=False)
     longest = np.zeros(n_parts)
-    np.maximum.at(longest, part[heads], lengths)
-    order = np.argsort(part, kind="stable")
-    for group in np.split(order, np.flatnonzero(np.diff(part[order])) + 1):
-        if np.any(original[group] != original[group[0]]):
-            yield group, float(longest[part[group[0]]])
+    np.maximum.at(longest, part[links.first], links.distances)
+    # The first link to an image says how it is made.
+    how = dict(zip(links.second[::-1].tolist(), links.how[::-1], strict=False))
+    groups = [
+        DuplicateGroup(
+            kind,
+            rows,
+            labels[rows],
+            float(longest[part[rows[0]]]),
+            tuple(how.get(row, "") for row in rows.tolist()) if how else (),
+        )
+        for rows in _rows_by(part)
+        if np.any(original[rows] != original[rows[0]])
+    ]
+    return sorted(groups, key=_conflicting_first)
+
+
+def _rows_by(values: IntArray) -> list[IntArray]:
+    """Return the rows of each value, ascending."""
+    order = np.argsort(values, kind="stable")
+    return np.split(order, np.flatnonzero(np.diff(values[order])) + 1)
+
+
+def _conflicting_first(group: DuplicateGroup) -> tuple[bool, int]:
+    return not group.is_conflicting, int(group.rows[0])
 
 
 def find_leaks(
@@ -306,58 +298,66 @@ def find_leaks(
 ) -> list[Leak]:
     """Find the test images that are copies of training images.
 
-    Parameters
-    ----------
-    images, labels : ndarrays of shape (n, ...) and (n,)
-        For training.
-    test_images, test_labels : ndarrays of shape (m, ...) and (m,)
-    distances, indices : ndarray of shape (m, k)
-        The training images nearest to the test images.
-    train_kth : ndarray of shape (n,)
-        The k-th leave-one-out distance of the training images.
-    cutoff : NearCutoff
-        The cut-off of the training images.
-    confirm : callable, optional
-        As of `find_duplicates`.
-
-    Returns
-    -------
-    list of Leak
-        Exact ones first, then near ones, each with conflicting labels first, then by distance as a
-        multiple of what is usual there.
+    ``distances`` and ``indices`` are the training images nearest to the test images, and
+    ``train_kth`` are the k-th leave-one-out distances of the training images, whose the cut-off is.
+    Exact leaks come first, then near ones, each with conflicting labels first, then by distance as
+    a multiple of what is usual there.
     """
-    dtype = _dtype_of_bytes(images.dtype, test_images.dtype)
-    of_key: dict[bytes, int] = {}
-    for row, key in enumerate(row_keys(images, dtype)):
-        of_key.setdefault(key, row)
-    keys = enumerate(row_keys(test_images, dtype))
-    copies = {row: of_key[key] for row, key in keys if key in of_key}
+    originals = first_copies(images, test_images)[len(images) :]
     scales = np.minimum(cutoff.scales(distances[:, -1]), cutoff.scales(train_kth)[indices[:, 0]])
-    found = [
-        (0.0, Leak("exact", row, copy, test_labels[row], labels[copy], 0.0))
-        for row, copy in copies.items()
-    ]
     near = np.flatnonzero(distances[:, 0] <= cutoff.ratio * scales)
     if confirm is not None:
         near = near[confirm(test_images[near], images[indices[near, 0]])]
-    for row in near.tolist():
-        if row not in copies:
-            copy, distance = int(indices[row, 0]), float(distances[row, 0])
-            leak = Leak("near", row, copy, test_labels[row], labels[copy], distance)
-            found.append((distance / max(float(scales[row]), np.finfo(float).tiny), leak))
+    exact = np.flatnonzero(originals < len(images))
+    found = [
+        (0.0, Leak("exact", row, copy, test_labels[row], labels[copy], 0.0))
+        for row, copy in zip(exact.tolist(), originals[exact].tolist(), strict=True)
+    ]
+    for row in np.setdiff1d(near, exact).tolist():
+        copy, distance = int(indices[row, 0]), float(distances[row, 0])
+        leak = Leak("near", row, copy, test_labels[row], labels[copy], distance)
+        found.append((distance / max(float(scales[row]), np.finfo(float).tiny), leak))
     found.sort(key=lambda pair: (pair[1].kind, not pair[1].is_conflicting, pair[0]))
     return [leak for _, leak in found]
 
 
-def count_duplicates(groups: Sequence[DuplicateGroup], near_cutoff: float) -> str:
-    """Return in words how many groups of copies there are.
+def find_transformed_leaks(
+    labels: NDArray[Any], test_labels: NDArray[Any], links: Links, known: list[Leak]
+) -> list[Leak]:
+    """Return the test images that are transformed copies, without leaks that are known.
 
-    Parameters
-    ----------
-    groups : sequence of DuplicateGroup
-    near_cutoff : float
-        The ``ratio`` of their `NearCutoff`.
+    The rows of the test images follow those of the training images in the links.
     """
+    n, rows = len(labels), {leak.test_row for leak in known}
+    found: dict[int, Leak] = {}
+    for i in np.argsort(links.distances, kind="stable").tolist():
+        row, test_row = int(links.first[i]), int(links.second[i]) - n
+        if row < n and test_row >= 0 and test_row not in rows:
+            one, other = labels[row], test_labels[test_row]
+            distance, how = float(links.distances[i]), links.how[i]
+            leak = Leak("transformed", test_row, row, other, one, distance, how)
+            found.setdefault(test_row, leak)
+    return sorted(found.values(), key=lambda leak: not leak.is_conflicting)
+
+
+def leaks_between_parts(
+    labels: NDArray[Any], n_train: int, groups: list[DuplicateGroup]
+) -> list[Leak]:
+    """Return the images of the test part that are in a group with some of the training part."""
+    found: dict[int, Leak] = {}
+    for group in groups:
+        row, distance = int(group.rows[0]), group.distance
+        for i in np.flatnonzero(group.rows >= n_train).tolist() if row < n_train else []:
+            test_row, how = int(group.rows[i]), group.how[i] if group.how else ""
+            one, other = labels[row], labels[test_row]
+            leak = Leak(group.kind, test_row - n_train, row, other, one, distance, how)
+            found.setdefault(leak.test_row, leak)
+    kinds = ("exact", "near", "transformed")
+    return sorted(found.values(), key=lambda x: (kinds.index(x.kind), not x.is_conflicting))
+
+
+def count_duplicates(groups: Sequence[DuplicateGroup], near_cutoff: float) -> str:
+    """Return in words how many groups of copies there are."""
     no_near = "no near ones" if near_cutoff else "near ones unknown: no distance is usual"
     if near_cutoff and not groups:
         return "none"

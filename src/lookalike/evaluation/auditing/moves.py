@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 if TYPE_CHECKING:
     from lookalike.evaluation.auditing.result import Audit
 
@@ -40,19 +42,8 @@ def moves_script(found: Audit, data: Path) -> str:
     Broken, blank and odd files go to a folder ``rejected`` and copies, but for the first of each
     group, to a folder ``duplicates``. Both lie in ``<data>-aside`` beside the data, as within it
     they would be taken for classes. Files with likely wrong labels go to the folder of the class
-    that is suggested. Copies under different labels are only listed.
-
-    Parameters
-    ----------
-    found : Audit
-        The audit of pictures whose files are known.
-    data : Path
-        The folder that they lie in.
-
-    Raises
-    ------
-    ValueError
-        If no file is known.
+    that is suggested. Copies under different labels are only listed. ValueError is raised if the
+    audit knows no files.
     """
     if found.paths is None:
         raise ValueError("the audited pictures do not lie in files of their own; nothing can move")
@@ -67,76 +58,61 @@ def moves_script(found: Audit, data: Path) -> str:
         )
     ]
     moved: set[Path] = set()
-    targets: set[tuple[str, str]] = set()
+    targets: set[tuple[Path, str]] = set()
 
     def move(path: Path, folder: Path) -> str | None:
         if path in moved:
             return None
         moved.add(path)
         name = path.name
-        while (str(folder), name) in targets:
+        while (folder, name) in targets:
             name = f"_{name}"
-        targets.add((str(folder), name))
-        return " ".join(["move", _quoted(path, data), _quoted(folder, data), shlex.quote(name)])
+        targets.add((folder, name))
+        return f"move {_quoted(path, data)} {_quoted(folder, data)} {shlex.quote(name)}"
 
-    sections: list[tuple[str, Iterator[str | None]]] = [
-        (
-            "Broken, blank and odd files",
-            (
-                move(r.path, _below(aside / "rejected", r.path, data))
-                for r in found.rejects
-                if r.path is not None
-            ),
+    def set_aside(path: Path, name: str) -> str | None:
+        inside = PurePath(os.path.relpath(os.path.abspath(path), data)).parent
+        return move(path, aside / name / (path.parent.name if ".." in inside.parts else inside))
+
+    groups = [(g, [found.paths[row] for row in g.rows.tolist()]) for g in found.duplicates]
+    sections: dict[str, Iterator[str | None]] = {
+        "Broken, blank and odd files": (
+            set_aside(reject.path, "rejected")
+            for reject in found.rejects
+            if reject.path is not None
         ),
-        (
-            "Copies, the first of each group stays",
-            (
-                move(path, _below(aside / "duplicates", path, data))
-                for group in found.duplicates
-                if not group.is_conflicting
-                for row in group.rows[1:].tolist()
-                if (path := found.paths[row]) is not None
-            ),
+        "Copies, the first of each group stays": (
+            set_aside(path, "duplicates")
+            for group, paths in groups
+            for path in paths[1:]
+            if path is not None and not group.is_conflicting
         ),
-        (
-            "Copies under different labels: at most one label is right",
-            (
-                " ".join(["look", *(_quoted(path, data) for path in group_paths)])
-                for group in found.duplicates
-                if group.is_conflicting
-                and (group_paths := [p for r in group.rows.tolist() if (p := found.paths[r])])
-            ),
+        "Copies under different labels: at most one label is right": (
+            " ".join(["look", *(_quoted(path, data) for path in paths if path is not None)])
+            for group, paths in groups
+            if group.is_conflicting and any(paths)
         ),
-        (
-            "Labels that are likely wrong" + ("" if found.is_sure else ", by guesses"),
-            (
-                move(path, _class_folder(found, issue.row, issue.suggested, path))
-                for issue in found.label_issues
-                if (path := found.paths[issue.row]) is not None
-            ),
+        "Labels that are likely wrong" + ("" if found.is_sure else ", by guesses"): (
+            move(path, _class_folder(found, issue.row, issue.suggested, path))
+            for issue in found.label_issues
+            if (path := found.paths[issue.row]) is not None
         ),
-    ]
-    for title, commands in sections:
-        told = [command for command in commands if command is not None]
-        lines.append("\n".join([f"# {title}: {len(told):,}", *told, ""]))
+    }
+    for title, commands in sections.items():
+        listed = [command for command in commands if command is not None]
+        lines.append("\n".join([f"# {title}: {len(listed):,}", *listed, ""]))
     return "\n".join(lines)
 
 
 def _class_folder(found: Audit, row: int, label: object, path: Path) -> Path:
     """Return the folder of a class beside that which a file lies in, by the name it has on disk."""
     assert found.paths is not None
-    is_test = found.is_test(row)
-    for other, other_label in zip(found.paths, found.labels.tolist(), strict=True):
-        if other_label == label and other is not None:
-            beside = other.parent.parent == path.parent.parent
-            if beside and found.is_test(found.paths.index(other)) == is_test:
-                return other.parent
+    for other_row in np.flatnonzero(found.labels == label).tolist():
+        other = found.paths[other_row]
+        is_of_part = found.is_test(other_row) == found.is_test(row)
+        if other is not None and is_of_part and other.parent.parent == path.parent.parent:
+            return other.parent
     return path.parent.parent / found.class_name(label)
-
-
-def _below(folder: Path, path: Path, data: Path) -> Path:
-    inside = PurePath(os.path.relpath(os.path.abspath(path), data)).parent
-    return folder / (path.parent.name if ".." in inside.parts else inside)
 
 
 def _quoted(path: Path, data: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -13,17 +14,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.evaluation.auditing.confidence import LabelIssue
 from lookalike.evaluation.auditing.duplicates import (
     DuplicateGroup,
     Leak,
     count_duplicates,
     count_leaks,
 )
-from lookalike.evaluation.auditing.rejects import Reject
-from lookalike.evaluation.auditing.tables import write_tables
-from lookalike.evaluation.plain import number, numbers
-from lookalike.results import Result
+from lookalike.evaluation.auditing.outliers import Reject
+from lookalike.evaluation.auditing.votes import LabelIssue
+from lookalike.images.files import filled_folder
+from lookalike.results import Result, number, numbers
 
 IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float64]
@@ -202,14 +202,25 @@ class Audit(Result):
             issues += f"an estimated {self.label_noise:.2%} of all labels are wrong"
         else:
             issues += "guesses, since neighbours err; how many are wrong is unknown"
+        rejects = Counter(reject.kind for reject in self.rejects)
+        outliers = (
+            f"{len(self.outliers):,} farther than {self.outlier_cutoff:,.4g} from neighbour k"
+        )
+        if math.isnan(self.outlier_cutoff):
+            outliers = "undefined: half the images or more have k exact copies"
+        values = f"{np.count_nonzero(self.values < 0):,} negative; exact"
+        if self.values_error_bound:
+            # Signs of values so small say nothing where they are truncated.
+            bound = self.values_error_bound
+            values = f"of the {round(1 / bound):,} nearest ranks; off by at most {bound:.2g}"
         return {
             "neighbors": f"vote right for {self.accuracy:.1%} of the images",
             "label issues": issues,
             "duplicates": count_duplicates(self.duplicates, self.near_cutoff),
             "leaks": count_leaks(self.leaks, self.n_test),
-            "rejects": self._count_rejects(),
-            "outliers": self._count_outliers(),
-            "values": self._tell_values(),
+            "rejects": ", ".join(f"{n:,} {kind}" for kind, n in rejects.items()) or "none",
+            "outliers": outliers,
+            "values": values,
         }
 
     def to_dict(self, *, n_rows: int | None = None) -> dict[str, Any]:
@@ -227,7 +238,10 @@ class Audit(Result):
         """
         if n_rows is not None and n_rows < 0:
             raise ValueError(f"n_rows={n_rows} is negative; give 0 or more, or None for all")
-        leaks = None if self.leaks is None else [self._leak(leak) for leak in self.leaks[:n_rows]]
+        n_leaks, leaks = None, None
+        if self.leaks is not None:
+            n_leaks = dict(Counter(leak.kind for leak in self.leaks))
+            leaks = [self._leak(leak) for leak in self.leaks[:n_rows]]
         entry: dict[str, Any] = {
             "n": len(self),
             "n_test": self.n_test,
@@ -242,9 +256,7 @@ class Audit(Result):
             "n_duplicates": dict(Counter(group.kind for group in self.duplicates)),
             "duplicates": [self._group(group) for group in self.duplicates[:n_rows]],
             "near_cutoff": self.near_cutoff,
-            "n_leaks": None
-            if self.leaks is None
-            else dict(Counter(leak.kind for leak in self.leaks)),
+            "n_leaks": n_leaks,
             "leaks": leaks,
             "n_rejects": dict(Counter(reject.kind for reject in self.rejects)),
             "rejects": [self._reject(reject) for reject in self.rejects[:n_rows]],
@@ -278,6 +290,7 @@ class Audit(Result):
         list of Path
             The files.
         """
+        ranks = np.argsort(self.ranking)
         tables: dict[str, tuple[str, Iterable[Mapping[str, Any]]]] = {
             "label_issues": (
                 "row part file given suggested self_confidence suggested_share class "
@@ -305,14 +318,9 @@ class Audit(Result):
             "values": (
                 "row part file label class value self_confidence rank",
                 (
-                    self._labelled(row, value=value, self_confidence=share, rank=rank)
-                    for row, (value, share, rank) in enumerate(
-                        zip(
-                            self.values.tolist(),
-                            self.self_confidence.tolist(),
-                            np.argsort(self.ranking).tolist(),
-                            strict=True,
-                        )
+                    self._labelled(row, value=value, self_confidence=share, rank=ranks[row])
+                    for row, (value, share) in enumerate(
+                        zip(self.values.tolist(), self.self_confidence.tolist(), strict=True)
                     )
                 ),
             ),
@@ -324,22 +332,6 @@ class Audit(Result):
                 map(self._leak, self.leaks),
             )
         return write_tables(Path(folder), tables)
-
-    def _count_rejects(self) -> str:
-        counts = Counter(reject.kind for reject in self.rejects)
-        return ", ".join(f"{n:,} {kind}" for kind, n in counts.items()) or "none"
-
-    def _count_outliers(self) -> str:
-        if math.isnan(self.outlier_cutoff):
-            return "undefined: half the images or more have k exact copies"
-        return f"{len(self.outliers):,} farther than {self.outlier_cutoff:,.4g} from neighbour k"
-
-    def _tell_values(self) -> str:
-        bound = self.values_error_bound
-        if bound == 0:
-            return f"{np.count_nonzero(self.values < 0):,} negative; exact"
-        # Signs of values so small say nothing where they are truncated.
-        return f"of the {round(1 / bound):,} nearest ranks; off by at most {bound:.2g}"
 
     def _image(self, row: int) -> dict[str, Any]:
         """Return an image's row in its part, the part, the file and what its label is called."""
@@ -387,6 +379,25 @@ def are_pictures(images: Any) -> bool:
     """Whether an array of images can be drawn, so that they are no rows of features."""
     is_one = images.ndim == 3 or (images.ndim == 4 and images.shape[3] in (1, 3, 4))
     return bool(is_one and images.dtype != object)
+
+
+def write_tables(
+    folder: Path, tables: Mapping[str, tuple[str, Iterable[Mapping[str, Any]]]]
+) -> list[Path]:
+    """Write tables into a folder as CSV files, which take their places when all are written.
+
+    The tables stand by the names of their files. The columns are names with spaces between them; a
+    row gives the value of each, and may have others.
+    """
+    with filled_folder(folder) as scratch:
+        for name, (columns, rows) in tables.items():
+            part = scratch / f"{name}.csv"
+            # Names of files are bytes; surrogates stand for those that are no text.
+            with part.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file:
+                writer = csv.DictWriter(file, columns.split(), extrasaction="ignore")
+                writer.writeheader()
+                writer.writerows(rows)
+    return [folder / f"{name}.csv" for name in tables]
 
 
 def _plain(label: Any) -> Any:

@@ -1,10 +1,13 @@
-"""`compare`: the same folds for several classifiers."""
+"""`compare`: the same folds for several classifiers, and what each takes of time and memory."""
 
 from __future__ import annotations
 
+import gc
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 from time import perf_counter
 from typing import Any
 
@@ -16,13 +19,15 @@ from sklearn.utils import get_tags
 from sklearn.utils.multiclass import type_of_target
 
 from lookalike.evaluation.comparison.comparison import Comparison, Contestant
-from lookalike.evaluation.comparison.memory import peak_memory
 from lookalike.evaluation.folds import check_groups_apart
+from lookalike.images.checks import stack_images
 from lookalike.images.files import counted
-from lookalike.images.pixels import stack_images
-from lookalike.images.progress import Progress
+from lookalike.images.progress import Meter, Progress
 
 Split = tuple[NDArray[np.int64], NDArray[np.int64]]
+
+_STATUS = Path("/proc/self/status")
+_CLEAR_REFS = Path("/proc/self/clear_refs")
 
 
 def compare(
@@ -115,17 +120,15 @@ def compare(
         raise ValueError(f"n_resamples={n_resamples} resamples nothing; give 1 or more")
     X, y = np.asarray(stack_images(images)), np.asarray(labels)
     _check_labels(X, y)
-    splits = _list_splits(X, y, cv, groups)
+    splits = _list_splits(y, cv, groups)
     flat = X.reshape(len(X), -1)
     contestants = []
-    for number, (name, estimator) in enumerate(estimators.items()):
-        rows = X if _takes_images(estimator) else flat
-
-        def tell(done: int, before: int = number * len(splits)) -> None:
-            if progress is not None:
-                progress(before + done, len(estimators) * len(splits))
-
-        contestants.append(_contest(name, estimator, rows, y, splits, tell))
+    meter = Meter(len(estimators) * len(splits), progress)
+    for name, estimator in estimators.items():
+        has_tags = hasattr(estimator, "__sklearn_tags__")
+        takes_images = has_tags and get_tags(estimator).input_tags.three_d_array
+        rows = X if takes_images else flat
+        contestants.append(_contest(name, estimator, rows, y, splits, meter))
     if all(contestant.error is not None for contestant in contestants):
         first = contestants[0]
         raise RuntimeError(f"all classifiers failed; {first.name}: {first.error}")
@@ -147,9 +150,9 @@ def _contest(
     X: NDArray[Any],
     y: NDArray[Any],
     splits: list[Split],
-    tell: Callable[[int], None],
+    progress: Progress,
 ) -> Contestant:
-    tell(0)
+    progress(0, len(splits))
     right = np.zeros(len(y), dtype=bool)
     accuracy, fitting, predicting, memories = (np.full(len(splits), np.nan) for _ in range(4))
     notes: dict[str, None] = {}  # in their order, each once
@@ -157,7 +160,7 @@ def _contest(
     for i, (train, test) in enumerate(splits):
         X_train, X_test, model = X[train], X[test], clone(estimator)
         try:
-            with _noted(notes), peak_memory() as memory:
+            with _noted(notes), _peak_memory() as memory:
                 start = perf_counter()
                 model.fit(X_train, y[train])
                 fitted = perf_counter()
@@ -174,8 +177,9 @@ def _contest(
         right[test] = predicted == y[test]
         accuracy[i] = right[test].mean()
         fitting[i], predicting[i], memories[i] = fitted - start, done - fitted, memory.peak_mib
-        tell(i + 1)
+        progress(i + 1, len(splits))
     if error is not None:
+        progress(len(splits), len(splits))
         right[:] = False
         for numbers in (accuracy, fitting, predicting, memories):
             numbers[:] = np.nan
@@ -194,10 +198,37 @@ def _noted(notes: dict[str, None]) -> Iterator[None]:
             notes.update((" ".join(str(one.message).split()), None) for one in caught)
 
 
-def _takes_images(estimator: Any) -> bool:
-    if not hasattr(estimator, "__sklearn_tags__"):
-        return False
-    return bool(get_tags(estimator).input_tags.three_d_array)
+@dataclass
+class _Memory:
+    """MiB of resident memory at the peak beyond what there was before.
+
+    It is NaN where the system does not tell. What an earlier piece of work freed and the process
+    kept counts for nothing, so that it is a lower bound.
+    """
+
+    peak_mib: float = float("nan")
+
+
+@contextmanager
+def _peak_memory() -> Iterator[_Memory]:
+    """Give a `_Memory` that at the end holds the peak of what ran inside."""
+    gc.collect()
+    memory = _Memory()
+    try:
+        _CLEAR_REFS.write_text("5")  # forget the peak so far
+        before = _resident("VmRSS")
+    except OSError:
+        yield memory
+        return
+    try:
+        yield memory
+    finally:
+        memory.peak_mib = max(0.0, (_resident("VmHWM") - before) / 1024)
+
+
+def _resident(name: str) -> int:
+    lines = _STATUS.read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(f"{name}:"))
 
 
 def _check_labels(X: NDArray[Any], y: NDArray[Any]) -> None:
@@ -218,23 +249,21 @@ def _check_labels(X: NDArray[Any], y: NDArray[Any]) -> None:
         )
 
 
-def _list_splits(X: NDArray[Any], y: NDArray[Any], cv: Any, groups: Any) -> list[Split]:
-    counts = np.unique(y, return_counts=True)[1]
-    if isinstance(cv, int) and cv > len(y):
-        raise ValueError(f"cv={cv} but only {len(y)} images; lower cv or add images")
-    if isinstance(cv, int) and cv > counts.max():
+def _list_splits(y: NDArray[Any], cv: Any, groups: Any) -> list[Split]:
+    n, largest = len(y), int(np.unique(y, return_counts=True)[1].max())
+    if isinstance(cv, int) and cv > n:
+        raise ValueError(f"cv={cv} but only {n} images; lower cv or add images")
+    if isinstance(cv, int) and cv > largest:
         raise ValueError(
-            f"cv={cv} but the largest class has {counted(int(counts.max()), 'image')}; "
-            + ("add images" if counts.max() < 2 else "lower cv or add images")
+            f"cv={cv} but the largest class has {counted(largest, 'image')}; "
+            + ("add images" if largest < 2 else "lower cv or add images")
         )
+    rows = np.arange(n)
     splitter = check_cv(cv, y, classifier=True)
-    splits = [
-        (np.arange(len(y))[train], np.arange(len(y))[test])
-        for train, test in splitter.split(np.zeros(len(y)), y, groups)
-    ]
-    times = np.bincount(
-        np.concatenate([test for _, test in splits]) if splits else [], minlength=len(y)
-    )
+    splits = [(rows[train], rows[test]) for train, test in splitter.split(np.zeros(n), y, groups)]
+    times = np.zeros(n, dtype=np.int64)
+    for _, test in splits:
+        np.add.at(times, test, 1)
     if np.any(times != 1):
         row = int(np.flatnonzero(times != 1)[0])
         raise ValueError(

@@ -4,26 +4,28 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.evaluation.comparison.significance import (
+from lookalike.evaluation.comparison.paired import (
     Difference,
     bootstrap_difference,
     corrected_resampled_t,
     holm,
     mcnemar,
 )
-from lookalike.evaluation.metrics.accuracy import share_interval
-from lookalike.evaluation.plain import number, numbers
-from lookalike.results import Result, reports
+from lookalike.evaluation.metrics.intervals import share_interval
+from lookalike.results import Result, number, numbers, reports
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 FloatArray = NDArray[np.float64]
+
+NOT_TOLD = "the system does not tell how much memory it took"
 
 TESTS = ("mcnemar", "bootstrap", "corrected_t")
 """The paired tests: of images, of images, and of folds."""
@@ -214,8 +216,7 @@ class Comparison(Result):
         return axes
 
     def _pairs(self) -> list[tuple[int, int]]:
-        some = np.flatnonzero(~self.failed).tolist()
-        return [(i, j) for i in some for j in some if i < j]
+        return list(combinations(np.flatnonzero(~self.failed).tolist(), 2))
 
     def _test(self, test: str) -> FloatArray:
         """Return the p-value of every pair."""

@@ -10,7 +10,6 @@ CPUs several threads wait for each other many times as long as the work takes.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, Self
 
 import numpy as np
@@ -29,121 +28,16 @@ MOST_SVM_IMAGES = 2_000
 """Images that the RBF SVM is trained on, whose time grows with their square."""
 
 
-class _Wrapped(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
-    """A classifier around another, whose fitted clone is ``estimator_``."""
-
-    estimator: Any
-    estimator_: Any
-
-    @property
-    def n_features_in_(self) -> int:
-        """Number of values of an image."""
-        return int(self.estimator_.n_features_in_)
-
-    def predict(self, X: ArrayLike) -> NDArray[Any]:
-        """Predict by the fitted clone."""
-        check_is_fitted(self)
-        predicted: NDArray[Any] = self.estimator_.predict(X)
-        return predicted
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags = get_tags(self.estimator).input_tags
-        return tags
-
-
-class TrainedOnSubset(_Wrapped):
-    """A classifier that learns from some of the training images only.
-
-    Parameters
-    ----------
-    estimator : classifier
-    n_images : int, default=2000
-        Images to learn from, at most; chosen by chance, of each class as large a share as of all.
-    random_state : int, default=0
-
-    Attributes
-    ----------
-    estimator_ : classifier, fitted
-    classes_ : ndarray of shape (n_classes,)
-
-    Examples
-    --------
-    >>> from sklearn.datasets import load_digits
-    >>> from sklearn.svm import SVC
-    >>> X, y = load_digits(return_X_y=True)
-    >>> TrainedOnSubset(SVC(), 200).fit(X, y).estimator_.shape_fit_
-    (200, 64)
-    """
-
-    def __init__(self, estimator: Any, n_images: int = 2_000, random_state: int = 0) -> None:
-        self.estimator = estimator
-        self.n_images = n_images
-        self.random_state = random_state
-
-    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
-        """Fit a clone to some of the images.
-
-        Parameters
-        ----------
-        X : array-like of shape (n, n_features)
-        y : array-like of shape (n,)
-
-        Raises
-        ------
-        ValueError
-            As by `train_test_split`, if ``n_images`` are fewer than there are classes.
-        """
-        if _num_samples(X) > self.n_images:
-            X, _, y, _ = train_test_split(
-                X, y, train_size=self.n_images, stratify=y, random_state=self.random_state
-            )
-        self.estimator_ = clone(self.estimator).fit(X, y)
-        self.classes_ = self.estimator_.classes_
-        return self
-
-
-class OnOneThread(_Wrapped):
-    """A classifier whose OpenMP and BLAS run on one thread, with the same answers.
-
-    Parameters
-    ----------
-    estimator : classifier
-
-    Attributes
-    ----------
-    estimator_ : classifier, fitted
-    classes_ : ndarray of shape (n_classes,)
-
-    Examples
-    --------
-    >>> from sklearn.datasets import load_digits
-    >>> from sklearn.ensemble import HistGradientBoostingClassifier
-    >>> X, y = load_digits(return_X_y=True)
-    >>> OnOneThread(HistGradientBoostingClassifier(max_iter=2)).fit(X, y).predict(X[:3])
-    array([0, 1, 2])
-    """
-
-    def __init__(self, estimator: Any) -> None:
-        self.estimator = estimator
-
-    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
-        """Fit a clone on one thread.
-
-        Parameters
-        ----------
-        X : array-like of shape (n, n_features)
-        y : array-like of shape (n,)
-        """
-        with threadpool_limits(1):
-            self.estimator_ = clone(self.estimator).fit(X, y)
-        self.classes_ = self.estimator_.classes_
-        return self
-
-    def predict(self, X: ArrayLike) -> NDArray[Any]:
-        """Predict by the fitted clone, on one thread."""
-        with threadpool_limits(1):
-            return super().predict(X)
+DESCRIPTIONS = {
+    "knn": "lookalike k-NN, k = 4, weights 1 / distance",
+    "sgd": "linear SVM by stochastic gradient descent",
+    "logistic": "logistic regression, on one thread",
+    "forest": "random forest of 100 trees",
+    "boosting": "gradient boosting on 40 principal components, on one thread",
+    "svm": f"RBF SVM, trained on at most {MOST_SVM_IMAGES:,} images",
+    "dummy": "always the most frequent class",
+}
+"""What each of `chapter_classifiers` is, in words."""
 
 
 def chapter_classifiers(*, random_state: int = 0, n_jobs: int | None = None) -> dict[str, Any]:
@@ -169,87 +63,35 @@ def chapter_classifiers(*, random_state: int = 0, n_jobs: int | None = None) -> 
     >>> list(chapter_classifiers())
     ['knn', 'sgd', 'logistic', 'forest', 'boosting', 'svm', 'dummy']
     """
-    return {name: make(random_state, n_jobs) for name, make in _MAKERS.items()}
-
-
-def _knn(seed: int, n_jobs: int | None) -> Any:
-    return KNeighborsClassifier(4, weights="distance", n_jobs=n_jobs)
-
-
-def _sgd(seed: int, n_jobs: int | None) -> Any:
-    from sklearn.linear_model import SGDClassifier
-
-    return _scaled(SGDClassifier(random_state=seed))
-
-
-def _logistic(seed: int, n_jobs: int | None) -> Any:
-    from sklearn.linear_model import LogisticRegression
-
-    # As many steps as leave the accuracy where it is; to the end it would take ten times as many.
-    return OnOneThread(_scaled(LogisticRegression(C=0.1, tol=0.001, max_iter=200)))
-
-
-def _forest(seed: int, n_jobs: int | None) -> Any:
-    from sklearn.ensemble import RandomForestClassifier
-
-    return RandomForestClassifier(100, random_state=seed, n_jobs=n_jobs)
-
-
-def _boosting(seed: int, n_jobs: int | None) -> Any:
     from sklearn.decomposition import PCA
-    from sklearn.ensemble import HistGradientBoostingClassifier
+    from sklearn.dummy import DummyClassifier
+    from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+    from sklearn.linear_model import LogisticRegression, SGDClassifier
     from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import MinMaxScaler
+    from sklearn.svm import SVC
 
+    sgd = SGDClassifier(random_state=random_state)
+    # As many steps as leave the accuracy where it is; to the end it would take ten times as many.
+    logistic = LogisticRegression(C=0.1, tol=0.001, max_iter=200)
     boosting = HistGradientBoostingClassifier(
         max_iter=50,
         max_leaf_nodes=12,
         learning_rate=0.2,
         max_bins=63,
         l2_regularization=1.0,
-        random_state=seed,
+        random_state=random_state,
     )
-    return OnOneThread(make_pipeline(PCA(40, random_state=seed), boosting))
-
-
-def _svm(seed: int, n_jobs: int | None) -> Any:
-    from sklearn.svm import SVC
-
-    return TrainedOnSubset(_scaled(SVC(C=5)), MOST_SVM_IMAGES, seed)
-
-
-def _dummy(seed: int, n_jobs: int | None) -> Any:
-    from sklearn.dummy import DummyClassifier
-
-    return DummyClassifier()
-
-
-_MAKERS: dict[str, Callable[[int, int | None], Any]] = {
-    "knn": _knn,
-    "sgd": _sgd,
-    "logistic": _logistic,
-    "forest": _forest,
-    "boosting": _boosting,
-    "svm": _svm,
-    "dummy": _dummy,
-}
-
-DESCRIPTIONS = {
-    "knn": "lookalike k-NN, k = 4, weights 1 / distance",
-    "sgd": "linear SVM by stochastic gradient descent",
-    "logistic": "logistic regression, on one thread",
-    "forest": "random forest of 100 trees",
-    "boosting": "gradient boosting on 40 principal components, on one thread",
-    "svm": f"RBF SVM, trained on at most {MOST_SVM_IMAGES:,} images",
-    "dummy": "always the most frequent class",
-}
-"""What each classifier is, in words."""
-
-
-def _scaled(estimator: Any) -> Any:
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import MinMaxScaler
-
-    return make_pipeline(MinMaxScaler(), estimator)
+    svm = make_pipeline(MinMaxScaler(), SVC(C=5))
+    return {
+        "knn": KNeighborsClassifier(4, weights="distance", n_jobs=n_jobs),
+        "sgd": make_pipeline(MinMaxScaler(), sgd),
+        "logistic": OnOneThread(make_pipeline(MinMaxScaler(), logistic)),
+        "forest": RandomForestClassifier(100, random_state=random_state, n_jobs=n_jobs),
+        "boosting": OnOneThread(make_pipeline(PCA(40, random_state=random_state), boosting)),
+        "svm": TrainedOnSubset(svm, MOST_SVM_IMAGES, random_state),
+        "dummy": DummyClassifier(),
+    }
 
 
 def few_label_classifiers(
@@ -257,13 +99,7 @@ def few_label_classifiers(
 ) -> dict[str, Any]:
     """Return classifiers to learn from few labels: ours, and others at fixed settings.
 
-    Parameters
-    ----------
-    largest : float
-        The largest value that a pixel can have; the SVM and the forest get it as 1.
-    n_jobs : int, optional
-    seed : int, default=0
-        Random seed of the forest.
+    ``largest`` is the largest value that a pixel can have; the SVM and the forest get it as 1.
     """
     from sklearn.ensemble import RandomForestClassifier
     from sklearn.pipeline import make_pipeline
@@ -284,3 +120,68 @@ def few_label_classifiers(
 def _as_shares(images: NDArray[Any], largest: float) -> NDArray[np.float64]:
     shares: NDArray[np.float64] = images.reshape(len(images), -1) / largest
     return shares
+
+
+class _Wrapped(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """A classifier around another, whose fitted clone is ``estimator_``."""
+
+    estimator: Any
+
+    def _fit(self, X: ArrayLike, y: ArrayLike) -> Self:
+        self.estimator_ = clone(self.estimator).fit(X, y)
+        self.classes_ = self.estimator_.classes_
+        return self
+
+    @property
+    def n_features_in_(self) -> int:
+        """Number of values of an image."""
+        return int(self.estimator_.n_features_in_)
+
+    def predict(self, X: ArrayLike) -> NDArray[Any]:
+        """Predict by the fitted clone."""
+        check_is_fitted(self)
+        predicted: NDArray[Any] = self.estimator_.predict(X)
+        return predicted
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags = get_tags(self.estimator).input_tags
+        return tags
+
+
+class TrainedOnSubset(_Wrapped):
+    """A classifier that learns from at most ``n_images`` of the training images.
+
+    They are chosen by chance, of each class as large a share as of all. `train_test_split` raises
+    ValueError if they are fewer than there are classes.
+    """
+
+    def __init__(self, estimator: Any, n_images: int = 2_000, random_state: int = 0) -> None:
+        self.estimator = estimator
+        self.n_images = n_images
+        self.random_state = random_state
+
+    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
+        """Fit a clone to some of the images."""
+        if _num_samples(X) > self.n_images:
+            X, _, y, _ = train_test_split(
+                X, y, train_size=self.n_images, stratify=y, random_state=self.random_state
+            )
+        return self._fit(X, y)
+
+
+class OnOneThread(_Wrapped):
+    """A classifier whose OpenMP and BLAS run on one thread, with the same answers."""
+
+    def __init__(self, estimator: Any) -> None:
+        self.estimator = estimator
+
+    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
+        """Fit a clone on one thread."""
+        with threadpool_limits(1):
+            return self._fit(X, y)
+
+    def predict(self, X: ArrayLike) -> NDArray[Any]:
+        """Predict by the fitted clone, on one thread."""
+        with threadpool_limits(1):
+            return super().predict(X)

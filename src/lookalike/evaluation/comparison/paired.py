@@ -1,12 +1,21 @@
-"""Two predictions of the same test images: how far the error rate drops, and how sure that is.
+"""Is one classifier better than another, or is it chance? Paired tests of the same images or folds.
 
-Both are right or wrong on the same images, most of them alike, so the difference is known far
-better than two error rates measured apart would tell: only the images that one predicts rightly
-and the other wrongly speak.
+Two classifiers are right or wrong on the same images, most of them alike, so their difference is
+known far better than two error rates measured apart would tell. McNemar's test and the bootstrap
+look at the images that one of the two predicts rightly and the other wrongly; they tell of these
+two sets of predictions. The corrected resampled t-test looks at the folds and so takes in that
+other training images would have given other classifiers; with few folds it sees little.
 
 References
 ----------
-.. [1] Efron, Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 13.
+.. [1] McNemar, "Note on the sampling error of the difference between correlated proportions or
+   percentages", Psychometrika 12, 1947.
+.. [2] Efron, Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 13.
+.. [3] Nadeau, Bengio, "Inference for the generalization error", Machine Learning 52, 2003.
+.. [4] Dietterich, "Approximate statistical tests for comparing supervised classification learning
+   algorithms", Neural Computation 10, 1998.
+.. [5] Holm, "A simple sequentially rejective multiple test procedure", Scandinavian Journal of
+   Statistics 6, 1979.
 """
 
 from __future__ import annotations
@@ -14,10 +23,30 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
+from scipy.stats import binomtest, t
 
-from lookalike.evaluation.comparison.significance import mcnemar
-from lookalike.evaluation.plain import number
+from lookalike.results import number
+
+FloatArray = NDArray[np.float64]
+
+
+class Difference(NamedTuple):
+    """How far one accuracy is above another.
+
+    Attributes
+    ----------
+    value : float
+    low, high : float
+        The confidence interval.
+    p_value : float
+        Two-sided, of no difference.
+    """
+
+    value: float
+    low: float
+    high: float
+    p_value: float
 
 
 class ErrorDrop(NamedTuple):
@@ -132,21 +161,97 @@ def error_drop(
         value = low = high = float("nan")
     else:
         value = (n_mended - n_made) / n_before
-        # To draw n images with replacement is to draw how many there are of each of four kinds.
-        kinds = np.array([n_mended, n_made, n_kept, n - n_mended - n_made - n_kept])
-        drawn = np.random.default_rng(random_state).multinomial(n, kinds / n, size=n_resamples)
-        low, high = _interval(drawn, confidence)
+        kinds = [n_mended, n_made, n_kept, n - n_mended - n_made - n_kept]
+        mended, made, kept, _ = _draw(kinds, n_resamples, random_state)
+        drawn_before, drawn_after = mended + kept, made + kept
+        drops = np.zeros(n_resamples)  # of a sample without errors before and after
+        drops[(drawn_before == 0) & (drawn_after > 0)] = -np.inf
+        np.divide(drawn_before - drawn_after, drawn_before, out=drops, where=drawn_before > 0)
+        # Nothing is interpolated, for between -inf and a number there is nothing.
+        low, high = np.quantile(drops, _ends(confidence), method="inverted_cdf").tolist()
     p_value = mcnemar(n_mended, n_made)
     return ErrorDrop(value, low, high, confidence, n, n_before, n_after, n_mended, n_made, p_value)
 
 
-def _interval(drawn: NDArray[np.int64], confidence: float) -> tuple[float, float]:
-    mended, made, kept, _ = drawn.T
-    before, after = mended + kept, made + kept
-    drops = np.zeros(len(drawn))  # of a sample without errors before and after
-    drops[(before == 0) & (after > 0)] = -np.inf
-    np.divide(before - after, before, out=drops, where=before > 0)
+def bootstrap_difference(
+    n_first: int,
+    n_second: int,
+    n: int,
+    *,
+    confidence: float = 0.95,
+    n_resamples: int = 10_000,
+    random_state: int = 0,
+) -> Difference:
+    """Return the difference of two accuracies by the paired percentile bootstrap [2]_.
+
+    It is ``(n_first - n_second) / n``, where ``n_first`` and ``n_second`` of n images are those
+    that only the first and only the second predicts rightly. Its p-value is twice the share of
+    resamples on the less frequent side of 0, the sample itself counted among them, so at least
+    ``1 / (n_resamples + 1)``.
+    """
+    first, second, _ = _draw([n_first, n_second, n - n_first - n_second], n_resamples, random_state)
+    differences = (first - second) / n
+    low, high = np.quantile(differences, _ends(confidence)).tolist()
+    below, above = (np.count_nonzero(side) for side in (differences <= 0, differences >= 0))
+    p_value = min(1.0, 2 * (min(below, above) + 1) / (n_resamples + 1))
+    return Difference((n_first - n_second) / n, low, high, p_value)
+
+
+def _draw(counts: list[int], n_resamples: int, random_state: int) -> NDArray[np.int64]:
+    """Return how many images of each kind there are in resamples, of shape (n_kinds, n_resamples).
+
+    To draw images with replacement is to draw how many there are of each kind.
+    """
+    n, rng = sum(counts), np.random.default_rng(random_state)
+    return rng.multinomial(n, np.array(counts) / n, size=n_resamples).T
+
+
+def _ends(confidence: float) -> list[float]:
     tail = (1 - confidence) / 2
-    # Nothing is interpolated, for between -inf and a number there is nothing.
-    low, high = np.quantile(drops, [tail, 1 - tail], method="inverted_cdf")
-    return float(low), float(high)
+    return [tail, 1 - tail]
+
+
+def mcnemar(n_first: int, n_second: int) -> float:
+    """Return the p-value of McNemar's exact test [1]_.
+
+    ``n_first`` and ``n_second`` are the images that only the first and only the second predicts
+    rightly. The p-value is how probable it is that these numbers differ as much or more, if either
+    classifier were as likely to be the right one; 1 where there is no such image.
+    """
+    n = n_first + n_second
+    return float(binomtest(n_first, n).pvalue) if n else 1.0
+
+
+def corrected_resampled_t(differences: ArrayLike, n_test: float, n_train: float) -> float:
+    """Return the p-value of the corrected resampled t-test [3]_ of two scores, split by split.
+
+    The training folds overlap, so the differences are not independent and a plain t-test finds
+    differences where there are none [4]_. The variance of their mean is taken as
+    ``(1 / n_splits + n_test / n_train)`` times that of one, with the images that a split tests and
+    trains on, or means of them. The p-value is two-sided; NaN for fewer than two splits, 1 where
+    all differences are 0.
+    """
+    values = np.asarray(differences, dtype=np.float64)
+    if len(values) < 2:
+        return float("nan")
+    if not values.any():
+        return 1.0
+    variance = (1 / len(values) + n_test / n_train) * values.var(ddof=1)
+    with np.errstate(divide="ignore"):
+        statistic = values.mean() / np.sqrt(variance)
+    return float(2 * t.sf(abs(statistic), len(values) - 1))
+
+
+def holm(p_values: ArrayLike) -> FloatArray:
+    """Return p-values corrected for that many tests were made [5]_.
+
+    NaN stands for tests that could not be made, which count for nothing. What is below a level here
+    holds, all together, with at most that probability of one or more false findings.
+    """
+    values = np.asarray(p_values, dtype=np.float64)
+    corrected = np.full(len(values), np.nan)
+    order = np.argsort(values, kind="stable")  # NaN last
+    order = order[: np.count_nonzero(~np.isnan(values))]
+    factors = np.arange(len(order), 0, -1)
+    corrected[order] = np.minimum(1.0, np.maximum.accumulate(values[order] * factors))
+    return corrected

@@ -1,9 +1,20 @@
-"""`choose_rejection`: leave out as few images as make the others as accurate as is wanted."""
+"""`choose_rejection`: leave out as few images as make the others as accurate as is wanted.
+
+With a threshold for each class, each offers some pairs of answers and errors, one a threshold. To
+take one of each class such that the answers are as many as can be is the multiple-choice knapsack
+problem [1]_, with errors for weights. The wanted accuracy leaves few errors, so that dynamic
+programming over them takes milliseconds: the most answers with at most e errors of the first
+classes, for every e.
+
+References
+----------
+.. [1] Kellerer, Pferschy, Pisinger, "Knapsack problems", Springer 2004, chapter 11.
+"""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -16,79 +27,14 @@ from sklearn.utils.validation import check_is_fitted
 
 from lookalike.estimators.classifier import KNeighborsClassifier
 from lookalike.estimators.cross_val import cross_val_predict
-from lookalike.estimators.reject_option import rejection_label
-from lookalike.estimators.trust import predict_with_trust
-from lookalike.evaluation.decisions.chosen import Chosen
-from lookalike.evaluation.decisions.knapsack import most_answers
-from lookalike.evaluation.decisions.risk_coverage import CoverageCurve
-from lookalike.evaluation.decisions.splits import check_kind, list_splits
-from lookalike.evaluation.metrics.accuracy import share_interval
-from lookalike.evaluation.plain import numbers
+from lookalike.estimators.reject_option import predict_with_trust, rejection_label
+from lookalike.evaluation.decisions.chosen import Chosen, check_labels, list_splits
+from lookalike.evaluation.decisions.curves import Coverage, CoverageCurve
 from lookalike.images.progress import Progress
-from lookalike.results import reports
+from lookalike.results import numbers, reports
 
 FloatArray = NDArray[np.float64]
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Coverage:
-    """How many images get an answer, and how many a right one.
-
-    Attributes
-    ----------
-    n, n_accepted, n_right : int
-    confidence : float
-        The level of the intervals.
-    curve : CoverageCurve
-        What other thresholds would have done, one for all classes.
-    """
-
-    n: int
-    n_accepted: int
-    n_right: int
-    confidence: float
-    curve: CoverageCurve
-
-    @property
-    def coverage(self) -> float:
-        """Share of images that get an answer."""
-        return self.n_accepted / self.n
-
-    @property
-    def accuracy(self) -> float:
-        """Share of right answers; NaN if there is no answer."""
-        return self.n_right / self.n_accepted if self.n_accepted else math.nan
-
-    @property
-    def intervals(self) -> dict[str, tuple[float, float]]:
-        """Wilson's intervals of coverage and accuracy, by their names."""
-        return {
-            "coverage": share_interval(self.n_accepted, self.n, self.confidence),
-            "accuracy": share_interval(self.n_right, self.n_accepted, self.confidence),
-        }
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return all numbers for JSON, with None for undefined ones."""
-        return {
-            "n": self.n,
-            "n_accepted": self.n_accepted,
-            "n_right": self.n_right,
-            "coverage": self.coverage,
-            "accuracy": None if math.isnan(self.accuracy) else self.accuracy,
-            "confidence": self.confidence,
-            "intervals": {
-                name: [None if math.isnan(end) else end for end in ends]
-                for name, ends in self.intervals.items()
-            },
-            "curve": self.curve.to_dict(),
-        }
-
-    def __repr__(self) -> str:
-        low, high = self.intervals["accuracy"]
-        return (
-            f"Coverage({self.coverage:.2%} of {self.n:,} images answered, {self.accuracy:.3%} of "
-            f"them rightly [{low:.3%} to {high:.3%}])"
-        )
+Offers = tuple[NDArray[np.int64], NDArray[np.int64]]
 
 
 class RejectingClassifier(ClassifierMixin, Chosen):  # type: ignore[misc]
@@ -108,7 +54,7 @@ class RejectingClassifier(ClassifierMixin, Chosen):  # type: ignore[misc]
     estimator_ : classifier, fitted
     classes_ : ndarray of shape (n_classes,)
     accuracy_ : float
-        What was asked for; after `choose_rejection`, as the next.
+        What was asked for; known, as the next one, after `choose_rejection`.
     promise_ : Coverage
         What the thresholds did to the training images, each predicted when it was left out.
     """
@@ -150,7 +96,7 @@ class RejectingClassifier(ClassifierMixin, Chosen):  # type: ignore[misc]
     def predict(self, X: Any) -> NDArray[Any]:
         """Return the class of each image, or ``reject_label``, shape (n,)."""
         check_is_fitted(self)
-        predicted, confidence = predict_with_confidence(self.estimator_, X)
+        predicted, confidence = _predict(self.estimator_, X)
         if not np.any(np.asarray(self.thresholds) > 0):
             return predicted
         label = rejection_label(self.classes_, self.reject_label)
@@ -159,7 +105,7 @@ class RejectingClassifier(ClassifierMixin, Chosen):  # type: ignore[misc]
     def predict_confidence(self, X: Any) -> FloatArray:
         """Return how sure the classifier is of each image, shape (n,), float64."""
         check_is_fitted(self)
-        return predict_with_confidence(self.estimator_, X)[1]
+        return _predict(self.estimator_, X)[1]
 
     def evaluate(self, images: Any, labels: ArrayLike, *, confidence: float = 0.95) -> Coverage:
         """Count the images that get an answer, and a right one.
@@ -179,23 +125,17 @@ class RejectingClassifier(ClassifierMixin, Chosen):  # type: ignore[misc]
             instead of numbers.
         """
         check_is_fitted(self)
-        y = np.asarray(labels)
-        if len(y) == 0:
-            raise ValueError("0 images tell nothing; give at least one")
-        check_kind(y, self.classes_)
-        predicted, certainty = predict_with_confidence(self.estimator_, images)
-        if len(predicted) != len(y):
-            raise ValueError(f"{len(predicted)} images but {len(y)} labels; give one label each")
-        return measure_coverage(
-            predicted == y, certainty, self._accepts(predicted, certainty), confidence
-        )
+        y = check_labels(images, labels, self.classes_)
+        predicted, certainty = _predict(self.estimator_, images)
+        accepted = self._accepts(predicted, certainty)
+        return _measure_coverage(predicted == y, certainty, accepted, confidence)
 
     def plot_coverage(self, ax: Any = None) -> Any:
         """Draw accuracy against coverage on the training images, with the chosen point."""
         self._check_chosen()
         promise = self.promise_
         chosen = (promise.coverage, promise.accuracy)
-        return reports("decision_plots").plot_coverage(
+        return reports("curves").plot_coverage(
             promise.curve, wanted=self.accuracy_, chosen=chosen, ax=ax
         )
 
@@ -238,8 +178,8 @@ def choose_rejection(
 
     The confidence of our `KNeighborsClassifier` is its trust score, the distance to the nearest
     image of another class by that to the nearest of the predicted one (see
-    `lookalike.estimators.trust`), because shares of votes are all alike where neighbours agree. For
-    any other classifier it is the probability of the predicted class.
+    `lookalike.estimators.reject_option`), because shares of votes are all alike where neighbours
+    agree. For any other classifier it is the probability of the predicted class.
 
     Parameters
     ----------
@@ -253,11 +193,10 @@ def choose_rejection(
         The accuracy of the answers on training images that the classifier has not seen.
     per_class : bool, default=False
         Choose a threshold for each predicted class: those of the most answers in all that there
-        can be (see `lookalike.evaluation.decisions.knapsack`). One more choice for each class makes
-        them look a little better on training images than they are. A class without any answer
-        has the threshold infinity.
+        can be. One more choice for each class makes them look a little better on training images
+        than they are. A class without any answer has the threshold infinity.
     cv, groups
-        As of `choose_threshold`; of our classifier each image is left out in turn, which is one
+        As of `choose_threshold`. With our classifier each image is left out in turn, which is one
         search, and ``groups`` stay out together.
     reject_label : label, default=None
         Instead of an answer. None stands for -1 where classes are integers.
@@ -273,8 +212,8 @@ def choose_rejection(
     Raises
     ------
     ValueError
-        If the accuracy is no share, no threshold reaches it, or labels are of one class alone or
-        not one class each.
+        If the accuracy is not a share, no threshold reaches it, all labels are of one class, or
+        there is not one label for each image.
 
     Examples
     --------
@@ -305,17 +244,17 @@ def choose_rejection(
         thresholds: Any = _thresholds_of_classes(predicted, certainty, right, classes, accuracy)
         least = thresholds[np.searchsorted(classes, predicted)]
     else:
-        thresholds = least = _threshold(CoverageCurve.of(certainty, right), accuracy)
+        thresholds = least = _threshold(certainty, right, accuracy)
     chosen = RejectingClassifier(clone(classifier), thresholds, reject_label=reject_label)
     if n_jobs is not None and "n_jobs" in classifier.get_params():
         chosen.estimator.set_params(n_jobs=n_jobs)
     chosen.fit(images, y)
     chosen.accuracy_ = accuracy
-    chosen.promise_ = measure_coverage(right, certainty, certainty >= least, confidence)
+    chosen.promise_ = _measure_coverage(right, certainty, certainty >= least, confidence)
     return chosen
 
 
-def predict_with_confidence(classifier: Any, X: Any) -> tuple[NDArray[Any], FloatArray]:
+def _predict(classifier: Any, X: Any) -> tuple[NDArray[Any], FloatArray]:
     """Return the predictions of a fitted classifier, and how sure it is of each."""
     if _has_trust(classifier):
         return predict_with_trust(_thawed(classifier), X)
@@ -324,20 +263,11 @@ def predict_with_confidence(classifier: Any, X: Any) -> tuple[NDArray[Any], Floa
     return classifier.classes_[probabilities.argmax(axis=1)], probabilities.max(axis=1)
 
 
-def measure_coverage(
-    right: NDArray[np.bool_],
-    certainty: FloatArray,
-    accepted: NDArray[np.bool_],
-    confidence: float = 0.95,
+def _measure_coverage(
+    right: NDArray[np.bool_], certainty: FloatArray, accepted: NDArray[np.bool_], confidence: float
 ) -> Coverage:
-    """Count the answers, and the right ones; arrays of shape (n,)."""
-    return Coverage(
-        len(right),
-        int(accepted.sum()),
-        int((accepted & right).sum()),
-        confidence,
-        CoverageCurve.of(certainty, right),
-    )
+    n_accepted, n_right = int(accepted.sum()), int((accepted & right).sum())
+    return Coverage(len(right), n_accepted, n_right, confidence, CoverageCurve.of(certainty, right))
 
 
 def _has_trust(classifier: Any) -> bool:
@@ -382,16 +312,17 @@ def _unseen(
     return np.unique(y)[probabilities.argmax(axis=1)], probabilities.max(axis=1)
 
 
-def _threshold(curve: CoverageCurve, accuracy: float) -> float:
+def _threshold(certainty: FloatArray, right: NDArray[np.bool_], accuracy: float) -> float:
+    curve = CoverageCurve.of(certainty, right)
     reached = np.flatnonzero(curve.accuracy >= accuracy)
     if len(reached) == 0:
-        raise ValueError(_not_reached(accuracy, curve))
+        raise _not_reached(accuracy, curve)
     return float(curve.thresholds[reached[-1]])
 
 
-def _not_reached(accuracy: float, curve: CoverageCurve) -> str:
+def _not_reached(accuracy: float, curve: CoverageCurve) -> ValueError:
     best = int(np.argmax(curve.accuracy))
-    return (
+    return ValueError(
         f"no threshold makes the answers {accuracy:.4%} right; the best possible is "
         f"{curve.accuracy[best]:.4%}, of {curve.coverage[best]:.1%} of the images; ask for less, "
         "or for another classifier"
@@ -410,10 +341,42 @@ def _thresholds_of_classes(
     curves = [CoverageCurve.of(certainty[own], right[own]) for own in of_class]
     chosen = most_answers([(one.n_accepted, one.n_right) for one in curves], accuracy)
     if chosen is None:
-        raise ValueError(_not_reached(accuracy, CoverageCurve.of(certainty, right)))
-    return np.array(
-        [
-            math.inf if i is None else one.thresholds[i]
-            for one, i in zip(curves, chosen, strict=True)
-        ]
-    )
+        raise _not_reached(accuracy, CoverageCurve.of(certainty, right))
+    pairs = zip(curves, chosen, strict=True)
+    return np.array([math.inf if i is None else one.thresholds[i] for one, i in pairs])
+
+
+def most_answers(offers: Sequence[Offers], accuracy: float) -> list[int | None] | None:
+    """Choose an offer of each class, or none, for the most answers of at least this accuracy.
+
+    An offer is the number of answers of a threshold and of the right ones among them. Those of a
+    class are two arrays of shape (n_offers,), in which neither answers nor errors descend. Return
+    the position of each class's offer, None for no answer; or None if no choice with any answer is
+    so accurate.
+    """
+    # Errors are fewer than the wanted share of all answers; one more for what is rounded.
+    n = sum(int(answers[-1]) for answers, _ in offers if len(answers))
+    n_wrong = sum(int(answers[-1] - right[-1]) for answers, right in offers if len(answers))
+    most = min(n_wrong, int((1 - accuracy) * n) + 1)
+    best = np.zeros(most + 1, dtype=np.int64)  # answers with at most so many errors
+    steps = []  # for each class the offer that is taken with at most so many errors in all
+    for answers, right in offers:
+        wrong = answers - right
+        last = np.flatnonzero(np.append(np.diff(wrong) > 0, [True] * (len(wrong) > 0)))
+        before, best, step = best, best.copy(), np.full(most + 1, -1)
+        for i in last[wrong[last] <= most].tolist():
+            with_it = before[: most + 1 - wrong[i]] + answers[i]
+            better = np.flatnonzero(with_it > best[wrong[i] :]) + wrong[i]
+            best[better], step[better] = with_it[better - wrong[i]], i
+        steps.append(step)
+    right_at_least = best - np.arange(most + 1)
+    reached = np.flatnonzero((best > 0) & (right_at_least / np.maximum(best, 1) >= accuracy))
+    if len(reached) == 0:
+        return None
+    left = int(reached[np.argmax(best[reached])])
+    chosen: list[int | None] = []
+    for step, (answers, right) in zip(reversed(steps), reversed(offers), strict=True):
+        i = int(step[left])
+        chosen.append(None if i < 0 else i)
+        left -= 0 if i < 0 else int(answers[i] - right[i])
+    return chosen[::-1]

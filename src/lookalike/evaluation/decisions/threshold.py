@@ -3,10 +3,6 @@
 The threshold is chosen on scores of training images that the classifier had not seen. Because the
 best of many thresholds is chosen, it looks a little better on these images than it is; test images
 show how good it is.
-
-References
-----------
-.. [1] Elkan, "The foundations of cost-sensitive learning", IJCAI 2001.
 """
 
 from __future__ import annotations
@@ -22,12 +18,10 @@ from sklearn.model_selection import FixedThresholdClassifier
 from sklearn.utils.multiclass import type_of_target
 
 from lookalike.estimators.cross_val import cross_val_predict
-from lookalike.evaluation.decisions.chosen import Chosen
-from lookalike.evaluation.decisions.operating_points import Costs, OperatingPoint, ThresholdCurve
-from lookalike.evaluation.decisions.splits import check_kind, list_splits
-from lookalike.evaluation.plain import number
+from lookalike.evaluation.decisions.chosen import Chosen, check_labels, list_splits
+from lookalike.evaluation.decisions.curves import Costs, OperatingPoint, ThresholdCurve
 from lookalike.images.progress import Progress
-from lookalike.results import reports
+from lookalike.results import number, reports
 
 _ROUNDING = 1e-9  # by which a sum of shares of votes may be above 1
 
@@ -124,8 +118,8 @@ class ThresholdClassifier(Chosen, FixedThresholdClassifier):  # type: ignore[mis
         ----------
         images : array-like of shape (n, n_features) or (n, h, w[, c])
         labels : array-like of shape (n,)
-            As `choose_threshold` had them: all classes, not only whether it is the positive one.
-            Those that it did not have are not the positive one.
+            The same labels as `choose_threshold` had: all classes, not only whether it is the
+            positive one. Other classes do not count as the positive one.
 
         Raises
         ------
@@ -134,50 +128,36 @@ class ThresholdClassifier(Chosen, FixedThresholdClassifier):  # type: ignore[mis
             instead of numbers.
         """
         self._check_chosen()
-        y = np.asarray(labels)
-        if len(y) == 0:
-            raise ValueError("0 images tell nothing; give at least one")
-        check_kind(y, self.labels_)
-        is_positive = y == self.positive_
+        is_positive = check_labels(images, labels, self.labels_) == self.positive_
         found = self.predict(images) == (self.pos_label if self.pos_label is not None else True)
-        if len(found) != len(is_positive):
-            raise ValueError(
-                f"{len(found)} images but {len(is_positive)} labels; give one label for each"
-            )
-        hits, alarms = (int(np.count_nonzero(found & way)) for way in (is_positive, ~is_positive))
-        n_positive = int(is_positive.sum())
+        kinds = (is_positive & found, ~is_positive & found, is_positive & ~found)
+        hits, alarms, missed = (int(kind.sum()) for kind in kinds)
+        spared = len(found) - hits - alarms - missed
         return OperatingPoint(
-            self.threshold,
-            hits,
-            alarms,
-            n_positive - hits,
-            len(found) - n_positive - alarms,
-            self.promise_.confidence,
+            self.threshold, hits, alarms, missed, spared, self.promise_.confidence
         )
 
     def plot_precision_recall_vs_threshold(self, ax: Any = None) -> Any:
-        """Draw both against the threshold; see `decision_plots`."""
+        """Draw both against the threshold, with the chosen point."""
         self._check_chosen()
-        return reports("decision_plots").plot_precision_recall_vs_threshold(
-            self.curve_, self.promise_, ax
-        )
+        return reports("curves").plot_precision_recall_vs_threshold(self.curve_, self.promise_, ax)
 
     def plot_precision_recall(self, ax: Any = None) -> Any:
-        """Draw precision against recall; see `decision_plots.plot_precision_recall`."""
+        """Draw precision against recall; see `lookalike.reports.curves.plot_curves`."""
         self._check_chosen()
-        return reports("decision_plots").plot_precision_recall(self.curve_, self.promise_, ax)
+        return reports("curves").plot_curves(self.curve_, "precision_recall", ax, self.promise_)
 
     def plot_roc(self, ax: Any = None) -> Any:
-        """Draw the ROC curve; see `decision_plots.plot_roc`."""
+        """Draw the ROC curve; see `lookalike.reports.curves.plot_curves`."""
         self._check_chosen()
-        return reports("decision_plots").plot_roc(self.curve_, self.promise_, ax)
+        return reports("curves").plot_curves(self.curve_, "roc", ax, self.promise_)
 
     def plot_cost(self, ax: Any = None, *, costs: Costs | None = None) -> Any:
         """Draw the cost against the threshold; ``costs`` are those of the aim, if not given."""
         self._check_chosen()
         if costs is None and self.aim_.kind != "cost":
             raise ValueError(f"the aim was {self.aim_}, which has no costs; give costs=")
-        return reports("decision_plots").plot_cost(
+        return reports("curves").plot_cost(
             self.curve_, self.aim_.value if costs is None else costs, self.promise_, ax
         )
 
@@ -242,8 +222,8 @@ def choose_threshold(
         Images of a group are never on both sides of a split; a number of folds is split by
         `StratifiedGroupKFold` then.
     scores : array-like of shape (n,), optional
-        Such scores, if they are there already: the probability of the positive class, or of a
-        classifier without ``predict_proba`` its decision function, the higher the more positive.
+        Such scores, if they are there already: the probability of the positive class, or the
+        decision function of a classifier without ``predict_proba``, the higher the more positive.
     confidence : float, default=0.95
         The level of the intervals.
     n_jobs, progress
@@ -394,5 +374,5 @@ def _binary_target(y: NDArray[Any], positive: Any) -> tuple[NDArray[Any], Any]:
 
 
 def _last_best(values: NDArray[np.float64]) -> int:
-    """Return the position of the highest value, of equal ones the last: the highest threshold."""
+    """Return the position of the last highest value, that of the highest threshold."""
     return len(values) - 1 - int(np.argmax(values[::-1]))

@@ -1,4 +1,4 @@
-"""The confusion matrix: which classes are taken for which."""
+"""Which classes are taken for which: the confusion matrix, and the images of confused pairs."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import confusion_matrix
 
+from lookalike.estimators.explanation import Explanation
+from lookalike.evaluation.errors.mistakes import surest_mistakes
 from lookalike.results import Result, reports
 
 
@@ -43,7 +45,7 @@ class ConfusionMatrix(Result):
     [Confusion(true=0, predicted=1, n=1)]
     """
 
-    _described_by = "confusion"
+    _described_by = "errors"
 
     counts: NDArray[np.int64]
     class_names: tuple[str, ...]
@@ -79,11 +81,9 @@ class ConfusionMatrix(Result):
 
     def largest(self, n: int) -> list[Confusion]:
         """Return the up to n most frequent confusions, most frequent first."""
-        rows, columns = self._where_wrong()
-        counts = self.counts[rows, columns]
-        order = np.argsort(-counts, kind="stable")[:n]
-        cells = zip(rows[order].tolist(), columns[order].tolist(), strict=True)
-        return [Confusion(i, j, int(self.counts[i, j])) for i, j in cells]
+        cells = np.argwhere(self.counts).tolist()
+        wrong = [Confusion(i, j, int(self.counts[i, j])) for i, j in cells if i != j]
+        return sorted(wrong, key=lambda confusion: -confusion.n)[:n]
 
     def normalized(
         self, normalize: str | None = None, *, errors_only: bool = False
@@ -122,10 +122,50 @@ class ConfusionMatrix(Result):
 
     def save_png(self, path: Path) -> None:
         """Write the chart of the matrix to a PNG file."""
-        reports("png").save_png(path, reports("confusion").confusion_chart(self))
+        reports("png").save_png(path, reports("errors").confusion_chart(self))
 
-    def _where_wrong(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Return rows and columns of the cells beside the diagonal that count any image."""
-        rows, columns = np.nonzero(self.counts)
-        wrong = rows != columns
-        return rows[wrong], columns[wrong]
+
+class ConfusedPair(NamedTuple):
+    """One class taken for another.
+
+    Attributes
+    ----------
+    true, predicted : int
+    rows : ndarray of shape (n,), int64
+        The images of class ``true`` that were taken for ``predicted``; the surest mistake first.
+    """
+
+    true: int
+    predicted: int
+    rows: NDArray[np.int64]
+
+
+def confused_pairs(explanation: Explanation, labels: NDArray[np.int64]) -> list[ConfusedPair]:
+    """Return the pairs of classes that are confused, the most frequent first.
+
+    Parameters
+    ----------
+    explanation : Explanation of n queries, of one label each
+    labels : ndarray of shape (n,), int64
+        The true labels.
+
+    Returns
+    -------
+    list of ConfusedPair
+        Among equally frequent ones the lower true class comes first, then the lower predicted one.
+
+    Examples
+    --------
+    >>> from lookalike import KNeighborsClassifier
+    >>> knn = KNeighborsClassifier(2, weights="distance").fit([[0.0], [4.0], [9.0]], [0, 1, 1])
+    >>> confused_pairs(knn.explain([[7.0], [8.0], [1.0]]), np.array([0, 0, 1]))
+    [ConfusedPair(true=0, predicted=1, rows=array([1, 0])), \
+ConfusedPair(true=1, predicted=0, rows=array([2]))]
+    """
+    rows = surest_mistakes(explanation, labels)
+    by_pair: dict[tuple[int, int], list[int]] = {}
+    for row in rows.tolist():
+        pair = int(labels[row]), int(explanation.prediction[row])
+        by_pair.setdefault(pair, []).append(row)
+    ordered = sorted(by_pair.items(), key=lambda item: (-len(item[1]), item[0]))
+    return [ConfusedPair(*pair, np.array(of_it, dtype=np.int64)) for pair, of_it in ordered]

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.estimators.explanation import Explanation
-from lookalike.evaluation.errors.margins import true_margins
+from lookalike.evaluation.errors.mistakes import true_margins
 
 
 class Occurrences(NamedTuple):
@@ -54,8 +54,8 @@ def hardest(
     Returns
     -------
     ndarray of shape (up to n,), int64
-        Those of the lowest `true_margins`; among equal ones the farthest from their nearest
-        neighbour, for these have no lookalike.
+        They have the lowest `true_margins`; among equal ones the first is the farthest from its
+        nearest neighbour, for it has no lookalike.
 
     Examples
     --------
@@ -123,34 +123,24 @@ def most_typical(
     >>> most_typical(seen, np.array([0, 0, 0]), 0, 5)
     array([2, 0])
     """
-    return _first(occurrences.good - occurrences.bad, train_labels == label, n)
+    return _first(np.where(train_labels == label, occurrences.good - occurrences.bad, 0), n)
 
 
 def most_misleading(occurrences: Occurrences, n: int) -> NDArray[np.int64]:
     """Return the training images most often neighbours of other classes, less of their own.
 
-    Parameters
-    ----------
-    occurrences : Occurrences
-    n : int
-        How many rows at most.
-
-    Returns
-    -------
-    ndarray of shape (up to n,), int64
-        They are neighbours of other classes more often than of their own.
+    Only images that are neighbours of other classes more often than of their own are returned, up
+    to n.
 
     Examples
     --------
     >>> most_misleading(Occurrences(np.array([2, 0, 0]), np.array([1, 1, 3])), 5)
     array([2, 1])
     """
-    return _first(occurrences.bad - occurrences.good, None, n)
+    return _first(occurrences.bad - occurrences.good, n)
 
 
-def _first(
-    balance: NDArray[np.int64], among: NDArray[np.bool_] | None, n: int
-) -> NDArray[np.int64]:
-    wanted = balance > 0 if among is None else (balance > 0) & among
-    rows = np.flatnonzero(wanted)
+def _first(balance: NDArray[np.int64], n: int) -> NDArray[np.int64]:
+    """Return up to n rows of the highest positive balance, among equal ones the lower row first."""
+    rows = np.flatnonzero(balance > 0)
     return rows[np.argsort(-balance[rows], kind="stable")[:n]]

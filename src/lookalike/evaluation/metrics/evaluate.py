@@ -12,17 +12,15 @@ from sklearn.utils.validation import _num_samples
 
 from lookalike.estimators.cached_search import searched_once
 from lookalike.estimators.classifier import KNeighborsClassifier
-from lookalike.evaluation.metrics.bootstrap import Bootstrap
-from lookalike.evaluation.metrics.evaluation import Evaluation
+from lookalike.evaluation.metrics.evaluation import Evaluation, evaluate_single
 from lookalike.evaluation.metrics.inputs import (
     NO_PROBABILITIES,
     check_positive,
     check_same_type,
     label_array,
 )
-from lookalike.evaluation.metrics.multi import MultiOutputEvaluation
-from lookalike.evaluation.metrics.outputs import evaluate_outputs
-from lookalike.evaluation.metrics.single import evaluate_single
+from lookalike.evaluation.metrics.intervals import Bootstrap
+from lookalike.evaluation.metrics.multi import MultiOutputEvaluation, evaluate_outputs
 from lookalike.images.progress import Progress
 
 _MOST_PROBABILITIES = 2**30  # bytes that those of several outputs may take
@@ -72,8 +70,8 @@ def evaluate(
     Raises
     ------
     ValueError
-        If there are no images, lengths differ, labels are none that the classifier knows, or
-        probabilities are none. Also if predictions are no classes, as of a ``reject`` option.
+        If there are no images, lengths differ, a label is unknown to the classifier, or
+        probabilities are not valid; or if predictions are not classes, as with a ``reject`` option.
 
     Examples
     --------
@@ -192,12 +190,5 @@ def evaluate_predictions(
             f"labels are {kind}, not classes; give one class for each image, or rows of them"
         )
     return evaluate_single(
-        truth,
-        guess,
-        probabilities,
-        classes,
-        class_names,
-        tuple(top_k),
-        n_bins,
-        bootstrap,
+        truth, guess, probabilities, classes, class_names, top_k, n_bins, bootstrap
     )

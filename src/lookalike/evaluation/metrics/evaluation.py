@@ -1,4 +1,4 @@
-"""How good predictions are: all metrics, each with its interval, in one object."""
+"""How good predictions of one label each are: all metrics, each with its interval."""
 
 from __future__ import annotations
 
@@ -11,9 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.evaluation.errors.confusion import ConfusionMatrix
-from lookalike.evaluation.metrics.reliability import Reliability
-from lookalike.evaluation.plain import number, numbers
-from lookalike.results import Result, reports
+from lookalike.evaluation.metrics import formulas
+from lookalike.evaluation.metrics.formulas import Reliability
+from lookalike.evaluation.metrics.inputs import (
+    NO_PROBABILITIES,
+    check_probabilities,
+    class_array,
+    encode,
+    names_of,
+)
+from lookalike.evaluation.metrics.intervals import Bootstrap, measure_with_intervals
+from lookalike.results import Result, number, numbers, reports
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,6 +29,9 @@ if TYPE_CHECKING:
 FloatArray = NDArray[np.float64]
 
 PER_CLASS = ("precision", "recall", "f1")
+_MEANS = ("macro", "weighted")
+_OF_PROBABILITIES = ("log_loss", "brier", "ece")
+_OF_TWO_CLASSES = ("roc_auc", "average_precision")
 _MOST_LISTED = 40  # classes or outputs that are printed
 _MOST_DENSE = 100  # classes whose confusions are given as a matrix
 
@@ -37,10 +48,10 @@ class BaseEvaluation(Result):
     n : int
         Images.
     intervals : dict of str to ndarray of shape (2,) or (n_classes or n_outputs, 2), float64
-        For each metric by name, as "accuracy", "macro_f1" or "recall", the confidence interval: the
-        percentile bootstrap over images, or Wilson's of a share that is exactly 0 or 1. That of
-        "ece" reaches further down, for the error of a sample is too high: see
-        `lookalike.evaluation.metrics.bootstrap`.
+        The confidence interval of each metric by its name, for instance "accuracy", "macro_f1" or
+        "recall". It is from the percentile bootstrap over images, or Wilson's where a share is
+        exactly 0 or 1. That of "ece" reaches further down, for the error of a sample is too high:
+        see `lookalike.evaluation.metrics.intervals`.
     undefined : dict of str to str
         Why a metric, or its interval, is NaN.
     confidence : float
@@ -61,8 +72,15 @@ class BaseEvaluation(Result):
         raise NotImplementedError
 
     def notes(self) -> list[str]:
-        """Return a line for each reason why metrics are undefined, with their names."""
-        return list_reasons(self.undefined)
+        """Return a line for each reason why metrics are undefined, with their names.
+
+        Metrics of two classes are left out where there are more.
+        """
+        names: dict[str, list[str]] = {}
+        for name, reason in self.undefined.items():
+            if self.target_type != "multiclass" or name not in _OF_TWO_CLASSES:
+                names.setdefault(reason, []).append(name)
+        return [f"{', '.join(of_it)}: {reason}" for reason, of_it in names.items()]
 
     def to_dict(self) -> dict[str, Any]:
         """Return all numbers for JSON, with None for undefined ones."""
@@ -79,6 +97,21 @@ class BaseEvaluation(Result):
             "undefined": dict(self.undefined),
         }
 
+    def _rows(self, what: str, names: Sequence[str], columns: Sequence[str]) -> list[Any]:
+        """Return for JSON the metrics of each class or output, with their intervals."""
+        return [
+            {
+                what: name,
+                **{column: numbers(getattr(self, column)[i]) for column in columns},
+                "intervals": {
+                    column: numbers(self.intervals[column][i])
+                    for column in columns
+                    if column in self.intervals
+                },
+            }
+            for i, name in enumerate(names)
+        ]
+
     def _text(
         self, head: str, what: str, names: Sequence[str], columns: Mapping[str, NDArray[Any]]
     ) -> str:
@@ -86,7 +119,9 @@ class BaseEvaluation(Result):
         lines = [f"{head}; {self.confidence:.0%} intervals"]
         for name, value in self.scalars().items():
             if not math.isnan(value):
-                lines.append(f"{name:<20} {value:>8.4f}   {tell_interval(self.intervals[name])}")
+                low, high = self.intervals[name].tolist()
+                ends = "–" if math.isnan(low) else f"{low:.4f} to {high:.4f}"
+                lines.append(f"{name:<20} {value:>8.4f}   {ends}")
         shown = names[:_MOST_LISTED]
         width = max(map(len, [what, *shown]))
         lines += ["", f"{what:<{width}}" + "".join(f"{name:>11}" for name in columns)]
@@ -124,17 +159,17 @@ class Evaluation(BaseEvaluation):
     support : ndarray of shape (n_classes,), int64
         Images of each class.
     macro, weighted : dict of str to float
-        "precision", "recall" and "f1", in the mean over classes, and weighted by their images.
+        "precision", "recall" and "f1": their mean over classes, and that weighted by images.
     mcc : float
         The Matthews correlation coefficient, -1 to 1.
     log_loss : float
-        The mean of minus the logarithm of the true class's probability. A probability of 0 counts
-        36, of the smallest step of a float64, or 16 if probabilities are float32.
+        The mean of minus the logarithm of the true class's probability. A probability of 0 costs
+        36, as the smallest step of a float64 does, or 16 if probabilities are float32.
     brier : float
-        The mean squared distance of the probabilities from the truth: of two classes that of the
-        positive one's probability, 0 to 1; of more, summed over the classes, 0 to 2.
+        The mean squared distance of the probabilities from the truth. With two classes it is that
+        of the positive one's probability, 0 to 1; with more it is summed over the classes, 0 to 2.
     ece : float
-        The expected calibration error; see `lookalike.evaluation.metrics.reliability`.
+        The expected calibration error; see `lookalike.evaluation.metrics.formulas`.
     roc_auc, average_precision : float
         For two classes: the area below the ROC curve, and the mean precision over all recalls.
     confusion : ndarray of shape (n_classes, n_classes), int64
@@ -175,20 +210,10 @@ class Evaluation(BaseEvaluation):
             "accuracy": self.accuracy,
             "balanced_accuracy": self.balanced_accuracy,
             **{f"top_{k}_accuracy": value for k, value in self.top_k_accuracy.items()},
-            **{f"macro_{name}": value for name, value in self.macro.items()},
-            **{f"weighted_{name}": value for name, value in self.weighted.items()},
+            **{f"{how}_{name}": getattr(self, how)[name] for how in _MEANS for name in PER_CLASS},
             "mcc": self.mcc,
-            "log_loss": self.log_loss,
-            "brier": self.brier,
-            "ece": self.ece,
-            "roc_auc": self.roc_auc,
-            "average_precision": self.average_precision,
+            **{name: getattr(self, name) for name in (*_OF_PROBABILITIES, *_OF_TWO_CLASSES)},
         }
-
-    def notes(self) -> list[str]:
-        """Return the same without the metrics that are defined for two classes only."""
-        of_two = () if self.target_type == "binary" else ("roc_auc", "average_precision")
-        return list_reasons({n: why for n, why in self.undefined.items() if n not in of_two})
 
     def normalized_confusion(
         self, normalize: str | None = None, *, errors_only: bool = False
@@ -207,33 +232,20 @@ class Evaluation(BaseEvaluation):
         With more than 100 classes the confusion matrix is "confusion_cells", a list of
         [true, predicted, images].
         """
-        per_class = [
-            {
-                "class": self.class_names[i],
-                "support": int(self.support[i]),
-                **{name: number(getattr(self, name)[i]) for name in PER_CLASS},
-                "intervals": {name: numbers(self.intervals[name][i]) for name in PER_CLASS},
-            }
-            for i in range(len(self.classes))
-        ]
         reliability = self.reliability
+        confusion = {"confusion": self.confusion.tolist()}
+        if len(self.classes) > _MOST_DENSE:  # nearly all cells are 0
+            cells = np.argwhere(self.confusion)
+            counts = self.confusion[tuple(cells.T)]
+            confusion = {"confusion_cells": np.c_[cells, counts].tolist()}
         return {
             **super().to_dict(),
-            "per_class": per_class,
-            **self._confusion_entry(),
+            "per_class": self._rows("class", self.class_names, ("support", *PER_CLASS)),
+            **confusion,
             "reliability": None
             if reliability is None
             else {name: numbers(values) for name, values in reliability._asdict().items()},
         }
-
-    def _confusion_entry(self) -> dict[str, Any]:
-        if len(self.classes) <= _MOST_DENSE:
-            return {"confusion": self.confusion.tolist()}
-        # With so many classes nearly all cells are 0.
-        true, predicted = np.nonzero(self.confusion)
-        counts = self.confusion[true, predicted]
-        cells = zip(true.tolist(), predicted.tolist(), counts.tolist(), strict=True)
-        return {"confusion_cells": [list(cell) for cell in cells]}
 
     def __repr__(self) -> str:
         head = f"{self.n:,} images, {len(self.classes)} classes"
@@ -247,8 +259,8 @@ class Evaluation(BaseEvaluation):
         errors_only: bool = False,
         ax: Axes | None = None,
     ) -> Any:
-        """Draw the confusion matrix; see `lookalike.reports.confusion.plot_confusion`."""
-        return reports("confusion").plot_confusion(
+        """Draw the confusion matrix; see `lookalike.reports.errors.plot_confusion`."""
+        return reports("errors").plot_confusion(
             self.confusion_matrix, normalize, errors_only=errors_only, ax=ax
         )
 
@@ -257,37 +269,141 @@ class Evaluation(BaseEvaluation):
         return reports("curves").plot_reliability(self, ax)
 
     def plot_precision_recall(self, ax: Axes | None = None) -> Axes:
-        """Draw precision against recall; see `lookalike.reports.curves.plot_precision_recall`."""
-        axes: Axes = reports("curves").plot_precision_recall(self, ax)
+        """Draw precision against recall; see `lookalike.reports.curves.plot_curves`."""
+        axes: Axes = reports("curves").plot_curves(self, "precision_recall", ax)
         return axes
 
     def plot_roc(self, ax: Axes | None = None) -> Axes:
-        """Draw the ROC curves; see `lookalike.reports.curves.plot_roc`."""
-        axes: Axes = reports("curves").plot_roc(self, ax)
+        """Draw the ROC curves; see `lookalike.reports.curves.plot_curves`."""
+        axes: Axes = reports("curves").plot_curves(self, "roc", ax)
         return axes
 
 
-def tell_interval(interval: FloatArray) -> str:
-    """Return the ends of an interval in words, or a dash where it is unknown.
+def evaluate_single(
+    truth: NDArray[Any],
+    guess: NDArray[Any],
+    probabilities: Any,
+    classes: Any,
+    class_names: Sequence[str] | None,
+    top_k: Sequence[int],
+    n_bins: int,
+    bootstrap: Bootstrap,
+) -> Evaluation:
+    """Measure predictions of one label each, as `evaluate_predictions` does."""
+    known = np.unique(np.concatenate([truth, guess])) if classes is None else class_array(classes)
+    n, n_classes = len(truth), len(known)
+    names = names_of(class_names, known)
+    codes = encode(truth, known, what="labels")
+    predicted = encode(guess, known, what="predictions", predicted=True)
+    right = codes == predicted
+    n_true, n_predicted = (np.bincount(own, minlength=n_classes) for own in (codes, predicted))
+    members = [
+        formulas.membership(codes, n_classes),
+        formulas.membership(predicted, n_classes),
+        formulas.membership(codes, n_classes, right),
+    ]
+    for k in top_k:
+        if k < 1:
+            raise ValueError(f"top_k holds {k!r}, which is less than 1; give 1 or more")
+    of_each: dict[str, FloatArray] = {}  # metrics that are means over images
+    terms = ranks = reliability = None
+    if probabilities is not None:
+        smallest = formulas.smallest_step(probabilities)
+        probabilities = check_probabilities(probabilities, n, n_classes)
+        of_each = {
+            f"top_{k}_accuracy": formulas.in_top_k(probabilities, codes, k).astype(np.float64)
+            for k in top_k
+            if k < n_classes
+        }
+        of_each["log_loss"] = formulas.log_losses(probabilities, codes, smallest)
+        of_each["brier"] = formulas.brier_scores(probabilities, codes)
+        confidence = probabilities[np.arange(n), predicted]
+        terms = formulas.calibration_terms(confidence, right, n_bins)
+        reliability = formulas.measure_reliability(confidence, right, n_bins)
+        if n_classes == 2:
+            ranks = formulas.RankCounter(probabilities[:, 1], codes == 1)
 
-    Examples
-    --------
-    >>> tell_interval(np.array([0.96812, 0.9749])), tell_interval(np.array([np.nan, np.nan]))
-    ('0.9681 to 0.9749', '–')
-    """
-    low, high = interval.tolist()
-    return "–" if math.isnan(low) else f"{low:.4f} to {high:.4f}"
+    def measure(drawn: NDArray[np.int64]) -> dict[str, FloatArray]:
+        counts = formulas.Counts._make(formulas.add_up(own, drawn) for own in members)
+        of_classes = formulas.precision_recall_f1(counts)
+        metrics = {
+            "accuracy": counts.right.sum(axis=-1) / n,
+            "balanced_accuracy": formulas.macro(of_classes["recall"], counts),
+        }
+        for how, mean in zip(_MEANS, (formulas.macro, formulas.weighted), strict=True):
+            metrics |= {f"{how}_{name}": mean(own, counts) for name, own in of_classes.items()}
+        metrics |= {"mcc": formulas.matthews(counts), **of_classes}
+        metrics |= {name: drawn @ values / n for name, values in of_each.items()}
+        if terms is not None:
+            metrics["ece"] = formulas.add_up(terms, drawn) / n
+        if ranks is not None:
+            metrics["roc_auc"], metrics["average_precision"] = ranks.areas(drawn)
+        return metrics
+
+    shares = {"accuracy": n, "weighted_recall": n, "precision": n_predicted, "recall": n_true}
+    shares |= {name: n for name in of_each if name.startswith("top_")}
+    measured = measure_with_intervals(measure, n, shares, bootstrap)
+    undefined = {}
+    if probabilities is None:
+        absent = (*_OF_PROBABILITIES, *(f"top_{k}_accuracy" for k in top_k))
+        undefined = dict.fromkeys((*absent, *_OF_TWO_CLASSES), NO_PROBABILITIES)
+    undefined |= {
+        f"top_{k}_accuracy": f"there are only {n_classes} classes" for k in top_k if k >= n_classes
+    }
+    if n_classes != 2:
+        undefined |= dict.fromkeys(_OF_TWO_CLASSES, f"of {n_classes} classes, not 2")
+    undefined |= measured.undefined | _reasons(measured.values, n_true, n_predicted)
+
+    def value(name: str) -> float:
+        return float(measured.values.get(name, np.nan))
+
+    found: dict[str, Any] = {
+        **{name: value(name) for name in ("accuracy", "balanced_accuracy", "mcc")},
+        **{name: value(name) for name in (*_OF_PROBABILITIES, *_OF_TWO_CLASSES)},
+        **{name: measured.values[name] for name in PER_CLASS},
+        **{how: {name: value(f"{how}_{name}") for name in PER_CLASS} for how in _MEANS},
+    }
+    return Evaluation(
+        **found,
+        target_type="binary" if n_classes == 2 else "multiclass",
+        n=n,
+        classes=known,
+        class_names=names,
+        top_k_accuracy={k: value(f"top_{k}_accuracy") for k in top_k},
+        support=n_true,
+        # scikit-learn's `confusion_matrix` would warn of a single class.
+        confusion=np.bincount(codes * n_classes + predicted, minlength=n_classes**2).reshape(
+            n_classes, n_classes
+        ),
+        reliability=reliability,
+        intervals=measured.intervals,
+        undefined=undefined,
+        confidence=bootstrap.confidence,
+        n_resamples=bootstrap.n_resamples,
+        truth=codes,
+        predicted=predicted,
+        probabilities=probabilities,
+    )
 
 
-def list_reasons(undefined: Mapping[str, str]) -> list[str]:
-    """Return a line for each reason, with what it makes undefined.
+def _reasons(
+    values: dict[str, FloatArray], n_true: NDArray[np.int64], n_predicted: NDArray[np.int64]
+) -> dict[str, str]:
+    """Return why metrics are NaN."""
 
-    Examples
-    --------
-    >>> list_reasons({"brier": "no probabilities", "mcc": "one class", "ece": "no probabilities"})
-    ['brier, ece: no probabilities', 'mcc: one class']
-    """
-    names: dict[str, list[str]] = {}
-    for name, reason in undefined.items():
-        names.setdefault(reason, []).append(name)
-    return [f"{', '.join(of_it)}: {reason}" for reason, of_it in names.items()]
+    def classes(where: NDArray[np.bool_]) -> str:
+        n = int(where.sum())
+        return f"{n} class" if n == 1 else f"{n} classes"
+
+    never = f"{classes((n_predicted == 0) & (n_true > 0))} with images never predicted"
+    reasons = {
+        "recall": f"{classes(n_true == 0)} without images",
+        "precision": f"{classes(n_predicted == 0)} never predicted",
+        "f1": f"{classes((n_true == 0) & (n_predicted == 0))} neither with images nor predicted",
+        "macro_precision": never,
+        "weighted_precision": never,
+        "mcc": "all images are of one class, or all are predicted to be of one",
+        "roc_auc": "all images are of one class",
+        "average_precision": "no image is of the positive class",
+    }
+    return {name: reason for name, reason in reasons.items() if np.isnan(values.get(name, 0)).any()}

@@ -12,16 +12,13 @@ from scipy.sparse import issparse
 FloatArray = NDArray[np.float64]
 
 NO_PROBABILITIES = "there are no probabilities"
+_TOLERANCE = 1e-4  # of a sum of probabilities: float32 of a thousand classes
 
 
 def label_array(labels: Any, what: str) -> NDArray[Any]:
     """Return labels, or rows of them, as an array; a column of them as one dimension.
 
-    Raises
-    ------
-    ValueError
-        If there is but a single value, one is missing, or they are of types that cannot be sorted
-        among one another.
+    They must be more than a single value, none may be missing, and NumPy must be able to sort them.
     """
     values = labels.toarray() if issparse(labels) else np.asarray(labels)
     if values.ndim == 0:
@@ -47,14 +44,9 @@ def label_array(labels: Any, what: str) -> NDArray[Any]:
 def check_same_type(
     labels: NDArray[Any], others: NDArray[Any], *, what: str, what_others: str
 ) -> None:
-    """Check that labels are strings if the others are.
+    """Raise ValueError if labels are strings and the others are not, or the other way round.
 
     NumPy takes the number 9 and the string "9" for the same in some calls and not in others.
-
-    Raises
-    ------
-    ValueError
-        If they are not; the message names a value of each.
     """
     kinds = _type_of(labels), _type_of(others)
     if kinds[0] != kinds[1] and labels.size and others.size:
@@ -74,13 +66,7 @@ def _type_of(labels: NDArray[Any]) -> str:
 
 
 def class_array(classes: Any) -> NDArray[Any]:
-    """Return classes in the order given.
-
-    Raises
-    ------
-    ValueError
-        If one stands there twice.
-    """
+    """Return classes in the order given; ValueError if one stands there twice."""
     known = np.asarray(classes)
     distinct, n_times = np.unique(known, return_counts=True)
     if len(distinct) < len(known):
@@ -94,13 +80,7 @@ def class_array(classes: Any) -> NDArray[Any]:
 def classes_of_outputs(
     classes: Any, n_outputs: int, is_multilabel: bool
 ) -> list[NDArray[Any]] | None:
-    """Return the classes of each output, or None where they are not given.
-
-    Raises
-    ------
-    ValueError
-        If there are not as many lists of classes as outputs.
-    """
+    """Return the classes of each output, or None where they are not given."""
     if classes is None:
         return None
     is_flat = len(classes) > 0 and np.ndim(classes[0]) == 0
@@ -120,14 +100,7 @@ def classes_of_outputs(
 def encode(
     labels: NDArray[Any], known: NDArray[Any], *, what: str, predicted: bool = False
 ) -> NDArray[np.int64]:
-    """Return positions of labels among classes.
-
-    Raises
-    ------
-    ValueError
-        If a label is none of the classes, or is a string where they are numbers; it names them,
-        and the cure.
-    """
+    """Return positions of labels among classes; ValueError if a label is none of them."""
     check_same_type(labels, known, what=what, what_others="classes")
     is_unknown = ~np.isin(labels, known)
     if is_unknown.any():
@@ -151,17 +124,8 @@ def probabilities_of_outputs(
 ) -> list[NDArray[np.floating]]:
     """Return the probabilities of each output, a column for each of its classes.
 
-    As float32 if they are so, or else float64.
-
-    Parameters
-    ----------
-    probabilities : list of n_outputs arrays, or array-like of shape (n, n_labels)
-        The latter of labels: the probability that an image has each.
-
-    Raises
-    ------
-    ValueError
-        If they are neither.
+    They are given as a list of n_outputs arrays, or of labels as an array of shape (n, n_labels),
+    the probability that an image has each. They stay float32, or else become float64.
     """
     is_list = isinstance(probabilities, (list, tuple))
     if is_list and all(np.ndim(of_one) == 2 for of_one in probabilities):
@@ -188,14 +152,37 @@ def _floats(values: Any) -> NDArray[np.floating]:
     return array if array.dtype == np.float32 else array.astype(np.float64)
 
 
-def names_of(given: Sequence[str] | None, known: NDArray[Any]) -> tuple[str, ...]:
-    """Return the names of classes or outputs, as given or made of themselves.
+def check_probabilities(probabilities: NDArray[np.floating], n: int, n_classes: int) -> FloatArray:
+    """Return probabilities as float64, after checking their shape, range and sums."""
+    values = np.asarray(probabilities, dtype=np.float64)
+    if values.shape != (n, n_classes):
+        raise ValueError(
+            f"probabilities of shape {values.shape} but {n:,} images and {n_classes} classes; give "
+            f"one row for each image and one column for each class, ({n}, {n_classes})"
+        )
+    for is_bad, what in (
+        (~np.isfinite(values).all(axis=1), "is not finite"),
+        ((values < 0).any(axis=1), "has a negative value"),
+    ):
+        if is_bad.any():
+            row = int(np.argmax(is_bad))
+            raise ValueError(
+                f"row {row} of the probabilities {what}: {values[row].tolist()}; give "
+                "probabilities from 0 to 1"
+            )
+    sums = values.sum(axis=1)
+    is_off = np.abs(sums - 1) > _TOLERANCE
+    if is_off.any():
+        row = int(np.argmax(is_off))
+        raise ValueError(
+            f"row {row} of the probabilities sums to {sums[row]:.6g}, not to 1; give "
+            "probabilities, or leave them out if what there is are other scores"
+        )
+    return values
 
-    Raises
-    ------
-    ValueError
-        If there are not as many names.
-    """
+
+def names_of(given: Sequence[str] | None, known: NDArray[Any]) -> tuple[str, ...]:
+    """Return the names of classes or outputs, as given or made of themselves."""
     if given is None:
         return tuple(map(str, known.tolist()))
     if len(given) != len(known):

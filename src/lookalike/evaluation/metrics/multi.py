@@ -12,26 +12,46 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
+from sklearn.metrics import multilabel_confusion_matrix
 
-from lookalike.evaluation.metrics import classwise
-from lookalike.evaluation.metrics.bootstrap import (
-    Bootstrap,
-    Measured,
-    measure_with_intervals,
+from lookalike.evaluation.metrics import formulas
+from lookalike.evaluation.metrics.evaluation import (
+    PER_CLASS,
+    BaseEvaluation,
+    Evaluation,
+    evaluate_single,
 )
-from lookalike.evaluation.metrics.classwise import Counts, membership
-from lookalike.evaluation.metrics.evaluation import BaseEvaluation, Evaluation
-from lookalike.evaluation.metrics.inputs import check_positive
-from lookalike.evaluation.metrics.ranking import RankCounter
-from lookalike.evaluation.metrics.reliability import bin_confidence
-from lookalike.evaluation.metrics.single import evaluate_single
-from lookalike.evaluation.plain import number, numbers
+from lookalike.evaluation.metrics.inputs import (
+    NO_PROBABILITIES,
+    check_positive,
+    check_probabilities,
+    classes_of_outputs,
+    encode,
+    names_of,
+    probabilities_of_outputs,
+)
+from lookalike.evaluation.metrics.intervals import Bootstrap, Measure, measure_with_intervals
 
 FloatArray = NDArray[np.float64]
+BoolArray = NDArray[np.bool_]
 
-PER_LABEL = ("precision", "recall", "f1")
-MEANS = ("micro", "macro", "weighted", "samples")
-OF_PROBABILITIES = ("log_loss", "brier", "ece", "roc_auc", "average_precision")
+_MEANS = ("micro", "macro", "weighted", "samples")
+_OF_PROBABILITIES = ("log_loss", "brier", "ece", "roc_auc", "average_precision")
+_NOT_LABELS = "outputs are classes, not labels that are there or not"
+_REASONS = {
+    "precision": "a label is never predicted",
+    "recall": "a label is of no image",
+    "f1": "a label is of no image and never predicted",
+    "log_loss": "an output has a single class",
+    "brier": "an output has a single class",
+    "roc_auc": "a label is of no image, or of all",
+    "average_precision": "a label is of no image",
+    "samples_precision": "an image is predicted to have no label",
+    "samples_recall": "an image has no label",
+    "samples_f1": "an image neither has a label nor is predicted to have one",
+    "jaccard": "an image neither has a label nor is predicted to have one",
+}
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
@@ -54,8 +74,8 @@ class MultiOutputEvaluation(BaseEvaluation):
         The accuracy of each output.
     hamming_loss : float
     jaccard : float
-        Multilabel: for each image the labels both true and predicted, of those that are either;
-        the mean over the images. NaN if an image has neither.
+        Multilabel: the share of the labels both true and predicted among those that are either,
+        for each image; the mean over the images. NaN if an image has neither.
     precision, recall, f1 : ndarray of shape (n_outputs,), float64
         Multilabel: of each label.
     support : ndarray of shape (n_outputs,), int64
@@ -73,7 +93,7 @@ class MultiOutputEvaluation(BaseEvaluation):
     truth, predicted : ndarray of shape (n, n_outputs)
         Labels, as they were given.
     probabilities : tuple of n_outputs ndarrays of shape (n, n_classes), or None
-        As float32 if they were so, or else float64.
+        They are float32 if they were so, or else float64.
     classes : tuple of n_outputs ndarrays of shape (n_classes,), or None
         For each output; None if they were not given and there are no probabilities.
     """
@@ -154,14 +174,14 @@ class MultiOutputEvaluation(BaseEvaluation):
             None if self.probabilities is None else self.probabilities[which],
             classes,
             None,
-            tuple(top_k),
+            top_k,
             n_bins,
             Bootstrap(self.confidence, self.n_resamples, random_state),
         )
 
     def scalars(self) -> dict[str, float]:
         """Return the metrics that are one number, by the names that ``intervals`` have."""
-        means: dict[str, Mapping[str, float]] = {how: getattr(self, how) for how in MEANS}
+        means: dict[str, Mapping[str, float]] = {how: getattr(self, how) for how in _MEANS}
         return {
             "exact_match": self.exact_match,
             "mean_accuracy": self.mean_accuracy,
@@ -172,186 +192,191 @@ class MultiOutputEvaluation(BaseEvaluation):
 
     def to_dict(self) -> dict[str, Any]:
         """Return all numbers for JSON, with None for undefined ones."""
-        names = ("accuracy", *PER_LABEL, *OF_PROBABILITIES)
-        per_output = [
-            {
-                "output": name,
-                **{key: number(getattr(self, key)[i]) for key in names},
-                "intervals": {
-                    key: numbers(self.intervals[key][i]) for key in names if key in self.intervals
-                },
-            }
-            for i, name in enumerate(self.output_names)
-        ]
         return {
             **super().to_dict(),
             "n_outputs": self.n_outputs,
-            "per_output": per_output,
+            "per_output": self._rows(
+                "output", self.output_names, ("accuracy", *PER_CLASS, *_OF_PROBABILITIES)
+            ),
             "confusion": None if self.confusion is None else self.confusion.tolist(),
         }
 
     def __repr__(self) -> str:
         head = f"{self.n:,} images, {self.n_outputs:,} outputs each ({self.target_type})"
-        names = ("accuracy", *(PER_LABEL if self.confusion is not None else ()))
+        names = ("accuracy", *(PER_CLASS if self.confusion is not None else ()))
         return self._text(
             head, "output", self.output_names, {name: getattr(self, name) for name in names}
         )
 
 
-class MultilabelMeter:
-    """Measures samples of multilabel predictions.
+def evaluate_outputs(
+    truth: NDArray[Any],
+    guess: NDArray[Any],
+    probabilities: Any,
+    classes: Any,
+    output_names: Sequence[str] | None,
+    n_bins: int,
+    bootstrap: Bootstrap,
+) -> MultiOutputEvaluation:
+    """Measure predictions of several outputs, as `evaluate_predictions` does."""
+    n, n_outputs = truth.shape
+    is_multilabel = bool(np.isin(truth, (0, 1)).all() and np.isin(guess, (0, 1)).all())
+    names = names_of(output_names, np.arange(n_outputs))
+    classes = classes_of_outputs(classes, n_outputs, is_multilabel)
+    if classes is not None:
+        # Few images may hold no other class than these two, of all that there are.
+        is_multilabel &= all(bool(np.isin(known, (0, 1)).all()) for known in classes)
+    if probabilities is not None:
+        probabilities = probabilities_of_outputs(probabilities, n, n_outputs, is_multilabel)
+        if classes is None:
+            classes = [
+                _seen_classes(truth[:, j], guess[:, j], probabilities[j], is_multilabel)
+                for j in range(n_outputs)
+            ]
+    codes = []
+    for j, known in enumerate(classes or ()):
+        codes.append(encode(truth[:, j], known, what=f"labels of output {j}"))
+        if not is_multilabel:
+            encode(guess[:, j], known, what=f"predictions of output {j}", predicted=True)
+    # What is measured: means over images, and what is more than a mean.
+    right = truth == guess
+    of_each: dict[str, FloatArray] = {
+        "exact_match": right.all(axis=1),
+        "mean_accuracy": right.mean(axis=1),
+        "accuracy": right.astype(np.float64),
+    }
+    shares: dict[str, Any] = dict.fromkeys((*of_each, "hamming_loss"), n)
+    parts: list[Measure] = []
+    if is_multilabel:
+        shares |= {"recall": (truth == 1).sum(axis=0), "precision": (guess == 1).sum(axis=0)}
+        parts.append(_measure_labels(truth == 1, guess == 1))
+    if probabilities is not None:
+        checked = [
+            check_probabilities(of_one, n, len(known))
+            for of_one, known in zip(probabilities, classes, strict=True)
+        ]
+        steps = map(formulas.smallest_step, probabilities)
+        is_sure = [len(known) == 1 for known in classes]  # no probability of these is measured
+        for name, of_outputs in (
+            ("log_loss", map(formulas.log_losses, checked, codes, steps)),
+            ("brier", map(formulas.brier_scores, checked, codes)),
+        ):
+            of_each[name] = np.where(is_sure, np.nan, np.stack(list(of_outputs), axis=1))
+        if is_multilabel:
+            # The probability of 1, which a label that no training image had does not have.
+            positive = [
+                of_one[:, known == 1].sum(axis=1)
+                for of_one, known in zip(checked, classes, strict=True)
+            ]
+            parts.append(_measure_probabilities(positive, truth == 1, guess == 1, n_bins))
 
-    Parameters
-    ----------
-    truth, predicted : ndarray of shape (n, n_labels), bool
-    """
+    def measure(drawn: NDArray[np.int64]) -> dict[str, FloatArray]:
+        metrics = {name: drawn @ values / n for name, values in of_each.items()}
+        metrics["hamming_loss"] = 1 - metrics["mean_accuracy"]
+        for part in parts:
+            metrics |= part(drawn)
+        return metrics
 
-    def __init__(self, truth: NDArray[np.bool_], predicted: NDArray[np.bool_]) -> None:
-        both = truth & predicted
-        self._parts = [labels.astype(np.float64) for labels in (truth, predicted, both)]
-        n_true, n_predicted, n_both = (
-            labels.sum(axis=1, dtype=np.float64) for labels in (truth, predicted, both)
-        )
-        each = Counts(n_true, n_predicted, n_both, np.ones(1))
-        self._of_images = {
-            "jaccard": classwise.jaccard(each),
-            **{f"samples_{name}": v for name, v in _precision_recall_f1(each).items()},
-        }
+    values, intervals, undefined = measure_with_intervals(measure, n, shares, bootstrap)
+    for name, found in values.items():
+        if np.isnan(found).any():
+            undefined[name] = _REASONS.get(name) or _REASONS[name.rpartition("_")[2]]
+    why_not = NO_PROBABILITIES if probabilities is None else _NOT_LABELS
+    undefined |= {name: why_not for name in _OF_PROBABILITIES if name not in values}
+    if not is_multilabel:
+        kinds = ("", *(f"{how}_" for how in _MEANS))
+        absent = ("jaccard", *(f"{kind}{name}" for kind in kinds for name in PER_CLASS))
+        undefined |= dict.fromkeys(absent, _NOT_LABELS)
 
-    def measure(self, drawn: NDArray[np.int64]) -> dict[str, FloatArray]:
-        """Return all metrics of samples; see `single.Meter.measure`."""
-        n = drawn.sum(axis=1, keepdims=True)
-        true, predicted, both = (drawn @ of for of in self._parts)
-        counts = Counts(true, predicted, both, n)
-        together = Counts._make(part.sum(axis=1, keepdims=True) for part in counts)
-        of_all = _precision_recall_f1(together)
+    def value(name: str) -> float:
+        return float(values.get(name, np.nan))
+
+    none = np.full(n_outputs, np.nan)
+    measured: dict[str, Any] = {
+        **{name: value(name) for name in ("exact_match", "mean_accuracy", "hamming_loss")},
+        "jaccard": value("jaccard"),
+        "accuracy": values["accuracy"],
+        **{name: values.get(name, none) for name in (*PER_CLASS, *_OF_PROBABILITIES)},
+        **{how: {name: value(f"{how}_{name}") for name in PER_CLASS} for how in _MEANS},
+    }
+    return MultiOutputEvaluation(
+        **measured,
+        target_type="multilabel-indicator" if is_multilabel else "multiclass-multioutput",
+        n=n,
+        n_outputs=n_outputs,
+        output_names=names,
+        support=(truth == 1).sum(axis=0) if is_multilabel else np.full(n_outputs, n),
+        confusion=multilabel_confusion_matrix(truth == 1, guess == 1) if is_multilabel else None,
+        intervals=intervals,
+        undefined=undefined,
+        confidence=bootstrap.confidence,
+        n_resamples=bootstrap.n_resamples,
+        truth=truth,
+        predicted=guess,
+        probabilities=None if probabilities is None else tuple(probabilities),
+        classes=None if classes is None else tuple(classes),
+    )
+
+
+def _seen_classes(
+    truth: NDArray[Any], guess: NDArray[Any], probabilities: FloatArray, is_multilabel: bool
+) -> NDArray[Any]:
+    """Return the classes of an output whose classes are not given."""
+    known = np.unique(np.concatenate([truth, guess]))
+    if is_multilabel and len(known) != probabilities.shape[1]:
+        return np.array([0, 1])
+    return known
+
+
+def _measure_labels(truth: BoolArray, predicted: BoolArray) -> Measure:
+    """Return what measures samples of labels, both of shape (n, n_labels)."""
+    n = len(truth)
+    all_three = (truth, predicted, truth & predicted)
+    members = [csr_array(labels.T.astype(np.int64)) for labels in all_three]
+    each = formulas.Counts._make(labels.sum(axis=1, dtype=np.float64) for labels in all_three)
+    of_images = {"jaccard": formulas.jaccard(each)}
+    for name, found in formulas.precision_recall_f1(each).items():
+        of_images[f"samples_{name}"] = found
+
+    def measure(drawn: NDArray[np.int64]) -> dict[str, FloatArray]:
+        counts = formulas.Counts._make(formulas.add_up(labels, drawn) for labels in members)
+        together = formulas.Counts._make(part.sum(axis=1, keepdims=True) for part in counts)
+        of_all = formulas.precision_recall_f1(together)
         metrics = {
             # An image that is not drawn must not spoil a sample by its NaN.
             name: np.where(
-                (drawn > 0) @ np.isnan(values) > 0, np.nan, drawn @ np.nan_to_num(values) / n[:, 0]
+                (drawn > 0) @ np.isnan(values) > 0, np.nan, drawn @ np.nan_to_num(values) / n
             )
-            for name, values in self._of_images.items()
+            for name, values in of_images.items()
         }
-        for name, values in _precision_recall_f1(counts).items():
+        for name, values in formulas.precision_recall_f1(counts).items():
             metrics[name] = values
             metrics[f"micro_{name}"] = of_all[name][:, 0]
             metrics[f"macro_{name}"] = values.mean(axis=1)
-            metrics[f"weighted_{name}"] = classwise.weighted(values, counts)
+            metrics[f"weighted_{name}"] = formulas.weighted(values, counts)
         return metrics
 
+    return measure
 
-class LabelProbabilities:
-    """Measures calibration and ranking by the probabilities of each label, in samples of images.
 
-    Parameters
-    ----------
-    positive : ndarray of shape (n, n_labels), float64
-        The probability that an image has a label.
-    truth, predicted : ndarray of shape (n, n_labels), bool
-    n_bins : int
-        The number of bins of the expected calibration error.
-    """
+def _measure_probabilities(
+    positive: Sequence[FloatArray], truth: BoolArray, predicted: BoolArray, n_bins: int
+) -> Measure:
+    """Return what measures calibration and ranking by the probabilities of each label."""
+    n = len(truth)
+    terms, ranks = [], []
+    for own, true, guess in zip(positive, truth.T, predicted.T, strict=True):
+        terms.append(
+            formulas.calibration_terms(np.where(guess, own, 1 - own), true == guess, n_bins)
+        )
+        ranks.append(formulas.RankCounter(own, true))
 
-    def __init__(
-        self,
-        positive: FloatArray,
-        truth: NDArray[np.bool_],
-        predicted: NDArray[np.bool_],
-        n_bins: int,
-    ) -> None:
-        confidence = np.where(predicted, positive, 1 - positive)
-        excess = confidence - (truth == predicted)
-        labels = range(positive.shape[1])
-        self._excess = [
-            membership(bin_confidence(confidence[:, j], n_bins), n_bins, excess[:, j])
-            for j in labels
-        ]
-        self._ranks = [RankCounter(positive[:, j], truth[:, j]) for j in labels]
-
-    def measure(self, drawn: NDArray[np.int64]) -> dict[str, FloatArray]:
-        """Return the metrics of samples, each of shape (n_samples, n_labels).
-
-        But "ece" by bins, (n_samples, n_labels, n_bins): it is the sum of absolute values.
-        """
-        n = drawn.sum(axis=1, keepdims=True)
-        errors = [(of_label @ drawn.T).T / n for of_label in self._excess]
-        areas, averages = zip(*(ranks.areas(drawn) for ranks in self._ranks), strict=True)
+    def measure(drawn: NDArray[np.int64]) -> dict[str, FloatArray]:
+        areas, averages = zip(*(of_label.areas(drawn) for of_label in ranks), strict=True)
         return {
-            "ece": np.stack(errors, axis=1),
+            "ece": np.stack([formulas.add_up(of_label, drawn) / n for of_label in terms], axis=1),
             "roc_auc": np.stack(areas, axis=1),
             "average_precision": np.stack(averages, axis=1),
         }
 
-
-def measure_multi(
-    truth: NDArray[Any],
-    predicted: NDArray[Any],
-    bootstrap: Bootstrap,
-    *,
-    is_multilabel: bool,
-    losses: Mapping[str, FloatArray],
-    probabilities: LabelProbabilities | None,
-) -> Measured:
-    """Measure predictions of several outputs, and how far each metric may be off by chance.
-
-    Parameters
-    ----------
-    truth, predicted : ndarray of shape (n, n_outputs)
-    bootstrap : Bootstrap
-    is_multilabel : bool
-        Whether outputs are labels that are there, 1, or not, 0.
-    losses : mapping of str to ndarray of shape (n, n_outputs), float64
-        For each output of each image; the metric is the mean.
-    probabilities : LabelProbabilities or None
-        The probabilities of labels, if there are any.
-    """
-    right = truth == predicted
-    n = len(right)
-    exact, mean, hits = right.all(axis=1), right.mean(axis=1), right.astype(np.float64)
-    labels = MultilabelMeter(truth == 1, predicted == 1) if is_multilabel else None
-
-    def measure(drawn: NDArray[np.int64]) -> dict[str, FloatArray]:
-        metrics = {
-            "exact_match": drawn @ exact / n,
-            "mean_accuracy": drawn @ mean / n,
-            "hamming_loss": 1 - drawn @ mean / n,
-            "accuracy": drawn @ hits / n,
-        }
-        metrics |= {name: drawn @ values / n for name, values in losses.items()}
-        for part in (labels, probabilities):
-            if part is not None:
-                metrics |= part.measure(drawn)
-        return metrics
-
-    shares = dict.fromkeys(("exact_match", "mean_accuracy", "hamming_loss", "accuracy"), n)
-    if is_multilabel:
-        shares |= {"recall": (truth == 1).sum(axis=0), "precision": (predicted == 1).sum(axis=0)}
-    measured = measure_with_intervals(measure, n, shares, bootstrap, norms=("ece",))
-    for name, value in measured.values.items():
-        if np.isnan(value).any():
-            reason = _REASONS.get(name) or _REASONS[name.rpartition("_")[2]]
-            measured.undefined[name] = reason
-    return measured
-
-
-_REASONS = {
-    "precision": "a label is never predicted",
-    "recall": "a label is of no image",
-    "f1": "a label is of no image and never predicted",
-    "log_loss": "an output has a single class",
-    "brier": "an output has a single class",
-    "roc_auc": "a label is of no image, or of all",
-    "average_precision": "a label is of no image",
-    "samples_precision": "an image is predicted to have no label",
-    "samples_recall": "an image has no label",
-    "samples_f1": "an image neither has a label nor is predicted to have one",
-    "jaccard": "an image neither has a label nor is predicted to have one",
-}
-
-
-def _precision_recall_f1(counts: Counts) -> dict[str, FloatArray]:
-    return {
-        "precision": classwise.precision(counts),
-        "recall": classwise.recall(counts),
-        "f1": classwise.f1(counts),
-    }
+    return measure

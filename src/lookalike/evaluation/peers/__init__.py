@@ -1,1 +1,0 @@
-"""The same work by scikit-learn, to measure ours against."""
