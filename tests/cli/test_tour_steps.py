@@ -12,16 +12,21 @@ from rich.console import Console
 
 from lookalike import load_dataset
 from lookalike.cli.screen import Screen
-from lookalike.cli.tour import growing_steps, matching_steps, tuning_steps
-from lookalike.cli.tour.step import Step
+from lookalike.cli.tour import classifying
+from lookalike.cli.tour.walk import Step, Tour
 from lookalike.images.dataset import Dataset, Split
 from lookalike.reports.blocks import Chart
 from lookalike.reports.terminal import show
 
 
-def take(step: Callable[..., Step], *args: object) -> Step:
-    with Screen(as_json=True).bar() as bar:
-        return step(bar, *args)
+def tour_of(data: Dataset) -> Tour:
+    tour = Tour(Screen(as_json=True), None, n_jobs=1)
+    tour.data = data
+    return tour
+
+
+def take(step: Callable[[Tour], Step], tour: Tour) -> Step:
+    return tour.take("A step", step)
 
 
 def shown(step: Step) -> str:
@@ -43,19 +48,20 @@ def test_tuning_does_not_look_at_the_test_images() -> None:
     darker = Split(digits.test.images[::-1] // 3, digits.test.labels)
     found = []
     for data in (digits, replace(digits, test=darker)):
-        plain = take(tuning_steps.baseline, data, 1).value
-        tuned = take(tuning_steps.tuning, data, 1)
-        best = tuned.value.tuning.best
-        grown = take(growing_steps.augmented, data, plain, best, tuned.value.folds, 1)
-        found.append((tuned.entry["candidates"], grown.entry["n_neighbors"]))
+        tour = tour_of(data)
+        take(classifying.baseline, tour)
+        tuning = take(classifying.tuning, tour)
+        take(classifying.tuned, tour)
+        grown = take(classifying.augmented, tour)
+        found.append((tuning.entry["candidates"], grown.entry["n_neighbors"]))
         found[-1] += (grown.entry["cv_accuracy"],)
     assert found[0] == found[1]
 
 
 def test_few_labels(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(matching_steps, "_DRAWS", {10: 2, 50: 1, 1_000: 1})
-    monkeypatch.setattr(matching_steps, "_MOST_TEST_IMAGES", 300)
-    step = take(matching_steps.few_labels, load_dataset("digits"), 1)
+    monkeypatch.setattr(classifying, "_DRAWS", {10: 2, 50: 1, 1_000: 1})
+    monkeypatch.setattr(classifying, "_MOST_TEST_IMAGES", 300)
+    step = take(classifying.few_labels, tour_of(load_dataset("digits")))
     report = json.loads(json.dumps(step.entry))
     assert report["labels_a_class"] == [10, 50]  # there are about 140 a class
     assert (report["n_draws"], report["n_test"]) == ([2, 1], 300)
@@ -83,14 +89,14 @@ def test_few_labels(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_few_labels_are_skipped_with_a_reason(data: Dataset, reason: str) -> None:
-    step = take(matching_steps.few_labels, data, 1)
+    step = take(classifying.few_labels, tour_of(data))
     assert reason in step.entry["skipped"]
     assert f"Skipped: {step.entry['skipped']}." in " ".join(shown(step).split())
     assert step.pictures == {}
 
 
 def test_sizes_that_take_long_are_left_out() -> None:
-    affordable = matching_steps.affordable_draws
-    assert list(affordable(np.repeat(np.arange(15), 200))) == [10, 50]
-    assert list(affordable(np.repeat(np.arange(10), 200))) == [10, 50, 100]
-    assert list(affordable(np.repeat(np.arange(10), 49))) == [10]
+    affordable = classifying.affordable_draws
+    assert list(affordable(np.repeat(200, 15))) == [10, 50]
+    assert list(affordable(np.repeat(200, 10))) == [10, 50, 100]
+    assert list(affordable(np.repeat(49, 10))) == [10]

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from lookalike import Dataset, LookalikeClassifier, load_dataset
-from lookalike.cli.train import Effort, _one_effort
+from lookalike.cli.train import Effort, one_effort
 from lookalike.evaluation.training import train_and_test, what_was_tried, why_chosen
 from lookalike.images.dataset import Split
 
@@ -31,12 +31,12 @@ def classifier() -> LookalikeClassifier:
         (None, False, False, "balanced"),
         (None, True, False, "fast"),
         (None, False, True, "best"),
-        (Effort.BEST, False, False, "best"),
-        (Effort.FAST, True, False, "fast"),
+        ("best", False, False, "best"),
+        ("fast", True, False, "fast"),
     ],
 )
 def test_efforts(effort: Effort | None, quick: bool, best: bool, expected: str) -> None:
-    assert _one_effort(effort, quick=quick, best=best) == expected
+    assert one_effort(effort, quick=quick, best=best) == expected
 
 
 def test_report_is_the_classifier_s_own(

@@ -16,11 +16,11 @@ Run = Callable[..., Any]
 def hasten(patch: pytest.MonkeyPatch) -> None:
     """Clean by few images, compare few classifiers and try few representations, in this process."""
     steps = "lookalike.cli.tour."
-    patch.setattr(f"{steps}matching_steps._DRAWS", {10: 1})
-    patch.setattr(f"{steps}matching_steps._EFFORT", "fast")
-    patch.setattr(f"{steps}cleaning_steps._MOST_LEARNED", 100)
-    patch.setattr(f"{steps}peers._MOST_IMAGES", 200)
-    patch.setattr(f"{steps}peers._NAMES", ("knn", "logistic", "dummy"))
+    patch.setattr(f"{steps}classifying._DRAWS", {10: 1})
+    patch.setattr(f"{steps}classifying._EFFORT", "fast")
+    patch.setattr(f"{steps}judging._MOST_LEARNED", 100)
+    patch.setattr(f"{steps}judging._MOST_IMAGES", 200)
+    patch.setattr(f"{steps}judging._NAMES", ("knn", "logistic", "dummy"))
 
 
 def check_report(report: dict[str, Any], steps: list[str]) -> None:

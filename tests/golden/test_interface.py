@@ -7,10 +7,9 @@ import functools
 import inspect
 import re
 from collections.abc import Callable, Iterator
-from enum import Enum
 from importlib import import_module
 from pathlib import Path
-from typing import Any, ForwardRef, get_args, get_type_hints
+from typing import Any, ForwardRef, Literal, get_args, get_origin, get_type_hints
 
 import typer
 
@@ -160,6 +159,6 @@ def type_name(hint: Any) -> str | None:
         return None
     optional = get_args(hint)[0]
     plain = get_args(optional)[0] if type(None) in get_args(optional) else optional
-    if isinstance(plain, type) and issubclass(plain, Enum):
-        return " | ".join(str(member.value) for member in plain)
+    if get_origin(plain) is Literal:
+        return " | ".join(get_args(plain))
     return str(plain) if get_args(plain) else str(plain.__name__)

@@ -5,7 +5,7 @@ import threading
 import numpy as np
 import pytest
 
-from lookalike.web.batches import Batches, ClosedError
+from lookalike.web.session import Batches, ClosedError
 
 
 def images(*values):

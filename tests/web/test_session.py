@@ -9,8 +9,13 @@ import pytest
 from tests.web.asking import PNG, asking, digits, digits_model, picture
 
 from lookalike.models.model import Model, open_model
-from lookalike.web.batches import ClosedError
-from lookalike.web.session import ConflictError, DiskFullError, NoCorrectionError, Session
+from lookalike.web.session import (
+    ClosedError,
+    ConflictError,
+    DiskFullError,
+    NoCorrectionError,
+    Session,
+)
 
 
 @pytest.fixture

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lookalike.cli.data_options import SkipBroken
-from lookalike.cli.jobs import Debug, Json, job, say_note
-from lookalike.cli.modelfile import AsIs, DryRun, ModelFile, NoRelearn, check_is_file, say_changed
+from lookalike.cli import options
+from lookalike.cli.screen import Bar, Screen, one_line, say_note
+
+if TYPE_CHECKING:
+    from lookalike.models.changing import Changed
+    from lookalike.models.model import Model
+
+_MOST_NAMED = 5  # files
 
 
+@options.command
 def add(
-    model: ModelFile,
+    screen: Screen,
+    model: options.ModelFile,
     data: Annotated[
         list[str],
         typer.Argument(
@@ -26,12 +35,10 @@ def add(
         str | None,
         typer.Option(metavar="CLASS", help="What the images are; may be a class that is new."),
     ] = None,
-    as_is: AsIs = False,
-    skip_broken: SkipBroken = False,
-    no_relearn: NoRelearn = False,
-    dry_run: DryRun = False,
-    as_json: Json = False,
-    debug: Debug = False,
+    as_is: options.AsIs = False,
+    skip_broken: options.SkipBroken = False,
+    no_relearn: options.NoRelearn = False,
+    dry_run: options.DryRun = False,
 ) -> None:
     """Add training images to a model.
 
@@ -49,31 +56,71 @@ def add(
         )
     if label is not None and not label.strip():
         raise typer.BadParameter("an empty name", param_hint="'--label'")
-    with job(debug):
-        from lookalike.cli.screen import Screen
 
-        screen = Screen(as_json=as_json)
-        check_is_file(model)
-        with screen.bar() as bar:
-            bar.start("importing libraries")
-            from lookalike.images.sources import read_labelled
-            from lookalike.models.changing import add_images, bring_to_form, changed_in_place
+    def read_and_learn(opened: Model, bar: Bar) -> Changed:
+        from lookalike.images.sources import read_labelled
+        from lookalike.models.changing import add_images, bring_to_form
 
-            bar.start("opening the model")
-            with changed_in_place(model, dry_run=dry_run) as opened:
-                bar.start("reading images")
-                pictures = read_labelled(
-                    data,
-                    label,
-                    least_size=None if as_is else opened.form.least_size,
-                    watched=screen.is_watched,
-                    progress=bar,
-                    on_note=say_note,
-                )
-                new = bring_to_form(
-                    opened, pictures, as_is=as_is, skip_broken=skip_broken, on_note=say_note
-                )
-                bar.start("learning")
-                changed = add_images(opened, new, relearn=not no_relearn and not dry_run)
-                bar.start("saving the model")
-        say_changed(changed, model, dry_run, screen)
+        bar.start("reading images")
+        pictures = read_labelled(
+            data,
+            label,
+            least_size=None if as_is else opened.form.least_size,
+            watched=screen.is_watched,
+            progress=bar,
+            on_note=say_note,
+        )
+        new = bring_to_form(
+            opened, pictures, as_is=as_is, skip_broken=skip_broken, on_note=say_note
+        )
+        bar.start("learning")
+        return add_images(opened, new, relearn=not no_relearn and not dry_run)
+
+    change_model(model, read_and_learn, dry_run, screen)
+
+
+def change_model(
+    path: Path, change: Callable[[Model, Bar], Changed], dry_run: bool, screen: Screen
+) -> None:
+    """Change the model of a file, and print what was done to it."""
+    options.check_is_file(path)
+    with screen.bar("importing libraries") as bar:
+        from collections import Counter
+
+        from lookalike import __version__
+        from lookalike.images.files import counted
+        from lookalike.models.changing import changed_in_place
+
+        bar.start("opening the model")
+        with changed_in_place(path, dry_run=dry_run) as opened:
+            changed = change(opened, bar)
+            bar.start("saving the model")
+    about = {"lookalike": __version__, "model": str(path)}
+    screen.result({**about, **changed.to_dict(), "dry_run": dry_run})
+    counts = ", ".join(f"{n:,} of {label}" for label, n in sorted(Counter(changed.labels).items()))
+    images, now = counted(len(changed.rows), "image"), counted(changed.n_samples, "image")
+    row = "row" if len(changed.rows) == 1 else "rows"
+    screen.say(
+        f"{changed.what.capitalize()}: {images} ({counts}), {row} {format_rows(changed.rows)}"
+    )
+    files = [file for file in changed.files if file is not None]
+    if files:
+        more = f" and {len(files) - _MOST_NAMED:,} more" if len(files) > _MOST_NAMED else ""
+        screen.say(one_line(f"{', '.join(files[:_MOST_NAMED])}{more}"))
+    if changed.new_classes:
+        screen.say(f"New: {', '.join(changed.new_classes)}")
+    if changed.gone_classes:
+        screen.say(f"Gone, for want of images: {', '.join(changed.gone_classes)}")
+    unchanged = f"{path} would hold {now}; nothing was changed (--dry-run)"
+    screen.say(unchanged if dry_run else f"{path} holds {now} now")
+
+
+def format_rows(rows: Sequence[int]) -> str:
+    """Return ascending rows as ``lookalike forget`` takes them."""
+    runs: list[list[int]] = []
+    for row in rows:
+        if runs and row == runs[-1][1] + 1:
+            runs[-1][1] = row
+        else:
+            runs.append([row, row])
+    return ",".join(str(first) if first == last else f"{first}-{last}" for first, last in runs)

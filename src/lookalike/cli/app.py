@@ -26,32 +26,19 @@ from lookalike.cli.data import data_app
 from lookalike.cli.evaluate import evaluate
 from lookalike.cli.forget import forget
 from lookalike.cli.info import info
-from lookalike.cli.jobs import help_if_alone, one_line, say_error
+from lookalike.cli.options import help_if_alone
 from lookalike.cli.predict import predict
+from lookalike.cli.screen import one_line, say_error
 from lookalike.cli.serve import serve
 from lookalike.cli.tour.command import tour
 from lookalike.cli.train import train
 from lookalike.cli.tune import tune
 
 # Help and usage errors are typer's plain ones: its rich ones cost as much time as all the rest.
-app = typer.Typer(
-    name="lookalike",
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-)
-app.command()(tour)
-app.command()(train)
-app.command()(predict)
-app.command()(serve)
-app.command()(add)
-app.command()(forget)
-app.command()(tune)
-app.command()(evaluate)
-app.command()(compare)
-app.command()(augment)
-app.command()(clean)
-app.command()(audit)
-app.command()(info)
+app = typer.Typer(name="lookalike", rich_markup_mode=None, pretty_exceptions_enable=False)
+_ON_MODELS = (tour, train, predict, serve, add, forget, tune, evaluate)
+for _command in (*_ON_MODELS, compare, augment, clean, audit, info):
+    app.command()(_command)
 app.add_typer(data_app, name="data")
 
 

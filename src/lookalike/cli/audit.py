@@ -7,20 +7,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lookalike.cli.data_options import Data, takes_data
-from lookalike.cli.jobs import Debug, Json, Threads, job, say_note
+from lookalike.cli import options
+from lookalike.cli.screen import Screen, out_folder, say_note
 
 if TYPE_CHECKING:
     from lookalike.evaluation.auditing.result import Audit
-    from lookalike.images.dataset import Dataset
     from lookalike.reports.blocks import Report
 
 _N_NEIGHBORS = 10
 
 
-@takes_data
+@options.command
 def audit(
-    data: Data,
+    screen: Screen,
+    data: options.Data,
     n_neighbors: Annotated[
         int | None,
         typer.Option(
@@ -35,12 +35,9 @@ def audit(
     ] = 3,
     out: Annotated[
         Path | None,
-        typer.Option(
-            metavar="DIR",
-            file_okay=False,
-            help="Also write report.html, which opens anywhere, report.json, tables (CSV), "
-            "pictures (PNG), and for a folder of pictures moves.sh, to read and run, into this "
-            "folder.",
+        options.folder_option(
+            "Also write report.html, which opens anywhere, report.json, tables (CSV), pictures "
+            "(PNG), and for a folder of pictures moves.sh, to read and run, into this folder."
         ),
     ] = None,
     no_test: Annotated[
@@ -55,9 +52,7 @@ def audit(
             "brightened, which takes longest.",
         ),
     ] = False,
-    n_jobs: Threads = None,
-    as_json: Json = False,
-    debug: Debug = False,
+    n_jobs: options.Threads = None,
 ) -> None:
     """Find likely wrong labels, copies, leaks and outliers in a data set.
 
@@ -69,74 +64,55 @@ def audit(
 
     Example: lookalike audit mnist --out audit
     """
-    with job(debug):
-        from lookalike.cli.outfolder import filled_at_the_end, say_written
-        from lookalike.cli.screen import Screen
+    files: list[str] = []
+    with out_folder(out) as folder, screen.bar("importing libraries", time_left=True) as bar:
+        from dataclasses import replace
 
-        screen = Screen(as_json=as_json)
-        files: list[str] = []
-        with filled_at_the_end(out) as folder, screen.bar(time_left=True) as bar:
-            bar.start("importing libraries")
-            from dataclasses import replace
+        from lookalike.evaluation.auditing.audit import audit as run
+        from lookalike.reports.audit import ISSUES_SHOWN, describe
+        from lookalike.reports.terminal import show
+        from lookalike.reports.write import made_now
 
-            from rich.text import Text
-
-            from lookalike.evaluation.auditing.audit import audit as run
-            from lookalike.reports.terminal import show
-
-            bar.start("loading the data")
-            dataset = data.load(
-                least_classes=2, test_size=0, skip_broken=True, progress=screen.is_watched
-            )
-            alone = no_test or len(dataset.test) == 0
-            pictures = dataset.train if alone else dataset.train.joined(dataset.test)
-            n = len(pictures)
-            if n_neighbors is None:
-                n_neighbors = max(1, min(_N_NEIGHBORS, n - 1))
-                if n_neighbors < _N_NEIGHBORS:
-                    say_note(f"of {n} images {n_neighbors} neighbours vote, not {_N_NEIGHBORS}")
-            bar.start("looking at the images")
-            found = run(
-                pictures.images,
-                pictures.labels,
-                n_train=None if alone else len(dataset.train),
-                paths=pictures.paths,
-                class_names=dataset.class_names,
-                skipped=dataset.skipped,
-                n_neighbors=n_neighbors,
-                transformed=not no_transformed,
-                n_jobs=n_jobs,
-                progress=bar,
-            )
-            found = replace(found, images=pictures.shown)
-            report = _report(data, dataset, found, top, n_jobs)
-            if folder is not None:
-                bar.start("writing tables and pictures")
-                files = _write(folder, Path(dataset.source), found, report)
-        screen.result(dict(report.numbers))
-        screen.say(Text(report.title, "bold"))
-        screen.say()
-        show(report.sections, screen.out, titles=False, most_pictures=top)
-        screen.say()
-        times = ", ".join(f"{part} {seconds:.2f}" for part, seconds in found.seconds.items())
-        seconds = sum(found.seconds.values())
-        screen.say(Text(f"Seconds: {times}; all {seconds:.2f}", "dim"))
-        say_written(", ".join(files), out, screen)
-
-
-def _report(data: Data, dataset: Dataset, found: Audit, top: int, n_jobs: int | None) -> Report:
-    from lookalike.reports.audit import ISSUES_SHOWN, describe
-    from lookalike.reports.write import made_now
-
-    report = describe(found, name=data, n_issues=max(top, ISSUES_SHOWN))
-    numbers = {
-        "data": data,
-        "source": dataset.source,
-        "class_names": list(dataset.class_names),
-        **report.numbers,
-    }
-    parameters = {"data": data, **report.parameters}
-    return made_now(report, numbers, n_jobs=n_jobs, parameters=parameters)
+        bar.start("loading the data")
+        dataset = data.load(
+            least_classes=2, test_size=0, skip_broken=True, progress=screen.is_watched
+        )
+        alone = no_test or len(dataset.test) == 0
+        pictures = dataset.train if alone else dataset.train.joined(dataset.test)
+        n = len(pictures)
+        if n_neighbors is None:
+            n_neighbors = max(1, min(_N_NEIGHBORS, n - 1))
+            if n_neighbors < _N_NEIGHBORS:
+                say_note(f"of {n} images {n_neighbors} neighbours vote, not {_N_NEIGHBORS}")
+        bar.start("looking at the images")
+        found = run(
+            pictures.images,
+            pictures.labels,
+            n_train=None if alone else len(dataset.train),
+            paths=pictures.paths,
+            class_names=dataset.class_names,
+            skipped=dataset.skipped,
+            n_neighbors=n_neighbors,
+            transformed=not no_transformed,
+            n_jobs=n_jobs,
+            progress=bar,
+        )
+        found = replace(found, images=pictures.shown)
+        report = describe(found, name=data, n_issues=max(top, ISSUES_SHOWN))
+        names = list(dataset.class_names)
+        about = {"data": data, "source": dataset.source, "class_names": names}
+        numbers, parameters = {**about, **report.numbers}, {"data": data, **report.parameters}
+        report = made_now(report, numbers, n_jobs=n_jobs, parameters=parameters)
+        if folder is not None:
+            bar.start("writing tables and pictures")
+            files = _write(folder, Path(dataset.source), found, report)
+    screen.result(dict(report.numbers))
+    screen.say(f"{report.title}\n", "bold", indented=True)
+    show(report.sections, screen.out, titles=False, most_pictures=top)
+    times = ", ".join(f"{part} {seconds:.2f}" for part, seconds in found.seconds.items())
+    said = f"\nSeconds: {times}; all {sum(found.seconds.values()):.2f}"
+    screen.say(said, "dim", indented=True)
+    screen.say_written(", ".join(files), out)
 
 
 def _write(folder: Path, source: Path, found: Audit, report: Report) -> list[str]:

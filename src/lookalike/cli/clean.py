@@ -3,39 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from lookalike.cli.data_options import DataName, takes_data
-from lookalike.cli.jobs import Debug, Json, job
-from lookalike.images.files import counted
+from lookalike.cli import options
+from lookalike.cli.screen import Bar, Screen, out_folder, write_json
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from lookalike.cli.screen import Bar
     from lookalike.evaluation.fidelity import Denoising
+    from lookalike.images.sources import GivenImage
 
 _TRIED_NOISE = "uniform:100"  # where the images are made noisy here
 _N_TRIED = 8  # test images, where none are given
 _N_DRAWN = 2
 
 
-class Quality(Enum):
-    """How much time cleaning may take."""
-
-    BEST = "best"
-    FAST = "fast"
-
-
-@takes_data
+@options.command
 def clean(
+    screen: Screen,
     context: typer.Context,
     data: Annotated[
-        DataName,
+        options.DataName,
         typer.Argument(
             metavar="DATA",
             help="The clean images to learn from: a data set by name (see lookalike data list), a "
@@ -63,22 +53,14 @@ def clean(
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(
-            metavar="DIR",
-            file_okay=False,
-            help="Write NAME-clean.png and NAME-before-after.png of each image, and report.json, "
-            "into this folder.",
+        options.folder_option(
+            "Write NAME-clean.png and NAME-before-after.png of each image, and report.json, into "
+            "this folder."
         ),
     ] = None,
     model: Annotated[
         Path | None,
-        typer.Option(
-            "--save",
-            "-o",
-            metavar="FILE",
-            dir_okay=False,
-            help="Keep the fitted denoiser in this file, such as digits.denoiser.",
-        ),
+        options.save_option("Keep the fitted denoiser in this file, such as digits.denoiser."),
     ] = None,
     add_noise: Annotated[
         bool,
@@ -89,8 +71,9 @@ def clean(
         ),
     ] = False,
     quality: Annotated[
-        Quality, typer.Option(help="best, or fast: a little worse, several times as quick.")
-    ] = Quality.BEST,
+        Literal["best", "fast"],
+        typer.Option(help="best, or fast: a little worse, several times as quick."),
+    ] = "best",
     n_train: Annotated[
         int | None,
         typer.Option("--train", metavar="N", min=1, help="Learn from N of the train images only."),
@@ -102,8 +85,6 @@ def clean(
             "--threads", "--n-jobs", metavar="N", help="Threads; all CPUs if not given or -1."
         ),
     ] = None,
-    as_json: Json = False,
-    debug: Debug = False,
 ) -> None:
     """Clean noisy images by what the clean ones of a data set look like.
 
@@ -134,111 +115,99 @@ def clean(
         )
     if out is None and not add_noise:
         raise typer.BadParameter("name a folder for the cleaned images", param_hint="'--out'")
-    with job(debug):
-        import json
+    options.check_has_folder(model)
+    with out_folder(out) as folder, screen.bar("importing libraries", time_left=True) as bar:
+        from time import perf_counter
 
-        from lookalike.cli.outfolder import filled_at_the_end, say_written
-        from lookalike.cli.screen import Screen
+        import numpy as np
 
-        screen = Screen(as_json=as_json)
-        if model is not None and not model.absolute().parent.is_dir():
-            raise FileNotFoundError(f"{model.parent} is no folder; make it, or name another")
-        with filled_at_the_end(out) as folder, screen.bar(time_left=True) as bar:
-            bar.start("importing libraries")
-            from time import perf_counter
+        from lookalike import __version__
+        from lookalike.evaluation.fidelity import clean_images
+        from lookalike.evaluation.folds import some_rows
+        from lookalike.images.files import counted
+        from lookalike.images.noise import add_noise as spoil
+        from lookalike.models.cleaner import task_of_data, task_of_file
+        from lookalike.models.file import save_model
+        from lookalike.reports.denoising import denoising_section
+        from lookalike.reports.terminal import show
 
-            import numpy as np
-            from rich.text import Text
-
-            from lookalike import __version__
-            from lookalike.evaluation.fidelity import clean_images
-            from lookalike.evaluation.folds import some_rows
-            from lookalike.images.noise import add_noise as spoil
-            from lookalike.models.cleaner import task_of_data, task_of_file
-            from lookalike.models.file import save_model
-            from lookalike.reports.denoising import denoising_section
-            from lookalike.reports.terminal import show
-
-            # All that can be wrong with what was asked for is found before anything is fitted.
-            if is_fitted:
-                bar.start("opening the denoiser")
-                task = task_of_file(Path(data), adds_noise=add_noise)
-            else:
-                bar.start("loading the data")
-                task = task_of_data(
-                    data.load(progress=screen.is_watched),
-                    noise or _TRIED_NOISE,
-                    quality=quality.value,
-                    n_train=n_train,
-                    seed=seed,
-                )
-            denoiser, n_learnt = task.denoiser, len(task.train)
-            denoiser.n_jobs = n_jobs
-            # The noise that is added has other numbers than the noise that fit draws.
-            rng = np.random.default_rng((seed, 1))
-            if images:
-                names, files, given = _read(images, task.image_shape, out, as_bytes=add_noise)
-            else:
-                if not len(task.test):
-                    raise ValueError(f"{data} has no test images to clean; name images after it")
-                rows = some_rows(len(task.test), _N_TRIED, rng)
-                names = [f"test-{row}" for row in rows.tolist()]
-                files, given = [None] * len(rows), task.test[rows]
-            truth = given if add_noise else None
-            noisy = given if truth is None or task.noise is None else spoil(given, task.noise, rng)
-            said = f"{data}: {denoiser.quality} denoiser of {task.noise_text}"
-            fit_seconds = None
-            if not is_fitted:
-                bar.start(f"learning from {n_learnt:,} images")
-                start = perf_counter()
-                denoiser.fit(clean=task.train, noise=task.noise, progress=bar)
-                fit_seconds = perf_counter() - start
-                said += f", fitted on {n_learnt:,} images in {fit_seconds:.2f} s"
-            elif task.source is not None:
-                said += f", fitted on images of {task.source}"
-            bar.start("cleaning")
-            found = clean_images(denoiser, noisy, names=names, truth=truth, progress=bar)
-            if model is not None:
-                bar.start("saving the denoiser")
-                save_model(denoiser, model, source=Path(data).name, form=task.form)
-            clean_seconds = found.methods[-1].seconds or 0.0
-            kept = Path(data) if is_fitted else model
-            report = {
-                "lookalike": __version__,
-                "data": None if is_fitted else data,
-                "source": task.source,
-                "model": None if kept is None else str(kept),
-                "noise": task.noise_text,
-                "noise_added": add_noise,
-                "quality": denoiser.quality,
-                "seed": None if is_fitted and not add_noise else seed,
-                "image_shape": list(noisy.shape[1:]),
-                "n_train": None if is_fitted else n_learnt,
-                "fit_seconds": None if fit_seconds is None else round(fit_seconds, 4),
-                "clean_seconds": round(clean_seconds, 4),
-                "images": [
-                    {
-                        "name": name,
-                        "file": None if file is None else str(file),
-                        **found.measures(slice(i, i + 1)),
-                    }
-                    for i, (name, file) in enumerate(zip(names, files, strict=True))
-                ],
-                "mean": found.measures() or None,
-            }
-            if folder is not None:
-                bar.start("writing images")
-                _write(folder, found, bar)
-                (folder / "report.json").write_text(json.dumps(report, indent=2) + "\n")
-        screen.result(report)
-        said += f"; {counted(len(names), 'image')} cleaned in {clean_seconds:.2f} s"
-        shown = denoising_section(found, rows=range(_N_DRAWN), intro=[said], each=True)
-        show([shown], screen.out, titles=False)
-        say_written(f"{2 * len(names) + 1:,} files", out, screen)
+        # All that can be wrong with what was asked for is found before anything is fitted.
+        if is_fitted:
+            bar.start("opening the denoiser")
+            task = task_of_file(Path(data), adds_noise=add_noise)
+        else:
+            bar.start("loading the data")
+            task = task_of_data(
+                data.load(progress=screen.is_watched),
+                noise or _TRIED_NOISE,
+                quality=quality,
+                n_train=n_train,
+                seed=seed,
+            )
+        denoiser, n_learnt = task.denoiser, len(task.train)
+        denoiser.n_jobs = n_jobs
+        # The noise that is added has other numbers than the noise that fit draws.
+        rng = np.random.default_rng((seed, 1))
+        files: Sequence[str | None]
+        if images:
+            read = _read(images, task.image_shape, out, as_bytes=add_noise)
+            names, files = [one.name for one in read], [str(one.path) for one in read]
+            given = np.stack([one.pixels for one in read])
+        else:
+            if not len(task.test):
+                raise ValueError(f"{data} has no test images to clean; name images after it")
+            rows = some_rows(len(task.test), _N_TRIED, rng)
+            names, files = [f"test-{row}" for row in rows.tolist()], [None] * len(rows)
+            given = task.test[rows]
+        truth = given if add_noise else None
+        noisy = given if truth is None or task.noise is None else spoil(given, task.noise, rng)
+        said = f"{data}: {denoiser.quality} denoiser of {task.noise_text}"
+        fit_seconds = None
+        if not is_fitted:
+            bar.start(f"learning from {n_learnt:,} images")
+            start = perf_counter()
+            denoiser.fit(clean=task.train, noise=task.noise, progress=bar)
+            fit_seconds = round(perf_counter() - start, 4)
+            said += f", fitted on {n_learnt:,} images in {fit_seconds:.2f} s"
+        elif task.source is not None:
+            said += f", fitted on images of {task.source}"
+        bar.start("cleaning")
+        found = clean_images(denoiser, noisy, names=names, truth=truth, progress=bar)
         if model is not None:
-            said = f"Wrote {model}; try: lookalike clean {model} IMAGES --out cleaned"
-            screen.out.print()
-            screen.out.print(Text(said), soft_wrap=True)
+            bar.start("saving the denoiser")
+            save_model(denoiser, model, source=Path(data).name, form=task.form)
+        clean_seconds = found.methods[-1].seconds or 0.0
+        kept = Path(data) if is_fitted else model
+        report = {
+            "lookalike": __version__,
+            "data": None if is_fitted else data,
+            "source": task.source,
+            "model": None if kept is None else str(kept),
+            "noise": task.noise_text,
+            "noise_added": add_noise,
+            "quality": denoiser.quality,
+            "seed": None if is_fitted and not add_noise else seed,
+            "image_shape": list(noisy.shape[1:]),
+            "n_train": None if is_fitted else n_learnt,
+            "fit_seconds": fit_seconds,
+            "clean_seconds": round(clean_seconds, 4),
+            "images": [
+                {"name": name, "file": file, **found.measures(slice(i, i + 1))}
+                for i, (name, file) in enumerate(zip(names, files, strict=True))
+            ],
+            "mean": found.measures() or None,
+        }
+        if folder is not None:
+            bar.start("writing images")
+            _write(folder, found, bar)
+            write_json(folder, report)
+    screen.result(report)
+    said += f"; {counted(len(names), 'image')} cleaned in {clean_seconds:.2f} s"
+    shown = denoising_section(found, rows=range(_N_DRAWN), intro=[said], each=True)
+    show([shown], screen.out, titles=False)
+    screen.say_written(f"{2 * len(names) + 1:,} files", out)
+    if model is not None:
+        screen.say(f"\nWrote {model}; try: lookalike clean {model} IMAGES --out cleaned")
 
 
 def _is_model_file(name: str) -> bool:
@@ -264,12 +233,13 @@ def _refuse_what_fits(
     context: typer.Context, model: str, images: list[Path] | None, *, seeded: bool
 ) -> None:
     """Refuse what makes sense only where a denoiser is fitted; without images there is no data."""
-    options = {"noise": "--noise", "quality": "--quality", "n_train": "--train", "model": "--save"}
+    fitting = {"noise": "--noise", "quality": "--quality", "n_train": "--train", "model": "--save"}
     if not seeded:
-        options["seed"] = "--seed"
-    sources = {name: context.get_parameter_source(name) for name in options}
+        fitting["seed"] = "--seed"
     given = [
-        options[name] for name, source in sources.items() if source and source.name != "DEFAULT"
+        option
+        for name, option in fitting.items()
+        if getattr(context.get_parameter_source(name), "name", "DEFAULT") != "DEFAULT"
     ]
     if given:
         raise typer.BadParameter(
@@ -283,39 +253,29 @@ def _refuse_what_fits(
 
 def _read(
     paths: list[Path], image_shape: tuple[int, ...], out: Path | None, *, as_bytes: bool
-) -> tuple[list[str], list[Path | None], NDArray[Any]]:
-    """Read images of a shape; return their names, their files and the images.
-
-    Raises
-    ------
-    ValueError
-        As `read_images`; if an image would be replaced by one of those that are written, or is none
-        of bytes where that is asked for.
-    """
-    import numpy as np
-
+) -> list[GivenImage]:
+    """Read images of a shape, and refuse those that what is written would replace."""
     from lookalike.images.checks import as_images
     from lookalike.images.sources import read_images
 
     given = read_images(paths, image_shape)
     read = {one.path.resolve() for one in given}
-    for name in _files_of([one.name for one in given]):
+    for name in [name for one in given for name in _files_of(one.name)]:
         if out is not None and (out / name).resolve() in read:
             raise ValueError(
                 f"{out / name} is one of the images given, and would be replaced; name another "
                 "folder by --out"
             )
-    pixels = [
-        as_images(one.pixels[None], f"{one.path}, as --add-noise takes it")[0]
-        if as_bytes
-        else one.pixels
-        for one in given
+    if not as_bytes:
+        return given
+    where = "{}, as --add-noise takes it"
+    return [
+        one._replace(pixels=as_images(one.pixels[None], where.format(one.path))[0]) for one in given
     ]
-    return [one.name for one in given], [one.path for one in given], np.stack(pixels)
 
 
-def _files_of(names: Sequence[str]) -> list[str]:
-    return [f"{name}-{kind}.png" for name in names for kind in ("clean", "before-after")]
+def _files_of(name: str) -> tuple[str, str]:
+    return f"{name}-clean.png", f"{name}-before-after.png"
 
 
 def _write(folder: Path, found: Denoising, bar: Bar) -> None:
@@ -328,6 +288,6 @@ def _write(folder: Path, found: Denoising, bar: Bar) -> None:
     pixels = found.pixels(found.methods[-1])
     for i, name in enumerate(found.names):
         bar(i, len(found.names))
-        clean, strip = _files_of([name])
+        clean, strip = _files_of(name)
         Image.fromarray(pixels[i]).save(folder / clean)
         save_png(folder / strip, cleaned_gallery(found, [i]), dpi=None)

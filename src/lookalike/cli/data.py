@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lookalike.cli.jobs import Debug, Json, help_if_alone, job
+from lookalike.cli import options
+from lookalike.cli.screen import Screen
 
 if TYPE_CHECKING:
     from lookalike.reports.blocks import Table
@@ -17,47 +18,42 @@ data_app = typer.Typer(rich_markup_mode=None)
 @data_app.callback(invoke_without_command=True)
 def _data(context: typer.Context) -> None:
     """List data sets and download them."""
-    help_if_alone(context)
+    options.help_if_alone(context)
 
 
 @data_app.command("list")
-def list_(as_json: Json = False, debug: Debug = False) -> None:
+@options.command
+def list_(screen: Screen) -> None:
     """List the data sets that can be loaded by name, and where they lie.
 
     They are looked for in the folder that LOOKALIKE_DATA names, then in the cache folder.
 
     Example: lookalike data list
     """
-    with job(debug):
-        from lookalike.cli.screen import Screen
-        from lookalike.reports.blocks import Section
-        from lookalike.reports.terminal import show
+    from lookalike.reports.blocks import Section
+    from lookalike.reports.terminal import show
 
-        screen = Screen(as_json=as_json)
-        datasets = list_datasets()
-        screen.result({"datasets": datasets})
-        show([Section("Data sets", [datasets_table(datasets)])], screen.out, titles=False)
+    datasets = list_datasets()
+    screen.result({"datasets": datasets})
+    show([Section("Data sets", [datasets_table(datasets)])], screen.out, titles=False)
 
 
 @data_app.command()
+@options.command
 def fetch(
+    screen: Screen,
     name: Annotated[str, typer.Argument(help="mnist, fashion-mnist or kmnist", metavar="NAME")],
-    as_json: Json = False,
-    debug: Debug = False,
 ) -> None:
     """Download a data set, unless it lies here already, and print its folder.
 
     Example: lookalike data fetch fashion-mnist
     """
-    with job(debug):
-        from lookalike.cli.screen import Screen
-        from lookalike.images.store import fetch_dataset, find_folder
+    from lookalike.images.store import fetch_dataset, find_folder
 
-        screen = Screen(as_json=as_json)
-        lay_here = find_folder(name) is not None
-        folder = fetch_dataset(name)
-        screen.result({"name": name, "folder": str(folder), "downloaded": not lay_here})
-        screen.out.print(str(folder), soft_wrap=True)
+    lay_here = find_folder(name) is not None
+    folder = fetch_dataset(name)
+    screen.result({"name": name, "folder": str(folder), "downloaded": not lay_here})
+    screen.say(str(folder))
 
 
 def list_datasets() -> list[dict[str, Any]]:

@@ -3,33 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from enum import Enum
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from lookalike.cli.data_options import Data, takes_data
-from lookalike.cli.jobs import Debug, Json, ReportFolder, Threads, job, say_note
-from lookalike.cli.modelfile import check_is_file
+from lookalike.cli import options
+from lookalike.cli.screen import Bar, Screen, one_line, out_folder, say_note
 
 if TYPE_CHECKING:
-    from lookalike.cli.screen import Bar
     from lookalike.evaluation.judgement import Judgement, Wanted
     from lookalike.images.dataset import Dataset
 
 
-class Weights(Enum):
-    """How neighbours are weighted."""
-
-    UNIFORM = "uniform"
-    DISTANCE = "distance"
-
-
-@takes_data
+@options.command
 def evaluate(
-    data: Data,
+    screen: Screen,
+    data: options.Data,
     model: Annotated[
         Path | None,
         typer.Option(
@@ -45,7 +36,8 @@ def evaluate(
         ),
     ] = None,
     weights: Annotated[
-        Weights | None, typer.Option(help="How they are weighted; chosen if it is not given.")
+        Literal["uniform", "distance"] | None,
+        typer.Option(help="How they are weighted; chosen if it is not given."),
     ] = None,
     augment: Annotated[
         str | None,
@@ -72,10 +64,8 @@ def evaluate(
         float | None,
         typer.Option(metavar="BETA", help="The highest F-beta; the highest F1 by default."),
     ] = None,
-    out: ReportFolder = None,
-    n_jobs: Threads = None,
-    as_json: Json = False,
-    debug: Debug = False,
+    out: options.ReportFolder = None,
+    n_jobs: options.Threads = None,
 ) -> None:
     """Judge a neighbour classifier on the test images: metrics, errors, what to leave out.
 
@@ -96,48 +86,38 @@ def evaluate(
                 f"{'it' if len(given) == 1 else 'them'}, or --model",
                 param_hint="'--model'",
             )
-    aim = {
-        name: value
-        for name, value in (("precision", precision), ("recall", recall), ("beta", beta))
-        if value is not None
-    }
+        options.check_is_file(model)
+    aims = {"precision": precision, "recall": recall, "beta": beta}
+    aim = {name: value for name, value in aims.items() if value is not None}
     if aim and detect is None:
         raise typer.BadParameter("say which class to detect", param_hint="'--detect'")
     if len(aim) > 1:
         raise typer.BadParameter(
             f"{' and '.join(aim)} are given; give one of them", param_hint="'--detect'"
         )
-    with job(debug):
-        from lookalike.cli.outfolder import filled_at_the_end, say_written
-        from lookalike.cli.screen import Screen
+    with out_folder(out) as folder, screen.bar("importing libraries") as bar:
+        from rich.text import Text
 
-        screen, files = Screen(as_json=as_json), list[str]()
-        if model is not None:
-            check_is_file(model)
-        with filled_at_the_end(out) as folder, screen.bar() as bar:
-            bar.start("importing libraries")
-            from rich.text import Text
+        from lookalike.reports.evaluation import describe
+        from lookalike.reports.terminal import show
+        from lookalike.reports.write import made_now, write_report
 
-            from lookalike.reports.evaluation import describe
-            from lookalike.reports.terminal import show
-            from lookalike.reports.write import made_now, write_report
-
-            load = partial(data.load, progress=screen.is_watched)
-            wanted = partial(_wanted, detect, aim or {"beta": 1.0})
-            if model is None:
-                chosen = {"n_neighbors": n_neighbors, "weights": weights and weights.value}
-                judged = _train(data, load, wanted, augment, bar, n_jobs=n_jobs, **chosen)
-            else:
-                judged = _open(model, data, load, wanted, n_jobs, bar)
-            bar.start("writing the report")
-            report = made_now(describe(judged), judged.to_dict(), n_jobs=n_jobs)
-            if folder is not None:
-                files = write_report(folder, report)
-        screen.result(dict(report.numbers))
-        screen.out.print(Text.assemble((judged.title, "bold"), f": {judged.subtitle}"))
-        screen.out.print()
-        show(report.sections, screen.out)
-        say_written(", ".join(files), out, screen)
+        load = partial(_load_tested, data, progress=screen.is_watched)
+        wanted = partial(_wanted, detect, aim or {"beta": 1.0})
+        if model is None:
+            chosen = {"n_neighbors": n_neighbors, "weights": weights}
+            judged = _train(data, load, wanted, augment, bar, n_jobs=n_jobs, **chosen)
+        else:
+            judged = _open(model, data, load, wanted, n_jobs, bar)
+        bar.start("writing the report")
+        report = made_now(describe(judged), judged.to_dict(), n_jobs=n_jobs)
+        if folder is not None:
+            write_report(folder, report)
+    screen.result(dict(report.numbers))
+    screen.out.print(Text.assemble((judged.title, "bold"), f": {judged.subtitle}"))
+    screen.say()
+    show(report.sections, screen.out)
+    screen.say_written("report.html, report.json", out)
 
 
 def _train(
@@ -154,12 +134,11 @@ def _train(
 
     bar.start("loading the data")
     data = load(least_classes=2)
-    _check_test_images(data, name)
     augmentation = None if augment is None else parse_augmentation(augment)
     if augmentation is not None:
         augmentation.variants(data.train.images.shape[1:])
-    known = wanted(data.class_names)
-    return train_and_judge(data, name, bar, augmentation=augmentation, wanted=known, **chosen)
+    chosen["wanted"] = wanted(data.class_names)
+    return train_and_judge(data, name, bar, augmentation=augmentation, **chosen)
 
 
 def _open(
@@ -173,21 +152,20 @@ def _open(
     """Judge a model file. What can be wrong with what was asked for is found before any search."""
     from lookalike.evaluation.judgement import count_copies, judge_fitted, why_undecided
     from lookalike.images.files import counted
-    from lookalike.models.model import numbered_as, open_model
-    from lookalike.search.machine import count_threads
+    from lookalike.models.model import numbered_as
 
     bar.start("opening the model")
-    model = open_model(file)
-    if n_jobs is not None:
-        model.on_threads(count_threads(n_jobs))
+    model = options.open_on_threads(file, n_jobs)
     known, why_not = wanted(model.class_names), why_undecided(model.estimator)
     if known is not None and why_not:
         raise ValueError(f"--detect {known.name}: {why_not}; leave it out, or --model")
     bar.start("loading the data")
-    loaded = load(form=model.form)
-    _check_test_images(loaded, name)
-    data = numbered_as(model, loaded, name, str(file))
-    n_test, n_copies, copies = len(data.test), count_copies(data), ""
+    data = numbered_as(model, load(form=model.form), name, str(file))
+    n_test, n_copies = len(data.test), count_copies(data)
+    subtitle = (
+        f"{one_line(repr(model.estimator))}, {counted(model.n_samples, 'training image')}; judged "
+        f"on the {n_test:,} test images of {name}"
+    )
     if n_copies:
         copies = (
             f"{n_copies:,} of {counted(n_test, 'test image')} "
@@ -195,14 +173,13 @@ def _open(
             f"{file.name}, so that the numbers look better than they are"
         )
         say_note(f"{copies}; judge the model on images that it has not seen")
-    estimator = " ".join(repr(model.estimator).split())
+        subtitle += f". {copies}."
     return judge_fitted(
         model.estimator,
         data,
         bar,
         title=f"{file.name} on {name}",
-        subtitle=f"{estimator}, {counted(model.n_samples, 'training image')}; judged on the "
-        f"{n_test:,} test images of {name}" + (f". {copies}." if copies else ""),
+        subtitle=subtitle,
         parameters={
             "data": name,
             "source": data.source,
@@ -217,12 +194,15 @@ def _open(
     )
 
 
-def _check_test_images(data: Dataset, name: str) -> None:
+def _load_tested(name: options.DataName, **how: Any) -> Dataset:
+    """Load data that has test images; ``how`` is that of `DataName.load`."""
+    data = name.load(**how)
     if not len(data.test):
         raise ValueError(
             f"{name} has no test images to judge by; give classes two images or more, a test part "
             "of its own, such as a folder test beside train, or leave out --test-size 0"
         )
+    return data
 
 
 def _wanted(detect: str | None, aim: dict[str, float], class_names: Sequence[str]) -> Wanted | None:

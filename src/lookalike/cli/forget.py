@@ -4,66 +4,54 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lookalike.cli.jobs import Debug, Json, job
-from lookalike.cli.modelfile import DryRun, ModelFile, NoRelearn, check_is_file, say_changed
+from lookalike.cli import options
+from lookalike.cli.add import change_model
+from lookalike.cli.screen import Bar, Screen
+
+if TYPE_CHECKING:
+    from lookalike.models.changing import Changed
+    from lookalike.models.model import Model
 
 _RANGE = re.compile(r"([0-9]{1,18})(?:-([0-9]{1,18}))?")
 
 
 def parse_rows(texts: Sequence[str]) -> list[range]:
-    """Return the rows that are meant, as ranges: they may be more than there is memory for.
-
-    Raises
-    ------
-    ValueError
-        If a text is no list of rows.
-
-    Examples
-    --------
-    >>> parse_rows(["17", "3-9,1"])
-    [range(17, 18), range(3, 10), range(1, 2)]
-    """
+    """Return the rows that are meant, as ranges: they may be more than there is memory for."""
     found = []
     for text in texts:
         for part in text.split(","):
             match = _RANGE.fullmatch(part.strip())
             if match is None:
-                raise ValueError(f"{text!r} are no rows; give 17, 3-9 or 1,4,20-29")
+                raise typer.BadParameter(f"{text!r} are no rows; give 17, 3-9 or 1,4,20-29")
             first, last = int(match[1]), int(match[2] or match[1])
             if last < first:
-                raise ValueError(f"{part.strip()!r} ends before it starts; give {last}-{first}")
+                raise typer.BadParameter(
+                    f"{part.strip()!r} ends before it starts; give {last}-{first}"
+                )
             found.append(range(first, last + 1))
     return found
 
 
-def _checked(texts: list[str]) -> list[str]:
-    try:
-        parse_rows(texts)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from None
-    return texts
-
-
+@options.command
 def forget(
-    model: ModelFile,
+    screen: Screen,
+    model: options.ModelFile,
     ids: Annotated[
         list[str],
         typer.Argument(
             metavar="IDS",
             help="Rows of training images, from 0, as add and predict --explain tell them: 17, "
             "3-9, or 1,4,20-29.",
-            callback=_checked,
+            callback=options.checked(parse_rows),
             show_default=False,
         ),
     ],
-    no_relearn: NoRelearn = False,
-    dry_run: DryRun = False,
-    as_json: Json = False,
-    debug: Debug = False,
+    no_relearn: options.NoRelearn = False,
+    dry_run: options.DryRun = False,
 ) -> None:
     """Take training images out of a model.
 
@@ -72,19 +60,11 @@ def forget(
 
     Example: lookalike forget digits.lookalike 17 100-109
     """
-    with job(debug):
-        from lookalike.cli.screen import Screen
 
-        screen = Screen(as_json=as_json)
-        check_is_file(model)
-        with screen.bar() as bar:
-            bar.start("importing libraries")
-            from lookalike.models.changing import changed_in_place, forget_rows
+    def forget_ids(opened: Model, bar: Bar) -> Changed:
+        from lookalike.models.changing import forget_rows
 
-            bar.start("opening the model")
-            with changed_in_place(model, dry_run=dry_run) as opened:
-                bar.start("learning")
-                relearn = not no_relearn and not dry_run
-                changed = forget_rows(opened, parse_rows(ids), relearn=relearn)
-                bar.start("saving the model")
-        say_changed(changed, model, dry_run, screen)
+        bar.start("learning")
+        return forget_rows(opened, parse_rows(ids), relearn=not no_relearn and not dry_run)
+
+    change_model(model, forget_ids, dry_run, screen)

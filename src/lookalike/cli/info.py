@@ -5,24 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any
 
-import typer
-
-from lookalike.cli.jobs import Debug, Json, job
-from lookalike.cli.modelfile import check_is_file
+from lookalike.cli import options
+from lookalike.cli.screen import Screen, one_line
 
 
-def info(
-    model: Annotated[
-        Path | None,
-        typer.Argument(
-            metavar="MODEL",
-            help="A model file, as lookalike train DATA -o MODEL keeps it.",
-            show_default=False,
-        ),
-    ] = None,
-    as_json: Json = False,
-    debug: Debug = False,
-) -> None:
+@options.command
+def info(screen: Screen, model: Annotated[Path | None, options.MODEL] = None) -> None:
     """Show versions, the CPU path in use, threads and data sets; of a model, what it holds.
 
     LOOKALIKE_CPU forces one of the available CPU paths; all of them give the same answers.
@@ -31,23 +19,21 @@ def info(
 
     Or: lookalike info digits.lookalike
     """
-    with job(debug):
-        from lookalike.cli.data import datasets_table
-        from lookalike.cli.screen import Screen
-        from lookalike.reports.blocks import Block, Heading, Section, Table
-        from lookalike.reports.terminal import show
+    from lookalike.cli.data import datasets_table
+    from lookalike.reports.blocks import Block, Heading, Section, Table
+    from lookalike.reports.terminal import show
 
-        screen = Screen(as_json=as_json)
-        if model is None:
-            facts = collect_facts()
-            more: list[Block] = [Heading("data sets"), datasets_table(facts["datasets"])]
-            table = Table(["", ""], _machine_rows(facts), "What runs here")
-        else:
-            check_is_file(model)
-            facts, more = model_facts(model), []
-            table = Table(["", ""], _model_rows(facts), "What the model file holds")
-        screen.result(facts)
-        show([Section("Facts", [table, *more])], screen.out, titles=False)
+    more: list[Block] = []
+    if model is None:
+        facts = collect_facts()
+        more = [Heading("data sets"), datasets_table(facts["datasets"])]
+        table = Table(["", ""], _machine_rows(facts), "What runs here")
+    else:
+        options.check_is_file(model)
+        facts = model_facts(model)
+        table = Table(["", ""], _model_rows(facts), "What the model file holds")
+    screen.result(facts)
+    show([Section("Facts", [table, *more])], screen.out, titles=False)
 
 
 def collect_facts() -> dict[str, Any]:
@@ -77,13 +63,7 @@ def collect_facts() -> dict[str, Any]:
 
 
 def model_facts(path: Path) -> dict[str, Any]:
-    """Return what ``info MODEL --json`` prints.
-
-    Raises
-    ------
-    ModelError, OSError
-        As `load_model`.
-    """
+    """Return what ``info MODEL --json`` prints."""
     from lookalike.estimators.lookalike import LookalikeClassifier
     from lookalike.models.file import open_file
     from lookalike.models.model import Model
@@ -102,7 +82,7 @@ def model_facts(path: Path) -> dict[str, Any]:
             name: value if value is None or type(value) in (bool, int, float, str) else repr(value)
             for name, value in estimator.get_params(deep=False).items()
         },
-        "as_python": " ".join(repr(estimator).split()),
+        "as_python": one_line(repr(estimator)),
         "chosen": None,
         "n_samples": getattr(estimator, "n_samples_fit_", None),
         "image_shape": None,

@@ -1,39 +1,35 @@
-"""Where a command's results, progress and notices go."""
+"""Where a command's results, progress and notices go, and how it ends when something fails."""
 
 from __future__ import annotations
 
 import json
+import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from rich.console import Console, RenderableType
-from rich.padding import Padding
-from rich.progress import (
-    BarColumn,
-    Progress,
-    SpinnerColumn,
-    TaskProgressColumn,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
-from rich.text import Text
+import typer
 
-INDENT = 3
-"""Columns by which the result of a step is indented."""
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.progress import Progress
+
+FAILED = 1
+_INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+_INDENT = 3  # columns, of the result of a step
 
 
 class Screen:
     """Results on stdout, progress on stderr; the latter only where somebody watches.
 
-    Parameters
-    ----------
-    as_json : bool
-        Results are one JSON document; what is meant for eyes is not shown.
+    With ``as_json`` results are one JSON document; what is meant for eyes is not shown.
     """
 
     def __init__(self, *, as_json: bool) -> None:
+        from rich.console import Console
+
         self.as_json = as_json
         self.out = Console(highlight=False, quiet=as_json)
         self._err = Console(stderr=True)
@@ -48,35 +44,46 @@ class Screen:
         if self.as_json:
             print(json.dumps(document, indent=2))
 
-    def say(self, content: RenderableType = "", style: str = "") -> None:
-        """Print text (with rich's markup if a str) or a table, indented as part of a step."""
-        if content == "":
-            self.out.print()
-            return
-        if isinstance(content, str):
-            content = Text.from_markup(content)
-        self.out.print(Padding(content, (0, 0, 0, INDENT), expand=False), style=style)
+    def say(self, text: str = "", style: str = "", *, indented: bool = False) -> None:
+        """Print lines that are not wrapped; or wrapped ones, indented as part of a step."""
+        from rich.padding import Padding
+        from rich.text import Text
+
+        said: RenderableType = Text(text, style)
+        if indented:
+            said = Padding(said, (0, 0, 0, _INDENT), expand=False)
+        self.out.print(said, soft_wrap=not indented)
+
+    def say_written(self, what: str, folder: Path | None) -> None:
+        """Print what was written into a folder, if there is one."""
+        if folder is not None:
+            self.say(f"\nWrote {what} into {folder}")
 
     @contextmanager
-    def bar(self, *, time_left: bool = False) -> Iterator[Bar]:
+    def bar(self, what: str = "", *, time_left: bool = False) -> Iterator[Bar]:
         """Give a progress bar that appears when first used and goes away at the end.
 
         Beside it stands the time that has gone, or that is left.
         """
+        from rich import progress
+
         columns = (
-            SpinnerColumn(),
-            TextColumn("{task.description}"),
-            BarColumn(),
-            TaskProgressColumn(),
-            TimeRemainingColumn() if time_left else TimeElapsedColumn(),
+            progress.SpinnerColumn(),
+            progress.TextColumn("{task.description}"),
+            progress.BarColumn(),
+            progress.TaskProgressColumn(),
+            progress.TimeRemainingColumn() if time_left else progress.TimeElapsedColumn(),
         )
-        progress = Progress(
-            *columns, console=self._err, transient=True, disable=not self._err.is_terminal
+        shown = progress.Progress(
+            *columns, console=self._err, transient=True, disable=not self.is_watched
         )
+        bar = Bar(shown)
         try:
-            yield Bar(progress)
+            if what:
+                bar.start(what)
+            yield bar
         finally:
-            progress.stop()
+            shown.stop()
 
 
 class Bar:
@@ -94,3 +101,69 @@ class Bar:
     def __call__(self, done: int, total: int) -> None:
         """Show how far it is."""
         self._progress.update(self._task, completed=done, total=total)
+
+
+@contextmanager
+def out_folder(folder: Path | None, *, option: str = "--out") -> Iterator[Path | None]:
+    """Give an empty folder to write into, whose files a run that fails does not leave behind.
+
+    No folder is given if there is none; the option that names it is for errors.
+    """
+    if folder is None:
+        yield None
+        return
+    from lookalike.images.files import filled_folder
+
+    with filled_folder(folder, cure=f"name another folder by {option}") as scratch:
+        yield scratch
+
+
+def write_json(folder: Path, document: dict[str, Any]) -> None:
+    """Write what a command prints as JSON into ``report.json``."""
+    (folder / "report.json").write_text(json.dumps(document, indent=2) + "\n")
+
+
+@contextmanager
+def job(debug: bool) -> Iterator[None]:
+    """Turn what goes wrong inside into one line on stderr and an exit code."""
+    try:
+        with warnings.catch_warnings():
+            warnings.showwarning = lambda message, *_: say_note(str(message))
+            yield
+    except KeyboardInterrupt:
+        _exit("interrupted", _INTERRUPTED, debug)
+    except (typer.Exit, typer.BadParameter, BrokenPipeError):
+        raise
+    except (ValueError, OSError) as error:  # their messages are made for the user
+        _exit(str(error), FAILED, debug)
+    except Exception as error:
+        _exit(f"{type(error).__name__}: {error} (--debug shows where)", FAILED, debug)
+
+
+def _exit(message: str, code: int, debug: bool) -> NoReturn:
+    if debug:
+        import traceback
+
+        traceback.print_exc()
+    say_error(message)
+    raise typer.Exit(code) from None
+
+
+def say_error(message: str) -> None:
+    """Print an error on stderr, in one line."""
+    _say("error:", typer.colors.RED, message)
+
+
+def say_note(message: str) -> None:
+    """Print a notice on stderr, in one line."""
+    _say("note:", typer.colors.YELLOW, message)
+
+
+def _say(kind: str, colour: str, message: str) -> None:
+    sys.stdout.flush()
+    typer.echo(f"{typer.style(kind, fg=colour, bold=True)} {one_line(message)}", err=True)
+
+
+def one_line(message: str) -> str:
+    """Return a message with its line breaks and indents made single spaces."""
+    return " ".join(message.split())

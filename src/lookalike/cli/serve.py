@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+import sys
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lookalike.cli.jobs import Debug, Json, Threads, job
-from lookalike.cli.modelfile import ModelFile, Reject, check_is_file
+from lookalike.cli import options
+from lookalike.cli.screen import Screen
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from lookalike.cli.screen import Screen
     from lookalike.web.serve import Served
 
-_EXTRA = {"fastapi", "httptools", "multipart", "pydantic", "python_multipart", "starlette"}
-_EXTRA |= {"fastapi_offline", "prometheus_client", "uvicorn", "uvloop"}
 
-
+@options.command
 def serve(
-    model: ModelFile,
+    screen: Screen,
+    model: options.ModelFile,
     host: Annotated[
         str,
         typer.Option(
@@ -49,13 +46,11 @@ def serve(
             "are let in.",
         ),
     ] = None,
-    reject: Reject = 0.9,
+    reject: options.Reject = 0.9,
     open_page: Annotated[
         bool, typer.Option("--open", help="Open the page in the browser of this machine.")
     ] = False,
-    n_jobs: Threads = None,
-    as_json: Json = False,
-    debug: Debug = False,
+    n_jobs: options.Threads = None,
 ) -> None:
     """Serve a model: a page to draw on, and an API, described at /docs.
 
@@ -64,72 +59,43 @@ def serve(
 
     Example: lookalike serve digits.lookalike --open
     """
-    with job(debug):
-        from lookalike.cli.screen import Screen
-
-        screen = Screen(as_json=as_json)
-        check_is_file(model)
-        with screen.bar() as bar:
-            bar.start("importing libraries")
-            run = _import_serve()
-            from lookalike.models.model import open_model
-            from lookalike.search.machine import count_threads
-
-            n_threads = count_threads(n_jobs)
-            bar.start("opening the model")
-            opened = open_model(model)
-            if n_jobs is not None:
-                opened.on_threads(n_threads)
-
-        def tell(served: Served) -> None:
-            _tell(served, str(model), screen)
-            if open_page:
-                _open(served.url)
+    options.check_is_file(model)
+    with screen.bar("importing libraries") as bar:
+        import threading
+        import webbrowser
 
         try:
-            run(
-                opened,
-                host=host,
-                port=port,
-                names=names or (),
-                token=token,
-                reject=reject,
-                on_start=tell,
-            )
-        except OSError as error:
-            reason = error.strerror or str(error)
-            raise OSError(
-                f"cannot listen at {host}, port {port}: {reason}; choose others by --host, --port"
+            from lookalike.web.serve import serve as run
+        except ModuleNotFoundError as error:
+            if (error.name or "").startswith("lookalike"):
+                raise
+            raise ValueError(
+                f"serving needs {error.name}, which is not installed; install 'lookalike[web]'"
             ) from error
+        bar.start("opening the model")
+        opened = options.open_on_threads(model, n_jobs)
 
+    def tell(served: Served) -> None:
+        screen.result({"model": str(model), "url": served.url, "token": served.token})
+        screen.say(f"{model} is served at {served.url} (Ctrl-C ends it)")
+        if served.token is not None:
+            screen.say(f"Correcting and saving need the token {served.token}")
+        sys.stdout.flush()  # a program that waits for the address reads it from a pipe
+        if open_page:
+            threading.Thread(target=webbrowser.open, args=[served.url], daemon=True).start()
 
-def _import_serve() -> Callable[..., Any]:
     try:
-        from lookalike.web.serve import serve as run
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] not in _EXTRA:
-            raise
-        raise ValueError(
-            f"serving needs {error.name}, which is not installed; install 'lookalike[web]'"
+        run(
+            opened,
+            host=host,
+            port=port,
+            names=names or (),
+            token=token,
+            reject=reject,
+            on_start=tell,
+        )
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise OSError(
+            f"cannot listen at {host}, port {port}: {reason}; choose others by --host, --port"
         ) from error
-    return run
-
-
-def _tell(served: Served, model: str, screen: Screen) -> None:
-    import sys
-
-    from rich.text import Text
-
-    screen.result({"model": model, "url": served.url, "token": served.token})
-    screen.out.print(Text(f"{model} is served at {served.url} (Ctrl-C ends it)"), soft_wrap=True)
-    if served.token is not None:
-        said = f"Correcting and saving need the token {served.token}"
-        screen.out.print(Text(said), soft_wrap=True)
-    sys.stdout.flush()  # a program that waits for the address reads it from a pipe
-
-
-def _open(url: str) -> None:
-    import threading
-    import webbrowser
-
-    threading.Thread(target=webbrowser.open, args=[url], daemon=True).start()

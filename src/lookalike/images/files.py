@@ -10,8 +10,6 @@ from __future__ import annotations
 import glob
 import mimetypes
 import os
-import secrets
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -106,7 +104,7 @@ def replace_file(path: Path, write: Callable[[Path], None]) -> None:
     # Names are limited to 255 bytes on most systems.
     stem = f".{path.name[:40]}"
     _clear_away(path.parent, stem)
-    beside = path.with_name(f"{stem}.{secrets.token_hex(6)}.tmp")
+    beside = path.with_name(f"{stem}.{os.urandom(6).hex()}.tmp")
     try:
         write(beside)
         _move(beside, path)
@@ -123,6 +121,8 @@ def filled_folder(folder: Path, *, cure: str = "name another folder") -> Iterato
     that a place that cannot be written to is an OSError, which ends with the ``cure``, before the
     work is done. If the work fails, it goes away with all that is in it.
     """
+    import tempfile  # here, because the command line imports this module at once
+
     place = next(path for path in (folder.resolve(), *folder.resolve().parents) if path.exists())
     try:
         scratch = tempfile.TemporaryDirectory(prefix=".lookalike-", dir=place)

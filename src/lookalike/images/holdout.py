@@ -30,7 +30,6 @@ def hold_out(
     if test_size is not None and test_size == 0:
         return every, every[:0]
     counts = np.bincount(labels, minlength=len(class_names))
-    several = counts[labels] > 1
     n_classes = int(np.count_nonzero(counts > 1))
     if n_classes == 0 and test_size is None:
         warn_caller(
@@ -38,7 +37,7 @@ def hold_out(
             "are train images; add images to have a test part"
         )
         return every, every[:0]
-    rows = every[several]
+    rows = every[counts[labels] > 1]
     if test_size is None and np.ceil(_SHARE * len(rows)) < n_classes:
         warn_caller(
             f"{source} has few images, {len(labels):,} of {np.count_nonzero(counts):,} classes: "

@@ -11,15 +11,12 @@ line elsewhere; there the line is left in.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from scipy import ndimage
 
-Mask = NDArray[np.bool_]
-Floats = NDArray[np.floating[Any]]
+from lookalike.images.ground import Floats, Mask
 
 _BLOCKS = 20  # that a side is cut into
 _LEAST_RUN = 6  # blocks that a line is long
@@ -107,7 +104,7 @@ class _Lines:
         return np.asarray((widths > 0) & (self._thickness <= 1.5 * widths + 1))
 
 
-def _low(values: Floats, labels: NDArray[np.integer[Any]], n: int) -> Floats:
+def _low(values: Floats, labels: NDArray[np.int32], n: int) -> Floats:
     """Return the lower quartile of the values of each label from 0 to n, infinite without any.
 
     Where strokes cross a line or run along it, it is thicker than elsewhere.

@@ -5,8 +5,8 @@
     POST /samples  DELETE /samples/{id}  POST /save   add, undo and save corrections
     GET  /healthz  /metrics  /openapi.json  /docs     operate the server
 
-Two middlewares surround it: `RequestMeter` counts requests, and inside it `Guard` refuses some.
-`static.py` adds the page and its files.
+A middleware surrounds it: `Guard` refuses requests and has them counted. `static.py` adds the page
+and its files.
 """
 
 from __future__ import annotations
@@ -15,41 +15,31 @@ import asyncio
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from time import perf_counter
 from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, Path, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.security import HTTPBearer
+from pydantic import BaseModel
 from starlette.exceptions import HTTPException
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from lookalike import __version__
 from lookalike.images.exceptions import PictureError, PictureTooLargeError
 from lookalike.images.expression import parse_noise
-from lookalike.web.batches import ClosedError
-from lookalike.web.prometheus import MEDIA_TYPE, Metrics, RequestMeter
+from lookalike.web import schemas
+from lookalike.web.prometheus import MEDIA_TYPE, Metrics
 from lookalike.web.requests import MeaningError, MediaTypeError, RequestReader
-from lookalike.web.schemas import (
-    Added,
-    Cleaned,
-    Error,
-    Explanations,
-    Health,
-    ModelAnswer,
-    Predictions,
-    Samples,
-    Saved,
-    Undone,
-    answer,
-    changes,
-    cleaned_answer,
-    explained_answer,
-    respond,
-    samples_answer,
-)
 from lookalike.web.security import Access, Guard, Limits, TooLargeError
-from lookalike.web.session import ConflictError, DiskFullError, NoCorrectionError, Session
+from lookalike.web.session import (
+    ClosedError,
+    ConflictError,
+    DiskFullError,
+    NoCorrectionError,
+    Session,
+)
 from lookalike.web.static import add_pages
 
 _NO_SUCH = {
@@ -82,10 +72,14 @@ _ABOUT = {
 }
 
 
-def _errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
+def _answers(model: type[BaseModel] | None, *statuses: int) -> dict[str, Any]:
+    """Return what OpenAPI says of the answers of a route."""
     return {
-        status: {"model": Error, "description": _ABOUT[status]}
-        for status in sorted({*statuses, 403, 429, 503})
+        "response_model": model,
+        "responses": {
+            status: {"model": schemas.Error, "description": _ABOUT[status]}
+            for status in sorted({*statuses, 403, 429, 503})
+        },
     }
 
 
@@ -109,8 +103,8 @@ def _images_body(limits: Limits) -> dict[str, Any]:
     of_form = {"type": "array", **count, "items": file}
 
     def fields(images: dict[str, Any]) -> dict[str, Any]:
-        schema = {"type": "object", "required": ["images"], "properties": {"images": images}}
-        return {"schema": schema}
+        properties = {"images": images}
+        return {"schema": {"type": "object", "required": ["images"], "properties": properties}}
 
     content = {
         "application/json": fields(of_json),
@@ -130,31 +124,7 @@ AsIs = Annotated[
 
 
 def create_app(session: Session, access: Access, *, limits: Limits | None = None) -> FastAPI:
-    """Return the application that serves a session.
-
-    Parameters
-    ----------
-    session : Session
-        It is closed when the application shuts down.
-    access : Access
-        Who may send requests, and who may write.
-    limits : Limits, optional
-
-    Returns
-    -------
-    FastAPI
-
-    Examples
-    --------
-    >>> from lookalike import KNeighborsClassifier, load_dataset
-    >>> from lookalike.models.model import Model
-    >>> from lookalike.web.security import known_hosts
-    >>> train = load_dataset("digits").train
-    >>> model = Model(KNeighborsClassifier(4).fit(train.images, train.labels))
-    >>> app = create_app(Session(model), Access(known_hosts(8000)))
-    >>> sorted(app.openapi()["paths"])[:4]
-    ['/clean', '/explain', '/healthz', '/metrics']
-    """
+    """Return the application that serves a session, and closes it when it shuts down."""
     limits = limits or Limits()
     reader = RequestReader(session.form, limits)
     metrics = Metrics(session)
@@ -165,10 +135,8 @@ def create_app(session: Session, access: Access, *, limits: Limits | None = None
         reader.close()
         unsaved = await asyncio.to_thread(session.close)
         if unsaved:
-            print(
-                f"{unsaved} correction{'s were' if unsaved > 1 else ' was'} not saved",
-                file=sys.stderr,
-            )
+            were = "s were" if unsaved > 1 else " was"
+            print(f"{unsaved} correction{were} not saved", file=sys.stderr)
 
     app = FastAPI(
         title="lookalike",
@@ -179,9 +147,11 @@ def create_app(session: Session, access: Access, *, limits: Limits | None = None
         redirect_slashes=False,  # a redirect would contain the client's Host
         lifespan=lifespan,
     )
-    app.add_middleware(Guard, access=access, limits=limits)
-    app.add_middleware(RequestMeter, metrics=metrics)
-    _add_refusals(app)
+    app.add_middleware(Guard, access=access, limits=limits, on_answer=metrics.count_answer)
+    for kind, status in _STATUS_OF.items():
+        app.add_exception_handler(kind, partial(_refused, status))
+    app.add_exception_handler(HTTPException, _refused_by_http)
+    app.add_exception_handler(RequestValidationError, _misunderstood)
     _add_reading(app, session, reader, limits)
     _add_writing(app, session, reader, limits)
     _add_running(app, session, access, metrics)
@@ -189,60 +159,39 @@ def create_app(session: Session, access: Access, *, limits: Limits | None = None
     return app
 
 
-def _add_refusals(app: FastAPI) -> None:
-    def refused(request: Request, error: Exception) -> Response:
-        status = next(_STATUS_OF[kind] for kind in type(error).__mro__ if kind in _STATUS_OF)
-        return respond({"detail": str(error)}, status)
+async def _refused(status: int, request: Request, error: Exception) -> Response:
+    return JSONResponse({"detail": str(error)}, status)
 
-    def refused_by_http(request: Request, error: Exception) -> Response:
-        assert isinstance(error, HTTPException)
-        detail = error.detail
-        if error.status_code in _NO_SUCH:
-            detail = _NO_SUCH[error.status_code]
-        response = respond({"detail": detail}, error.status_code)
-        response.headers.update(error.headers or {})
-        return response
 
-    def misunderstood(request: Request, error: Exception) -> Response:
-        assert isinstance(error, RequestValidationError)
-        first = error.errors()[0]
-        where = " ".join(map(str, first["loc"]))
-        return respond({"detail": f"{where}: {first['msg']}; /docs describes the parameters"}, 422)
+async def _refused_by_http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    detail = _NO_SUCH.get(error.status_code, error.detail)
+    return JSONResponse({"detail": detail}, error.status_code, error.headers)
 
-    for kind in _STATUS_OF:
-        app.add_exception_handler(kind, refused)
-    app.add_exception_handler(HTTPException, refused_by_http)
-    app.add_exception_handler(RequestValidationError, misunderstood)
+
+async def _misunderstood(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    first = error.errors()[0]
+    where = " ".join(map(str, first["loc"]))
+    return JSONResponse({"detail": f"{where}: {first['msg']}; /docs describes the parameters"}, 422)
 
 
 def _add_reading(app: FastAPI, session: Session, reader: RequestReader, limits: Limits) -> None:
-    body = _images_body(limits)
+    images: dict[str, Any] = {"tags": ["ask"], "openapi_extra": _images_body(limits)}
 
-    @app.post(
-        "/predict",
-        response_model=Predictions,
-        responses=_errors(*_ON_IMAGES),
-        openapi_extra=body,
-        tags=["ask"],
-    )
+    @app.post("/predict", **_answers(schemas.Predictions, *_ON_IMAGES), **images)
     async def predict(request: Request, as_is: AsIs = False) -> Response:
         """Classify images."""
         start = perf_counter()
         read = await reader.read(request, as_is=as_is)
         predictions = await asyncio.wrap_future(session.predict(read.images))
         answers = [
-            answer(one, session.reject, doubt)
+            schemas.answer(one, session.reject, doubt)
             for one, doubt in zip(predictions, read.doubts, strict=True)
         ]
-        return respond({"answers": answers, "seconds": perf_counter() - start})
+        return JSONResponse({"answers": answers, "seconds": perf_counter() - start})
 
-    @app.post(
-        "/explain",
-        response_model=Explanations,
-        responses=_errors(*_ON_IMAGES),
-        openapi_extra=body,
-        tags=["ask"],
-    )
+    @app.post("/explain", **_answers(schemas.Explanations, *_ON_IMAGES), **images)
     async def explain(
         request: Request,
         as_is: AsIs = False,
@@ -256,19 +205,13 @@ def _add_reading(app: FastAPI, session: Session, reader: RequestReader, limits: 
         found = await asyncio.wrap_future(session.explain(read.images, n_neighbors=n_neighbors))
         answers = await reader.run(
             lambda _: [
-                explained_answer(one, image, session.reject, doubt)
+                schemas.explained_answer(one, image, session.reject, doubt)
                 for one, image, doubt in zip(found, *read, strict=True)
             ]
         )
-        return respond({"answers": answers, "seconds": perf_counter() - start})
+        return JSONResponse({"answers": answers, "seconds": perf_counter() - start})
 
-    @app.post(
-        "/clean",
-        response_model=Cleaned,
-        responses=_errors(*_ON_IMAGES, 409),
-        openapi_extra=body,
-        tags=["ask"],
-    )
+    @app.post("/clean", **_answers(schemas.Cleaned, *_ON_IMAGES, 409), **images)
     async def clean(
         request: Request,
         as_is: AsIs = False,
@@ -289,26 +232,27 @@ def _add_reading(app: FastAPI, session: Session, reader: RequestReader, limits: 
                 raise MeaningError(str(error)) from None
         images = (await reader.read(request, as_is=as_is)).images
         cleaned = await asyncio.wrap_future(session.clean(images, noise))
-        return respond(await reader.run(lambda _: cleaned_answer(list(cleaned), noise)))
+        return JSONResponse(
+            await reader.run(lambda _: schemas.cleaned_answer(list(cleaned), noise))
+        )
 
 
 def _add_writing(app: FastAPI, session: Session, reader: RequestReader, limits: Limits) -> None:
-    token = [Depends(HTTPBearer(auto_error=False, description="The token of `lookalike serve`."))]
+    token = Depends(HTTPBearer(auto_error=False, description="The token of `lookalike serve`."))
+    write: dict[str, Any] = {"tags": ["correct"], "dependencies": [token]}
 
-    @app.get("/samples", response_model=Samples, responses=_errors(), tags=["correct"])
+    @app.get("/samples", **_answers(schemas.Samples), tags=["correct"])
     async def show_samples() -> Response:
         """List the corrections."""
         state = session.state
-        return respond(await reader.run(lambda _: samples_answer(state)))
+        return JSONResponse(await reader.run(lambda _: schemas.samples_answer(state)))
 
     @app.post(
         "/samples",
         status_code=201,
-        response_model=Added,
-        responses=_errors(*_ON_IMAGES, 401, 409),
+        **_answers(schemas.Added, *_ON_IMAGES, 401, 409),
         openapi_extra=_images_body(limits),
-        dependencies=token,
-        tags=["correct"],
+        **write,
     )
     async def add(
         request: Request,
@@ -323,38 +267,26 @@ def _add_writing(app: FastAPI, session: Session, reader: RequestReader, limits: 
             raise MeaningError("the label has no visible letters; give 1 to 100 letters")
         images = (await reader.read(request, as_is=as_is)).images
         ids, state = await asyncio.wrap_future(session.add(images, label))
-        return respond({"ids": ids, **changes(state)}, 201)
+        return JSONResponse({"ids": ids, **schemas.changes(state)}, 201)
 
-    @app.delete(
-        "/samples/{id}",
-        response_model=Undone,
-        responses=_errors(401, 404, 409, 422),
-        dependencies=token,
-        tags=["correct"],
-    )
+    @app.delete("/samples/{id}", **_answers(schemas.Undone, 401, 404, 409, 422), **write)
     async def undo(id: Annotated[int, Path(description="Id of the correction.")]) -> Response:
         """Undo a correction."""
-        return respond(changes(await asyncio.wrap_future(session.undo(id))))
+        return JSONResponse(schemas.changes(await asyncio.wrap_future(session.undo(id))))
 
-    @app.post(
-        "/save",
-        response_model=Saved,
-        responses=_errors(401, 409, 507),
-        dependencies=token,
-        tags=["correct"],
-    )
+    @app.post("/save", **_answers(schemas.Saved, 401, 409, 507), **write)
     async def save() -> Response:
         """Write the corrections to the model's file."""
         state = await asyncio.wrap_future(session.save())
-        return respond({"file": session.file, **changes(state)})
+        return JSONResponse({"file": session.file, **schemas.changes(state)})
 
 
 def _add_running(app: FastAPI, session: Session, access: Access, metrics: Metrics) -> None:
-    @app.get("/model", response_model=ModelAnswer, responses=_errors(), tags=["look"])
+    @app.get("/model", **_answers(schemas.ModelAnswer), tags=["look"])
     async def show_model(request: Request) -> Response:
         """Describe the served model."""
         state = session.state
-        return respond(
+        return JSONResponse(
             {
                 "class_names": state.class_names,
                 "n_samples": state.n_samples,
@@ -371,17 +303,12 @@ def _add_running(app: FastAPI, session: Session, access: Access, metrics: Metric
             }
         )
 
-    @app.get("/healthz", response_model=Health, responses=_errors(), tags=["run"])
+    @app.get("/healthz", **_answers(schemas.Health), tags=["run"])
     async def show_health() -> Response:
         """Report that the server answers."""
-        return respond({"status": "ok"})
+        return JSONResponse({"status": "ok"})
 
-    @app.get(
-        "/metrics",
-        response_class=PlainTextResponse,
-        responses=_errors(),
-        tags=["run"],
-    )
+    @app.get("/metrics", response_class=PlainTextResponse, **_answers(None), tags=["run"])
     async def show_metrics() -> Response:
         """Return metrics for Prometheus."""
         return Response(metrics.text(), media_type=MEDIA_TYPE)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from time import perf_counter
-
 from prometheus_client import (
     CollectorRegistry,
     Counter,
@@ -13,7 +11,7 @@ from prometheus_client import (
     generate_latest,
 )
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Scope
 
 from lookalike.web.session import Session
 
@@ -25,52 +23,42 @@ _METHODS = {"GET", "HEAD", "POST", "DELETE"}
 
 
 class Metrics:
-    """The metrics of one server.
-
-    Parameters
-    ----------
-    session : Session
-        The session whose corrections and batches are measured.
-    """
+    """The metrics of one server, whose corrections and batches are those of a session."""
 
     def __init__(self, session: Session) -> None:
-        self._registry = CollectorRegistry()
-        ProcessCollector(registry=self._registry)
+        self._registry = registry = CollectorRegistry()
+        ProcessCollector(registry=registry)
         self._requests = Counter(
             "lookalike_http_requests",
             "Answered requests.",
             ["method", "route", "status"],
-            registry=self._registry,
+            registry=registry,
         )
         self._seconds = Histogram(
             "lookalike_http_request_seconds",
             "Time from the head of a request to the end of its answer.",
             ["route"],
             buckets=_SECONDS,
-            registry=self._registry,
+            registry=registry,
         )
         self._predicted = Counter(
-            "lookalike_predicted_images", "Predicted images.", registry=self._registry
+            "lookalike_predicted_images", "Predicted images.", registry=registry
         )
         self._batches = Histogram(
-            "lookalike_batch_images",
-            "Images per search.",
-            buckets=_IMAGES,
-            registry=self._registry,
+            "lookalike_batch_images", "Images per search.", buckets=_IMAGES, registry=registry
         )
-        gauges = {
-            "lookalike_samples": ("Training images.", lambda: session.state.n_samples),
-            "lookalike_corrections": (
-                "Corrections that can be undone.",
-                lambda: len(session.state.corrections),
-            ),
-            "lookalike_unsaved_changes": (
-                "Changes since the file was read or saved.",
-                lambda: session.state.unsaved,
-            ),
-        }
-        for name, (about, value) in gauges.items():
-            Gauge(name, about, registry=self._registry).set_function(value)
+        samples = Gauge("lookalike_samples", "Training images.", registry=registry)
+        samples.set_function(lambda: session.state.n_samples)
+        corrections = Gauge(
+            "lookalike_corrections", "Corrections that can be undone.", registry=registry
+        )
+        corrections.set_function(lambda: len(session.state.corrections))
+        unsaved = Gauge(
+            "lookalike_unsaved_changes",
+            "Changes since the file was read or saved.",
+            registry=registry,
+        )
+        unsaved.set_function(lambda: session.state.unsaved)
         session.on_batch = self._count_batch
 
     def text(self) -> bytes:
@@ -81,43 +69,10 @@ class Metrics:
         self._predicted.inc(n_images)
         self._batches.observe(n_images)
 
-    def count_request(self, method: str, route: str, status: int, seconds: float) -> None:
-        """Count a request. Labels must have few values, so a client must not choose them."""
+    def count_answer(self, scope: Scope, status: int, seconds: float) -> None:
+        """Count an answered request. Labels have few values, which no client chooses."""
+        method = scope["method"] if scope["method"] in _METHODS else "other"
+        # The route's template: the client chooses the path itself.
+        route = getattr(scope.get("route"), "path", "none")
         self._requests.labels(method, route, str(status)).inc()
         self._seconds.labels(route).observe(seconds)
-
-
-class RequestMeter:
-    """Counts every request, including refused ones; the outermost middleware, in plain ASGI.
-
-    Parameters
-    ----------
-    app : ASGI application
-    metrics : Metrics
-    """
-
-    def __init__(self, app: ASGIApp, *, metrics: Metrics) -> None:
-        self._app = app
-        self._metrics = metrics
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        status = 0
-
-        async def noticed(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            await send(message)
-
-        start = perf_counter()
-        try:
-            await self._app(scope, receive, noticed)
-        finally:
-            if status:
-                method = scope["method"] if scope["method"] in _METHODS else "other"
-                # The route's template: the client chooses the path itself.
-                route = getattr(scope.get("route"), "path", "none")
-                self._metrics.count_request(method, route, status, perf_counter() - start)

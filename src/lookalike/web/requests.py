@@ -16,7 +16,7 @@ import os
 import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import chain
 from typing import Any, NamedTuple, TypeVar
@@ -49,17 +49,6 @@ class MeaningError(ValueError):
     """The body can be read, but its content is invalid."""
 
 
-class _Body(NamedTuple):
-    """The body of a request: JSON, or image files."""
-
-    json: bytes | None
-    files: list[bytes]
-
-    def is_small(self) -> bool:
-        size = len(self.json) if self.json is not None else sum(map(len, self.files))
-        return size <= _SMALL_BODY
-
-
 class _File(NamedTuple):
     """The content of an image file whose header has been checked."""
 
@@ -68,32 +57,14 @@ class _File(NamedTuple):
 
 
 class Read(NamedTuple):
-    """The images of a request.
+    """The images of a request, at least one."""
 
-    Attributes
-    ----------
-    images : ndarray of shape (n, *image_shape), uint8, n at least 1
-    doubts : list of (str or None)
-        Doubts about the strokes that were found in each image.
-    """
-
-    images: Bytes
-    doubts: list[str | None]
-
-
-class Stopped(Exception):
-    """The request was cancelled while its pictures were decoded."""
+    images: Bytes  # of shape (n, *image_shape)
+    doubts: list[str | None]  # about the strokes that were found in each image
 
 
 class RequestReader:
-    """Reads the images of requests.
-
-    Parameters
-    ----------
-    form : Form
-        Form of the model's images.
-    limits : Limits
-    """
+    """Reads the images of requests, and brings them to the form of the model's images."""
 
     def __init__(self, form: Form, limits: Limits) -> None:
         self._form = form
@@ -105,18 +76,12 @@ class RequestReader:
     async def read(self, request: Request, *, as_is: bool) -> Read:
         """Return the images of a request.
 
-        Parameters
-        ----------
-        request : Request
-        as_is : bool
-            The images already have the model's form, and must have its exact shape.
-
-        Raises
-        ------
-        MediaTypeError, MeaningError, PictureError, TooLargeError
+        If ``as_is``, they already have the model's form, and must have its exact shape. Raises
+        `MediaTypeError`, `MeaningError`, `PictureError` or `TooLargeError`.
         """
         body = await self._read(request)
-        if body.is_small():
+        size = len(body) if isinstance(body, bytes) else sum(map(len, body))
+        if size <= _SMALL_BODY:
             given = self._given(body, as_is=as_is)
             if len(given) <= _SMALL_PICTURES and all(map(_is_small, given)):
                 return self._stack(given, as_is=as_is)
@@ -138,15 +103,16 @@ class RequestReader:
         """End the threads after their current work."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    async def _read(self, request: Request) -> _Body:
+    async def _read(self, request: Request) -> bytes | list[bytes]:
+        """Return JSON, or the contents of image files."""
         content_type = request.headers.get("content-type", "")
         media_type = content_type.split(";", 1)[0].strip().lower()
         if _may_be_picture(media_type):
-            return _Body(None, [await request.body()])
+            return [await request.body()]
         if media_type == "application/json":
-            return _Body(await request.body(), [])
+            return await request.body()
         if media_type == "multipart/form-data":
-            return _Body(None, await self._files(request))
+            return await self._files(request)
         raise MediaTypeError(
             f"Content-Type {media_type[:100] or 'none'!r} is not supported; send image/png or "
             "another image type, multipart/form-data with files named images, or application/json"
@@ -154,27 +120,24 @@ class RequestReader:
 
     async def _files(self, request: Request) -> list[bytes]:
         most = self._limits.images
-        parser = _InMemory(
+        parser = MultiPartParser(
             request.headers,
             request.stream(),
             max_files=most + 1,
             max_fields=16,
             max_part_size=2**10,
         )
-        parser.spool_max_size = self._limits.body_bytes + 1
+        parser.spool_max_size = self._limits.body_bytes + 1  # so that no file goes to the disk
         try:
             form = await parser.parse()
-        except MultiPartException as error:
-            if error.message.startswith("Too many files"):
+        except (MultiPartException, ValueError, LookupError, AttributeError) as error:
+            # Malformed headers are none of the parser's own exceptions, which have a message.
+            reason = getattr(error, "message", "").rstrip(".")
+            if reason.startswith("Too many files"):
                 raise _too_many(f"more than {most:,}", most) from None
             raise MeaningError(
-                f"the multipart/form-data cannot be read: {error.message.rstrip('.')}; send files "
+                f"the multipart/form-data cannot be read{reason and ': '}{reason}; send files "
                 "named images"
-            ) from None
-        except (KeyError, ValueError, LookupError, AttributeError):
-            # the parser raises these at malformed headers
-            raise MeaningError(
-                "the multipart/form-data cannot be read; send files named images"
             ) from None
         try:
             parts = [part for name in _FIELDS for part in form.getlist(name)]
@@ -188,15 +151,15 @@ class RequestReader:
         read = Read(np.empty((len(given), *self._form.image_shape), np.uint8), [])
         for i, one in enumerate(given):
             if stop is not None and stop.is_set():
-                raise Stopped
+                raise CancelledError
             with _numbered(i, len(given)):
                 read.images[i], doubt = self._formed(one, as_is=as_is)
                 read.doubts.append(doubt)
         return read
 
-    def _given(self, body: _Body, *, as_is: bool) -> list[Any]:
+    def _given(self, body: bytes | list[bytes], *, as_is: bool) -> list[Any]:
         """Return opened pictures and arrays of numbers."""
-        files: Sequence[Any] = body.files if body.json is None else _from_json(body.json)
+        files: Sequence[Any] = _from_json(body) if isinstance(body, bytes) else body
         if not files:
             raise MeaningError(
                 "no images; send at least one, in a form as files named images (curl -F "
@@ -236,10 +199,6 @@ def _numbered(i: int, n: int) -> Iterator[None]:
         if n == 1:
             raise
         raise type(error)(f"image {i}: {error}") from None
-
-
-class _InMemory(MultiPartParser):
-    """Starlette's parser without temporary files: `spool_max_size` exceeds every body."""
 
 
 def _open(file: Any, limits: Limits, least_size: tuple[int, int] | None) -> Any:

@@ -7,17 +7,15 @@ time, because this would take longer than the search; the tests validate them in
 from __future__ import annotations
 
 import base64
-import json
 from collections.abc import Sequence
 from datetime import datetime
 from math import inf
 from typing import Any
 
 from pydantic import BaseModel, Field
-from starlette.responses import Response
 
 from lookalike.models.predictions import candidates
-from lookalike.web.session import Correction, ServedExplanation, ServedPrediction, State, png
+from lookalike.web.session import ServedExplanation, ServedPrediction, State, png
 
 
 class Error(BaseModel):
@@ -92,27 +90,21 @@ class Sample(BaseModel):
     saved: bool
 
 
-class Samples(BaseModel):
-    samples: list[Sample] = Field(description="Corrections, oldest first.")
-    unsaved: int = Field(ge=0, description="Changes since the file was read or saved.")
-    n_samples: int = Field(ge=0, description="Number of training images.")
-
-
-class Added(BaseModel):
-    ids: list[int]
-    n_samples: int = Field(ge=0)
-    unsaved: int = Field(ge=0)
-
-
 class Undone(BaseModel):
-    n_samples: int = Field(ge=0)
-    unsaved: int = Field(ge=0)
+    n_samples: int = Field(ge=0, description="Number of training images.")
+    unsaved: int = Field(ge=0, description="Changes since the file was read or saved.")
 
 
-class Saved(BaseModel):
+class Samples(Undone):
+    samples: list[Sample] = Field(description="Corrections, oldest first.")
+
+
+class Added(Undone):
+    ids: list[int]
+
+
+class Saved(Undone):
     file: str
-    n_samples: int = Field(ge=0)
-    unsaved: int = Field(ge=0)
 
 
 class ModelAnswer(BaseModel):
@@ -136,35 +128,16 @@ class Health(BaseModel):
     status: str
 
 
-def respond(content: Any, status: int = 200) -> Response:
-    """Return an answer as JSON, without validation."""
-    body = json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
-    return Response(body, status, media_type="application/json")
-
-
 def answer(prediction: ServedPrediction, reject: float, doubt: str | None = None) -> dict[str, Any]:
-    """Return an `Answer`, which is not sure if there is a doubt.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> named = ServedPrediction(("4", "7", "9"), np.array([0.5, 0.1, 0.4]))
-    >>> answer(named, reject=0.9)["candidates"]
-    ['4', '9', '7']
-    >>> answer(named, reject=0.5)["candidates"]
-    ['4']
-    """
+    """Return an `Answer`, which is not sure if there is a doubt."""
     names, probabilities = prediction
-    values = probabilities.tolist()
+    reject = reject if doubt is None else inf
     best = int(probabilities.argmax())
-    if doubt is not None:
-        reject = inf
-    sure = values[best] >= reject
     return {
         "label": names[best],
-        "probability": values[best],
-        "probabilities": dict(zip(names, values, strict=True)),
-        "sure": sure,
+        "probability": float(probabilities[best]),
+        "probabilities": dict(zip(names, probabilities.tolist(), strict=True)),
+        "sure": bool(probabilities[best] >= reject),
         "candidates": [names[own] for own in candidates(probabilities, reject)],
         "reason": doubt,
     }
@@ -190,7 +163,7 @@ def explained_answer(
                 "image": data_url(png(training)),
                 "compared": data_url(png(neighbor.compared)),
                 "correction": correction,
-                "displacement": None
+                "displacement": neighbor.displacement
                 if neighbor.displacement is None
                 else neighbor.displacement.tolist(),
             }
@@ -201,7 +174,17 @@ def explained_answer(
 
 def samples_answer(state: State) -> dict[str, Any]:
     """Return `Samples`."""
-    return {"samples": [_sample(one) for one in state.corrections], **changes(state)}
+    samples = [
+        {
+            "id": one.id,
+            "label": one.label,
+            "image": data_url(one.png),
+            "added": one.added.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "saved": one.saved,
+        }
+        for one in state.corrections
+    ]
+    return {"samples": samples, **changes(state)}
 
 
 def changes(state: State) -> dict[str, Any]:
@@ -214,23 +197,6 @@ def cleaned_answer(images: Sequence[Any], noise: str | None) -> dict[str, Any]:
     return {"images": [data_url(png(image)) for image in images], "noise": noise or "estimated"}
 
 
-def _sample(correction: Correction) -> dict[str, Any]:
-    return {
-        "id": correction.id,
-        "label": correction.label,
-        "image": data_url(correction.png),
-        "added": correction.added.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "saved": correction.saved,
-    }
-
-
 def data_url(content: bytes) -> str:
-    """Return a PNG file as a ``data:`` URL.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> data_url(png(np.zeros((2, 2), np.uint8)))[:30]
-    'data:image/png;base64,iVBORw0K'
-    """
+    """Return a PNG file as a ``data:`` URL."""
     return "data:image/png;base64," + base64.b64encode(content).decode("ascii")

@@ -19,13 +19,16 @@ from __future__ import annotations
 import asyncio
 import hmac
 import ipaddress
-import json
 import logging
-from collections.abc import Iterable
+import re
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from time import perf_counter
 
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
+from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _log = logging.getLogger("uvicorn.error")
@@ -39,19 +42,18 @@ _ALWAYS_ANSWERED = {"/healthz", "/metrics"}  # even under overload
 # refusal: most clients, including browsers, read the answer only after they have sent everything.
 _DISCARDED = 4
 
-CONTENT_SECURITY_POLICY = (
-    "default-src 'self'; img-src 'self' data: blob:; object-src 'none'; base-uri 'none'; "
-    "form-action 'none'; frame-ancestors 'none'"
-)
 _HEADERS = {
-    b"content-security-policy": CONTENT_SECURITY_POLICY.encode(),
-    b"x-content-type-options": b"nosniff",
-    b"x-frame-options": b"DENY",
-    b"referrer-policy": b"no-referrer",
-    b"cross-origin-resource-policy": b"same-origin",
-    b"cross-origin-opener-policy": b"same-origin",
-    b"cache-control": b"no-store",
+    "content-security-policy": "default-src 'self'; img-src 'self' data: blob:; object-src 'none'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "no-referrer",
+    "cross-origin-resource-policy": "same-origin",
+    "cross-origin-opener-policy": "same-origin",
+    "cache-control": "no-store",
 }
+_HOST = re.compile(r"(?:\[(.*)\]|([^:]*))(?::\d+)?")
+"""A name or an address, which has brackets if it has colons, with a port or without."""
 
 
 class TooLargeError(ValueError):
@@ -60,56 +62,33 @@ class TooLargeError(ValueError):
 
 @dataclass(frozen=True)
 class Limits:
-    """Limits of a request.
+    """Limits of a request."""
 
-    Attributes
-    ----------
-    body_bytes : int
-        Largest body of a request; a phone's photograph of 48 megapixels has 12 to 25 MB.
-    all_body_bytes : int
-        Largest sum of the bodies of all requests that are answered at once.
-    side : int
-        Largest width and height of a picture in pixels after decoding; JPEG files may be decoded
-        at a smaller scale. Both are limited, not only their product, because padding to a square
-        would turn a line into a huge picture.
-    images : int
-        Largest number of pictures in a request.
-    seconds : float
-        Longest time from the first byte of a request to the last byte of its answer.
-    requests : int
-        Largest number of requests that are answered at once.
-
-    Examples
-    --------
-    >>> Limits(images=16).images, Limits().body_bytes
-    (16, 33554432)
-    """
-
+    # A phone's photograph of 48 megapixels has 12 to 25 MB.
     body_bytes: int = 32 * 2**20
+    # The sum of the bodies of all requests that are answered at once.
     all_body_bytes: int = 512 * 2**20
+    # The width and the height of a picture in pixels after decoding; JPEG files may be decoded at a
+    # smaller scale. Both are limited, not only their product, because padding to a square would
+    # turn a line into a huge picture.
     side: int = 4096
     images: int = 256
+    # From the first byte of a request to the last byte of its answer.
     seconds: float = 30.0
+    # Requests that are answered at once.
     requests: int = 64
 
 
 @dataclass(frozen=True)
 class Access:
-    """Who may send requests, and who may write.
+    """Who may send requests, and who may write."""
 
-    Attributes
-    ----------
-    hosts : frozenset of str
-        Allowed values of ``Host`` in lower case, with the port unless it is 80.
-    any_address : bool
-        Also allow any IP address as ``Host``, for a server that other machines reach. This is
-        safe because DNS rebinding needs a name.
-    token : str or None
-        Token that writing needs; None if it needs none.
-    """
-
+    # Allowed values of ``Host`` in lower case, with the port unless it is 80.
     hosts: frozenset[str]
+    # Whether any IP address is allowed as ``Host`` too, for a server that other machines reach.
+    # This is safe because DNS rebinding needs a name.
     any_address: bool = False
+    # What writing needs; None if it needs nothing.
     token: str | None = None
 
     def knows(self, host: str) -> bool:
@@ -131,12 +110,8 @@ class Access:
 def known_hosts(port: int, names: Iterable[str] = ()) -> frozenset[str]:
     """Return the allowed values of ``Host`` for a server on a port.
 
-    Parameters
-    ----------
-    port : int
-    names : iterable of str
-        Further names, with a port (``example.org:8080``) or without. A name without a port allows
-        this port and the default ports: behind a proxy, ``Host`` is the name of the proxy.
+    Further names have a port (``example.org:8080``) or none. A name without a port allows this port
+    and the default ports: behind a proxy, ``Host`` is the name of the proxy.
 
     Examples
     --------
@@ -159,29 +134,53 @@ def known_hosts(port: int, names: Iterable[str] = ()) -> frozenset[str]:
 class Guard:
     """Refuses forbidden and excessive requests, and adds headers that protect browsers.
 
-    Parameters
-    ----------
-    app : ASGI application
-    access : Access
-    limits : Limits
+    ``on_answer`` is called with the request, the status of its answer, and the seconds it took;
+    also of requests that are refused.
     """
 
-    def __init__(self, app: ASGIApp, *, access: Access, limits: Limits) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        access: Access,
+        limits: Limits,
+        on_answer: Callable[[Scope, int, float], None] = lambda scope, status, seconds: None,
+    ) -> None:
         self._app = app
         self._access = access
         self._limits = limits
+        self._on_answer = on_answer
         self._n_running = 0
         self._n_bytes = 0  # of their bodies
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
-        elif scope["type"] == "http":
-            await self._guarded(scope, receive, _with_headers(send))
-        else:  # WebSocket is not supported
+            return
+        if scope["type"] != "http":  # WebSocket is not supported
             await send({"type": "websocket.close", "code": 1008})
+            return
+        status, start = 0, perf_counter()
 
-    async def _guarded(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def protected(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message = {"headers": [], **message}
+                headers = MutableHeaders(scope=message)
+                for name, value in _HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        try:
+            await self._guarded(scope, receive, protected, lambda: status > 0)
+        finally:
+            if status:
+                self._on_answer(scope, status, perf_counter() - start)
+
+    async def _guarded(
+        self, scope: Scope, receive: Receive, send: Send, has_started: Callable[[], bool]
+    ) -> None:
         always = scope["path"] in _ALWAYS_ANSWERED
         try:
             self._check(scope)
@@ -197,69 +196,59 @@ class Guard:
             return
         self._n_running += not always
         try:
-            await self._answered(scope, receive, send)
+            await self._answered(scope, receive, send, has_started)
         finally:
             self._n_running -= not always
 
-    async def _answered(self, scope: Scope, receive: Receive, send: Send) -> None:
-        started = False
+    async def _answered(
+        self, scope: Scope, receive: Receive, send: Send, has_started: Callable[[], bool]
+    ) -> None:
         taken: list[int] = []
-
-        async def noticed(message: Message) -> None:
-            nonlocal started
-            started = True
-            await send(message)
-
         try:
             async with asyncio.timeout(self._limits.seconds):
-                if self._is_too_long(scope):
-                    await self._discard(scope, receive)
-                    await refuse(noticed, self._too_long())
+                length = _content_length(scope)
+                if length > self._limits.body_bytes:
+                    # A client that sends "Expect: 100-continue" has not sent the body yet.
+                    waits = "expect" in Headers(scope=scope)
+                    if not waits and length <= _DISCARDED * self._limits.body_bytes:
+                        await self._throw_away(receive)
+                    await refuse(send, self._too_long())
                 else:
-                    await self._app(scope, self._within_limit(receive, taken), noticed)
+                    await self._app(scope, self._within_limit(receive, taken), send)
         except TimeoutError:
             # Once an answer has started it cannot be replaced: the server closes the connection.
-            if not started:
+            if not has_started():
                 await refuse(send, self._too_slow(scope))
         except ClientDisconnect:
             return  # there is no one to answer
         except Exception:
             _log.exception("%s %s failed", scope["method"], scope["path"])
-            if not started:
-                await refuse(
-                    send,
-                    HTTPException(500, "the server failed; see its log on stderr"),
-                )
+            if not has_started():
+                await refuse(send, HTTPException(500, "the server failed; see its log on stderr"))
         finally:
             self._n_bytes -= sum(taken)
 
     def _check(self, scope: Scope) -> None:
         """Raise HTTPException if the headers of a request forbid it."""
-        hosts: list[str] = []
-        origin = authorization = None
-        for name, value in scope["headers"]:
-            if name == b"host":
-                hosts.append(value.decode("latin-1"))
-            elif name == b"origin":
-                origin = value.decode("latin-1")
-            elif name == b"authorization":
-                authorization = value.decode("latin-1")
+        headers = Headers(scope=scope)
+        hosts = headers.getlist("host")
         if len(hosts) != 1 or not self._access.knows(hosts[0]):
             raise HTTPException(
                 403,
                 f"this server is not known as {_shown(hosts)}; send the request to "
                 f"{' or '.join(sorted(self._access.hosts))}, or start it with that name",
             )
-        if origin is not None and not _is_same(origin, hosts[0]):
+        origins = headers.getlist("origin")
+        if not all(_is_same(origin, hosts[0]) for origin in origins):
             raise HTTPException(
                 403,
-                f"a page of {_shown([origin])} may not use this server; open the server's own page",
+                f"a page of {_shown(origins)} may not use this server; open the server's own page",
             )
         path: str = scope["path"]
         if not (
             scope["method"] in _READING_METHODS
             or path in _READING_POSTS
-            or self._access.may_write(authorization)
+            or self._access.may_write(headers.get("authorization"))
         ):
             raise HTTPException(
                 401,
@@ -267,9 +256,6 @@ class Guard:
                 "Authorization: Bearer TOKEN",
                 {"www-authenticate": "Bearer"},
             )
-
-    def _is_too_long(self, scope: Scope) -> bool:
-        return _content_length(scope) > self._limits.body_bytes
 
     def _within_limit(self, receive: Receive, taken: list[int]) -> Receive:
         """Limit the body while it arrives: its length may not have been declared."""
@@ -287,12 +273,6 @@ class Guard:
             return message
 
         return counted
-
-    async def _discard(self, scope: Scope, receive: Receive) -> None:
-        # A client that sends "Expect: 100-continue" has not sent the body yet.
-        waits = any(name == b"expect" for name, _ in scope["headers"])
-        if not waits and _content_length(scope) <= _DISCARDED * self._limits.body_bytes:
-            await self._throw_away(receive)
 
     async def _throw_away(self, receive: Receive) -> None:
         n_bytes, more = 0, True
@@ -328,32 +308,18 @@ class Guard:
 
 
 def _content_length(scope: Scope) -> int:
-    lengths = [value for name, value in scope["headers"] if name == b"content-length"]
+    lengths = Headers(scope=scope).getlist("content-length")
     return max((int(length) for length in lengths if length[:20].isdigit()), default=0)
 
 
 async def refuse(send: Send, refusal: HTTPException) -> None:
     """Send a refusal in the format of all errors: JSON with one line."""
-    body = json.dumps({"detail": refusal.detail}, ensure_ascii=False).encode()
-    headers = [
-        (b"content-type", b"application/json"),
-        (b"content-length", str(len(body)).encode()),
-        *((name.encode(), value.encode()) for name, value in (refusal.headers or {}).items()),
-    ]
-    await send({"type": "http.response.start", "status": refusal.status_code, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+    answer = JSONResponse({"detail": refusal.detail}, refusal.status_code, refusal.headers)
+    await answer({"type": "http"}, _nothing, send)
 
 
-def _with_headers(send: Send) -> Send:
-    async def sent(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            headers = list(message.get("headers", ()))
-            own = {name for name, _ in headers}
-            headers += [item for item in _HEADERS.items() if item[0] not in own]
-            message = {**message, "headers": headers}
-        await send(message)
-
-    return sent
+async def _nothing() -> Message:
+    return {"type": "http.disconnect"}
 
 
 def _is_same(origin: str, host: str) -> bool:
@@ -363,17 +329,11 @@ def _is_same(origin: str, host: str) -> bool:
 
 
 def _is_address(host: str) -> bool:
-    name, colon, port = host.rpartition(":")
-    if not colon or host.endswith("]"):
-        name, port = host, "80"
-    if not port.isdecimal():
-        return False
-    if name.startswith("[") and name.endswith("]"):
-        name = name[1:-1]
-    elif ":" in name:
+    found = _HOST.fullmatch(host)
+    if found is None:
         return False
     try:
-        ipaddress.ip_address(name)
+        ipaddress.ip_address(found[1] or found[2] or "")
     except ValueError:
         return False
     return True

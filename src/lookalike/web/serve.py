@@ -32,15 +32,7 @@ _SHUTDOWN = 10  # seconds for requests to end when the server stops
 
 
 class Served(NamedTuple):
-    """The address of a running server.
-
-    Attributes
-    ----------
-    url : str
-        Address of the page.
-    token : str or None
-        Token that writing needs.
-    """
+    """The address of a running server, and the token that writing needs."""
 
     url: str
     token: str | None
@@ -55,37 +47,18 @@ def serve(
     token: str | None = None,
     reject: float = 0.9,
     limits: Limits | None = None,
-    on_start: Callable[[Served], None] | None = None,
+    on_start: Callable[[Served], None] = lambda served: None,
 ) -> None:
     """Serve a model until SIGINT or SIGTERM; running requests are still answered.
 
     The number of unsaved corrections is printed to stderr at the end.
 
-    Parameters
-    ----------
-    model : Model
-        The model, which only the server uses from now on.
-    host : str, default="127.0.0.1"
-        Address to listen at. Beyond loopback, writing always needs a token.
-    port : int, default=8000
-        Port to listen at; 0 for any free port.
-    names : sequence of str
-        Further host names of the server, for example "pi.local".
-    token : str, optional
-        Token that writing needs. By default a random one, or none if only this machine reaches
-        the server.
-    reject : float, default=0.9
-        Probability from which an answer is sure.
-    limits : Limits, optional
-    on_start : callable, optional
-        Called with the address once requests are answered.
+    ``names`` are further host names of the server, such as pi.local. Writing needs ``token``: a
+    random one if it is not given, or none if only this machine reaches the server. ``on_start`` is
+    called with the address once requests are answered. The model is the server's alone from now on.
 
-    Raises
-    ------
-    OSError
-        If the server cannot listen at the address.
-    ValueError
-        If an argument is out of range.
+    Raises `OSError` if the server cannot listen at the address, and `ValueError` if an argument is
+    out of range.
     """
     limits = limits or Limits()
     if token is not None and not (token.isascii() and token.isprintable() and token.strip()):
@@ -95,11 +68,14 @@ def serve(
         closing(Session(model, reject=reject, max_images=limits.images)) as session,
     ):
         port = listening.getsockname()[1]
-        lonely = _is_loopback(host)
+        address = ipaddress.ip_address(listening.getsockname()[0])
+        lonely = address.is_loopback
         if token is None and not lonely:
             token = secrets.token_urlsafe(18)
-        own_name = () if lonely or _is_wildcard(host) else (host,)
+        is_known = address.is_unspecified or host.lower() in ("127.0.0.1", "localhost", "::1")
+        own_name = () if is_known else (host,)
         access = Access(known_hosts(port, (*own_name, *names)), any_address=not lonely, token=token)
+        shown = f"[{host}]" if ":" in host else host
         config = uvicorn.Config(
             create_app(session, access, limits=limits),
             http=_timed_protocol(limits.seconds),
@@ -112,8 +88,8 @@ def serve(
             limit_concurrency=_MOST_CONNECTIONS,
             timeout_graceful_shutdown=_SHUTDOWN,
         )
-        served = Served(f"http://{_in_url(host)}:{port}/", token)
-        server = _Server(config, lambda: on_start and on_start(served))
+        served = Served(f"http://{'localhost' if address.is_unspecified else shown}:{port}/", token)
+        server = _Server(config, lambda: on_start(served))
         # Freeze all current objects: a full garbage collection would hold up all requests for a
         # tenth of a second.
         gc.collect()
@@ -188,23 +164,3 @@ def _bind(host: str, port: int) -> socket.socket:
         listening.close()
         raise
     return listening
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host.lower() == "localhost"
-
-
-def _is_wildcard(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_unspecified
-    except ValueError:
-        return not host
-
-
-def _in_url(host: str) -> str:
-    if _is_wildcard(host):
-        return "localhost"
-    return f"[{host}]" if ":" in host else host

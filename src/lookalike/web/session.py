@@ -1,7 +1,9 @@
 """The shared state of the server: a model that many clients query and correct at once.
 
-One thread owns the model (`batches.py`). It joins waiting predictions; corrections, undoing and
-saving run between them, in order, so several browser tabs never overwrite each other's changes.
+One thread owns the model. It joins waiting predictions into one search, which takes little longer
+for 16 images than for a single one; and no request waits for others: when the thread is free, all
+predictions in the queue form one batch. Corrections, undoing and saving run between them, in the
+order of the requests, so several browser tabs never overwrite each other's changes.
 
 A correction has a permanent id, whereas its row in the model changes when an earlier one is undone.
 Readers see an immutable `State`, which the thread replaces as a whole.
@@ -11,11 +13,12 @@ from __future__ import annotations
 
 import errno
 import io
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,14 +26,22 @@ from PIL import Image
 
 from lookalike.images.files import file_signature
 from lookalike.models.safetensors_map import ModelError
-from lookalike.web.batches import Batches, ClosedError
 
 if TYPE_CHECKING:
     from lookalike.models.model import Explained, Model
 
 Bytes = NDArray[np.uint8]
+Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 
 _DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
+
+
+class ClosedError(RuntimeError):
+    """The server is shutting down and accepts no more work."""
+
+    def __init__(self) -> None:
+        super().__init__("the server is shutting down; ask again when it is back")
 
 
 class ConflictError(RuntimeError):
@@ -47,50 +58,24 @@ class NoCorrectionError(LookupError):
 
 @dataclass(frozen=True, slots=True)
 class Correction:
-    """An image that was added to the model.
+    """An image that was added to the model."""
 
-    Attributes
-    ----------
-    id : int
-        Permanent identifier, which is never used again.
-    row : int
-        Current row in the model.
-    label : str
-    png : bytes
-        The image in the model's form.
-    added : datetime
-        Time in UTC.
-    saved : bool
-        Whether the file contains it.
-    """
-
-    id: int
-    row: int
+    id: int  # never used again
+    row: int  # the current one in the model
     label: str
-    png: bytes
-    added: datetime
-    saved: bool
+    png: bytes  # the image in the model's form
+    added: datetime  # in UTC
+    saved: bool  # whether the file contains it
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """The state of the server at one moment.
-
-    Attributes
-    ----------
-    class_names : tuple of str
-    n_samples : int
-        Number of training images.
-    corrections : tuple of Correction
-        Oldest first.
-    n_undone : int
-        Corrections that the file contains and the model no longer does.
-    """
+    """The state of the server at one moment."""
 
     class_names: tuple[str, ...]
-    n_samples: int
-    corrections: tuple[Correction, ...]
-    n_undone: int
+    n_samples: int  # training images
+    corrections: tuple[Correction, ...]  # oldest first
+    n_undone: int  # corrections that the file contains and the model no longer does
 
     @property
     def unsaved(self) -> int:
@@ -99,59 +84,106 @@ class State:
 
 
 class ServedPrediction(NamedTuple):
-    """The answer for one image.
+    """The answer for one image."""
 
-    Attributes
-    ----------
-    class_names : tuple of str
-        Classes at the time of the answer: a correction may add a class.
-    probabilities : ndarray of shape (n_classes,)
-    """
-
-    class_names: tuple[str, ...]
+    class_names: tuple[str, ...]  # at the time of the answer: a correction may add a class
     probabilities: NDArray[np.float64]
 
 
 class ServedExplanation(NamedTuple):
-    """The answer for one image, with the neighbours that support it.
-
-    Attributes
-    ----------
-    class_names : tuple of str
-    explained : Explained
-    images : list of ndarray
-        The training image of each neighbour, in the form in which it is shown.
-    corrections : list of bool
-        Whether each neighbour is a correction.
-    """
+    """The answer for one image, with the neighbours that support it."""
 
     class_names: tuple[str, ...]
     explained: Explained
-    images: list[Bytes]
-    corrections: list[bool]
+    images: list[Bytes]  # the training image of each neighbour, in the form in which it is shown
+    corrections: list[bool]  # whether each neighbour is a correction
+
+
+class Batches(Generic[Answer]):
+    """A thread that predicts in batches and does other work between them.
+
+    ``predict`` maps images of shape (n, ...) to n answers; batches of several requests have at most
+    ``max_images``, and ``on_batch`` is called with the number of images of each.
+    """
+
+    def __init__(
+        self,
+        predict: Callable[[Bytes], Sequence[Answer]],
+        *,
+        max_images: int = 256,
+        on_batch: Callable[[int], None] = lambda n_images: None,
+    ) -> None:
+        self._predict = predict
+        self._max_images = max_images
+        self._on_batch = on_batch
+        self._thread = ThreadPoolExecutor(1, "lookalike-model")
+        self._lock = threading.Lock()
+        # The last batch in the queue, which may grow until it starts or other work follows it.
+        self._growing: list[tuple[Bytes, Future[Sequence[Answer]]]] = []
+
+    def predict(self, images: Bytes) -> Future[Sequence[Answer]]:
+        """Queue images; the future gives their answers. Raises `ClosedError`."""
+        future: Future[Sequence[Answer]] = Future()
+        with self._lock:
+            n_images = sum(len(waiting) for waiting, _ in self._growing) + len(images)
+            if not self._growing or n_images > self._max_images:
+                batch = [(images, future)]
+                _submit(self._thread, self._answer, batch)
+                self._growing = batch
+            else:
+                self._growing.append((images, future))
+        return future
+
+    def run(self, function: Callable[[], Result]) -> Future[Result]:
+        """Queue other work; the future gives what it returns or raises. Raises `ClosedError`."""
+        with self._lock:
+            self._growing = []
+            return _submit(self._thread, function)
+
+    def close(self) -> None:
+        """Complete the queued work, then end the thread and wait for it."""
+        self._thread.shutdown()
+
+    def _answer(self, batch: list[tuple[Bytes, Future[Sequence[Answer]]]]) -> None:
+        with self._lock:
+            if self._growing is batch:
+                self._growing = []
+        # Requests that have timed out meanwhile are left out.
+        wanted = [one for one in batch if one[1].set_running_or_notify_cancel()]
+        if not wanted:
+            return
+        try:
+            images = np.concatenate([images for images, _ in wanted])
+            self._on_batch(len(images))
+            answers = self._predict(images)
+        except BaseException as error:
+            for _, future in wanted:
+                future.set_exception(error)
+            return
+        start = 0
+        for images, future in wanted:
+            future.set_result(answers[start : start + len(images)])
+            start += len(images)
+
+
+def _submit(
+    pool: ThreadPoolExecutor, function: Callable[..., Result], *args: Any
+) -> Future[Result]:
+    try:
+        return pool.submit(function, *args)
+    except RuntimeError as error:  # it has been shut down
+        raise ClosedError from error
 
 
 class Session:
-    """A model, its corrections, and the thread that works on both. It is thread-safe.
+    """A model, which nobody else uses, its corrections, and the thread that works on both.
 
-    Its methods return futures; all of them may raise `ClosedError` at once.
-
-    Parameters
-    ----------
-    model : Model
-        The model, which only the session uses from now on.
-    reject : float, default=0.9
-        Probability from which an answer is sure.
-    max_images : int, default=256
-        Largest number of images in a batch of several requests.
-
-    Attributes
-    ----------
-    state : State
-        The current state.
-    on_batch : callable or None
-        Called with the number of images of each batch; may be set at any time.
+    It is thread-safe. Its methods return futures; all of them may raise `ClosedError` at once. An
+    answer is sure from the probability ``reject`` on; ``max_images`` is that of `Batches`, as is
+    ``on_batch``, which may be set at any time.
     """
+
+    state: State  # the current one
 
     def __init__(self, model: Model, *, reject: float = 0.9, max_images: int = 256) -> None:
         if not 0 <= reject <= 1:
@@ -167,11 +199,11 @@ class Session:
         self.file = None if model.path is None else model.path.name
         self.can_clean = bool(model.can_clean)
         self.can_draw = model.form.takes_drawings
-        self.state = State(tuple(model.class_names), model.n_samples, (), 0)
-        self.on_batch: Callable[[int], None] | None = None
+        self._replace((), 0)
+        self.on_batch: Callable[[int], None] = lambda n_images: None
         self._cleaning = ThreadPoolExecutor(1, "lookalike-cleaning")
         self._batches: Batches[ServedPrediction] = Batches(
-            self._predict, max_images=max_images, on_batch=self._tell
+            self._predict, max_images=max_images, on_batch=lambda n_images: self.on_batch(n_images)
         )
 
     def predict(self, images: Bytes) -> Future[Sequence[ServedPrediction]]:
@@ -188,10 +220,7 @@ class Session:
         It has a thread of its own: the first fit for each noise takes seconds, and predictions
         do not wait for it.
         """
-        try:
-            return self._cleaning.submit(self._clean, images, noise)
-        except RuntimeError as error:
-            raise ClosedError("the server is shutting down; ask again when it is back") from error
+        return _submit(self._cleaning, self._clean, images, noise)
 
     def add(self, images: Bytes, label: str) -> Future[tuple[list[int], State]]:
         """Add corrections; return their ids and the new state."""
@@ -225,10 +254,6 @@ class Session:
             raise ConflictError(f"the images cannot be cleaned: {error}") from error
 
     # --- In the thread of the model --------------------------------------------------------------
-
-    def _tell(self, n_images: int) -> None:
-        if self.on_batch is not None:
-            self.on_batch(n_images)
 
     def _predict(self, images: Bytes) -> Sequence[ServedPrediction]:
         names = self.state.class_names

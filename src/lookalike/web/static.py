@@ -48,26 +48,22 @@ class _File(NamedTuple):
     content: bytes
     media_type: str
 
-    def response(self, policy: str | None = None) -> Response:
-        headers = {} if policy is None else {"content-security-policy": policy}
-        return Response(self.content, media_type=self.media_type, headers=headers)
-
 
 def add_pages(app: FastAPI) -> None:
     """Add the page at ``/``, its files, ``/docs`` and an empty favicon to an application."""
-    page = _read(files("lookalike.web") / "page")
+    page = {item.name: _read(item) for item in (files("lookalike.web") / "page").iterdir()}
+    swagger = files("fastapi_offline") / "static"
+    docs = {name: _read(swagger / name) for name in ("swagger-ui-bundle.js", "swagger-ui.css")}
+    docs["start.js"] = _File(_DOCS_START, "text/javascript")
     index = page.pop("index.html")
-    docs = _docs()
 
     @app.get("/", include_in_schema=False)
     async def show_page() -> Response:
-        return index.response()
+        return Response(index.content, media_type=index.media_type)
 
     @app.get("/static/{name}", include_in_schema=False)
     async def show_file(name: str) -> Response:
-        if name not in page:
-            raise HTTPException(404)
-        return page[name].response()
+        return _found(page, name)
 
     @app.get("/favicon.ico", include_in_schema=False)
     async def show_favicon() -> Response:
@@ -75,29 +71,20 @@ def add_pages(app: FastAPI) -> None:
 
     @app.get("/docs", include_in_schema=False)
     async def show_docs() -> Response:
-        return docs[""].response(_DOCS_POLICY)
+        policy = {"content-security-policy": _DOCS_POLICY}
+        return Response(_DOCS_PAGE, media_type="text/html", headers=policy)
 
     @app.get("/docs/{name}", include_in_schema=False)
     async def show_docs_file(name: str) -> Response:
-        if name not in docs:
-            raise HTTPException(404)
-        return docs[name].response()
+        return _found(docs, name)
 
 
-def _docs() -> dict[str, _File]:
-    package = files("fastapi_offline") / "static"
-    names = ("swagger-ui-bundle.js", "swagger-ui.css")
-    return {
-        "": _File(_DOCS_PAGE, "text/html"),
-        "start.js": _File(_DOCS_START, "text/javascript"),
-        **{name: _file(package / name) for name in names},
-    }
+def _found(known: dict[str, _File], name: str) -> Response:
+    if name not in known:
+        raise HTTPException(404)
+    return Response(known[name].content, media_type=known[name].media_type)
 
 
-def _read(folder: Traversable) -> dict[str, _File]:
-    return {item.name: _file(item) for item in folder.iterdir() if item.is_file()}
-
-
-def _file(item: Traversable) -> _File:
+def _read(item: Traversable) -> _File:
     media_type, _ = _MEDIA_TYPES.guess_type(item.name)
     return _File(item.read_bytes(), media_type or "application/octet-stream")

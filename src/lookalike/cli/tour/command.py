@@ -1,28 +1,26 @@
-"""The command ``lookalike tour``."""
+"""``lookalike tour``: all steps in their order, and one report of them."""
 
 from __future__ import annotations
 
-from enum import Enum
 from pathlib import Path
 from time import perf_counter
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from lookalike.cli.data_options import DataName, takes_data
-from lookalike.cli.jobs import Debug, Json, Threads, job
+from lookalike.cli import options
+from lookalike.cli.screen import Screen, out_folder
+
+if TYPE_CHECKING:
+    from lookalike.cli.tour.walk import Tour
+    from lookalike.reports.blocks import Report
 
 
-class Peer(Enum):
-    """Whom the tour can measure itself against."""
-
-    SKLEARN = "sklearn"
-
-
-@takes_data
+@options.command
 def tour(
+    screen: Screen,
     data: Annotated[
-        DataName | None,
+        options.DataName | None,
         typer.Option(
             metavar="NAME|PATH",
             help="A data set by name (see lookalike data list), a folder of images or IDX files, "
@@ -31,20 +29,16 @@ def tour(
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(
-            metavar="DIR",
-            file_okay=False,
-            help="Also write report.html, which opens anywhere, report.json and the pictures (PNG) "
-            "into this folder.",
+        options.folder_option(
+            "Also write report.html, which opens anywhere, report.json and the pictures (PNG) into "
+            "this folder."
         ),
     ] = None,
     against: Annotated[
-        Peer | None,
+        Literal["sklearn"] | None,
         typer.Option(help="Also do the same work with scikit-learn; takes half a minute on mnist."),
     ] = None,
-    n_jobs: Threads = None,
-    as_json: Json = False,
-    debug: Debug = False,
+    n_jobs: options.Threads = None,
 ) -> None:
     """Walk through image classification by nearest neighbours, step by step.
 
@@ -60,18 +54,93 @@ def tour(
     Example: lookalike tour --data mnist --out report --against sklearn
     """
     started = perf_counter()
-    with job(debug):
-        from lookalike.cli.screen import Screen
+    with screen.bar("importing libraries"):
+        from lookalike import __version__
+        from lookalike.cli.tour import classifying, judging
+        from lookalike.cli.tour.walk import Tour, load
+        from lookalike.reports.write import write_report
+        from lookalike.search.machine import count_threads
 
-        screen = Screen(as_json=as_json)
-        with screen.bar() as bar:
-            bar.start("importing libraries")
-            from lookalike.cli.tour.walk import walk
-        walk(
-            data_name=data,
-            out=out,
-            against=against is Peer.SKLEARN,
-            n_jobs=n_jobs,
-            screen=screen,
-            started=started,
-        )
+    steps = [
+        ("The data", load),
+        ("Classify by the 4 nearest images, weighted by 1 / distance", classifying.baseline),
+        ("Confusion matrix", judging.confusion),
+        ("Wrong predictions, and the images behind them", judging.mistakes),
+        ("Tune k and the weights by cross-validation of the training images", classifying.tuning),
+        ("The tuned classifier on the test images", classifying.tuned),
+        ("The tuned classifier, judged", judging.judged),
+        ("A detector of one class, of high precision", judging.detected),
+        ("Leaving out what is not sure", judging.sure),
+        ("The classifiers of the chapter, side by side", judging.compared),
+        ("The training images, moved by one pixel", classifying.shifts),
+        ("The training images with their shifts, on the test images", classifying.augmented),
+        ("Images matched: representation and distance chosen", classifying.matched),
+        ("Few labels: how soon it learns, beside others", classifying.few_labels),
+        ("Noisy images, cleaned by neighbours", judging.clean),
+        ("The data, audited", judging.audited),
+    ]
+    if against:
+        steps += [
+            ("The baseline beside scikit-learn", judging.against_sklearn),
+            ("Cleaning as the book does beside scikit-learn", judging.clean_against_sklearn),
+        ]
+    numbers: dict[str, Any] = {
+        "lookalike": __version__,
+        "n_threads": count_threads(n_jobs),
+        "start_seconds": round(perf_counter() - started, 3),
+    }
+    walked, files = Tour(screen, data, n_jobs), list[str]()
+    with out_folder(out) as folder:
+        for title, step in steps:
+            walked.take(title, step)
+        drawing = perf_counter()
+        if folder is not None:
+            files = walked.save_pictures(folder)
+        numbers["steps"] = {
+            name: {"seconds": round(step.seconds, 3), **step.entry}
+            for name, step in walked.steps.items()
+        }
+        numbers["pictures_seconds"] = round(perf_counter() - drawing, 3)
+        numbers["seconds"] = round(perf_counter() - started, 3)
+        if folder is not None:
+            files = [*write_report(folder, _report(walked, numbers)), *files]
+    screen.result(numbers)
+    screen.out.print(
+        f"\n[bold]Done[/] in {numbers['seconds']:.2f} s, of which {numbers['start_seconds']:.2f} s "
+        f"to import libraries and {numbers['pictures_seconds']:.2f} s to draw pictures."
+    )
+    screen.say_written(", ".join(files), out)
+
+
+def _report(walked: Tour, numbers: dict[str, Any]) -> Report:
+    """Return the report: what all steps show, below how good the tuned classifier is."""
+    from lookalike.reports.blocks import Headline, Report
+    from lookalike.reports.evaluation import evaluation_headline
+    from lookalike.reports.write import made_now
+
+    steps, best = numbers["steps"], walked.best
+    load, grown = steps["load"], steps["augmented"]
+    headline = [] if walked.evaluation is None else evaluation_headline(walked.evaluation)
+    if "accuracy" in grown:
+        note = f"{grown['n_mended']:,} errors mended, {grown['n_made']:,} made"
+        headline.append(Headline("Accuracy with shifts", f"{grown['accuracy']:.2%}", note))
+    report = Report(
+        f"A tour of {load['data']}",
+        f"{load['n_train']:,} training and {load['n_test']:,} test images, classified by their "
+        f"{best.n_neighbors} nearest neighbours.",
+        headline,
+        [section for step in walked.steps.values() for section in step.sections],
+        parameters={
+            "data": load["data"],
+            "n_neighbors": best.n_neighbors,
+            "weights": best.weights,
+            "folds": str(steps["tuning"]["cv"]),
+        },
+        timings={
+            "import": numbers["start_seconds"],
+            **{step: entry["seconds"] for step, entry in steps.items()},
+            "pictures": numbers["pictures_seconds"],
+            "all": numbers["seconds"],
+        },
+    )
+    return made_now(report, numbers, n_jobs=walked.n_jobs)

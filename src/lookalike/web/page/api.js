@@ -14,18 +14,14 @@ export class ServerError extends Error {
 
 // A picture is a Blob, or nested lists of numbers in the model's form.
 
-export const explain = async (picture, signal) =>
-  (await post("explain", picture, { n_neighbors: 6 }, signal)).json();
-export const predict = async (images, signal) =>
-  (await post("predict", images, { as_is: true }, signal)).json();
-export const clean = async (images, signal) =>
-  (await post("clean", images, { as_is: true }, signal)).json();
-export const model = async (signal) => (await call("GET", "model", { signal })).json();
-export const samples = async (signal) => (await call("GET", "samples", { signal })).json();
-export const add = async (picture, label) => (await post("samples", picture, { label })).json();
-export const remove = async (id) =>
-  (await call("DELETE", `samples/${encodeURIComponent(id)}`)).json();
-export const save = async () => (await call("POST", "save")).json();
+export const explain = (picture, signal) => post("explain", picture, { n_neighbors: 6 }, signal);
+export const predict = (images, signal) => post("predict", images, { as_is: true }, signal);
+export const clean = (images, signal) => post("clean", images, { as_is: true }, signal);
+export const model = (signal) => call("GET", "model", { signal });
+export const samples = (signal) => call("GET", "samples", { signal });
+export const add = (picture, label) => post("samples", picture, { label });
+export const remove = (id) => call("DELETE", `samples/${encodeURIComponent(id)}`);
+export const save = () => call("POST", "save");
 
 function post(path, picture, query, signal) {
   const blob = picture instanceof Blob;
@@ -49,7 +45,7 @@ async function call(method, path, { body, type, query = {}, signal } = {}) {
       if (error.name === "AbortError") throw error;
       throw new ServerError(0, "The server does not answer; is it still running?");
     }
-    if (answer.ok) return answer;
+    if (answer.ok) return answer.json();
     const error = new ServerError(answer.status, await reason(answer));
     if (answer.status !== 401 || !(await askForToken())) throw error;
   }
@@ -59,7 +55,6 @@ async function reason(answer) {
   try {
     const { detail } = await answer.json();
     if (typeof detail === "string") return detail;
-    if (Array.isArray(detail)) return detail.map((one) => one.msg).join("; ");
   } catch {
     // Not JSON: something between the server and the page answered.
   }

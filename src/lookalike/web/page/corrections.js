@@ -6,18 +6,16 @@ import { Latest } from "./latest.js";
 
 const EVERY = 5000; // milliseconds between checks for corrections of other tabs
 
-export class Corrections extends EventTarget {
+export class Corrections {
   #picture; // returns the picture to correct: a Blob, null or a promise
+  #changed; // called when the corrections of the model have changed, also through other tabs
   #known = ""; // the listed corrections
   #busy = false;
 
-  // Fires "change" when the corrections of the model have changed, also through other tabs.
-  constructor(picture) {
-    super();
+  constructor(picture, changed) {
     this.#picture = picture;
-    const refresh = new Latest((signal) => this.#refresh(signal), {
-      failed: (error) => (error ? complain("samples", error.message) : settle("samples")),
-    });
+    this.#changed = changed;
+    const refresh = new Latest("samples", (signal) => this.#refresh(signal));
     this.refresh = () => refresh.ask();
     setInterval(() => document.visibilityState === "visible" && this.refresh(), EVERY);
     addEventListener("focus", this.refresh);
@@ -94,7 +92,7 @@ export class Corrections extends EventTarget {
     const first = this.#known === "";
     this.#known = known;
     this.#list(samples);
-    if (!first) this.dispatchEvent(new Event("change"));
+    if (!first) this.#changed();
   }
 
   #list(samples) {

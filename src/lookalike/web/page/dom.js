@@ -35,18 +35,12 @@ const wrongs = new Map();
 
 export function complain(part, message) {
   wrongs.delete(part);
-  wrongs.set(part, message);
-  showWrongs();
-}
-
-export function settle(part) {
-  if (wrongs.delete(part)) showWrongs();
-}
-
-function showWrongs() {
+  if (message) wrongs.set(part, message);
   const text = [...wrongs.values()].at(-1) ?? "";
   if (byId("error").textContent !== text) byId("error").textContent = text;
 }
+
+export const settle = (part) => complain(part, "");
 
 // Announce a text to screen readers after a pause, instead of ten times a second during drawing.
 let timer = 0;

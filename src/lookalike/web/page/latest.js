@@ -3,22 +3,24 @@
 // However often `ask` is called, at most one run is active, and one more follows if the state has
 // changed meanwhile. `drop` cancels a run whose result is not needed any more.
 
+import { complain, settle } from "./dom.js";
+
 const RETRY = 1000; // milliseconds until a busy or silent server is asked again
 
 export class Latest {
+  #part;
   #job;
   #pause;
-  #failed;
   #timer = 0;
   #running = null;
   #wanted = false;
 
-  // job(signal): reads the state itself. pause: milliseconds from the first change to the run.
-  // failed(error): called with an error, or with null after a success.
-  constructor(job, { pause = 0, failed }) {
+  // part: of the page, whose errors are shown. job(signal): reads the state itself. pause:
+  // milliseconds from the first change to the run.
+  constructor(part, job, pause = 0) {
+    this.#part = part;
     this.#job = job;
     this.#pause = pause;
-    this.#failed = failed;
   }
 
   ask(pause = this.#pause) {
@@ -41,10 +43,10 @@ export class Latest {
     let pause = this.#pause;
     try {
       await this.#job(controller.signal);
-      if (!controller.signal.aborted) this.#failed(null);
+      if (!controller.signal.aborted) settle(this.#part);
     } catch (error) {
       if (!controller.signal.aborted) {
-        this.#failed(error);
+        complain(this.#part, error.message);
         if (error.passing) {
           this.#wanted = true;
           pause = RETRY;

@@ -1,7 +1,7 @@
 // The noise slider: the picture in the model's form, with noise, and denoised again.
 
 import * as api from "./api.js";
-import { byId, complain, either, percent, settle } from "./dom.js";
+import { byId, either, percent, settle } from "./dom.js";
 import { Latest } from "./latest.js";
 import { addNoise, nested, normals, readPixels, toUrl } from "./pixels.js";
 
@@ -10,10 +10,7 @@ let model = null;
 let image = null; // data URL of the displayed answer's image
 let deviates = new Float32Array();
 
-const bench = new Latest(run, {
-  pause: 60,
-  failed: (error) => (error ? complain("noise", error.message) : settle("noise")),
-});
+const bench = new Latest("noise", run, 60);
 
 slider.addEventListener("input", () => {
   byId("sigma").textContent = slider.value;

@@ -4,7 +4,7 @@
 // after a clear; undo removes the last step. Strokes are stored in shares of the pad's side, drawn
 // in the theme's colours on the screen, and sent black on white, or white on black if `isOnBlack`.
 
-import { byId } from "./dom.js";
+import { byId, speak } from "./dom.js";
 import { shrunk } from "./pixels.js";
 
 const SENT = 256; // side of a sent drawing in pixels
@@ -14,7 +14,8 @@ const STEP = 1 / 28; // share of the side that an arrow key moves
 const READABLE = /^image\/(?!svg)/; // the server checks their content
 const ARROWS = { ArrowUp: [0, -1], ArrowDown: [0, 1], ArrowLeft: [-1, 0], ArrowRight: [1, 0] };
 
-export class Pad extends EventTarget {
+export class Pad {
+  #report; // called after a change, and told whether answers to earlier requests are outdated
   #canvas = byId("pad");
   #picture = byId("picture");
   #steps = [];
@@ -25,8 +26,8 @@ export class Pad extends EventTarget {
   #frame = 0;
   isOnBlack = false;
 
-  constructor() {
-    super();
+  constructor(report) {
+    this.#report = report;
     const canvas = this.#canvas;
     canvas.addEventListener("pointerdown", (event) => this.#press(event));
     canvas.addEventListener("pointermove", (event) => this.#move(event));
@@ -106,7 +107,6 @@ export class Pad extends EventTarget {
     (shown ? this.#canvas : byId("file")).focus({ preventScroll: true });
   }
 
-  // anew: the answers to earlier requests are not needed any more
   #changed(anew = false) {
     const { holds } = this;
     byId("frame").dataset.holds = holds;
@@ -117,7 +117,7 @@ export class Pad extends EventTarget {
       this.#picture.alt = this.#steps.at(-1).file.name || "The pasted picture";
     }
     this.#redraw();
-    this.dispatchEvent(new CustomEvent("change", { detail: { anew } }));
+    this.#report(anew);
   }
 
   #redraw() {
@@ -206,8 +206,7 @@ export class Pad extends EventTarget {
     } else if (event.key === " ") {
       if (this.#stroke) this.#stroke = null;
       else this.#begin({ ...this.#pen, width: this.#width });
-      const said = this.#stroke ? "Pen down" : "Pen up";
-      this.dispatchEvent(new CustomEvent("pen", { detail: said }));
+      speak(this.#stroke ? "Pen down" : "Pen up", 0);
     } else return;
     event.preventDefault();
     this.#keyed = true;

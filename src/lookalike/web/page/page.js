@@ -9,15 +9,14 @@ import { noiseOf } from "./noise.js";
 import { Pad } from "./pad.js";
 
 let model = null;
-const pad = new Pad();
-const corrections = new Corrections(() => pad.blob());
+const pad = new Pad(changed);
+const corrections = new Corrections(
+  () => pad.blob(),
+  () => learning.ask(),
+);
 
-const asking = new Latest(ask, { pause: 60, failed: report("answer") });
-const learning = new Latest(learn, { failed: report("model") });
-
-function report(part) {
-  return (error) => (error ? complain(part, error.message) : settle(part));
-}
+const asking = new Latest("answer", ask, 60);
+const learning = new Latest("model", learn);
 
 async function ask(signal) {
   const picture = await pad.blob();
@@ -42,13 +41,8 @@ async function learn(signal) {
   const before = String(model?.class_names);
   model = await api.model(signal);
   const { class_names, n_samples, image_shape, estimator, source, file } = model;
-  const facts = [
-    file,
-    source,
-    `${number(n_samples)} images`,
-    `${class_names.length} classes`,
-    estimator,
-  ];
+  const [images, classes] = [`${number(n_samples)} images`, `${class_names.length} classes`];
+  const facts = [file, source, images, classes, estimator];
   byId("model").replaceChildren(...facts.filter(Boolean).map((fact) => make("span", "", fact)));
   byId("seen-caption").textContent = `As the model sees it, ${image_shape[1]}\u00a0×\u00a0${image_shape[0]}`;
   document.body.dataset.of = model.can_draw ? "strokes" : "photographs"; // hides the other elements
@@ -84,9 +78,6 @@ function choose(file) {
   }
 }
 
-pad.addEventListener("change", ({ detail }) => changed(detail.anew));
-pad.addEventListener("pen", ({ detail }) => speak(detail, 0));
-corrections.addEventListener("change", () => learning.ask());
 byId("undo").addEventListener("click", () => pad.undo());
 byId("clear").addEventListener("click", () => pad.clear());
 

@@ -8,7 +8,12 @@ from typing import Any
 import pytest
 import typer
 
-from lookalike.cli.data_options import DataName, parse_size, parse_test_size
+from lookalike.cli.add import format_rows
+from lookalike.cli.compare import parse_names
+from lookalike.cli.forget import parse_rows
+from lookalike.cli.options import DataName, parse_size, parse_test_size
+from lookalike.cli.tour.classifying import accuracy_text
+from lookalike.evaluation.metrics.intervals import Accuracy
 from lookalike.images import dataset
 from lookalike.images.exceptions import DatasetError
 
@@ -70,6 +75,19 @@ def test_what_is_no_size(text: str) -> None:
 def test_what_is_no_test_size(text: str) -> None:
     with pytest.raises(typer.BadParameter, match=r"neither a number of pictures, .* nor a share"):
         parse_test_size(text)
+
+
+def test_what_options_are_read_as() -> None:
+    assert (parse_size("64"), parse_size("48x64")) == ((64, 64), (48, 64))
+    assert (parse_test_size("0"), parse_test_size("0.25")) == (0, 0.25)
+    assert parse_names("knn, dummy,knn") == ["knn", "dummy"]
+    assert parse_rows(["17", "3-9,1"]) == [range(17, 18), range(3, 10), range(1, 2)]
+    assert format_rows([1, 4, 20, 21, 22]) == "1,4,20-22"
+
+
+def test_an_accuracy_in_words() -> None:
+    said = accuracy_text(Accuracy(0.75, 0.2165, 3, 4), "by k = 1")
+    assert said == "accuracy 0.7500 ± 0.2165 (standard error) by k = 1: 3 of 4 right"
 
 
 def test_a_model_has_its_own_form() -> None:
