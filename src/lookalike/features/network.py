@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.features import efficientnet
-from lookalike.images.atomic import replace_file
+from lookalike.images.files import replace_file
 from lookalike.images.preprocessing import Form
 from lookalike.images.store import cache_folder
 

@@ -17,8 +17,8 @@ from xxhash import xxh3_128_digest, xxh3_128_hexdigest
 
 from lookalike.features.cache import FeatureCache
 from lookalike.features.network import EFFICIENTNET, Fit, Network, Pooling, Triple
-from lookalike.images.pictures import decode, read_picture
-from lookalike.images.preprocessing import Form, check_picture
+from lookalike.images.pictures import check_picture, decode, read_picture
+from lookalike.images.preprocessing import Form
 from lookalike.images.progress import Meter, Progress
 from lookalike.images.store import cache_folder
 from lookalike.search.machine import count_threads
