@@ -12,7 +12,13 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.base import (
+    BaseEstimator,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    clone,
+)
+from sklearn.preprocessing import FunctionTransformer
 from xxhash import xxh3_128_digest, xxh3_128_hexdigest
 
 from lookalike.features.cache import FeatureCache
@@ -262,3 +268,34 @@ class _Reader:
             name = f"picture {row}" if isinstance(picture, bytes) else str(picture)
             content = read_picture(content, name=name, least_size=self._form.least_size).pixels
         return self._form.apply(content)
+
+
+def make_transformer(features: Any, n_jobs: int | None, X: Any, y: Any) -> Any:
+    """Return what turns pictures into vectors, fitted to pictures and their classes, or None.
+
+    Parameters
+    ----------
+    features : None, str, path, transformer or callable
+        The name or the path of a network, something with a method ``transform``, or a function.
+    n_jobs : int or None
+        Threads of a network that is opened here.
+    X, y
+        Pictures and their classes.
+
+    Raises
+    ------
+    TypeError
+        If it is none of these.
+    """
+    if features is None:
+        return None
+    if isinstance(features, str | PathLike):
+        return PretrainedFeatures(features, n_jobs=n_jobs).fit(X)
+    if hasattr(features, "transform"):
+        return clone(features).fit(X, y)
+    if callable(features):
+        return FunctionTransformer(features)
+    raise TypeError(
+        f"features={features!r:.80}; give the name or the path of a network, an object with a "
+        "method transform, or a function"
+    )

@@ -117,7 +117,7 @@ def space_for(effort: str, images: Bytes) -> SearchSpace:
 
 def vector_space(effort: str, *, has_roots: bool = True) -> SearchSpace:
     """Return the space of an effort for vectors, which may have roots if none is negative."""
-    space = space_of(effort)
+    space = SEARCH_SPACES[effort]
     usual = "unit vectors of roots" if has_roots else "unit vectors"
     powers = (0.0, 0.3, 0.6, 0.8) if effort == "best" else (0.0, 0.6)
     others = [] if effort == "fast" else [("unit vectors", 0.6), ("vectors", 0.0), ("vectors", 0.6)]
@@ -135,10 +135,15 @@ _VECTOR_COMPONENTS = 256
 """Axes of vectors, whose search is cheap beside the network that made them."""
 
 
-def space_of(effort: str) -> SearchSpace:
-    """Return the space of an effort for any images; `ValueError` if it is unknown."""
+def space_of(effort: str, shape: Sequence[int] | None = None) -> SearchSpace:
+    """Return the space of an effort for any images, or for vectors if the shape says so.
+
+    Vectors are stacks of shape (n, 1, 1, d). The `ValueError` names the efforts that there are.
+    """
     if effort not in SEARCH_SPACES:
         raise ValueError(f"effort={effort!r}; give one of {', '.join(SEARCH_SPACES)}")
+    if shape is not None and max(shape[:2]) == 1:
+        return vector_space(effort)
     return SEARCH_SPACES[effort]
 
 

@@ -7,7 +7,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 Floats = NDArray[np.float32]
 
@@ -107,6 +107,18 @@ class NormalizeVectors(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return np.sqrt(np.maximum(values, 0, out=values), out=values) if self.roots else values
 
 
+def check_vectors(X: Any) -> NDArray[Any]:
+    """Return X as finite vectors of shape (n, d), float64 or float32.
+
+    Raises
+    ------
+    ValueError
+        If X is empty, or holds a value that is not finite.
+    """
+    found: NDArray[Any] = check_array(X, dtype=[np.float64, np.float32])
+    return found
+
+
 class VectorRows:
     """Conversion of rows of numbers to the stacks that a `Matcher` takes.
 
@@ -125,7 +137,7 @@ class VectorRows:
         self.image_shape, self.dtype = vectors.shape[1:], vectors.dtype.str
         self.scale = float(np.abs(vectors).max()) or 1.0
 
-    def to_bytes(self, vectors: NDArray[Any]) -> Floats:
+    def to_bytes(self, vectors: NDArray[Any]) -> NDArray[Any]:
         """Return vectors of shape (n, d) as a stack of shape (n, 1, 1, d), float32.
 
         Raises
@@ -133,15 +145,20 @@ class VectorRows:
         ValueError
             If the vectors differ in length from those of training.
         """
+        if vectors.ndim > 2:
+            raise ValueError(
+                f"X has shape {vectors.shape}, but the classifier was fitted to vectors; give "
+                "(n, n_features)"
+            )
         if vectors.shape[1:] != self.image_shape:
             raise ValueError(
-                f"vectors of {vectors.shape[1]} values but those of training had "
-                f"{self.image_shape[0]}"
+                f"X has {vectors.shape[1]} features, but LookalikeClassifier is expecting "
+                f"{self.image_shape[0]} features as input"
             )
-        scaled = (vectors / self.scale).astype(np.float32)
+        scaled: NDArray[Any] = (vectors / self.scale).astype(np.float32)
         return scaled.reshape(len(vectors), 1, 1, -1)
 
-    def from_bytes(self, stack: Floats) -> NDArray[Any]:
+    def from_bytes(self, stack: NDArray[Any]) -> NDArray[Any]:
         """Return the vectors that `to_bytes` was given, to the precision of float32."""
         vectors = stack.reshape(len(stack), -1).astype(np.float64) * self.scale
         return vectors.astype(self.dtype)
