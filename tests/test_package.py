@@ -20,6 +20,7 @@ ROOMS = [
     "results",
     "images",
     "search",
+    "features",
     "matching",
     "denoising",
     "estimators",

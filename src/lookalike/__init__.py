@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from lookalike.evaluation.decisions.selective import choose_rejection
     from lookalike.evaluation.decisions.threshold import choose_threshold
     from lookalike.evaluation.metrics.evaluate import evaluate
+    from lookalike.features.pretrained import PretrainedFeatures
     from lookalike.images.augmentation import Flips, Shifts
     from lookalike.images.dataset import Dataset, load_dataset
     from lookalike.images.expand import expand
@@ -43,6 +44,7 @@ _HOMES = {
     "KNeighborsSearchCV": "lookalike.estimators.search_cv",
     "LookalikeClassifier": "lookalike.estimators.lookalike",
     "NearestNeighbors": "lookalike.search.nearest",
+    "PretrainedFeatures": "lookalike.features.pretrained",
     "Rotations": "lookalike.images.warps",
     "SaltAndPepper": "lookalike.images.noise",
     "Scalings": "lookalike.images.warps",
@@ -76,6 +78,7 @@ __all__ = [
     "KNeighborsSearchCV",
     "LookalikeClassifier",
     "NearestNeighbors",
+    "PretrainedFeatures",
     "Rotations",
     "SaltAndPepper",
     "Scalings",

@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from lookalike.estimators.explanation import Explanation, explain_matches
 from lookalike.estimators.votes import check_class_labels, encode_labels
+from lookalike.features.pretrained import make_transformer
 from lookalike.images.progress import Meter, Progress
 from lookalike.matching.byte_levels import ByteLevels, Bytes, check_images, shrink, working_sides
 from lookalike.matching.matcher import Matcher, Representation, Sought
@@ -21,6 +22,7 @@ from lookalike.matching.memory_needs import check_memory, needed_bytes
 from lookalike.matching.model_selection import CHUNK, Choice, choose, units_of
 from lookalike.matching.scoring import DEFORMED_CANDIDATES, Calibration, Scorer, ScoringRule
 from lookalike.matching.search_spaces import space_for, space_of
+from lookalike.matching.vectors import VectorRows, check_vectors
 from lookalike.search.machine import count_threads
 from lookalike.search.validation import rows_to_keep
 
@@ -29,12 +31,13 @@ Make = Callable[[Codes, int], Matcher]  # by the codes of classes and their numb
 
 
 class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
-    """Classify images by their nearest training images, in an automatically chosen representation.
+    """Classify images or vectors by their nearest neighbours, in a representation that it chooses.
 
     Images become gradients or pixels on few axes, scaled by how little they vary within classes;
     the nearest training images vote, relative to their local density. If they disagree, the
     distance to each class's local hyperplane, and a distance that lets pixels move, are added. The
-    choice among these steps minimises errors on held-out training images; see `choices_`.
+    choice among these steps minimises errors on held-out training images; see `choices_`. Vectors,
+    for example the features of a pretrained network, take the same steps but the last one.
 
     Parameters
     ----------
@@ -45,6 +48,11 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Seed of the choice of held-out images.
     n_jobs : int, default=None
         Number of threads; None means all CPUs. Results do not depend on it.
+    features : str, path, transformer or callable, default=None
+        What turns pictures into vectors: the name or the file of a network, as
+        `PretrainedFeatures` takes them, or anything with a method ``transform``, or a function.
+        `fit` and `predict` then take whatever it takes, for example paths of pictures. By default
+        images are compared by their pixels and gradients, and rows of numbers as they are.
     max_memory : float, default=None
         MiB that `fit`, `partial_fit` and `remove` may take in addition to the memory in use; None
         means the free memory of the machine or the container. If `estimate` is larger, they raise
@@ -60,6 +68,9 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     choices_ : list of Trial
         All combinations that were tried, with their errors on held-out images and their time.
     image_shape_ : tuple of int
+        (h, w) or (h, w, c); (d,) of vectors.
+    features_ : transformer or None
+        What turns pictures into vectors.
     n_samples_fit_ : int
 
     See Also
@@ -88,11 +99,13 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         *,
         random_state: int | np.random.RandomState | None = 0,
         n_jobs: int | None = None,
+        features: Any = None,
         max_memory: float | None = None,
     ) -> None:
         self.effort = effort
         self.random_state = random_state
         self.n_jobs = n_jobs
+        self.features = features
         self.max_memory = max_memory
 
     def fit(self, X: Any, y: ArrayLike, *, progress: Progress | None = None) -> Self:
@@ -100,9 +113,9 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
         Parameters
         ----------
-        X : array-like of shape (n, height, width) or (n, height, width, channels)
+        X : array-like of shape (n, height, width), (n, height, width, channels) or (n, d)
             Images of one size, at least 8 x 8 pixels, grey or of up to 4 channels, of any
-            numeric dtype.
+            numeric dtype; or vectors; or, with `features`, pictures as it takes them.
         y : array-like of shape (n,)
             Classes of the images.
         progress : callable, default=None
@@ -122,16 +135,17 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             If X does not hold numbers.
         """
         most = space_of(self.effort).longest_side
-        images = check_images(X)
+        features = make_transformer(self.features, self.n_jobs, X, y)
+        images = _checked(X, features)
         labels = check_class_labels(y, len(images))
-        levels = ByteLevels(images)
+        levels = VectorRows(images) if images.ndim == 2 else ByteLevels(images)
         classes, numbers = encode_labels(labels)
         codes = numbers.astype(np.int32)
         n_threads = count_threads(self.n_jobs)
-        n, shape = len(images), images.shape[1:]
+        n, shape = len(images), _stack_shape(images.shape[1:])
         check_memory(self.effort, n, shape, len(classes), images.dtype, n_threads, self.max_memory)
         own = levels.to_bytes(images)
-        small = shrink(own, working_sides(images.shape[1:3], most), n_threads)
+        small = shrink(own, working_sides(shape[:2], most), n_threads)
         space = space_for(self.effort, small)
         rng = np.random.default_rng(
             check_random_state(self.random_state).randint(2**31, dtype=np.int64)
@@ -144,7 +158,7 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         matcher = self._match(choice, small, codes, len(classes))
         tell.end()
         self._choice, self._calibration = choice._replace(held_out=None), calibration
-        self._levels = levels
+        self._levels, self.features_ = levels, features
         return self._become(own, labels, lambda codes, n_classes: matcher)
 
     def estimate(
@@ -163,7 +177,7 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         ----------
         n : int
             Number of training images.
-        image_shape : tuple (h, w) or (h, w, c)
+        image_shape : tuple (h, w) or (h, w, c), or (d,) of vectors
         n_classes : int, default=10
         dtype : dtype, default=uint8
             Dtype of the images.
@@ -180,8 +194,9 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         >>> few < 2**30 < many
         True
         """
-        n_threads, space = count_threads(self.n_jobs), space_of(self.effort)
-        return needed_bytes(space, n, image_shape, n_classes, dtype, n_threads)
+        shape = _stack_shape(image_shape)
+        space = space_of(self.effort, shape)
+        return needed_bytes(space, n, shape, n_classes, dtype, count_threads(self.n_jobs))
 
     def partial_fit(
         self, X: Any, y: ArrayLike, *, relearn: bool = True, progress: Progress | None = None
@@ -208,7 +223,7 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """
         if not hasattr(self, "_matcher"):
             return self.fit(X, y, progress=progress)
-        new = check_images(X)
+        new = _checked(X, self.features_)
         labels = check_class_labels(y, len(new))
         self._check_memory(self.n_samples_fit_ + len(new), relearn=relearn)
         own = self._levels.to_bytes(new)
@@ -301,12 +316,12 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return explain_matches(self, self._read(X, progress), n_neighbors)
 
     def training_images(self, rows: Any = slice(None)) -> NDArray[Any]:
-        """Return training images; see `KNeighborsClassifier.training_images`."""
+        """Return training images, or vectors; see `KNeighborsClassifier.training_images`."""
         check_is_fitted(self)
         return np.asarray(self._levels.from_bytes(self._images[rows]))
 
     @property
-    def levels_(self) -> ByteLevels:
+    def levels_(self) -> ByteLevels | VectorRows:
         """The range of values of the training images."""
         return self._levels
 
@@ -337,7 +352,7 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return self._choice.trials
 
     def _match(self, choice: Choice, images: Bytes, codes: Codes, n_classes: int) -> Matcher:
-        space = space_of(self.effort)
+        space = space_of(self.effort, images.shape[1:])
         matcher = Matcher(
             choice.representation,
             n_components=space.n_components,
@@ -357,6 +372,8 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.classes_ = classes
         self.image_shape_ = self._levels.image_shape
         self.n_samples_fit_ = len(images)
+        if len(self.image_shape_) == 1 and self.features_ is None:
+            self.n_features_in_ = self.image_shape_[0]
         return self
 
     def _shrunk(self, images: Bytes) -> Bytes:
@@ -369,7 +386,7 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         check_memory(
             self.effort,
             n,
-            self.image_shape_,
+            _stack_shape(self.image_shape_),
             len(self.classes_),
             np.uint8,
             count_threads(self.n_jobs),
@@ -381,7 +398,7 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def _read(self, X: Any, progress: Progress | None) -> Iterator[tuple[Scorer, Sought]]:
         """Yield readers and candidates of images, in batches of bounded memory."""
         check_is_fitted(self)
-        images = check_images(X)
+        images = _checked(X, self.features_)
         matcher = self._matcher.on_threads(count_threads(self.n_jobs))
         step = max(1, min(CHUNK, _PART_VALUES // images[0].size))
         for i in range(0, len(images), step):
@@ -393,7 +410,7 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        tags.input_tags.two_d_array, tags.input_tags.three_d_array = False, True
+        tags.input_tags.three_d_array = True
         return tags
 
 
@@ -410,6 +427,23 @@ def predict_by(
         for reader, _ in classifier._read(X, progress)
     ]
     return [classifier.classes_[np.concatenate(codes)] for codes in zip(*found, strict=True)]
+
+
+def _checked(X: Any, features: Any) -> NDArray[Any]:
+    """Return finite images, or vectors of shape (n, d)."""
+    if features is not None:
+        return check_vectors(features.transform(X))
+    try:
+        n_axes = np.asarray(X).ndim
+    except ValueError:  # images of several sizes, of which `check_images` says more
+        n_axes = 3
+    return check_vectors(X) if n_axes <= 2 else check_images(X)
+
+
+def _stack_shape(image_shape: Sequence[int]) -> tuple[int, int, *tuple[int, ...]]:
+    """Return the shape that images, or vectors, have in a stack."""
+    height, width, *channels = (1, 1, *image_shape) if len(image_shape) == 1 else image_shape
+    return height, width, *channels
 
 
 _PART_VALUES = 2**26  # values of images that `predict` converts to bytes at once

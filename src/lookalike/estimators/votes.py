@@ -30,6 +30,8 @@ MANY_ROWS = 1024  # so many labels take more memory than a table of all values o
 
 def check_class_labels(y: ArrayLike, n: int) -> NDArray[Any]:
     """Return the classes of n images as an array of shape (n,), none of them missing."""
+    if y is None:
+        raise ValueError("fit requires y to be passed, but the target y is None")
     labels = np.asarray(y)
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = column_or_1d(labels, warn=True)

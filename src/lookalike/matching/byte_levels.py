@@ -133,7 +133,7 @@ def working_sides(sides: tuple[int, int], most: int) -> tuple[int, int]:
     ((28, 28), (36, 48), (8, 48))
     """
     scale = min(1.0, most / max(sides))
-    height, width = (max(_LEAST_SIDE, round(side * scale)) for side in sides)
+    height, width = (max(min(side, _LEAST_SIDE), round(side * scale)) for side in sides)
     return height, width
 
 
@@ -160,7 +160,7 @@ def grey(images: Bytes) -> Bytes:
     luma of the first three.
     """
     channels = images.shape[3]
-    if channels < 3:
+    if channels < 3 or images.dtype != np.uint8:  # vectors have no colours
         return np.ascontiguousarray(images[..., 0])
     red, green, blue = (images[..., i].astype(np.uint16) for i in range(3))
     return ((77 * red + 150 * green + 29 * blue) >> 8).astype(np.uint8)

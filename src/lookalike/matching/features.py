@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from lookalike import _core
 from lookalike.matching.byte_levels import ByteLevels, Bytes, check_images
+from lookalike.matching.vectors import NORMALIZATIONS
 from lookalike.search.machine import count_threads, cpu_path
 
 Floats = NDArray[np.float32]
@@ -213,6 +214,7 @@ _RICH = (
 )
 
 FEATURES: dict[str, tuple[Block, ...]] = {
+    **dict.fromkeys(NORMALIZATIONS, (Block(_pixels),)),
     "pixels": (Block(_pixels),),
     "gradients": (_gradients(),),
     "gradients and colours": (_gradients(), Block(_colours, 0.5)),

@@ -15,6 +15,7 @@ from lookalike.matching.byte_levels import Bytes, grey, ground_of
 from lookalike.matching.deformation import DeformationModel
 from lookalike.matching.local_scaling import N_LOCAL, local_radii, mean_radius
 from lookalike.matching.stroke_normalization import NormalizeStroke
+from lookalike.matching.vectors import NORMALIZATIONS, NormalizeVectors
 from lookalike.search.nearest import NearestNeighbors
 from lookalike.search.neighbors import Neighbors
 
@@ -156,14 +157,17 @@ class Matcher:
         self.deformation = DeformationModel()
 
     def fit(self, images: Bytes, codes: Codes, n_classes: int) -> Self:
-        """Fit to images of shape (n, height, width, channels), uint8, and their classes."""
+        """Fit to images (n, height, width, channels), uint8, or vectors (n, 1, 1, d), float32."""
         return self.fit_projected(*self.learn_axes(images), codes, n_classes)
 
     def learn_axes(self, images: Bytes) -> tuple[WithCopies, NDArray[np.float32]]:
         """Fit the unsupervised steps; return the images with copies, and their coordinates."""
-        self.strokes_ = None
-        if self.representation.strokes:
-            self.strokes_ = NormalizeStroke(n_jobs=self.n_threads)._fit_bytes(images)
+        self.normalizer_: NormalizeStroke | NormalizeVectors | None = None
+        if self.representation.features in NORMALIZATIONS:
+            roots, unit = NORMALIZATIONS[self.representation.features]
+            self.normalizer_ = NormalizeVectors(roots=roots, unit=unit).fit_stack(images)
+        elif self.representation.strokes:
+            self.normalizer_ = NormalizeStroke(n_jobs=self.n_threads).fit_stack(images)
         own = add_copies(self._normalized(images), self.representation.growth)
         self.axes_ = PrincipalAxes(self.representation.features, self.n_components, self.n_threads)
         return own, self.axes_.fit(own.images).transform(own.images)
@@ -204,8 +208,8 @@ class Matcher:
     def on_threads(self, n_threads: int) -> Self:
         """Set the number of threads."""
         self.n_threads = self.axes_.n_threads = self.search_.n_jobs = n_threads
-        if self.strokes_ is not None:
-            self.strokes_.n_jobs = n_threads
+        if isinstance(self.normalizer_, NormalizeStroke):
+            self.normalizer_.n_jobs = n_threads
         return self
 
     @property
@@ -309,5 +313,5 @@ class Matcher:
         has_copies = self.n_parents < len(self.images_)
         return self.search_.neighbors(None, k, exclude=self.parents_ if has_copies else None)
 
-    def _normalized(self, images: Bytes) -> Bytes:
-        return images if self.strokes_ is None else self.strokes_._transform_bytes(images)
+    def _normalized(self, images: Any) -> Any:
+        return images if self.normalizer_ is None else self.normalizer_.transform_stack(images)

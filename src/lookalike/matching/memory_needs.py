@@ -58,7 +58,7 @@ def needed_bytes(
     """
     height, width, n_channels = (*image_shape, 1)[:3]
     sides = working_sides((height, width), space.longest_side)
-    n_pixels = sides[0] * sides[1]
+    n_pixels = sides[0] * sides[1] if max(sides) > 1 else 4  # bytes of a value, of vectors
     needed = _REST
     if np.dtype(dtype) != np.uint8 or chosen is not None:
         needed += n * height * width * n_channels
@@ -120,7 +120,7 @@ def check_memory(
 
     def need(n: int, effort: str = effort, relearn: bool = relearn) -> int:
         sizes = n, image_shape, n_classes, dtype, n_threads
-        return needed_bytes(space_of(effort), *sizes, chosen=chosen, relearn=relearn)
+        return needed_bytes(space_of(effort, image_shape), *sizes, chosen=chosen, relearn=relearn)
 
     if limit is None or need(n) <= limit:
         return

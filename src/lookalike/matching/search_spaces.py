@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from itertools import product
 from typing import NamedTuple
 
+import numpy as np
+
 from lookalike.matching.byte_levels import Bytes, ground_of
 from lookalike.matching.features import with_colours
 from lookalike.matching.matcher import Representation
@@ -95,11 +97,13 @@ SEARCH_SPACES = {
 
 
 def space_for(effort: str, images: Bytes) -> SearchSpace:
-    """Return the space of an effort for images (n, height, width, channels).
+    """Return the space of an effort for images (n, height, width, channels), or vectors.
 
     Colour images use colour features; strokes are normalized on a dark background only.
     """
     space = space_of(effort)
+    if images.dtype != np.uint8:
+        return vector_space(effort, has_roots=bool(images.min() >= 0))
     representations, usual = space.representations, space.usual
     if images.shape[3] >= 3:
         representations = tuple(
@@ -111,10 +115,35 @@ def space_for(effort: str, images: Bytes) -> SearchSpace:
     return space._replace(representations=representations, usual=usual)
 
 
-def space_of(effort: str) -> SearchSpace:
-    """Return the space of an effort for any images; `ValueError` if it is unknown."""
+def vector_space(effort: str, *, has_roots: bool = True) -> SearchSpace:
+    """Return the space of an effort for vectors, which may have roots if none is negative."""
+    space = SEARCH_SPACES[effort]
+    usual = "unit vectors of roots" if has_roots else "unit vectors"
+    powers = (0.0, 0.3, 0.6, 0.8) if effort == "best" else (0.0, 0.6)
+    others = [] if effort == "fast" else [("unit vectors", 0.6), ("vectors", 0.0), ("vectors", 0.6)]
+    tried = dict.fromkeys([*((usual, power) for power in powers), *others])
+    return space._replace(
+        representations=tuple(Representation(False, *one) for one in tried),
+        usual=usual,
+        n_components=_VECTOR_COMPONENTS,
+        most_with_copies=0,
+        deformations=(),
+    )
+
+
+_VECTOR_COMPONENTS = 256
+"""Axes of vectors, whose search is cheap beside the network that made them."""
+
+
+def space_of(effort: str, shape: Sequence[int] | None = None) -> SearchSpace:
+    """Return the space of an effort for any images, or for vectors if the shape says so.
+
+    Vectors are stacks of shape (n, 1, 1, d). The `ValueError` names the efforts that there are.
+    """
     if effort not in SEARCH_SPACES:
         raise ValueError(f"effort={effort!r}; give one of {', '.join(SEARCH_SPACES)}")
+    if shape is not None and max(shape[:2]) == 1:
+        return vector_space(effort)
     return SEARCH_SPACES[effort]
 
 

@@ -65,7 +65,7 @@ class NormalizeStroke(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """
         images = check_images(X)
         self._levels = ByteLevels(images)
-        return self._fit_bytes(self._levels.to_bytes(images))
+        return self.fit_stack(self._levels.to_bytes(images))
 
     def transform(self, X: Any) -> Bytes:
         """Return images of the same shape, as bytes.
@@ -79,9 +79,9 @@ class NormalizeStroke(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """
         check_is_fitted(self)
         images = check_images(X)
-        return self._transform_bytes(self._levels.to_bytes(images)).reshape(images.shape)
+        return self.transform_stack(self._levels.to_bytes(images)).reshape(images.shape)
 
-    def _fit_bytes(self, images: Bytes) -> Self:
+    def fit_stack(self, images: Bytes) -> Self:
         extents = np.empty((len(images), 2))
         _core.stroke_extents(images, out=extents, n_threads=count_threads(self.n_jobs))
         inked = extents[extents.all(axis=1)]
@@ -91,7 +91,7 @@ class NormalizeStroke(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.target_x_, self.target_y_ = map(float, means)
         return self
 
-    def _transform_bytes(self, images: Bytes) -> Bytes:
+    def transform_stack(self, images: Bytes) -> Bytes:
         out = np.empty_like(images)
         _core.normalize_strokes(
             images,

@@ -77,7 +77,7 @@ _SPLITTERS = (
 _PLACES |= {f"sklearn.{name}": ("sklearn.model_selection", name) for name in _SPLITTERS.split()}
 
 ATTRIBUTES = {
-    "matching.Matcher": {"representation": "recipe"},
+    "matching.Matcher": {"representation": "recipe", "normalizer_": "strokes_"},
     "cleaning.Cascade": {"neighbors": "neighbours"},
     "cleaning.Plan": {"neighbors": "neighbours"},
 }

@@ -265,7 +265,7 @@ def _names(classes: Any) -> list[Any] | None:
 def why_no_bytes(estimator: Any) -> str | None:
     """Return why a fitted classifier of images cannot take bytes; None if it can."""
     if isinstance(estimator, LookalikeClassifier):
-        levels = estimator.levels_
+        levels: Any = estimator.levels_
         dtype, low, high = np.dtype(levels.dtype), levels.low, levels.high
         known = dtype == np.uint8
     else:
@@ -289,5 +289,5 @@ def is_of_images(estimator: Any) -> bool:
     return (
         isinstance(estimator, KNeighborsClassifier | LookalikeClassifier)
         and not getattr(estimator, "outputs_2d_", False)
-        and estimator.image_shape_ is not None
+        and len(estimator.image_shape_ or ()) > 1
     )
