@@ -287,7 +287,7 @@ def test_odd_training_sets_have_answers(effort, X, y):
         (np.zeros((3, 8, 8)), [0, 1, np.nan], "NaN"),
         (np.zeros((3, 8, 8)), np.array([0, None, "a"], object), "missing"),
         (np.full((2, 8, 8), np.inf), [0, 1], "infinity"),
-        (np.zeros((3, 64)), [0, 1, 1], "reshape"),
+        (np.zeros(3), [0, 1, 1], "Reshape your data"),
         (np.zeros((3, 8, 8)), [0.25, 1.5, 0.75], "continuous"),
         (np.zeros((3, 8, 8)), [[0, 1], [0, 1], [1, 1]], r"labels of shape \(3, 2\)"),
     ],

@@ -110,3 +110,9 @@ def test_bad_vectors_and_features_are_refused(wine) -> None:
         LookalikeClassifier(features=7).fit(X, y)
     with pytest.raises(FileNotFoundError, match="give 'efficientnet-lite0' or the path"):
         LookalikeClassifier(features="resnet").fit(X, y)
+
+
+def test_flat_pixels_are_told(wine) -> None:
+    X, y = load_digits(return_X_y=True)
+    with pytest.warns(UserWarning, match=r"rows of 64 bytes .* X\.reshape\(-1, height, width\)"):
+        LookalikeClassifier("fast").fit(X[:100].astype(np.uint8), y[:100])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any, Literal, Self
@@ -91,7 +92,9 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     True
     """
 
-    max_memory: float | None = None  # for models from older files
+    max_memory: float | None = None  # these are for models from older files
+    features: Any = None
+    features_: Any = None
 
     def __init__(
         self,
@@ -139,6 +142,12 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         images = _checked(X, features)
         labels = check_class_labels(y, len(images))
         levels = VectorRows(images) if images.ndim == 2 else ByteLevels(images)
+        if images.ndim == 2 and features is None and np.asarray(X).dtype == np.uint8:
+            warnings.warn(
+                f"rows of {images.shape[1]:,} bytes are compared as vectors; if they are pixels, "
+                "give images: X.reshape(-1, height, width)",
+                stacklevel=2,
+            )
         classes, numbers = encode_labels(labels)
         codes = numbers.astype(np.int32)
         n_threads = count_threads(self.n_jobs)

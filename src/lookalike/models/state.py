@@ -131,7 +131,10 @@ class _Writer:
             state = value.__getstate__()
         else:
             state = vars(value)
-        left_out = _REMADE.get(name, ())
+        left_out = {*_REMADE.get(name, ())}
+        # A class has None for what its instances in older files lack.
+        unset = (key for key, one in state.items() if one is None)
+        left_out |= {key for key in unset if getattr(type(value), key, 0) is None}
         called = ATTRIBUTES.get(name, {})
         state = {called.get(key, key): one for key, one in state.items() if key not in left_out}
         return {"$object": name, "state": self._dict(state, path)}
