@@ -11,13 +11,13 @@ from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
 
 from lookalike import _core
+from lookalike.array_types import FloatArray
 from lookalike.matching.local_scaling import rescale
 from lookalike.search.neighbors import Neighbors
 
 if TYPE_CHECKING:
     from lookalike.matching.matcher import Matcher, Sought
 
-FloatArray = NDArray[np.float64]
 Codes = NDArray[np.int32]
 Deformed = Literal["off", "forward", "both"]
 _Found = TypeVar("_Found")

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from tests.reference.auditing import confident_joint, shapley_by_subsets
 
+from lookalike.array_types import IntArray
 from lookalike.evaluation.auditing.votes import (
     count_confident_joint,
     count_votes,
@@ -24,7 +25,6 @@ from lookalike.evaluation.auditing.votes import (
     vote_accuracy,
 )
 
-IntArray = NDArray[np.int64]
 Game = tuple[IntArray, IntArray, IntArray]
 
 
