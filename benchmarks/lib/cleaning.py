@@ -18,7 +18,7 @@ from lib.filters import DEBIASED, Filter
 from lib.harness import Reading, reading
 from lib.images import StoredImages
 from lib.noisy import TEST_SEED, TRAINING_SEED, Floats, noise_of
-from lib.peers import WARM_UP
+from lib.peers import measure_model
 from lookalike import KNeighborsRegressor, add_noise
 
 BOOK_MODELS: Mapping[str, Mapping[str, Any]] = {
@@ -93,13 +93,7 @@ def clean_as_the_book(
     clean, _ = data.training()
     noisy = noisy_training_rows(data, kind).astype(dtype or "int16", copy=False)
     noisy_test = noisy_test_images(data, kind).reshape(-1, noisy.shape[1]).astype(noisy.dtype)
-    new_model().fit(noisy[:WARM_UP], clean[:WARM_UP]).predict(noisy_test[:10])
-    with reading() as result:
-        with result.stage("fit"):
-            fitted = new_model().fit(noisy, clean)
-        with result.stage("predict"):
-            result.answer = fitted.predict(noisy_test)
-    return result
+    return measure_model(new_model, noisy, clean, noisy_test)
 
 
 def count_ties(
