@@ -97,7 +97,6 @@ def test_search_on_made_data(without_peers, name):
 
 @pytest.mark.slow("starts a benchmark")
 @pytest.mark.mnist
-@pytest.mark.skipif("LOOKALIKE_DATA" not in os.environ, reason="LOOKALIKE_DATA is not set")
 def test_search_on_mnist(without_peers):
     report = run("search.py", "--peers", "sklearn-float32")
     assert "MNIST: 1,000 × 784 uint8, 100 queries, k=4, 2 threads" in report
@@ -183,7 +182,6 @@ def test_augmentation_without_faiss(without_peers):
 
 @pytest.mark.slow("starts a benchmark")
 @pytest.mark.mnist
-@pytest.mark.skipif("LOOKALIKE_DATA" not in os.environ, reason="LOOKALIKE_DATA is not set")
 def test_denoising_without_the_filters_of_others(tmp_path):
     report, figures = run_with_figures(
         tmp_path, "denoising.py", "--without-peers", "--noise=saltpepper", "--images=50",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 from numpy.typing import NDArray
+from tests.traced_memory import TracedMemory
 
 from lookalike.images.exceptions import DatasetError
 from lookalike.images.idx import content_sha256, find_idx_files, read_idx, read_idx_folder
@@ -124,14 +124,9 @@ def test_bombs_take_no_memory(
     path = tmp_path / "bomb.gz"
     header = b"\0\0\x08\3" + np.array([n_images, 1, 1], ">u4").tobytes()
     path.write_bytes(gzip.compress(header + bytes(zeros)))
-    tracemalloc.start()
-    try:
-        with pytest.raises(DatasetError, match=message):
-            read_idx(path, max_bytes=max_bytes)
-        _, peak = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
-    assert peak < 2**20
+    with TracedMemory() as memory, pytest.raises(DatasetError, match=message):
+        read_idx(path, max_bytes=max_bytes)
+    assert memory.peak < 2**20
 
 
 @given(
