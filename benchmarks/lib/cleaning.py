@@ -71,19 +71,10 @@ def clean_by_ours(
 def clean_as_the_book(
     data: StoredImages, kind: str, model: str, module: str, dtype: str | None, n_threads: int
 ) -> Reading:
-    """Fit a model of the book on noisy images; the answer is the cleaned rows.
+    """Fit a model of the book on images with a kind of noise; the answer is the cleaned rows.
 
-    Parameters
-    ----------
-    data : StoredImages
-    kind : str
-        Of noise.
-    model : str
-        Of `BOOK_MODELS`.
-    module : {"lookalike", "sklearn.neighbors"}
-    dtype : str or None
-        What noisy rows are converted to before the clock starts; None is as they are.
-    n_threads : int
+    The model is one of `BOOK_MODELS`, by either module: "lookalike" or "sklearn.neighbors". Noisy
+    rows are converted to the dtype before the clock starts, if there is one.
     """
     options = {**BOOK_MODELS[model], "algorithm": "brute", "n_jobs": n_threads}
 
