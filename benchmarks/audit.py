@@ -21,19 +21,9 @@ from rich.progress import Progress
 
 from lib.bars import value_row, value_table
 from lib.checks import Checks
-from lib.harness import (
-    MIB,
-    Contender,
-    Reading,
-    alternate,
-    figures,
-    peak_bytes,
-    reading,
-    table,
-    total_seconds,
-)
-from lib.images import NAMES, StoredImages, stored_images
-from lib.program import BARS_THREADS, choose_rounds, new_parser, reporting
+from lib.harness import Contender, Reading, alternate, figures, peak, reading, table, total_seconds
+from lib.images import NAMES, StoredImages
+from lib.program import BARS_THREADS, new_parser, parse, report_on_images
 
 WRONG_SHARE, FIRST_SHARE = 0.01, 0.02
 """Of the labels that are changed; and of the ranking, in whose beginning they are to be."""
@@ -74,22 +64,14 @@ class Found:
 
 
 def main() -> int:
-    args = parse_arguments()
     packages = ["cleanlab", "scikit-learn", "numpy"]
-    with (
-        reporting("Audit", packages, args.json) as (found, progress),
-        stored_images(args.data, quick=args.quick) as data,
-    ):
-        found |= run_audits(args, data, progress)
-    return 1 if found["wrong"] else 0
+    return report_on_images("Audit", packages, parse_arguments(), run_audits)
 
 
 def parse_arguments() -> argparse.Namespace:
     rounds = f"each, one set of changed labels a round ({len(SEEDS)})"
     parser = new_parser(__doc__, data=NAMES, rounds=rounds, slow_rounds=True)
-    args = parser.parse_args()
-    args.repeat = choose_rounds(args, len(SEEDS))
-    return args
+    return parse(parser, len(SEEDS))
 
 
 def run_audits(args: argparse.Namespace, data: StoredImages, progress: Progress) -> dict[str, Any]:
@@ -251,7 +233,6 @@ def _results_table(readings: dict[str, list[Reading]]) -> str:
     lines: list[tuple[object, ...]] = []
     for name, taken in readings.items():
         answers: list[Found] = [one.answer for one in taken]
-        peak = peak_bytes(taken)
         lines.append(
             (
                 name,
@@ -260,7 +241,7 @@ def _results_table(readings: dict[str, list[Reading]]) -> str:
                 f"{np.mean([one.called for one in answers]):,.0f}",
                 _percents([one.found for one in answers]),
                 f"{np.mean([one.noise for one in answers]):.2%}",
-                "–" if peak is None else f"{peak / MIB:.0f}",
+                peak(taken),
             )
         )
         stages = [stage for stage in taken[0].seconds if stage != "audit"]

@@ -33,13 +33,13 @@ from lib.harness import (
     alternate,
     figures,
     in_fresh_process,
-    peak_bytes,
+    peak,
     table,
     total_seconds,
 )
-from lib.images import NAMES, StoredImages, stored_images
+from lib.images import NAMES, StoredImages
 from lib.peers import PEERS, Peer, blas_environment, choice_of_dtype, fastest_sklearn, search_once
-from lib.program import BARS_THREADS, choose_rounds, new_parser, reporting
+from lib.program import BARS_THREADS, new_parser, parse, report_on_images
 
 if TYPE_CHECKING:
     from lookalike.images.augmentation import Augmentation
@@ -56,21 +56,13 @@ FIT, PREDICT, QUERY = "fit", "predict", "query"
 
 
 def main() -> int:
-    args = parse_arguments()
     packages = ["faiss-cpu", "scikit-learn", "numpy"]
-    with (
-        reporting("Augmentation", packages, args.json) as (found, progress),
-        stored_images(args.data, quick=args.quick) as data,
-    ):
-        found |= run_comparison(args, data, progress)
-    return 1 if found["wrong"] else 0
+    return report_on_images("Augmentation", packages, parse_arguments(), run_comparison)
 
 
 def parse_arguments() -> argparse.Namespace:
     parser = new_parser(__doc__, data=NAMES, rounds="ours and of FAISS (3)", slow_rounds=True)
-    args = parser.parse_args()
-    args.repeat = choose_rounds(args, 3)
-    return args
+    return parse(parser, 3)
 
 
 def run_comparison(
@@ -216,7 +208,6 @@ def _times_table(
         dtype = np.dtype(dtypes.get(name) or data.rows.dtype)
         given = grown if name in (COPIES, *dtypes) else data
         answer = QUERY if QUERY in taken[0].seconds else PREDICT
-        peak = peak_bytes(taken)
         lines.append(
             (
                 name,
@@ -225,7 +216,7 @@ def _times_table(
                 total_seconds(taken, FIT),
                 total_seconds(taken, answer),
                 total_seconds(taken, FIT, answer),
-                "–" if peak is None else f"{peak / MIB:.0f}",
+                peak(taken),
                 len(taken),
             )
         )

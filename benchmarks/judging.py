@@ -18,19 +18,9 @@ from numpy.typing import NDArray
 from rich.progress import Progress
 
 from lib.checks import Checks
-from lib.harness import (
-    MIB,
-    Contender,
-    Reading,
-    alternate,
-    figures,
-    peak_bytes,
-    reading,
-    table,
-    total_seconds,
-)
-from lib.images import NAMES, StoredImages, stored_images
-from lib.program import choose_rounds, new_parser, reporting
+from lib.harness import Contender, Reading, alternate, figures, peak, reading, table, total_seconds
+from lib.images import NAMES, StoredImages
+from lib.program import new_parser, parse, report_on_images
 
 CV, N_NEIGHBORS, WEIGHTS = 5, 4, "distance"
 POSITIVE, PRECISION, ACCURACY = 5, 0.99, 0.999
@@ -39,23 +29,15 @@ EVALUATE, DETECT, REJECT = "evaluate", "choose_threshold", "choose_rejection"
 
 
 def main() -> int:
-    args = parse_arguments()
     packages = ["scikit-learn", "numpy"]
-    with (
-        reporting("Judging", packages, args.json) as (found, progress),
-        stored_images(args.data, quick=args.quick) as data,
-    ):
-        found |= run_all(args, data, progress)
-    return 1 if found["wrong"] else 0
+    return report_on_images("Judging", packages, parse_arguments(), run_all)
 
 
 def parse_arguments() -> argparse.Namespace:
     parser = new_parser(
         __doc__, data=NAMES, rounds="ours (5); scikit-learn's own classifier once", slow_rounds=True
     )
-    args = parser.parse_args()
-    args.repeat = choose_rounds(args, 5)
-    return args
+    return parse(parser, 5)
 
 
 def run_all(args: argparse.Namespace, data: StoredImages, progress: Progress) -> dict[str, Any]:
@@ -233,9 +215,9 @@ def _times(readings: dict[str, list[Reading]], names: tuple[str, ...]) -> str:
     ours = total_seconds(readings[names[0]], "judge").median
     lines = []
     for name in names:
-        spread, peak = total_seconds(readings[name], "judge"), peak_bytes(readings[name])
+        spread = total_seconds(readings[name], "judge")
         times = f"{spread.median / ours:.1f}" if name != names[0] and OURS in names else ""
-        lines.append((name, spread, times, "–" if peak is None else f"{peak / MIB:.0f}"))
+        lines.append((name, spread, times, peak(readings[name])))
     return table(["", "s", "times ours" if OURS in names else "", "MiB"], lines)
 
 

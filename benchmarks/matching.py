@@ -23,16 +23,7 @@ import numpy as np
 from rich.progress import Progress
 
 from lib.bars import value_row, value_table
-from lib.harness import (
-    MIB,
-    Contender,
-    Reading,
-    alternate,
-    figures,
-    peak_bytes,
-    table,
-    total_seconds,
-)
+from lib.harness import Contender, Reading, alternate, figures, peak, table, total_seconds
 from lib.images import StoredImages, stored_images
 from lib.kinds import Kind, list_kinds
 from lib.matching import (
@@ -158,10 +149,8 @@ def run_mnist(args: argparse.Namespace, data: StoredImages, progress: Progress) 
     answers: dict[str, Answer] = {name: own[0].answer for name, own in taken.items()}
     lines = []
     for name, own in taken.items():
-        peak = peak_bytes(own)
-        memory = "–" if peak is None else f"{peak / MIB:.0f}"
         seconds = [total_seconds(own, stage) for stage in ("fit", "predict")]
-        lines.append((name, answers[name].n_wrong, _percent(answers[name]), *seconds, memory))
+        lines.append((name, answers[name].n_wrong, _percent(answers[name]), *seconds, peak(own)))
     print(f"\n### Test images: {data}, {args.threads} threads\n")
     print(
         "Error with its binomial standard error. The test images are loaded when the fit is over,"

@@ -21,12 +21,7 @@ from typing import Any
 import numpy as np
 
 from lib.bars import value_row, value_table
-from lib.harness import (
-    MIB,
-    Spread,
-    in_fresh_process,
-    table,
-)
+from lib.harness import MIB, Spread, in_fresh_process, table
 from lib.images import NAMES
 from lib.program import choose_rounds, new_parser, reporting
 

@@ -30,13 +30,12 @@ from rich.progress import Progress
 
 from lib.bars import value_row, value_table
 from lib.harness import (
-    MIB,
     Contender,
     Reading,
     alternate,
     figures,
     fit_exponent,
-    peak_bytes,
+    peak,
     seconds,
     table,
     total_seconds,
@@ -142,13 +141,13 @@ HEADER = ["", "error %", "fit s", "predict s", "CPU s", "MiB"]
 
 
 def _line(name: str, own: Sequence[Reading]) -> tuple[str, ...]:
-    answer, peak = own[0].answer, peak_bytes(own)
+    answer = own[0].answer
     return (
         name,
         f"{answer.error:.1f} ± {answer.standard_error:.1f}",
         *(str(total_seconds(own, stage)) for stage in ("fit", "predict")),
         seconds(own[0].cpu_seconds),
-        "–" if peak is None else f"{peak / MIB:.0f}",
+        peak(own),
     )
 
 

@@ -34,20 +34,19 @@ from lib.grid_search import (
     search_sklearn,
 )
 from lib.harness import (
-    MIB,
     Contender,
     Reading,
     Spread,
     alternate,
     figures,
     in_fresh_process,
-    peak_bytes,
+    peak,
     table,
     total_seconds,
 )
-from lib.images import NAMES, StoredImages, stored_images
+from lib.images import NAMES, StoredImages
 from lib.peers import Peer, choice_of_dtype, fastest_sklearn
-from lib.program import BARS_THREADS, choose_rounds, new_parser, reporting
+from lib.program import BARS_THREADS, new_parser, parse, report_on_images
 
 FASTER, LARGER = 150, 1.3
 """Times faster than the peer's whole job, and what 60 candidates may cost of six."""
@@ -72,21 +71,14 @@ BOOK_PRECISION = 5e-11
 
 
 def main() -> int:
-    args = parse_arguments()
-    with (
-        reporting("Tuning", ["scikit-learn", "numpy"], args.json) as (found, progress),
-        stored_images(args.data, quick=args.quick) as data,
-    ):
-        found |= run_comparison(args, data, progress)
-    return 1 if found["wrong"] else 0
+    packages = ["scikit-learn", "numpy"]
+    return report_on_images("Tuning", packages, parse_arguments(), run_comparison)
 
 
 def parse_arguments() -> argparse.Namespace:
     parser = new_parser(__doc__, data=NAMES, rounds="ours (5)", slow_rounds=True)
     parser.add_argument("--full", action="store_true", help="make all of the peer's fits")
-    args = parser.parse_args()
-    args.repeat = choose_rounds(args, 5)
-    return args
+    return parse(parser, 5)
 
 
 def run_comparison(
@@ -206,7 +198,6 @@ def _ratios(
 def _times_table(jobs: Mapping[str, Sequence[Reading]], peer: str, full: bool) -> str:
     lines = []
     for name, taken in jobs.items():
-        peak = peak_bytes(taken)
         fit = total_seconds(taken, "fit")
         is_extrapolated = name == peer and not full
         lines.append(
@@ -214,7 +205,7 @@ def _times_table(jobs: Mapping[str, Sequence[Reading]], peer: str, full: bool) -
                 f"{name}, {len(candidates(GRID))} candidates" if name == peer else name,
                 f"{fit}, extrapolated" if is_extrapolated else fit,
                 total_seconds(taken, "score"),
-                "–" if peak is None else f"{peak / MIB:.0f}",
+                peak(taken),
                 len(taken),
             )
         )

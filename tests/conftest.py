@@ -7,6 +7,8 @@ import pytest
 from hypothesis import settings
 from tests.browser import end_browser
 
+from lookalike.images.store import find_folder
+
 # How long an example takes depends on what else the machine does; --durations shows what is slow.
 settings.register_profile("any machine", deadline=None)
 settings.load_profile("any machine")
@@ -27,6 +29,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if any(not mark.args for mark in item.iter_markers("slow")):
             raise pytest.UsageError(f"{item.nodeid}: say why, @pytest.mark.slow('...')")
+    if find_folder("mnist") is None:
+        skip = pytest.mark.skip("LOOKALIKE_DATA is not set to a folder that holds mnist/")
+        for item in items:
+            if item.get_closest_marker("mnist"):
+                item.add_marker(skip)
 
 
 def pytest_sessionfinish() -> None:

@@ -3,8 +3,8 @@
 A fresh copy of `sklearn.neighbors.tests.test_neighbors` is executed in which some names of
 `sklearn.neighbors` are ours. A test module takes its tests and the fixtures they need::
 
-    from tests.sklearn_suite import global_dtype, global_random_seed, neighbour_tests
-    globals().update(neighbour_tests({"NearestNeighbors": NearestNeighbors}, LEFT_OUT))
+    from tests.sklearn_suite import neighbor_tests
+    globals().update(neighbor_tests({"NearestNeighbors": NearestNeighbors}, LEFT_OUT))
 """
 
 import importlib.util
@@ -19,6 +19,13 @@ import pytest
 import sklearn
 from sklearn import neighbors
 
+# Which tests of all our estimators do not apply, and why.
+_LEFT_OUT = {
+    "test_unsupervised_inputs": (
+        "fits on a fitted estimator, a BallTree or a KDTree: an input that scikit-learn's "
+        "documentation does not name, and that holds its own structures"
+    ),
+}
 TESTS = "sklearn.neighbors.tests.test_neighbors"
 
 
@@ -36,7 +43,7 @@ def global_random_seed() -> int:
 def neighbor_tests(
     ours: Mapping[str, type], left_out: Mapping[str, str]
 ) -> dict[str, Callable[..., None]]:
-    """The tests that use any of our estimators, less those left out.
+    """The tests that use any of our estimators, less those left out, and their fixtures.
 
     Parameters
     ----------
@@ -54,10 +61,15 @@ def neighbor_tests(
         for name, value in vars(module).items()
         if name.startswith("test_") and _mentions(value, set(ours), module)
     }
+    left_out = {**_LEFT_OUT, **left_out}
     stale = left_out.keys() - tests.keys()
     if stale:
         raise LookupError(f"left out, but no test of {sorted(ours)}: {sorted(stale)}")
-    return {name: test for name, test in tests.items() if name not in left_out}
+    kept: dict[str, Callable[..., None]] = {
+        "global_dtype": global_dtype,
+        "global_random_seed": global_random_seed,
+    }
+    return kept | {name: test for name, test in tests.items() if name not in left_out}
 
 
 def _tests_with(ours: Mapping[str, type]) -> ModuleType:

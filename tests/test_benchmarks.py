@@ -44,6 +44,13 @@ def run(script, *arguments):
     return done.stdout
 
 
+def run_with_figures(folder, script, *arguments):
+    """Return the report, and the figures that the benchmark wrote into a file of the folder."""
+    file = folder / "figures.json"
+    report = run(script, *arguments, f"--json={file}")
+    return report, json.loads(file.read_text(encoding="utf-8"))
+
+
 def cells(report, first):
     """The cells of the table's line that begins with some text."""
     (line,) = re.findall(rf"^\| {re.escape(first)} .*$", report, re.MULTILINE)
@@ -52,16 +59,14 @@ def cells(report, first):
 
 @pytest.mark.slow("starts a benchmark")
 def test_search_beside_scikit_learn_names_the_peers_that_are_missing(without_peers):
-    file = without_peers / "figures.json"
-    report = run(
-        "search.py", "--data=digits", "--peers", "faiss", "intelex", "sklearn-float64",
-        f"--json={file}",
+    report, figures = run_with_figures(
+        without_peers, "search.py", "--data=digits", "--peers", "faiss", "intelex",
+        "sklearn-float64",
     )  # fmt: skip
     assert "FAISS IndexFlatL2: not installed (pip install faiss-cpu)" in report
     assert "scikit-learn-intelex: not installed (pip install scikit-learn-intelex)" in report
     assert cells(report, "lookalike")[-1] == "1"
     assert "100 rows equal" in report
-    figures = json.loads(file.read_text(encoding="utf-8"))
     assert list(figures["readings"]) == ["lookalike", "scikit-learn float64"]
     compared = figures["agreement"]["scikit-learn float64"]
     assert (compared["n"], compared["rounding"], compared["wrong"]) == (100, 0, 0)
@@ -92,7 +97,6 @@ def test_search_on_made_data(without_peers, name):
 
 @pytest.mark.slow("starts a benchmark")
 @pytest.mark.mnist
-@pytest.mark.skipif("LOOKALIKE_DATA" not in os.environ, reason="LOOKALIKE_DATA is not set")
 def test_search_on_mnist(without_peers):
     report = run("search.py", "--peers", "sklearn-float32")
     assert "MNIST: 1,000 × 784 uint8, 100 queries, k=4, 2 threads" in report
@@ -110,11 +114,9 @@ def test_scaling(without_peers):
 
 @pytest.mark.slow("starts a benchmark")
 def test_audit(tmp_path):
-    file = tmp_path / "figures.json"
-    report = run("audit.py", "--data=digits", f"--json={file}")
+    report, figures = run_with_figures(tmp_path, "audit.py", "--data=digits")
     assert "digits: 1,000 training images of 8 × 8 uint8, 100 test images, k=10" in report
     assert "10 labels changed to another class" in report
-    figures = json.loads(file.read_text(encoding="utf-8"))
     assert figures["wrong"] == 0
     (found,) = figures["found"]["lookalike audit"]
     assert found["first"] >= 0.9
@@ -123,34 +125,30 @@ def test_audit(tmp_path):
 
 @pytest.mark.slow("starts a benchmark")
 def test_matching(tmp_path):
-    file, picture = tmp_path / "figures.json", tmp_path / "few.png"
-    report = run("matching.py", f"--json={file}", f"--out={picture}")
+    picture = tmp_path / "few.png"
+    report, figures = run_with_figures(tmp_path, "matching.py", f"--out={picture}")
     titles = ("Test images", "Cross-validation", "What each part buys", "Kinds of", "Few labels")
     assert all(f"\n### {title}" in report for title in titles)
-    assert json.loads(file.read_text(encoding="utf-8"))
+    assert figures
     assert picture.stat().st_size > 1000
 
 
 @pytest.mark.slow("starts a benchmark")
 def test_judging(tmp_path):
-    file = tmp_path / "figures.json"
-    report = run("judging.py", "--data=digits", f"--json={file}")
+    report, figures = run_with_figures(tmp_path, "judging.py", "--data=digits")
     assert "scikit-learn's function around our classifier: 1,000 of 1,000 equal" in report
     assert "metrics, scikit-learn's: 5 of 5 equal" in report
-    figures = json.loads(file.read_text(encoding="utf-8"))
     assert figures["wrong"] == 0
     assert figures["answers"]["choose_threshold"]["train"]["precision"] >= 0.99
 
 
 @pytest.mark.slow("starts a benchmark")
 def test_tuning(tmp_path):
-    file = tmp_path / "figures.json"
-    report = run("tuning.py", "--data=digits", f"--json={file}")
+    report, figures = run_with_figures(tmp_path, "tuning.py", "--data=digits")
     assert "digits: 1,000 training images of 8 × 8 uint8, 100 test images" in report
     assert "EXTRAPOLATED from single fits" in report
     assert cells(report, "scikit-learn float64, 6 candidates")[1].endswith(", extrapolated")
     assert "60 candidates and ours: 30 of 30 equal" in report
-    figures = json.loads(file.read_text(encoding="utf-8"))
     assert (figures["wrong"], figures["full"]) == (0, False)
     (single,), (job,) = (figures[kind]["scikit-learn float64"] for kind in ("readings", "jobs"))
     fits = [single["seconds"][f"{w}, k={k}"] for w in ("uniform", "distance") for k in (3, 5)]
@@ -165,12 +163,10 @@ def test_tuning(tmp_path):
 
 @pytest.mark.slow("starts a benchmark")
 def test_augmentation_without_faiss(without_peers):
-    file = without_peers / "figures.json"
-    report = run("augmentation.py", "--data=digits", f"--json={file}")
+    report, figures = run_with_figures(without_peers, "augmentation.py", "--data=digits")
     assert "FAISS IndexFlatL2: not installed (pip install faiss-cpu)" in report
     assert "100 test images, grown to 5,000, k=4, 2 threads" in report
     assert "by a search of the copies: 100 of 100 equal" in report
-    figures = json.loads(file.read_text(encoding="utf-8"))
     assert figures["wrong"] == 0
     plain, *others = figures["index_bytes"].values()
     assert all(plain < other for other in others)
@@ -186,18 +182,15 @@ def test_augmentation_without_faiss(without_peers):
 
 @pytest.mark.slow("starts a benchmark")
 @pytest.mark.mnist
-@pytest.mark.skipif("LOOKALIKE_DATA" not in os.environ, reason="LOOKALIKE_DATA is not set")
 def test_denoising_without_the_filters_of_others(tmp_path):
-    file = tmp_path / "figures.json"
-    report = run(
-        "denoising.py", "--without-peers", "--noise=saltpepper", "--images=50", "--train=400",
-        f"--json={file}", f"--out={tmp_path}",
+    report, figures = run_with_figures(
+        tmp_path, "denoising.py", "--without-peers", "--noise=saltpepper", "--images=50",
+        "--train=400", f"--out={tmp_path}",
     )  # fmt: skip
     for model in ("KNeighborsClassifier", "KNeighborsRegressor"):
         assert f"- cleaned images, {model}, scikit-learn's and ours: 50 of 50 equal" in report
     assert cells(report, "lookalike, best")[-1] == cells(report, "noisy")[-1] == "50"
     assert cells(report, "best, fit")[2:] == ["–", "–"]  # no bar was set for tiny sizes
-    figures = json.loads(file.read_text(encoding="utf-8"))
     by_name = {one["name"]: one["finishes"] for one in figures["saltpepper"]["methods"]}
     assert by_name["noisy"]["alone"][0] < by_name["lookalike, best"]["alone"][0]
     assert [one["noise"] for one in figures["saltpepper"]["levels"]] == [
@@ -210,12 +203,10 @@ def test_denoising_without_the_filters_of_others(tmp_path):
 def test_photographs(tmp_path):
     for module in ("skimage", "pywt"):
         pytest.importorskip(module)
-    file = tmp_path / "figures.json"
-    report = run(
-        "photographs.py", "--noise=gaussian", "--colours=grey", f"--json={file}",
-        f"--out={tmp_path}",
+    report, figures = run_with_figures(
+        tmp_path, "photographs.py", "--noise=gaussian", "--colours=grey", f"--out={tmp_path}",
     )  # fmt: skip
-    rows = json.loads(file.read_text(encoding="utf-8"))["grey, gaussian"]["rows"]
+    rows = figures["grey, gaussian"]["rows"]
     for noisy, ours in zip(rows["noisy"], rows["lookalike"], strict=True):
         assert noisy < ours
     assert cells(report, "total variation")[1] == f"{rows['total variation'][0]:.2f}"
@@ -239,9 +230,9 @@ def test_startup():
 
 @pytest.mark.slow("starts a benchmark")
 def test_model_files(tmp_path):
-    file = tmp_path / "figures.json"
-    assert "MiB on disk" in run("models.py", f"--json={file}")
-    found = json.loads(file.read_text(encoding="utf-8"))["found"]
+    report, figures = run_with_figures(tmp_path, "models.py")
+    assert "MiB on disk" in report
+    found = figures["found"]
     assert found.keys() == {"KNeighborsClassifier", "LookalikeClassifier"}
     for one in found.values():
         assert min(one["save"], *one["open"], *one["next prediction"]) > 0
@@ -254,9 +245,8 @@ def test_model_files(tmp_path):
 
 @pytest.mark.slow("starts a benchmark")
 def test_serving(tmp_path):
-    file = tmp_path / "figures.json"
-    report = run("serving.py", f"--json={file}")
-    loads = json.loads(file.read_text(encoding="utf-8"))["loads"]
+    report, figures = run_with_figures(tmp_path, "serving.py")
+    loads = figures["loads"]
     assert loads.keys() == {"png", "png as_is", "json as_is"}
     for kind, of in loads.items():
         assert (
@@ -517,11 +507,9 @@ def test_perturbed_copies_are_shifted_images_with_little_noise():
 def test_pictures_beside_others(tmp_path, monkeypatch):
     pytest.importorskip("skimage")
     monkeypatch.setenv("LOOKALIKE_DATA", str(tmp_path))
-    file = tmp_path / "figures.json"
-    report = run("pictures.py", f"--json={file}")
+    report, figures = run_with_figures(tmp_path, "pictures.py")
     assert "There is no folder clipart in $LOOKALIKE_DATA" in report
     assert "photographs 24: 60 training images of 24 × 24 × 3 uint8, 30 test images" in report
-    figures = json.loads(file.read_text(encoding="utf-8"))
     for own in figures["sizes"]["photographs 24"].values():
         assert own[0]["cpu_seconds"] > 0
     assert [row["what"] for row in figures["cost"]["bars"]] == ["lookalike fast: exponent of CPU s"]

@@ -17,6 +17,7 @@ PACKAGE = Path(lookalike.__file__).parent
 
 # From the data's entrance to the user's doors; a room imports only from those before it.
 ROOMS = [
+    "array_types",
     "results",
     "images",
     "search",

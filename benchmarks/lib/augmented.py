@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lib.harness import Reading, reading
+from lib.harness import Reading
 from lib.images import StoredImages
-from lib.peers import WARM_UP
+from lib.peers import measure_model
 
 if TYPE_CHECKING:
     from lookalike.evaluation.peers import Differences
@@ -28,17 +28,10 @@ OTHER_N_NEIGHBORS = 5
 def classify_ours(data: StoredImages, augmentation: Augmentation | None, n_threads: int) -> Reading:
     """Fit and predict the test images; the answer is the prediction."""
     rows, labels = data.training()
-    images, (test_rows, _) = data.as_images(rows), data.test()
-    test_images = data.as_images(test_rows)
-    _ours(N_NEIGHBORS, augmentation, n_threads).fit(images[:WARM_UP], labels[:WARM_UP]).predict(
-        test_images[:WARM_UP]
+    images, test_images = data.as_images(rows), data.as_images(data.test()[0])
+    return measure_model(
+        lambda: _ours(N_NEIGHBORS, augmentation, n_threads), images, labels, test_images
     )
-    with reading() as result:
-        with result.stage("fit"):
-            model = _ours(N_NEIGHBORS, augmentation, n_threads).fit(images, labels)
-        with result.stage("predict"):
-            result.answer = model.predict(test_images)
-    return result
 
 
 def classify_sklearn(data: StoredImages, dtype: str, n_threads: int) -> Reading:
@@ -52,13 +45,7 @@ def classify_sklearn(data: StoredImages, dtype: str, n_threads: int) -> Reading:
 
     rows, labels = data.training(dtype)
     test_rows, _ = data.test(dtype)
-    new_model().fit(rows[:WARM_UP], labels[:WARM_UP]).predict(test_rows[:WARM_UP])
-    with reading() as result:
-        with result.stage("fit"):
-            model = new_model().fit(rows, labels)
-        with result.stage("predict"):
-            result.answer = model.predict(test_rows)
-    return result
+    return measure_model(new_model, rows, labels, test_rows)
 
 
 @dataclass(frozen=True)

@@ -14,13 +14,12 @@ from lib.bars import ratio_row, ratio_table
 from lib.checks import Checks
 from lib.cleaning import BOOK_MODELS, clean_as_the_book, count_ties
 from lib.harness import (
-    MIB,
     Contender,
     Reading,
     alternate,
     figures,
     in_fresh_process,
-    peak_bytes,
+    peak,
     table,
     total_seconds,
 )
@@ -98,11 +97,9 @@ def _compare(
 def _times_table(readings: Mapping[str, Sequence[Reading]]) -> str:
     lines = []
     for name, taken in readings.items():
-        peak = peak_bytes(taken)
         parts = [total_seconds(taken, stage) for stage in (FIT, PREDICT)]
         whole = total_seconds(taken, FIT, PREDICT)
-        memory = "–" if peak is None else f"{peak / MIB:.0f}"
-        lines.append((name, *parts, whole, memory, len(taken)))
+        lines.append((name, *parts, whole, peak(taken), len(taken)))
     return table(["", "fit s", "predict s", "fit + predict s", "MiB", "rounds"], lines)
 
 

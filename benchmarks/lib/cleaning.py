@@ -18,7 +18,7 @@ from lib.filters import DEBIASED, Filter
 from lib.harness import Reading, reading
 from lib.images import StoredImages
 from lib.noisy import TEST_SEED, TRAINING_SEED, Floats, noise_of
-from lib.peers import WARM_UP
+from lib.peers import measure_model
 from lookalike import KNeighborsRegressor, add_noise
 
 BOOK_MODELS: Mapping[str, Mapping[str, Any]] = {
@@ -71,19 +71,10 @@ def clean_by_ours(
 def clean_as_the_book(
     data: StoredImages, kind: str, model: str, module: str, dtype: str | None, n_threads: int
 ) -> Reading:
-    """Fit a model of the book on noisy images; the answer is the cleaned rows.
+    """Fit a model of the book on images with a kind of noise; the answer is the cleaned rows.
 
-    Parameters
-    ----------
-    data : StoredImages
-    kind : str
-        Of noise.
-    model : str
-        Of `BOOK_MODELS`.
-    module : {"lookalike", "sklearn.neighbors"}
-    dtype : str or None
-        What noisy rows are converted to before the clock starts; None is as they are.
-    n_threads : int
+    The model is one of `BOOK_MODELS`, by either module: "lookalike" or "sklearn.neighbors". Noisy
+    rows are converted to the dtype before the clock starts, if there is one.
     """
     options = {**BOOK_MODELS[model], "algorithm": "brute", "n_jobs": n_threads}
 
@@ -93,13 +84,7 @@ def clean_as_the_book(
     clean, _ = data.training()
     noisy = noisy_training_rows(data, kind).astype(dtype or "int16", copy=False)
     noisy_test = noisy_test_images(data, kind).reshape(-1, noisy.shape[1]).astype(noisy.dtype)
-    new_model().fit(noisy[:WARM_UP], clean[:WARM_UP]).predict(noisy_test[:10])
-    with reading() as result:
-        with result.stage("fit"):
-            fitted = new_model().fit(noisy, clean)
-        with result.stage("predict"):
-            result.answer = fitted.predict(noisy_test)
-    return result
+    return measure_model(new_model, noisy, clean, noisy_test)
 
 
 def count_ties(

@@ -253,6 +253,12 @@ def peak_bytes(readings: Sequence[Reading]) -> int | None:
     return max(peaks, default=None)
 
 
+def peak(readings: Sequence[Reading]) -> str:
+    """The largest peak of all rounds in MiB, as a table shows it."""
+    most = peak_bytes(readings)
+    return "–" if most is None else f"{most / MIB:.0f}"
+
+
 def figures(readings: Mapping[str, Sequence[Reading]]) -> dict[str, list[dict[str, Any]]]:
     """All readings as JSON takes them, without the answers."""
     return {

@@ -235,6 +235,19 @@ def search_once(
     return result
 
 
+def measure_model(
+    new_model: Callable[[], Any], rows: NDArray[Any], targets: NDArray[Any], queries: NDArray[Any]
+) -> Reading:
+    """Fit a new model and predict, both once; the answer is the prediction."""
+    new_model().fit(rows[:WARM_UP], targets[:WARM_UP]).predict(queries[:WARM_UP])
+    with reading() as result:
+        with result.stage("fit"):
+            model = new_model().fit(rows, targets)
+        with result.stage("predict"):
+            result.answer = model.predict(queries)
+    return result
+
+
 def cpu_path_in_use() -> str:
     """Which native path ours takes in this environment."""
     from lookalike.search.machine import cpu_path

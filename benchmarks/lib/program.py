@@ -8,7 +8,7 @@ import os
 import platform
 import shlex
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -18,6 +18,7 @@ from typing import Any
 from rich.progress import Progress
 
 from lib.harness import progress_on_stderr
+from lib.images import StoredImages, stored_images
 
 BARS_THREADS = 2
 """How many threads the bars were set for."""
@@ -76,6 +77,13 @@ def count(text: str) -> int:
     return value
 
 
+def parse(parser: argparse.ArgumentParser, rounds: int) -> argparse.Namespace:
+    """Parse the command line, with so many rounds unless it says otherwise."""
+    args = parser.parse_args()
+    args.repeat = choose_rounds(args, rounds)
+    return args
+
+
 def choose_rounds(args: argparse.Namespace, default: int) -> int:
     """The number of rounds: as asked for, or one of a quick run."""
     return args.repeat or (1 if args.quick else default)
@@ -123,6 +131,21 @@ def reporting(
         if file is not None and len(found) > 1:
             text = json.dumps(found, indent=2, ensure_ascii=False) + "\n"
             file.write_text(text, encoding="utf-8")
+
+
+def report_on_images(
+    title: str,
+    distributions: Sequence[str],
+    args: argparse.Namespace,
+    run: Callable[[argparse.Namespace, StoredImages, Progress], dict[str, Any]],
+) -> int:
+    """Report what is found on the images of --data; return 1 if any of it is wrong, else 0."""
+    with (
+        reporting(title, distributions, args.json) as (found, progress),
+        stored_images(args.data, quick=args.quick) as data,
+    ):
+        found |= run(args, data, progress)
+    return 1 if found["wrong"] else 0
 
 
 def _describe_run(distributions: Sequence[str]) -> dict[str, str]:

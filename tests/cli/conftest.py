@@ -5,16 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.cli.samples import Run
 from typer.testing import CliRunner
 
 from lookalike.cli.app import app, main
-
-Run = Callable[..., Any]
 
 
 @pytest.fixture

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -10,6 +12,8 @@ from PIL import Image
 from lookalike import KNeighborsClassifier, load_dataset
 from lookalike.images.preprocessing import learn_form
 from lookalike.models.file import save_model
+
+Run = Callable[..., Any]
 
 N_TRAIN = 400
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +11,11 @@ import numpy as np
 import pytest
 from PIL import Image
 from tests.cli import samples
+from tests.cli.samples import Run
 
 from lookalike import LookalikeClassifier, load_dataset
 from lookalike.models.file import load_model, save_model
 from lookalike.models.model import Model, open_model
-
-Run = Callable[..., Any]
 
 
 @pytest.fixture(scope="module")

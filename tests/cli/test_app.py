@@ -9,15 +9,12 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
+from tests.cli.samples import Run
 
 import lookalike as package
-
-Run = Callable[..., Any]
 
 COMMANDS = [
     ["tour"],

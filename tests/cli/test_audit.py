@@ -6,7 +6,6 @@ import csv
 import json
 import shutil
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +13,13 @@ import numpy as np
 import pytest
 import typer
 from PIL import Image
+from tests.cli.samples import Run
 from typer.testing import CliRunner
 
 from lookalike import Dataset, load_dataset
 from lookalike.cli.audit import audit as command
 from lookalike.evaluation.auditing.audit import audit
 from lookalike.images import dataset as dataset_module
-
-Run = Callable[..., Any]
 
 
 @pytest.fixture

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
+from tests.cli.samples import Run
 
 from lookalike import Flips, Rotations, Shifts, expand, load_dataset
-
-Run = Callable[..., Any]
 
 COLOURS = "red [fox]", "a very long name of a green thing"
 

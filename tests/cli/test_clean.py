@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
+from tests.cli.samples import Run
 
 import lookalike as package
 from lookalike import UniformNoise, add_noise, load_dataset
-
-Run = Callable[..., Any]
 
 pytestmark = pytest.mark.skipif(
     not hasattr(package, "KNeighborsDenoiser"), reason="no KNeighborsDenoiser"

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
-from tests.cli.samples import save_digits
+from tests.cli.samples import Run, save_digits
 
 from lookalike import (
     GaussianNoise,
@@ -22,7 +20,6 @@ from lookalike import (
     save_model,
 )
 
-Run = Callable[..., Any]
 NOISE = UniformNoise(0, 6)
 digits = load_dataset("digits")
 

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
-
-Run = Callable[..., Any]
+from tests.cli.samples import Run
 
 
 def test_classifiers_are_shown_best_first_with_who_beats_whom(invoke: Run) -> None:

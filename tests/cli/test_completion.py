@@ -5,12 +5,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable
-from typing import Any
 
 import pytest
-
-Run = Callable[..., Any]
+from tests.cli.samples import Run
 
 
 @pytest.mark.parametrize(

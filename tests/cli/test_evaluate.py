@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from tests.cli.samples import Run
 
 from lookalike import (
     KNeighborsClassifier,
@@ -18,7 +18,6 @@ from lookalike import (
     load_dataset,
 )
 
-Run = Callable[..., Any]
 data = load_dataset("digits")
 
 

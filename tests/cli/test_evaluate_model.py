@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from tests.cli.samples import N_TRAIN, save_digits
+from tests.cli.samples import N_TRAIN, Run, save_digits
 
 from lookalike import (
     KNeighborsClassifier,
@@ -21,7 +20,6 @@ from lookalike import (
     save_model,
 )
 
-Run = Callable[..., Any]
 digits = load_dataset("digits")
 TRAIN = digits.train.images[:N_TRAIN]
 NAMES = np.array(digits.class_names)

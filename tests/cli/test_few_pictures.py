@@ -5,14 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
+from tests.cli.samples import Run
 
 from lookalike import load_dataset
-
-Run = Callable[..., Any]
 
 
 @pytest.fixture

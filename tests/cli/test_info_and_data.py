@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from tests.cli import samples
+from tests.cli.samples import Run
 
 import lookalike as package
 from lookalike import _core
 from lookalike.images import store
-
-Run = Callable[..., Any]
 
 
 @pytest.fixture
@@ -99,8 +96,6 @@ def test_info_of_no_model(tmp_path: Path, invoke: Run) -> None:
 
 @pytest.mark.mnist
 def test_fetch_of_what_is_here_prints_its_folder(invoke: Run) -> None:
-    if store.find_folder("mnist") is None:
-        pytest.skip("no MNIST in $LOOKALIKE_DATA")
     folder = invoke("data", "fetch", "mnist").stdout.rstrip("\n")
     assert (Path(folder) / "train-images-idx3-ubyte.gz").exists()
     answer = json.loads(invoke("data", "fetch", "mnist", "--json").stdout)

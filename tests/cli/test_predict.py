@@ -12,7 +12,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from tests.cli import samples
+from tests.cli.samples import Run
 from typer.testing import CliRunner
 
 from lookalike import load_dataset
@@ -27,8 +27,6 @@ from lookalike.cli.app import app
 from lookalike.models.model import open_model
 from lookalike.models.predictions import Prediction, answer, neighbors_gallery
 from lookalike.reports.png import save_png
-
-Run = Callable[..., Any]
 
 
 @pytest.fixture(scope="module")

@@ -9,15 +9,14 @@ import socket
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.cli import samples
-
-Run = Callable[..., Any]
+from tests.cli.samples import Run
 
 pytest.importorskip("fastapi", reason="needs lookalike[web]")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,14 +14,13 @@ import numpy as np
 import pytest
 from PIL import Image
 from tests.browser import browser
+from tests.cli.samples import Run
 from tests.cli.tour_reports import check_report, hasten, numbers_of
 from typer.testing import CliRunner
 
 from lookalike.cli.app import app
 from lookalike.images import store
 from lookalike.images.catalogue import CATALOGUE
-
-Run = Callable[..., Any]
 
 STEPS = [
     *("load", "baseline", "confusion", "mistakes"),
@@ -300,8 +299,6 @@ def test_book_s_grid_without_its_numbers_of_neighbors(tmp_path: Path) -> None:
 @pytest.mark.slow("walks the tour on MNIST")
 @pytest.mark.mnist
 def test_mnist_accuracy(invoke: Run) -> None:
-    if store.find_folder("mnist") is None:
-        pytest.skip("no MNIST in $LOOKALIKE_DATA")
     result = invoke("tour", "--data", "mnist", "--json")
     assert result.exit_code == 0, result.stderr
     report = json.loads(result.stdout)

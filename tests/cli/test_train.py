@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
+from tests.cli.samples import Run
 
 from lookalike import Dataset, LookalikeClassifier, load_dataset
 from lookalike.cli.train import Effort, one_effort
 from lookalike.evaluation.training import train_and_test, what_was_tried, why_chosen
 from lookalike.images.dataset import Split
-
-Run = Callable[..., Any]
 
 
 @pytest.fixture(scope="module")

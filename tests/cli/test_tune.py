@@ -13,12 +13,11 @@ import typer
 from PIL import Image
 from sklearn import neighbors
 from sklearn.model_selection import GridSearchCV
+from tests.cli.samples import Run
 
 from lookalike import Dataset, load_dataset
 from lookalike.cli.tune import parse_cv, parse_k, parse_weights
 from lookalike.images import dataset as dataset_module
-
-Run = Callable[..., Any]
 
 
 @pytest.mark.parametrize(

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-
-Run = Callable[..., Any]
 
 
 def hasten(patch: pytest.MonkeyPatch) -> None:

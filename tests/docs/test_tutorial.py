@@ -15,7 +15,6 @@ import pytest
 from matplotlib import pyplot
 
 from lookalike import KNeighborsClassifier, Shifts, expand
-from lookalike.images.store import find_folder
 
 # Pictures are drawn, and shown to nobody.
 pytestmark = pytest.mark.filterwarnings("ignore:FigureCanvasAgg is non-interactive")
@@ -116,8 +115,6 @@ def test_it_runs_on_digits(on_digits: tuple[dict[str, Any], list[str]]) -> None:
 @pytest.mark.slow("searches MNIST with its shifts")
 @pytest.mark.mnist
 def test_on_mnist_it_says_what_is_so() -> None:
-    if find_folder("mnist") is None:
-        pytest.skip("no MNIST in $LOOKALIKE_DATA")
     variables, printed = execute("mnist")
     check(variables)
     assert variables["accuracy"] == 0.9714 > 0.97

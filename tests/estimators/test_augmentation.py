@@ -1,7 +1,5 @@
 """Predictors that grow their training set, and a cross-validation that does not leak."""
 
-import os
-
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -207,7 +205,6 @@ def test_images_added_and_removed(digits) -> None:
 
 @pytest.mark.mnist
 @pytest.mark.slow("searches MNIST with its shifts")
-@pytest.mark.skipif("LOOKALIKE_DATA" not in os.environ, reason="LOOKALIKE_DATA is not set")
 def test_mnist_with_one_pixel_shifts() -> None:
     data = load_dataset("mnist")
     knn = KNeighborsClassifier(4, weights="distance", augmentation=Shifts(1))

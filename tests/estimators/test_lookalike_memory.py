@@ -3,11 +3,11 @@
 import re
 import subprocess
 import sys
-import tracemalloc
 from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.traced_memory import TracedMemory
 
 from lookalike import LookalikeClassifier
 from lookalike.estimators import lookalike as estimator
@@ -99,11 +99,9 @@ def test_predictions_take_no_more_memory_for_more_images(fitted, monkeypatch):
     fitted.predict(images[:200])
 
     def peak(n):
-        tracemalloc.start()
-        fitted.predict(images[:n])
-        most = tracemalloc.get_traced_memory()[1]
-        tracemalloc.stop()
-        return most
+        with TracedMemory() as memory:
+            fitted.predict(images[:n])
+        return memory.peak
 
     few = peak(200)
     # whether values are finite takes two bytes a value, an answer eight a picture

@@ -1,6 +1,5 @@
 """The search over hyperparameters gives what scikit-learn's grid search gives."""
 
-import os
 import warnings
 
 import numpy as np
@@ -465,8 +464,6 @@ def test_answers_do_not_depend_on_threads(n_jobs):
 def test_mnist():
     from lookalike import load_dataset
 
-    if "LOOKALIKE_DATA" not in os.environ:
-        pytest.skip("LOOKALIKE_DATA is not set to a folder that holds mnist/")
     data = load_dataset("mnist")
     grid = {"weights": ["uniform", "distance"], "n_neighbors": [3, 4, 5]}
     search = KNeighborsSearchCV(KNeighborsClassifier(), grid, cv=5)

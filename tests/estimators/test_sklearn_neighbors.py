@@ -1,20 +1,12 @@
 """scikit-learn's own tests of its classifier and regressor, run against ours."""
 
 import pytest
-from tests.sklearn_suite import (
-    global_dtype,  # noqa: F401  (fixtures of scikit-learn's tests)
-    global_random_seed,  # noqa: F401
-    neighbor_tests,
-)
+from tests.sklearn_suite import neighbor_tests
 
 from lookalike import KNeighborsClassifier, KNeighborsRegressor
 from lookalike.estimators.base import KNeighborsPredictor
 
 LEFT_OUT = {
-    "test_unsupervised_inputs": (
-        "fits on a fitted estimator, a BallTree or a KDTree: an input that scikit-learn's "
-        "documentation does not name, and that holds its own structures"
-    ),
     "test_neighbors_validate_parameters": (
         "wants 3-D input refused, which holds images here; its other errors are in "
         "test_bad_input.py"

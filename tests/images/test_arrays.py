@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import tracemalloc
 import zipfile
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.traced_memory import TracedMemory
 
 from lookalike.images.arrays import read_npy, read_npz
 from lookalike.images.exceptions import DatasetError
@@ -186,14 +186,10 @@ def test_bomb_takes_no_memory(tmp_path: Path) -> None:
     images = npy_header(HEADER % ("|u1", "(16777216, 1, 1)")) + bytes(2**24)
     path.write_bytes(npz({"images": images, "labels": npy(LABELS)}))
     del images
-    tracemalloc.start()
-    try:
-        with pytest.raises(DatasetError, match="promises 16,777,216 bytes but the limit is"):
-            read_npz(path, max_bytes=2**20)
-        _, peak = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
-    assert peak < 2**20
+    message = "promises 16,777,216 bytes but the limit is"
+    with TracedMemory() as memory, pytest.raises(DatasetError, match=message):
+        read_npz(path, max_bytes=2**20)
+    assert memory.peak < 2**20
 
 
 @given(

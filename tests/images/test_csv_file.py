@@ -7,7 +7,6 @@ import gzip
 import io
 import re
 import string
-import tracemalloc
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 from numpy.typing import NDArray
+from tests.traced_memory import TracedMemory
 
 from lookalike.images.csv_file import Table, read_table
 from lookalike.images.exceptions import DatasetError
@@ -172,11 +172,9 @@ def test_missing_file(tmp_path: Path) -> None:
 def test_a_bomb_is_defused(content: bytes, message: str, tmp_path: Path) -> None:
     path = tmp_path / "bomb.csv"
     path.write_bytes(gzip.compress(content))
-    tracemalloc.start()
-    with pytest.raises(DatasetError, match=message):
+    with TracedMemory() as memory, pytest.raises(DatasetError, match=message):
         read_table(path, max_bytes=1000)
-    assert tracemalloc.get_traced_memory()[1] < 5 * 2**26
-    tracemalloc.stop()
+    assert memory.peak < 5 * 2**26
 
 
 NAME = (

@@ -1,8 +1,5 @@
 """What the form is for: digits drawn by several hands and pens are recognised."""
 
-import os
-from functools import cache
-
 import numpy as np
 import pytest
 from PIL import Image
@@ -36,17 +33,10 @@ def drawn_digits() -> tuple[np.ndarray, list[np.ndarray]]:
     return np.array([digit for digit, _ in every]), [picture for _, picture in every]
 
 
-@cache
-def mnist():
-    if "LOOKALIKE_DATA" not in os.environ:
-        pytest.skip("LOOKALIKE_DATA is not set to a folder that holds mnist/")
-    return load_dataset("mnist", download=False)
-
-
 @pytest.mark.mnist
 @pytest.mark.slow("learns from MNIST")
 def test_drawn_digits_are_recognised_and_mnists_own_as_before() -> None:
-    data = mnist()
+    data = load_dataset("mnist", download=False)
     classifier = LookalikeClassifier("fast").fit(data.train.images, data.train.labels)
     form = learn_form(data.train.images)
     labels, pictures = drawn_digits()

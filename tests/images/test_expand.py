@@ -11,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lookalike import AffineWarps, Flips, Rotations, Shifts, expand, load_dataset
-from lookalike.images import store
 
 
 def the_books(X_train: Any, y_train: Any, height: int, width: int) -> tuple[Any, Any]:
@@ -67,8 +66,6 @@ def test_the_books_set_of_digits() -> None:
 
 @pytest.mark.mnist
 def test_the_books_set_of_mnist() -> None:
-    if store.find_folder("mnist") is None:
-        pytest.skip("no MNIST in $LOOKALIKE_DATA")
     train = load_dataset("mnist").train
     assert_the_books(train.images[:2000], train.labels[:2000])
     grown, labels = expand(train.images, train.labels, Shifts(1))

@@ -1,6 +1,5 @@
 """Any picture is brought to the form of the training images, and strokes come out as theirs."""
 
-import os
 from functools import cache
 
 import numpy as np
@@ -59,7 +58,6 @@ def test_what_the_small_digits_teach() -> None:
 
 
 @pytest.mark.mnist
-@pytest.mark.skipif("LOOKALIKE_DATA" not in os.environ, reason="LOOKALIKE_DATA is not set")
 def test_what_mnist_teaches() -> None:
     assert learn_form(load_dataset("mnist", download=False).train.images) == MNIST
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import tracemalloc
 from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.traced_memory import TracedMemory
 
 from lookalike import Flips, Rotations, Shifts, expand, load_dataset
 from lookalike.images import expand as module
@@ -42,13 +42,9 @@ def test_blocks_make_one_array(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 def test_memory_is_that_of_a_block(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_BLOCK_BYTES", 2**19)
     data = dataset(20_000)  # 4 MB, grown to 24 MB
-    tracemalloc.start()
-    try:
+    with TracedMemory() as memory:
         module.save_expanded(tmp_path / "grown.npz", data, Shifts(1) + Flips())
-        _, peak = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
-    assert peak < 6 * 2**19
+    assert memory.peak < 6 * 2**19
 
 
 def test_interrupted_it_leaves_nothing(tmp_path: Path) -> None:

@@ -1,7 +1,5 @@
 """Principal axes from the smaller matrix: of features, or of images."""
 
-import tracemalloc
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,6 +7,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import linalg
 from scipy.spatial.distance import pdist
+from tests.traced_memory import TracedMemory
 
 from lookalike.matching import axes as module
 from lookalike.matching.axes import PrincipalAxes, single_threaded_blas
@@ -92,12 +91,12 @@ def test_no_matrix_of_features_by_features_where_they_outnumber_images(n, monkey
     monkeypatch.setattr(module, "WIDE_SAMPLE", 100)
     images = blobs(n, (48, 48, 3), 0)
     n_features = images[0].size
-    tracemalloc.start()
-    PrincipalAxes("pixels", 16).fit(images)
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    assert peak < 6 * 4 * 100 * n_features  # that matrix alone would be 69 times as many floats
-    assert peak < n_features**2
+    with TracedMemory() as memory:
+        PrincipalAxes("pixels", 16).fit(images)
+    assert (
+        memory.peak < 6 * 4 * 100 * n_features
+    )  # that matrix alone would be 69 times as many floats
+    assert memory.peak < n_features**2
 
 
 def test_many_wide_images_are_sampled(monkeypatch):

@@ -7,7 +7,6 @@ import pickle
 import random
 import subprocess
 import sys
-import tracemalloc
 
 import numpy as np
 import pytest
@@ -15,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.numpy import save
 from tests.models.hostile import PROBE, mutated, parts_of, write_header, write_parts
+from tests.traced_memory import TracedMemory
 
 from lookalike import KNeighborsClassifier, LookalikeClassifier, Shifts, load_dataset
 from lookalike.models.file import load_model, save_model
@@ -174,23 +174,17 @@ HEADERS = {
 @pytest.mark.parametrize("name", HEADERS)
 def test_hostile_header(bad, name):
     write_header(bad, HEADERS[name], bytes(6 if name == "askew" else 8))
-    tracemalloc.start()
-    try:
+    with TracedMemory() as memory:
         refused(bad)
-        assert tracemalloc.get_traced_memory()[1] < 20 * len(HEADERS[name]) + 2**20
-    finally:
-        tracemalloc.stop()
+    assert memory.peak < 20 * len(HEADERS[name]) + 2**20
 
 
 @pytest.mark.parametrize("length", [0, 1, 2**20, 2**32, 2**63 - 1, 2**64 - 1])
 def test_hostile_header_length(bad, length):
     bad.write_bytes(length.to_bytes(8, "little") + b"{}" * 50)
-    tracemalloc.start()
-    try:
+    with TracedMemory() as memory:
         assert "its header would take" in refused(bad)
-        assert tracemalloc.get_traced_memory()[1] < 2**20
-    finally:
-        tracemalloc.stop()
+    assert memory.peak < 2**20
 
 
 def test_header_that_is_no_text(bad):
@@ -320,12 +314,9 @@ def test_arrays_described_as_what_they_are_not(good, bad, dtype, shape):
             node.update(dtype=dtype, shape=shape)
 
     described(good, bad, change)
-    tracemalloc.start()
-    try:
+    with TracedMemory() as memory:
         refused(bad)
-        assert tracemalloc.get_traced_memory()[1] < 2**24
-    finally:
-        tracemalloc.stop()
+    assert memory.peak < 2**24
 
 
 def test_text_that_is_none(good, bad):

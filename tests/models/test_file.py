@@ -14,19 +14,7 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from tests.models.round_trips import (
-    GRID,
-    MORE,
-    MORE_Y,
-    NAMES,
-    QUERIES,
-    X,
-    Y,
-    again,
-    answers,
-    flat,
-    same,
-)
+from tests.models.round_trips import GRID, MORE, MORE_Y, NAMES, QUERIES, X, Y, again, answers, same
 
 from lookalike import (
     KNeighborsClassifier,
@@ -195,7 +183,7 @@ REFUSED = {
 
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_can_not_be_kept_is_named(path, name):
-    images = X if name == "random_state" else flat(X)
+    images = X if name == "random_state" else X.reshape(len(X), -1)
     estimator = clone(REFUSED[name], safe=False).fit(images, Y)
     with pytest.raises(ModelError, match=rf"^{name}\b.* a model file cannot store; ") as error:
         save_model(estimator, path)

@@ -3,19 +3,7 @@
 import numpy as np
 from matplotlib.axes import Axes
 
-from lookalike.reports.blocks import (
-    Chart,
-    Column,
-    Gallery,
-    Heading,
-    Headline,
-    Picture,
-    Report,
-    Section,
-    Table,
-    Text,
-    Undefined,
-)
+from lookalike.reports import blocks
 from lookalike.reports.charts import heat_colours
 from lookalike.reports.pictures import drawable
 
@@ -27,63 +15,65 @@ def unformatted(name: str) -> str:
     return drawable(name).replace("$", r"\$")
 
 
-def table(n_rows: int = 3, n_columns: int = 2) -> Table:
-    heads = ["class", *(Column(f"column {j}", ".1%") for j in range(1, n_columns))]
+def table(n_rows: int = 3, n_columns: int = 2) -> blocks.Table:
+    heads = ["class", *(blocks.Column(f"column {j}", ".1%") for j in range(1, n_columns))]
     rows = [[f"row {i}", *(i / (j + 1) for j in range(1, n_columns))] for i in range(n_rows)]
-    return Table(heads, rows, "Some rows")
+    return blocks.Table(heads, rows, "Some rows")
 
 
-def line_chart(name: str = "line") -> Chart:
+def line_chart(name: str = "line") -> blocks.Chart:
     def draw(axes: Axes) -> None:
         axes.plot([0, 1, 2], [0, 2, 1], marker="o", label=unformatted(name))
         axes.set_xlabel(unformatted(name))
         axes.legend()
 
-    return Chart(draw, alt=f"{name} rises and falls", caption=name, table=table())
+    return blocks.Chart(draw, alt=f"{name} rises and falls", caption=name, table=table())
 
 
-def heat_chart() -> Chart:
+def heat_chart() -> blocks.Chart:
     def draw(axes: Axes) -> None:
         axes.imshow(np.eye(3), cmap=heat_colours(), interpolation="none")
         axes.text(0, 0, "1")
 
-    return Chart(draw, alt="A diagonal", caption="Heat", table=table(4, 4), size=(4, 4))
+    return blocks.Chart(draw, alt="A diagonal", caption="Heat", table=table(4, 4), size=(4, 4))
 
 
 def picture(
-    name: str = "seven", *, state: str | None = None, neighbors: tuple[Picture, ...] = ()
-) -> Picture:
+    name: str = "seven", *, state: str | None = None, neighbors: tuple[blocks.Picture, ...] = ()
+) -> blocks.Picture:
     image = np.arange(28 * 28, dtype=np.uint8).reshape(28, 28)
-    return Picture(image, f"an image of {name}", [name, "test 7"], state, neighbors)  # type: ignore[arg-type]
+    return blocks.Picture(image, f"an image of {name}", [name, "test 7"], state, neighbors)  # type: ignore[arg-type]
 
 
-def full_report(name: str = "Digits") -> Report:
+def full_report(name: str = "Digits") -> blocks.Report:
     """A report with every kind of block, in which everything is called ``name``."""
     cases = [
         picture(
             name, state="wrong", neighbors=tuple(picture(name, state=s) for s in (None, "right"))
         )
     ]
-    first = Section(
+    first = blocks.Section(
         name,
         [
-            Text(name),
+            blocks.Text(name),
             line_chart(name),
             line_chart(name),
             heat_chart(),
-            Heading(name),
-            Table([name, "n"], [[name, 3], ["b", Undefined(name)], ["c", float("nan")]], name),
+            blocks.Heading(name),
+            blocks.Table(
+                [name, "n"], [[name, 3], ["b", blocks.Undefined(name)], ["c", float("nan")]], name
+            ),
         ],
         [name],
     )
-    second = Section(
+    second = blocks.Section(
         "Images",
-        [Gallery(cases, name), Gallery([picture(name)] * 9, name), table(40, 12)],
+        [blocks.Gallery(cases, name), blocks.Gallery([picture(name)] * 9, name), table(40, 12)],
     )
-    return Report(
+    return blocks.Report(
         name,
         name,
-        [Headline(name, "97.14 %", name)] * 5,
+        [blocks.Headline(name, "97.14 %", name)] * 5,
         [first, second],
         {name: name, "k": 4, "exact": True, "augmentation": None},
         {"Python": "3.11"},

@@ -8,14 +8,7 @@ from itertools import pairwise
 import pytest
 from tests.reports.samples import NASTY, full_report, line_chart
 
-from lookalike.reports.blocks import (
-    Headline,
-    Report,
-    Section,
-    Table,
-    Text,
-    Undefined,
-)
+from lookalike.reports.blocks import Headline, Report, Section, Table, Text, Undefined
 from lookalike.reports.html import to_html
 
 VOID = {"meta", "link", "img", "br", "hr", "input"}

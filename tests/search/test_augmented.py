@@ -1,6 +1,5 @@
 """Searching images with their variants against searching what `expand` makes of them."""
 
-import os
 import pickle
 import warnings
 from typing import Any
@@ -102,7 +101,6 @@ def test_with_the_filter_at_work(dtype: str, reach: int) -> None:
 
 
 @pytest.mark.mnist
-@pytest.mark.skipif("LOOKALIKE_DATA" not in os.environ, reason="LOOKALIKE_DATA is not set")
 def test_on_mnist() -> None:
     data = load_dataset("mnist")
     images, queries = data.train.images[:20_000], data.test.images[:1000]

@@ -1,19 +1,11 @@
 """scikit-learn's own tests of `NearestNeighbors`, run against ours."""
 
 import pytest
-from tests.sklearn_suite import (
-    global_dtype,  # noqa: F401  (fixtures of scikit-learn's tests)
-    global_random_seed,  # noqa: F401
-    neighbor_tests,
-)
+from tests.sklearn_suite import neighbor_tests
 
 from lookalike import NearestNeighbors
 
 LEFT_OUT = {
-    "test_unsupervised_inputs": (
-        "fits on a fitted estimator, a BallTree or a KDTree: an input that scikit-learn's "
-        "documentation does not name, and that holds its own structures"
-    ),
     "test_k_and_radius_neighbors_duplicates": (
         "pins row 1 as the neighbour left out of rows 0, 1 and 2, all equal, for row 2; here "
         "the lower index wins. test_nearest.py has the test with this one answer changed"

@@ -48,7 +48,6 @@ def compare(
     train: Annotated[
         str,
         typer.Option(
-            "--train",
             metavar="N|all",
             callback=options.checked(parse_train),
             help="Compare on so many of the train images, of each class as large a share as of "

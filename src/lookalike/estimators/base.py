@@ -17,9 +17,9 @@ from scipy import sparse
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import _num_samples, check_array, check_is_fitted
 
+from lookalike.array_types import FloatArray
 from lookalike.estimators.explanation import Explanation
 from lookalike.estimators.weights import (
-    FloatArray,
     Weights,
     check_sample_weight,
     check_weights,

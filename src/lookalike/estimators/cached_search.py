@@ -89,20 +89,14 @@ class CachedNeighbors(NearestNeighbors):
         searcher, keep = self._of_all
         return searcher.kept(keep, count_threads(self.n_jobs))
 
-    def neighbors(
-        self,
-        X: Any = None,
-        n_neighbors: int | None = None,
-        *,
-        exclude: Any = None,
-        progress: Progress | None = None,
-    ) -> Neighbors:
+    def neighbors(self, X: Any = None, n_neighbors: int | None = None, **options: Any) -> Neighbors:
         """See `NearestNeighbors.neighbors`."""
         k = self.n_neighbors if n_neighbors is None else n_neighbors
+        excludes = options.get("exclude") is not None
         for part in self.parts:
-            if X is part.queries and k <= part.table.indices.shape[1] and exclude is None:
+            if X is part.queries and k <= part.table.indices.shape[1] and not excludes:
                 return part.table.first(k)  # new arrays, because callers may change them
-        return super().neighbors(X, n_neighbors, exclude=exclude, progress=progress)
+        return super().neighbors(X, n_neighbors, **options)
 
 
 def searched_once(

@@ -11,6 +11,7 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 
+from lookalike.array_types import FloatArray
 from lookalike.estimators.base import KNeighborsPredictor, check_target_array
 from lookalike.estimators.reject_option import check_reject, rejection_label
 from lookalike.estimators.votes import (
@@ -20,7 +21,7 @@ from lookalike.estimators.votes import (
     winning_classes,
     winning_classes_of_outputs,
 )
-from lookalike.estimators.weights import FloatArray, Weights, class_weights
+from lookalike.estimators.weights import Weights, class_weights
 from lookalike.images.augmentation import Augmentation
 from lookalike.search.machine import count_threads
 from lookalike.search.neighbors import Neighbors

@@ -7,9 +7,9 @@ from typing import Any, Self
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import RegressorMixin
 
+from lookalike.array_types import FloatArray
 from lookalike.estimators.base import KNeighborsPredictor, check_target_array
 from lookalike.estimators.votes import target_averages
-from lookalike.estimators.weights import FloatArray
 from lookalike.search.neighbors import Neighbors
 
 

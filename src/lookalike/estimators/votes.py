@@ -20,8 +20,8 @@ from sklearn.utils import column_or_1d, gen_batches
 from sklearn.utils.multiclass import check_classification_targets
 
 from lookalike import _core
+from lookalike.array_types import FloatArray
 
-FloatArray = NDArray[np.float64]
 Indices = NDArray[np.int64]
 Codes = NDArray[np.integer[Any]]
 

@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import compute_sample_weight
 
-FloatArray = NDArray[np.float64]
+from lookalike.array_types import FloatArray
+
 Weights = str | Callable[[FloatArray], Any] | None
 
 

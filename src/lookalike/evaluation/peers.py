@@ -100,11 +100,6 @@ class BookCleaning:
     fit_seconds: float
     predict_seconds: float
 
-    @property
-    def seconds(self) -> float:
-        """The time to fit and to predict."""
-        return self.fit_seconds + self.predict_seconds
-
 
 def run_sklearn(
     model: KNeighborsClassifier, data: Dataset, *, n_threads: int, progress: Progress

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
-FloatArray = NDArray[np.float64]
+from lookalike.array_types import FloatArray
 
 
 class TuningChoice(NamedTuple):

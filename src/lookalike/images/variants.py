@@ -23,12 +23,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lookalike.array_types import FloatArray
 from lookalike.images.shift import move
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
-FloatArray = NDArray[np.float64]
 
 _BLOCK_BYTES = 2**24  # size of one block of images as floats
 _MOST_EXACT = 2**53  # float64 represents every integer up to this

@@ -23,11 +23,11 @@ from sklearn.utils.validation import (
 )
 from threadpoolctl import ThreadpoolController
 
+from lookalike.array_types import FloatArray
 from lookalike.matching.byte_levels import Bytes
 from lookalike.matching.features import FEATURES, features_of
 
 Floats = NDArray[np.float32]
-FloatArray = NDArray[np.float64]
 _Found = tuple[FloatArray, FloatArray, FloatArray]
 _Made = TypeVar("_Made")
 

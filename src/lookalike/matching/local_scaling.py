@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lookalike import _core
+from lookalike.array_types import FloatArray
 from lookalike.search.neighbors import Neighbors
-
-FloatArray = NDArray[np.float64]
 
 N_LOCAL = 3
 """Number of neighbours whose mean distance measures the local density."""

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from lookalike.array_types import FloatArray
 from lookalike.images.augmentation import Augmentation, Flips
 from lookalike.images.warps import Rotations
 from lookalike.matching.axes import PrincipalAxes, WithinClassWhitening
@@ -19,7 +20,6 @@ from lookalike.matching.vectors import NORMALIZATIONS, NormalizeVectors
 from lookalike.search.nearest import NearestNeighbors
 from lookalike.search.neighbors import Neighbors
 
-FloatArray = NDArray[np.float64]
 Codes = NDArray[np.int32]
 
 _PARTNERS = 6

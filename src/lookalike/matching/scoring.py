@@ -11,13 +11,13 @@ from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
 
 from lookalike import _core
+from lookalike.array_types import FloatArray
 from lookalike.matching.local_scaling import rescale
 from lookalike.search.neighbors import Neighbors
 
 if TYPE_CHECKING:
     from lookalike.matching.matcher import Matcher, Sought
 
-FloatArray = NDArray[np.float64]
 Codes = NDArray[np.int32]
 Deformed = Literal["off", "forward", "both"]
 _Found = TypeVar("_Found")
@@ -136,7 +136,7 @@ class Scorer:
         queries, rows = self._sought.coordinates[unsure], own.coordinates_
         known = own.codes_, own.n_classes_
         near = table.take(unsure)
-        return _log(hyperplane_distances(queries, rows, near, *known, n_threads=own.n_threads))
+        return _log(hyperplane_distances(queries, rows, near, *known, own.n_threads))
 
     def _deform(self, scaling: float, backward: bool) -> tuple[NDArray[np.int64], FloatArray]:
         """Return the candidates of doubtful images and their deformation distances."""
@@ -183,17 +183,14 @@ def hyperplane_distances(
     table: Neighbors,
     codes: Codes,
     n_classes: int,
-    *,
-    k: int = 10,
-    ridge: float = 0.3,
-    n_threads: int = 1,
+    n_threads: int,
 ) -> FloatArray:
     """Return the squared distances of queries to the local hyperplane of each class.
 
-    The hyperplane is the affine hull of the k nearest neighbours of a class, at most 32. Ridge
-    regression finds the weights of its directions. The ridge penalty is part of the distance, and
-    is relative to the mean squared distance of the k neighbours to their mean. A class without
-    neighbours gets the largest distance of the query.
+    The hyperplane is the affine hull of the 10 nearest neighbours of a class. Ridge regression
+    finds the weights of its directions. The ridge penalty is part of the distance, and is relative
+    to the mean squared distance of the neighbours to their mean. A class without neighbours gets
+    the largest distance of the query.
 
     The queries (n_queries, d) and the training images (n_training_images, d) are coordinates; the
     table and the codes are those of `class_distances`.
@@ -208,12 +205,12 @@ def hyperplane_distances(
     >>> rows = np.array([[0, 0], [2, 0], [1, 5]], np.int8)
     >>> table = Neighbors(np.array([[0, 1, 2]]), np.array([[2.0, 2.0, 16.0]]))
     >>> codes = np.array([0, 0, 1], np.int32)
-    >>> hyperplane_distances(np.array([[1, 1]], np.int8), rows, table, codes, 2, ridge=0)
+    >>> hyperplane_distances(np.array([[1, 1]], np.int8), rows, table, codes, 2, n_threads=1)
     array([[ 1., 16.]])
     """
     out = np.empty((len(queries), n_classes))
     near = queries, rows, *table[:2]
-    _core.hyperplane_distances(*near, codes=codes, k=k, ridge=ridge, out=out, n_threads=n_threads)
+    _core.hyperplane_distances(*near, codes=codes, k=10, ridge=0.3, out=out, n_threads=n_threads)
     farthest: FloatArray = out.max(axis=1, keepdims=True, initial=0)
     return np.where(out < 0, farthest, out)
 

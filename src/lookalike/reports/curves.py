@@ -11,9 +11,9 @@ import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.metrics import auc
 
+from lookalike.array_types import FloatArray
 from lookalike.evaluation.decisions.curves import (
     Costs,
     CoverageCurve,
@@ -28,7 +28,6 @@ from lookalike.reports.pictures import plot_name
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-FloatArray = NDArray[np.float64]
 
 _MOST_CURVES = 10
 _CORNER = 0.2  # of each axis

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from typing import Any
 
 import numpy as np
@@ -295,8 +294,6 @@ def test_refuses(arguments: Any, options: dict[str, Any], match: str) -> None:
 @pytest.mark.mnist
 @pytest.mark.slow("audits MNIST")
 def test_of_1_percent_wrong_labels_98_percent_are_in_the_first_2_percent() -> None:
-    if "LOOKALIKE_DATA" not in os.environ:
-        pytest.skip("LOOKALIKE_DATA is not set to a folder that holds mnist/")
     train = load_dataset("mnist").train
     labels = train.labels.copy()
     rng = np.random.default_rng(20)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from tests.reference.auditing import confident_joint, shapley_by_subsets
+from tests.traced_memory import TracedMemory
 
+from lookalike.array_types import IntArray
 from lookalike.evaluation.auditing.votes import (
     count_confident_joint,
     count_votes,
@@ -24,7 +25,6 @@ from lookalike.evaluation.auditing.votes import (
     vote_accuracy,
 )
 
-IntArray = NDArray[np.int64]
 Game = tuple[IntArray, IntArray, IntArray]
 
 
@@ -123,14 +123,10 @@ def test_suggestions_are_the_most_frequent_other_class_and_of_several_the_neares
 def test_many_classes_take_no_more_memory_than_the_table_and_the_joint() -> None:
     n, k, n_classes = 20_000, 10, 1000
     neighbor_labels = np.random.default_rng(0).integers(0, n_classes, (n, k))
-    tracemalloc.start()
-    try:
+    with TracedMemory() as memory:
         joint_of(np.arange(n) % n_classes, neighbor_labels, n_classes)
-        peak = tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
     # Shares of every class would be 160 MB.
-    assert peak < 8 * neighbor_labels.nbytes + 3 * n_classes**2 * 8
+    assert memory.peak < 8 * neighbor_labels.nbytes + 3 * n_classes**2 * 8
 
 
 def test_labels_are_confirmed_by_most_votes_and_of_several_by_the_nearest() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import pickle
 import warnings
 from pathlib import Path
@@ -297,8 +296,6 @@ def test_the_chapters_classifiers_beat_the_dummy() -> None:
 @pytest.mark.mnist
 @pytest.mark.slow("fits seven kinds of classifiers on MNIST")
 def test_on_mnist_ours_beats_the_linear_ones_and_nobody_warns() -> None:
-    if "LOOKALIKE_DATA" not in os.environ:
-        pytest.skip("LOOKALIKE_DATA is not set to a folder that holds mnist/")
     train = load_dataset("mnist").train
     rows = np.random.default_rng(0).choice(len(train), 3_000, replace=False)
     comparison = compare(chapter_classifiers(), train.images[rows], train.labels[rows], cv=3)

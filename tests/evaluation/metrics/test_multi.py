@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -100,15 +101,21 @@ def book_labels(labels: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.stack([labels >= 7, labels % 2 == 1], axis=1).astype(np.int64)
 
 
-def test_the_books_multilabel_classifier() -> None:
+def evaluated_book() -> tuple[KNeighborsClassifier, Any, NDArray[np.int64], MultiOutputEvaluation]:
+    """The book's classifier of digits, the test images, their labels, and its evaluation."""
     data = load_dataset("digits")
     y, y_test = book_labels(data.train.labels), book_labels(data.test.labels)
     knn = KNeighborsClassifier(5).fit(data.train.images, y)
-    ours = evaluate(knn, data.test.images, y_test, class_names=["large", "odd"])
-    assert isinstance(ours, MultiOutputEvaluation)
-    predicted = knn.predict(data.test.images)
+    evaluation = evaluate(knn, data.test.images, y_test, class_names=["large", "odd"])
+    assert isinstance(evaluation, MultiOutputEvaluation)
+    return knn, data.test.images, y_test, evaluation
+
+
+def test_the_books_multilabel_classifier() -> None:
+    knn, images, y_test, ours = evaluated_book()
+    predicted = knn.predict(images)
     assert ours.macro["f1"] == pytest.approx(metrics.f1_score(y_test, predicted, average="macro"))
-    for j, proba in enumerate(knn.predict_proba(data.test.images)):
+    for j, proba in enumerate(knn.predict_proba(images)):
         assert ours.log_loss[j] == pytest.approx(metrics.log_loss(y_test[:, j], proba[:, 1]))
         assert ours.brier[j] == pytest.approx(metrics.brier_score_loss(y_test[:, j], proba[:, 1]))
         area = metrics.roc_auc_score(y_test[:, j], proba[:, 1])
@@ -174,11 +181,7 @@ def test_cleaned_images_are_outputs_that_are_pixels() -> None:
 
 
 def test_one_label_alone_has_all_metrics_and_plots() -> None:
-    data = load_dataset("digits")
-    y, y_test = book_labels(data.train.labels), book_labels(data.test.labels)
-    knn = KNeighborsClassifier(5).fit(data.train.images, y)
-    both = evaluate(knn, data.test.images, y_test, class_names=["large", "odd"])
-    assert isinstance(both, MultiOutputEvaluation)
+    *_, y_test, both = evaluated_book()
     odd = both.output("odd")
     assert odd.target_type == "binary"
     assert odd.recall[1] == both.recall[1]

@@ -270,7 +270,7 @@ def clean(tour: Tour) -> Step:
         [f"test {data.test.called(row)}" for row in rows.tolist()],
         [
             Cleaned("noisy", noisy),
-            Cleaned("the book's k-NN", book.cleaned, book.seconds),
+            Cleaned("the book's k-NN", book.cleaned, book.fit_seconds + book.predict_seconds),
             Cleaned("lookalike", estimates, cleaned - start),
         ],
         data.brightest,

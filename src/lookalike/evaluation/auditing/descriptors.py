@@ -24,11 +24,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from lookalike.array_types import FloatArray, IntArray
 from lookalike.images.progress import Progress
 from lookalike.search.nearest import NearestNeighbors
 
-IntArray = NDArray[np.int64]
-FloatArray = NDArray[np.float64]
 Maps = NDArray[np.float32]
 
 _SIDE = 10  # pixels of a description's side

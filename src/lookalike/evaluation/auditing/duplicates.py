@@ -39,8 +39,8 @@ from numpy.typing import DTypeLike, NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-IntArray = NDArray[np.int64]
-FloatArray = NDArray[np.float64]
+from lookalike.array_types import FloatArray, IntArray
+
 Confirm = Callable[[NDArray[Any], NDArray[Any]], NDArray[np.bool_]]
 """Decides for pairs of images whether they are copies."""
 

@@ -27,8 +27,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm
 
-IntArray = NDArray[np.int64]
-FloatArray = NDArray[np.float64]
+from lookalike.array_types import FloatArray, IntArray
+
 RejectKind = Literal["broken", "blank", "nearly blank", "tiny", "odd shape"]
 
 THRESHOLD = 3.0

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lookalike.array_types import FloatArray, IntArray
 from lookalike.evaluation.auditing.duplicates import (
     DuplicateGroup,
     Leak,
@@ -24,9 +25,6 @@ from lookalike.evaluation.auditing.outliers import Reject
 from lookalike.evaluation.auditing.votes import LabelIssue
 from lookalike.images.files import filled_folder
 from lookalike.results import Result, number, numbers
-
-IntArray = NDArray[np.int64]
-FloatArray = NDArray[np.float64]
 
 LEAST_ACCURACY = 0.8
 """Share of right votes below which labels that neighbours contradict are guesses."""

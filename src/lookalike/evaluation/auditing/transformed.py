@@ -35,6 +35,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
+from lookalike.array_types import FloatArray, IntArray
 from lookalike.evaluation.auditing.descriptors import (
     Pairs,
     Pictures,
@@ -47,8 +48,6 @@ from lookalike.evaluation.auditing.duplicates import Links, first_copies
 from lookalike.images.progress import Progress
 from lookalike.search.machine import count_threads
 
-IntArray = NDArray[np.int64]
-FloatArray = NDArray[np.float64]
 Maps = NDArray[np.float32]
 
 LEAST_SIDE = 16

@@ -47,10 +47,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lookalike.array_types import FloatArray, IntArray
 from lookalike.evaluation.metrics.intervals import share_interval
-
-IntArray = NDArray[np.int64]
-FloatArray = NDArray[np.float64]
 
 # As cleanlab: means of equal shares must not fall above them by rounding, and a class whose images
 # have no share of it at all must not be what every image is confidently of.

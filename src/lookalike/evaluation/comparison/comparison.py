@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lookalike.array_types import FloatArray
 from lookalike.evaluation.comparison.paired import (
     Difference,
     bootstrap_difference,
@@ -23,7 +24,6 @@ from lookalike.results import Result, number, numbers, reports
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-FloatArray = NDArray[np.float64]
 
 NOT_TOLD = "the system does not tell how much memory it took"
 

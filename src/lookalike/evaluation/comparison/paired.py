@@ -26,9 +26,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import binomtest, t
 
+from lookalike.array_types import FloatArray
 from lookalike.results import number
-
-FloatArray = NDArray[np.float64]
 
 
 class Difference(NamedTuple):

@@ -21,10 +21,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from lookalike.array_types import FloatArray
 from lookalike.evaluation.metrics.intervals import share_interval
 from lookalike.results import number, reports
 
-FloatArray = NDArray[np.float64]
 Costs = Sequence[Sequence[float]]
 
 _N_SAMPLES = 10_000

@@ -25,6 +25,7 @@ from sklearn.utils import get_tags
 from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_is_fitted
 
+from lookalike.array_types import FloatArray
 from lookalike.estimators.classifier import KNeighborsClassifier
 from lookalike.estimators.cross_val import cross_val_predict
 from lookalike.estimators.reject_option import predict_with_trust, rejection_label
@@ -33,7 +34,6 @@ from lookalike.evaluation.decisions.curves import Coverage, CoverageCurve
 from lookalike.images.progress import Progress
 from lookalike.results import numbers, reports
 
-FloatArray = NDArray[np.float64]
 Offers = tuple[NDArray[np.int64], NDArray[np.int64]]
 
 

@@ -77,9 +77,8 @@ def count_occurrences(
 
     Parameters
     ----------
-    explanation : Explanation of n queries, of one label each
-    labels : ndarray of shape (n,), int64
-        The true labels.
+    explanation, labels
+        As for `hardest`.
     n_train : int
         Training images.
 

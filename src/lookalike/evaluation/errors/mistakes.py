@@ -12,10 +12,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from lookalike.array_types import FloatArray
 from lookalike.estimators.explanation import Explanation
 from lookalike.images.dataset import Dataset
-
-FloatArray = NDArray[np.float64]
 
 
 def vote_margins(explanation: Explanation) -> FloatArray:

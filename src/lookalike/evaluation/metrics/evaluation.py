@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lookalike.array_types import FloatArray
 from lookalike.evaluation.errors.confusion import ConfusionMatrix
 from lookalike.evaluation.metrics import formulas
 from lookalike.evaluation.metrics.formulas import Reliability
@@ -26,7 +27,6 @@ from lookalike.results import Result, number, numbers, reports
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-FloatArray = NDArray[np.float64]
 
 PER_CLASS = ("precision", "recall", "f1")
 _MEANS = ("macro", "weighted")

@@ -28,7 +28,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-FloatArray = NDArray[np.float64]
+from lookalike.array_types import FloatArray
+
 Codes = NDArray[np.int64]
 
 

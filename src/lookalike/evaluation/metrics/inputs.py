@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import issparse
 
-FloatArray = NDArray[np.float64]
+from lookalike.array_types import FloatArray
 
 NO_PROBABILITIES = "there are no probabilities"
 _TOLERANCE = 1e-4  # of a sum of probabilities: float32 of a thousand classes

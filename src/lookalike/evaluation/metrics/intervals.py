@@ -29,9 +29,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binomtest
 
+from lookalike.array_types import FloatArray
 from lookalike.images.progress import Progress
 
-FloatArray = NDArray[np.float64]
 Measure = Callable[[NDArray[np.int64]], Mapping[str, FloatArray]]
 _MOST_UNDEFINED = 0.5  # share of samples in which a metric may be undefined
 _BLOCK = 50  # samples drawn at once, with at most this many images in all:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from sklearn.metrics import multilabel_confusion_matrix
 
+from lookalike.array_types import FloatArray
 from lookalike.evaluation.metrics import formulas
 from lookalike.evaluation.metrics.evaluation import (
     PER_CLASS,
@@ -33,7 +34,6 @@ from lookalike.evaluation.metrics.inputs import (
 )
 from lookalike.evaluation.metrics.intervals import Bootstrap, Measure, measure_with_intervals
 
-FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 
 _MEANS = ("micro", "macro", "weighted", "samples")
