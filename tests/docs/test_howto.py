@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
+from tests.features.networks import write_means
 
 from lookalike import load_dataset
 from lookalike.models.model import open_model
@@ -138,6 +139,25 @@ def test_train_on_your_own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert model.class_names == ["cup", "hand", "leaf"]
     names = np.array(made["data"].class_names)[made["data"].test.labels]
     assert made["again"].score(made["data"].test.images, names) > 0.9
+
+
+def test_use_pretrained_features(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    write_mixed_pictures(tmp_path / "things", 90, by_class=True)
+    (tmp_path / "dinov2").mkdir()
+    write_means(tmp_path / "dinov2" / "model.onnx", side="side")
+    config = {"size": 8, "image_mean": [0.5] * 3, "image_std": [0.5] * 3}
+    (tmp_path / "dinov2" / "preprocessor_config.json").write_text(json.dumps(config))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    made: dict[str, Any] = {}
+    for language, block in blocks("pretrained-features.md"):
+        assert language == "python"
+        exec(compile(block, "pretrained-features.md", "exec"), made)
+    printed = capsys.readouterr().out
+    assert printed.startswith("(18, 1280)\n['cup' 'cup' 'cup']\n1 prediction by 3 neighbors each")
+    assert printed.endswith("\n3\n")
 
 
 def test_put_it_behind_http(served: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:

@@ -1,5 +1,7 @@
 """`LookalikeClassifier` on vectors, and on what turns pictures into vectors."""
 
+import pickle
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -11,7 +13,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 from tests.features.networks import write_means
 
-from lookalike import LookalikeClassifier, PretrainedFeatures
+from lookalike import LookalikeClassifier, PretrainedFeatures, save_model
+from lookalike.models.safetensors_map import ModelError
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +72,7 @@ def test_vectors_are_added_removed_and_explained(wine) -> None:
     explanation = classifier.explain(X[1:2], 3)
     assert explanation.indices[0, 0] == len(X[::2])
     assert "query 0: 7" in str(explanation)
+    assert "1 predictions by 3 neighbors" in explanation._repr_html_()
     assert_allclose(classifier.training_images([-1]), X[1:2], rtol=1e-6)
     classifier.remove([len(X[::2])], relearn=False)
     assert_array_equal(classifier.classes_, [0, 1, 2])
@@ -106,6 +110,9 @@ def test_bad_vectors_and_features_are_refused(wine) -> None:
         classifier.predict(X[:, 1:])
     with pytest.raises(ValueError, match="NaN"):
         classifier.predict(np.full((1, 13), np.nan))
+    with pytest.raises(ModelError, match="cannot be kept in a model file yet; keep it with joblib"):
+        save_model(classifier, "wine.lookalike")
+    assert_array_equal(pickle.loads(pickle.dumps(classifier)).predict(X), classifier.predict(X))
     with pytest.raises(TypeError, match="features=7; give the name or the path of a network"):
         LookalikeClassifier(features=7).fit(X, y)
     with pytest.raises(FileNotFoundError, match="give 'efficientnet-lite0' or the path"):

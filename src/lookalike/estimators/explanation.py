@@ -294,7 +294,7 @@ def explain_matches(
         variant_names=variant_names(classifier.representation_.growth),
         classes=classifier.classes_,
         doubtful=scores.doubtful,
-        images=images,
+        images=images if images.dtype == np.uint8 else None,  # none of vectors
         source=copy.copy(classifier),
         probabilities=classifier._calibration.probabilities(scores),
         deformed=deformed,

@@ -119,6 +119,11 @@ def save_model(
         )
     check_is_fitted(estimator)
     classifier = getattr(estimator, "best_estimator_", estimator)
+    if isinstance(classifier, LookalikeClassifier) and len(classifier.image_shape_) == 1:
+        raise ModelError(
+            "a LookalikeClassifier of vectors, or with features, cannot be kept in a model file "
+            "yet; keep it with joblib"
+        )
     if is_of_images(classifier) and (why := why_no_bytes(classifier)):
         warn_caller(f"{path} can be loaded, but lookalike predict and serve refuse it: {why}")
     state, arrays = to_state(estimator)
