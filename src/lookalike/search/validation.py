@@ -83,9 +83,8 @@ def _read_array(X: Any) -> NDArray[Any]:
 
 def _cure_of_tensor(X: Any) -> str:
     dtype = str(getattr(X, "dtype", "float32")).removeprefix("torch.")
-    try:
-        np.dtype(dtype)
-    except TypeError:
+    # The package ml_dtypes, once it is imported, gives NumPy further dtypes, which are no numbers.
+    if not hasattr(np, dtype):
         return f"NumPy has no {dtype}: pass X.float()"
     return "a tensor must be dense and lie in CPU memory without gradient: X.detach().cpu()"
 
