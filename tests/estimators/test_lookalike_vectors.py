@@ -123,3 +123,13 @@ def test_flat_pixels_are_told(wine) -> None:
     X, y = load_digits(return_X_y=True)
     with pytest.warns(UserWarning, match=r"rows of 64 bytes .* X\.reshape\(-1, height, width\)"):
         LookalikeClassifier("fast").fit(X[:100].astype(np.uint8), y[:100])
+
+
+def test_an_array_of_images_as_objects_is_of_images() -> None:
+    X, y = load_digits(return_X_y=True)
+    images = X[:100].reshape(-1, 8, 8).astype(np.uint8)
+    objects = np.empty(100, object)
+    objects[:] = list(images)
+    classifier = LookalikeClassifier("fast").fit(objects, y[:100])
+    assert classifier.image_shape_ == (8, 8)
+    assert_array_equal(classifier.predict(objects), classifier.predict(images))

@@ -443,10 +443,12 @@ def _checked(X: Any, features: Any) -> NDArray[Any]:
     if features is not None:
         return check_vectors(features.transform(X))
     try:
-        n_axes = np.asarray(X).ndim
+        array = np.asarray(X)
     except ValueError:  # images of several sizes, of which `check_images` says more
-        n_axes = 3
-    return check_vectors(X) if n_axes <= 2 else check_images(X)
+        return check_images(X)
+    # An array of objects along one axis holds images.
+    is_flat = array.ndim == 2 or (array.ndim < 2 and array.dtype != object)
+    return check_vectors(X) if is_flat else check_images(X)
 
 
 def _stack_shape(image_shape: Sequence[int]) -> tuple[int, int, *tuple[int, ...]]:
