@@ -116,7 +116,7 @@ def reporting(
     Yields
     ------
     dict
-        What is written; the program adds what it finds.
+        The figures of the report, to which the program adds its findings.
     Progress
     """
     run = _describe_run(distributions) | dict(facts or {})

@@ -17,13 +17,13 @@ from lookalike.estimators.explanation import Explanation, explain_matches
 from lookalike.estimators.votes import check_class_labels, encode_labels
 from lookalike.features.pretrained import make_transformer
 from lookalike.images.progress import Meter, Progress
-from lookalike.matching.byte_levels import ByteLevels, Bytes, check_images, shrink, working_sides
+from lookalike.matching.byte_levels import ByteLevels, Bytes, shrink, working_sides
 from lookalike.matching.matcher import Matcher, Representation, Sought
 from lookalike.matching.memory_needs import check_memory, needed_bytes
 from lookalike.matching.model_selection import CHUNK, Choice, choose, units_of
 from lookalike.matching.scoring import DEFORMED_CANDIDATES, Calibration, Scorer, ScoringRule
 from lookalike.matching.search_spaces import space_for, space_of
-from lookalike.matching.vectors import VectorRows, check_vectors
+from lookalike.matching.vectors import VectorRows, check_inputs, stack_shape
 from lookalike.search.machine import count_threads
 from lookalike.search.validation import rows_to_keep
 
@@ -139,7 +139,7 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """
         most = space_of(self.effort).longest_side
         features = make_transformer(self.features, self.n_jobs, X, y)
-        images = _checked(X, features)
+        images = check_inputs(X, features)
         labels = check_class_labels(y, len(images))
         levels = VectorRows(images) if images.ndim == 2 else ByteLevels(images)
         if images.ndim == 2 and features is None and np.asarray(X).dtype == np.uint8:
@@ -151,7 +151,7 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         classes, numbers = encode_labels(labels)
         codes = numbers.astype(np.int32)
         n_threads = count_threads(self.n_jobs)
-        n, shape = len(images), _stack_shape(images.shape[1:])
+        n, shape = len(images), stack_shape(images.shape[1:])
         check_memory(self.effort, n, shape, len(classes), images.dtype, n_threads, self.max_memory)
         own = levels.to_bytes(images)
         small = shrink(own, working_sides(shape[:2], most), n_threads)
@@ -203,7 +203,7 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         >>> few < 2**30 < many
         True
         """
-        shape = _stack_shape(image_shape)
+        shape = stack_shape(image_shape)
         space = space_of(self.effort, shape)
         return needed_bytes(space, n, shape, n_classes, dtype, count_threads(self.n_jobs))
 
@@ -232,7 +232,7 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """
         if not hasattr(self, "_matcher"):
             return self.fit(X, y, progress=progress)
-        new = _checked(X, self.features_)
+        new = check_inputs(X, self.features_)
         labels = check_class_labels(y, len(new))
         self._check_memory(self.n_samples_fit_ + len(new), relearn=relearn)
         own = self._levels.to_bytes(new)
@@ -395,7 +395,7 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         check_memory(
             self.effort,
             n,
-            _stack_shape(self.image_shape_),
+            stack_shape(self.image_shape_),
             len(self.classes_),
             np.uint8,
             count_threads(self.n_jobs),
@@ -407,7 +407,7 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def _read(self, X: Any, progress: Progress | None) -> Iterator[tuple[Scorer, Sought]]:
         """Yield readers and candidates of images, in batches of bounded memory."""
         check_is_fitted(self)
-        images = _checked(X, self.features_)
+        images = check_inputs(X, self.features_)
         matcher = self._matcher.on_threads(count_threads(self.n_jobs))
         step = max(1, min(CHUNK, _PART_VALUES // images[0].size))
         for i in range(0, len(images), step):
@@ -436,25 +436,6 @@ def predict_by(
         for reader, _ in classifier._read(X, progress)
     ]
     return [classifier.classes_[np.concatenate(codes)] for codes in zip(*found, strict=True)]
-
-
-def _checked(X: Any, features: Any) -> NDArray[Any]:
-    """Return finite images, or vectors of shape (n, d)."""
-    if features is not None:
-        return check_vectors(features.transform(X))
-    try:
-        array = np.asarray(X)
-    except ValueError:  # images of several sizes, of which `check_images` says more
-        return check_images(X)
-    # An array of objects along one axis holds images.
-    is_flat = array.ndim == 2 or (array.ndim < 2 and array.dtype != object)
-    return check_vectors(X) if is_flat else check_images(X)
-
-
-def _stack_shape(image_shape: Sequence[int]) -> tuple[int, int, *tuple[int, ...]]:
-    """Return the shape that images, or vectors, have in a stack."""
-    height, width, *channels = (1, 1, *image_shape) if len(image_shape) == 1 else image_shape
-    return height, width, *channels
 
 
 _PART_VALUES = 2**26  # values of images that `predict` converts to bytes at once

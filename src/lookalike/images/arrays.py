@@ -74,8 +74,8 @@ def read_npy(path: Path, *, max_bytes: int = MAX_BYTES) -> RawDataset:
 def read_array(path: Path, *, max_bytes: int = MAX_BYTES) -> NDArray[Any]:
     """Read one array of numbers: an ``.npy`` file, or an ``.npz`` file that holds a single array.
 
-    Of several arrays in an ``.npz`` file, that named ``images`` is read. Errors are those of
-    `read_npz`.
+    If an ``.npz`` file holds several arrays, the one named ``images`` is read. It raises the errors
+    of `read_npz`.
     """
     if path.suffix.lower() == ".npy":
         return _read_file(path, max_bytes)

@@ -1,8 +1,8 @@
 """Files of a user: listed without what programs leave among them, and replaced only as a whole.
 
 File managers, cameras' programs and network disks put files of their own beside pictures. These are
-left out wherever they lie below a folder that was named, and counted by kind. What is written
-appears in its place only when it is whole, so that at any moment there is the old file or the new.
+left out wherever they lie below a folder that was named, and counted by kind. A new
+file replaces the old one only when it is whole, so that one of them is there at any moment.
 """
 
 from __future__ import annotations

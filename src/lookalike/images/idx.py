@@ -105,8 +105,8 @@ def find_idx_files(where: Path) -> dict[tuple[str, str], Path]:
 
     They are found by their names in the folder, or, for the path of one of its files, are those
     with the same prefix. Some programs unpack a file into a sub-folder of its name, where it is
-    found too. Of a file and its compressed copy the uncompressed one is taken; two other files of
-    one part and kind are a DatasetError.
+    found too. If a file has a compressed copy beside it, the uncompressed one is read; any other
+    two files of one part and kind are a DatasetError.
     """
     folder = where if where.is_dir() else where.parent
     wanted = None if where.is_dir() else _prefix(where)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
+
+from lookalike.matching.byte_levels import check_images
 
 Floats = NDArray[np.float32]
 
@@ -107,16 +110,29 @@ class NormalizeVectors(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return np.sqrt(np.maximum(values, 0, out=values), out=values) if self.roots else values
 
 
-def check_vectors(X: Any) -> NDArray[Any]:
-    """Return X as finite vectors of shape (n, d), float64 or float32.
+def check_inputs(X: Any, features: Any = None) -> NDArray[Any]:
+    """Return finite images, or finite vectors of shape (n, d), float64 or float32.
 
-    Raises
-    ------
-    ValueError
-        If X is empty, or holds a value that is not finite.
+    `features`, if given, turns X into vectors first. The errors are those of `check_images` and of
+    scikit-learn's `check_array`.
     """
-    found: NDArray[Any] = check_array(X, dtype=[np.float64, np.float32])
-    return found
+    if features is not None:
+        X = features.transform(X)
+    else:
+        try:
+            array = np.asarray(X)
+        except ValueError:  # images of several sizes, of which `check_images` says more
+            return check_images(X)
+        # An array of objects along one axis holds images.
+        if array.ndim > 2 or (array.ndim < 2 and array.dtype == object):
+            return check_images(X)
+    return np.asarray(check_array(X, dtype=[np.float64, np.float32]))
+
+
+def stack_shape(image_shape: Sequence[int]) -> tuple[int, int, *tuple[int, ...]]:
+    """Return the shape that images, or vectors, have in a stack."""
+    height, width, *channels = (1, 1, *image_shape) if len(image_shape) == 1 else image_shape
+    return height, width, *channels
 
 
 class VectorRows:

@@ -16,7 +16,7 @@ import numpy as np
 from lookalike.reports import blocks
 
 _FORMAT = 1
-# What is written of each part, in this order; the rest is how it is drawn.
+# The fields of each block that JSON holds, in this order; the others say how it is drawn.
 _FIELDS: Mapping[type, Sequence[str]] = {
     blocks.Report: (
         *("title", "subtitle", "headline", "sections"),

@@ -60,8 +60,8 @@ def show(
 ) -> None:
     """Print sections, with their titles or without.
 
-    Of a gallery, ``most_pictures`` pictures are drawn, each with its neighbours, or as many lines
-    of pictures; galleries are left out if it is 0.
+    A gallery shows at most ``most_pictures`` pictures with their neighbours, or as many lines of
+    pictures without; it is left out if that is 0.
 
     Examples
     --------

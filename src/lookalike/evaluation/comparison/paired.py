@@ -244,8 +244,8 @@ def corrected_resampled_t(differences: ArrayLike, n_test: float, n_train: float)
 def holm(p_values: ArrayLike) -> FloatArray:
     """Return p-values corrected for that many tests were made [5]_.
 
-    NaN stands for tests that could not be made, which count for nothing. What is below a level here
-    holds, all together, with at most that probability of one or more false findings.
+    A test that could not be made has the p-value NaN and is not counted. If all findings below a
+    level are accepted, the probability that one or more of them is false is at most that level.
     """
     values = np.asarray(p_values, dtype=np.float64)
     corrected = np.full(len(values), np.nan)

@@ -238,7 +238,7 @@ def evaluate_outputs(
         codes.append(encode(truth[:, j], known, what=f"labels of output {j}"))
         if not is_multilabel:
             encode(guess[:, j], known, what=f"predictions of output {j}", predicted=True)
-    # What is measured: means over images, and what is more than a mean.
+    # Metrics that are means over images come first, then those that are not.
     right = truth == guess
     of_each: dict[str, FloatArray] = {
         "exact_match": right.all(axis=1),
