@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -223,10 +222,8 @@ def test_out_that_is_a_file_is_wrong_usage(tmp_path: Path, invoke: Run) -> None:
 
 @pytest.mark.slow("walks the tour in a process of its own")
 @pytest.mark.usefixtures("no_network")
-def test_without_network_it_takes_the_digits_within_ten_seconds(invoke: Run) -> None:
-    start = time.monotonic()
+def test_without_network_it_takes_the_digits_that_scikit_learn_brings(invoke: Run) -> None:
     result = invoke("tour", "--json")
-    assert time.monotonic() - start < 10
     load = json.loads(result.stdout)["steps"]["load"]
     assert load["data"] == "digits"
     assert "127.0.0.1:9" in load["fallback_reason"]

@@ -123,8 +123,8 @@ def check_inputs(X: Any, features: Any = None) -> NDArray[Any]:
             array = np.asarray(X)
         except ValueError:  # images of several sizes, of which `check_images` says more
             return check_images(X)
-        # An array of objects along one axis holds images.
-        if array.ndim > 2 or (array.ndim < 2 and array.dtype == object):
+        # An array of objects along one axis holds images; a sparse matrix is an object of no axis.
+        if array.ndim > 2 or (array.ndim == 1 and array.dtype == object):
             return check_images(X)
     return np.asarray(check_array(X, dtype=[np.float64, np.float32]))
 
