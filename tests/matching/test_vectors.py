@@ -23,12 +23,14 @@ def test_they_follow_the_formulae(n, d, roots, unit, scale, seed) -> None:
     expected = X / np.abs(X).max()
     if roots:
         expected = np.sqrt(expected.clip(0))
-    expected = expected - expected.mean(axis=0)
-    if unit:
-        lengths = np.linalg.norm(expected, axis=1, keepdims=True)
-        if lengths.min() < 1e-3:  # the direction of next to nothing is that of rounding
-            return
-        expected = expected / lengths
+    for centred in (False, True):
+        if centred:
+            expected = expected - expected.mean(axis=0)
+        if unit:
+            lengths = np.linalg.norm(expected, axis=1, keepdims=True)
+            if lengths.min() < 1e-3:  # the direction of next to nothing is that of rounding
+                return
+            expected = expected / lengths
     found = NormalizeVectors(roots=roots, unit=unit).fit_transform(X)
     assert found.dtype == np.float32
     assert_allclose(found, expected, atol=2e-4)

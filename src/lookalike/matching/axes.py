@@ -46,6 +46,10 @@ WIDE_SAMPLE = 2048
 """The same number if there are more features than that; the Gram matrix is the smaller one then."""
 
 
+SHRINKAGE = 0.1
+"""Share of the mean variance within classes that whitening adds to each, for images."""
+
+
 @cache
 def _blas() -> ThreadpoolController:
     return ThreadpoolController()  # finding the libraries takes a while
@@ -214,7 +218,7 @@ class WithinClassWhitening(TransformerMixin, BaseEstimator):  # type: ignore[mis
            [ 127,   42]], dtype=int8)
     """
 
-    def __init__(self, power: float = 0.6, shrinkage: float = 0.1) -> None:
+    def __init__(self, power: float = 0.6, shrinkage: float = SHRINKAGE) -> None:
         self.power = power
         self.shrinkage = shrinkage
 

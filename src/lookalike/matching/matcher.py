@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from lookalike.array_types import FloatArray
 from lookalike.images.augmentation import Augmentation, Flips
 from lookalike.images.warps import Rotations
-from lookalike.matching.axes import PrincipalAxes, WithinClassWhitening
+from lookalike.matching.axes import SHRINKAGE, PrincipalAxes, WithinClassWhitening
 from lookalike.matching.byte_levels import Bytes, grey, ground_of
 from lookalike.matching.deformation import DeformationModel
 from lookalike.matching.local_scaling import N_LOCAL, local_radii, mean_radius
@@ -179,7 +179,11 @@ class Matcher:
         self.images_, self.parents_, self.variants_ = own
         self.codes_, self.n_classes_ = codes[own.parents], n_classes
         self._grey = grey(own.images)
-        whitening = WithinClassWhitening(self.representation.whitening)
+        shrinkage = SHRINKAGE
+        if self.representation.features in NORMALIZATIONS:
+            # The eigenvalues of a covariance spread by the ratio of axes to degrees of freedom.
+            shrinkage += coordinates.shape[1] / max(1, len(codes) - n_classes)
+        whitening = WithinClassWhitening(self.representation.whitening, shrinkage)
         self.whitening_ = whitening.fit(coordinates, self.codes_)
         self.coordinates_ = whitening.transform(coordinates)
         self.search_ = NearestNeighbors(metric="sqeuclidean", n_jobs=self.n_threads)

@@ -157,6 +157,8 @@ def choose(
     comparison = _Comparison(images, codes, n_classes, space, n_threads)
     splits = make_splits(codes, space.n_first, space.n_first_held_out, 1, rng)
     rules = RULES
+    if len(images) < space.enough_a_class * n_classes:
+        rules = [USUAL._replace(hyperplanes=0.0, deformation="off")]
     trials: list[Trial] = []
     for _, group in groupby(space.representations, lambda one: (one.strokes, one.features)):
         alike = list(group)
@@ -165,7 +167,7 @@ def choose(
     last = trials
     if space.n_kept:
         splits = make_splits(codes, space.n_second, space.n_second_held_out, space.n_splits, rng)
-        last, rules = [], RULES + deformed_rules(space)
+        last, rules = [], rules + deformed_rules(space)
         comparison.kept.clear()
         for one in _best_representations(trials, space.n_kept, space.usual):
             last += comparison.run([one], splits, rules, 2)

@@ -23,6 +23,9 @@ class SearchSpace(NamedTuple):
     `n_second_held_out` held-out images. Where there are fewer images, each is a cross-validation.
     Copies are tried if the training set, with them, has at most `most_with_copies` images.
 
+    With fewer than `enough_a_class` images a class, the default scoring rule is taken, without
+    hyperplanes: too few neighbours span them, and too few are left when some are held out.
+
     If errors are equal, the features `usual` are preferred. Images with a side of more than
     `longest_side` pixels are first averaged down to it.
     """
@@ -40,6 +43,7 @@ class SearchSpace(NamedTuple):
     n_second_held_out: int = 0
     n_splits: int = 0
     deformations: tuple[Deformed, ...] = ()
+    enough_a_class: int = 0
 
 
 def _grid(features: Sequence[str], whitening: Sequence[float]) -> tuple[Representation, ...]:
@@ -120,7 +124,10 @@ def vector_space(effort: str, *, has_roots: bool = True) -> SearchSpace:
     space = SEARCH_SPACES[effort]
     usual = "unit vectors of roots" if has_roots else "unit vectors"
     powers = (0.0, 0.3, 0.6, 0.8) if effort == "best" else (0.0, 0.6)
-    others = [] if effort == "fast" else [("unit vectors", 0.6), ("vectors", 0.0), ("vectors", 0.6)]
+    # The length of vectors may tell classes apart, and does where there are few features.
+    others = [("vectors", 0.6)]
+    if effort != "fast":
+        others += [("unit vectors", 0.6), ("vectors", 0.0)]
     tried = dict.fromkeys([*((usual, power) for power in powers), *others])
     return space._replace(
         representations=tuple(Representation(False, *one) for one in tried),
@@ -128,6 +135,7 @@ def vector_space(effort: str, *, has_roots: bool = True) -> SearchSpace:
         n_components=_VECTOR_COMPONENTS,
         most_with_copies=0,
         deformations=(),
+        enough_a_class=4,
     )
 
 

@@ -1,4 +1,4 @@
-"""Normalization of vectors: roots tame heavy tails, and centred vectors come to unit length."""
+"""Normalization of vectors: roots tame heavy tails, and vectors come to unit length and are centred."""
 
 from __future__ import annotations
 
@@ -23,23 +23,25 @@ NORMALIZATIONS = {
 
 
 class NormalizeVectors(TransformerMixin, BaseEstimator):  # type: ignore[misc]
-    """Centre vectors, after roots and before unit length if so wanted.
+    """Centre vectors, after roots and between two divisions by their length if so wanted.
 
     Activations of a network after its ReLU have heavy tails, which the square root tames: the
     distance between roots is Hellinger's [1]_. Distances between centred vectors of unit length
-    depend on their angle only, as cosine distances do.
+    depend on their angle only, as cosine distances do. Vectors have unit length before they are
+    centred, too: otherwise the mean hides those that are shorter than others.
 
     Parameters
     ----------
     roots : bool, default=False
         Take the root of each value; negative values become 0.
     unit : bool, default=True
-        Divide each centred vector by its length; a vector without length stays.
+        Divide each vector by its length before it is centred, and again after; a vector without
+        length stays.
 
     Attributes
     ----------
     mean_ : ndarray of shape (n_features,), float32
-        Subtracted from vectors, after the root.
+        Subtracted from vectors, after the root and the first division.
     scale_ : float
         The largest absolute value of training, by which values are first divided.
 
@@ -92,22 +94,29 @@ class NormalizeVectors(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def fit_stack(self, vectors: NDArray[Any]) -> Self:
         """Learn the mean of finite vectors, along the last axis."""
         self.scale_ = float(np.abs(vectors).max()) or 1.0
-        mean = np.mean(self._raised(vectors), axis=tuple(range(vectors.ndim - 1)), dtype=float)
+        mean = np.mean(self._prepared(vectors), axis=tuple(range(vectors.ndim - 1)), dtype=float)
         self.mean_ = mean.astype(np.float32)
         return self
 
     def transform_stack(self, vectors: NDArray[Any]) -> Floats:
         """Return finite vectors normalized, in the shape given."""
-        values = self._raised(vectors)
+        values = self._prepared(vectors)
         values -= self.mean_
-        if self.unit:
-            lengths = np.linalg.norm(values, axis=-1, keepdims=True)
-            values /= np.where(lengths > 0, lengths, 1)
-        return values
+        return _to_unit_length(values) if self.unit else values
 
-    def _raised(self, vectors: NDArray[Any]) -> Floats:
+    def _prepared(self, vectors: NDArray[Any]) -> Floats:
+        """Return vectors before they are centred."""
         values = (vectors / self.scale_).astype(np.float32)
-        return np.sqrt(np.maximum(values, 0, out=values), out=values) if self.roots else values
+        if self.roots:
+            np.sqrt(np.maximum(values, 0, out=values), out=values)
+        return _to_unit_length(values) if self.unit else values
+
+
+def _to_unit_length(values: Floats) -> Floats:
+    """Divide vectors by their length, in place."""
+    lengths = np.linalg.norm(values, axis=-1, keepdims=True)
+    values /= np.where(lengths > 0, lengths, 1)
+    return values
 
 
 def check_inputs(X: Any, features: Any = None) -> NDArray[Any]:
