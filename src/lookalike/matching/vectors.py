@@ -1,4 +1,4 @@
-"""Normalization of vectors: roots tame heavy tails, and vectors come to unit length and are centred."""
+"""Normalization of vectors: roots tame heavy tails, lengths become 1, and the mean 0."""
 
 from __future__ import annotations
 

@@ -1,0 +1,237 @@
+"""What `features.py` measures, each in a process of its own: classifiers of the same vectors.
+
+Every other classifier is tuned on the training vectors that it gets, by a cross-validation of their
+own: the form of the vectors, and its strength. With one vector a class nothing can be held out, and
+the first of its settings is taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from time import perf_counter
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lib.harness import Reading, reading
+
+Array = NDArray[Any]
+
+N_FOLDS = 5
+OURS = {"fast": "lookalike fast", "balanced": "lookalike balanced"}
+KNN, MEAN, LOGISTIC = "k-NN, cosine", "nearest class mean", "logistic regression"
+SVM, FOREST = "SVM, RBF", "random forest, 300 trees"
+LINEAR = (LOGISTIC, SVM)
+OTHERS = (KNN, MEAN, LOGISTIC, SVM, FOREST)
+
+
+class Vectors(NamedTuple):
+    """Labelled vectors in a file, with a part to train on and one to test on."""
+
+    title: str
+    file: Path
+
+    def load(self) -> tuple[Array, Array, NDArray[np.bool_]]:
+        """Return vectors, labels, and which are of the training part."""
+        with np.load(self.file) as arrays:
+            return arrays["X"], arrays["y"], arrays["is_training"]
+
+
+# --- Classifiers ---------------------------------------------------------------------------------
+
+
+def to_unit_length(X: Array) -> Array:
+    lengths = np.linalg.norm(X, axis=1, keepdims=True)
+    units: Array = X / np.where(lengths > 0, lengths, 1)
+    return units
+
+
+def roots_to_unit_length(X: Array) -> Array:
+    return to_unit_length(np.sqrt(np.maximum(X, 0)))
+
+
+def _forms(X: Array) -> list[Any]:
+    """The forms of vectors that are tried; roots, the usual one, where no value is negative."""
+    from sklearn.preprocessing import FunctionTransformer
+
+    ways = [roots_to_unit_length, to_unit_length] if X.min() >= 0 else [to_unit_length]
+    return [FunctionTransformer(way) for way in ways]
+
+
+def _steps(name: str, n_threads: int) -> tuple[Any, dict[str, list[Any]]]:
+    """Return a classifier, and the settings that are tried, the usual one first."""
+    from sklearn.ensemble import RandomForestClassifier
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.neighbors import KNeighborsClassifier, NearestCentroid
+    from sklearn.svm import SVC
+
+    if name == KNN:
+        settings = {"n_neighbors": [1, 3, 5, 10], "weights": ["uniform", "distance"]}
+        return KNeighborsClassifier(metric="cosine"), settings
+    if name == MEAN:
+        return NearestCentroid(), {}
+    if name == LOGISTIC:
+        return LogisticRegression(max_iter=300), {"C": [10.0, 1.0, 100.0]}
+    if name == SVM:
+        return SVC(), {"C": [10.0, 1.0, 100.0], "gamma": ["scale", 0.5]}
+    return RandomForestClassifier(300, random_state=0, n_jobs=n_threads), {}
+
+
+def _fit(name: str, X: Array, y: Array, n_threads: int) -> Any:
+    """Fit ours, or tune and fit another."""
+    from sklearn.model_selection import GridSearchCV, StratifiedKFold
+    from sklearn.pipeline import Pipeline
+
+    from lookalike import LookalikeClassifier
+
+    for effort, own in OURS.items():
+        if name == own:
+            return LookalikeClassifier(effort, n_jobs=n_threads).fit(X, y)  # type: ignore[arg-type]
+    classifier, settings = _steps(name, n_threads)
+    forms = _forms(X)
+    pipeline = Pipeline([("form", forms[0]), ("classifier", classifier)])
+    if name == FOREST:  # no form changes the order of values much, by which trees split
+        return pipeline.fit(X, y)
+    grid = {"form": forms, **{f"classifier__{key}": own for key, own in settings.items()}}
+    fewest = int(np.unique(y, return_counts=True)[1].min())
+    if fewest < 2:
+        first = {key: values[0] for key, values in grid.items()}
+        return pipeline.set_params(**first).fit(X, y)
+    folds = StratifiedKFold(min(N_FOLDS, fewest), shuffle=True, random_state=0)
+    n_train = len(y) * (folds.n_splits - 1) // folds.n_splits
+    if name == KNN:
+        ks = [k for k in settings["n_neighbors"] if k <= n_train]
+        grid["classifier__n_neighbors"] = ks
+    return GridSearchCV(pipeline, grid, cv=folds).fit(X, y)
+
+
+def _chosen(classifier: Any) -> str:
+    if hasattr(classifier, "choices_"):
+        return f"{classifier.representation_}; {classifier.scoring_rule_}"
+    if not hasattr(classifier, "best_params_"):
+        return ""
+    params = dict(classifier.best_params_)
+    form = params.pop("form").func.__name__.replace("_", " ")
+    own = [f"{key.removeprefix('classifier__')} = {value}" for key, value in params.items()]
+    return ", ".join([form, *own])
+
+
+# --- Measurements, each in its own process -------------------------------------------------------
+
+
+class Answers(NamedTuple):
+    """Which vectors were predicted rightly, and what was chosen in each fit."""
+
+    right: NDArray[np.bool_]
+    chosen: list[str]
+
+
+def measure_test(data: Vectors, name: str, n_threads: int) -> Reading:
+    """Fit to the training part, and predict the test part."""
+    X, y, is_training = data.load()
+    return _measure(
+        name, X, y, [(np.flatnonzero(is_training), np.flatnonzero(~is_training))], n_threads
+    )
+
+
+def measure_folds(data: Vectors, name: str, n_threads: int) -> Reading:
+    """Fit and predict each fold of all vectors."""
+    from sklearn.model_selection import StratifiedKFold
+
+    X, y, _ = data.load()
+    folds = StratifiedKFold(N_FOLDS, shuffle=True, random_state=0)
+    return _measure(name, X, y, list(folds.split(X, y)), n_threads)
+
+
+def _measure(
+    name: str, X: Array, y: Array, splits: Sequence[tuple[Array, Array]], n_threads: int
+) -> Reading:
+    right = np.zeros(len(y), np.bool_)
+    chosen = []
+    seconds = dict.fromkeys(("fit", "predict"), 0.0)
+    with reading() as taken:
+        for train, test in splits:
+            start = perf_counter()
+            classifier = _fit(name, X[train], y[train], n_threads)
+            fitted = perf_counter()
+            right[test] = classifier.predict(X[test]) == y[test]
+            seconds["fit"] += fitted - start
+            seconds["predict"] += perf_counter() - fitted
+            chosen.append(_chosen(classifier))
+    taken.seconds |= seconds
+    tested = np.sort(np.concatenate([test for _, test in splits]))
+    taken.answer = Answers(right[tested], chosen)
+    return taken
+
+
+def measure_few(
+    data: Vectors, name: str, sizes: Sequence[int], n_draws: int, n_threads: int
+) -> Reading:
+    """Fit to few vectors of each class, drawn anew each time from the training part.
+
+    The answer is the share of the test part that is wrong, shape (n_sizes, n_draws).
+    """
+    from lookalike.evaluation.few_labels import draw_of_each_class
+
+    X, y, is_training = data.load()
+    own, own_labels = X[is_training], y[is_training]
+    test, test_labels = X[~is_training], y[~is_training]
+    errors = np.empty((len(sizes), n_draws))
+    with reading() as taken, taken.stage("all draws"):
+        for i, size in enumerate(sizes):
+            for seed in range(n_draws):
+                rows = draw_of_each_class(own_labels, size, seed)
+                classifier = _fit(name, own[rows], own_labels[rows], n_threads)
+                errors[i, seed] = (classifier.predict(test) != test_labels).mean()
+    taken.answer = errors
+    return taken
+
+
+# --- Features ------------------------------------------------------------------------------------
+
+
+def measure_speed(files: Sequence[Path], folder: Path, rounds: int, n_threads: int) -> Reading:
+    """Compute features of pictures by ours and by onnxruntime alone, in turns.
+
+    The latter gets the same batches, decoded and prepared before the clock starts; its answers must
+    be ours.
+    """
+    import onnxruntime
+
+    from lookalike import PretrainedFeatures
+    from lookalike.features.efficientnet import write_network
+    from lookalike.features.network import EFFICIENTNET, Network
+    from lookalike.images.pictures import read_picture
+
+    features = PretrainedFeatures(cache=False, n_jobs=n_threads).fit()
+    preparation = Network(EFFICIENTNET, n_threads=n_threads).preparation
+    network = folder / "network.onnx"
+    write_network(network)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = n_threads
+    session = onnxruntime.InferenceSession(str(network), options, ["CPUExecutionProvider"])
+    (given,), form = session.get_inputs(), preparation.form
+    images = [form.apply(read_picture(file.read_bytes(), name=str(file)).pixels) for file in files]
+    size = features.batch_size
+    batches = [
+        preparation.values(np.stack(images[i : i + size])) for i in range(0, len(images), size)
+    ]
+
+    def run_alone() -> Array:
+        return np.concatenate([session.run(None, {given.name: one})[0] for one in batches])
+
+    ways: dict[str, Callable[[], Array]] = {
+        "ours": lambda: features.transform(files),
+        "onnxruntime alone": run_alone,
+    }
+    taken = Reading(answer={name: [] for name in ways})
+    for _ in range(rounds):
+        found = {}
+        for name, way in ways.items():
+            start = perf_counter()
+            found[name] = way()
+            taken.answer[name].append(perf_counter() - start)
+        np.testing.assert_allclose(*found.values(), atol=1e-4)
+    return taken
