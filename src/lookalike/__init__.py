@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from lookalike.evaluation.decisions.selective import choose_rejection
     from lookalike.evaluation.decisions.threshold import choose_threshold
     from lookalike.evaluation.metrics.evaluate import evaluate
+    from lookalike.evaluation.probe import probe
     from lookalike.features.pretrained import PretrainedFeatures
     from lookalike.images.augmentation import Flips, Shifts
     from lookalike.images.dataset import Dataset, load_dataset
@@ -62,6 +63,7 @@ _HOMES = {
     "expand": "lookalike.images.expand",
     "load_dataset": "lookalike.images.dataset",
     "load_model": "lookalike.models.file",
+    "probe": "lookalike.evaluation.probe",
     "save_model": "lookalike.models.file",
     "shift": "lookalike.images.shift",
 }
@@ -97,6 +99,7 @@ __all__ = [
     "expand",
     "load_dataset",
     "load_model",
+    "probe",
     "save_model",
     "shift",
 ]

@@ -28,6 +28,7 @@ from lookalike.cli.forget import forget
 from lookalike.cli.info import info
 from lookalike.cli.options import help_if_alone
 from lookalike.cli.predict import predict
+from lookalike.cli.probe import probe
 from lookalike.cli.screen import one_line, say_error
 from lookalike.cli.serve import serve
 from lookalike.cli.tour.command import tour
@@ -37,7 +38,7 @@ from lookalike.cli.tune import tune
 # Help and usage errors are typer's plain ones: its rich ones cost as much time as all the rest.
 app = typer.Typer(name="lookalike", rich_markup_mode=None, pretty_exceptions_enable=False)
 _ON_MODELS = (tour, train, predict, serve, add, forget, tune, evaluate)
-for _command in (*_ON_MODELS, compare, augment, clean, audit, info):
+for _command in (*_ON_MODELS, compare, probe, augment, clean, audit, info):
     app.command()(_command)
 app.add_typer(data_app, name="data")
 
