@@ -40,6 +40,7 @@ from lib.vectors import (
     OTHERS,
     OURS,
     Vectors,
+    measure_audit,
     measure_few,
     measure_folds,
     measure_speed,
@@ -47,8 +48,10 @@ from lib.vectors import (
 )
 from lookalike.evaluation.comparison.paired import mcnemar
 from lookalike.evaluation.metrics.intervals import share_interval
+from lookalike.images.pictures import read_picture
+from lookalike.images.preprocessing import Form
 
-PARTS = ("test", "folds", "few", "speed")
+PARTS = ("test", "folds", "few", "labels", "speed")
 CLIPART, DIGITS = "clipart", "digits"
 
 MOST_WRONG, FEWER_THAN_LINEAR = 21.0, 8.0
@@ -59,6 +62,8 @@ SIZES, N_DRAWS = (1, 2, 5, 10), 20
 QUICK_SIZES, QUICK_DRAWS, QUICK_N = (1, 3), 2, 240
 N_PICTURES, N_ROUNDS = 256, 5
 """Pictures whose features are computed, and how often."""
+N_WRONG, PIXELS = 15, 32
+"""Labels that are planted wrong, and pixels a side of the pictures that are audited beside."""
 
 
 def main() -> int:
@@ -83,6 +88,9 @@ def main() -> int:
             if part == "speed":
                 if args.data == CLIPART:
                     found[part] = run_speed(args, place, folder)
+            elif part == "labels":
+                if args.data == CLIPART:
+                    found[part] = run_labels(args, place, data)
             elif part == "few":
                 found[part] = run_few(args, data, progress)
             else:
@@ -212,6 +220,26 @@ def _verdict(i: int, size: int, errors: Mapping[str, Any]) -> str:
     error = more.std(ddof=1) / len(more) ** 0.5
     said = "ahead" if more.mean() >= 0 else "level" if more.mean() >= -error else "BEHIND"
     return f"- {size} a class: {said}; the best of the others is {best}, {_difference(more)}"
+
+
+# --- Wrong labels --------------------------------------------------------------------------------
+
+
+def run_labels(args: argparse.Namespace, place: Path, data: Vectors) -> dict[str, Any]:
+    """Audit with planted wrong labels, by vectors and by pixels; print, return."""
+    form = Form((PIXELS, PIXELS, 3), 255, None, "stretch")
+    files = sorted(place.glob("*/*/*.png"))
+    pixels = np.stack(
+        [form.apply(read_picture(file.read_bytes(), name=str(file)).pixels) for file in files]
+    )
+    arguments = (data, pixels, N_WRONG, N_DRAWS, args.threads)
+    taken: Reading = in_fresh_process(measure_audit, *arguments)
+    found = {name: np.array(own) for name, own in taken.answer.items()}
+    print(f"\n### {data.title}: {N_WRONG} wrong labels planted, mean of {N_DRAWS} draws\n")
+    heads = [f"among the first {most * N_WRONG}" for most in (1, 2, 4)]
+    lines = [(name, *(f"{one:.1f}" for one in own.mean(axis=0))) for name, own in found.items()]
+    print(table(["audit by", *heads], lines))
+    return {name: own.tolist() for name, own in found.items()}
 
 
 # --- Features ------------------------------------------------------------------------------------

@@ -193,6 +193,30 @@ def measure_few(
     return taken
 
 
+# --- Wrong labels --------------------------------------------------------------------------------
+
+
+def measure_audit(
+    data: Vectors, pixels: Array, n_wrong: int, n_draws: int, n_threads: int
+) -> Reading:
+    """Plant wrong labels and audit, by vectors and by pixels; answer how many come first."""
+    from lookalike import audit
+
+    X, y, _ = data.load()
+    n_classes = int(y.max()) + 1
+    taken = Reading(answer={"vectors": [], "pixels": []})
+    for seed in range(n_draws):
+        rng = np.random.default_rng(seed)
+        wrong = rng.choice(len(y), n_wrong, replace=False)
+        labels = y.copy()
+        labels[wrong] = (y[wrong] + rng.integers(1, n_classes, n_wrong)) % n_classes
+        for name, features in (("vectors", lambda pictures: X), ("pixels", None)):
+            found = audit(pixels, labels, features=features, transformed=False, n_jobs=n_threads)
+            ranks = np.flatnonzero(np.isin(found.ranking, wrong))
+            taken.answer[name].append([int((ranks < most * n_wrong).sum()) for most in (1, 2, 4)])
+    return taken
+
+
 # --- Features ------------------------------------------------------------------------------------
 
 

@@ -235,3 +235,24 @@ def test_a_broken_file_is_listed_and_ends_nothing(run: Run, folder: Path) -> Non
         Path(reject["file"]).name: reject["kind"] for reject in json.loads(result.stdout)["rejects"]
     }
     assert rejects["z broken.jpg"] == "broken"
+
+
+def test_a_network_compares_the_files_of_a_folder(run: Run, tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime")
+    networks = pytest.importorskip("tests.features.networks")
+    network = networks.write_means(tmp_path / "means.onnx")
+    rng = np.random.default_rng(0)
+    for name, colour in (("red", (200, 40, 40)), ("blue", (40, 40, 200))):
+        (tmp_path / "data" / name).mkdir(parents=True)
+        for i in range(8):
+            shown = (40, 40, 200) if (name, i) == ("red", 3) else colour
+            pixels = np.uint8(np.array(shown) + rng.integers(-40, 40, (12 + i, 20, 3)))
+            Image.fromarray(pixels).save(tmp_path / "data" / name / f"{i}.png")
+    result = run(
+        tmp_path / "data", "--features", network, "--n-neighbors", "5", "--no-transformed",
+        "--json",
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    (issue,) = json.loads(result.stdout)["label_issues"]
+    assert issue["file"].endswith("3.png")
+    assert (issue["class"], issue["suggested_class"]) == ("red", "blue")

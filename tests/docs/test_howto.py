@@ -157,7 +157,8 @@ def test_use_pretrained_features(
         exec(compile(block, "pretrained-features.md", "exec"), made)
     printed = capsys.readouterr().out
     assert printed.startswith("(18, 1280)\n['cup' 'cup' 'cup']\n1 prediction by 3 neighbors each")
-    assert printed.endswith("\n3\n")
+    assert "\n3\nk-NN, k = 1: " in printed
+    assert re.search(r"\nlogistic regression: \d+%\n$", printed)
 
 
 def test_put_it_behind_http(served: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:

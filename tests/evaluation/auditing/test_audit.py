@@ -315,3 +315,31 @@ def test_labels_of_two_kinds_are_refused_with_the_cure():
     with pytest.raises(TypeError, match=r"labels of the kinds int and str .* as one kind"):
         audit(images, labels, n_neighbors=3)
     assert len(audit(images, [str(label) for label in labels], n_neighbors=3)) == 20
+
+
+def test_vectors_of_features_are_compared_and_pictures_shown(tmp_path) -> None:
+    """Colours of one mean are alike whatever their pixels; the label of another mean is wrong."""
+    rng = np.random.default_rng(0)
+    noise = rng.normal(0, 40, (40, 10, 10))
+    noise -= noise.mean(axis=(1, 2), keepdims=True)
+    images = (np.repeat([124, 132], 20)[:, None, None] + noise).clip(0, 255).astype(np.uint8)
+    labels = np.repeat(["dark", "light"], 20)
+    labels[7] = "light"
+    asked = []
+
+    def describe(pictures):
+        asked.append(list(pictures))
+        return np.array([[np.mean(one) - 128, 2.0] for one in pictures])
+
+    found = audit(images, labels, n_neighbors=5, features=describe)
+    assert [issue.row for issue in found.label_issues] == [7]
+    assert np.array_equal(np.array(asked[0]), images)
+    assert np.array_equal(found.images, images)
+    assert found.accuracy == 39 / 40
+    assert audit(images, labels, n_neighbors=5).accuracy < 0.9
+
+    asked.clear()
+    test = images[:3].copy(), labels[:3]
+    leaks = audit(images, labels, n_neighbors=5, features=describe, test=test).leaks
+    assert [leak.test_row for leak in leaks] == [0, 1, 2]
+    assert [len(pictures) for pictures in asked] == [40, 3]

@@ -43,8 +43,10 @@ from lookalike.evaluation.auditing.votes import (
     suggest_classes,
     vote_accuracy,
 )
+from lookalike.features.pretrained import make_transformer
 from lookalike.images.checks import stack_images
 from lookalike.images.progress import Meter, Progress
+from lookalike.matching.vectors import NormalizeVectors
 from lookalike.search.nearest import NearestNeighbors
 from lookalike.search.validation import check_count
 
@@ -70,6 +72,7 @@ def audit(
     n_neighbors: int = 10,
     transformed: bool = True,
     metric: str | Callable[..., float] = "euclidean",
+    features: Any = None,
     n_jobs: int | None = None,
     working_memory: float = 256,
     progress: Progress | None = None,
@@ -101,6 +104,11 @@ def audit(
         brightened. They cannot be recognised in pictures of fewer than 16 pixels a side.
     metric : str or callable, default="euclidean"
         As of `NearestNeighbors`.
+    features : str, path, transformer or callable, default=None
+        What turns pictures into vectors, as of `LookalikeClassifier`; they are made of the files
+        of ``paths`` where all are given, else of the images. Vectors of unit length are then
+        searched, of roots where none is negative; copies among the nearest are still confirmed by
+        pixels, and transformed copies looked for among them.
     n_jobs : int, default=None
         Threads, as of `NearestNeighbors`.
     working_memory : float, default=256
@@ -146,7 +154,11 @@ def audit(
     seconds: dict[str, float] = {}
     images = stack_images(images)
     with _timed(seconds, "search"):
-        search.fit(images)
+        compare = None if features is None else _comparison(features, images, labels, n_jobs)
+        if compare is None:
+            search.fit(images)
+        else:
+            search.fit(compare(images if paths is None or None in paths else paths))
         n = search.n_samples_fit_
         _check_counts(n, len(codes), k, classes)
         images = np.asarray(images)
@@ -195,7 +207,8 @@ def audit(
     leaks = None
     if tested is not None:
         with _timed(seconds, "leaks"):
-            far, far_rows = search.kneighbors(tested[0], local.shape[1], progress=meter)
+            asked = tested[0] if compare is None else compare(tested[0])
+            far, far_rows = search.kneighbors(asked, local.shape[1], progress=meter)
             leaks = find_leaks(images, given, *tested, far, far_rows, local[:, -1], cutoff, confirm)
     if has_copies:
         with _timed(seconds, "transformed"):
@@ -249,6 +262,23 @@ def audit(
         images=images,
         test_images=None if tested is None else tested[0],
     )
+
+
+def _comparison(
+    features: Any, images: Any, labels: ArrayLike, n_jobs: int | None
+) -> Callable[[Any], Any]:
+    """Return a function from pictures to normalized vectors; it learns from those of training,
+    which it gets first."""
+    transformer = make_transformer(features, n_jobs, images, labels)
+    normalizer = NormalizeVectors()
+
+    def compare(pictures: Any) -> Any:
+        vectors = transformer.transform(pictures)
+        if not hasattr(normalizer, "mean_"):
+            normalizer.set_params(roots=bool(np.min(vectors) >= 0)).fit(vectors)
+        return normalizer.transform(vectors)
+
+    return compare
 
 
 @contextmanager
