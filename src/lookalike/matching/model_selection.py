@@ -23,13 +23,17 @@ from lookalike.matching.byte_levels import Bytes
 from lookalike.matching.matcher import COPIES, Codes, Matcher, Representation, variant_names
 from lookalike.matching.scoring import Scorer, Scores, ScoringRule
 from lookalike.matching.search_spaces import SearchSpace
+from lookalike.matching.vectors import NORMALIZATIONS
 
 SCALINGS = (0.0, 0.3, 0.45)
 KS = (1, 3, 6)
 HYPERPLANES = (0.0, 0.5, 1.0)
+VECTOR_HYPERPLANES = (0.0, 1.0, 2.0)
+"""Weights of hyperplanes for images and for vectors, the usual one last."""
 
 RULES = [ScoringRule(*parts) for parts in product(SCALINGS, KS, HYPERPLANES)]
-"""Scoring rules that are tried with all representations."""
+VECTOR_RULES = [ScoringRule(*parts) for parts in product(SCALINGS, KS, VECTOR_HYPERPLANES)]
+"""Scoring rules that are tried with all representations, of images and of vectors."""
 
 USUAL = ScoringRule(0.3, 6, 1.0, "forward")
 """Default scoring rule, which suits most tables."""
@@ -156,7 +160,7 @@ def choose(
         return Choice(space.representations[0], ScoringRule(0.0, 1), [], None)
     comparison = _Comparison(images, codes, n_classes, space, n_threads)
     splits = make_splits(codes, space.n_first, space.n_first_held_out, 1, rng)
-    rules = RULES
+    rules = VECTOR_RULES if space.usual in NORMALIZATIONS else RULES
     if len(images) < space.enough_a_class * n_classes:
         rules = [USUAL._replace(hyperplanes=0.0, deformation="off")]
     trials: list[Trial] = []
@@ -219,7 +223,7 @@ def pick(trials: Sequence[Trial], usual: str, copies: str = "none") -> Trial:
     most = _most_equal(min(trial.n_wrong for trial in trials))
 
     def order(trial: Trial) -> tuple[int, int]:
-        unusual = _unusual(trial.representation, usual) + _unusual_rule(trial.rule)
+        unusual = _unusual(trial.representation, usual) + _unusual_rule(trial)
         return unusual + (trial.representation.growth != copies), trial.n_wrong
 
     return min((trial for trial in trials if trial.n_wrong <= most), key=order)
@@ -234,9 +238,12 @@ def _unusual(representation: Representation, usual: str) -> int:
     return (representation.features != usual) + (representation.whitening != USUAL_WHITENING)
 
 
-def _unusual_rule(rule: ScoringRule) -> int:
-    grids = (SCALINGS, KS, HYPERPLANES)
-    places = zip(grids, rule, USUAL, strict=False)
+def _unusual_rule(trial: Trial) -> int:
+    rule = trial.rule
+    is_of_vectors = trial.representation.features in NORMALIZATIONS
+    weights = VECTOR_HYPERPLANES if is_of_vectors else HYPERPLANES
+    grids, usual = (SCALINGS, KS, weights), (*USUAL[:2], weights[-1])
+    places = zip(grids, rule, usual, strict=False)
     steps = [abs(grid.index(own) - grid.index(usual)) for grid, own, usual in places]
     return sum(steps) + (rule.deformation != USUAL.deformation)
 
