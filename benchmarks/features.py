@@ -35,7 +35,9 @@ from lib.harness import (
 )
 from lib.program import new_parser, reporting
 from lib.vectors import (
+    KNN,
     LINEAR,
+    LOGISTIC,
     N_FOLDS,
     OTHERS,
     OURS,
@@ -59,7 +61,7 @@ MOST_WRONG, FEWER_THAN_LINEAR = 21.0, 8.0
 MOST_SLOWER = 15.0
 """Percent that ours may be slower than onnxruntime alone."""
 SIZES, N_DRAWS = (1, 2, 5, 10), 20
-QUICK_SIZES, QUICK_DRAWS, QUICK_N = (1, 3), 2, 240
+QUICK_SIZES, QUICK_DRAWS, QUICK_N, QUICK_OTHERS = (1, 3), 2, 240, (KNN, LOGISTIC)
 N_PICTURES, N_ROUNDS = 256, 5
 """Pictures whose features are computed, and how often."""
 N_WRONG, PIXELS = 15, 32
@@ -67,7 +69,7 @@ N_WRONG, PIXELS = 15, 32
 
 
 def main() -> int:
-    parser = new_parser(__doc__, quick="few digits and draws")
+    parser = new_parser(__doc__, quick="few digits, draws and peers")
     add = parser.add_argument
     add("--data", choices=[CLIPART, DIGITS], default=CLIPART, help="which vectors (%(default)s)")
     add("--part", choices=[*PARTS, "all"], default="all", help="what to run (%(default)s)")
@@ -128,7 +130,7 @@ def run_split(
 ) -> dict[str, Any]:
     """Measure all classifiers on the data's own test part, or in folds; print, return."""
     work = measure_test if part == "test" else measure_folds
-    names = (*OURS.values(), *OTHERS)
+    names = (*OURS.values(), *(QUICK_OTHERS if args.quick else OTHERS))
     contenders = [Contender(name, work, (data, name, args.threads), 1) for name in names]
     taken = alternate(contenders, n_threads=args.threads, progress=progress, what=part)
     right = {name: own[0].answer.right for name, own in taken.items()}
@@ -166,7 +168,7 @@ def run_split(
 
 
 def _bars(wrong: Mapping[str, int], n: int, *, has_bars: bool) -> list[dict[str, object]]:
-    ours, least = wrong[OURS["balanced"]], min(wrong[name] for name in LINEAR)
+    ours, least = wrong[OURS["balanced"]], min(wrong[name] for name in LINEAR if name in wrong)
     fewer = 100 * (1 - ours / max(least, 1))
     bars = (MOST_WRONG, FEWER_THAN_LINEAR) if has_bars else (None, None)
     return [
@@ -181,7 +183,7 @@ def _bars(wrong: Mapping[str, int], n: int, *, has_bars: bool) -> list[dict[str,
 def run_few(args: argparse.Namespace, data: Vectors, progress: Progress) -> dict[str, Any]:
     """Fit all classifiers to few vectors a class, several draws of each number; print, return."""
     sizes, n_draws = (QUICK_SIZES, QUICK_DRAWS) if args.quick else (SIZES, N_DRAWS)
-    names = (*OURS.values(), *OTHERS)
+    names = (*OURS.values(), *(QUICK_OTHERS if args.quick else OTHERS))
     contenders = [
         Contender(name, measure_few, (data, name, sizes, n_draws, args.threads), 1)
         for name in names
@@ -215,7 +217,8 @@ def _difference(draws: Any) -> str:
 
 def _verdict(i: int, size: int, errors: Mapping[str, Any]) -> str:
     """Compare ours with the best of the others at one number of vectors a class."""
-    best = min(OTHERS, key=lambda name: float(errors[name][i].mean()))
+    others = [name for name in errors if name in OTHERS]
+    best = min(others, key=lambda name: float(errors[name][i].mean()))
     more = errors[best][i] - errors[OURS["balanced"]][i]
     error = more.std(ddof=1) / len(more) ** 0.5
     said = "ahead" if more.mean() >= 0 else "level" if more.mean() >= -error else "BEHIND"

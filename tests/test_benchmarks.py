@@ -513,3 +513,13 @@ def test_pictures_beside_others(tmp_path, monkeypatch):
     for own in figures["sizes"]["photographs 24"].values():
         assert own[0]["cpu_seconds"] > 0
     assert [row["what"] for row in figures["cost"]["bars"]] == ["lookalike fast: exponent of CPU s"]
+
+
+@pytest.mark.slow("fits four classifiers in a process each")
+def test_vectors_beside_others(tmp_path):
+    report, figures = run_with_figures(tmp_path, "features.py", "--part=few")
+    assert "digits, 240 × 64: few of a class, error in percent, mean of 2 draws" in report
+    errors = figures["few"]["errors"]["lookalike balanced"]
+    assert cells(report, "lookalike balanced")[1] == f"{np.mean(errors[0]):.1f}"
+    assert len(figures["few"]["verdicts"]) == 2
+    assert figures["few"]["verdicts"][0].startswith("- 1 a class: ")
