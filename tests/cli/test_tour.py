@@ -295,7 +295,8 @@ def test_book_s_grid_without_its_numbers_of_neighbors(tmp_path: Path) -> None:
 
 @pytest.mark.slow("walks the tour on MNIST")
 @pytest.mark.mnist
-def test_mnist_accuracy(invoke: Run) -> None:
+def test_mnist_accuracy(invoke: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    hasten(monkeypatch)
     result = invoke("tour", "--data", "mnist", "--json")
     assert result.exit_code == 0, result.stderr
     report = json.loads(result.stdout)

@@ -6,6 +6,7 @@ import csv
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -79,10 +80,18 @@ def data_name(label: int) -> str:
     return load_dataset("digits").class_names[label]
 
 
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the file of a model of digits."""
+    folder = tmp_path_factory.mktemp("trained")
+    run("lookalike train digits --quick -o digits.lookalike", folder)
+    return folder / "digits.lookalike"
+
+
 @pytest.fixture
-def served(tmp_path: Path) -> Path:
+def served(tmp_path: Path, trained: Path) -> Path:
     """Return a folder with a model of digits and pictures to ask about."""
-    run("lookalike train digits --quick -o digits.lookalike", tmp_path)
+    shutil.copy(trained, tmp_path)
     data = load_dataset("digits").train
     for label, name in ((7, "seven"), (4, "four")):
         row = int(np.flatnonzero(data.labels == label)[0])
@@ -116,7 +125,7 @@ def write_mixed_pictures(folder: Path, n: int, *, by_class: bool) -> None:
 
 
 def test_train_on_your_own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write_mixed_pictures(tmp_path / "things", 90, by_class=True)
+    write_mixed_pictures(tmp_path / "things", 60, by_class=True)
     write_mixed_pictures(tmp_path / "new", 9, by_class=False)
     (tmp_path / "things" / "cup" / "broken.jpg").write_bytes(b"\xff\xd8\xff")
     (tmp_path / "things" / "hand" / "Thumbs.db").write_bytes(b"left by a program")
