@@ -236,6 +236,11 @@ def _classes_in(
         )
     elif files:
         notes.append(f"{_listed(files)} beside the classes of {part}: not read")
+    if no_text := [own for own in folders if re.search("[\ud800-\udfff]", own.name)]:
+        faults.append(
+            f"{no_text[0].name!a} in {part}: the name of this folder is not valid UTF-8, but "
+            "it is that of a class; rename the folder"
+        )
     if all(map(_holds_folders_alone, folders)):
         faults.append(
             f"{_listed(folders)} in {part} hold folders alone, as parts of a data set do and not "

@@ -9,10 +9,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from lookalike.images.exceptions import DatasetNotFoundError
 from lookalike.images.pictures import Findings
 from lookalike.images.progress import Progress
 from lookalike.images.sources import Bytes, find_sources, in_form, read_source
-from lookalike.models.model import Explained, Model, Neighbor
+from lookalike.models.model import Explained, Model, Neighbor, some_of
 from lookalike.reports.blocks import Gallery, Picture
 from lookalike.reports.pictures import picture, right_or_wrong, with_arrows
 
@@ -162,13 +163,17 @@ def _read(
     sources = find_sources(names, findings.left_out)
     enough = None if as_is else model.form.least_size
     total = 1000 * len(sources)  # thousandths: a file may hold thousands of images
+    is_empty = True
     for number, source in enumerate(sources):
 
         def within(done: int, n: int, before: int = 1000 * number) -> None:
             progress(before + 1000 * done // n, total)
 
         progress(1000 * number, total)
-        for one in read_source(source, findings, least_size=enough, progress=within):
+        for one in read_source(
+            source, findings, least_size=enough, image_shape=model.image_shape, progress=within
+        ):
+            is_empty = False
             try:
                 image, doubt = in_form(one, model.form, as_is=as_is)
             except ValueError as error:
@@ -178,6 +183,9 @@ def _read(
             yield _Read(one.name, one.pixels, image, doubt)
     for note in findings.notes():
         on_note(note)
+    if is_empty:
+        why = f"no picture was found in {some_of(names)}; name others"
+        on_failure(names[0], DatasetNotFoundError(why))
 
 
 def _answer(
