@@ -13,8 +13,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 from tests.features.networks import write_means
 
-from lookalike import LookalikeClassifier, PretrainedFeatures, save_model
-from lookalike.models.safetensors_map import ModelError
+from lookalike import LookalikeClassifier, PretrainedFeatures
 
 
 @pytest.fixture(scope="module")
@@ -113,8 +112,6 @@ def test_bad_vectors_and_features_are_refused(wine) -> None:
         classifier.predict(X[:, 1:])
     with pytest.raises(ValueError, match="NaN"):
         classifier.predict(np.full((1, 13), np.nan))
-    with pytest.raises(ModelError, match="cannot be kept in a model file yet; keep it with joblib"):
-        save_model(classifier, "wine.lookalike")
     assert_array_equal(pickle.loads(pickle.dumps(classifier)).predict(X), classifier.predict(X))
     with pytest.raises(TypeError, match="features=7; give the name or the path of a network"):
         LookalikeClassifier(features=7).fit(X, y)

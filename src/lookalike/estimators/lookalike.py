@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from lookalike.estimators.explanation import Explanation, explain_matches
 from lookalike.estimators.votes import check_class_labels, encode_labels
-from lookalike.features.pretrained import make_transformer
+from lookalike.features.transformers import make_transformer
 from lookalike.images.progress import Meter, Progress
 from lookalike.matching.byte_levels import ByteLevels, Bytes, shrink, working_sides
 from lookalike.matching.matcher import Matcher, Representation, Sought

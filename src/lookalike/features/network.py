@@ -98,6 +98,8 @@ class Network:
         Which vector stands for tokens: that of the first one, the class token (the default), or
         the mean.
     n_threads : int
+    digest : str, optional
+        The digest that the network must have.
 
     Attributes
     ----------
@@ -112,7 +114,8 @@ class Network:
     PhotosMissingError
         If onnxruntime, or the weights, are not installed.
     ValueError
-        If the file is no such network, or an option is none of its own.
+        If the file is no such network, another one than its digest says, or an option is none of
+        its own.
     OSError
         If it cannot be read.
     """
@@ -125,6 +128,7 @@ class Network:
         output: str | None = None,
         pooling: Pooling | None = None,
         n_threads: int = 1,
+        digest: str | None = None,
     ) -> None:
         self.name, path = fspath(network), Path(network)
         if self.name == EFFICIENTNET:
@@ -138,9 +142,17 @@ class Network:
             if not path.is_file():
                 raise FileNotFoundError(
                     f"no network {self.name!r}; give {EFFICIENTNET!r} or the path of an ONNX file"
+                    if digest is None
+                    else f"the network {self.name!r} (SHA-256 {digest}) is not there; put it there "
+                    "again, or beside the model file, or give its path: load_model(..., features=)"
                 )
             self.digest = sha256(path.read_bytes()).hexdigest()
-            found = _configured(path.with_name(CONFIG))
+            found = {} if digest else _configured(path.with_name(CONFIG))
+        if digest not in (None, self.digest):
+            raise ValueError(
+                f"{self.name} is another network than it was (SHA-256 {self.digest}, not "
+                f"{digest}); put the old file back, or fit again"
+            )
         self._session = _open(path, n_threads)
         self._input, side = self._find_input()
         self._output, n_axes = self._find_output(output)

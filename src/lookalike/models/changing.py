@@ -89,7 +89,7 @@ def bring_to_form(
         If a picture cannot be brought to the form, with all of these named; or if there is none.
     """
     images, labels, names, thumbnails, failed = [], [], [], [], []
-    size = model.image_shape[0], model.image_shape[1]
+    size = (0, 0) if model.is_of_vectors else (model.image_shape[0], model.image_shape[1])
     for picture, label in pictures:
         try:
             image, doubt = in_form(picture, model.form, as_is=as_is)
