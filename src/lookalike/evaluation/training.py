@@ -163,12 +163,12 @@ def train_and_test(
     """
     names = np.array(data.class_names)
     start = perf_counter()
-    classifier.fit(data.train.images, names[data.train.labels], progress=progress)
+    classifier.fit(data.train.inputs, names[data.train.labels], progress=progress)
     fitted = perf_counter()
     starts_testing()
     prediction = classifier.classes_[:0]
     if len(data.test):
-        prediction = classifier.predict(data.test.images, progress=progress)
+        prediction = classifier.predict(data.test.inputs, progress=progress)
     seconds = (fitted - start, perf_counter() - fitted)
     truth = names[data.test.labels]
     return Training(name, classifier, len(data.train), truth, prediction, *seconds)

@@ -8,6 +8,7 @@ turns pictures into vectors, the form is the network's, and thumbnails stand for
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -22,6 +23,7 @@ from lookalike.images.dataset import Dataset, Split
 from lookalike.images.originals import Originals
 from lookalike.images.pictures import read_picture
 from lookalike.images.preprocessing import Form, Formed, learn_form
+from lookalike.images.progress import Progress
 from lookalike.models.cleaner import Cleaner
 from lookalike.models.file import (
     check_originals,
@@ -342,6 +344,10 @@ class Model:
         if self.is_of_vectors:
             self.estimator.features_.n_jobs = n_threads
 
+    def open_network(self) -> None:
+        """Open the network now, which the first question does otherwise; errors as by it."""
+        self.estimator.features_.transform([np.zeros(self.image_shape, np.uint8)])
+
     @property
     def can_clean(self) -> bool:
         """Whether there are enough small training images to learn denoising from."""
@@ -416,15 +422,18 @@ def open_model(path: str | PathLike[str]) -> Model:
         raise ModelError(f"{path}: {error}") from error
 
 
-def numbered_as(model: Model, data: Dataset, name: str, file: str) -> Dataset:
+def numbered_as(
+    model: Model, data: Dataset, name: str, file: str, *, progress: Progress | None = None
+) -> Dataset:
     """Return the model's training images and the test images of a data set, numbered alike.
 
-    The classes of the data are matched with the model's by their names. `ValueError`, with the
+    The classes of the data are matched with the model's by their names. If the model compares
+    vectors, those of both parts are there, too. `ValueError`, with the
     names of the data and of the model's file, if the test images are of another size, or of a class
     that the model does not know.
     """
     shape, wanted = data.test.images.shape[1:], model.image_shape
-    if _sides(shape) != _sides(wanted):
+    if _sides(shape) != _sides(wanted) and not model.is_of_vectors:
         raise ValueError(
             f"{name} has images of {_shape_text(shape)}, but {file} was trained on images of "
             f"{_shape_text(wanted)}; judge it on images like those"
@@ -440,10 +449,17 @@ def numbered_as(model: Model, data: Dataset, name: str, file: str) -> Dataset:
             f"add {file}"
         )
     codes = np.array([known.get(own, -1) for own in data.class_names])
-    test = Split(data.test.images.reshape(-1, *wanted), codes[data.test.labels])
     own = model.estimator
-    images = np.asarray(own.training_images()).astype(np.uint8, copy=False)
-    train = Split(images, np.searchsorted(own.classes_, own.training_labels_))
+    labels = np.searchsorted(own.classes_, own.training_labels_)
+    if model.is_of_vectors:
+        vectors = own.features_.transform(data.test.pictures, progress=progress)
+        test = replace(data.test, labels=codes[data.test.labels], vectors=vectors)
+        images = np.broadcast_to(_UNKNOWN, (model.n_samples, *_UNKNOWN.shape))
+        train = Split(images, labels, None, model.originals, own.training_images())
+    else:
+        test = Split(data.test.images.reshape(-1, *wanted), codes[data.test.labels])
+        images = np.asarray(own.training_images()).astype(np.uint8, copy=False)
+        train = Split(images, labels)
     return Dataset(train, test, tuple(model.class_names), data.source)
 
 

@@ -84,9 +84,11 @@ def training_section(trained: Training) -> Section:
         Text(said),
         Text(f"{took}.", is_note=True),
     ]
-    shape = " × ".join(map(str, classifier.image_shape_))
+    shape = f"of {' × '.join(map(str, classifier.image_shape_))}"
+    if len(classifier.image_shape_) == 1:
+        shape = f"as vectors of {classifier.image_shape_[0]:,} numbers"
     intro = (
-        f"{trained.name}: {counted(trained.n_train, 'train image')} of {shape}, "
+        f"{trained.name}: {counted(trained.n_train, 'train image')} {shape}, "
         f"{counted(len(classifier.classes_), 'class')}; effort {classifier.effort}"
     )
     return Section("What was tried and chosen", blocks, [intro])
