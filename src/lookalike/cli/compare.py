@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from lookalike.images.dataset import Split
 
 NAMES = ("knn", "sgd", "logistic", "forest", "boosting", "svm", "dummy")
-_ALL_NAMES = ("lookalike", *NAMES)
+_ALL_NAMES = (*NAMES, "lookalike")
 _N_TRAIN = 10_000  # images by default: about half a minute on two CPUs
 
 
@@ -58,7 +58,7 @@ def compare(
     cv: Annotated[
         int, typer.Option(metavar="N", min=2, help="Folds, the same for all classifiers.")
     ] = 3,
-    features: options.Features = None,
+    features: options.Features = options.PIXELS,
     out: options.ReportFolder = None,
     n_jobs: options.Threads = None,
 ) -> None:
@@ -85,7 +85,7 @@ def compare(
         dataset = data.load(least_classes=2, progress=screen.is_watched)
         n_train, n_test = len(dataset.train), len(dataset.test)
         # The test pictures are not looked at, by the network neither.
-        part, _ = options.turn_into_vectors(
+        part, network, _ = options.turn_into_vectors(
             replace(dataset, test=dataset.test.rows(np.arange(0))), features, n_jobs, bar
         )
         start = perf_counter()
@@ -96,7 +96,7 @@ def compare(
         numbers = {
             "data": data,
             "source": dataset.source,
-            "features": features,
+            "features": None if network is None else str(network.network),
             "n_train": n_train,
             "n_test_not_looked_at": n_test,
             "seconds": round(seconds, 3),

@@ -46,7 +46,7 @@ def evaluate(
             help="Grow the train images, as lookalike augment --with does: Shifts(1).",
         ),
     ] = None,
-    features: options.Features = None,
+    features: options.Features = options.PIXELS,
     detect: Annotated[
         str | None,
         typer.Option(
@@ -83,7 +83,7 @@ def evaluate(
             "--k": n_neighbors,
             "--weights": weights,
             "--augment": augment,
-            "--features": features,
+            "--features": None if features == options.PIXELS else features,
         }
         given = [name for name, value in training.items() if value is not None]
         if given:
@@ -93,7 +93,7 @@ def evaluate(
                 param_hint="'--model'",
             )
         options.check_is_file(model)
-    if augment is not None and features is not None:
+    if augment is not None and features != options.PIXELS:
         raise typer.BadParameter(
             "images grow, but vectors are compared; leave out one of them", param_hint="'--augment'"
         )
@@ -135,7 +135,7 @@ def _train(
     load: Callable[..., Dataset],
     wanted: Callable[[Sequence[str]], Wanted | None],
     augment: str | None,
-    features: str | None,
+    features: str,
     bar: Bar,
     **chosen: Any,
 ) -> Judgement:
@@ -149,7 +149,7 @@ def _train(
     if augmentation is not None:
         augmentation.variants(data.train.images.shape[1:])
     chosen["wanted"] = wanted(data.class_names)
-    data, _ = options.turn_into_vectors(data, features, chosen["n_jobs"], bar)
+    data, _, _ = options.turn_into_vectors(data, features, chosen["n_jobs"], bar)
     return train_and_judge(data, name, bar, augmentation=augmentation, **chosen)
 
 

@@ -19,6 +19,7 @@ from lookalike.cli.screen import Bar, Screen, job
 if TYPE_CHECKING:
     from lookalike.features.pretrained import PretrainedFeatures
     from lookalike.images.dataset import Dataset
+    from lookalike.matching.model_selection import Trial
     from lookalike.models.model import Model
 
 
@@ -36,13 +37,15 @@ Threads = Annotated[
     int | None,
     typer.Option("--n-jobs", metavar="N", help="Threads to use; all CPUs if not given or -1."),
 ]
+PIXELS = "pixels"
 Features = Annotated[
-    str | None,
+    str,
     typer.Option(
         "--features",
-        metavar="NETWORK",
-        help="Compare pictures by the vectors that a pretrained network makes of them: "
-        "efficientnet-lite0, which needs lookalike[photos], or the path of an ONNX file.",
+        metavar="pixels|auto|NETWORK",
+        help="Compare pixels, or the vectors that a pretrained network makes of pictures: "
+        "efficientnet-lite0, which needs lookalike[photos], or the path of an ONNX file. auto "
+        "takes efficientnet-lite0 for colour pictures if it is better on a few hundred of them.",
     ),
 ]
 ReportFolder = Annotated[
@@ -294,21 +297,34 @@ def check_is_file(path: Path) -> None:
 
 
 def turn_into_vectors(
-    data: Dataset, features: str | None, n_jobs: int | None, bar: Bar
-) -> tuple[Dataset, PretrainedFeatures | None]:
-    """Return a data set with its vectors by a network, and the network; or as it is without one."""
-    if features is None:
-        return data, None
+    data: Dataset, features: str, n_jobs: int | None, bar: Bar
+) -> tuple[Dataset, PretrainedFeatures | None, list[Trial]]:
+    """Return a data set with its vectors by a network, the network, and what was tried before.
+
+    Where pixels are wanted, or better, there are no vectors and no network.
+    """
+    if features == PIXELS:
+        return data, None, []
     from functools import partial
 
     from lookalike.features.pretrained import PretrainedFeatures
+    from lookalike.matching.feature_choice import AUTO, FeatureChoice, choose_features
     from lookalike.search.machine import count_threads
 
     count_threads(n_jobs)
-    bar.start("opening the network")
-    network = PretrainedFeatures(features, n_jobs=n_jobs).fit()
-    bar.start(f"turning pictures into vectors by {Path(features).name}")
-    return data.with_vectors(partial(network.transform, progress=bar)), network
+    if features == AUTO:
+        bar.start("trying pixels and a network")
+        train = data.train
+        codes = train.labels.astype("int32")
+        found = choose_features(train.images, train.pictures, codes, n_jobs=n_jobs, progress=bar)
+    else:
+        bar.start("opening the network")
+        found = FeatureChoice([], PretrainedFeatures(features, n_jobs=n_jobs).fit())
+    trials, network = found
+    if network is not None:
+        bar.start(f"turning pictures into vectors by {Path(network.network).name}")
+        data = data.with_vectors(partial(network.transform, progress=bar))
+    return data, network, trials
 
 
 def open_on_threads(path: Path, n_jobs: int | None) -> Model:

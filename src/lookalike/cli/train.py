@@ -28,7 +28,7 @@ def train(
     ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="The same as --effort fast.")] = False,
     best: Annotated[bool, typer.Option("--best", help="The same as --effort best.")] = False,
-    features: options.Features = None,
+    features: options.Features = "auto",
     model: Annotated[
         Path | None,
         options.save_option("Keep the trained model in this file, such as digits.lookalike."),
@@ -76,12 +76,13 @@ def train(
                 f"{data} has a single class, {dataset.class_names[0]!r}: every answer will be "
                 "that; add images of another"
             )
-        dataset, network = options.turn_into_vectors(dataset, features, n_jobs, bar)
+        dataset, network, before = options.turn_into_vectors(dataset, features, n_jobs, bar)
         bar.start("trying what matches images best")
         trained = train_and_test(
             LookalikeClassifier(chosen, n_jobs=n_jobs),
             dataset,
             name=data,
+            before=before,
             progress=bar,
             starts_testing=partial(bar.start, "matching the test images"),
         )
@@ -102,7 +103,7 @@ def train(
             "data": data,
             "source": dataset.source,
             "effort": chosen,
-            "features": features,
+            "features": None if network is None else str(network.network),
             "n_threads": n_threads,
             **numbers,
             "wrong": [

@@ -19,9 +19,10 @@ from lookalike.estimators.votes import check_class_labels, encode_labels
 from lookalike.features.transformers import make_transformer
 from lookalike.images.progress import Meter, Progress
 from lookalike.matching.byte_levels import ByteLevels, Bytes, shrink, working_sides
+from lookalike.matching.feature_choice import AUTO, choose_features_for
 from lookalike.matching.matcher import Matcher, Representation, Sought
 from lookalike.matching.memory_needs import check_memory, needed_bytes
-from lookalike.matching.model_selection import CHUNK, Choice, choose, units_of
+from lookalike.matching.model_selection import CHUNK, Choice, Trial, choose, units_of
 from lookalike.matching.scoring import DEFORMED_CANDIDATES, Calibration, Scorer, ScoringRule
 from lookalike.matching.search_spaces import space_for, space_of
 from lookalike.matching.vectors import VectorRows, check_inputs, stack_shape
@@ -54,7 +55,9 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         What turns pictures into vectors: the name or the file of a network, as
         `PretrainedFeatures` takes them, or anything with a method ``transform``, or a function.
         `fit` and `predict` then take whatever it takes, for example paths of pictures. By default
-        images are compared by their pixels and gradients, and rows of numbers as they are.
+        images are compared by their pixels and gradients, and rows of numbers as they are. "auto"
+        compares colour pictures, arrays of uint8, by EfficientNet-Lite0 if that is better on a few
+        hundred of them, and files always.
     max_memory : float, default=None
         MiB that `fit`, `partial_fit` and `remove` may take in addition to the memory in use; None
         means the free memory of the machine or the container. If `estimate` is larger, they raise
@@ -139,7 +142,11 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             If X does not hold numbers.
         """
         most = space_of(self.effort).longest_side
-        features = make_transformer(self.features, self.n_jobs, X, y)
+        wanted, tried = self.features, list[Trial]()
+        if isinstance(wanted, str) and wanted == AUTO:
+            codes = encode_labels(check_class_labels(y, len(X)))[1].astype(np.int32)
+            tried, wanted = choose_features_for(X, codes, self.n_jobs)
+        features = make_transformer(wanted, self.n_jobs, X, y)
         images = check_inputs(X, features)
         labels = check_class_labels(y, len(images))
         levels = VectorRows(images) if images.ndim == 2 else ByteLevels(images)
@@ -167,7 +174,8 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             calibration.fit(*choice.held_out)
         matcher = self._match(choice, small, codes, len(classes))
         tell.end()
-        self._choice, self._calibration = choice._replace(held_out=None), calibration
+        self._choice = choice._replace(held_out=None, trials=[*tried, *choice.trials])
+        self._calibration = calibration
         self._levels, self.features_ = levels, features
         return self._become(own, labels, lambda codes, n_classes: matcher)
 
