@@ -77,7 +77,21 @@ def test_train_predict_add_forget_and_info(world: Any, kept: Path, tmp_path: Pat
 
     facts = json.loads(invoke("info", model, "--json").stdout)
     assert facts["features"]["network"] == "means.onnx"
+    assert facts["features"]["is_embedded"] is False
     assert "means.onnx, SHA-256" in " ".join(invoke("info", model).stdout.split())
+
+
+def test_a_network_in_the_file_needs_no_other(world: Any, kept: Path, invoke: Run) -> None:
+    model, _ = world
+    shutil.copy(kept / "means.onnx", model.parent / "own.onnx")
+    features = ("--features", model.parent / "own.onnx", "--embed-network")
+    result = invoke("train", kept / "data", "--quick", *features, "-o", model)
+    assert result.exit_code == 0, result.stderr
+    (model.parent / "own.onnx").unlink()
+    assert "own.onnx, in the file, SHA-256" in " ".join(invoke("info", model).stdout.split())
+    picture = kept / "data" / "test" / "red" / "0.png"
+    said = json.loads(invoke("predict", model, picture, "--json").stdout)
+    assert said["images"][0]["label"] == "red"
 
 
 def test_evaluate_and_compare(world: Any, kept: Path, tmp_path: Path, invoke: Run) -> None:

@@ -103,6 +103,19 @@ def test_a_network_beside_the_model_file_is_found(saved, network, path, pictures
     assert_array_equal(loaded.predict(pictures[0]), saved.predict(pictures[0]))
 
 
+def test_an_embedded_network_needs_no_file(saved, network, path, pictures, tmp_path) -> None:
+    save_model(saved, path, embed_network=True)
+    network.unlink()
+    loaded = load_model(path)
+    assert_array_equal(loaded.predict_proba(pictures[0]), saved.predict_proba(pictures[0]))
+    save_model(loaded, tmp_path / "again")  # where it stays
+    again = load_model(tmp_path / "again")
+    assert_array_equal(again.predict(pictures[0]), saved.predict(pictures[0]))
+    X = np.eye(6)
+    with pytest.raises(ModelError, match="no network makes vectors; leave it out"):
+        save_model(LookalikeClassifier("fast").fit(X, [0, 1] * 3), path, embed_network=True)
+
+
 def brightness(pictures):
     """Return the mean colours of arrays."""
     return np.array([picture.mean(axis=(0, 1)) for picture in pictures])

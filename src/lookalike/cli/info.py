@@ -97,7 +97,11 @@ def model_facts(path: Path) -> dict[str, Any]:
     if isinstance(model.estimator, LookalikeClassifier):
         if model.is_of_vectors:
             network = model.estimator.features_
-            facts["features"] = {"network": Path(network.network).name, "sha256": network.digest_}
+            facts["features"] = {
+                "network": Path(network.network).name,
+                "sha256": network.digest_,
+                "is_embedded": network.content_ is not None,
+            }
         facts["chosen"] = f"{model.estimator.representation_}; {model.estimator.scoring_rule_}"
     return facts | {
         "n_samples": model.n_samples,
@@ -136,7 +140,7 @@ def _model_rows(facts: dict[str, Any]) -> list[list[str]]:
         ["model", facts["file"]],
         ["estimator", facts["as_python"]],
         ["chosen", facts["chosen"]],
-        ["features", features and f"{features['network']}, SHA-256 {features['sha256']}"],
+        ["features", features and _network(features)],
         ["images", images],
         ["classes", counts],
         ["form", None if facts["form"] is None else _form(facts["form"])],
@@ -145,6 +149,11 @@ def _model_rows(facts: dict[str, Any]) -> list[list[str]]:
         ["size", f"{facts['bytes'] / 2**20:,.1f} MiB"],
     ]
     return [row for row in rows if row[1] is not None]
+
+
+def _network(features: dict[str, Any]) -> str:
+    where = ", in the file" if features["is_embedded"] else ""
+    return f"{features['network']}{where}, SHA-256 {features['sha256']}"
 
 
 def _form(described: dict[str, Any]) -> str:

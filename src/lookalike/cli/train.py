@@ -33,6 +33,13 @@ def train(
         Path | None,
         options.save_option("Keep the trained model in this file, such as digits.lookalike."),
     ] = None,
+    embed_network: Annotated[
+        bool,
+        typer.Option(
+            "--embed-network",
+            help="Keep the network in the model file, too, which then needs no other file.",
+        ),
+    ] = False,
     out: Annotated[
         Path | None,
         options.folder_option(
@@ -95,6 +102,7 @@ def train(
                 source=Path(data).name,
                 form=dataset.form,
                 originals=train_part.originals if network is None else train_part.thumbnails,
+                embed_network=embed_network and network is not None,
             )
         numbers = trained.to_dict()
         seconds = {key: numbers.pop(key) for key in ("fit_seconds", "predict_seconds")}

@@ -71,6 +71,8 @@ class PretrainedFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
         How a picture becomes the network's input.
     n_features_out_ : int
         Length of the vectors.
+    content_ : ndarray of bytes, or None
+        The network itself, if it came with a model file.
 
     Notes
     -----
@@ -87,6 +89,7 @@ class PretrainedFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
 
     cache: bool | str | PathLike[str] = True  # model files do not hold these two
     n_jobs: int | None = None
+    content_: NDArray[np.uint8] | None = None
 
     def __init__(
         self,
@@ -127,7 +130,7 @@ class PretrainedFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
         """
         if self.batch_size < 1:
             raise ValueError(f"batch_size={self.batch_size}; give at least 1")
-        for learnt in ("digest_", "preparation_"):
+        for learnt in ("digest_", "preparation_", "content_"):
             self.__dict__.pop(learnt, None)
         network = self._opened()
         self.digest_, self.preparation_ = network.digest, network.preparation
@@ -142,7 +145,14 @@ class PretrainedFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
     def moved(self, network: str | PathLike[str]) -> Self:
         """Return the same features, of the same network in another file."""
         other = copy(self)
-        other.network = network
+        other.network, other.content_ = network, None
+        return other
+
+    def embedded(self) -> Self:
+        """Return the same features with the network itself, which then needs no file."""
+        other = copy(self)
+        if self.content_ is None:
+            other.content_ = np.frombuffer(self._opened().path.read_bytes(), np.uint8)
         return other
 
     def transform(self, X: Sequence[Picture], *, progress: Progress | None = None) -> Floats:
@@ -211,6 +221,7 @@ class PretrainedFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
                 pooling=self.pooling,
                 n_threads=n_threads,
                 digest=getattr(self, "digest_", None),
+                content=self.content_,
             )
             self._network = how, network
         return network

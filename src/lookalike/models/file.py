@@ -72,6 +72,7 @@ def save_model(
     source: str | None = None,
     form: Form | None = None,
     originals: Originals | Sequence[Any] | None = None,
+    embed_network: bool = False,
 ) -> None:
     """Store a fitted estimator of this package in one file.
 
@@ -96,6 +97,8 @@ def save_model(
     originals : Originals or sequence of pictures, optional
         File names and thumbnails of the training images: ``data.train.originals``; or the training
         pictures, as `PretrainedFeatures` takes them, of which thumbnails are made.
+    embed_network : bool, default=False
+        Whether the network that makes vectors is in the file, too, which then needs no other.
 
     Raises
     ------
@@ -133,6 +136,11 @@ def save_model(
     features = getattr(classifier, "features_", None)
     if isinstance(features, PretrainedFeatures):
         form = features.form_
+        if embed_network:
+            estimator = copy(classifier)
+            estimator.features_ = features.embedded()
+    elif embed_network:
+        raise ModelError("embed_network=True, but no network makes vectors; leave it out")
     elif features is not None:
         absent = AbsentFeatures(f"{' '.join(repr(classifier.features).split()):.80}")
         estimator = copy(classifier)
@@ -233,7 +241,8 @@ def open_file(path: Path) -> Opened:
             if form != features.form_:
                 raise ModelError("its form is not that of its network")
             beside = path.with_name(Path(features.network).name)
-            if not Path(features.network).is_file() and beside.is_file():
+            is_here = features.content_ is not None or Path(features.network).is_file()
+            if not is_here and beside.is_file():
                 estimator.features_ = features.moved(beside)
     except Exception as error:  # unchecked attributes may raise anything
         said = " ".join(str(error).split())
