@@ -54,7 +54,7 @@ class Originals:
         return cls([""] * n, [b""] * n)
 
     @classmethod
-    def of_pictures(cls, pictures: Sequence[Any]) -> Originals:
+    def of_pictures(cls, pictures: Sequence[Any] | Bytes) -> Originals:
         """Return those of pictures: paths, the contents of files, images of Pillow's or arrays.
 
         Files are named with the folder that they are in.

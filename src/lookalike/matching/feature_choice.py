@@ -87,6 +87,9 @@ def choose_features(
                 "install 'lookalike[photos]'"
             )
         return FeatureChoice([pixels], None)
+    except OSError as error:
+        warn_caller(f"no network is tried, for it cannot be opened: {error}")
+        return FeatureChoice([pixels], None)
     found = network.transform([pictures[row] for row in rows.tolist()], progress=progress)
     vectors = try_usual(VectorRows(found).to_bytes(found), own, n_classes, splits, n_threads)
     if most_equal(vectors.n_wrong) >= pixels.n_wrong:

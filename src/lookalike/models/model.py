@@ -274,7 +274,7 @@ class Model:
 
     def add(
         self,
-        images: Bytes,
+        images: Bytes | Sequence[Any],
         labels: Sequence[str],
         *,
         relearn: bool = False,
@@ -282,7 +282,8 @@ class Model:
     ) -> list[int]:
         """Add training images, with effect on the next answer, and return their rows.
 
-        `originals` describes their files, if there are any. `relearn` refits everything that a
+        A model of vectors takes any pictures that its network takes. `originals` describes their
+        files, if there are any. `relearn` refits everything that a
         `LookalikeClassifier` learns from images, which takes seconds for large training sets.
 
         Raises
@@ -302,8 +303,8 @@ class Model:
             new = np.array(list(labels), dtype=object if known.dtype == object else str)
         before = self.n_samples
         self.estimator.partial_fit(images, new, **({"relearn": relearn} if self._matches else {}))
-        if self.is_of_vectors:
-            originals = (originals or Originals.unknown(len(images))).filled(images)
+        if self.is_of_vectors and originals is None:
+            originals = Originals.of_pictures(images)
         if self.originals is not None or originals is not None:
             known_before = self.originals or Originals.unknown(before)
             self.originals = known_before.joined(originals or Originals.unknown(len(images)))
