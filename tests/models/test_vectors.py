@@ -8,6 +8,7 @@ from numpy.testing import assert_array_equal
 from PIL import Image
 from sklearn.decomposition import PCA
 from tests.features.networks import write_means
+from tests.models.hostile import parts_of, write_parts
 
 from lookalike import LookalikeClassifier, PretrainedFeatures, load_model, save_model
 from lookalike.images.originals import Originals
@@ -157,3 +158,20 @@ def test_originals_of_pictures_of_every_kind(pictures) -> None:
         originals = Originals.of_pictures([given])
         assert originals.picture(0).shape == pixels.shape
     assert Originals.of_pictures([file]).name(0) == f"{file.parent.name}/3.png"
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda own, form: form.update(image_shape=[9, 9, 3]), "its form is not that of its netw"),
+        (lambda own, form: own.pop("preparation_"), "preparation_"),
+        (lambda own, form: own.update(preparation_="square"), "'str' object has no attribute"),
+        (lambda own, form: own.update(network=[7]), "list"),
+    ],
+)
+def test_features_that_were_changed_by_hand(saved, path, tmp_path, change, said) -> None:
+    header, description, body = parts_of(path)
+    change(description["estimator"]["state"]["features_"]["state"], description["form"])
+    write_parts(tmp_path / "bad.lookalike", header, description, body)
+    with pytest.raises(ModelError, match=rf"is damaged or was made by hand: .*{said}"):
+        load_model(tmp_path / "bad.lookalike")
