@@ -105,6 +105,16 @@ def test_a_network_a_transformer_and_a_function_make_the_vectors(tmp_path) -> No
     assert_array_equal(classifier.predict(X[300:600]), answers)
 
 
+def test_a_network_tells_its_progress(tmp_path) -> None:
+    network = PretrainedFeatures(write_means(tmp_path / "means.onnx"), cache=False, batch_size=8)
+    pictures = np.random.default_rng(0).integers(0, 256, (20, 9, 9, 3), np.uint8)
+    told = []
+    classifier = LookalikeClassifier("fast", features=network)
+    classifier.fit(pictures, np.arange(20) % 2, progress=lambda *own: told.append(own))
+    assert told[:3] == [(8, 20), (16, 20), (20, 20)]
+    assert told[-1][0] == told[-1][1] != 20
+
+
 def test_bad_vectors_and_features_are_refused(wine) -> None:
     X, y = wine
     classifier = LookalikeClassifier("fast").fit(X, y)

@@ -127,7 +127,7 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             Classes of the images.
         progress : callable, default=None
             Called from time to time as ``progress(done, total)``. An exception that it raises
-            ends the fit and leaves the classifier unchanged.
+            ends the fit and leaves the classifier unchanged. A network's progress comes first.
 
         Returns
         -------
@@ -147,7 +147,7 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             codes = encode_labels(check_class_labels(y, len(X)))[1].astype(np.int32)
             tried, wanted = choose_features_for(X, codes, self.n_jobs)
         features = make_transformer(wanted, self.n_jobs, X, y)
-        images = check_inputs(X, features)
+        images = check_inputs(X, features, progress=progress)
         labels = check_class_labels(y, len(images))
         levels = VectorRows(images) if images.ndim == 2 else ByteLevels(images)
         if images.ndim == 2 and features is None and np.asarray(X).dtype == np.uint8:
@@ -429,7 +429,7 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def _read(self, X: Any, progress: Progress | None) -> Iterator[tuple[Scorer, Sought]]:
         """Yield readers and candidates of images, in batches of bounded memory."""
         check_is_fitted(self)
-        images = check_inputs(X, self.features_)
+        images = check_inputs(X, self.features_, progress=progress)
         matcher = self._matcher.on_threads(count_threads(self.n_jobs))
         step = max(1, min(CHUNK, _PART_VALUES // images[0].size))
         for i in range(0, len(images), step):
