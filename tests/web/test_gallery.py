@@ -45,6 +45,14 @@ def choose(page: Page, paths: Sequence[Path]) -> None:
     page.call("DOM.setFileInputFiles", files=files, objectId=found["result"]["objectId"])
 
 
+def drop(page: Page, paths: Sequence[Path]) -> None:
+    """Drop files and folders on the page."""
+    files = [str(path) for path in paths]
+    data = {"items": [], "files": files, "dragOperationsMask": 1}
+    for kind in ("dragEnter", "dragOver", "drop"):
+        page.call("Input.dispatchDragEvent", type=kind, x=200, y=200, data=data)
+
+
 def groups(page: Page) -> dict[str, int]:
     """Return the number of pictures in each group of the gallery."""
     told = f"{GROUPS}.map(one => [one.querySelector('h3').firstChild.data.trim(), "
@@ -89,3 +97,23 @@ def test_several_pictures_are_sorted_and_corrected(
     saved = open_model(model)
     assert saved.class_counts["cyan"] == 1
     assert saved.shown(30).shape == (8, 8, 3)
+
+
+def test_a_folder_that_is_dropped_is_read_with_its_folders(
+    page: Page, model: Path, tmp_path: Path
+) -> None:
+    for i in range(4):
+        file = tmp_path / "new" / f"part {i % 2}" / f"{i}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(picture(i % 3, 100 + i)).save(file)
+    (tmp_path / "new" / "notes.txt").write_text("no picture")
+    with serving(model, page) as url:
+        page.open(url)
+        wait(page, "document.body.dataset.of === 'photographs'")
+        drop(page, [tmp_path / "new"])
+        wait(page, f"document.querySelectorAll('#gallery img').length === 4 && {ANSWERED}")
+        assert groups(page) == {"red": 2, "green": 1, "blue": 1}
+        assert text(page, "error") == ""
+        drop(page, [tmp_path / "new" / "part 0" / "0.png"])  # one alone is no gallery
+        settled(page)
+        assert text(page, "verdict") == "red"
