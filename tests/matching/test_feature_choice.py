@@ -72,6 +72,16 @@ def test_a_network_that_sees_more_is_chosen_and_told(monkeypatch, noise) -> None
     assert choose_features(pictures, pictures, labels).network is None
 
 
+def test_many_classes_are_tried_on_more_pictures(monkeypatch) -> None:
+    monkeypatch.setattr(feature_choice, "PretrainedFeatures", Seer)
+    labels = np.arange(3000) % 200
+    pictures = np.random.default_rng(0).integers(0, 50, (3000, 8, 8, 3), np.uint8)
+    pictures[..., 0] += labels[:, np.newaxis, np.newaxis].astype(np.uint8)
+    pictures[:, :4, :, 1] += labels[:, np.newaxis, np.newaxis].astype(np.uint8)
+    (trial,) = choose_features(pictures, pictures, labels.astype(np.int32)).trials[:1]
+    assert (trial.n_images, trial.n_held_out) == (800, 150)
+
+
 def test_files_and_pictures_of_several_sizes_need_the_network(monkeypatch, noise, tmp_path) -> None:
     monkeypatch.setattr(feature_choice, "PretrainedFeatures", Seer)
     pictures, labels = noise

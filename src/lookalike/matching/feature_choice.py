@@ -28,6 +28,9 @@ from lookalike.search.machine import count_threads
 AUTO = "auto"
 
 _N_TRAIN, _N_HELD_OUT = 250, 150
+_N_OF_CLASS, _MOST_TRAIN = 4, 2000
+"""Pictures of a class to learn from, where there are so many classes that it takes more."""
+
 _GOOD, _BAD = 0.05, 0.2
 """Errors by pixels up to which no network is tried, and from which one that lacks is missed."""
 
@@ -69,7 +72,7 @@ def choose_features(
     n_classes = int(codes.max(initial=0)) + 1
     if images.ndim < 4 or images.shape[3] < 3 or n_classes < 2 or len(images) < 2 * n_classes:
         return FeatureChoice([], None)
-    rows, splits = _some(codes)
+    rows, splits = _some(codes, n_classes)
     own, n_threads = codes[rows], count_threads(n_jobs)
     some = images[rows]
     small = working_sides(some.shape[1:3], SEARCH_SPACES["fast"].longest_side)
@@ -118,8 +121,9 @@ def choose_features_for(X: Any, y: Codes, n_jobs: int | None) -> FeatureChoice:
     return choose_features(array, array, y, n_jobs=n_jobs)
 
 
-def _some(codes: Codes) -> tuple[NDArray[np.int64], list[TrialSplit]]:
+def _some(codes: Codes, n_classes: int) -> tuple[NDArray[np.int64], list[TrialSplit]]:
     """Return some rows, and splits of these."""
-    splits = make_splits(codes, _N_TRAIN, _N_HELD_OUT, 1, np.random.default_rng(0))
+    n_train = max(_N_TRAIN, min(_N_OF_CLASS * n_classes, _MOST_TRAIN))
+    splits = make_splits(codes, n_train, _N_HELD_OUT, 1, np.random.default_rng(0))
     rows = np.unique(np.concatenate([part for split in splits for part in split]))
     return rows, [TrialSplit(*(np.searchsorted(rows, part) for part in own)) for own in splits]
