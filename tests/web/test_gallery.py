@@ -88,6 +88,22 @@ def test_several_pictures_are_sorted_and_corrected(
         wait(page, "document.getElementById('verdict').textContent === 'cyan'")
         wait(page, f"{GROUPS}.some(one => one.textContent.startsWith('cyan')) && {ANSWERED}")
         assert groups(page)["cyan"] == 1
+        # The other one that is neither is dragged to that class.
+        dragged = page.evaluate(
+            f"""(() => {{
+                const [tile] = document.querySelectorAll("#gallery li:has([title^='10.png'])");
+                const group = {GROUPS}.find(one => one.textContent.startsWith('cyan'));
+                const data = new DataTransfer();
+                const events = [[tile, "dragstart"], [group, "dragover"], [group, "drop"]];
+                for (const [element, kind] of events)
+                    element.dispatchEvent(
+                        new DragEvent(kind, {{ dataTransfer: data, bubbles: true }}));
+                return data.types.length;
+            }})()"""
+        )
+        assert dragged == 1
+        wait(page, "document.querySelectorAll('#corrections li').length === 2")
+        wait(page, f"{ANSWERED}")
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         click(page, "#save")
         wait(page, "document.getElementById('unsaved').textContent === ''")
@@ -95,7 +111,7 @@ def test_several_pictures_are_sorted_and_corrected(
         assert not is_seen(page, "gallery-section")
         assert text(page, "error") == ""
     saved = open_model(model)
-    assert saved.class_counts["cyan"] == 1
+    assert saved.class_counts["cyan"] == 2
     assert saved.shown(30).shape == (8, 8, 3)
 
 

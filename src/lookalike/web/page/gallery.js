@@ -7,15 +7,18 @@ import { shrunk } from "./pixels.js";
 
 const AT_ONCE = 8; // pictures in a request
 const MOST = 1000;
+const DRAGGED = "text/x-lookalike-picture"; // the number of a picture that is dragged to a class
 const READABLE = /^image\/(?!svg)/; // the server checks their content
 
 export class Gallery {
   #open; // called with the file of a picture that is clicked
+  #correct; // called with a class and the picture to send that was dragged there
   #pictures = []; // of each its file, its URL, what is sent, and the answer or an error
   #asking = new Latest("gallery", (signal) => this.#ask(signal));
 
-  constructor(open) {
+  constructor(open, correct) {
     this.#open = open;
+    this.#correct = correct;
     byId("gallery-close").addEventListener("click", () => this.close());
   }
 
@@ -74,6 +77,7 @@ export class Gallery {
 
   #group(name, pictures) {
     const group = make("section");
+    if (pictures[0].answer) this.#receive(group, name);
     const title = make("h3", "", name);
     title.append(" ", make("span", "quiet", number(pictures.length)));
     const list = make("ol");
@@ -83,8 +87,27 @@ export class Gallery {
     return group;
   }
 
-  #tile({ file, url, answer }) {
+  #receive(group, label) {
+    for (const kind of ["dragover", "dragleave", "drop"]) {
+      group.addEventListener(kind, (event) => {
+        if (!event.dataTransfer.types.includes(DRAGGED)) return;
+        event.preventDefault();
+        event.stopPropagation();
+        group.dataset.drop = String(kind === "dragover");
+        if (kind !== "drop") return;
+        const one = this.#pictures[Number(event.dataTransfer.getData(DRAGGED))];
+        if (one && one.answer?.label !== label) this.#correct(label, one.sent);
+      });
+    }
+  }
+
+  #tile(one) {
+    const { file, url, answer } = one;
     const tile = make("li");
+    tile.draggable = true;
+    tile.addEventListener("dragstart", ({ dataTransfer }) =>
+      dataTransfer.setData(DRAGGED, this.#pictures.indexOf(one)),
+    );
     const button = make("button");
     const image = make("img");
     const said = answer ? percent(answer.probability, 0) : "";
@@ -92,6 +115,7 @@ export class Gallery {
     button.title = answer && !answer.sure ? `${file.name}: ${either(answer.candidates)}?` : file.name;
     button.dataset.sure = String(answer?.sure ?? true);
     image.src = url;
+    image.draggable = false; // the tile is
     image.alt = file.name;
     button.append(image, make("span", "share", said));
     button.addEventListener("click", () => {

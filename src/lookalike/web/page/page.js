@@ -11,7 +11,7 @@ import { Pad } from "./pad.js";
 
 let model = null;
 const pad = new Pad(changed);
-const gallery = new Gallery(choose);
+const gallery = new Gallery(choose, (label, picture) => corrections.add(label, picture));
 const corrections = new Corrections(
   () => pad.blob(),
   () => {
