@@ -162,11 +162,15 @@ def test_use_pretrained_features(
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     made: dict[str, Any] = {}
     for language, block in blocks("pretrained-features.md"):
-        assert language == "python"
-        exec(compile(block, "pretrained-features.md", "exec"), made)
+        if language == "sh":
+            run(block, tmp_path)
+        else:
+            exec(compile(block, "pretrained-features.md", "exec"), made)
+    assert len(list((tmp_path / "why").glob("*.png"))) == 30
+    assert open_model(tmp_path / "things.lookalike").is_of_vectors
     printed = capsys.readouterr().out
     assert printed.startswith("(18, 1280)\n['cup' 'cup' 'cup']\n1 prediction by 3 neighbors each")
-    assert printed.endswith("\n3\n")
+    assert "\n['cup']\n3\n[" in printed
 
 
 def test_put_it_behind_http(served: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:

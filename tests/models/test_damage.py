@@ -108,7 +108,7 @@ def test_safetensors_files_of_others(bad):
     [
         ("0.9", "train it again"),
         ("1.0", "differs from that of its description"),
-        ("1.2", "install a newer lookalike"),
+        ("1.3", "install a newer lookalike"),
         ("2.0", "install a newer lookalike"),
         ("1.999999999", "install a newer lookalike"),
         *(

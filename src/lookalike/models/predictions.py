@@ -23,7 +23,7 @@ _LEAST_CANDIDATE = 0.1
 
 _BATCH = 1000
 _EXPLAINED_BATCH = 50  # an explanation takes about twenty times the memory of an image
-_BATCH_PIXELS = 2**24  # of original pictures, so that batches of photographs are small
+_BATCH_PIXELS = 2**24  # as given and in the form, so that batches of photographs are small
 
 
 class Answer(NamedTuple):
@@ -134,7 +134,7 @@ def predict_pictures(
     n_pixels = 0
     for one in _read(model, names, as_is, progress, on_failure, on_note):
         batch.append(one)
-        n_pixels += one.given.size
+        n_pixels += one.given.size + one.image.size
         if len(batch) >= most or n_pixels >= _BATCH_PIXELS:
             yield _answer(batch, model, reject, top, n_nearest)
             batch, n_pixels = [], 0
