@@ -297,7 +297,7 @@ def test_the_chapters_classifiers_beat_the_dummy() -> None:
 @pytest.mark.slow("fits seven kinds of classifiers on MNIST")
 def test_on_mnist_ours_beats_the_linear_ones_and_nobody_warns() -> None:
     train = load_dataset("mnist").train
-    rows = np.random.default_rng(0).choice(len(train), 1_500, replace=False)
+    rows = np.random.default_rng(0).choice(len(train), 3_000, replace=False)
     comparison = compare(chapter_classifiers(), train.images[rows], train.labels[rows], cv=3)
     assert [contestant.error for contestant in comparison.contestants] == [None] * 7
     assert [contestant.notes for contestant in comparison.contestants] == [()] * 7
