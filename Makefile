@@ -18,7 +18,7 @@ tools := $(VENV)/tools
 extra = $(VENV)/$(1).extra
 native_tests := native clang sanitize threads emulate aarch64
 
-.PHONY: tour test test-all bench check lint types warnings $(native_tests) stub clean
+.PHONY: tour test test-all bench check lint types $(native_tests) stub clean
 .NOTPARALLEL:
 
 tour: $(installed)
@@ -34,7 +34,7 @@ bench: $(call extra,bench)
 	$(bin)/python benchmarks/search.py $(ARGS)
 
 # The tests come last, so that their count is the last line.
-check: lint types warnings $(native_tests) test-all
+check: lint types $(native_tests) test-all
 
 # The package in a virtual environment of its own. Python sources are used where they lie; a
 # change of the native ones, or of what is required, installs again.
@@ -69,21 +69,18 @@ types: $(call extra,lint)
 	$(bin)/mypy
 	$(bin)/mypy --ignore-missing-imports benchmarks/*.py benchmarks/lib/*.py
 
-# The whole extension with warnings as errors. Not so where it is installed: a newcomer's newer
-# compiler knows newer warnings, and must not fail.
-warnings: $(tools)
-	$(bin)/cmake -S . -B build/warnings -G Ninja --log-level=WARNING \
-		-DCMAKE_BUILD_TYPE=Release -DLOOKALIKE_WERROR=ON -DPython_EXECUTABLE=$(bin)/python \
-		-Dnanobind_DIR="$$($(bin)/python -m nanobind --cmake_dir)"
-	$(bin)/cmake --build build/warnings
-
 # The native tests, in each of the ways that tests/native/CMakePresets.json describes.
 $(native_tests): $(tools)
 	@$(needs_$@) \
-	$(bin)/cmake -S tests/native --preset $@ --log-level=WARNING && \
+	$(bin)/cmake -S tests/native --preset $@ --log-level=WARNING $(options_$@) && \
 	$(bin)/cmake --build build/native/$(or $(objects_$@),$@) && \
 	$(bin)/ctest --test-dir build/native/$(or $(objects_$@),$@) --output-on-failure --no-tests=error \
 		--parallel $(shell nproc 2> /dev/null || echo 2)
+
+# The extension is built with them, for warnings are errors here. Not so where it is installed: a
+# newcomer's newer compiler knows newer warnings, and must not fail.
+options_native = -DLOOKALIKE_EXTENSION=ON -DPython_EXECUTABLE=$(bin)/python \
+	-Dnanobind_DIR="$$($(bin)/python -m nanobind --cmake_dir)"
 
 # Two sources differ from those of sanitize; all other objects are shared.
 objects_emulate = sanitize

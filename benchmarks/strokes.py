@@ -23,6 +23,7 @@ from lib.canvases import CONDITIONS, canvas
 from lib.harness import table
 from lib.images import StoredImages, stored_images
 from lib.program import count, new_parser, reporting
+from lookalike.evaluation.metrics.intervals import share_interval
 from lookalike.images.preprocessing import Form, Formed, learn_form
 
 Bytes = NDArray[np.uint8]
@@ -59,6 +60,14 @@ class Answers:
     wrong: int
     sure: int
     clean_too: int
+
+    @property
+    def share(self) -> str:
+        """Percent of the wrong answers that are sure, with Wilson's interval of 95 %."""
+        if not self.wrong:
+            return "–"
+        low, high = share_interval(self.sure, self.wrong)
+        return f"{self.sure / self.wrong:.0%} ({low:.0%}–{high:.0%})"
 
 
 def main() -> int:
@@ -131,16 +140,17 @@ def run_canvases(
     print(
         "**Wrong** answers are counted, and of them those that are **sure** of 90 % or more while"
     )
-    print("no doubt was told about the strokes, and of these those wrong and sure on the **clean")
-    print("canvas too**. ms is the CPU time that brings one picture to the model's form.\n")
+    print("no doubt was told about the strokes, their **share** of the wrong ones with its 95 %")
+    print("interval, and those that are wrong and sure on the **clean canvas too**. ms is the CPU")
+    print("time that brings one picture to the model's form.\n")
     print(table(["", "doubts", "ms"], _per_canvas(doubted, milliseconds)))
     for name, found in answers.items():
         print(f"\n{name}\n")
         lines = [
-            (canvas, f"{a.right:.1f} %", f"{a.below:+.1f}", a.wrong, a.sure, a.clean_too)
+            (canvas, f"{a.right:.2f} %", f"{a.below:+.2f}", a.wrong, a.sure, a.share, a.clean_too)
             for canvas, a in found.items()
         ]
-        header = ["", "right", "points below clean", "wrong", "sure", "clean canvas too"]
+        header = ["", "right", "points below clean", "wrong", "sure", "share", "clean canvas too"]
         print(table(header, lines))
     print(f"\n{value_table(bars)}")
     figures = {

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from importlib import import_module
+from multiprocessing import get_all_start_methods
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +35,8 @@ def without_peers(tmp_path, monkeypatch):
 
 def run(script, *arguments):
     environment = {**os.environ, "PYTHONIOENCODING": "utf-8"}
+    if "forkserver" in get_all_start_methods():
+        environment["BENCHMARK_PROCESSES"] = "forkserver"
     done = subprocess.run(
         [sys.executable, BENCHMARKS / script, "--quick", *arguments],
         capture_output=True,
@@ -184,12 +187,12 @@ def test_augmentation_without_faiss(without_peers):
 @pytest.mark.mnist
 def test_denoising_without_the_filters_of_others(tmp_path):
     report, figures = run_with_figures(
-        tmp_path, "denoising.py", "--without-peers", "--noise=saltpepper", "--images=50",
-        "--train=400", f"--out={tmp_path}",
+        tmp_path, "denoising.py", "--without-peers", "--noise=saltpepper", "--images=20",
+        "--train=200", f"--out={tmp_path}",
     )  # fmt: skip
     for model in ("KNeighborsClassifier", "KNeighborsRegressor"):
-        assert f"- cleaned images, {model}, scikit-learn's and ours: 50 of 50 equal" in report
-    assert cells(report, "lookalike, best")[-1] == cells(report, "noisy")[-1] == "50"
+        assert f"- cleaned images, {model}, scikit-learn's and ours: 20 of 20 equal" in report
+    assert cells(report, "lookalike, best")[-1] == cells(report, "noisy")[-1] == "20"
     assert cells(report, "best, fit")[2:] == ["–", "–"]  # no bar was set for tiny sizes
     by_name = {one["name"]: one["finishes"] for one in figures["saltpepper"]["methods"]}
     assert by_name["noisy"]["alone"][0] < by_name["lookalike, best"]["alone"][0]

@@ -17,8 +17,10 @@
 #include <cstdint>
 #include <limits>
 #include <memory>
+#include <utility>
 #include <vector>
 
+#include "pairs.hpp"
 #include "queries.hpp"
 #include "search.hpp"
 #include "topk.hpp"
@@ -57,15 +59,14 @@ inline void prefetch(const void* data, std::int64_t bytes) {
 #endif
 }
 
-template <class Pair> class Filtered {
+template <class Distance, bool shifted> class Filtered {
 public:
-    using Distance = typename Pair::Distance;
-
     // For a search of the queries first …, prepared as `queries`, in blocks of at most `block`.
-    Filtered(const Index& index, const Request& request, const double* query_squares, const FilterQueries& queries,
+    Filtered(const Index& index, const Request& request, std::unique_ptr<Pairs<Distance>> pair, const FilterQueries& queries,
              std::int64_t first, std::int64_t block, Job& job, const std::vector<std::int64_t>& row_groups)
         : index_(index), filter_(index.filter()), request_(request), queries_(queries), first_(first), job_(job),
-          n_shifts_(queries.n_shifts), pair_(index, request.queries, query_squares),
+          n_shifts_(queries.n_shifts), pair_(std::move(pair)),
+          row_bytes_(index.rows().d * visit(index.rows().dtype, [](auto value) { return static_cast<std::int64_t>(sizeof(value)); })),
           best_(block, TopK<Distance>(request.k)), fine_(block * n_shifts_ * filter_.fine.width),
           coarse_queries_(block * n_shifts_ * filter_.coarse_width), thresholds_(block * n_shifts_),
           squares_(block * n_shifts_), reach_(block), survivors_(new Survivor[static_cast<std::size_t>(block * kBlockRows)]),
@@ -92,7 +93,7 @@ public:
         const std::int64_t best = 2 * request.k * 16;  // the capacity of a grown vector may be twice its size
         const std::int64_t pairs = kBlockRows * static_cast<std::int64_t>(sizeof(Survivor) + sizeof(float));
         const std::int64_t own = index.filter().fine.width + index.filter().coarse_width + 12 +
-                                 (Pair::shifted ? index.rows().d + 8 : 0);
+                                 (shifted ? index.rows().d + 8 : 0);
         const std::int64_t known = static_cast<std::int64_t>(Seeds(index, request.k).rows + 2) * 8;
         return best + pairs + known + WideFilter::bytes_of_one(index, kBlockRows) + n_shifts * own;
     }
@@ -100,7 +101,7 @@ public:
     void run(const std::int64_t* ids, int n, Answer& answer) {
         ids_ = ids;
         n_ = n;
-        pair_.take(ids, n);
+        pair_->take(ids, n);
         gather();
         if (filter_.wide.coordinates) wide_.take(ids, n);
         for (int i = 0; i < n; ++i) {
@@ -153,7 +154,7 @@ private:
                 if (j + 1 < likely_.size()) fetch(filter_.order[likely_[j + 1].position]);
                 const std::int32_t row = filter_.order[likely_[j].position];
                 known[j] = turn(likely_[j].shift, likely_[j].position);
-                best.push(pair_(i, likely_[j].shift, row, best.worst()), likely_[j].shift * index_.rows().n + row);
+                best.push((*pair_)(i, likely_[j].shift, row, best.worst()), likely_[j].shift * index_.rows().n + row);
             }
             std::sort(known, known + likely_.size());
             known[likely_.size()] = kNoTurn;
@@ -170,7 +171,7 @@ private:
             const std::int64_t from = source(i, shift);
             if (!std::isfinite(queries_.fine.errors[from])) continue;  // far beyond the range of float
             double origin = queries_.fine.squares[from];
-            if constexpr (Pair::shifted) origin += queries_.lost[from];
+            if constexpr (shifted) origin += queries_.lost[from];
             for (int leaf = 0; leaf < queries_.n_leaves; ++leaf) {
                 const double least = std::ceil((origin - static_cast<double>(farthest)) / step_product_);
                 score_leaf(i, shift, queries_.leaves[from * queries_.n_leaves + leaf],
@@ -205,7 +206,7 @@ private:
     void visit_block(int shift, std::int64_t begin, std::int64_t end) {
         const std::int32_t* penalties = filter_.fine.penalties.data() + begin * kPanelRows;
         int most_lost = 0;
-        if constexpr (Pair::shifted) penalties = lower_penalties(shift, begin, end, penalties, most_lost);
+        if constexpr (shifted) penalties = lower_penalties(shift, begin, end, penalties, most_lost);
         const Filter filter{fine_.data() + place(0, shift) * filter_.fine.width, thresholds_.data() + place(0, shift), n_,
                             filter_.fine.width, filter_.fine.rows.data(), penalties, nullptr, !filter_.wide.coordinates};
         std::size_t count = index_.kernels().filter(filter, begin, end, survivors_.get());
@@ -238,7 +239,7 @@ private:
     // this many units.
     float reach(int i, int shift, int lost) const {
         double square = squares_[place(i, shift)];
-        if (Pair::shifted && lost) {
+        if (shifted && lost) {
             if (lost == EdgeInk::kUnbounded) return std::numeric_limits<float>::infinity();
             square += lost * index_.edge_ink().unit();
         }
@@ -280,7 +281,7 @@ private:
             const std::int32_t row = filter_.order[s.row];
             ++computed;
             TopK<Distance>& best = best_[s.query];
-            if (best.push(pair_(s.query, shift, row, best.worst()), shift * index_.rows().n + row) && best.full()) {
+            if (best.push((*pair_)(s.query, shift, row, best.worst()), shift * index_.rows().n + row) && best.full()) {
                 tighten(s.query, best.worst());
                 reach_[s.query] = reach(s.query, shift, most_lost);
             }
@@ -288,7 +289,7 @@ private:
     }
 
     void fetch(std::int32_t row) const {
-        prefetch(pair_.row(row), request_.queries.d * static_cast<std::int64_t>(sizeof(*pair_.row(0))));
+        prefetch(static_cast<const char*>(index_.rows().data) + row * row_bytes_, row_bytes_);
     }
 
     // Order in which the pairs of one query are visited.
@@ -306,17 +307,17 @@ private:
     }
 
     void tighten(int i, Distance worst) {
-        const double radius = Pair::radius(worst);
+        const double radius = pair_->radius(worst);
         if (filter_.wide.coordinates) wide_.tighten(i, radius);
         for (int shift = 0; shift < n_shifts_; ++shift) {
             const std::size_t to = static_cast<std::size_t>(place(i, shift)), from = static_cast<std::size_t>(source(i, shift));
             double square = radius * radius;
-            if constexpr (Pair::shifted) square += 1e-9 * (square + queries_.lost[from]) - queries_.lost[from];
+            if constexpr (shifted) square += 1e-9 * (square + queries_.lost[from]) - queries_.lost[from];
             if (!(square < squares_[to])) continue;
             squares_[to] = square;
             const double errors = queries_.fine.errors[from] + filter_.fine.error;
             double a = radius;
-            if constexpr (Pair::shifted) a = std::max(std::sqrt(std::max(square, 0.0)), errors / kLostShare);
+            if constexpr (shifted) a = std::max(std::sqrt(std::max(square, 0.0)), errors / kLostShare);
             const double limit = (a + errors) * kSlack;
             thresholds_[to] = filter_.fine.threshold(queries_.fine.squares[from], limit);
         }
@@ -338,7 +339,8 @@ private:
     std::int64_t first_;
     Job& job_;
     int n_shifts_;
-    Pair pair_;
+    std::unique_ptr<Pairs<Distance>> pair_;
+    std::int64_t row_bytes_;
     const std::int64_t* ids_ = nullptr;
     int n_ = 0;
     std::vector<TopK<Distance>> best_;

@@ -14,8 +14,24 @@ namespace lookalike {
 // block's query i to a row under a shift (0 if there are none). A distance above `worst` need not be exact: any
 // greater number will do.
 
-// radius() is the Euclidean radius, in the filter's view, beyond which no pair can be better.
-template <class T> struct SquaredEuclidean {
+// The filtered search calls it through this base, so that one instance of that long code serves all metrics and
+// types: a virtual call costs little beside the distance of a pair that passed the filter. The exhaustive search,
+// whose distances may be of two or three numbers, is compiled for each.
+template <class Distance_> struct Pairs {
+    using Distance = Distance_;
+
+    Pairs() = default;
+    Pairs(const Pairs&) = delete;
+    Pairs& operator=(const Pairs&) = delete;
+    virtual ~Pairs() = default;
+
+    virtual void take(const std::int64_t* ids, int n) = 0;
+    virtual Distance operator()(int i, int shift, std::int64_t row, Distance worst) = 0;
+    // The Euclidean radius, in the filter's view, beyond which no pair can be better.
+    virtual double radius(Distance worst) const { return std::sqrt(static_cast<double>(worst)); }
+};
+
+template <class T> struct SquaredEuclidean final : Pairs<SumOf<T>> {
     using Distance = SumOf<T>;
     static constexpr bool shifted = false;
 
@@ -23,11 +39,10 @@ template <class T> struct SquaredEuclidean {
         : kernel(distances_of<T>(index.kernels()).squared), rows(static_cast<const T*>(index.rows().data)),
           queries(static_cast<const T*>(queries_.data)), d(queries_.d) {}
 
-    void take(const std::int64_t* ids_, int) { ids = ids_; }
-    Distance operator()(int i, int, std::int64_t row, Distance) const {
+    void take(const std::int64_t* ids_, int) override { ids = ids_; }
+    Distance operator()(int i, int, std::int64_t row, Distance) override {
         return kernel(queries + ids[i] * d, rows + row * d, d);
     }
-    static double radius(Distance worst) { return std::sqrt(static_cast<double>(worst)); }
     const T* row(std::int64_t i) const { return rows + i * d; }
 
     PairKernel<T, Distance> kernel;
@@ -39,14 +54,14 @@ template <class T> struct SquaredEuclidean {
 
 // |q - Sx|^2. For integers the query is moved back (see shifts.hpp). For floats that sum would be rounded
 // differently from the one over the shifted image, so the image is shifted.
-template <class T> struct ShiftedEuclidean {
+template <class T> struct ShiftedEuclidean final : Pairs<SumOf<T>> {
     using Distance = SumOf<T>;
     static constexpr bool shifted = true;
 
     ShiftedEuclidean(const Index& index, const Rows& queries_, const double*)
         : plain(index, queries_, nullptr), shifts(*index.shifts()) {}
 
-    void take(const std::int64_t* ids, int n) {
+    void take(const std::int64_t* ids, int n) override {
         plain.take(ids, n);
         if constexpr (std::is_integral_v<T>) {
             const std::size_t count = static_cast<std::size_t>(n) * shifts.list.size();
@@ -63,7 +78,7 @@ template <class T> struct ShiftedEuclidean {
         }
     }
 
-    Distance operator()(int i, int shift, std::int64_t row, Distance) {
+    Distance operator()(int i, int shift, std::int64_t row, Distance) override {
         if constexpr (std::is_integral_v<T>) {
             const std::size_t place = static_cast<std::size_t>(i) * shifts.list.size() + shift;
             return plain.kernel(buffer.data() + place * plain.d, plain.row(row), plain.d) + lost_of_query[place] -
@@ -73,8 +88,6 @@ template <class T> struct ShiftedEuclidean {
             return plain.kernel(plain.queries + plain.ids[i] * plain.d, buffer.data(), plain.d);
         }
     }
-    static double radius(Distance worst) { return SquaredEuclidean<T>::radius(worst); }
-    const T* row(std::int64_t i) const { return plain.row(i); }
 
     SquaredEuclidean<T> plain;
     const Shifts& shifts;
@@ -84,7 +97,7 @@ template <class T> struct ShiftedEuclidean {
 
 // 1 - q.x / (|q| |x|); a zero vector is at distance 1 from everything. The filter sees rows of
 // unit length, whose squared Euclidean distance is twice this.
-template <class T> struct Cosine {
+template <class T> struct Cosine final : Pairs<double> {
     using Distance = double;
     static constexpr bool shifted = false;
 
@@ -93,8 +106,8 @@ template <class T> struct Cosine {
           rows(static_cast<const T*>(index_.rows().data)), queries(static_cast<const T*>(queries_.data)),
           d(queries_.d) {}
 
-    void take(const std::int64_t* ids_, int) { ids = ids_; }
-    double operator()(int i, int, std::int64_t row, double) const {
+    void take(const std::int64_t* ids_, int) override { ids = ids_; }
+    double operator()(int i, int, std::int64_t row, double) override {
         const double dot = static_cast<double>(kernel(queries + ids[i] * d, rows + row * d, d));
         const double query_square = query_squares[ids[i]];
         const double row_square = index.square_of_row(row), product = query_square * row_square;
@@ -106,8 +119,7 @@ template <class T> struct Cosine {
         const double distance = 1 - dot / length;
         return distance < 0 ? 0 : distance;
     }
-    static double radius(double worst) { return std::sqrt(2 * worst + 1e-12); }
-    const T* row(std::int64_t i) const { return rows + i * d; }
+    double radius(double worst) const override { return std::sqrt(2 * worst + 1e-12); }
 
     const Index& index;
     const double* query_squares;
@@ -118,7 +130,7 @@ template <class T> struct Cosine {
     const std::int64_t* ids = nullptr;
 };
 
-template <class T> struct Manhattan {
+template <class T> struct Manhattan final : Pairs<SumOf<T>> {
     using Distance = SumOf<T>;
     static constexpr bool shifted = false;
 
@@ -126,8 +138,8 @@ template <class T> struct Manhattan {
         : kernel(distances_of<T>(index.kernels()).manhattan), rows(static_cast<const T*>(index.rows().data)),
           queries(static_cast<const T*>(queries_.data)), d(queries_.d) {}
 
-    void take(const std::int64_t* ids_, int) { ids = ids_; }
-    Distance operator()(int i, int, std::int64_t row, Distance worst) const {
+    void take(const std::int64_t* ids_, int) override { ids = ids_; }
+    Distance operator()(int i, int, std::int64_t row, Distance worst) override {
         return kernel(queries + ids[i] * d, rows + row * d, d, worst);
     }
 

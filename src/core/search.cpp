@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <atomic>
+#include <functional>
+#include <memory>
 #include <numeric>
 #include <vector>
 
@@ -32,13 +34,12 @@ std::int64_t block_of(std::int64_t n, int n_threads, std::int64_t most, std::int
 }
 
 template <class Pair>
-void search_all(const Index& index, const Request& request, Answer& answer, Job& job, const Watch& watch) {
+void search_all(const Index& index, const Request& request, const double* squares, Answer& answer, Job& job, const Watch& watch) {
     const std::int64_t n = request.queries.n;
     const std::int64_t block = block_of(n, request.n_threads, kQueryBlock, request.working_memory, 2 * request.k * 16);
-    const std::vector<double> squares = query_squares(index, request.queries);
     std::atomic<std::int64_t> computed{0};
     run_blocks(job, request.n_threads, (n + block - 1) / block, [&](const NextBlock& next) {
-        Exhaustive<Pair> searcher(index, request, squares.data(), block, job);
+        Exhaustive<Pair> searcher(index, request, squares, block, job);
         std::vector<std::int64_t> ids(static_cast<std::size_t>(block));
         for (std::int64_t i; (i = next()) >= 0;) {
             const int count = static_cast<int>(std::min(block, n - i * block));
@@ -51,8 +52,11 @@ void search_all(const Index& index, const Request& request, Answer& answer, Job&
     answer.distances_computed = computed;
 }
 
-template <class Pair>
-void search_filtered(const Index& index, const Request& request, Answer& answer, Job& job, const Watch& watch) {
+template <class Distance> using MakePairs = std::function<std::unique_ptr<Pairs<Distance>>()>;
+
+template <class Distance, bool shifted>
+void search_filtered(const Index& index, const Request& request, const MakePairs<Distance>& make_pairs, Answer& answer, Job& job, const Watch& watch) {
+    using Searcher = Filtered<Distance, shifted>;
     const std::int64_t n = request.queries.n;
     const int n_leaves = Seeds(index, request.k).leaves, n_shifts = index.shifts() ? index.shifts()->count() : 1;
     // A quarter of the memory is for prepared queries, a quarter for their preparation, the rest for the search.
@@ -60,8 +64,7 @@ void search_filtered(const Index& index, const Request& request, Answer& answer,
     const std::int64_t part = std::min({n, kQueryPart, std::max<std::int64_t>(1, quarter / (FilterQueries::bytes_of_one(index, n_leaves) + 16))});
     const std::int64_t most = std::max(kFewQueries, kQueryBlock / n_shifts);
     const std::int64_t chunk = block_of(part, request.n_threads, most, quarter, Preparation::bytes_of_one(index));
-    const std::int64_t block = block_of(part, request.n_threads, most, 2 * quarter, Filtered<Pair>::bytes_of_one(index, request, n_shifts));
-    const std::vector<double> squares = query_squares(index, request.queries);
+    const std::int64_t block = block_of(part, request.n_threads, most, 2 * quarter, Searcher::bytes_of_one(index, request, n_shifts));
     std::vector<std::int64_t> row_groups;  // in the order of the filter, hence contiguous
     if (request.row_groups)
         for (const std::int32_t row : index.filter().order) row_groups.push_back(request.row_groups[row]);
@@ -80,7 +83,7 @@ void search_filtered(const Index& index, const Request& request, Answer& answer,
         const auto leaf = [&](std::int64_t id) { return queries.leaves[static_cast<std::size_t>(id - first) * n_shifts * n_leaves]; };
         std::stable_sort(ids.begin(), ids.end(), [&](std::int64_t a, std::int64_t b) { return leaf(a) < leaf(b); });
         run_blocks(job, request.n_threads, (count + block - 1) / block, [&](const NextBlock& next) {
-            Filtered<Pair> searcher(index, request, squares.data(), queries, first, block, job, row_groups);
+            Searcher searcher(index, request, make_pairs(), queries, first, block, job, row_groups);
             for (std::int64_t i; (i = next()) >= 0;) {
                 const int some = static_cast<int>(std::min(block, count - i * block));
                 searcher.run(ids.data() + i * block, some, answer);
@@ -94,16 +97,16 @@ void search_filtered(const Index& index, const Request& request, Answer& answer,
 
 template <class Pair>
 void search_pairs(const Index& index, const Request& request, Answer& answer, Job& job, const Watch& watch) {
-    if (index.projection())
-        search_filtered<Pair>(index, request, answer, job, watch);
-    else
-        search_all<Pair>(index, request, answer, job, watch);
+    const std::vector<double> squares = query_squares(index, request.queries);
+    if (!index.projection()) return search_all<Pair>(index, request, squares.data(), answer, job, watch);
+    const auto make_pairs = [&] { return std::make_unique<Pair>(index, request.queries, squares.data()); };
+    search_filtered<typename Pair::Distance, Pair::shifted>(index, request, make_pairs, answer, job, watch);
 }
 
 template <class T>
 void search_rows(const Index& index, const Request& request, Answer& answer, Job& job, const Watch& watch) {
     if (index.metric() == Metric::manhattan)
-        search_all<Manhattan<T>>(index, request, answer, job, watch);
+        search_all<Manhattan<T>>(index, request, nullptr, answer, job, watch);
     else if (index.metric() == Metric::cosine)
         search_pairs<Cosine<T>>(index, request, answer, job, watch);
     else if (index.shifts())

@@ -45,6 +45,13 @@ def answers(result: Any) -> list[dict[str, Any]]:
     return images
 
 
+def test_a_folder_without_pictures_fails(model: Path, tmp_path: Path, invoke: Run) -> None:
+    (tmp_path / "notes.txt").write_text("no picture")
+    result = invoke("predict", model, tmp_path)
+    assert result.exit_code == 1
+    assert f"no picture was found in {tmp_path}; name others" in result.stderr
+
+
 def test_probabilities_are_the_model_s(model: Path, tmp_path: Path, invoke: Run) -> None:
     images = load_dataset("digits").test.images[:50]
     np.save(tmp_path / "stack.npy", images)

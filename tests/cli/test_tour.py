@@ -291,28 +291,3 @@ def test_book_s_grid_without_its_numbers_of_neighbors(tmp_path: Path) -> None:
     tour = walked(path, tmp_path / "out")
     assert "4 images in 2 folds, each predicted from the others; no more folds, for" in tour.text
     assert "; for k = 1, 2 alone " in tour.text  # which is all there is
-
-
-@pytest.mark.slow("walks the tour on MNIST")
-@pytest.mark.mnist
-def test_mnist_accuracy(invoke: Run) -> None:
-    result = invoke("tour", "--data", "mnist", "--json")
-    assert result.exit_code == 0, result.stderr
-    report = json.loads(result.stdout)
-    check_report(report, STEPS)
-    steps = report["steps"]
-    assert steps["baseline"]["accuracy"] == steps["tuned"]["accuracy"] == 0.9714
-    scores = {
-        (c["n_neighbors"], c["weights"]): round(c["accuracy"], 10)
-        for c in steps["tuning"]["candidates"]
-    }
-    # scikit-learn's GridSearchCV
-    assert [scores[k, "uniform"] for k in (3, 4, 5)] == [0.9700666667, 0.9685, 0.9692833333]
-    assert [scores[k, "distance"] for k in (3, 4, 5)] == [0.9711166667, 0.9716166667, 0.9704166667]
-    assert (steps["tuning"]["best"]["n_neighbors"], len(scores)) == (4, 60)
-    assert steps["matched"]["accuracy"] > 0.995
-    augmented = steps["augmented"]
-    assert augmented["n_expanded"] == 300_000
-    # 0.9763 by 4 neighbours and 0.9766 by 5 among the 300,000 images themselves
-    assert augmented["accuracy"] == {4: 0.9763, 5: 0.9766}[augmented["n_neighbors"]]
-    assert 0 < augmented["error_drop"]["low"] < 0.17 < augmented["error_drop"]["high"]

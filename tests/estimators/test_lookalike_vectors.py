@@ -13,8 +13,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 from tests.features.networks import write_means
 
-from lookalike import LookalikeClassifier, PretrainedFeatures, save_model
-from lookalike.models.safetensors_map import ModelError
+from lookalike import LookalikeClassifier, PretrainedFeatures
 
 
 @pytest.fixture(scope="module")
@@ -106,6 +105,16 @@ def test_a_network_a_transformer_and_a_function_make_the_vectors(tmp_path) -> No
     assert_array_equal(classifier.predict(X[300:600]), answers)
 
 
+def test_a_network_tells_its_progress(tmp_path) -> None:
+    network = PretrainedFeatures(write_means(tmp_path / "means.onnx"), cache=False, batch_size=8)
+    pictures = np.random.default_rng(0).integers(0, 256, (20, 9, 9, 3), np.uint8)
+    told = []
+    classifier = LookalikeClassifier("fast", features=network)
+    classifier.fit(pictures, np.arange(20) % 2, progress=lambda *own: told.append(own))
+    assert told[:3] == [(8, 20), (16, 20), (20, 20)]
+    assert told[-1][0] == told[-1][1] != 20
+
+
 def test_bad_vectors_and_features_are_refused(wine) -> None:
     X, y = wine
     classifier = LookalikeClassifier("fast").fit(X, y)
@@ -113,8 +122,6 @@ def test_bad_vectors_and_features_are_refused(wine) -> None:
         classifier.predict(X[:, 1:])
     with pytest.raises(ValueError, match="NaN"):
         classifier.predict(np.full((1, 13), np.nan))
-    with pytest.raises(ModelError, match="cannot be kept in a model file yet; keep it with joblib"):
-        save_model(classifier, "wine.lookalike")
     assert_array_equal(pickle.loads(pickle.dumps(classifier)).predict(X), classifier.predict(X))
     with pytest.raises(TypeError, match="features=7; give the name or the path of a network"):
         LookalikeClassifier(features=7).fit(X, y)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from typing import Any
 
@@ -10,7 +11,8 @@ import pytest
 from numpy.typing import NDArray
 
 from lookalike import KNeighborsClassifier, NearestNeighbors
-from lookalike.images.checks import are_bytes
+from lookalike.images.checks import are_bytes, as_images
+from lookalike.images.exceptions import DatasetError
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (100, 6, 6), np.uint8)
 
@@ -71,3 +73,28 @@ def test_no_other_scale(fitted: Any, asked: Any) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         NearestNeighbors(n_neighbors=1).fit(fitted).kneighbors(asked)
+
+
+@pytest.mark.parametrize(
+    "images",
+    [
+        IMAGES / 255,
+        IMAGES / 127.5 - 1,
+        IMAGES * np.uint16(257),
+        IMAGES * 1000.0,
+        IMAGES > 127,
+        (IMAGES.astype(int) - 256).astype("i1"),
+    ],
+)
+def test_the_cure_for_other_pixels_gives_images(images: NDArray[Any]) -> None:
+    with pytest.raises(DatasetError) as caught:
+        as_images(images, "a.npz")
+    (cure,) = re.findall(r"(?:as in|as by|give) (.*)$", str(caught.value))
+    mended = as_images(eval(cure, {"np": np, "images": images}), "a.npz")
+    assert mended.max() > 250
+    assert mended.min() < 5
+
+
+def test_pixels_that_are_not_finite_are_refused() -> None:
+    with pytest.raises(DatasetError, match=r"hold nan, .* replace NaN and infinity"):
+        as_images(np.where(IMAGES > 9, IMAGES, np.nan), "a.npz")

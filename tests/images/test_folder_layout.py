@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import unicodedata
 import warnings
 from pathlib import Path
@@ -128,6 +129,33 @@ def test_clutter_is_passed_over_and_counted(clutter: str, tmp_path: Path) -> Non
     (note,) = layout.notes
     assert "passed over: " in note
     assert note.endswith("(1)")
+
+
+def test_reading_a_folder_ends(tmp_path: Path) -> None:
+    for name in ("cup", "hand"):
+        put(tmp_path / name)
+    os.mkfifo(tmp_path / "cup" / "pipe.png")
+    os.symlink(tmp_path, tmp_path / "all")
+    os.symlink("..", tmp_path / "cup" / "up")
+    layout = lay_out(tmp_path)
+    assert layout.class_names == ("cup", "hand")
+    assert len(layout.parts["train"]) == 6
+    (note,) = layout.notes
+    assert note.endswith("passed over: links to folders (2), pipes and devices (1)")
+
+
+def test_a_class_may_be_a_link_to_another_place(tmp_path: Path) -> None:
+    put(tmp_path / "data" / "cup")
+    put(tmp_path / "elsewhere")
+    os.symlink(tmp_path / "elsewhere", tmp_path / "data" / "hand")
+    assert lay_out(tmp_path / "data").class_names == ("cup", "hand")
+
+
+def test_the_name_of_a_class_is_text(tmp_path: Path) -> None:
+    put(tmp_path / "cup")
+    put(tmp_path / os.fsdecode(b"caf\xe9"))
+    with pytest.raises(DatasetError, match=r"'caf\\udce9' in .* is not valid UTF-8"):
+        lay_out(tmp_path)
 
 
 def test_unicode_forms_of_a_name_are_one_class(tmp_path: Path) -> None:

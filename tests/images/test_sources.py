@@ -37,7 +37,8 @@ def test_folders_patterns_and_stacks_in_their_order(tmp_path: Path) -> None:
     assert names == ["b/1.png", "b/2.png", "b/in/3.png", 'a "x" é.png'] + [
         f"stack.npy[{i}]" for i in range(2)
     ]
-    assert +findings.left_out == {"hidden": 1, "files of other kinds": 1}
+    left_out = {"hidden": 1, "files of other kinds": 1, "links to folders": 1}
+    assert +findings.left_out == left_out
     assert [one.path is None for one in found] == [False] * 4 + [True] * 2
 
 
@@ -82,3 +83,30 @@ def test_stdin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         found, _ = read("-")
         assert [one.name for one in found] == names
         assert isinstance(found[0].pixels, ValueError) == (content.strip() in (b"", b"\x00\x01"))
+
+
+@pytest.mark.parametrize("has_labels", [False, True])
+def test_a_table_that_is_named_holds_a_picture_a_row(has_labels: bool, tmp_path: Path) -> None:
+    rows = np.arange(48, dtype=np.uint8).reshape(3, 16)
+    table = np.column_stack([[7, 8, 9], rows]) if has_labels else rows
+    names = ["label"] * has_labels + [f"pixel{i}" for i in range(16)]
+    path = tmp_path / "test.csv"
+    np.savetxt(path, table, "%d", ",", header=",".join(names), comments="")
+    for image_shape, own in (((), (4, 4)), ((2, 8), (2, 8)), ((3, 5), (4, 4))):
+        (source,) = find_sources([str(path)], Findings().left_out)
+        found = list(read_source(source, Findings(), image_shape=image_shape))
+        assert [one.name for one in found] == [f"{path}[{i}]" for i in range(3)]
+        np.testing.assert_array_equal([one.pixels for one in found], rows.reshape(-1, *own))
+    # Tables that lie beside pictures often list their files.
+    found, findings = read(str(tmp_path))
+    assert found == []
+    assert findings.left_out["files of other kinds"] == 1
+
+
+def test_remarks_about_tables_are_told_and_emnist_is_turned(tmp_path: Path) -> None:
+    image = np.arange(16, dtype=np.uint8).reshape(4, 4)
+    path = tmp_path / "emnist-digits-test.csv"
+    np.savetxt(path, np.r_[3, image.T.ravel()][np.newaxis], "%d", ",")
+    (found,), findings = read(str(path))
+    np.testing.assert_array_equal(found.pixels, image)
+    assert "column 1 was taken for them" in findings.notes()[0]

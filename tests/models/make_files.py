@@ -3,17 +3,20 @@
 python tests/models/make_files.py
 
 For a new version of the format, or a new kind of estimator, run this once and keep what it wrote
-beside the older files; these are never written again.
+beside the older files; these are never written again. A file has the oldest version that can hold
+what is in it.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import chdir
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from tests.features.networks import write_means
 
 from lookalike import (
     ElasticWarps,
@@ -36,12 +39,19 @@ from lookalike.images.preprocessing import learn_form
 from lookalike.matching.axes import WithinClassWhitening
 from lookalike.matching.features import OrientedGradients
 from lookalike.matching.stroke_normalization import NormalizeStroke
-from lookalike.models.file import VERSION, load_model
+from lookalike.matching.vectors import NormalizeVectors
+from lookalike.models.file import load_model
 
 FILES = Path(__file__).parent / "files"
 METHODS = ("kneighbors", "predict", "predict_proba", "transform")
 CLASSIFIERS = ("votes", "matches")
 """The kinds that classify images, of which more is kept."""
+
+OF_VECTORS = ("vectors", "features", "normalizer")
+"""The kinds that version 1.2 is for."""
+
+OF_ROWS = ("rows", "whitening", "vectors", "normalizer")
+"""The kinds that take rows of numbers."""
 
 digits = load_dataset("digits")
 IMAGES, LABELS = digits.train.images[:36], digits.train.labels[:36]
@@ -72,12 +82,23 @@ def save_kinds(folder: Path) -> Iterator[Path]:
         "strokes": (NormalizeStroke(), (IMAGES,), {}),
         "gradients": (OrientedGradients(4, n_cells=3), (IMAGES,), {}),
         "whitening": (WithinClassWhitening(), (rows, LABELS), {}),
+        "vectors": (LookalikeClassifier("fast"), (rows, NAMES), {}),
+        "features": (
+            LookalikeClassifier("fast", features="means.onnx"),
+            (coloured(IMAGES), NAMES),
+            {},
+        ),
+        "normalizer": (NormalizeVectors(), (rows,), {}),
     }
+    if not (folder / "means.onnx").exists():
+        write_means(folder / "means.onnx")
     for name, (estimator, given, named) in kinds.items():
-        path = folder / f"lookalike-{'.'.join(map(str, VERSION))}-{name}.lookalike"
+        version = "1.2" if name in OF_VECTORS else "1.1"
+        path = folder / f"lookalike-{version}-{name}.lookalike"
         if path.exists():
             continue
-        estimator.fit(*given, **named)
+        with chdir(folder):
+            estimator.fit(*given, **named)
         if name in CLASSIFIERS:
             shown = np.kron(IMAGES, np.ones((2, 2), np.uint8))
             files = [f"{name}/{i}.png" for i, name in enumerate(NAMES)]
@@ -87,6 +108,11 @@ def save_kinds(folder: Path) -> Iterator[Path]:
         else:
             save_model(estimator, path, source="digits")
         yield path
+
+
+def coloured(images: Any) -> Any:
+    """Return digits, 0 to 16, as pictures with three channels that differ."""
+    return images[..., np.newaxis] * np.array([15, 9, 4], np.uint8)
 
 
 def answers(estimator: Any, queries: Any) -> dict[str, Any]:
@@ -103,8 +129,10 @@ def main() -> None:
     for path in save_kinds(FILES):
         loaded = load_model(path)
         queries = digits.test.images[:20]
-        if path.stem.rpartition("-")[2] in ("rows", "whitening"):
+        if path.stem.endswith(OF_ROWS):
             queries = queries.reshape(20, -1) - 8.0
+        elif path.stem.endswith("features"):
+            queries = coloured(queries)[:5]
         kept = {"queries": queries.tolist()}
         if path.stem.rpartition("-")[2] in CLASSIFIERS:
             kept |= {

@@ -9,10 +9,20 @@
 #include <type_traits>
 #include <vector>
 
+#include "dispatch.hpp"
 #include "search.hpp"
 
 namespace lookalike {
 namespace {
+
+// The thread sanitizer makes all slow, and threads do the same with each of the kernels.
+std::vector<const Kernels*> kernels_to_search_with() {
+#ifdef __SANITIZE_THREAD__
+    return {available_kernels().front()};
+#else
+    return available_kernels();
+#endif
+}
 
 std::mt19937_64 random_bits(1);
 

@@ -162,7 +162,7 @@ void check_stop_and_failure() {
 }  // namespace
 
 int main() {
-    for (const Kernels* kernels : available_kernels()) {
+    for (const Kernels* kernels : kernels_to_search_with()) {
         std::cout << kernels->name << '\n';
         check_dtype<std::uint8_t>(*kernels);
         check_dtype<std::int8_t>(*kernels);

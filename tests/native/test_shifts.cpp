@@ -125,7 +125,7 @@ int main() {
         check_lost<float>(shifts);
         check_lost<double>(shifts);
     }
-    for (const Kernels* kernels : available_kernels()) {
+    for (const Kernels* kernels : kernels_to_search_with()) {
         std::cout << kernels->name << '\n';
         check_dtype<std::uint8_t>(*kernels);
         check_dtype<std::int8_t>(*kernels);

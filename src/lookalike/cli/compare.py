@@ -15,12 +15,13 @@ if TYPE_CHECKING:
     from lookalike.images.dataset import Split
 
 NAMES = ("knn", "sgd", "logistic", "forest", "boosting", "svm", "dummy")
+_ALL_NAMES = (*NAMES, "lookalike")
 _N_TRAIN = 10_000  # images by default: about half a minute on two CPUs
 
 
 def parse_names(text: str) -> list[str]:
     """Return the classifiers named in a list with commas, at least two."""
-    names = options.parse_names(text, NAMES)
+    names = options.parse_names(text, _ALL_NAMES)
     if len(names) < 2:
         raise typer.BadParameter(f"{text!r} leaves nothing to compare; name two or more")
     return names
@@ -41,8 +42,8 @@ def compare(
             "--with",
             metavar="NAMES",
             callback=options.checked(parse_names),
-            help="The classifiers to compare, two or more: knn (ours), sgd (linear SVM), logistic "
-            "(regression), (random) forest, (gradient) boosting, (RBF) svm, dummy.",
+            help="The classifiers to compare, two or more: lookalike and knn (ours), sgd (linear "
+            "SVM), logistic (regression), (random) forest, (gradient) boosting, (RBF) svm, dummy.",
         ),
     ] = ",".join(NAMES),
     train: Annotated[
@@ -57,6 +58,7 @@ def compare(
     cv: Annotated[
         int, typer.Option(metavar="N", min=2, help="Folds, the same for all classifiers.")
     ] = 3,
+    features: options.Features = options.PIXELS,
     out: options.ReportFolder = None,
     n_jobs: options.Threads = None,
 ) -> None:
@@ -69,7 +71,10 @@ def compare(
     Example: lookalike compare mnist --with knn,forest,svm --out report
     """
     with out_folder(out) as folder, screen.bar("importing libraries") as bar:
+        from dataclasses import replace
         from time import perf_counter
+
+        import numpy as np
 
         from lookalike.evaluation.comparison.models import DESCRIPTIONS
         from lookalike.reports.comparison import describe
@@ -79,14 +84,19 @@ def compare(
         bar.start("loading the data")
         dataset = data.load(least_classes=2, progress=screen.is_watched)
         n_train, n_test = len(dataset.train), len(dataset.test)
+        # The test pictures are not looked at, by the network neither.
+        part, network, _ = options.turn_into_vectors(
+            replace(dataset, test=dataset.test.rows(np.arange(0))), features, n_jobs, bar
+        )
         start = perf_counter()
         comparison = compare_on_some(
-            dataset.train, parse_train(train), parse_names(with_), cv, n_jobs, bar
+            part.train, parse_train(train), parse_names(with_), cv, n_jobs, bar
         )
         seconds = perf_counter() - start
         numbers = {
             "data": data,
             "source": dataset.source,
+            "features": None if network is None else str(network.network),
             "n_train": n_train,
             "n_test_not_looked_at": n_test,
             "seconds": round(seconds, 3),
@@ -121,6 +131,7 @@ def compare_on_some(
     train: Split, n: int | None, names: Sequence[str], cv: int, n_jobs: int | None, bar: Bar
 ) -> Comparison:
     """Compare classifiers on so many of the training images, or on all of them."""
+    from lookalike.estimators.lookalike import LookalikeClassifier
     from lookalike.evaluation.comparison.compare import compare as compare_on_folds
     from lookalike.evaluation.comparison.models import chapter_classifiers
     from lookalike.evaluation.folds import some_of_each_class
@@ -131,9 +142,12 @@ def compare_on_some(
 
     rows = some_of_each_class(train.labels, min(n or len(train), len(train)))
     known = chapter_classifiers(n_jobs=-1 if n_jobs is None else n_jobs)
+    known["lookalike"] = LookalikeClassifier(n_jobs=n_jobs)
+    if train.vectors is not None:
+        known["knn"].set_params(metric="cosine")
     return compare_on_folds(
         {name: known[name] for name in names},
-        train.images[rows],
+        train.inputs[rows],
         train.labels[rows],
         cv=cv,
         progress=tell,

@@ -46,6 +46,7 @@ def evaluate(
             help="Grow the train images, as lookalike augment --with does: Shifts(1).",
         ),
     ] = None,
+    features: options.Features = options.PIXELS,
     detect: Annotated[
         str | None,
         typer.Option(
@@ -78,7 +79,12 @@ def evaluate(
     Or: lookalike evaluate mnist --model mnist.lookalike
     """
     if model is not None:
-        training = {"--k": n_neighbors, "--weights": weights, "--augment": augment}
+        training = {
+            "--k": n_neighbors,
+            "--weights": weights,
+            "--augment": augment,
+            "--features": None if features == options.PIXELS else features,
+        }
         given = [name for name, value in training.items() if value is not None]
         if given:
             raise typer.BadParameter(
@@ -87,6 +93,10 @@ def evaluate(
                 param_hint="'--model'",
             )
         options.check_is_file(model)
+    if augment is not None and features != options.PIXELS:
+        raise typer.BadParameter(
+            "images grow, but vectors are compared; leave out one of them", param_hint="'--augment'"
+        )
     aims = {"precision": precision, "recall": recall, "beta": beta}
     aim = {name: value for name, value in aims.items() if value is not None}
     if aim and detect is None:
@@ -106,7 +116,7 @@ def evaluate(
         wanted = partial(_wanted, detect, aim or {"beta": 1.0})
         if model is None:
             chosen = {"n_neighbors": n_neighbors, "weights": weights}
-            judged = _train(data, load, wanted, augment, bar, n_jobs=n_jobs, **chosen)
+            judged = _train(data, load, wanted, augment, features, bar, n_jobs=n_jobs, **chosen)
         else:
             judged = _open(model, data, load, wanted, n_jobs, bar)
         bar.start("writing the report")
@@ -125,6 +135,7 @@ def _train(
     load: Callable[..., Dataset],
     wanted: Callable[[Sequence[str]], Wanted | None],
     augment: str | None,
+    features: str,
     bar: Bar,
     **chosen: Any,
 ) -> Judgement:
@@ -138,6 +149,7 @@ def _train(
     if augmentation is not None:
         augmentation.variants(data.train.images.shape[1:])
     chosen["wanted"] = wanted(data.class_names)
+    data, _, _ = options.turn_into_vectors(data, features, chosen["n_jobs"], bar)
     return train_and_judge(data, name, bar, augmentation=augmentation, **chosen)
 
 
@@ -160,7 +172,10 @@ def _open(
     if known is not None and why_not:
         raise ValueError(f"--detect {known.name}: {why_not}; leave it out, or --model")
     bar.start("loading the data")
-    data = numbered_as(model, load(form=model.form), name, str(file))
+    loaded = load() if model.is_of_vectors else load(form=model.form)
+    if model.is_of_vectors:
+        bar.start("turning pictures into vectors")
+    data = numbered_as(model, loaded, name, str(file), progress=bar)
     n_test, n_copies = len(data.test), count_copies(data)
     subtitle = (
         f"{one_line(repr(model.estimator))}, {counted(model.n_samples, 'training image')}; judged "
@@ -175,7 +190,7 @@ def _open(
         say_note(f"{copies}; judge the model on images that it has not seen")
         subtitle += f". {copies}."
     return judge_fitted(
-        model.estimator,
+        model.estimator.with_features(None) if model.is_of_vectors else model.estimator,
         data,
         bar,
         title=f"{file.name} on {name}",

@@ -84,6 +84,7 @@ def model_facts(path: Path) -> dict[str, Any]:
         },
         "as_python": one_line(repr(estimator)),
         "chosen": None,
+        "features": None,
         "n_samples": getattr(estimator, "n_samples_fit_", None),
         "image_shape": None,
         "classes": None,
@@ -94,6 +95,13 @@ def model_facts(path: Path) -> dict[str, Any]:
     except ModelError:  # no classifier of images, which may be in a file as well
         return facts
     if isinstance(model.estimator, LookalikeClassifier):
+        if model.is_of_vectors:
+            network = model.estimator.features_
+            facts["features"] = {
+                "network": Path(network.network).name,
+                "sha256": network.digest_,
+                "is_embedded": network.content_ is not None,
+            }
         facts["chosen"] = f"{model.estimator.representation_}; {model.estimator.scoring_rule_}"
     return facts | {
         "n_samples": model.n_samples,
@@ -121,6 +129,7 @@ def _machine_rows(facts: dict[str, Any]) -> list[list[str]]:
 
 def _model_rows(facts: dict[str, Any]) -> list[list[str]]:
     shape, counts = facts["image_shape"], facts["classes"]
+    features = facts["features"]
     images = None if facts["n_samples"] is None else f"{facts['n_samples']:,}"
     if shape is not None:
         images = f"{images} of {' × '.join(map(str, shape))} pixels"
@@ -131,6 +140,7 @@ def _model_rows(facts: dict[str, Any]) -> list[list[str]]:
         ["model", facts["file"]],
         ["estimator", facts["as_python"]],
         ["chosen", facts["chosen"]],
+        ["features", features and _network(features)],
         ["images", images],
         ["classes", counts],
         ["form", None if facts["form"] is None else _form(facts["form"])],
@@ -139,6 +149,11 @@ def _model_rows(facts: dict[str, Any]) -> list[list[str]]:
         ["size", f"{facts['bytes'] / 2**20:,.1f} MiB"],
     ]
     return [row for row in rows if row[1] is not None]
+
+
+def _network(features: dict[str, Any]) -> str:
+    where = ", in the file" if features["is_embedded"] else ""
+    return f"{features['network']}{where}, SHA-256 {features['sha256']}"
 
 
 def _form(described: dict[str, Any]) -> str:

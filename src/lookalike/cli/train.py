@@ -28,10 +28,18 @@ def train(
     ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="The same as --effort fast.")] = False,
     best: Annotated[bool, typer.Option("--best", help="The same as --effort best.")] = False,
+    features: options.Features = "auto",
     model: Annotated[
         Path | None,
         options.save_option("Keep the trained model in this file, such as digits.lookalike."),
     ] = None,
+    embed_network: Annotated[
+        bool,
+        typer.Option(
+            "--embed-network",
+            help="Keep the network in the model file, too, which then needs no other file.",
+        ),
+    ] = False,
     out: Annotated[
         Path | None,
         options.folder_option(
@@ -47,6 +55,8 @@ def train(
     images are looked at once, at the end.
 
     Example: lookalike train mnist --best -o mnist.lookalike --out report
+
+    Or: lookalike train photographs/ --features efficientnet-lite0
     """
     chosen = one_effort(effort, quick=quick, best=best)
     options.check_has_folder(model)
@@ -73,22 +83,26 @@ def train(
                 f"{data} has a single class, {dataset.class_names[0]!r}: every answer will be "
                 "that; add images of another"
             )
+        dataset, network, before = options.turn_into_vectors(dataset, features, n_jobs, bar)
         bar.start("trying what matches images best")
         trained = train_and_test(
             LookalikeClassifier(chosen, n_jobs=n_jobs),
             dataset,
             name=data,
+            before=before,
             progress=bar,
             starts_testing=partial(bar.start, "matching the test images"),
         )
         if model is not None:
             bar.start("saving the model")
+            kept, train_part = trained.classifier, dataset.train
             save_model(
-                trained.classifier,
+                kept if network is None else kept.with_features(network),
                 model,
                 source=Path(data).name,
                 form=dataset.form,
-                originals=dataset.train.originals,
+                originals=train_part.originals if network is None else train_part.thumbnails,
+                embed_network=embed_network and network is not None,
             )
         numbers = trained.to_dict()
         seconds = {key: numbers.pop(key) for key in ("fit_seconds", "predict_seconds")}
@@ -97,6 +111,7 @@ def train(
             "data": data,
             "source": dataset.source,
             "effort": chosen,
+            "features": None if network is None else str(network.network),
             "n_threads": n_threads,
             **numbers,
             "wrong": [
@@ -144,7 +159,7 @@ def _mistakes(dataset: Dataset, trained: Training) -> Gallery:
     from lookalike.reports.explanation import explained_gallery
 
     wrong = trained.wrong
-    matches = trained.classifier.explain(dataset.test.images[wrong], min(5, trained.n_train))
+    matches = trained.classifier.explain(dataset.test.inputs[wrong], min(5, trained.n_train))
     truth = trained.truth[wrong]
     shown = surest_mistakes(matches, truth)[:_MOST_DRAWN]
     caption = "Each test image before the training images nearest to it."

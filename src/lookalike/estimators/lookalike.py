@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -15,12 +16,13 @@ from sklearn.utils.validation import check_is_fitted
 
 from lookalike.estimators.explanation import Explanation, explain_matches
 from lookalike.estimators.votes import check_class_labels, encode_labels
-from lookalike.features.pretrained import make_transformer
+from lookalike.features.transformers import make_transformer
 from lookalike.images.progress import Meter, Progress
 from lookalike.matching.byte_levels import ByteLevels, Bytes, shrink, working_sides
+from lookalike.matching.feature_choice import AUTO, choose_features_for
 from lookalike.matching.matcher import Matcher, Representation, Sought
 from lookalike.matching.memory_needs import check_memory, needed_bytes
-from lookalike.matching.model_selection import CHUNK, Choice, choose, units_of
+from lookalike.matching.model_selection import CHUNK, Choice, Trial, choose, units_of
 from lookalike.matching.scoring import DEFORMED_CANDIDATES, Calibration, Scorer, ScoringRule
 from lookalike.matching.search_spaces import space_for, space_of
 from lookalike.matching.vectors import VectorRows, check_inputs, stack_shape
@@ -53,7 +55,9 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         What turns pictures into vectors: the name or the file of a network, as
         `PretrainedFeatures` takes them, or anything with a method ``transform``, or a function.
         `fit` and `predict` then take whatever it takes, for example paths of pictures. By default
-        images are compared by their pixels and gradients, and rows of numbers as they are.
+        images are compared by their pixels and gradients, and rows of numbers as they are. "auto"
+        compares colour pictures, arrays of uint8, by EfficientNet-Lite0 if that is better on a few
+        hundred of them, and files always.
     max_memory : float, default=None
         MiB that `fit`, `partial_fit` and `remove` may take in addition to the memory in use; None
         means the free memory of the machine or the container. If `estimate` is larger, they raise
@@ -123,7 +127,7 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             Classes of the images.
         progress : callable, default=None
             Called from time to time as ``progress(done, total)``. An exception that it raises
-            ends the fit and leaves the classifier unchanged.
+            ends the fit and leaves the classifier unchanged. A network's progress comes first.
 
         Returns
         -------
@@ -138,8 +142,12 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             If X does not hold numbers.
         """
         most = space_of(self.effort).longest_side
-        features = make_transformer(self.features, self.n_jobs, X, y)
-        images = check_inputs(X, features)
+        wanted, tried = self.features, list[Trial]()
+        if isinstance(wanted, str) and wanted == AUTO:
+            codes = encode_labels(check_class_labels(y, len(X)))[1].astype(np.int32)
+            tried, wanted = choose_features_for(X, codes, self.n_jobs)
+        features = make_transformer(wanted, self.n_jobs, X, y)
+        images = check_inputs(X, features, progress=progress)
         labels = check_class_labels(y, len(images))
         levels = VectorRows(images) if images.ndim == 2 else ByteLevels(images)
         if images.ndim == 2 and features is None and np.asarray(X).dtype == np.uint8:
@@ -166,7 +174,8 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             calibration.fit(*choice.held_out)
         matcher = self._match(choice, small, codes, len(classes))
         tell.end()
-        self._choice, self._calibration = choice._replace(held_out=None), calibration
+        self._choice = choice._replace(held_out=None, trials=[*tried, *choice.trials])
+        self._calibration = calibration
         self._levels, self.features_ = levels, features
         return self._become(own, labels, lambda codes, n_classes: matcher)
 
@@ -329,6 +338,19 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self)
         return np.asarray(self._levels.from_bytes(self._images[rows]))
 
+    def with_features(self, features: Any) -> Self:
+        """Return a copy that turns what it is given into vectors first.
+
+        Parameters
+        ----------
+        features : fitted transformer or None
+            It makes vectors as those of training; with None the copy takes vectors.
+        """
+        check_is_fitted(self)
+        other = copy.copy(self)
+        other.features = other.features_ = features
+        return other
+
     @property
     def levels_(self) -> ByteLevels | VectorRows:
         """The range of values of the training images."""
@@ -407,7 +429,7 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def _read(self, X: Any, progress: Progress | None) -> Iterator[tuple[Scorer, Sought]]:
         """Yield readers and candidates of images, in batches of bounded memory."""
         check_is_fitted(self)
-        images = check_inputs(X, self.features_)
+        images = check_inputs(X, self.features_, progress=progress)
         matcher = self._matcher.on_threads(count_threads(self.n_jobs))
         step = max(1, min(CHUNK, _PART_VALUES // images[0].size))
         for i in range(0, len(images), step):

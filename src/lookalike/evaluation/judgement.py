@@ -33,9 +33,11 @@ from lookalike.evaluation.metrics.evaluation import Evaluation
 from lookalike.images.augmentation import Augmentation
 from lookalike.images.dataset import Dataset
 from lookalike.results import Result
+from lookalike.search.nearest import NearestNeighbors
 
 _MOST_FOLDS, _MOST_NEIGHBORS = 5, 20
 _N_MATCHED = 6  # neighbours that a matching classifier names
+_EQUAL = 1e-4  # distance of vectors, as a share of their length
 _WEIGHTS = ("uniform", "distance")
 ACCURACY = 0.999
 """The accuracy asked of the answers that remain when unsure images get none."""
@@ -156,7 +158,8 @@ def train_and_judge(
     no threshold serves the aim.
     """
     train, seconds = data.train, dict[str, float]()
-    model = KNeighborsClassifier(n_jobs=n_jobs, augmentation=augmentation)
+    metric = "minkowski" if train.vectors is None else "cosine"
+    model = KNeighborsClassifier(n_jobs=n_jobs, augmentation=augmentation, metric=metric)
     given = {"n_neighbors": n_neighbors, "weights": weights}
     model.set_params(**{name: value for name, value in given.items() if value is not None})
     cv_accuracy = None
@@ -170,12 +173,12 @@ def train_and_judge(
         search = KNeighborsSearchCV(model, grid, cv=folds.cv, refit=False)
         progress.start("choosing k and weights within the training images")
         with _timed(seconds, "choosing k and weights"):
-            search.fit(train.images, train.labels, progress=progress)
+            search.fit(train.inputs, train.labels, progress=progress)
         model.set_params(**search.best_params_)
         cv_accuracy = float(search.best_score_)
     progress.start("building the index")
     with _timed(seconds, "fitting"):
-        model.fit(train.images, train.labels)
+        model.fit(train.inputs, train.labels)
     how = "as given" if cv_accuracy is None else "chosen on the training images"
     return _judge(
         model,
@@ -229,7 +232,15 @@ def judge_fitted(
 
 
 def count_copies(data: Dataset) -> int:
-    """Return how many test images are exact copies of training images."""
+    """Return how many test images are exact copies of training images.
+
+    Copies have the same vectors, but for what a network rounds in batches of other sizes.
+    """
+    if data.train.vectors is not None and data.test.vectors is not None:
+        search = NearestNeighbors(n_neighbors=1).fit(data.train.vectors)
+        distances = search.kneighbors(data.test.vectors)[0][:, 0]
+        lengths = np.linalg.norm(data.test.vectors, axis=1)
+        return int((distances <= _EQUAL * lengths).sum())
     known = set(row_keys(data.train.images))
     return sum(key in known for key in row_keys(data.test.images))
 
@@ -270,11 +281,11 @@ def _judge(
     progress.start("searching neighbours of the test images")
     with _timed(seconds, "predicting the test images"):
         if isinstance(model, KNeighborsClassifier):
-            model = searched_once(model, test.images, N_NEIGHBORS, progress=progress)
-            found = model.explain(test.images)
+            model = searched_once(model, test.inputs, N_NEIGHBORS, progress=progress)
+            found = model.explain(test.inputs)
         else:
             n_nearest = min(_N_MATCHED, model.most_explained_)
-            found = model.explain(test.images, n_nearest, progress=progress).coded()
+            found = model.explain(test.inputs, n_nearest, progress=progress).coded()
     classes = found.classes
     assert classes is not None  # of one label each
     progress.start("measuring")
@@ -307,11 +318,11 @@ def _reject(data: Dataset, model: KNeighborsClassifier, progress: StagedProgress
     frozen, train = FrozenEstimator(model), data.train
     try:
         chosen = choose_rejection(
-            frozen, train.images, train.labels, accuracy=ACCURACY, progress=progress
+            frozen, train.inputs, train.labels, accuracy=ACCURACY, progress=progress
         )
     except ValueError as error:
         return {"no_rejection": str(error)}
-    return {"rejection": chosen, "coverage": chosen.evaluate(data.test.images, data.test.labels)}
+    return {"rejection": chosen, "coverage": chosen.evaluate(data.test.inputs, data.test.labels)}
 
 
 def _detect(
@@ -327,9 +338,9 @@ def _detect(
     folds = choose_folds(train.labels, most=_MOST_FOLDS)
     scores = cross_val_predict(
         clone(model).set_params(class_weight=class_weight),
-        train.images,
+        train.inputs,
         is_positive,
-        cv=list_splits(train.images, is_positive, folds.cv, None),
+        cv=list_splits(train.inputs, is_positive, folds.cv, None),
         method="predict_proba",
         params={"sample_weight": weights},
         progress=progress,
@@ -337,13 +348,13 @@ def _detect(
     detector = model.relabelled(is_positive, weights, class_weight=class_weight)
     chosen = choose_threshold(
         FrozenEstimator(detector),
-        train.images,
+        train.inputs,
         is_positive,
         positive=True,
         scores=scores,
         **wanted.aim,  # type: ignore[arg-type]
     )
-    tested = chosen.evaluate(test.images, test.labels == wanted.code)
+    tested = chosen.evaluate(test.inputs, test.labels == wanted.code)
     return {"threshold": chosen, "tested": tested}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any, NamedTuple
@@ -53,10 +53,13 @@ class Tried(NamedTuple):
         }
 
 
-def what_was_tried(classifier: LookalikeClassifier) -> list[Tried]:
-    """Return the best scoring rule of each representation of each comparison, as tried."""
+def what_was_tried(classifier: LookalikeClassifier, before: Sequence[Trial] = ()) -> list[Tried]:
+    """Return the best scoring rule of each representation of each comparison, as tried.
+
+    Trials `before` the classifier was fitted come first.
+    """
     groups: dict[tuple[Any, ...], list[Trial]] = {}
-    for trial in classifier.choices_:
+    for trial in (*before, *classifier.choices_):
         groups.setdefault((trial.stage, trial.representation), []).append(trial)
     chosen = _trial_of(classifier, classifier.scoring_rule_)
     tried = []
@@ -102,6 +105,8 @@ class Training(Result):
     truth, prediction : ndarray of shape (n_test,), str
         Names of classes; empty if no images were held out.
     fit_seconds, predict_seconds : float
+    before : sequence of Trial
+        What was tried to choose between pixels and a network.
     """
 
     _described_by = "training"
@@ -113,6 +118,12 @@ class Training(Result):
     prediction: NDArray[np.str_]
     fit_seconds: float
     predict_seconds: float
+    before: Sequence[Trial] = ()
+
+    @property
+    def tried(self) -> list[Tried]:
+        """What was tried; see `what_was_tried`."""
+        return what_was_tried(self.classifier, self.before)
 
     @property
     def wrong(self) -> NDArray[np.int64]:
@@ -134,7 +145,7 @@ class Training(Result):
             "representation": classifier.representation_._asdict(),
             "scoring_rule": classifier.scoring_rule_._asdict(),
             "why": why_chosen(classifier),
-            "tried": [own.to_dict() for own in what_was_tried(classifier)],
+            "tried": [own.to_dict() for own in self.tried],
             "test": None
             if right is None
             else {
@@ -153,6 +164,7 @@ def train_and_test(
     data: Dataset,
     *,
     name: str = "images",
+    before: Sequence[Trial] = (),
     progress: Progress | None = None,
     starts_testing: Callable[[], None] = lambda: None,
 ) -> Training:
@@ -163,15 +175,15 @@ def train_and_test(
     """
     names = np.array(data.class_names)
     start = perf_counter()
-    classifier.fit(data.train.images, names[data.train.labels], progress=progress)
+    classifier.fit(data.train.inputs, names[data.train.labels], progress=progress)
     fitted = perf_counter()
     starts_testing()
     prediction = classifier.classes_[:0]
     if len(data.test):
-        prediction = classifier.predict(data.test.images, progress=progress)
+        prediction = classifier.predict(data.test.inputs, progress=progress)
     seconds = (fitted - start, perf_counter() - fitted)
     truth = names[data.test.labels]
-    return Training(name, classifier, len(data.train), truth, prediction, *seconds)
+    return Training(name, classifier, len(data.train), truth, prediction, *seconds, before)
 
 
 @dataclass(frozen=True, eq=False)

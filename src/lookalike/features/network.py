@@ -98,10 +98,16 @@ class Network:
         Which vector stands for tokens: that of the first one, the class token (the default), or
         the mean.
     n_threads : int
+    digest : str, optional
+        The digest that the network must have.
+    content : ndarray of bytes, optional
+        The content of its file, which is then not read; of the digest that is given.
 
     Attributes
     ----------
     name : str
+    path : Path
+        Its file.
     digest : str
         SHA-256 of the weights or of the file.
     preparation : Preparation
@@ -112,7 +118,8 @@ class Network:
     PhotosMissingError
         If onnxruntime, or the weights, are not installed.
     ValueError
-        If the file is no such network, or an option is none of its own.
+        If the file is no such network, another one than its digest says, or an option is none of
+        its own.
     OSError
         If it cannot be read.
     """
@@ -125,11 +132,16 @@ class Network:
         output: str | None = None,
         pooling: Pooling | None = None,
         n_threads: int = 1,
+        digest: str | None = None,
+        content: NDArray[np.uint8] | None = None,
     ) -> None:
+        found: dict[str, Any]
         self.name, path = fspath(network), Path(network)
-        if self.name == EFFICIENTNET:
+        if content is not None and digest is not None:
+            self.digest, found = digest, {}
+        elif self.name == EFFICIENTNET:
             path, self.digest = _cached_efficientnet(), efficientnet.WEIGHTS_SHA256
-            found: dict[str, Any] = {
+            found = {
                 "mean": (127 / 255,) * 3,
                 "std": (128 / 255,) * 3,
                 "fit": "pad",
@@ -138,10 +150,19 @@ class Network:
             if not path.is_file():
                 raise FileNotFoundError(
                     f"no network {self.name!r}; give {EFFICIENTNET!r} or the path of an ONNX file"
+                    if digest is None
+                    else f"the network {self.name!r} (SHA-256 {digest}) is not there; put it there "
+                    "again, or beside the model file, or give its path: load_model(..., features=)"
                 )
             self.digest = sha256(path.read_bytes()).hexdigest()
-            found = _configured(path.with_name(CONFIG))
-        self._session = _open(path, n_threads)
+            found = {} if digest else _configured(path.with_name(CONFIG))
+        if digest not in (None, self.digest):
+            raise ValueError(
+                f"{self.name} is another network than it was (SHA-256 {self.digest}, not "
+                f"{digest}); put the old file back, or fit again"
+            )
+        self.path = path
+        self._session = _open(path if content is None else content.tobytes(), self.name, n_threads)
         self._input, side = self._find_input()
         self._output, n_axes = self._find_output(output)
         if pooling not in (None, *get_args(Pooling)):
@@ -194,7 +215,7 @@ class Network:
         return name, useful[name]
 
 
-def _open(path: Path, n_threads: int) -> Any:
+def _open(network: Path | bytes, name: str, n_threads: int) -> Any:
     try:
         import onnxruntime
     except ImportError as error:
@@ -204,11 +225,12 @@ def _open(path: Path, n_threads: int) -> Any:
     options.log_severity_level = 3  # errors only
     # Providers in the order in which onnxruntime itself prefers them: a GPU before the CPU.
     providers = [own for own in onnxruntime.get_available_providers() if own != _REMOTE]
+    source = network if isinstance(network, bytes) else str(network)
     try:
-        return onnxruntime.InferenceSession(str(path), options, providers=providers)
+        return onnxruntime.InferenceSession(source, options, providers=providers)
     except Exception as error:  # onnxruntime has an error class for each of its status codes
         said = " ".join(str(error).split())[:200]
-        raise ValueError(f"{path} is no network that onnxruntime can run: {said}") from error
+        raise ValueError(f"{name} is no network that onnxruntime can run: {said}") from error
 
 
 _REMOTE = "AzureExecutionProvider"

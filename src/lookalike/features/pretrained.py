@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from copy import copy
 from os import PathLike
 from pathlib import Path
 from typing import Any, NamedTuple, Self
@@ -12,17 +13,17 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from sklearn.base import (
-    BaseEstimator,
-    ClassNamePrefixFeaturesOutMixin,
-    TransformerMixin,
-    clone,
-)
-from sklearn.preprocessing import FunctionTransformer
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from xxhash import xxh3_128_digest, xxh3_128_hexdigest
 
 from lookalike.features.cache import FeatureCache
-from lookalike.features.network import EFFICIENTNET, Fit, Network, Pooling, Triple
+from lookalike.features.network import (
+    EFFICIENTNET,
+    Fit,
+    Network,
+    Pooling,
+    Triple,
+)
 from lookalike.images.pictures import check_picture, decode, read_picture
 from lookalike.images.preprocessing import Form
 from lookalike.images.progress import Meter, Progress
@@ -66,8 +67,12 @@ class PretrainedFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
     ----------
     digest_ : str
         SHA-256 of the network.
+    preparation_ : Preparation
+        How a picture becomes the network's input.
     n_features_out_ : int
         Length of the vectors.
+    content_ : ndarray of bytes, or None
+        The network itself, if it came with a model file.
 
     Notes
     -----
@@ -81,6 +86,10 @@ class PretrainedFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
     >>> features.fit_transform(np.zeros((2, 30, 40, 3), np.uint8)).shape
     (2, 1280)
     """
+
+    cache: bool | str | PathLike[str] = True  # model files do not hold these two
+    n_jobs: int | None = None
+    content_: NDArray[np.uint8] | None = None
 
     def __init__(
         self,
@@ -121,10 +130,30 @@ class PretrainedFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
         """
         if self.batch_size < 1:
             raise ValueError(f"batch_size={self.batch_size}; give at least 1")
-        self.__dict__.pop("digest_", None)
+        for learnt in ("digest_", "preparation_", "content_"):
+            self.__dict__.pop(learnt, None)
         network = self._opened()
-        self.digest_, self.n_features_out_ = network.digest, network.n_features
+        self.digest_, self.preparation_ = network.digest, network.preparation
+        self.n_features_out_ = network.n_features
         return self
+
+    @property
+    def form_(self) -> Form:
+        """The form that pictures are brought to; those that have it already stay as they are."""
+        return self.preparation_.form
+
+    def moved(self, network: str | PathLike[str]) -> Self:
+        """Return the same features, of the same network in another file."""
+        other = copy(self)
+        other.network, other.content_ = network, None
+        return other
+
+    def embedded(self) -> Self:
+        """Return the same features with the network itself, which then needs no file."""
+        other = copy(self)
+        if self.content_ is None:
+            other.content_ = np.frombuffer(self._opened().path.read_bytes(), np.uint8)
+        return other
 
     def transform(self, X: Sequence[Picture], *, progress: Progress | None = None) -> Floats:
         """Return the vectors of pictures, shape (n, n_features_out_), float32.
@@ -179,6 +208,8 @@ class PretrainedFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
         """Return the network; open it if that was not done before with the same parameters."""
         options = {"size": self.size, "mean": self.mean, "std": self.std, "fit": self.fit_to}
         given = {name: value for name, value in options.items() if value is not None}
+        if hasattr(self, "preparation_"):  # which no other file beside the network changes
+            given = {**self.preparation_._asdict(), **given}
         n_threads = count_threads(self.n_jobs)
         how = (self.network, given, self.output, self.pooling, n_threads)
         opened, network = getattr(self, "_network", (None, None))
@@ -189,12 +220,9 @@ class PretrainedFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
                 output=self.output,
                 pooling=self.pooling,
                 n_threads=n_threads,
+                digest=getattr(self, "digest_", None),
+                content=self.content_,
             )
-            if network.digest != getattr(self, "digest_", network.digest):
-                raise ValueError(
-                    f"{network.name} is another network than it was (SHA-256 {network.digest}, not "
-                    f"{self.digest_}); put the old file back, or fit again"
-                )
             self._network = how, network
         return network
 
@@ -268,34 +296,3 @@ class _Reader:
             name = f"picture {row}" if isinstance(picture, bytes) else str(picture)
             content = read_picture(content, name=name, least_size=self._form.least_size).pixels
         return self._form.apply(content)
-
-
-def make_transformer(features: Any, n_jobs: int | None, X: Any, y: Any) -> Any:
-    """Return what turns pictures into vectors, fitted to pictures and their classes, or None.
-
-    Parameters
-    ----------
-    features : None, str, path, transformer or callable
-        The name or the path of a network, something with a method ``transform``, or a function.
-    n_jobs : int or None
-        Threads of a network that is opened here.
-    X, y
-        Pictures and their classes.
-
-    Raises
-    ------
-    TypeError
-        If it is none of these.
-    """
-    if features is None:
-        return None
-    if isinstance(features, str | PathLike):
-        return PretrainedFeatures(features, n_jobs=n_jobs).fit(X)
-    if hasattr(features, "transform"):
-        return clone(features).fit(X, y)
-    if callable(features):
-        return FunctionTransformer(features)
-    raise TypeError(
-        f"features={features!r:.80}; give the name or the path of a network, an object with a "
-        "method transform, or a function"
-    )

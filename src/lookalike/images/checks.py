@@ -127,14 +127,23 @@ def _as_bytes(array: NDArray[Any], where: str) -> NDArray[np.uint8]:
     if array.dtype.kind not in "iuf":
         raise DatasetError(
             f"{where}: images of dtype {array.dtype} are not numbers; store them as uint8"
+            + (", as by images * np.uint8(255)" if array.dtype == bool else "")
         )
     # NaN fails every comparison, so it is refused with the rest
     whole = (array >= 0) & (array <= 255) & (array == np.floor(array))
     if not whole.all():
         value = array[~whole][0]
-        cure = "scale and round them yourself, as in np.rint(255 * images).astype('uint8')"
         if array.dtype == np.int8:
             cure = "if they are bytes that were read as signed ones, give images.view('uint8')"
+        elif not np.isfinite(array).all():
+            cure = "replace NaN and infinity, as by np.nan_to_num"
+        else:
+            scaled = "255 * (images - images.min()) / np.ptp(images)"
+            if array.dtype == np.uint16:
+                scaled = "images / 257"
+            elif array.min() >= 0 and array.max() <= 1:
+                scaled = "255 * images"
+            cure = f"scale and round them yourself, as in np.rint({scaled}).astype('uint8')"
         raise DatasetError(
             f"{where}: images of dtype {array.dtype} hold {value}, but pixels are whole numbers "
             f"0 to 255; {cure}"
@@ -152,7 +161,7 @@ def check_labels(labels: NDArray[Any], n_images: int, where: str) -> NDArray[Any
     if labels.ndim != 1:
         raise DatasetError(
             f"{where}: labels of shape {labels.shape} are not one for each image; "
-            "give an array of shape (n,)"
+            "give an array of shape (n,), of one-hot rows labels.argmax(axis=1)"
         )
     if labels.dtype == object and all(isinstance(label, str) for label in labels):
         labels = labels.astype(str)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -49,31 +49,52 @@ class Split:
         The file of each picture; None if the pictures do not lie in files of their own.
     originals : Originals or None
         Names and thumbnails of these files.
+    vectors : ndarray of shape (n, n_features), float32, or None
+        What a network makes of the pictures.
     """
 
     images: NDArray[np.uint8]
     labels: NDArray[np.int64]
     paths: tuple[Path, ...] | None = None
     originals: Originals | None = None
+    vectors: NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.images)
+
+    @property
+    def inputs(self) -> NDArray[Any]:
+        """What classifiers take: the vectors if there are any, else the images."""
+        return self.images if self.vectors is None else self.vectors
+
+    @property
+    def pictures(self) -> Sequence[Any] | NDArray[np.uint8]:
+        """What a network takes: the files if they are known, else the images."""
+        return self.images if self.paths is None else self.paths
+
+    @property
+    def thumbnails(self) -> Originals:
+        """The originals, with a thumbnail of every picture."""
+        return (self.originals or Originals.unknown(len(self))).filled(self.images)
 
     def rows(self, rows: NDArray[np.int64]) -> Split:
         """Return some of the pictures."""
         paths = None if self.paths is None else tuple(self.paths[row] for row in rows)
         originals = None if self.originals is None else self.originals.rows(rows)
-        return Split(self.images[rows], self.labels[rows], paths, originals)
+        vectors = None if self.vectors is None else self.vectors[rows]
+        return Split(self.images[rows], self.labels[rows], paths, originals, vectors)
 
     def joined(self, other: Split) -> Split:
         """Return the pictures of this part, and after them those of another."""
         own, more = self.paths, other.paths
         ours, theirs = self.originals, other.originals
+        left, right = self.vectors, other.vectors
         return Split(
             np.concatenate([self.images, other.images]),
             np.concatenate([self.labels, other.labels]),
             None if own is None or more is None else own + more,
             None if ours is None or theirs is None else ours.joined(theirs),
+            None if left is None or right is None else np.concatenate([left, right]),
         )
 
     def name(self, row: int) -> str | None:
@@ -128,6 +149,13 @@ class Dataset:
         from lookalike.images.preprocessing import learn_form
 
         return learn_form(self.train.images)
+
+    def with_vectors(self, transform: Callable[[Sequence[Any]], NDArray[np.float32]]) -> Dataset:
+        """Return the data set with the vectors that a function makes of all its pictures."""
+        made = transform([*self.train.pictures, *self.test.pictures])
+        n = len(self.train)
+        train, test = replace(self.train, vectors=made[:n]), replace(self.test, vectors=made[n:])
+        return replace(self, train=train, test=test)
 
     @property
     def brightest(self) -> int:

@@ -41,7 +41,9 @@ def clutter_kind(name: str) -> str | None:
 def list_folder(folder: Path, left_out: Counter[str]) -> tuple[list[Path], list[Path]]:
     """Return the folders and the files in a folder, sorted by name, without clutter.
 
-    ``left_out`` gets the number of files left out, by kind.
+    Links that lead back to a folder above, and what is neither file nor folder, such as a pipe, are
+    left out as well: reading them would not end. ``left_out`` gets the number of files left out, by
+    kind.
     """
     folders, files = [], []
     for path in sorted(folder.iterdir()):
@@ -49,9 +51,14 @@ def list_folder(folder: Path, left_out: Counter[str]) -> tuple[list[Path], list[
         if kind is not None:
             left_out[kind] += _count_files(path)
         elif path.is_dir():
-            folders.append(path)
-        else:
+            if path.is_symlink() and folder.resolve().is_relative_to(path.resolve()):
+                left_out["links to folders"] += 1
+            else:
+                folders.append(path)
+        elif path.is_file() or not path.exists():  # a link that leads nowhere is a broken file
             files.append(path)
+        else:
+            left_out["pipes and devices"] += 1
     return folders, files
 
 
@@ -62,7 +69,9 @@ def files_below(folder: Path, left_out: Counter[str]) -> list[Path]:
     """
     folders, files = list_folder(folder, left_out)
     for inner in folders:
-        if not inner.is_symlink():
+        if inner.is_symlink():
+            left_out["links to folders"] += 1
+        else:
             files += files_below(inner, left_out)
     return files
 

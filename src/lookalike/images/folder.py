@@ -3,18 +3,20 @@
 The classes lie side by side, or in sub-folders for the parts of the data set (train and test, or as
 they are usually called). A first pass reads headers alone, to choose a size and to refuse too much
 before any pixel is decoded. A second one reads each picture and brings it to the form, so that no
-more than one is in memory as it was given. All that cannot be read is named at once.
+more than one a thread is in memory as it was given. All that cannot be read is named at once.
 """
 
 from __future__ import annotations
 
+import os
 import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +35,7 @@ from lookalike.images.pictures import Findings, Picture, read_picture, read_size
 from lookalike.images.preprocessing import MOST_SIDE, Fit, Form, learn_form
 
 Bytes = NDArray[np.uint8]
+_Work = TypeVar("_Work")
 
 _MOST_AS_THEY_ARE = 64  # pixels of the longer side up to which pictures of one size keep it
 _LEAST_SIDE = 8  # pixels of the shorter side that can be matched
@@ -236,6 +239,11 @@ def _classes_in(
         )
     elif files:
         notes.append(f"{_listed(files)} beside the classes of {part}: not read")
+    if no_text := [own for own in folders if re.search("[\ud800-\udfff]", own.name)]:
+        faults.append(
+            f"{no_text[0].name!a} in {part}: the name of this folder is not valid UTF-8, but "
+            "it is that of a class; rename the folder"
+        )
     if all(map(_holds_folders_alone, folders)):
         faults.append(
             f"{_listed(folders)} in {part} hold folders alone, as parts of a data set do and not "
@@ -290,7 +298,7 @@ class _Reading:
         self.broken: dict[Path, str] = {}
         self.whole: list[Path] = []  # their headers can be read
         sizes = []
-        for path in _track(files, "Looking at pictures", progress):
+        for path in _track(files, "Looking at pictures", progress, len(files)):
             try:
                 sizes.append(read_size(path))
                 self.whole.append(path)
@@ -311,14 +319,30 @@ class _Reading:
         self.thumbnails: list[bytes] = []
         size = form.image_shape[0], form.image_shape[1]
         images, n = np.empty((len(self.files), *form.image_shape), np.uint8), 0
-        for path in _track(self.files, "Reading pictures", self.progress):
+
+        def read(path: Path) -> tuple[Bytes, bytes, Picture] | None:
             picture = None if path in self.broken else self.read(path, form)
-            if picture is not None:
-                images[n] = _formed(picture.pixels, form)
-                self.thumbnails.append(make_thumbnail(picture.pixels, size))
-                self.is_grey &= picture.pixels.ndim == 2
-                self.findings.add(picture)
-                n += 1
+            if picture is None:
+                return None
+            pixels = picture.pixels
+            small = picture._replace(pixels=pixels[:1, :1].copy())  # not all find room whole
+            return _formed(pixels, form), make_thumbnail(pixels, size), small
+
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            try:
+                reading = pool.map(read, self.files)
+                n_files = len(self.files)
+                for found in _track(reading, "Reading pictures", self.progress, n_files):
+                    if found is None:
+                        continue
+                    images[n], thumbnail, picture = found
+                    self.thumbnails.append(thumbnail)
+                    self.is_grey &= picture.pixels.ndim == 2
+                    self.findings.add(picture)
+                    n += 1
+            finally:
+                pool.shutdown(cancel_futures=True)
+        self.broken = {path: self.broken[path] for path in self.files if path in self.broken}
         return images[:n]
 
     def learn(self, form: Form, *, is_free: bool, fit: Fit | None) -> tuple[Bytes, Form]:
@@ -414,10 +438,11 @@ def _ground(reading: _Reading, form: Form) -> int:
     return int(np.median(borders)) if borders else 255
 
 
-def _track(files: list[Path], description: str, progress: bool) -> Iterable[Path]:
+def _track(work: Iterable[_Work], description: str, progress: bool, total: int) -> Iterable[_Work]:
     from rich.console import Console
     from rich.progress import track
 
     console = Console(stderr=True)
     hidden = not progress or not console.is_terminal
-    return track(files, description, console=console, transient=True, disable=hidden)
+    how: dict[str, Any] = {"console": console, "transient": True, "disable": hidden}
+    return track(work, description, total, **how)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Sequence
+from os import PathLike
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -51,6 +53,33 @@ class Originals:
         """Return those of n pictures of which nothing is known."""
         return cls([""] * n, [b""] * n)
 
+    @classmethod
+    def of_pictures(cls, pictures: Sequence[Any] | Bytes) -> Originals:
+        """Return those of pictures: paths, the contents of files, images of Pillow's or arrays.
+
+        Files are named with the folder that they are in.
+
+        Raises
+        ------
+        ValueError
+            If a picture cannot be read.
+        OSError
+            If a file cannot be opened.
+        """
+        from lookalike.images.pictures import decode, read_picture
+
+        names, thumbnails = [], []
+        for picture in pictures:
+            is_file, pixels = isinstance(picture, str | PathLike), picture
+            if is_file or isinstance(picture, bytes):
+                content = Path(picture) if is_file else picture
+                pixels = read_picture(content, least_size=(THUMBNAIL_SIDE,) * 2).pixels
+            elif not isinstance(picture, np.ndarray):
+                pixels = decode(picture).pixels
+            names.append("/".join(Path(picture).parts[-2:]) if is_file else "")
+            thumbnails.append(make_thumbnail(pixels, (0, 0)))
+        return cls(names, thumbnails)
+
     def __len__(self) -> int:
         return len(self._packed["name"][1])
 
@@ -64,6 +93,14 @@ class Originals:
 
         content = _content(self._packed["thumbnail"], row)
         return read_picture(content).pixels if content else None
+
+    def filled(self, images: Bytes) -> Originals:
+        """Return these, with thumbnails of their images where they lack one."""
+        own = range(len(self))
+        thumbnails = [
+            _content(self._packed["thumbnail"], i) or make_thumbnail(images[i], (0, 0)) for i in own
+        ]
+        return Originals((self.name(i) or "" for i in own), thumbnails)
 
     def rows(self, rows: Sequence[int] | NDArray[np.integer[Any]]) -> Originals:
         """Return those of some pictures."""

@@ -63,6 +63,7 @@ class Findings:
     n_of_several: int = 0  # files of several pages or frames
     n_frames: int = 0  # pages or frames that were not read
     n_on_black: int = 0  # pictures shown on black, as nothing could be seen on white
+    remarks: list[str] = field(default_factory=list)  # about single files
 
     def add(self, picture: Picture) -> None:
         """Count a picture that was read."""
@@ -72,7 +73,7 @@ class Findings:
 
     def notes(self) -> list[str]:
         """Return a sentence for each of these that there is."""
-        notes = []
+        notes = list(self.remarks)
         if self.n_frames:
             notes.append(
                 f"several pages or frames lie in {counted(self.n_of_several, 'file')}; the first "

@@ -7,6 +7,7 @@ read one at a time when their turn comes; what cannot be read is a value, not an
 from __future__ import annotations
 
 import glob
+import math
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -19,8 +20,11 @@ from numpy.typing import NDArray
 from lookalike.images.arrays import read_array
 from lookalike.images.catalogue import CATALOGUE
 from lookalike.images.checks import as_images
+from lookalike.images.csv_dataset import is_table
+from lookalike.images.csv_file import read_table
 from lookalike.images.exceptions import DatasetError, DatasetNotFoundError, NoPictureError
 from lookalike.images.files import called_a_picture, files_below
+from lookalike.images.idx import is_emnist
 from lookalike.images.pictures import DEEP_MODES, Findings, decode, opened, read_picture
 from lookalike.images.preprocessing import Form, Formed
 from lookalike.images.progress import Progress
@@ -80,23 +84,24 @@ def read_source(
     findings: Findings,
     *,
     least_size: tuple[int, int] | None = None,
+    image_shape: tuple[int, ...] = (),
     progress: Progress | None = None,
 ) -> Iterator[Named]:
     """Read the pictures of a file one after the other.
 
     Files in folders that are no pictures, neither by content nor by name, count as left out in the
-    ``findings``. The ``least_size`` is that of `read_picture`; ``progress`` is called for each
+    ``findings``. The ``least_size`` is that of `read_picture`. The rows of a table are images of
+    the ``image_shape`` if they have as many pixels, else squares. ``progress`` is called for each
     picture of a stack.
     """
     name, content, is_named = source
     if isinstance(content, ValueError):
         yield Named(name, content)
-    elif isinstance(content, Path) and content.suffix.lower() in _ARRAYS:
+    elif isinstance(content, Path) and (
+        content.suffix.lower() in _ARRAYS or (is_named and is_table(content))
+    ):
         try:
-            array = read_array(content)
-            in_colour = array.ndim == 3 and array.shape[2] in (1, 3, 4) and array.shape[1] > 4
-            is_one = array.ndim == 2 or in_colour
-            images = as_images(array[np.newaxis] if is_one else array, name)
+            images, is_one = _read_stack(content, name, findings, image_shape)
         except ValueError as error:
             yield Named(name, error)
             return
@@ -117,6 +122,22 @@ def read_source(
                 findings.left_out["files of other kinds"] += 1
         except ValueError as error:
             yield Named(name, error, path)
+
+
+def _read_stack(
+    path: Path, name: str, findings: Findings, image_shape: tuple[int, ...]
+) -> tuple[Bytes, bool]:
+    """Return the pictures of an array or a table, and whether it is only one."""
+    if is_table(path):
+        table = read_table(path)
+        findings.remarks += [f"{name}: {note}" for note in table.notes]
+        fits = table.pixels.shape[1] == math.prod(image_shape)
+        images = as_images(table.pixels, name, image_shape if fits else None)
+        return (images.swapaxes(1, 2) if is_emnist(path) else images), False
+    array = read_array(path)
+    in_colour = array.ndim == 3 and array.shape[2] in (1, 3, 4) and array.shape[1] > 4
+    is_one = array.ndim == 2 or in_colour
+    return as_images(array[np.newaxis] if is_one else array, name), is_one
 
 
 def in_form(picture: Named, form: Form, *, as_is: bool) -> Formed:

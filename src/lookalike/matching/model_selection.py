@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from lookalike.matching.byte_levels import Bytes
 from lookalike.matching.matcher import COPIES, Codes, Matcher, Representation, variant_names
 from lookalike.matching.scoring import Scorer, Scores, ScoringRule
-from lookalike.matching.search_spaces import SearchSpace
+from lookalike.matching.search_spaces import SearchSpace, space_for
 from lookalike.matching.vectors import NORMALIZATIONS
 
 SCALINGS = (0.0, 0.3, 0.45)
@@ -75,7 +75,7 @@ class Trial(NamedTuple):
     seconds : float
         Time of all scoring rules of the representation together.
     stage : int
-        1, 2, or 3 (with copies of the training images).
+        0 (pixels or a network), 1, 2, or 3 (with copies of the training images).
     """
 
     representation: Representation
@@ -189,6 +189,17 @@ def choose(
     return Choice(winner.representation, winner.rule, trials, comparison.held_out(winner))
 
 
+def try_usual(
+    images: Bytes, codes: Codes, n_classes: int, splits: Sequence[TrialSplit], n_threads: int
+) -> Trial:
+    """Try the usual representation of images, or of vectors, alone; the stage is 0."""
+    space = space_for("fast", images)
+    usual = Representation(False, space.usual, USUAL_WHITENING)
+    rule = USUAL._replace(deformation="off")
+    comparison = _Comparison(images, codes, n_classes, space, n_threads)
+    return comparison.run([usual], splits, [rule], 0)[0]
+
+
 def deformed_rules(space: SearchSpace) -> list[ScoringRule]:
     """Return the rules with deformation, to try with the best representations only."""
     return [
@@ -220,7 +231,7 @@ def pick(trials: Sequence[Trial], usual: str, copies: str = "none") -> Trial:
     them the representation and rule nearest the defaults win, then the fewer errors, then the
     earlier trial, which is cheaper.
     """
-    most = _most_equal(min(trial.n_wrong for trial in trials))
+    most = most_equal(min(trial.n_wrong for trial in trials))
 
     def order(trial: Trial) -> tuple[int, int]:
         unusual = _unusual(trial.representation, usual) + _unusual_rule(trial)
@@ -229,7 +240,7 @@ def pick(trials: Sequence[Trial], usual: str, copies: str = "none") -> Trial:
     return min((trial for trial in trials if trial.n_wrong <= most), key=order)
 
 
-def _most_equal(least: int) -> float:
+def most_equal(least: int) -> float:
     """Return the error count that is one standard error above the least."""
     return least + math.sqrt(least)
 
@@ -266,7 +277,7 @@ def _best_representations(trials: Sequence[Trial], n: int, usual: str) -> list[R
     for trial in trials:
         known = least.get(trial.representation, trial.n_wrong)
         least[trial.representation] = min(trial.n_wrong, known)
-    most = _most_equal(min(least.values()))
+    most = most_equal(min(least.values()))
 
     def order(one: Representation) -> tuple[bool, int, int]:
         worse = least[one] > most

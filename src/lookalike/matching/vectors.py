@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
+from lookalike.features.pretrained import PretrainedFeatures
+from lookalike.images.progress import Progress
 from lookalike.matching.byte_levels import check_images
 
 Floats = NDArray[np.float32]
@@ -119,13 +121,15 @@ def _to_unit_length(values: Floats) -> Floats:
     return values
 
 
-def check_inputs(X: Any, features: Any = None) -> NDArray[Any]:
+def check_inputs(X: Any, features: Any = None, *, progress: Progress | None = None) -> NDArray[Any]:
     """Return finite images, or finite vectors of shape (n, d), float64 or float32.
 
-    `features`, if given, turns X into vectors first. The errors are those of `check_images` and of
-    scikit-learn's `check_array`.
+    `features`, if given, turns X into vectors first; a network tells its progress. The errors are
+    those of `check_images` and of scikit-learn's `check_array`.
     """
-    if features is not None:
+    if isinstance(features, PretrainedFeatures):
+        X = features.transform(X, progress=progress)
+    elif features is not None:
         X = features.transform(X)
     else:
         try:

@@ -47,9 +47,12 @@ class Changed:
 
 
 class NewImages(NamedTuple):
-    """Images in a model's form, and what they were if any was read from a file of its own."""
+    """Images in a model's form, and what they were if any was read from a file of its own.
 
-    images: NDArray[np.uint8]
+    For a model of vectors there are paths where files are known, which its network reads in turn.
+    """
+
+    images: NDArray[np.uint8] | list[Any]
     labels: list[str]
     originals: Originals | None
 
@@ -88,8 +91,9 @@ def bring_to_form(
     DatasetError
         If a picture cannot be brought to the form, with all of these named; or if there is none.
     """
-    images, labels, names, thumbnails, failed = [], [], [], [], []
-    size = model.image_shape[0], model.image_shape[1]
+    images: list[Any] = []
+    labels, names, thumbnails, failed = [], [], [], []
+    size = (0, 0) if model.is_of_vectors else (model.image_shape[0], model.image_shape[1])
     for picture, label in pictures:
         try:
             image, doubt = in_form(picture, model.form, as_is=as_is)
@@ -99,7 +103,7 @@ def bring_to_form(
         if doubt is not None:
             on_note(f"{picture.name}: {doubt}")
         assert isinstance(picture.pixels, np.ndarray)
-        images.append(image)
+        images.append(picture.path if model.is_of_vectors and picture.path else image)
         labels.append(label)
         names.append("" if picture.path is None else f"{label}/{picture.path.name}")
         thumbnails.append(make_thumbnail(picture.pixels, size))
@@ -107,7 +111,9 @@ def bring_to_form(
         on_note(_passed_over(failed, skip_broken=skip_broken))
     if not images:
         raise DatasetError("no picture was found; name others")
-    return NewImages(np.stack(images), labels, Originals(names, thumbnails) if any(names) else None)
+    made = images if model.is_of_vectors else np.stack(images)
+    originals = Originals(names, thumbnails) if any(names) or model.is_of_vectors else None
+    return NewImages(made, labels, originals)
 
 
 def _passed_over(failed: Sequence[ValueError], *, skip_broken: bool) -> str:

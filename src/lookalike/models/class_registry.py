@@ -54,7 +54,12 @@ matching.Matcher                 matching.matcher.Matcher
 matching.Recipe                  matching.matcher.Representation
 matching.Reading                 matching.scoring.ScoringRule
 matching.NormalizeStroke         matching.stroke_normalization.NormalizeStroke
+matching.NormalizeVectors        matching.vectors.NormalizeVectors
+matching.VectorRows              matching.vectors.VectorRows
 matching.WithinClassWhitening    matching.axes.WithinClassWhitening
+features.PretrainedFeatures      features.pretrained.PretrainedFeatures
+features.Preparation             features.network.Preparation
+features.AbsentFeatures          features.transformers.AbsentFeatures
 estimators.KNeighborsClassifier  estimators.classifier.KNeighborsClassifier
 estimators.KNeighborsDenoiser    estimators.denoiser.KNeighborsDenoiser
 estimators.LookalikeClassifier   estimators.lookalike.LookalikeClassifier
@@ -91,6 +96,7 @@ MODELS = {
     "estimators.KNeighborsSearchCV",
     "estimators.LookalikeClassifier",
     "matching.NormalizeStroke",
+    "matching.NormalizeVectors",
     "matching.OrientedGradients",
     "matching.WithinClassWhitening",
 }

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from copy import copy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -20,6 +21,8 @@ from xxhash import xxh3_128_hexdigest
 from lookalike import __version__
 from lookalike.estimators.classifier import KNeighborsClassifier
 from lookalike.estimators.lookalike import LookalikeClassifier
+from lookalike.features.pretrained import PretrainedFeatures
+from lookalike.features.transformers import AbsentFeatures, given_again
 from lookalike.images.checks import are_bytes
 from lookalike.images.exceptions import warn_caller
 from lookalike.images.files import replace_file
@@ -33,10 +36,12 @@ if TYPE_CHECKING:
     from os import PathLike
 
 FORMAT = "lookalike-model"
-VERSION = (1, 1)
+VERSION = (1, 2)
 """Version of the format. Files with the same major and at most this minor version can be read."""
 
-_VERSION = ".".join(map(str, VERSION))
+_OF_VECTORS, _OTHERS = "1.2", "1.1"
+"""The versions that are written: older programs open all files that hold nothing new."""
+
 _KEYS = {"library", "class_names", "source", "form", "estimator", "checksums"}
 
 
@@ -66,9 +71,14 @@ def save_model(
     *,
     source: str | None = None,
     form: Form | None = None,
-    originals: Originals | None = None,
+    originals: Originals | Sequence[Any] | None = None,
+    embed_network: bool = False,
 ) -> None:
     """Store a fitted estimator of this package in one file.
+
+    A network that turns pictures into vectors is stored by its name, its SHA-256 and the way in
+    which pictures are prepared; any other transformer or function is not stored at all, and is
+    given again to `load_model`.
 
     The file is written under another name, flushed, and then renamed: whatever happens, either the
     old or the new file exists.
@@ -82,9 +92,13 @@ def save_model(
     source : str, optional
         Origin of the training images, for information.
     form : Form, optional
-        Conversion of pictures to the form of the training images: ``data.form`` of a data set.
-    originals : Originals, optional
-        File names and thumbnails of the training images: ``data.train.originals``.
+        Conversion of pictures to the form of the training images: ``data.form`` of a data set. A
+        network has a form of its own.
+    originals : Originals or sequence of pictures, optional
+        File names and thumbnails of the training images: ``data.train.originals``; or the training
+        pictures, as `PretrainedFeatures` takes them, of which thumbnails are made.
+    embed_network : bool, default=False
+        Whether the network that makes vectors is in the file, too, which then needs no other.
 
     Raises
     ------
@@ -119,22 +133,33 @@ def save_model(
         )
     check_is_fitted(estimator)
     classifier = getattr(estimator, "best_estimator_", estimator)
-    if isinstance(classifier, LookalikeClassifier) and len(classifier.image_shape_) == 1:
-        raise ModelError(
-            "a LookalikeClassifier of vectors, or with features, cannot be kept in a model file "
-            "yet; keep it with joblib"
-        )
+    features = getattr(classifier, "features_", None)
+    if isinstance(features, PretrainedFeatures):
+        form = features.form_
+        if embed_network:
+            estimator = copy(classifier)
+            estimator.features_ = features.embedded()
+    elif embed_network:
+        raise ModelError("embed_network=True, but no network makes vectors; leave it out")
+    elif features is not None:
+        absent = AbsentFeatures(f"{' '.join(repr(classifier.features).split()):.80}")
+        estimator = copy(classifier)
+        estimator.features = estimator.features_ = absent
     if is_of_images(classifier) and (why := why_no_bytes(classifier)):
         warn_caller(f"{path} can be loaded, but lookalike predict and serve refuse it: {why}")
     state, arrays = to_state(estimator)
     if originals is not None:
+        if not isinstance(originals, Originals):
+            originals = Originals.of_pictures(originals)
         check_originals(originals, classifier)
         arrays |= originals.to_arrays()
+    has_vectors = name_of(estimator) == "matching.NormalizeVectors" or is_of_vectors(classifier)
+    version = _OF_VECTORS if has_vectors else _OTHERS
     classes = getattr(estimator, "classes_", None)
     description = json.dumps(
         {
             "library": __version__,
-            "version": _VERSION,
+            "version": version,
             "class_names": _names(classes),
             "source": source,
             "form": None if form is None else form.to_dict(),
@@ -147,7 +172,7 @@ def save_model(
     )
     metadata = {
         "format": FORMAT,
-        "version": _VERSION,
+        "version": version,
         "description": description,
         "checksum": xxh3_128_hexdigest(description.encode("utf-8", "surrogatepass")),
     }
@@ -162,11 +187,20 @@ def check_originals(originals: Originals, estimator: Any) -> None:
         )
 
 
-def load_model(path: str | PathLike[str]) -> Any:
+def load_model(path: str | PathLike[str], *, features: Any = None) -> Any:
     """Return the estimator of a file, whose arrays are memory-mapped.
 
     Several processes share the memory of one file. Meanwhile it must not be overwritten in place;
-    `save_model` never does this.
+    `save_model` never does this. The network that a model was trained with is opened at the first
+    question.
+
+    Parameters
+    ----------
+    path : path-like
+    features : path, fitted transformer or callable, optional
+        For a model that was trained with features: where the file of its network is now, if it is
+        neither where it was nor beside the model file; or the transformer or function of your own
+        with which it was trained, which no file holds.
 
     Raises
     ------
@@ -174,8 +208,14 @@ def load_model(path: str | PathLike[str]) -> Any:
         If the file is not a model, is damaged, or has an unsupported version.
     OSError
         If it can not be read.
+    ValueError, TypeError
+        If features do not suit the model.
     """
-    return open_file(Path(path)).estimator
+    estimator = open_file(Path(path)).estimator
+    if features is not None:
+        estimator.features_ = given_again(getattr(estimator, "features_", None), features)
+        estimator.features = features
+    return estimator
 
 
 def open_file(path: Path) -> Opened:
@@ -195,7 +235,15 @@ def open_file(path: Path) -> Opened:
         has_originals = any(name.startswith("originals/") for name in arrays)
         originals = Originals.from_arrays(arrays) if has_originals else None
         opened = Opened(estimator, description, version, originals)
-        _ = opened.form
+        form = opened.form
+        features = getattr(estimator, "features_", None)
+        if isinstance(features, PretrainedFeatures):
+            if form != features.form_:
+                raise ModelError("its form is not that of its network")
+            beside = path.with_name(Path(features.network).name)
+            is_here = features.content_ is not None or Path(features.network).is_file()
+            if not is_here and beside.is_file():
+                estimator.features_ = features.moved(beside)
     except Exception as error:  # unchecked attributes may raise anything
         said = " ".join(str(error).split())
         raise ModelError(f"{path} is damaged or was made by hand: {said:.300}") from error
@@ -287,6 +335,11 @@ def why_no_bytes(estimator: Any) -> str | None:
         f"the classifier was fitted to images of {dtype} from {low:g} to {high:g}, but pixels of "
         f"files are whole numbers 0 to 255; {cure}"
     )
+
+
+def is_of_vectors(estimator: Any) -> bool:
+    """Return whether an estimator is a `LookalikeClassifier` of vectors, with features or not."""
+    return isinstance(estimator, LookalikeClassifier) and len(estimator.image_shape_) == 1
 
 
 def is_of_images(estimator: Any) -> bool:

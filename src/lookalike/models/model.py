@@ -1,12 +1,14 @@
 """A classifier of images, for the command line and the server.
 
 It has one interface for all estimators: it classifies pictures in any form, answers with class
-names, returns the training images behind an answer, and takes corrections at once.
+names, returns the training images behind an answer, and takes corrections at once. If a network
+turns pictures into vectors, the form is the network's, and thumbnails stand for training images.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -16,12 +18,21 @@ from numpy.typing import ArrayLike, NDArray
 from lookalike.estimators.classifier import KNeighborsClassifier
 from lookalike.estimators.lookalike import LookalikeClassifier
 from lookalike.estimators.search_cv import KNeighborsSearchCV
+from lookalike.features.pretrained import PretrainedFeatures
 from lookalike.images.dataset import Dataset, Split
 from lookalike.images.originals import Originals
 from lookalike.images.pictures import read_picture
 from lookalike.images.preprocessing import Form, Formed, learn_form
+from lookalike.images.progress import Progress
 from lookalike.models.cleaner import Cleaner
-from lookalike.models.file import check_originals, is_of_images, open_file, save_model, why_no_bytes
+from lookalike.models.file import (
+    check_originals,
+    is_of_images,
+    is_of_vectors,
+    open_file,
+    save_model,
+    why_no_bytes,
+)
 from lookalike.models.safetensors_map import ModelError
 
 if TYPE_CHECKING:
@@ -50,7 +61,7 @@ class Neighbor(NamedTuple):
     variant : str
         "original", or the change of the image.
     compared : ndarray of shape (height, width, channels), uint8
-        The image in the form in which it was compared.
+        The image in the form in which it was compared; its thumbnail if vectors were compared.
     displacement : ndarray of shape (2, height, width), int8, or None
         Move of each pixel of the query to its match, in pixels down and to the right; None if
         pixels do not move.
@@ -93,9 +104,10 @@ class Model:
     Parameters
     ----------
     estimator : KNeighborsClassifier, LookalikeClassifier, or a `KNeighborsSearchCV` of the former
-        Fitted to images of whole numbers 0 to 255, in any dtype, with one label each.
+        Fitted to images of whole numbers 0 to 255, in any dtype, with one label each; or with a
+        network's features.
     form : Form, optional
-        By default it is learned from the training images.
+        By default it is learned from the training images, or that of the network.
     source : str, optional
         Origin of the training images.
     path : Path, optional
@@ -136,18 +148,23 @@ class Model:
                 f"{type(estimator).__name__} does not classify images; give a KNeighborsClassifier "
                 "or a LookalikeClassifier"
             )
-        if not is_of_images(estimator):
+        self.estimator: Any = estimator
+        self._n_jobs = estimator.n_jobs
+        self.source, self.path = source, path
+        self.is_of_vectors = is_of_vectors(estimator)
+        if self.is_of_vectors:
+            self.form = _form_of_network(estimator.features_)
+        elif not is_of_images(estimator):
             raise ModelError(
                 "the classifier was fitted to rows of pixels, or to several labels an image; fit "
                 "it to images of shape (n, h, w) or (n, h, w, c) and one label each"
             )
-        self.estimator: Any = estimator
-        self._n_jobs = estimator.n_jobs
-        self.source, self.path = source, path
-        if why := why_no_bytes(estimator):
+        elif why := why_no_bytes(estimator):
             raise ModelError(why)
-        self.image_shape: tuple[int, ...] = tuple(estimator.image_shape_)
-        self.form = learn_form(self._spread(_FORM_SAMPLE)) if form is None else form
+        else:
+            self.form = learn_form(self._spread(_FORM_SAMPLE)) if form is None else form
+        shape = self.form.image_shape if self.is_of_vectors else estimator.image_shape_
+        self.image_shape: tuple[int, ...] = tuple(shape)
         self.originals = originals
         if originals is not None:
             check_originals(originals, estimator)
@@ -201,7 +218,11 @@ class Model:
                     distance=float(found.distances[i, j]),
                     share=float(found.shares[i, j]),
                     variant=found.variant_names[found.variants[i, j]],
-                    compared=_of_bytes(found.compared(i, j)),
+                    compared=_of_bytes(
+                        self.shown(int(found.indices[i, j]))
+                        if self.is_of_vectors
+                        else found.compared(i, j)
+                    ),
                     displacement=moves[j],
                     file=self.file(int(found.indices[i, j])),
                 )
@@ -211,7 +232,10 @@ class Model:
         return explained
 
     def image(self, row: int) -> Bytes:
-        """Return a training image in its original form."""
+        """Return a training image in its original form; of a vector its thumbnail, if known."""
+        if self.is_of_vectors:
+            thumbnail = None if self.originals is None else self.originals.picture(row)
+            return _UNKNOWN if thumbnail is None else thumbnail
         return np.asarray(self._some([row])[0])
 
     def label(self, row: int) -> str:
@@ -224,8 +248,8 @@ class Model:
 
     def shown(self, row: int) -> Bytes:
         """Return a training image to show: a thumbnail of its file if known, else the image."""
-        picture = None if self.originals is None else self.originals.picture(row)
-        return self.image(row) if picture is None else picture
+        thumbnail = None if self.originals is None else self.originals.picture(row)
+        return self.image(row) if thumbnail is None else thumbnail
 
     def read(self, picture: str | PathLike[str] | bytes | Bytes) -> Formed:
         """Convert a picture to the form of the training images, and describe doubts about it.
@@ -250,7 +274,7 @@ class Model:
 
     def add(
         self,
-        images: Bytes,
+        images: Bytes | Sequence[Any],
         labels: Sequence[str],
         *,
         relearn: bool = False,
@@ -258,7 +282,8 @@ class Model:
     ) -> list[int]:
         """Add training images, with effect on the next answer, and return their rows.
 
-        `originals` describes their files, if there are any. `relearn` refits everything that a
+        A model of vectors takes any pictures that its network takes. `originals` describes their
+        files, if there are any. `relearn` refits everything that a
         `LookalikeClassifier` learns from images, which takes seconds for large training sets.
 
         Raises
@@ -278,6 +303,8 @@ class Model:
             new = np.array(list(labels), dtype=object if known.dtype == object else str)
         before = self.n_samples
         self.estimator.partial_fit(images, new, **({"relearn": relearn} if self._matches else {}))
+        if self.is_of_vectors and originals is None:
+            originals = Originals.of_pictures(images)
         if self.originals is not None or originals is not None:
             known_before = self.originals or Originals.unknown(before)
             self.originals = known_before.joined(originals or Originals.unknown(len(images)))
@@ -315,11 +342,18 @@ class Model:
     def on_threads(self, n_threads: int) -> None:
         """Set the number of threads; saved files keep the original setting."""
         self.estimator.n_jobs = n_threads
+        if self.is_of_vectors:
+            self.estimator.features_.n_jobs = n_threads
+
+    def open_network(self) -> None:
+        """Open the network now, which the first question does otherwise; errors as by it."""
+        self.estimator.features_.transform([np.zeros(self.image_shape, np.uint8)])
 
     @property
     def can_clean(self) -> bool:
         """Whether there are enough small training images to learn denoising from."""
-        return Cleaner.is_possible(self.image_shape, self.n_samples)
+        is_possible = Cleaner.is_possible(self.image_shape, self.n_samples)
+        return is_possible and not self.is_of_vectors
 
     @property
     def cleaner(self) -> Cleaner:
@@ -339,6 +373,25 @@ class Model:
         """Return at most `most` training images, spread evenly over all."""
         n = self.n_samples
         return self._some(np.arange(n) if n <= most else np.arange(most) * n // most)
+
+
+_UNKNOWN = np.full((8, 8), 128, np.uint8)
+"""What is shown of a vector if no thumbnail is known."""
+
+
+def _form_of_network(features: Any) -> Form:
+    """Return the form of the network that makes vectors; `ModelError` if none does."""
+    if isinstance(features, PretrainedFeatures):
+        return features.form_
+    if features is None:
+        raise ModelError(
+            "the classifier was fitted to vectors, so that pictures tell it nothing; give vectors "
+            "to load_model(path).predict, in Python"
+        )
+    raise ModelError(
+        "the classifier was trained with features of the user's own, which are not in its file; "
+        "give them to load_model(path, features=...), in Python"
+    )
 
 
 def _of_bytes(image: NDArray[Any]) -> Bytes:
@@ -370,15 +423,18 @@ def open_model(path: str | PathLike[str]) -> Model:
         raise ModelError(f"{path}: {error}") from error
 
 
-def numbered_as(model: Model, data: Dataset, name: str, file: str) -> Dataset:
+def numbered_as(
+    model: Model, data: Dataset, name: str, file: str, *, progress: Progress | None = None
+) -> Dataset:
     """Return the model's training images and the test images of a data set, numbered alike.
 
-    The classes of the data are matched with the model's by their names. `ValueError`, with the
+    The classes of the data are matched with the model's by their names. If the model compares
+    vectors, those of both parts are there, too. `ValueError`, with the
     names of the data and of the model's file, if the test images are of another size, or of a class
     that the model does not know.
     """
     shape, wanted = data.test.images.shape[1:], model.image_shape
-    if _sides(shape) != _sides(wanted):
+    if _sides(shape) != _sides(wanted) and not model.is_of_vectors:
         raise ValueError(
             f"{name} has images of {_shape_text(shape)}, but {file} was trained on images of "
             f"{_shape_text(wanted)}; judge it on images like those"
@@ -394,10 +450,17 @@ def numbered_as(model: Model, data: Dataset, name: str, file: str) -> Dataset:
             f"add {file}"
         )
     codes = np.array([known.get(own, -1) for own in data.class_names])
-    test = Split(data.test.images.reshape(-1, *wanted), codes[data.test.labels])
     own = model.estimator
-    images = np.asarray(own.training_images()).astype(np.uint8, copy=False)
-    train = Split(images, np.searchsorted(own.classes_, own.training_labels_))
+    labels = np.searchsorted(own.classes_, own.training_labels_)
+    if model.is_of_vectors:
+        vectors = own.features_.transform(data.test.pictures, progress=progress)
+        test = replace(data.test, labels=codes[data.test.labels], vectors=vectors)
+        images = np.broadcast_to(_UNKNOWN, (model.n_samples, *_UNKNOWN.shape))
+        train = Split(images, labels, None, model.originals, own.training_images())
+    else:
+        test = Split(data.test.images.reshape(-1, *wanted), codes[data.test.labels])
+        images = np.asarray(own.training_images()).astype(np.uint8, copy=False)
+        train = Split(images, labels)
     return Dataset(train, test, tuple(model.class_names), data.source)
 
 

@@ -9,10 +9,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from lookalike.images.exceptions import DatasetNotFoundError
 from lookalike.images.pictures import Findings
 from lookalike.images.progress import Progress
 from lookalike.images.sources import Bytes, find_sources, in_form, read_source
-from lookalike.models.model import Explained, Model, Neighbor
+from lookalike.models.model import Explained, Model, Neighbor, some_of
 from lookalike.reports.blocks import Gallery, Picture
 from lookalike.reports.pictures import picture, right_or_wrong, with_arrows
 
@@ -22,7 +23,7 @@ _LEAST_CANDIDATE = 0.1
 
 _BATCH = 1000
 _EXPLAINED_BATCH = 50  # an explanation takes about twenty times the memory of an image
-_BATCH_PIXELS = 2**24  # of original pictures, so that batches of photographs are small
+_BATCH_PIXELS = 2**24  # as given and in the form, so that batches of photographs are small
 
 
 class Answer(NamedTuple):
@@ -133,7 +134,7 @@ def predict_pictures(
     n_pixels = 0
     for one in _read(model, names, as_is, progress, on_failure, on_note):
         batch.append(one)
-        n_pixels += one.given.size
+        n_pixels += one.given.size + one.image.size
         if len(batch) >= most or n_pixels >= _BATCH_PIXELS:
             yield _answer(batch, model, reject, top, n_nearest)
             batch, n_pixels = [], 0
@@ -162,13 +163,17 @@ def _read(
     sources = find_sources(names, findings.left_out)
     enough = None if as_is else model.form.least_size
     total = 1000 * len(sources)  # thousandths: a file may hold thousands of images
+    is_empty = True
     for number, source in enumerate(sources):
 
         def within(done: int, n: int, before: int = 1000 * number) -> None:
             progress(before + 1000 * done // n, total)
 
         progress(1000 * number, total)
-        for one in read_source(source, findings, least_size=enough, progress=within):
+        for one in read_source(
+            source, findings, least_size=enough, image_shape=model.image_shape, progress=within
+        ):
+            is_empty = False
             try:
                 image, doubt = in_form(one, model.form, as_is=as_is)
             except ValueError as error:
@@ -178,6 +183,9 @@ def _read(
             yield _Read(one.name, one.pixels, image, doubt)
     for note in findings.notes():
         on_note(note)
+    if is_empty:
+        why = f"no picture was found in {some_of(names)}; name others"
+        on_failure(names[0], DatasetNotFoundError(why))
 
 
 def _answer(

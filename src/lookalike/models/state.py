@@ -8,6 +8,7 @@ array that several attributes share, or see in several shapes, is stored once.
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -82,6 +83,8 @@ class _Writer:
             return value
         if type(value) is float:
             return value if math.isfinite(value) else {"$float": str(value)}
+        if isinstance(value, os.PathLike):
+            return self.write(os.fspath(value), path)
         if isinstance(value, np.generic):
             return {"$scalar": self._array(np.asarray(value), path)}
         if isinstance(value, np.ma.MaskedArray):
@@ -252,8 +255,11 @@ _TAGS: dict[str, Callable[[_Reader, Any, Any], Any]] = {
 }
 """What reads the value beside a tag, from the value and the whole state."""
 
-_REMADE = {"estimators.KNeighborsSearchCV": ("scorer_",)}
-"""Attributes that follow from others: they are not stored, and are made again when asked for."""
+_REMADE = {
+    "estimators.KNeighborsSearchCV": ("scorer_",),
+    "features.PretrainedFeatures": ("cache", "n_jobs"),
+}
+"""Attributes that are not stored: they follow from others, or belong to a machine."""
 
 
 def _no_text(text: str, path: str) -> ModelError:

@@ -10,7 +10,7 @@ from sklearn.base import is_classifier
 from sklearn.utils.validation import check_is_fitted
 
 from lookalike.evaluation.few_labels import FewLabels
-from lookalike.evaluation.training import AblationPart, Training, Tried, what_was_tried, why_chosen
+from lookalike.evaluation.training import AblationPart, Training, Tried, why_chosen
 from lookalike.evaluation.tuning import Tuning, TuningChoice, read_tuning
 from lookalike.images.files import counted
 from lookalike.reports.blocks import (
@@ -32,7 +32,12 @@ from lookalike.reports.pictures import plot_name
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_AGAIN = {1: "", 2: "Again, the best: ", 3: "The best with copies of the train images: "}
+_AGAIN = {
+    0: "Pixels or a network: ",
+    1: "",
+    2: "Again, the best: ",
+    3: "The best with copies of the train images: ",
+}
 _NO_SPREAD = "a single split has no spread"
 _MARKERS = "osD^vPX*"
 _APART = 1.03  # factor by which the points of two classifiers lie beside each other
@@ -62,7 +67,7 @@ def _describe_training(trained: Training) -> Report:
 def training_section(trained: Training) -> Section:
     """Tell what was tried, what was chosen and why, and how well it does on test images."""
     classifier, right = trained.classifier, trained.accuracy
-    tried = what_was_tried(classifier)
+    tried = trained.tried
     blocks: list[Block] = []
     for stage in dict.fromkeys(own.trial.stage for own in tried):
         own = [one for one in tried if one.trial.stage == stage]
@@ -84,9 +89,11 @@ def training_section(trained: Training) -> Section:
         Text(said),
         Text(f"{took}.", is_note=True),
     ]
-    shape = " × ".join(map(str, classifier.image_shape_))
+    shape = f"of {' × '.join(map(str, classifier.image_shape_))}"
+    if len(classifier.image_shape_) == 1:
+        shape = f"as vectors of {classifier.image_shape_[0]:,} numbers"
     intro = (
-        f"{trained.name}: {counted(trained.n_train, 'train image')} of {shape}, "
+        f"{trained.name}: {counted(trained.n_train, 'train image')} {shape}, "
         f"{counted(len(classifier.classes_), 'class')}; effort {classifier.effort}"
     )
     return Section("What was tried and chosen", blocks, [intro])
@@ -132,8 +139,8 @@ def _say_stage(tried: Sequence[Tried], n_train: int) -> str:
     counts = f"from {first.n_images:,} train images, {first.n_held_out:,} others held out"
     if first.n_held_out == n_train:
         counts = f"all {n_train:,} train images held out in turn, each from {first.n_images:,}"
-    representations = "1 representation" if len(tried) == 1 else f"{len(tried)} representations"
-    rules = f"{tried[0].n_rules} scoring rules"
+    representations = counted(len(tried), "representation")
+    rules = counted(tried[0].n_rules, "scoring rule")
     return f"{_AGAIN[first.stage]}{representations} by {rules} each, {counts}:"
 
 

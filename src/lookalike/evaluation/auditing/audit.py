@@ -43,7 +43,7 @@ from lookalike.evaluation.auditing.votes import (
     suggest_classes,
     vote_accuracy,
 )
-from lookalike.features.pretrained import make_transformer
+from lookalike.features.transformers import make_transformer
 from lookalike.images.checks import stack_images
 from lookalike.images.progress import Meter, Progress
 from lookalike.matching.vectors import NormalizeVectors

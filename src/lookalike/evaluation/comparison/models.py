@@ -29,6 +29,7 @@ MOST_SVM_IMAGES = 2_000
 
 
 DESCRIPTIONS = {
+    "lookalike": "lookalike, its representation chosen on held-out images",
     "knn": "lookalike k-NN, k = 4, weights 1 / distance",
     "sgd": "linear SVM by stochastic gradient descent",
     "logistic": "logistic regression, on one thread",

@@ -12,9 +12,10 @@ export class ServerError extends Error {
   }
 }
 
-// A picture is a Blob, or nested lists of numbers in the model's form.
+// A picture is a Blob, a form with several, or nested lists of numbers in the model's form.
 
 export const explain = (picture, signal) => post("explain", picture, { n_neighbors: 6 }, signal);
+export const answer = (blobs, signal) => post("predict", form(blobs), {}, signal);
 export const predict = (images, signal) => post("predict", images, { as_is: true }, signal);
 export const clean = (images, signal) => post("clean", images, { as_is: true }, signal);
 export const model = (signal) => call("GET", "model", { signal });
@@ -23,7 +24,14 @@ export const add = (picture, label) => post("samples", picture, { label });
 export const remove = (id) => call("DELETE", `samples/${encodeURIComponent(id)}`);
 export const save = () => call("POST", "save");
 
+function form(blobs) {
+  const made = new FormData();
+  for (const blob of blobs) made.append("images", blob);
+  return made;
+}
+
 function post(path, picture, query, signal) {
+  if (picture instanceof FormData) return call("POST", path, { body: picture, query, signal });
   const blob = picture instanceof Blob;
   const body = blob ? picture : JSON.stringify({ images: picture });
   const type = blob ? picture.type : "application/json";

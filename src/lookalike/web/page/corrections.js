@@ -28,9 +28,9 @@ export class Corrections {
     });
   }
 
-  add(label) {
+  add(label, given = null) {
     return this.#write(async () => {
-      const picture = await this.#picture();
+      const picture = given ?? (await this.#picture());
       if (!picture) throw new Error("There is no picture yet; draw one first, or choose an image");
       await api.add(picture, label);
       speak(`Added as ${label}`, 0);

@@ -4,15 +4,20 @@ import * as api from "./api.js";
 import { showAnswer } from "./answer.js";
 import { Corrections } from "./corrections.js";
 import { byId, complain, make, number, settle, speak } from "./dom.js";
+import { Gallery, dropped } from "./gallery.js";
 import { Latest } from "./latest.js";
 import { noiseOf } from "./noise.js";
 import { Pad } from "./pad.js";
 
 let model = null;
 const pad = new Pad(changed);
+const gallery = new Gallery(choose, (label, picture) => corrections.add(label, picture));
 const corrections = new Corrections(
   () => pad.blob(),
-  () => learning.ask(),
+  () => {
+    learning.ask();
+    gallery.ask();
+  },
 );
 
 const asking = new Latest("answer", ask, 60);
@@ -78,6 +83,11 @@ function choose(file) {
   }
 }
 
+function chooseAll(files) {
+  if (files.length > 1) gallery.show(files);
+  else choose(files[0]);
+}
+
 byId("undo").addEventListener("click", () => pad.undo());
 byId("clear").addEventListener("click", () => pad.clear());
 
@@ -86,15 +96,15 @@ byId("frame").addEventListener("click", () => {
 });
 
 byId("file").addEventListener("change", ({ target }) => {
-  choose(target.files[0]);
+  chooseAll([...target.files]);
   target.value = ""; // the same file may be chosen again
 });
 
 addEventListener("paste", (event) => {
-  const [file] = event.clipboardData.files;
-  if (!file) return;
+  const files = [...event.clipboardData.files];
+  if (!files.length) return;
   event.preventDefault();
-  choose(file);
+  chooseAll(files);
   pad.focus();
 });
 
@@ -104,7 +114,7 @@ for (const kind of ["dragover", "dragleave", "drop"]) {
     event.preventDefault();
     byId("frame").dataset.drop = String(kind === "dragover");
     if (kind !== "drop") return;
-    choose(event.dataTransfer.files[0]);
+    dropped(event.dataTransfer).then(chooseAll);
     pad.focus();
   });
 }
