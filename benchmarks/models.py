@@ -9,7 +9,6 @@ bar was missed.
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import sys
 import tempfile
@@ -21,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from lib.bars import value_row, value_table
-from lib.harness import MIB, Spread, in_fresh_process, table
+from lib.harness import MIB, Spread, fresh_processes, in_fresh_process, table
 from lib.images import NAMES
 from lib.program import choose_rounds, new_parser, reporting
 
@@ -109,9 +108,9 @@ def held_by_two(path: Path) -> dict[str, int] | None:
     """Bytes of the file's mapping in one of two processes that hold it; None but on Linux."""
     if not Path("/proc/self/smaps").exists():
         return None
-    spawn = multiprocessing.get_context("spawn")
-    ours, theirs = zip(*(spawn.Pipe() for _ in range(2)), strict=True)
-    holders = [spawn.Process(target=_hold, args=(path, end)) for end in theirs]
+    fresh = fresh_processes()
+    ours, theirs = zip(*(fresh.Pipe() for _ in range(2)), strict=True)
+    holders = [fresh.Process(target=_hold, args=(path, end)) for end in theirs]
     for holder in holders:
         holder.start()
     for end in ours:

@@ -13,7 +13,6 @@ from __future__ import annotations
 import base64
 import io
 import json
-import multiprocessing
 import os
 import re
 import signal
@@ -31,6 +30,7 @@ from PIL import Image
 
 from lib.harness import (
     MIB,
+    fresh_processes,
     in_fresh_process,
     table,
 )
@@ -88,9 +88,9 @@ def main() -> int:
 @contextmanager
 def served(data: str, model: str, n_jobs: int, folder: Path) -> Iterator[str]:
     """Serve a model in a process of its own, until the block ends; give its URL."""
-    spawn = multiprocessing.get_context("spawn")
-    ours, theirs = spawn.Pipe()
-    process = spawn.Process(target=_serve, args=(data, model, n_jobs, folder, theirs))
+    fresh = fresh_processes()
+    ours, theirs = fresh.Pipe()
+    process = fresh.Process(target=_serve, args=(data, model, n_jobs, folder, theirs))
     process.start()
     theirs.close()
     try:

@@ -188,7 +188,7 @@ def test_augmentation_without_faiss(without_peers):
 def test_denoising_without_the_filters_of_others(tmp_path):
     report, figures = run_with_figures(
         tmp_path, "denoising.py", "--without-peers", "--noise=saltpepper", "--images=20",
-        "--train=200", f"--out={tmp_path}",
+        "--train=60", f"--out={tmp_path}",
     )  # fmt: skip
     for model in ("KNeighborsClassifier", "KNeighborsRegressor"):
         assert f"- cleaned images, {model}, scikit-learn's and ours: 20 of 20 equal" in report

@@ -184,14 +184,24 @@ def in_fresh_process(
     work: Callable[..., Any], *args: Any, environment: Mapping[str, str] | None = None
 ) -> Any:
     """Call a function of a module in a process started for it, and return what it returns."""
+    # Thread pools read their limits when they are loaded, so these must be there from the start.
+    with (
+        _environment(environment or {}),
+        ProcessPoolExecutor(1, mp_context=fresh_processes()) as pool,
+    ):
+        return pool.submit(work, *args).result()
+
+
+def fresh_processes() -> Any:
+    """The way in which processes start, a context of `multiprocessing`.
+
+    The tests ask for copies of one process that has imported what most of them import, which start
+    in a tenth of the time. What is measured must not share what was imported.
+    """
     context = multiprocessing.get_context(os.environ.get("BENCHMARK_PROCESSES", "spawn"))
     if context.get_start_method() == "forkserver":
-        # Copies of one process that has imported these start in a tenth of the time. The tests ask
-        # for them; what is measured must not share what was imported.
         context.set_forkserver_preload(["sklearn.svm", "lookalike.estimators.lookalike"])
-    # Thread pools read their limits when they are loaded, so these must be there from the start.
-    with _environment(environment or {}), ProcessPoolExecutor(1, mp_context=context) as pool:
-        return pool.submit(work, *args).result()
+    return context
 
 
 @contextmanager
