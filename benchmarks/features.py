@@ -156,15 +156,11 @@ def run_split(
         counts = {one: chosen.count(one) for one in dict.fromkeys(chosen) if one}
         if counts:
             print(f"- {name}: " + "; or ".join(f"{one} ({k})" for one, k in counts.items()))
-    found = {
-        "readings": figures(taken),
-        "wrong": {name: int((~own).sum()) for name, own in right.items()},
-        "n": n,
-    }
-    if part == "folds":
-        found["bars"] = _bars(found["wrong"], n, has_bars=args.data == CLIPART)
-        print(f"\n{value_table(found['bars'])}")
-    return found
+    wrong = {name: int((~own).sum()) for name, own in right.items()}
+    bars = _bars(wrong, n, has_bars=args.data == CLIPART) if part == "folds" else []
+    if bars:
+        print(f"\n{value_table(bars)}")
+    return {"readings": figures(taken), "wrong": wrong, "n": n, "bars": bars}
 
 
 def _bars(wrong: Mapping[str, int], n: int, *, has_bars: bool) -> list[dict[str, object]]:
