@@ -170,7 +170,8 @@ def test_use_pretrained_features(
     assert open_model(tmp_path / "things.lookalike").is_of_vectors
     printed = capsys.readouterr().out
     assert printed.startswith("(18, 1280)\n['cup' 'cup' 'cup']\n1 prediction by 3 neighbors each")
-    assert "\n['cup']\n3\n[" in printed
+    assert "\n['cup']\n3\nk-NN, k = 1: " in printed
+    assert printed.endswith("\n[0 1 2]\n")
     assert re.search(r"\nk-NN, k = 1: \d+%\n", printed)
 
 

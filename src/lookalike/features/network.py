@@ -77,9 +77,15 @@ class Preparation(NamedTuple):
         starts = [(own - side) // 2 for own, side in zip(images.shape[1:3], self.size, strict=True)]
         (top, left), (height, width) = starts, self.size
         middle = images[:, top : top + height, left : left + width]
-        mean, std = (np.array(values, np.float32) for values in (self.mean, self.std))
-        scaled = (middle / np.float32(255) - mean) / std
-        return np.ascontiguousarray(scaled.transpose(0, 3, 1, 2))
+        mean, std = (
+            np.array(values, np.float32)[:, None, None] for values in (self.mean, self.std)
+        )
+        # The bytes are moved, not the floats, and these are changed in place: a quarter of the time.
+        values = np.ascontiguousarray(middle.transpose(0, 3, 1, 2)).astype(np.float32)
+        values /= np.float32(255)
+        values -= mean
+        values /= std
+        return values
 
 
 class Network:

@@ -56,8 +56,8 @@ class NormalizeVectors(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     --------
     >>> X = np.array([[4.0, 0.0], [0.0, 16.0]])
     >>> NormalizeVectors(roots=True).fit_transform(X)
-    array([[ 0.4472136, -0.8944272],
-           [-0.4472136,  0.8944272]], dtype=float32)
+    array([[ 0.70710677, -0.70710677],
+           [-0.70710677,  0.70710677]], dtype=float32)
     """
 
     def __init__(self, *, roots: bool = False, unit: bool = True) -> None:
