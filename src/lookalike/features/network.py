@@ -80,7 +80,7 @@ class Preparation(NamedTuple):
         mean, std = (
             np.array(values, np.float32)[:, None, None] for values in (self.mean, self.std)
         )
-        # The bytes are moved, not the floats, and these are changed in place: a quarter of the time.
+        # Bytes are moved, not floats, and these are changed in place: a fifth of the time.
         values = np.ascontiguousarray(middle.transpose(0, 3, 1, 2)).astype(np.float32)
         values /= np.float32(255)
         values -= mean
