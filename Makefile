@@ -16,6 +16,7 @@ export PATH := $(bin):$(PATH)
 installed := $(VENV)/installed
 tools := $(VENV)/tools
 extra = $(VENV)/$(1).extra
+cpus = $(shell nproc 2> /dev/null || echo 2)
 native_tests := native clang sanitize threads emulate aarch64
 
 .PHONY: tour test test-all bench check lint types $(native_tests) stub clean
@@ -24,11 +25,12 @@ native_tests := native clang sanitize threads emulate aarch64
 tour: $(installed)
 	$(bin)/lookalike tour $(ARGS)
 
-# As many processes as CPUs; ARGS="-n 0" for one, as a debugger wants it. The slow tests, each of
-# which says why it is slow, are left to `make check` and `make test-all`.
+# One process more than CPUs, for tests wait for servers, browsers and one another; ARGS="-n 0" for
+# one, as a debugger wants it. The slow tests, each of which says why it is slow, are left to `make
+# check` and `make test-all`.
 test: options := -m "not slow"
 test test-all: $(call extra,test)
-	$(bin)/pytest -n auto --dist worksteal --durations 10 $(options) $(ARGS)
+	$(bin)/pytest -n $$(($(cpus) + 1)) --dist worksteal --durations 10 $(options) $(ARGS)
 
 bench: $(call extra,bench)
 	$(bin)/python benchmarks/search.py $(ARGS)
@@ -75,7 +77,7 @@ $(native_tests): $(tools)
 	$(bin)/cmake -S tests/native --preset $@ --log-level=WARNING $(options_$@) && \
 	$(bin)/cmake --build build/native/$(or $(objects_$@),$@) && \
 	$(bin)/ctest --test-dir build/native/$(or $(objects_$@),$@) --output-on-failure --no-tests=error \
-		--parallel $(shell nproc 2> /dev/null || echo 2)
+		--parallel $(cpus)
 
 # The extension is built with them, for warnings are errors here. Not so where it is installed: a
 # newcomer's newer compiler knows newer warnings, and must not fail.

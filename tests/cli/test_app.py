@@ -177,6 +177,7 @@ def test_unreadable_data_set_is_one_line(tmp_path: Path, invoke: Run) -> None:
     assert str(path) in result.stderr
 
 
+@pytest.mark.slow("starts a process")
 def test_debug_shows_the_traceback(lookalike: Run) -> None:
     done = lookalike("tour", "--data", "mnits", "--debug")
     assert done.returncode == 1

@@ -94,6 +94,7 @@ def test_a_network_in_the_file_needs_no_other(world: Any, kept: Path, invoke: Ru
     assert said["images"][0]["label"] == "red"
 
 
+@pytest.mark.slow("opens networks and compares classifiers")
 def test_evaluate_and_compare(world: Any, kept: Path, tmp_path: Path, invoke: Run) -> None:
     model, _ = world
     judged = json.loads(invoke("evaluate", kept / "data", "--model", model, "--json").stdout)

@@ -323,6 +323,7 @@ def test_wrong_usage_is_one_line(arguments: list[str], said: str, run_main: Run)
     assert said in done.stderr
 
 
+@pytest.mark.slow("starts a process at a terminal")
 @pytest.mark.skipif(os.name != "posix", reason="pseudo-terminals are of POSIX")
 def test_progress_on_a_terminal_leaves_piped_answers_alone(model: Path, scans: Path) -> None:
     import pty

@@ -50,6 +50,7 @@ def ask(url: str, content: bytes | None = None, **headers: str) -> Any:
         return json.load(answer)
 
 
+@pytest.mark.slow("starts a server")
 @pytest.mark.skipif(os.name != "posix", reason="sends SIGINT")
 def test_it_serves_until_ctrl_c_and_tells_what_is_not_saved(model: Path, tmp_path: Path) -> None:
     samples.save_pictures(tmp_path, 1)
@@ -73,6 +74,7 @@ def test_it_serves_until_ctrl_c_and_tells_what_is_not_saved(model: Path, tmp_pat
     assert model.read_bytes() == before
 
 
+@pytest.mark.slow("starts a server")
 @pytest.mark.skipif(os.name != "posix", reason="sends SIGINT")
 def test_the_token_is_told_as_json(model: Path) -> None:
     with serving(model, "--port", "0", "--json", LOOKALIKE_TOKEN="secret") as process:

@@ -74,6 +74,7 @@ def test_tour_draws_with_half_blocks_and_shows_progress(few: str) -> None:
         assert what not in stdout
 
 
+@pytest.mark.slow("starts a process at a terminal")
 def test_clean_draws_and_shows_how_far_it_is() -> None:
     stdout, stderr = run_in_terminal("clean", "digits", "--quality", "fast", "--train", "100")
     assert "▀" in stdout
@@ -82,6 +83,7 @@ def test_clean_draws_and_shows_how_far_it_is() -> None:
         assert what not in stdout
 
 
+@pytest.mark.slow("starts a process at a terminal")
 def test_json_has_no_escape_codes_even_at_a_terminal(few: str) -> None:
     stdout, _ = run_in_terminal("tour", "--data", few, "--json")
     assert "\x1b" not in stdout

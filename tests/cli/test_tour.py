@@ -104,6 +104,7 @@ def few(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.slow("walks the tour in a process of its own")
 def test_json_is_all_there_is_on_stdout(few: Path, lookalike: Run) -> None:
     done = lookalike("tour", "--data", str(few), "--json", "--n-jobs", "1")
     assert done.returncode == 0
@@ -114,6 +115,7 @@ def test_json_is_all_there_is_on_stdout(few: Path, lookalike: Run) -> None:
     assert report["steps"]["load"]["image_shape"] == [5, 5]
 
 
+@pytest.mark.slow("walks the tour in a process of its own")
 def test_piped_output_is_plain_text(few: Path, lookalike: Run) -> None:
     done = lookalike("tour", "--data", str(few), COLUMNS="80")
     assert done.returncode == 0
@@ -123,6 +125,7 @@ def test_piped_output_is_plain_text(few: Path, lookalike: Run) -> None:
     assert max(map(len, done.stdout.splitlines())) <= 80
 
 
+@pytest.mark.slow("walks the tour with all its steps")
 def test_each_step_is_shown_with_its_numbers(digits: Walked) -> None:
     *lines, written = digits.stdout.splitlines()
     assert written.startswith("Wrote report.html, report.json, ")
@@ -152,6 +155,7 @@ def test_each_step_is_shown_with_its_numbers(digits: Walked) -> None:
     assert re.search(r"the book's k-NN [\d.]{5} 0\.\d{4} 0\.\d{4} \d\.\d\d lookalike ", text)
 
 
+@pytest.mark.slow("walks the tour with all its steps")
 def test_out_holds_the_report_and_pictures(digits: Walked) -> None:
     names = sorted(path.name for path in digits.out.iterdir())
     assert names == sorted([*PICTURES, "report.html", "report.json"])
@@ -164,6 +168,7 @@ def test_out_holds_the_report_and_pictures(digits: Walked) -> None:
     assert sorted(path.name for path in digits.out.parent.iterdir()) == ["report"]
 
 
+@pytest.mark.slow("walks the tour with all its steps")
 def test_the_report_opens_in_a_browser_without_a_word(digits: Walked) -> None:
     url = (digits.out / "report.html").as_uri()
     with browser() as page:
@@ -179,6 +184,7 @@ def test_the_report_opens_in_a_browser_without_a_word(digits: Walked) -> None:
     assert "Errors, and the images behind them" in titles
 
 
+@pytest.mark.slow("walks the tour with all its steps")
 def test_against_sklearn_compares_times_and_predictions(digits: Walked) -> None:
     against = digits.steps["against_sklearn"]
     assert against["measured"] == "whole"
@@ -284,6 +290,7 @@ def test_few_images_are_tuned_by_the_folds_there_are(few: Path, tmp_path: Path) 
     assert tour.steps["tuning"]["n_candidates"] == 10
 
 
+@pytest.mark.slow("walks the tour")
 def test_book_s_grid_without_its_numbers_of_neighbors(tmp_path: Path) -> None:
     path, labels = tmp_path / "few.npz", np.array([0, 0, 1, 1])
     images = np.random.default_rng(0).integers(0, 256, (4, 3, 3), dtype=np.uint8)

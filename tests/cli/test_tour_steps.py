@@ -79,6 +79,7 @@ def test_mnist_accuracy(monkeypatch: pytest.MonkeyPatch) -> None:
     assert matched["accuracy"] > 0.995
 
 
+@pytest.mark.slow("fits four classifiers to several draws")
 def test_few_labels(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(classifying, "_DRAWS", {10: 2, 50: 1, 1_000: 1})
     monkeypatch.setattr(classifying, "_MOST_TEST_IMAGES", 300)

@@ -36,6 +36,7 @@ def test_efforts(effort: Effort | None, quick: bool, best: bool, expected: str) 
     assert one_effort(effort, quick=quick, best=best) == expected
 
 
+@pytest.mark.slow("trains on all digits")
 def test_report_is_the_classifier_s_own(
     tmp_path: Path, invoke: Run, classifier: LookalikeClassifier
 ) -> None:
@@ -104,6 +105,7 @@ def test_a_training_has_a_report(tmp_path: Path) -> None:
     assert len(trained.wrong) == twin["numbers"]["test"]["n_wrong"]
 
 
+@pytest.mark.slow("trains on all digits")
 def test_what_is_shown(invoke: Run) -> None:
     result = invoke("train", "digits", "--effort", "fast")
     assert result.exit_code == 0, result.stderr

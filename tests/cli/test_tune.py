@@ -120,6 +120,7 @@ def test_test_images_are_not_looked_at(invoke: Run, monkeypatch: pytest.MonkeyPa
     assert "[red]digits" in result.stdout
 
 
+@pytest.mark.slow("tries 5,000 numbers of neighbours")
 def test_a_failed_run_writes_nothing(tmp_path: Path, invoke: Run) -> None:
     result = invoke("tune", "digits", "--k", "1-5000", "--out", tmp_path / "out")
     assert result.exit_code == 1

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from typer.testing import CliRunner
 
 from lookalike.cli.app import app
@@ -18,6 +19,7 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
 
 
+@pytest.mark.slow("runs all of the page's code")
 def test_code_runs_and_finds_what_the_page_says() -> None:
     made: dict[str, Any] = {"__name__": "__main__"}
     for block in blocks("python"):

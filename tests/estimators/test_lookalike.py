@@ -103,6 +103,7 @@ def grown_classifier(digits, monkeypatch, growth):
     return LookalikeClassifier("balanced").fit(digits[0][:400], digits[1][:400])
 
 
+@pytest.mark.slow("fits with the effort balanced")
 def test_copies_are_named_and_are_no_neighbors_of_their_siblings(digits, monkeypatch):
     _, y, Xt, yt = digits
     turned = grown_classifier(digits, monkeypatch, "turned")
@@ -125,6 +126,7 @@ def test_copies_are_named_and_are_no_neighbors_of_their_siblings(digits, monkeyp
     assert_allclose(matcher.radii_, np.maximum(others / others.mean(), 0.1))
 
 
+@pytest.mark.slow("fits with the effort balanced")
 @pytest.mark.parametrize("growth", ["none", "turned"])
 def test_quickly_added_images_count_at_once_and_leave_no_trace(digits, monkeypatch, growth):
     X, y, Xt, _ = digits
@@ -177,6 +179,7 @@ def test_explanations_name_what_the_answer_rests_on(digits, fitted):
         fitted.explain(Xt[:1], 301)
 
 
+@pytest.mark.slow("fits five times")
 def test_images_that_are_added_and_removed_leave_no_trace(digits):
     X, y, Xt, _ = digits
     whole = LookalikeClassifier("fast").fit(X[:300], y[:300])
@@ -194,6 +197,7 @@ def test_images_that_are_added_and_removed_leave_no_trace(digits):
     assert_array_equal(late.predict_proba(Xt[:50]), before)
 
 
+@pytest.mark.slow("fits with the effort balanced")
 def test_nothing_is_left_for_the_first_image_in_doubt_to_wait_for(digits, monkeypatch):
     classifier = grown_classifier(digits, monkeypatch, "none")
     assert classifier.scoring_rule_.deformation != "off"
@@ -227,6 +231,7 @@ def test_pickles_predict_the_same(digits, fitted):
     assert_array_equal(copy.predict(digits[2]), fitted.predict(digits[2]))
 
 
+@pytest.mark.slow("fits to all digits")
 def test_progress_ends_at_its_total_and_can_interrupt(digits, fitted):
     told = []
     LookalikeClassifier("fast").fit(

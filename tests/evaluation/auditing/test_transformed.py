@@ -72,6 +72,7 @@ def found(links: Links) -> dict[tuple[int, int], str]:
     return dict(zip(ends, links.how, strict=True))
 
 
+@pytest.mark.slow("searches for each of many changes")
 @pytest.mark.parametrize("how", CHANGES)
 def test_copies_are_found_and_explained(pictures: list[Image.Image], how: str) -> None:
     copies = [CHANGES[how](picture) for picture in pictures[:10]]

@@ -63,6 +63,7 @@ def test_curves_are_scikit_learns(made: Scored) -> None:
     np.testing.assert_allclose(ours.recall, true_rate[:0:-1])
 
 
+@pytest.mark.slow("compares hundreds of thresholds")
 @given(scored(), st.sampled_from([0.5, 1.0, 2.0]))
 def test_points_are_scikit_learns(made: Scored, beta: float) -> None:
     positive, scores = made

@@ -40,6 +40,7 @@ def evaluated(pair: Pair) -> MultiOutputEvaluation:
     return evaluation
 
 
+@pytest.mark.slow("resamples each of many metrics")
 @given(pairs(1))
 def test_multilabel_numbers_are_scikit_learns(pair: Pair) -> None:
     truth, predicted = pair
