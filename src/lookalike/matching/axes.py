@@ -36,6 +36,10 @@ CHUNK = 1024
 
 CHUNK_VALUES = 2**20
 
+_MOST_ALL = 3
+"""Of 760 eigenvectors all take 0.06 s, and the last 256 alone 0.12: of fewer than this many times
+those wanted, all are computed."""
+
 _WHITENED = 4096
 """Rows of coordinates that are whitened at once."""
 
@@ -172,9 +176,14 @@ def _leading(matrix: FloatArray, n: int) -> tuple[FloatArray, FloatArray]:
     The matrix is overwritten: with many features a copy would be the largest of all arrays.
     """
     # LAPACK needs column-major order, which the transpose has without a copy.
+    if len(matrix) < _MOST_ALL * n:
+        values, vectors = linalg.eigh(matrix.T, driver="evd", overwrite_a=True)
+        return values[: -n - 1 : -1], vectors[:, : -n - 1 : -1]
     last = [len(matrix) - n, len(matrix) - 1]
     values, vectors = linalg.eigh(matrix.T, subset_by_index=last, driver="evr", overwrite_a=True)
     return values[::-1], vectors[:, ::-1]
+
+
 
 
 def _block_weights(variances: FloatArray, widths: list[int], name: str) -> FloatArray:
