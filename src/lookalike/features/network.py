@@ -228,6 +228,8 @@ def _open(network: Path | bytes, name: str, n_threads: int) -> Any:
         raise PhotosMissingError(error) from error
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = n_threads
+    # Threads that spin while they wait take the CPUs from those that decode the next pictures.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3  # errors only
     # Providers in the order in which onnxruntime itself prefers them: a GPU before the CPU.
     providers = [own for own in onnxruntime.get_available_providers() if own != _REMOTE]
