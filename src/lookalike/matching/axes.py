@@ -184,8 +184,6 @@ def _leading(matrix: FloatArray, n: int) -> tuple[FloatArray, FloatArray]:
     return values[::-1], vectors[:, ::-1]
 
 
-
-
 def _block_weights(variances: FloatArray, widths: list[int], name: str) -> FloatArray:
     """Return the factor of each feature."""
     parts = np.split(variances, np.cumsum(widths)[:-1])
