@@ -195,8 +195,9 @@ def in_fresh_process(
 def fresh_processes() -> Any:
     """The way in which processes start, a context of `multiprocessing`.
 
-    The tests ask for copies of one process that has imported what most of them import, which start
-    in a tenth of the time. What is measured must not share what was imported.
+    Benchmarks start a new interpreter for each measurement, so that none profits from modules that
+    another has imported. The tests set BENCHMARK_PROCESSES=forkserver: the processes are then
+    forked from one that has imported the usual modules, and start in a tenth of the time.
     """
     context = multiprocessing.get_context(os.environ.get("BENCHMARK_PROCESSES", "spawn"))
     if context.get_start_method() == "forkserver":

@@ -231,6 +231,7 @@ def test_out_that_is_a_file_is_wrong_usage(tmp_path: Path, invoke: Run) -> None:
 def test_without_network_it_takes_the_digits_that_scikit_learn_brings(invoke: Run) -> None:
     result = invoke("tour", "--json")
     load = json.loads(result.stdout)["steps"]["load"]
+    assert load["seconds"] < 10  # within which a newcomer sees the tour go on
     assert load["data"] == "digits"
     assert "127.0.0.1:9" in load["fallback_reason"]
     first, second = result.stderr.splitlines()
@@ -298,3 +299,29 @@ def test_book_s_grid_without_its_numbers_of_neighbors(tmp_path: Path) -> None:
     tour = walked(path, tmp_path / "out")
     assert "4 images in 2 folds, each predicted from the others; no more folds, for" in tour.text
     assert "; for k = 1, 2 alone " in tour.text  # which is all there is
+
+
+@pytest.mark.slow("walks the tour on MNIST")
+@pytest.mark.mnist
+def test_mnist_accuracy(invoke: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    hasten(monkeypatch)
+    result = invoke("tour", "--data", "mnist", "--json")
+    assert result.exit_code == 0, result.stderr
+    report = json.loads(result.stdout)
+    check_report(report, STEPS)
+    steps = report["steps"]
+    assert steps["baseline"]["accuracy"] == steps["tuned"]["accuracy"] == 0.9714
+    scores = {
+        (c["n_neighbors"], c["weights"]): round(c["accuracy"], 10)
+        for c in steps["tuning"]["candidates"]
+    }
+    # scikit-learn's GridSearchCV
+    assert [scores[k, "uniform"] for k in (3, 4, 5)] == [0.9700666667, 0.9685, 0.9692833333]
+    assert [scores[k, "distance"] for k in (3, 4, 5)] == [0.9711166667, 0.9716166667, 0.9704166667]
+    assert (steps["tuning"]["best"]["n_neighbors"], len(scores)) == (4, 60)
+    assert steps["matched"]["accuracy"] > 0.995
+    augmented = steps["augmented"]
+    assert augmented["n_expanded"] == 300_000
+    # 0.9763 by 4 neighbours and 0.9766 by 5 among the 300,000 images themselves
+    assert augmented["accuracy"] == {4: 0.9763, 5: 0.9766}[augmented["n_neighbors"]]
+    assert 0 < augmented["error_drop"]["low"] < 0.17 < augmented["error_drop"]["high"]

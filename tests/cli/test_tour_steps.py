@@ -9,7 +9,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from rich.console import Console
-from tests.cli.tour_reports import hasten
 
 from lookalike import load_dataset
 from lookalike.cli.screen import Screen
@@ -57,26 +56,6 @@ def test_tuning_does_not_look_at_the_test_images() -> None:
         found.append((tuning.entry["candidates"], grown.entry["n_neighbors"]))
         found[-1] += (grown.entry["cv_accuracy"],)
     assert found[0] == found[1]
-
-
-@pytest.mark.slow("tunes and matches on MNIST")
-@pytest.mark.mnist
-def test_mnist_accuracy(monkeypatch: pytest.MonkeyPatch) -> None:
-    hasten(monkeypatch)
-    tour = tour_of(load_dataset("mnist"))
-    baseline, tuning, tuned, matched = (
-        take(getattr(classifying, name), tour).entry
-        for name in ("baseline", "tuning", "tuned", "matched")
-    )
-    assert baseline["accuracy"] == tuned["accuracy"] == 0.9714
-    scores = {
-        (c["n_neighbors"], c["weights"]): round(c["accuracy"], 10) for c in tuning["candidates"]
-    }
-    # scikit-learn's GridSearchCV
-    assert [scores[k, "uniform"] for k in (3, 4, 5)] == [0.9700666667, 0.9685, 0.9692833333]
-    assert [scores[k, "distance"] for k in (3, 4, 5)] == [0.9711166667, 0.9716166667, 0.9704166667]
-    assert (tuning["best"]["n_neighbors"], len(scores)) == (4, 60)
-    assert matched["accuracy"] > 0.995
 
 
 @pytest.mark.slow("fits four classifiers to several draws")

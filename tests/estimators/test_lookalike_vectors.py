@@ -103,6 +103,7 @@ def test_a_network_a_transformer_and_a_function_make_the_vectors(tmp_path) -> No
     by_hand = LookalikeClassifier("fast").fit(axes.transform(X[:300]), y[:300])
     answers = by_hand.predict(axes.transform(X[300:600]))
     assert_array_equal(classifier.predict(X[300:600]), answers)
+    assert classifier.score(X[300:600], y[300:600]) > 0.8
 
 
 def test_a_network_tells_its_progress(tmp_path) -> None:

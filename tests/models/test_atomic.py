@@ -38,7 +38,7 @@ def is_kept(path, n=50):
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="of POSIX systems")
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
-@pytest.mark.parametrize("kills", [20, pytest.param(200, marks=pytest.mark.slow("forks often"))])
+@pytest.mark.parametrize("kills", [20, pytest.param(500, marks=pytest.mark.slow("forks often"))])
 def test_killed_while_it_saves(path, kills):
     rng = random.Random(kills)
     models = [model(50), model(400)]

@@ -368,7 +368,7 @@ ESTIMATORS = {
 
 
 @pytest.mark.skipif(os.name != "posix", reason="memory is limited by the system there only")
-@pytest.mark.parametrize("n", [12, pytest.param(60, marks=pytest.mark.slow("opens 180 files"))])
+@pytest.mark.parametrize("n", [12, pytest.param(200, marks=pytest.mark.slow("opens 600 files"))])
 def test_a_description_made_by_hand_crashes_nothing(tmp_path, n):
     rng = random.Random(n)
     changes, jobs = {}, []

@@ -99,7 +99,7 @@ class Probe(Result):
         logistic regression.
     n_train, n_test, n_classes, n_features : int
     temperature : float
-        Of the softmax of k-NN.
+        The temperature of the softmax by which the neighbours of k-NN vote.
     confidence : float
         That of intervals.
     left_out : tuple of int

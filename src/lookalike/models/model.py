@@ -376,7 +376,7 @@ class Model:
 
 
 _UNKNOWN = np.full((8, 8), 128, np.uint8)
-"""What is shown of a vector if no thumbnail is known."""
+"""The grey image that stands for a vector without a thumbnail."""
 
 
 def _form_of_network(features: Any) -> Form:
