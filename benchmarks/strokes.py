@@ -96,19 +96,21 @@ def run_canvases(
 ) -> dict[str, Any]:
     """Bring all canvases to the model's form, ask both classifiers, print, return the figures."""
     from lookalike import KNeighborsClassifier, LookalikeClassifier
+    from lookalike.models.model import Model
 
     rows, labels = data.training()
     images = data.as_images(rows)
     form = learn_form(images)
-    classifiers: dict[str, Any] = {
-        "KNeighborsClassifier": KNeighborsClassifier(4, n_jobs=args.threads).fit(images, labels),
-        "LookalikeClassifier": LookalikeClassifier("fast").fit(images, labels),
-    }
+    fitted = (
+        KNeighborsClassifier(4, n_jobs=args.threads).fit(images, labels),
+        LookalikeClassifier("fast").fit(images, labels),
+    )
+    models = {type(one).__name__: Model(one, form=form) for one in fitted}
     rows, labels = data.test()
     test = data.as_images(rows)
     chosen = np.linspace(0, len(test) - 1, min(args.digits, len(test))).astype(int)
     truth = labels[chosen]
-    answers: dict[str, dict[str, Answers]] = {name: {} for name in classifiers}
+    answers: dict[str, dict[str, Answers]] = {name: {} for name in models}
     doubted, milliseconds = {}, {}
     wrong_if_clean: dict[str, Any] = {}
     sure_if_clean: dict[str, Any] = {}
@@ -121,9 +123,9 @@ def run_canvases(
         doubt = np.array([one.doubt is not None for one, _ in formed])
         doubted[condition] = 100 * float(doubt.mean())
         milliseconds[condition] = 1e3 * float(np.mean([seconds for _, seconds in formed]))
-        for name, classifier in classifiers.items():
-            shares = classifier.predict_proba(np.array([one.image for one, _ in formed]))
-            wrong = classifier.classes_[shares.argmax(axis=1)] != truth
+        for name, model in models.items():
+            shares = model.probabilities(np.array([one.image for one, _ in formed]))
+            wrong = model.estimator.classes_[shares.argmax(axis=1)] != truth
             sure = wrong & (shares.max(axis=1) >= SURE) & ~doubt
             before = wrong_if_clean.setdefault(name, wrong)
             too = sure & sure_if_clean.setdefault(name, sure)
@@ -135,7 +137,7 @@ def run_canvases(
                 int(too.sum()),
             )
         progress.advance(task)
-    bars = [row for name in classifiers for row in _bars(name, answers[name], args)]
+    bars = [row for name in models for row in _bars(name, answers[name], args)]
     print(f"\n### {len(chosen)} test digits of MNIST on {len(CONDITIONS)} kinds of canvas\n")
     print(
         "**Wrong** answers are counted, and of them those that are **sure** of 90 % or more while"

@@ -41,7 +41,7 @@ def is_kept(path, n=50):
 @pytest.mark.parametrize("kills", [20, pytest.param(500, marks=pytest.mark.slow("forks often"))])
 def test_killed_while_it_saves(path, kills):
     rng = random.Random(kills)
-    models = [model(50), model(400)]
+    models = [model(400), model(50)]
     found = set()
     for _ in range(kills):
         child = os.fork()

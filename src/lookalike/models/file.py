@@ -21,6 +21,7 @@ from xxhash import xxh3_128_hexdigest
 from lookalike import __version__
 from lookalike.estimators.classifier import KNeighborsClassifier
 from lookalike.estimators.lookalike import LookalikeClassifier
+from lookalike.estimators.vote_calibration import VoteCalibration
 from lookalike.features.pretrained import PretrainedFeatures
 from lookalike.features.transformers import AbsentFeatures, given_again
 from lookalike.images.checks import are_bytes
@@ -63,6 +64,12 @@ class Opened(NamedTuple):
         """Conversion of pictures to the form of the model's images, or None."""
         form = self.description["form"]
         return None if form is None else Form.from_dict(form)
+
+    @property
+    def calibration(self) -> VoteCalibration | None:
+        """Calibration of a `KNeighborsClassifier` of pictures; None if the file has none."""
+        steps = self.description.get("calibration")
+        return None if steps is None else VoteCalibration(**steps)
 
 
 def save_model(
@@ -145,8 +152,12 @@ def save_model(
         absent = AbsentFeatures(f"{' '.join(repr(classifier.features).split()):.80}")
         estimator = copy(classifier)
         estimator.features = estimator.features_ = absent
-    if is_of_images(classifier) and (why := why_no_bytes(classifier)):
-        warn_caller(f"{path} can be loaded, but lookalike predict and serve refuse it: {why}")
+    calibration = None
+    if is_of_images(classifier):
+        if why := why_no_bytes(classifier):
+            warn_caller(f"{path} can be loaded, but lookalike predict and serve refuse it: {why}")
+        elif VoteCalibration.can_learn(classifier):
+            calibration = VoteCalibration.learn(classifier).to_dict()
     state, arrays = to_state(estimator)
     if originals is not None:
         if not isinstance(originals, Originals):
@@ -163,6 +174,7 @@ def save_model(
             "class_names": _names(classes),
             "source": source,
             "form": None if form is None else form.to_dict(),
+            **({} if calibration is None else {"calibration": calibration}),
             "estimator": state,
             "checksums": {name: xxh3_128_hexdigest(array.data) for name, array in arrays.items()},
         },
@@ -235,7 +247,7 @@ def open_file(path: Path) -> Opened:
         has_originals = any(name.startswith("originals/") for name in arrays)
         originals = Originals.from_arrays(arrays) if has_originals else None
         opened = Opened(estimator, description, version, originals)
-        form = opened.form
+        form, _ = opened.form, opened.calibration
         features = getattr(estimator, "features_", None)
         if isinstance(features, PretrainedFeatures):
             if form != features.form_:

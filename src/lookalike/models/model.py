@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from lookalike.estimators.classifier import KNeighborsClassifier
 from lookalike.estimators.lookalike import LookalikeClassifier
 from lookalike.estimators.search_cv import KNeighborsSearchCV
+from lookalike.estimators.vote_calibration import VoteCalibration
 from lookalike.features.pretrained import PretrainedFeatures
 from lookalike.images.dataset import Dataset, Split
 from lookalike.images.originals import Originals
@@ -114,6 +115,9 @@ class Model:
         File of the model.
     originals : Originals, optional
         File names and thumbnails of the training images.
+    calibration : VoteCalibration, optional
+        Calibration of a `KNeighborsClassifier`. By default it is learned from the training images
+        at the first answer.
 
     Raises
     ------
@@ -140,6 +144,7 @@ class Model:
         source: str | None = None,
         path: Path | None = None,
         originals: Originals | None = None,
+        calibration: VoteCalibration | None = None,
     ) -> None:
         if isinstance(estimator, KNeighborsSearchCV):
             estimator = getattr(estimator, "best_estimator_", estimator)
@@ -169,6 +174,7 @@ class Model:
         if originals is not None:
             check_originals(originals, estimator)
         self._cleaner: Cleaner | None = None
+        self._calibration = calibration
 
     @property
     def class_names(self) -> list[str]:
@@ -188,8 +194,16 @@ class Model:
         return {name: known.get(name, 0) for name in self.class_names}
 
     def probabilities(self, images: Bytes) -> NDArray[np.float64]:
-        """Return the probability of each class, shape (n, n_classes)."""
-        return np.asarray(self.estimator.predict_proba(images))
+        """Return the probability of each class, shape (n, n_classes).
+
+        A `KNeighborsClassifier` of 200 and more images has its votes calibrated; corrections do not
+        change the calibration unless they relearn.
+        """
+        if self._calibration is None and VoteCalibration.can_learn(self.estimator):
+            self._calibration = VoteCalibration.learn(self.estimator)
+        if self._calibration is None:
+            return np.asarray(self.estimator.predict_proba(images))
+        return self._calibration.probabilities(self.estimator, images)
 
     def explain(self, images: Bytes, n_neighbors: int = 6) -> list[Explained]:
         """Return answers with the training images behind them.
@@ -204,7 +218,10 @@ class Model:
         if self._matches:
             options["n_neighbors"] = min(n_neighbors, self.estimator.most_explained_)
         found = self.estimator.explain(images, **options)
-        probabilities = found.class_shares(self.estimator.classes_)
+        if self._matches:
+            probabilities = found.class_shares(self.estimator.classes_)
+        else:
+            probabilities = self.probabilities(images)
         assert found.doubtful is not None  # because images have one label each
         explained = []
         for i in range(len(found)):
@@ -283,8 +300,8 @@ class Model:
         """Add training images, with effect on the next answer, and return their rows.
 
         A model of vectors takes any pictures that its network takes. `originals` describes their
-        files, if there are any. `relearn` refits everything that a
-        `LookalikeClassifier` learns from images, which takes seconds for large training sets.
+        files, if there are any. `relearn` refits everything that was learned
+        from images, as probabilities are, which takes seconds for large training sets.
 
         Raises
         ------
@@ -303,6 +320,7 @@ class Model:
             new = np.array(list(labels), dtype=object if known.dtype == object else str)
         before = self.n_samples
         self.estimator.partial_fit(images, new, **({"relearn": relearn} if self._matches else {}))
+        self._calibration = None if relearn else self._calibration
         if self.is_of_vectors and originals is None:
             originals = Originals.of_pictures(images)
         if self.originals is not None or originals is not None:
@@ -321,6 +339,7 @@ class Model:
             If a row does not exist, or no row would remain.
         """
         self.estimator.remove(rows, **({"relearn": relearn} if self._matches else {}))
+        self._calibration = None if relearn else self._calibration
         if self.originals is not None:
             kept = np.delete(np.arange(len(self.originals)), list(rows))
             self.originals = self.originals.rows(kept)
@@ -418,6 +437,7 @@ def open_model(path: str | PathLike[str]) -> Model:
             source=opened.description["source"],
             path=path,
             originals=opened.originals,
+            calibration=opened.calibration,
         )
     except ModelError as error:
         raise ModelError(f"{path}: {error}") from error
