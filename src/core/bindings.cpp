@@ -173,10 +173,10 @@ void take_integers(const ShortMatrix& basis, const FloatVector& steps, Projectio
 Projection make_projection(FloatVector mean, std::optional<FloatMatrix> basis, std::optional<FloatVector> residual,
                            int fine, int columns, float fine_scale, float coarse_scale0, float coarse_scale1,
                            float residual_mean0, float residual_mean1, std::optional<ShortMatrix> integer_basis,
-                           std::optional<FloatVector> steps, float wide_scale) {
+                           std::optional<FloatVector> steps, float wide_scale, std::optional<FloatVector> signs) {
     Projection p;
     const std::size_t d = mean.shape(0);
-    require(fine >= 1 && fine <= kMostFine && columns >= fine, "1 <= fine <= columns, fine at most 4096");
+    require(fine >= 1 && fine <= kMostFine && columns >= fine, "1 <= fine <= columns, fine at most 65536");
     require(fine_scale > 0 && coarse_scale0 > 0 && coarse_scale1 > 0, "scales must be positive");
     p.mean.assign(mean.data(), mean.data() + d);
     p.fine = fine;
@@ -197,8 +197,13 @@ Projection make_projection(FloatVector mean, std::optional<FloatMatrix> basis, s
             for (int j = 0; j < p.stride; ++j)
                 p.basis[basis_place(static_cast<std::int64_t>(k), j, static_cast<std::int64_t>(d))] = basis->data()[k * p.stride + j];
     } else {
-        require(static_cast<std::size_t>(columns) == d, "without a basis there are d columns");
+        require(static_cast<std::size_t>(fine) == d && columns == fine && wide_scale == 0, "without a basis there are d columns and no other bound");
         p.stride = columns;
+    }
+    if (signs) {
+        require(!basis && !integer_basis && signs->shape(0) == d, "signs are of a rotation without a basis, one a coordinate");
+        p.signs.assign(signs->data(), signs->data() + d);
+        require(std::all_of(p.signs.begin(), p.signs.end(), [](float x) { return x == 1 || x == -1; }), "signs are 1 or -1");
     }
     if (residual) {
         require(residual->shape(0) == static_cast<std::size_t>(columns), "one residual weight a column");
@@ -207,11 +212,23 @@ Projection make_projection(FloatVector mean, std::optional<FloatMatrix> basis, s
     p.residual_mean[0] = residual_mean0;
     p.residual_mean[1] = residual_mean1;
     p.fine_scale = fine_scale;
-    require(wide_scale >= 0 && (wide_scale == 0 || d <= static_cast<std::size_t>(kMostFine)), "a wide bound has at most 4096 coordinates");
+    require(wide_scale >= 0 && (wide_scale == 0 || d <= static_cast<std::size_t>(kMostFine)), "a wide bound has at most 65536 coordinates");
     p.wide_scale = wide_scale;
     p.coarse_scale[0] = coarse_scale0;
     p.coarse_scale[1] = coarse_scale1;
     return p;
+}
+
+nb::ndarray<nb::numpy, float, nb::ndim<2>> rotated_rows(const FloatMatrix& rows, const FloatVector& signs) {
+    const auto n = static_cast<std::int64_t>(rows.shape(0));
+    const int d = static_cast<int>(rows.shape(1));
+    require(signs.shape(0) == rows.shape(1), "one sign a coordinate");
+    auto out = new_matrix<float>(rows.shape(0), rows.shape(1));
+    std::copy_n(rows.data(), rows.size(), out.data());
+    std::vector<float> scratch(rows.shape(1));
+    const Kernels& kernels = *available_kernels().front();
+    for (std::int64_t i = 0; i < n; ++i) kernels.rotate(out.data() + i * d, signs.data(), d, scratch.data());
+    return out;
 }
 
 using CodeMatrix = nb::ndarray<const std::int32_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
@@ -312,7 +329,9 @@ NB_MODULE(_core, m) {
         .def(nb::new_(&make_projection), "mean"_a, "basis"_a.none(), "residual"_a.none(), nb::kw_only(), "fine"_a,
              "columns"_a, "fine_scale"_a, "coarse_scale0"_a = 1.0f, "coarse_scale1"_a = 1.0f,
              "residual_mean0"_a = 0.0f, "residual_mean1"_a = 0.0f, "integer_basis"_a.none() = nb::none(),
-             "steps"_a.none() = nb::none(), "wide_scale"_a = 0.0f);
+             "steps"_a.none() = nb::none(), "wide_scale"_a = 0.0f, "signs"_a.none() = nb::none());
+
+    m.def("rotated", &rotated_rows, "rows"_a, "signs"_a, "The rows as an index rotates them.");
 
     nb::class_<PyIndex>(m, "Index", "Exact nearest rows of one array.")
         .def("__init__",

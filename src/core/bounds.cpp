@@ -49,7 +49,12 @@ Rounding project_floats(const Kernels& kernels, const Projection& p, Metric metr
         centre(kernels, p, metric, rows, which[i], x);
         out.squares[i] = kernels.f32.dot(x, x, d);
     }
-    if (p.is_identity()) return {0, 0};
+    if (p.is_identity()) {
+        if (p.signs.empty()) return {0, 0};
+        out.columns.resize(static_cast<std::size_t>(d));
+        for (int i = 0; i < n; ++i) kernels.rotate(out.centred.data() + i * d, p.signs.data(), static_cast<int>(d), out.columns.data());
+        return {kRotationRounding, kRotationRounding};
+    }
     kernels.project(out.centred.data(), n, d, p.basis.data(), p.stride, out.columns.data());
     // A sum over blocks of k has an error of at most `gamma` times the sum of the magnitudes of its terms.
     const double gamma = static_cast<double>(kProjectionBlock + d / kProjectionBlock + 4) * kUnit;
@@ -100,7 +105,7 @@ void project(const Kernels& kernels, const Projection& p, Metric metric, const R
     const std::int64_t d = rows.d;
     const std::size_t count = static_cast<std::size_t>(n);
     const bool both = p.columns > p.fine;
-    out.columns.resize(p.is_identity() ? 0 : count * p.stride);
+    if (!p.is_identity()) out.columns.resize(count * p.stride);
     out.squares.resize(count);
     out.fine.resize(count * p.fine);
     out.coarse.resize(count * p.columns);

@@ -14,6 +14,9 @@
 // where v and w are unit vectors orthogonal to the range of the columns they are added to, so that the
 // residual norm needs no coordinate of its own. (The mean of r is subtracted, a translation.)
 //
+// Where no projection pays, a = d and u is x itself, or x rotated if its coordinates differ much in size: a rotation
+// changes no distance.
+//
 // Quantised, z = s z^ + error: s |z^q - z^x| <= d + e_q + e_x by the triangle inequality, where
 // e is the measured quantisation error plus a bound of all rounding before it.
 #pragma once
@@ -50,6 +53,7 @@ struct Rows {
 // A projection, which Python chooses from a sample of the rows.
 struct Projection {
     std::vector<float> mean;      // d
+    std::vector<float> signs;     // d: of the rotation; or empty, for none
     Aligned<float> basis;         // d x stride at basis_place, or empty
     // For bytes: a basis of 16-bit integers, with a step for each column; `mean` is then integer too.
     Aligned<std::int32_t> pairs;           // (d + 1) / 2 x stride at basis_place, as pair_of, or empty
@@ -81,6 +85,9 @@ struct Projected {
     std::vector<double> fine_rounding;  // n: bound of all rounding in z, in distance
     std::vector<double> coarse_rounding;
 };
+
+// A step of the rotation rounds each value once. There are at most three parts of 16 steps each and one scaling.
+constexpr double kRotationRounding = 3 * 17.0 / (1 << 24);
 
 // Error bound of centring a row and of the few sums of each coordinate, relative to its length.
 constexpr double kOwnRounding = 8.0 / (1 << 24);

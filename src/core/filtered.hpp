@@ -88,6 +88,8 @@ public:
         lost_unit_ = unit < kMostLost ? static_cast<std::int64_t>(std::ceil(unit)) : kMostLost;
     }
 
+    static int n_leaves(const Index& index, std::int64_t k) { return Seeds(index, k).leaves; }
+
     // Memory of one query of a block.
     static std::int64_t bytes_of_one(const Index& index, const Request& request, int n_shifts) {
         const std::int64_t best = 2 * request.k * 16;  // the capacity of a grown vector may be twice its size

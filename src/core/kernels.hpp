@@ -51,6 +51,7 @@ struct Filter {
     const std::int32_t* penalties;    // one per row, from the first visited row on: score = dot - penalty
     const std::int32_t* chosen = nullptr;  // the n_queries queries to use; null: the first ones
     bool pairs = true;                // false: one survivor per query and group of panels is enough
+    std::int32_t* scores = nullptr;   // where the scores of survivors go; null, or without `pairs`: nowhere
 
     int query(int i) const { return chosen ? chosen[i] : i; }
 };
@@ -230,6 +231,8 @@ struct Kernels {
     // exact if they fit 32 bits.
     void (*project_pairs)(const std::int32_t* rows, int n_rows, std::int64_t d, const std::int32_t* basis, int n_columns,
                           std::int32_t* out);
+    // In place, an orthogonal transform (rotation_impl.hpp); `signs` are 1 or -1, `scratch` has d values.
+    void (*rotate)(float* x, const float* signs, int d, float* scratch);
     // Rounds to whole steps within +-levels; returns the sum of the squared errors, which is NaN
     // or infinite if a value is.
     double (*quantise)(const float* values, int n, float step, float levels, std::int8_t* out);
@@ -258,8 +261,8 @@ struct Kernels {
 // A query's dot products with the rows of one panel.
 using PanelDots = void(const std::uint8_t* query, int steps, const std::int8_t* panel, std::int32_t* dots);
 
-// Largest number of fine coordinates: all sums of products of bytes stay below 2^29.
-constexpr int kMostFine = 4096;
+// Largest number of fine coordinates: sums of products of bytes stay below 2^31.
+constexpr int kMostFine = 1 << 16;
 
 constexpr std::int64_t kProjectionBlock = 128;
 constexpr int kColumnStep = 32;  // two of the widest vectors

@@ -79,8 +79,6 @@ inline std::int32_t four_bytes(const std::uint8_t* p) {
     return word;
 }
 
-// One bit for each pair of kTile queries and the panel's rows, set if the pair survives. Packing
-// leaves the bits in the order that query_of and row_of decode.
 void panel_dots(const std::uint8_t* query, int steps, const std::int8_t* panel, std::int32_t* dots) {
     const __m256i ones = _mm256_set1_epi16(1);
     __m256i low = _mm256_setzero_si256(), high = low;
@@ -94,8 +92,11 @@ void panel_dots(const std::uint8_t* query, int steps, const std::int8_t* panel, 
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(dots) + 1, high);
 }
 
+// One bit for each pair of kTile queries and the panel's rows, set if the pair survives. Packing
+// leaves the bits in the order that query_of and row_of decode. If there are any, the scores go to `scores`,
+// kPanelRows a query, unless it is null.
 inline std::uint64_t survivors_of(const std::uint8_t* const* queries, int steps, const std::int8_t* panel,
-                                  const std::int32_t* penalties, const __m256i* thresholds) {
+                                  const std::int32_t* penalties, const __m256i* thresholds, std::int32_t* scores) {
     const __m256i ones = _mm256_set1_epi16(1);
     __m256i sum[kTile][2];
     for (int i = 0; i < kTile; ++i) sum[i][0] = sum[i][1] = _mm256_setzero_si256();
@@ -113,12 +114,21 @@ inline std::uint64_t survivors_of(const std::uint8_t* const* queries, int steps,
     const auto* penalty = reinterpret_cast<const __m256i*>(penalties);
     const __m256i p0 = _mm256_load_si256(penalty), p1 = _mm256_load_si256(penalty + 1);
     __m256i rejected[kTile];  // 16-bit lanes
-    for (int i = 0; i < kTile; ++i)
-        rejected[i] = _mm256_packs_epi32(_mm256_cmpgt_epi32(thresholds[i], _mm256_sub_epi32(sum[i][0], p0)),
-                                         _mm256_cmpgt_epi32(thresholds[i], _mm256_sub_epi32(sum[i][1], p1)));
+    for (int i = 0; i < kTile; ++i) {
+        sum[i][0] = _mm256_sub_epi32(sum[i][0], p0);
+        sum[i][1] = _mm256_sub_epi32(sum[i][1], p1);
+        rejected[i] = _mm256_packs_epi32(_mm256_cmpgt_epi32(thresholds[i], sum[i][0]), _mm256_cmpgt_epi32(thresholds[i], sum[i][1]));
+    }
     const auto low = static_cast<std::uint32_t>(_mm256_movemask_epi8(_mm256_packs_epi16(rejected[0], rejected[1])));
     const auto high = static_cast<std::uint32_t>(_mm256_movemask_epi8(_mm256_packs_epi16(rejected[2], rejected[3])));
-    return ~(static_cast<std::uint64_t>(high) << 32 | low);
+    const std::uint64_t survivors = ~(static_cast<std::uint64_t>(high) << 32 | low);
+    if (scores && survivors)
+        for (int i = 0; i < kTile; ++i) {
+            auto* const own = reinterpret_cast<__m256i*>(scores + i * kPanelRows);
+            _mm256_storeu_si256(own, sum[i][0]);
+            _mm256_storeu_si256(own + 1, sum[i][1]);
+        }
+    return survivors;
 }
 
 inline int query_of(int bit) { return (bit >> 4 & 2) | (bit >> 3 & 1); }
@@ -137,10 +147,12 @@ std::size_t filter(const Filter& f, std::int64_t begin, std::int64_t end, Surviv
             thresholds[i] = _mm256_set1_epi32(q + i < f.n_queries ? f.thresholds[query] : INT32_MAX);
         }
         for (std::int64_t panel = begin; panel < end; ++panel) {
+            std::int32_t scores[kTile * kPanelRows];
             std::uint64_t mask = survivors_of(queries, steps, f.panels + panel * panel_bytes,
-                                              f.penalties + (panel - begin) * kPanelRows, thresholds);
+                                              f.penalties + (panel - begin) * kPanelRows, thresholds, f.scores ? scores : nullptr);
             for (; mask; mask &= mask - 1) {
                 const int bit = lowest_bit(mask);
+                if (f.scores) f.scores[out - first] = scores[query_of(bit) * kPanelRows + row_of(bit)];
                 *out++ = {f.query(q + query_of(bit)), static_cast<std::int32_t>(panel * kPanelRows + row_of(bit))};
             }
         }

@@ -293,10 +293,13 @@ std::size_t scores(const Filter& f, int query, std::int64_t begin, std::int64_t 
 
 constexpr int kTile = 6;
 
-// Bit r of masks[i] is set if row r of the group survives query i; returns false if no row does.
+constexpr int kGroupRows = kPanelGroup * kPanelRows;
+
+// Bit r of masks[i] is set if row r of the group survives query i; returns false if no row does. Margins of the
+// queries with survivors go to `margins`, kGroupRows a query, if it is not null.
 inline bool group_masks(const std::uint8_t* const* queries, int width, const std::int8_t* group,
                         std::int64_t panel_bytes, const std::int32_t* penalties, const std::int32_t* thresholds,
-                        bool pairs, std::uint64_t* masks) {
+                        bool pairs, std::uint64_t* masks, std::int32_t* margins) {
     const Group penalty = Group::load(penalties, kPanelRows * sizeof(std::int32_t));
     Margins m0(thresholds[0], penalty), m1(thresholds[1], penalty), m2(thresholds[2], penalty);
     Margins m3(thresholds[3], penalty), m4(thresholds[4], penalty), m5(thresholds[5], penalty);
@@ -319,6 +322,14 @@ inline bool group_masks(const std::uint8_t* const* queries, int width, const std
     masks[3] = m3.survivors(pairs);
     masks[4] = m4.survivors(pairs);
     masks[5] = m5.survivors(pairs);
+    if (margins) {
+        if (masks[0]) m0.store(margins);
+        if (masks[1]) m1.store(margins + kGroupRows);
+        if (masks[2]) m2.store(margins + 2 * kGroupRows);
+        if (masks[3]) m3.store(margins + 3 * kGroupRows);
+        if (masks[4]) m4.store(margins + 4 * kGroupRows);
+        if (masks[5]) m5.store(margins + 5 * kGroupRows);
+    }
     return true;
 }
 
@@ -336,12 +347,16 @@ std::size_t filter(const Filter& f, std::int64_t begin, std::int64_t end, Surviv
         const int n = smaller(kTile, f.n_queries - q);  // past the end: the last query again, ignored
         for (std::int64_t panel = begin; panel < end; panel += kPanelGroup) {
             std::uint64_t masks[kTile];
+            std::int32_t margins[kTile * kGroupRows];
             if (!group_masks(queries, f.width, f.panels + panel * panel_bytes, panel_bytes,
-                             f.penalties + (panel - begin) * kPanelRows, thresholds, f.pairs, masks))
+                             f.penalties + (panel - begin) * kPanelRows, thresholds, f.pairs, masks, f.scores ? margins : nullptr))
                 continue;
             for (int i = 0; i < n; ++i)
-                for (std::uint64_t mask = masks[i]; mask; mask &= mask - 1)
-                    *out++ = {f.query(q + i), static_cast<std::int32_t>(panel * kPanelRows + lowest_bit(mask))};
+                for (std::uint64_t mask = masks[i]; mask; mask &= mask - 1) {
+                    const int row = lowest_bit(mask);
+                    if (f.scores) f.scores[out - first] = thresholds[i] + margins[i * kGroupRows + row];
+                    *out++ = {f.query(q + i), static_cast<std::int32_t>(panel * kPanelRows + row)};
+                }
         }
     }
     return static_cast<std::size_t>(out - first);

@@ -16,6 +16,7 @@
 #include "kernels.hpp"
 #include "likeness_impl.hpp"
 #include "regression_impl.hpp"
+#include "rotation_impl.hpp"
 
 namespace lookalike {
 namespace {
@@ -287,6 +288,7 @@ template <class Floats, class Pairs, int Rows, CoarseDistance distance = plain_c
     kernels.project = project<Floats, Rows>;
     kernels.project_pairs = project<Pairs, Rows>;
     kernels.quantise = quantise;
+    kernels.rotate = rotate;
     kernels.blend = blend_image;
     kernels.regress = regress_image<Floats>;
     kernels.average_likes = average_likes_of_image;

@@ -93,9 +93,14 @@ std::size_t filter(const Filter& f, std::int64_t begin, std::int64_t end, Surviv
                     const uint32x4_t kept = vcgeq_s32(score, threshold);
                     if (vmaxvq_u32(kept) == 0) continue;
                     std::uint32_t lanes[4];
+                    std::int32_t scores[4];
                     vst1q_u32(lanes, kept);
-                    for (int lane = 0; lane < 4; ++lane)
-                        if (lanes[lane]) *out++ = {f.query(q + i), static_cast<std::int32_t>(position + lane)};
+                    vst1q_s32(scores, score);
+                    for (int lane = 0; lane < 4; ++lane) {
+                        if (!lanes[lane]) continue;
+                        if (f.scores) f.scores[out - first] = scores[lane];
+                        *out++ = {f.query(q + i), static_cast<std::int32_t>(position + lane)};
+                    }
                 }
             }
         }

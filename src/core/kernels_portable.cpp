@@ -97,8 +97,10 @@ std::size_t filter(const Filter& f, std::int64_t begin, std::int64_t end, Surviv
             panel_dots(query, f.width / kPanelStep, f.panels + panel * panel_bytes, dots);
             for (int row = 0; row < kPanelRows; ++row) {
                 const std::int64_t position = panel * kPanelRows + row;
-                if (dots[row] - f.penalties[position - begin * kPanelRows] >= f.thresholds[q])
-                    *out++ = {q, static_cast<std::int32_t>(position)};
+                const std::int32_t score = dots[row] - f.penalties[position - begin * kPanelRows];
+                if (score < f.thresholds[q]) continue;
+                if (f.scores) f.scores[out - first] = score;
+                *out++ = {q, static_cast<std::int32_t>(position)};
             }
         }
     }

@@ -13,8 +13,10 @@
 namespace lookalike {
 
 // A threshold that every row reaches, and one that only rows reach that must not be rejected. Scores of
-// others stay well within +-2^28.7, whatever can be lost to shifts added (kMostLost).
+// others stay well within +-2^28.7, whatever can be lost to shifts added (kMostLost), because sums of the squared
+// levels of a row or query are at most kMostSquares.
 constexpr std::int32_t kAcceptAll = -(1 << 29), kRejectMost = 450'000'000, kMostLost = 900'000'000;
+constexpr std::int64_t kMostSquares = 160'000'000;
 // Covers the rounding of exact distances in double and the inexact orthogonality of residuals.
 constexpr double kSlack = 1 + 1e-5;
 

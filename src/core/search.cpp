@@ -10,6 +10,7 @@
 #include "exhaustive.hpp"
 #include "filtered.hpp"
 #include "pairs.hpp"
+#include "ranked.hpp"
 
 namespace lookalike {
 
@@ -54,11 +55,10 @@ void search_all(const Index& index, const Request& request, const double* square
 
 template <class Distance> using MakePairs = std::function<std::unique_ptr<Pairs<Distance>>()>;
 
-template <class Distance, bool shifted>
+template <class Searcher, class Distance>
 void search_filtered(const Index& index, const Request& request, const MakePairs<Distance>& make_pairs, Answer& answer, Job& job, const Watch& watch) {
-    using Searcher = Filtered<Distance, shifted>;
     const std::int64_t n = request.queries.n;
-    const int n_leaves = Seeds(index, request.k).leaves, n_shifts = index.shifts() ? index.shifts()->count() : 1;
+    const int n_leaves = Searcher::n_leaves(index, request.k), n_shifts = index.shifts() ? index.shifts()->count() : 1;
     // A quarter of the memory is for prepared queries, a quarter for their preparation, the rest for the search.
     const std::int64_t quarter = std::max<std::int64_t>(request.working_memory / 4, 1);
     const std::int64_t part = std::min({n, kQueryPart, std::max<std::int64_t>(1, quarter / (FilterQueries::bytes_of_one(index, n_leaves) + 16))});
@@ -99,8 +99,12 @@ template <class Pair>
 void search_pairs(const Index& index, const Request& request, Answer& answer, Job& job, const Watch& watch) {
     const std::vector<double> squares = query_squares(index, request.queries);
     if (!index.projection()) return search_all<Pair>(index, request, squares.data(), answer, job, watch);
-    const auto make_pairs = [&] { return std::make_unique<Pair>(index, request.queries, squares.data()); };
-    search_filtered<typename Pair::Distance, Pair::shifted>(index, request, make_pairs, answer, job, watch);
+    using Distance = typename Pair::Distance;
+    const MakePairs<Distance> make_pairs = [&] { return std::make_unique<Pair>(index, request.queries, squares.data()); };
+    if (index.projection()->is_identity() && !Pair::shifted)
+        search_filtered<Ranked<Distance>>(index, request, make_pairs, answer, job, watch);
+    else
+        search_filtered<Filtered<Distance, Pair::shifted>>(index, request, make_pairs, answer, job, watch);
 }
 
 template <class T>

@@ -369,7 +369,21 @@ class Projection:
         ]
         | None = None,
         wide_scale: float = 0.0,
+        signs: Annotated[
+            NDArray[numpy.float32], dict(shape=(None,), order="C", device="cpu", writable=False)
+        ]
+        | None = None,
     ) -> None: ...
+
+def rotated(
+    rows: Annotated[
+        NDArray[numpy.float32], dict(shape=(None, None), order="C", device="cpu", writable=False)
+    ],
+    signs: Annotated[
+        NDArray[numpy.float32], dict(shape=(None,), order="C", device="cpu", writable=False)
+    ],
+) -> Annotated[NDArray[numpy.float32], dict(shape=(None, None))]:
+    """The rows as an index rotates them."""
 
 class Index:
     """Exact nearest rows of one array."""

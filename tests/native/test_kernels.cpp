@@ -70,6 +70,24 @@ template <class T> void check_same_bits(const Distances<T, double>& kernels, con
     }
 }
 
+// A rotation changes no distance, and is the same on every table, to the last bit.
+void check_rotation(const Kernels& kernels, const Kernels& portable) {
+    for (const int d : {1, 2, 3, 16, 40, 255, 256, 300, 768, 1024, 1000}) {
+        std::vector<float> x = values<float>(d, 0), signs(x.size()), scratch(x.size());
+        for (auto& sign : signs) sign = random_bits() & 1 ? 1.0f : -1.0f;
+        std::vector<float> rotated = x, again = x;
+        kernels.rotate(rotated.data(), signs.data(), d, scratch.data());
+        portable.rotate(again.data(), signs.data(), d, scratch.data());
+        CHECK(rotated == again);
+        double before = 0, after = 0;
+        for (int i = 0; i < d; ++i) {
+            before += static_cast<double>(x[i]) * static_cast<double>(x[i]);
+            after += static_cast<double>(rotated[i]) * static_cast<double>(rotated[i]);
+        }
+        CHECK(std::abs(after - before) <= 1e-5 * before);
+    }
+}
+
 void check_filter(const Kernels& kernels) {
     for (const int width : {4, 8, 12, 16, 40, 64, 512})
         for (const int n_queries : {1, 2, 3, 4, 5, 6, 7, 13})
@@ -111,6 +129,15 @@ void check_filter(const Kernels& kernels) {
                 rest.penalties += kMiddle * kPanelRows;
                 count += kernels.filter(rest, kMiddle, kPanels, found.data() + count);
                 found.resize(count);
+                Filter with_scores = filter;
+                std::vector<std::int32_t> scores(static_cast<std::size_t>(n_queries * kRows));
+                with_scores.scores = scores.data();
+                std::vector<Survivor> scored_pairs(scores.size());
+                scored_pairs.resize(kernels.filter(with_scores, 0, kPanels, scored_pairs.data()));
+                CHECK_EQUAL(scored_pairs.size(), count);
+                std::map<std::tuple<int, int>, std::int32_t> score_of_pair;
+                for (std::size_t i = 0; i < scored_pairs.size(); ++i)
+                    score_of_pair[std::make_tuple(scored_pairs[i].query, scored_pairs[i].row)] = scores[i];
                 // Of some queries, the same.
                 std::vector<std::int32_t> chosen;
                 for (int q = n_queries - 1; q >= 0; q -= 2) chosen.push_back(q);
@@ -158,6 +185,7 @@ void check_filter(const Kernels& kernels) {
                         right &= kept[q * kRows + row] == (score >= thresholds[q]);
                         right &= score_of.count(row) == static_cast<std::size_t>(score >= thresholds[q]);
                         if (score_of.count(row)) right &= score_of[row] == score;
+                        if (kept[q * kRows + row]) right &= score_of_pair.at(std::make_tuple(q, row)) == score;
                     }
                 }
                 CHECK(right);
@@ -266,6 +294,7 @@ int main() {
         check_same_bits(kernels->f32, portable.f32);
         check_same_bits(kernels->f64, portable.f64);
         check_filter(*kernels);
+        check_rotation(*kernels, portable);
         check_coarse(*kernels);
         check_project(*kernels);
         check_project_pairs(*kernels);

@@ -92,15 +92,48 @@ template <class T> void check_dtype(const Kernels& kernels) {
 }
 
 // The widest filter there may be, all coordinates at their extremes: sums stay in range.
-void check_widest(const Kernels& kernels) {
+void check_widest(const Kernels& kernels, int d) {
     constexpr std::int64_t kRows = 70;
-    Table<std::uint8_t> rows(kRows, kMostFine, 2);
+    Table<std::uint8_t> rows(kRows, d, 2);
     for (auto& value : rows.values) value = value ? 255 : 0;
-    auto projection = axes(kMostFine, kMostFine, kMostFine, 1.0);
-    projection->mean.assign(kMostFine, 127.5f);
+    auto projection = axes(d, d, d, 1.0);
+    projection->mean.assign(static_cast<std::size_t>(d), 127.5f);
     const Index index(kernels, Metric::squared_euclidean, rows.rows(), std::move(projection), 1, {});
-    const Found found = run(index, Request{rows.rows(), 1});
-    for (std::int64_t i = 0; i < kRows; ++i) CHECK_EQUAL(found.distances[i], 0.0);
+    const Found found = run(index, Request{rows.rows(7), 1});
+    for (const double distance : found.distances) CHECK_EQUAL(distance, 0.0);
+}
+
+// The filter sees all coordinates, rotated or not, in steps that are right, coarse, and so coarse that it rejects
+// nothing: there are more candidates then than a query keeps.
+void check_all_coordinates(const Kernels& kernels) {
+    Table<float> rows(2500, 40, 3), queries(13, 40, 3);
+    for (auto* table : {&rows, &queries})
+        for (std::int64_t i = 0; i < table->n; ++i) table->values[i * 40 + 7] *= 9;  // an axis larger than the others
+    for (int i = 0; i < 40; ++i) rows.values[100 * 40 + i] = 1e6f;                    // a row that is never rejected
+    std::vector<std::int64_t> row_groups, query_groups;
+    for (std::int64_t i = 0; i < rows.n; ++i) row_groups.push_back(i % 4);
+    for (std::int64_t i = 0; i < queries.n; ++i) query_groups.push_back(i % 5);
+    const Index exhaustive(kernels, Metric::squared_euclidean, rows.rows(), nullptr, 2, {});
+    std::vector<std::unique_ptr<Index>> indexes;
+    for (const double scale : {0.02, 0.2, 20.0})
+        for (const bool rotated : {false, true}) {
+            auto projection = axes(40, 40, 40, scale);
+            for (int i = 0; rotated && i < 40; ++i) projection->signs.push_back(random_bits() & 1 ? 1.0f : -1.0f);
+            indexes.push_back(std::make_unique<Index>(kernels, Metric::squared_euclidean, rows.rows(), std::move(projection), 2, Watch{}));
+        }
+    for (const std::int64_t k : {1, 20, 1000})
+        for (const bool grouped : {false, true}) {
+            Request request{queries.rows(), k};
+            if (grouped) {
+                request.query_groups = query_groups.data();
+                request.row_groups = row_groups.data();
+            }
+            const Found wanted = run(exhaustive, request);
+            for (const auto& index : indexes) {
+                const Found found = run(*index, request);
+                CHECK(found.distances == wanted.distances && found.rows == wanted.rows);
+            }
+        }
 }
 
 // Queries far out of the range of float: the filter steps aside, the answer is exact.
@@ -169,7 +202,8 @@ int main() {
         check_dtype<std::int16_t>(*kernels);
         check_dtype<float>(*kernels);
         check_dtype<double>(*kernels);
-        check_widest(*kernels);
+        for (const int d : {4096, 9000, kMostFine}) check_widest(*kernels, d);
+        check_all_coordinates(*kernels);
         for (const bool wide : {false, true}) check_far_queries(*kernels, wide);
         for (const bool wide : {false, true}) check_many_queries(*kernels, wide);
     }

@@ -37,6 +37,7 @@ def table(rng: np.random.Generator, kind: str, dtype: str, n: int, d: int) -> ND
         "offset": lambda: rng.normal(size=(n, d)) + 1e4,
         "constant columns": lambda: rng.normal(size=(n, d)) * (rng.random(d) < 0.3),
         "few values": lambda: rng.integers(0, 2, (n, d)).astype(float),
+        "outlier axes": lambda: rng.normal(size=(n, d)) * np.where(rng.random(d) < 0.1, 40, 1),
     }[kind]()
     if dtype in ("float32", "float64"):
         return made.astype(dtype)
@@ -55,6 +56,7 @@ KINDS = (
     "offset",
     "constant columns",
     "few values",
+    "outlier axes",
 )
 
 

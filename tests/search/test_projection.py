@@ -55,6 +55,38 @@ def test_noisy_rows_are_filtered_twice(metric: str, dtype: str) -> None:
     assert index._native.query(queries, 5)[2] < 30 * 100
 
 
+@pytest.mark.parametrize("d", [300, 768, 1024, 5000])
+@pytest.mark.parametrize("metric", ["sqeuclidean", "cosine"])
+def test_rows_with_outlier_axes_are_rotated(metric: str, d: int) -> None:
+    rng = np.random.default_rng(d)
+    rows = rng.normal(size=(1500, d)).astype(np.float32)
+    rows[:, rng.choice(d, 3, replace=False)] *= 20
+    queries = rows[:20] + rng.normal(size=(20, d)).astype(np.float32) / 3
+    with patch.object(projection._core, "Projection", wraps=projection._core.Projection) as made:
+        index = ExactIndex(rows, metric, n_threads=2)
+    assert made.call_args.kwargs["signs"] is not None
+    table = distances(queries, rows, metric)
+    for k in (1, 20, 300):
+        found = index.query(queries, k, n_threads=2)
+        assert_nearest((found.distances, found.indices), table, k, exact=False, atol=1e-12)
+    assert index._native.query(queries, 1)[2] < 20 * 100
+    plain = rows / np.where(np.abs(rows).max(axis=0) > 30, 20, 1).astype(np.float32)
+    with patch.object(projection._core, "Projection", wraps=projection._core.Projection) as made:
+        ExactIndex(plain, metric)
+    assert made.call_args.kwargs["signs"] is None
+
+
+@pytest.mark.parametrize("d", [1, 2, 5, 64, 200, 256, 768, 1000])
+def test_a_rotation_is_orthogonal(d: int) -> None:
+    signs = np.random.default_rng(0).choice(np.array([-1, 1], np.float32), d)
+    turned = projection._core.rotated(np.eye(d, dtype=np.float32), signs).astype(np.float64)
+    np.testing.assert_allclose(turned @ turned.T, np.eye(d), atol=1e-6)
+    if d & (d - 1) == 0:  # Hadamard's matrix, its rows in some order
+        np.testing.assert_allclose(np.abs(turned), d**-0.5, rtol=1e-6)
+    elif d >= 200:
+        assert np.abs(turned).max() < 0.3
+
+
 def test_rows_far_out_do_not_spoil_the_axes_of_noisy_ones() -> None:
     rng = np.random.default_rng(5)
     rows = (rng.normal(size=(6000, 10)) @ rng.normal(size=(10, 400)) * 3).astype(np.float32)

@@ -25,7 +25,9 @@ SAMPLE_ROWS, SAMPLE_VALUES, FEWEST_SAMPLE_ROWS = 1024, 2**22, 256
 SAMPLE_QUERIES = 64
 MOST_AXES = 128
 # The native filter takes at most this many fine coordinates.
-MOST_FINE = 4096
+MOST_FINE = 2**16
+# Squared levels of a row may have this sum; the filter never rejects a row with a greater one.
+MOST_SQUARES = 120_000_000
 FINE_WIDTHS = (16, 24, 32, 40, 48, 56, 64, 80)
 COARSE_WIDTHS = (64, 96, MOST_AXES)
 # Wider rows are projected as floats: sums of their products would exceed 32 bits.
@@ -43,6 +45,13 @@ class Widths(NamedTuple):
     fine: int
     coarse: int
     wide: bool
+
+
+class Unprojected(NamedTuple):
+    """The step of all coordinates, and the signs of the rotation before it, if there is one."""
+
+    step: float
+    signs: Floats | None
 
 
 class Costs(NamedTuple):
@@ -73,6 +82,8 @@ WIDE_GAIN = 2
 # It pays where there is noise, which hides the lesser axes from a small sample: take this many
 # times the rows.
 WIDE_SAMPLES = 4
+# Coordinates of all rows reach farther than those of a sample by about this factor; bytes do not.
+HEADROOM = 1.1
 # Approximate share that quantisation adds to the radius.
 LOOSENESS = 0.1
 
@@ -112,7 +123,8 @@ def choose_projection(
         some = rng.standard_normal((d, min(MOST_AXES, len(sample) // 4, d)), dtype=np.float32)
         axes = principal_axes(centred, some)
         costs = COSTS.get(cpu_path, SLOW_FILTER)
-        widths = choose_widths(centred, axes, d * rows.itemsize, n, costs, shifted)
+        unprojected = quantise_all(centred, rng, of_bytes)
+        widths = choose_widths(centred, axes, unprojected, d * rows.itemsize, n, costs, shifted)
         if widths is None:
             return None
         if widths.wide:
@@ -120,7 +132,7 @@ def choose_projection(
             # Outliers must neither overflow floats nor dominate the axes.
             more = np.clip(more, -largest, largest).astype(np.float32, copy=False)
             axes = principal_axes(more, axes, rounds=1)
-        return make_projection(centred, mean, axes, widths, rng, of_bytes)
+        return make_projection(centred, mean, axes, widths, unprojected, rng, of_bytes)
 
 
 def draw_rows(rows: NDArray[Any], size: int, metric: str, rng: np.random.Generator) -> NDArray[Any]:
@@ -163,8 +175,29 @@ def orthonormal(columns: Floats) -> Floats:
     return orthonormal
 
 
+def quantise_all(centred: Floats, rng: np.random.Generator, of_bytes: bool) -> Unprojected:
+    """Choose the step of all coordinates, which are rotated if that makes it clearly smaller.
+
+    It does where a few coordinates are much larger than the others. Rows farther out than the
+    sample must not be clipped, nor must the sum of their squared levels be too large.
+    """
+    signs = rng.choice(np.array([-1, 1], np.float32), centred.shape[1])
+    plain = step_of(centred) * (1 if of_bytes else HEADROOM)
+    rotated = step_of(_core.rotated(centred, signs)) * HEADROOM
+    least = float(np.sqrt(squared_norms(centred).max() / MOST_SQUARES))
+    if rotated < 0.8 * plain:
+        return Unprojected(max(rotated, least), signs)
+    return Unprojected(max(plain, least), None)
+
+
 def choose_widths(
-    centred: Floats, axes: Floats, row_bytes: int, n_rows: int, costs: Costs, shifted: bool
+    centred: Floats,
+    axes: Floats,
+    unprojected: Unprojected,
+    row_bytes: int,
+    n_rows: int,
+    costs: Costs,
+    shifted: bool,
 ) -> Widths | None:
     """Choose the bounds and their numbers of coordinates, or None if no bound pays.
 
@@ -185,7 +218,9 @@ def choose_widths(
     rows_on, queries_on = centred @ axes, queries @ axes
     shares: dict[int, float] = {}
     if d <= MOST_FINE:
-        shares[d] = float(np.mean(distances <= radii[:, None] * (1 + LOOSENESS) ** 2))
+        # A row's error and the query's, both of rounding to whole steps.
+        reach = np.sqrt(radii) + 2 * unprojected.step * np.sqrt(d / 12)
+        shares[d] = float(np.mean(distances <= reach[:, None] ** 2))
     for width in {*FINE_WIDTHS, *COARSE_WIDTHS}:
         if 4 < width < min(d, axes.shape[1] + 2):
             bounds = residual_bounds(queries_on, rows_on, query_squares, squares, width - 1)
@@ -246,6 +281,7 @@ def make_projection(
     mean: Floats,
     axes: Floats,
     widths: Widths,
+    unprojected: Unprojected,
     rng: np.random.Generator,
     of_bytes: bool,
 ) -> _core.Projection:
@@ -257,7 +293,15 @@ def make_projection(
     d = centred.shape[1]
     fine, coarse, wide = widths
     if fine == d:
-        return _core.Projection(mean, None, None, fine=d, columns=d, fine_scale=step_of(centred))
+        return _core.Projection(
+            mean,
+            None,
+            None,
+            fine=d,
+            columns=d,
+            fine_scale=unprojected.step,
+            signs=unprojected.signs,
+        )
     blocks, residual = [], np.zeros(coarse, dtype=np.float32)
     for start, stop in ((0, fine), (fine, coarse)):
         size = stop - start

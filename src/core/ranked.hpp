@@ -1,0 +1,219 @@
+// The filtered search where the filter sees all coordinates: a score then bounds a distance from both sides.
+//
+//   0. seed     scores of the rows of the nearest leaves: a first radius
+//   1. filter   dot products of bytes; a pair whose lower bound exceeds the query's radius is rejected in registers.
+//               The others become candidates, with their scores. The k-th highest score bounds the k-th distance
+//               from above, so that candidates can be thinned out without an exact distance.
+//   2. exact    distances of the candidates, the highest score first, until the lower bound of the next one exceeds
+//               the k-th distance: hardly more rows are read than must be
+//
+// Let z^q and z^x be quantised, with errors e_q and e_x (bounds.hpp). Then | |q - x| - |z^q - z^x| | <= e_q + e_x,
+// because the transform of all coordinates keeps distances but for the rounding that e_q and e_x cover. With
+// |z^q - z^x| = h for the k-th highest score, the k-th distance is at most h + e_q + e_x, and a row is rejected if
+// its lower bound exceeds that.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "filtered.hpp"
+
+namespace lookalike {
+
+template <class Distance> class Ranked {
+public:
+    // For a search of the queries first …, prepared as `queries`, in blocks of at most `block`.
+    Ranked(const Index& index, const Request& request, std::unique_ptr<Pairs<Distance>> pair, const FilterQueries& queries,
+           std::int64_t first, std::int64_t block, Job& job, const std::vector<std::int64_t>& row_groups)
+        : index_(index), fine_(index.filter().fine), order_(index.filter().order), request_(request), queries_(queries), first_(first),
+          job_(job), pair_(std::move(pair)),
+          row_bytes_(index.rows().d * visit(index.rows().dtype, [](auto value) { return static_cast<std::int64_t>(sizeof(value)); })),
+          k_(static_cast<std::size_t>(request.k)), most_(most_candidates(request.k)), panels_(panels_of_block(fine_)),
+          row_groups_(row_groups), best_(block, TopK<Distance>(request.k)), bytes_(block * fine_.width), thresholds_(block),
+          candidates_(block), survivors_(new Survivor[static_cast<std::size_t>(block * panels_ * kPanelRows)]),
+          scores_(new std::int32_t[static_cast<std::size_t>(block * panels_ * kPanelRows)]) {}
+
+    // Leaves that a query looks for its first radius in.
+    static int n_leaves(const Index& index, std::int64_t k) {
+        return static_cast<int>(std::min<std::int64_t>(4 + k / 32, index.filter().leaves.count()));
+    }
+
+    // Memory of one query of a block.
+    static std::int64_t bytes_of_one(const Index& index, const Request& request, int) {
+        const Panels& fine = index.filter().fine;
+        const std::int64_t pairs = panels_of_block(fine) * kPanelRows * static_cast<std::int64_t>(sizeof(Survivor) + sizeof(std::int32_t));
+        const auto candidates = static_cast<std::int64_t>(most_candidates(request.k) * sizeof(Candidate));
+        return 2 * request.k * 16 + pairs + 2 * candidates + fine.width + 4;
+    }
+
+    void run(const std::int64_t* ids, int n, Answer& answer) {
+        ids_ = ids;
+        pair_->take(ids, n);
+        for (int i = 0; i < n; ++i) {
+            std::copy_n(queries_.fine.bytes.data() + source(i) * fine_.width, fine_.width, bytes_.data() + i * std::int64_t{fine_.width});
+            thresholds_[i] = kAcceptAll;
+        }
+        for (int i = 0; i < n; ++i) seed(i);
+        for (std::int64_t begin = 0; begin < fine_.count() && !job_.is_stopped(); begin += panels_) visit_block(n, begin);
+        for (int i = 0; i < n && !job_.is_stopped(); ++i) {
+            bound(i);
+            settle(i, k_);  // brings the k-th distance, which leaves fewer to sort
+            settle(i, candidates_[i].size());
+            best_[i].take(answer.distances + ids[i] * request_.k, answer.rows + ids[i] * request_.k);
+        }
+    }
+
+    std::int64_t computed = 0;
+
+private:
+    // A score and the position of a row in 64 bits, in the order of scores.
+    using Candidate = std::uint64_t;
+
+    static Candidate candidate(std::int32_t score, std::int32_t position) {
+        return static_cast<Candidate>(static_cast<std::uint32_t>(score) ^ kSign) << 32 | static_cast<std::uint32_t>(position);
+    }
+    static std::int32_t score_of(Candidate one) { return static_cast<std::int32_t>(static_cast<std::uint32_t>(one >> 32) ^ kSign); }
+    static std::int32_t position_of(Candidate one) { return static_cast<std::int32_t>(one & 0xffffffffu); }
+    static constexpr std::uint32_t kSign = std::uint32_t{1} << 31;
+
+    // Panels visited at once: they fit a level-2 cache beside the queries.
+    static std::int64_t panels_of_block(const Panels& fine) {
+        constexpr std::int64_t kBytes = 1 << 18;
+        const std::int64_t groups = kBytes / (fine.width * std::int64_t{kPanelRows * kPanelGroup});
+        return std::clamp<std::int64_t>(groups * kPanelGroup, kPanelGroup, kBlockRows / kPanelRows);
+    }
+
+    static std::size_t most_candidates(std::int64_t k) { return static_cast<std::size_t>(16 * k + 2048); }
+
+    std::int64_t source(int i) const { return ids_[i] - first_; }
+
+    bool is_excluded(int i, std::int64_t position) const {
+        return !row_groups_.empty() && request_.query_groups[ids_[i]] == row_groups_[static_cast<std::size_t>(position)];
+    }
+
+    // Rows that are never rejected score above all others, but are not near.
+    static bool is_bounded(std::int32_t score) { return score <= kRejectMost; }
+
+    // Bounds a query's distance by the rows of its nearest leaves.
+    void seed(int i) {
+        if (!std::isfinite(queries_.fine.errors[source(i)])) return;  // far beyond the range of float
+        constexpr std::int64_t kPanels = kLeafRows / kPanelRows;
+        std::vector<Candidate>& near = candidates_[i];
+        for (int leaf = 0; leaf < queries_.n_leaves; ++leaf) {
+            const std::int64_t begin = queries_.leaves[source(i) * queries_.n_leaves + leaf] * kPanels;
+            const std::int64_t end = std::min(begin + kPanels, fine_.count());
+            const Filter filter{bytes_.data(), nullptr, 0, fine_.width, fine_.rows.data(), fine_.penalties.data() + begin * kPanelRows};
+            Scored scored[kLeafRows];
+            const std::size_t count = index_.kernels().scores(filter, i, begin, end, thresholds_[i], scored);
+            for (std::size_t j = 0; j < count; ++j)
+                if (scored[j].row < index_.filter().leaves.n && is_bounded(scored[j].score) && !is_excluded(i, scored[j].row))
+                    near.push_back(candidate(scored[j].score, scored[j].row));
+            if (near.size() >= most_) bound(i);
+        }
+        bound(i);
+        near.clear();
+    }
+
+    void visit_block(int n, std::int64_t begin) {
+        const std::int64_t end = std::min(fine_.count(), begin + panels_);
+        const Filter filter{bytes_.data(), thresholds_.data(), n, fine_.width, fine_.rows.data(), fine_.penalties.data() + begin * kPanelRows,
+                            nullptr, true, scores_.get()};
+        const std::size_t count = index_.kernels().filter(filter, begin, end, survivors_.get());
+        for (std::size_t j = 0; j < count; ++j) {
+            const Survivor s = survivors_[j];
+            if (scores_[j] < thresholds_[s.query] || s.row >= index_.rows().n || is_excluded(s.query, s.row)) continue;
+            if (!is_bounded(scores_[j]) || !std::isfinite(queries_.fine.errors[source(s.query)])) {
+                compare(s.query, s.row);
+                continue;
+            }
+            std::vector<Candidate>& candidates = candidates_[s.query];
+            candidates.push_back(candidate(scores_[j], s.row));
+            if (candidates.size() < most_) continue;
+            bound(s.query);
+            if (candidates.size() > most_ / 2) settle(s.query, k_);
+            if (candidates.size() > most_ / 2) settle(s.query, most_);
+        }
+    }
+
+    // Tightens a query's threshold by the k-th highest score of its candidates, and drops those below.
+    void bound(int i) {
+        std::vector<Candidate>& candidates = candidates_[i];
+        if (candidates.size() < k_) return;
+        const auto kth = candidates.begin() + static_cast<std::ptrdiff_t>(k_ - 1);
+        std::nth_element(candidates.begin(), kth, candidates.end(), std::greater<>());
+        // A penalty is rounded down, so that a score may be one unit too high.
+        const double square = queries_.fine.squares[source(i)] - fine_.step_product() * (static_cast<double>(score_of(*kth)) - 1);
+        tighten(i, (std::sqrt(std::max(square, 0.0)) + queries_.fine.errors[source(i)] + fine_.error) * kSlack);
+        drop_far(i, candidates.begin());
+    }
+
+    // Compares a query with its `most` nearest candidates in the filter's view, the nearest first, and drops them and
+    // those that are out of reach then.
+    void settle(int i, std::size_t most) {
+        constexpr std::size_t kAhead = 4;
+        std::vector<Candidate>& candidates = candidates_[i];
+        const std::size_t count = std::min(most, candidates.size());
+        const auto last = candidates.begin() + static_cast<std::ptrdiff_t>(count);
+        std::partial_sort(candidates.begin(), last, candidates.end(), std::greater<>());
+        for (std::size_t j = 0; j < std::min(kAhead, count); ++j) fetch(position_of(candidates[j]));
+        for (std::size_t j = 0; j < count && score_of(candidates[j]) >= thresholds_[i]; ++j) {
+            if (j + kAhead < count) fetch(position_of(candidates[j + kAhead]));
+            compare(i, position_of(candidates[j]));
+        }
+        drop_far(i, last);
+    }
+
+    // Drops the candidates before `from`, and those that score below the query's threshold.
+    void drop_far(int i, std::vector<Candidate>::iterator from) {
+        std::vector<Candidate>& candidates = candidates_[i];
+        const Candidate least = candidate(thresholds_[i], 0);
+        const auto kept = std::remove_if(from, candidates.end(), [=](Candidate one) { return one < least; });
+        candidates.erase(kept, candidates.end());
+        candidates.erase(candidates.begin(), from);
+    }
+
+    void compare(int i, std::int32_t position) {
+        TopK<Distance>& best = best_[i];
+        const std::int32_t row = order_[static_cast<std::size_t>(position)];
+        ++computed;
+        if (best.push((*pair_)(i, 0, row, best.worst()), row) && best.full()) tighten(i, pair_->radius(best.worst()));
+    }
+
+    // Limits a query to this radius from now on.
+    void tighten(int i, double radius) {
+        const double limit = (radius + queries_.fine.errors[source(i)] + fine_.error) * kSlack;
+        thresholds_[i] = std::max(thresholds_[i], fine_.threshold(queries_.fine.squares[source(i)], limit));
+    }
+
+    void fetch(std::int32_t position) const {
+        prefetch(static_cast<const char*>(index_.rows().data) + order_[static_cast<std::size_t>(position)] * row_bytes_, row_bytes_);
+    }
+
+    const Index& index_;
+    const Panels& fine_;
+    const std::vector<std::int32_t>& order_;
+    const Request& request_;
+    const FilterQueries& queries_;
+    std::int64_t first_;
+    Job& job_;
+    std::unique_ptr<Pairs<Distance>> pair_;
+    std::int64_t row_bytes_;
+    std::size_t k_, most_;
+    std::int64_t panels_;
+    const std::vector<std::int64_t>& row_groups_;  // by position; empty: no groups
+    const std::int64_t* ids_ = nullptr;
+    std::vector<TopK<Distance>> best_;
+    std::vector<std::uint8_t> bytes_;  // levels of the block's queries
+    std::vector<std::int32_t> thresholds_;
+    std::vector<std::vector<Candidate>> candidates_;
+    // Room for every pair of a block; most of it is never touched, so it is not initialised.
+    std::unique_ptr<Survivor[]> survivors_;
+    std::unique_ptr<std::int32_t[]> scores_;
+};
+
+}  // namespace lookalike
