@@ -92,49 +92,62 @@ inline std::int64_t dot_words(const std::int16_t* a, const std::int16_t* b, std:
     return total;
 }
 
-// Eight partial sums, added pairwise at the end: the order is part of the definition, so that all
-// instruction sets round in the same way (these files are compiled without contraction to FMA).
-constexpr int kLanes = 8;
+// Partial sums, added pairwise at the end: their number and order are part of the definition, so that all
+// instruction sets round in the same way (these files are compiled without contraction to FMA). Each sum waits for
+// the one before it in its lane: long rows have lanes for several vectors.
+constexpr int kFewLanes = 8, kManyLanes = 32;
+constexpr std::int64_t kLongRow = 128;
 
-struct Lanes {
-    double sum[kLanes] = {};
+template <int n> struct Lanes {
+    double sum[n] = {};
 
     template <class Float, class Term>
     void add(const Float* a, const Float* b, std::int64_t start, std::int64_t stop, Term term) {
         std::int64_t i = start;
-        for (; i + kLanes <= stop; i += kLanes)
-            for (int lane = 0; lane < kLanes; ++lane)
+        for (; i + n <= stop; i += n)
+            for (int lane = 0; lane < n; ++lane)
                 sum[lane] += term(static_cast<double>(a[i + lane]), static_cast<double>(b[i + lane]));
         for (int lane = 0; i < stop; ++i, ++lane)
             sum[lane] += term(static_cast<double>(a[i]), static_cast<double>(b[i]));
     }
 
     double total() const {
-        return ((sum[0] + sum[4]) + (sum[2] + sum[6])) + ((sum[1] + sum[5]) + (sum[3] + sum[7]));
+        double sums[n];
+        for (int lane = 0; lane < n; ++lane) sums[lane] = sum[lane];
+        for (int half = n / 2; half > 0; half /= 2)
+            for (int lane = 0; lane < half; ++lane) sums[lane] += sums[lane + half];
+        return sums[0];
     }
 };
 
-template <class Float> double squared_floats(const Float* a, const Float* b, std::int64_t d) {
-    Lanes lanes;
-    lanes.add(a, b, 0, d, [](double x, double y) { return (x - y) * (x - y); });
+template <int n, class Float, class Term> double sum_floats(const Float* a, const Float* b, std::int64_t d, Term term) {
+    Lanes<n> lanes;
+    lanes.add(a, b, 0, d, term);
     return lanes.total();
 }
 
+template <class Float, class Term> double sum_floats(const Float* a, const Float* b, std::int64_t d, Term term) {
+    return d < kLongRow ? sum_floats<kFewLanes>(a, b, d, term) : sum_floats<kManyLanes>(a, b, d, term);
+}
+
+template <class Float> double squared_floats(const Float* a, const Float* b, std::int64_t d) {
+    return sum_floats(a, b, d, [](double x, double y) { return (x - y) * (x - y); });
+}
+
 template <class Float> double dot_floats(const Float* a, const Float* b, std::int64_t d) {
-    Lanes lanes;
-    lanes.add(a, b, 0, d, [](double x, double y) { return x * y; });
-    return lanes.total();
+    return sum_floats(a, b, d, [](double x, double y) { return x * y; });
 }
 
 // Rounded sums of non-negative terms never decrease, so a partial sum above the limit proves
 // that the total is above it.
 template <class Float>
 double manhattan_floats(const Float* a, const Float* b, std::int64_t d, double limit) {
-    Lanes lanes;
+    const auto term = [](double x, double y) { return x > y ? x - y : y - x; };
+    if (d < kLongRow) return sum_floats<kFewLanes>(a, b, d, term);
+    Lanes<kManyLanes> lanes;
     for (std::int64_t start = 0; start < d; start += kLimitStride) {
         if (start > 0 && lanes.total() > limit) break;
-        lanes.add(a, b, start, smaller(d, start + kLimitStride),
-                  [](double x, double y) { return x > y ? x - y : y - x; });
+        lanes.add(a, b, start, smaller(d, start + kLimitStride), term);
     }
     return lanes.total();
 }

@@ -4,8 +4,8 @@
 //   1. filter   dot products of bytes; a pair whose lower bound exceeds the query's radius is rejected in registers.
 //               The others become candidates, with their scores. The k-th highest score bounds the k-th distance
 //               from above, so that candidates can be thinned out without an exact distance.
-//   2. exact    distances of the candidates, the highest score first, until the lower bound of the next one exceeds
-//               the k-th distance: hardly more rows are read than must be
+//   2. exact    distances of the k candidates with the highest scores, which leave few others; then of those. The
+//               candidates of a block of queries are compared in the order of rows: each row is read once for all
 //
 // Let z^q and z^x be quantised, with errors e_q and e_x (bounds.hpp). Then | |q - x| - |z^q - z^x| | <= e_q + e_x,
 // because the transform of all coordinates keeps distances but for the rounding that e_q and e_x cover. With
@@ -18,6 +18,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <numeric>
 #include <utility>
 #include <vector>
 
@@ -48,7 +49,8 @@ public:
         const Panels& fine = index.filter().fine;
         const std::int64_t pairs = panels_of_block(fine) * kPanelRows * static_cast<std::int64_t>(sizeof(Survivor) + sizeof(std::int32_t));
         const auto candidates = static_cast<std::int64_t>(most_candidates(request.k) * sizeof(Candidate));
-        return 2 * request.k * 16 + pairs + 2 * candidates + fine.width + 4;
+        const auto sorted = static_cast<std::int64_t>(most_candidates(request.k) * 2 * sizeof(Pair));
+        return 2 * request.k * 16 + pairs + 2 * candidates + sorted + fine.width + 4;
     }
 
     void run(const std::int64_t* ids, int n, Answer& answer) {
@@ -60,12 +62,10 @@ public:
         }
         for (int i = 0; i < n; ++i) seed(i);
         for (std::int64_t begin = 0; begin < fine_.count() && !job_.is_stopped(); begin += panels_) visit_block(n, begin);
-        for (int i = 0; i < n && !job_.is_stopped(); ++i) {
-            bound(i);
-            settle(i, k_);  // brings the k-th distance, which leaves fewer to sort
-            settle(i, candidates_[i].size());
-            best_[i].take(answer.distances + ids[i] * request_.k, answer.rows + ids[i] * request_.k);
-        }
+        for (int i = 0; i < n; ++i) bound(i);
+        settle(0, n, k_);
+        settle(0, n, most_);
+        for (int i = 0; i < n; ++i) best_[i].take(answer.distances + ids[i] * request_.k, answer.rows + ids[i] * request_.k);
     }
 
     std::int64_t computed = 0;
@@ -79,16 +79,23 @@ private:
     }
     static std::int32_t score_of(Candidate one) { return static_cast<std::int32_t>(static_cast<std::uint32_t>(one >> 32) ^ kSign); }
     static std::int32_t position_of(Candidate one) { return static_cast<std::int32_t>(one & 0xffffffffu); }
+    // A query and a row that may be its neighbour.
+    struct Pair {
+        std::int32_t row;
+        int query;
+        std::int32_t score;
+    };
+
+    static constexpr std::int64_t kCacheBytes = 1 << 18;  // some of a level-2 cache
     static constexpr std::uint32_t kSign = std::uint32_t{1} << 31;
 
     // Panels visited at once: they fit a level-2 cache beside the queries.
     static std::int64_t panels_of_block(const Panels& fine) {
-        constexpr std::int64_t kBytes = 1 << 18;
-        const std::int64_t groups = kBytes / (fine.width * std::int64_t{kPanelRows * kPanelGroup});
+        const std::int64_t groups = kCacheBytes / (fine.width * std::int64_t{kPanelRows * kPanelGroup});
         return std::clamp<std::int64_t>(groups * kPanelGroup, kPanelGroup, kBlockRows / kPanelRows);
     }
 
-    static std::size_t most_candidates(std::int64_t k) { return static_cast<std::size_t>(16 * k + 2048); }
+    static std::size_t most_candidates(std::int64_t k) { return static_cast<std::size_t>(8 * k + 1024); }
 
     std::int64_t source(int i) const { return ids_[i] - first_; }
 
@@ -128,15 +135,15 @@ private:
             const Survivor s = survivors_[j];
             if (scores_[j] < thresholds_[s.query] || s.row >= index_.rows().n || is_excluded(s.query, s.row)) continue;
             if (!is_bounded(scores_[j]) || !std::isfinite(queries_.fine.errors[source(s.query)])) {
-                compare(s.query, s.row);
+                compare(s.query, order_[static_cast<std::size_t>(s.row)]);
                 continue;
             }
             std::vector<Candidate>& candidates = candidates_[s.query];
             candidates.push_back(candidate(scores_[j], s.row));
             if (candidates.size() < most_) continue;
             bound(s.query);
-            if (candidates.size() > most_ / 2) settle(s.query, k_);
-            if (candidates.size() > most_ / 2) settle(s.query, most_);
+            for (const std::size_t some : {k_, most_})
+                if (candidates.size() > most_ / 2) settle(s.query, s.query + 1, some);
         }
     }
 
@@ -149,37 +156,54 @@ private:
         // A penalty is rounded down, so that a score may be one unit too high.
         const double square = queries_.fine.squares[source(i)] - fine_.step_product() * (static_cast<double>(score_of(*kth)) - 1);
         tighten(i, (std::sqrt(std::max(square, 0.0)) + queries_.fine.errors[source(i)] + fine_.error) * kSlack);
-        drop_far(i, candidates.begin());
+        drop_far(i);
     }
 
-    // Compares a query with its `most` nearest candidates in the filter's view, the nearest first, and drops them and
+    // Compares queries from … to - 1 with their `most` nearest candidates in the filter's view, and drops these and
     // those that are out of reach then.
-    void settle(int i, std::size_t most) {
+    void settle(int from, int to, std::size_t most) {
+        pairs_.clear();
+        for (int i = from; i < to; ++i) take_nearest(i, most);
+        sort_by_rows();
         constexpr std::size_t kAhead = 4;
-        std::vector<Candidate>& candidates = candidates_[i];
-        const std::size_t count = std::min(most, candidates.size());
-        const auto last = candidates.begin() + static_cast<std::ptrdiff_t>(count);
-        std::partial_sort(candidates.begin(), last, candidates.end(), std::greater<>());
-        for (std::size_t j = 0; j < std::min(kAhead, count); ++j) fetch(position_of(candidates[j]));
-        for (std::size_t j = 0; j < count && score_of(candidates[j]) >= thresholds_[i]; ++j) {
-            if (j + kAhead < count) fetch(position_of(candidates[j + kAhead]));
-            compare(i, position_of(candidates[j]));
+        for (std::size_t j = 0; j < sorted_.size(); ++j) {
+            if (j % 4096 == 0 && job_.is_stopped()) return;
+            if (j + kAhead < sorted_.size()) fetch(sorted_[j + kAhead].row);
+            if (sorted_[j].score >= thresholds_[sorted_[j].query]) compare(sorted_[j].query, sorted_[j].row);
         }
-        drop_far(i, last);
+        for (int i = from; i < to; ++i) drop_far(i);
     }
 
-    // Drops the candidates before `from`, and those that score below the query's threshold.
-    void drop_far(int i, std::vector<Candidate>::iterator from) {
+    // Moves the candidates of a query with the highest scores to the pairs.
+    void take_nearest(int i, std::size_t most) {
+        std::vector<Candidate>& candidates = candidates_[i];
+        const auto last = candidates.begin() + static_cast<std::ptrdiff_t>(std::min(most, candidates.size()));
+        if (last != candidates.end()) std::nth_element(candidates.begin(), last, candidates.end(), std::greater<>());
+        for (auto one = candidates.begin(); one != last; ++one)
+            pairs_.push_back({order_[static_cast<std::size_t>(position_of(*one))], i, score_of(*one)});
+        candidates.erase(candidates.begin(), last);
+    }
+
+    // Pairs of rows that are near each other in memory follow each other.
+    void sort_by_rows() {
+        const std::int64_t together = std::max<std::int64_t>(1, kCacheBytes / row_bytes_);
+        starts_.assign(static_cast<std::size_t>(index_.rows().n / together + 2), 0);
+        for (const Pair& pair : pairs_) ++starts_[static_cast<std::size_t>(pair.row / together + 1)];
+        std::partial_sum(starts_.begin(), starts_.end(), starts_.begin());
+        sorted_.resize(pairs_.size());
+        for (const Pair& pair : pairs_) sorted_[static_cast<std::size_t>(starts_[static_cast<std::size_t>(pair.row / together)]++)] = pair;
+    }
+
+    // Drops the candidates of a query that score below its threshold.
+    void drop_far(int i) {
         std::vector<Candidate>& candidates = candidates_[i];
         const Candidate least = candidate(thresholds_[i], 0);
-        const auto kept = std::remove_if(from, candidates.end(), [=](Candidate one) { return one < least; });
+        const auto kept = std::remove_if(candidates.begin(), candidates.end(), [=](Candidate one) { return one < least; });
         candidates.erase(kept, candidates.end());
-        candidates.erase(candidates.begin(), from);
     }
 
-    void compare(int i, std::int32_t position) {
+    void compare(int i, std::int32_t row) {
         TopK<Distance>& best = best_[i];
-        const std::int32_t row = order_[static_cast<std::size_t>(position)];
         ++computed;
         if (best.push((*pair_)(i, 0, row, best.worst()), row) && best.full()) tighten(i, pair_->radius(best.worst()));
     }
@@ -190,9 +214,7 @@ private:
         thresholds_[i] = std::max(thresholds_[i], fine_.threshold(queries_.fine.squares[source(i)], limit));
     }
 
-    void fetch(std::int32_t position) const {
-        prefetch(static_cast<const char*>(index_.rows().data) + order_[static_cast<std::size_t>(position)] * row_bytes_, row_bytes_);
-    }
+    void fetch(std::int32_t row) const { prefetch(static_cast<const char*>(index_.rows().data) + row * row_bytes_, row_bytes_); }
 
     const Index& index_;
     const Panels& fine_;
@@ -211,6 +233,8 @@ private:
     std::vector<std::uint8_t> bytes_;  // levels of the block's queries
     std::vector<std::int32_t> thresholds_;
     std::vector<std::vector<Candidate>> candidates_;
+    std::vector<Pair> pairs_, sorted_;
+    std::vector<std::int64_t> starts_;  // of the pairs of rows that are near each other
     // Room for every pair of a block; most of it is never touched, so it is not initialised.
     std::unique_ptr<Survivor[]> survivors_;
     std::unique_ptr<std::int32_t[]> scores_;

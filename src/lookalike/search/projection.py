@@ -23,6 +23,9 @@ SMALLEST = 512
 # Size of the sample: this many rows, fewer if they are wide, but never too few.
 SAMPLE_ROWS, SAMPLE_VALUES, FEWEST_SAMPLE_ROWS = 1024, 2**22, 256
 SAMPLE_QUERIES = 64
+# Shares of pairs are estimated from this part of the rows, if that is more: the fewer rows are left
+# out, the less is extrapolated.
+SHARES_PART, MOST_SHARES_ROWS, SHARES_VALUES = 64, 2**14, 2**24
 MOST_AXES = 128
 # The native filter takes at most this many fine coordinates.
 MOST_FINE = 2**16
@@ -95,9 +98,14 @@ def _blas() -> ThreadpoolController:
 
 
 def choose_projection(
-    rows: NDArray[Any], metric: str, cpu_path: str, *, shifted: bool = False
+    rows: NDArray[Any],
+    metric: str,
+    cpu_path: str,
+    *,
+    n_neighbors: int = 1,
+    shifted: bool = False,
 ) -> _core.Projection | None:
-    """Choose a projection for an index of `rows` with this metric, or None if none pays.
+    """Choose a projection for searches of `n_neighbors` rows, or None if none pays.
 
     The CPU path of the index determines the costs; an index with shifts has no wide bound.
     Manhattan distances have no useful Euclidean bound, and few rows do not need one.
@@ -124,7 +132,13 @@ def choose_projection(
         axes = principal_axes(centred, some)
         costs = COSTS.get(cpu_path, SLOW_FILTER)
         unprojected = quantise_all(centred, rng, of_bytes)
-        widths = choose_widths(centred, axes, unprojected, d * rows.itemsize, n, costs, shifted)
+        seen = min(n // SHARES_PART, MOST_SHARES_ROWS, SHARES_VALUES // d)
+        many = centred
+        if seen > size:
+            many = (draw_rows(rows, seen, metric, rng) - mean).astype(np.float32, copy=False)
+        widths = choose_widths(
+            many, axes, unprojected, d * rows.itemsize, n, n_neighbors, costs, shifted
+        )
         if widths is None:
             return None
         if widths.wide:
@@ -196,24 +210,27 @@ def choose_widths(
     unprojected: Unprojected,
     row_bytes: int,
     n_rows: int,
+    n_neighbors: int,
     costs: Costs,
     shifted: bool,
 ) -> Widths | None:
     """Choose the bounds and their numbers of coordinates, or None if no bound pays.
 
     A few rows of the sample serve as queries. The cost is the share of rows that pass each bound at
-    the distance of the nearest neighbour, times the cost of a pair at each stage. Among all rows
-    that distance is smaller than in the sample: it is extrapolated from how it shrinks from an
-    eighth of the sample to the whole sample.
+    the distance of the last neighbour, times the cost of a pair at each stage. The k-th nearest of
+    all rows is about as far as the nearest of one in k of them. If these are more than the sample,
+    the distance is extrapolated from how it shrinks from an eighth of the sample to the whole.
     """
     n, d = centred.shape
     queries = centred[:: max(1, n // SAMPLE_QUERIES)][:SAMPLE_QUERIES]
     squares, query_squares = squared_norms(centred), squared_norms(queries)
     distances = squared_distances(queries, centred)
     np.put_along_axis(distances, distances.argmin(axis=1)[:, None], np.inf, axis=1)  # itself
-    radii = distances.min(axis=1)
-    shrinks = float(np.median(radii / np.maximum(distances[:, ::8].min(axis=1), 1e-30)))
-    radii *= min(1.0, shrinks) ** (np.log(n_rows / n) / np.log(8))
+    rank = min(n * n_neighbors // n_rows, n - 2)
+    radii = np.partition(distances, rank, axis=1)[:, rank]
+    if not rank:
+        shrinks = float(np.median(radii / np.maximum(distances[:, ::8].min(axis=1), 1e-30)))
+        radii *= min(1.0, shrinks) ** (max(0.0, np.log(n_rows / n_neighbors / n)) / np.log(8))
 
     rows_on, queries_on = centred @ axes, queries @ axes
     shares: dict[int, float] = {}
