@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "aligned.hpp"
 #include "bindings.hpp"
 #include "deformation.hpp"
 #include "dispatch.hpp"
@@ -44,6 +45,27 @@ void extents_into(const Stack<std::uint8_t, 4>& images, const MutableStack<doubl
 }
 
 int padded(std::size_t n, int step) { return (static_cast<int>(n) + step - 1) / step * step; }
+
+// Unlike a product by BLAS, a row of this one has the same bits whatever other rows there are, on every processor.
+void product_into(const Stack<float, 2>& rows, const Stack<float, 2>& basis, const MutableStack<float, 2>& out, const std::string& cpu) {
+    const std::size_t d = rows.shape(1), columns = basis.shape(1);
+    require(basis.shape(0) == d && out.shape(0) == rows.shape(0) && out.shape(1) == columns, "shapes must be n x d, d x m and n x m");
+    const Kernels& kernels = kernels_named(cpu);
+    const nb::gil_scoped_release release;
+    const int stride = padded(columns, kColumnStep);
+    Aligned<float> packed(d * static_cast<std::size_t>(stride));
+    for (std::size_t k = 0; k < d; ++k)
+        for (std::size_t j = 0; j < columns; ++j)
+            packed[static_cast<std::size_t>(basis_place(static_cast<std::int64_t>(k), static_cast<int>(j), static_cast<std::int64_t>(d)))] = basis.data()[k * columns + j];
+    constexpr std::size_t kRows = 96;  // whole tiles of every kernel
+    std::vector<float> part(kRows * static_cast<std::size_t>(stride));
+    for (std::size_t begin = 0; begin < rows.shape(0); begin += kRows) {
+        const std::size_t count = std::min(kRows, rows.shape(0) - begin);
+        kernels.multiply(rows.data() + begin * d, static_cast<int>(count), static_cast<std::int64_t>(d), packed.data(), stride, part.data());
+        for (std::size_t i = 0; i < count; ++i)
+            std::copy_n(part.data() + i * static_cast<std::size_t>(stride), columns, out.data() + (begin + i) * columns);
+    }
+}
 
 void orient_into(const Stack<std::uint8_t, 4>& images, const Stack<float, 2>& down, const Stack<float, 2>& across, bool root,
                  const MutableStack<float, 4>& out, const std::string& cpu, int n_threads) {
@@ -150,6 +172,8 @@ void bind_matching(nb::module_& m) {
           "Standard deviations of the ink along x and y; see src/core/strokes.hpp.");
     m.def("orient_gradients", &orient_into, "images"_a, nb::kw_only(), "down"_a, "across"_a, "root"_a, "out"_a, "cpu"_a, "n_threads"_a = 1,
           "Histograms of oriented gradients; see src/core/gradients.hpp.");
+    m.def("product", &product_into, "rows"_a, "basis"_a, nb::kw_only(), "out"_a, "cpu"_a,
+          "The matrix product; unlike BLAS's, a row has the same bits in all company, on every processor.");
     m.def("deformation_distances", &deform_into, "queries"_a, "images"_a, "candidates"_a, nb::kw_only(), "penalties"_a, "window"_a,
           "backward"_a, "distances"_a, "fields"_a.none() = nb::none(), "cpu"_a, "n_threads"_a = 1,
           "Distances between images whose pixels may move; see src/core/deformation.hpp.");

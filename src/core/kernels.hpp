@@ -227,6 +227,8 @@ struct Kernels {
     // columns, a multiple of kColumnStep; basis[k][j] is at basis_place(k, j, d). Sums run over
     // blocks of kProjectionBlock values of k.
     void (*project)(const float* rows, int n_rows, std::int64_t d, const float* basis, int n_columns, float* out);
+    // The same, to the same bits on every table.
+    void (*multiply)(const float* rows, int n_rows, std::int64_t d, const float* basis, int n_columns, float* out);
     // The same for integers, with two values of k per word (`pair_of`); d counts words, and sums are
     // exact if they fit 32 bits.
     void (*project_pairs)(const std::int32_t* rows, int n_rows, std::int64_t d, const std::int32_t* basis, int n_columns,

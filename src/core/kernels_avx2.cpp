@@ -30,6 +30,7 @@ struct Floats {
         half = _mm_min_ps(half, _mm_movehl_ps(half, half));
         return _mm_cvtss_f32(_mm_min_ss(half, _mm_shuffle_ps(half, half, 1)));
     }
+    static Floats multiply(Floats a, Floats b) { return {_mm256_mul_ps(a.value, b.value)}; }
     static Floats multiply_add(Floats a, Floats b, Floats c) {
         return {_mm256_fmadd_ps(a.value, b.value, c.value)};
     }

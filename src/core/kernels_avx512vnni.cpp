@@ -59,6 +59,7 @@ struct Floats {
         part = _mm_min_ps(part, _mm_movehl_ps(part, part));
         return _mm_cvtss_f32(_mm_min_ss(part, _mm_shuffle_ps(part, part, 1)));
     }
+    static Floats multiply(Floats a, Floats b) { return {_mm512_mul_ps(a.value, b.value)}; }
     static Floats multiply_add(Floats a, Floats b, Floats c) {
         return {_mm512_fmadd_ps(a.value, b.value, c.value)};
     }

@@ -267,6 +267,15 @@ void project(const typename V::Word* rows, int n_rows, std::int64_t d, const typ
     }
 }
 
+// Products and sums rounded one by one: the same bits on all instruction sets, whether or not they fuse both.
+template <class Floats> struct Unfused : Floats {
+    Unfused() = default;
+    Unfused(Floats v) : Floats(v) {}
+    static Unfused broadcast(float x) { return Floats::broadcast(x); }
+    static Unfused load(const float* p) { return Floats::load(p); }
+    static Unfused multiply_add(const Floats& a, const Floats& b, const Floats& c) { return Floats::add(Floats::multiply(a, b), c); }
+};
+
 constexpr int kQuantiseWidth = 16;
 
 // A separate function, into which the compiler propagates a constant count.
@@ -299,6 +308,7 @@ template <class Floats, class Pairs, int Rows, CoarseDistance distance = plain_c
     kernels.coarse_filter = coarse_filter<distance>;
     kernels.coarse = coarse_squared;
     kernels.project = project<Floats, Rows>;
+    kernels.multiply = project<Unfused<Floats>, Rows>;
     kernels.project_pairs = project<Pairs, Rows>;
     kernels.quantise = quantise;
     kernels.rotate = rotate;

@@ -24,6 +24,7 @@ struct Floats {
     static Floats add(Floats a, Floats b) { return {vaddq_f32(a.value, b.value)}; }
     static Floats min(Floats a, Floats b) { return {vminq_f32(a.value, b.value)}; }
     static float least(Floats v) { return vminvq_f32(v.value); }
+    static Floats multiply(Floats a, Floats b) { return {vmulq_f32(a.value, b.value)}; }
     static Floats multiply_add(Floats a, Floats b, Floats c) {
         return {vfmaq_f32(c.value, a.value, b.value)};
     }

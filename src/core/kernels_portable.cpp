@@ -38,6 +38,11 @@ struct Floats {
         for (int i = 1; i < width; ++i) least = v.value[i] < least ? v.value[i] : least;
         return least;
     }
+    static Floats multiply(const Floats& a, const Floats& b) {
+        Floats v;
+        for (int i = 0; i < width; ++i) v.value[i] = a.value[i] * b.value[i];
+        return v;
+    }
     static Floats multiply_add(const Floats& a, const Floats& b, const Floats& c) {
         Floats v;
         for (int i = 0; i < width; ++i) v.value[i] = a.value[i] * b.value[i] + c.value[i];

@@ -235,6 +235,21 @@ def orient_gradients(
 ) -> None:
     """Histograms of oriented gradients; see src/core/gradients.hpp."""
 
+def product(
+    rows: Annotated[
+        NDArray[numpy.float32], dict(shape=(None, None), order="C", device="cpu", writable=False)
+    ],
+    basis: Annotated[
+        NDArray[numpy.float32], dict(shape=(None, None), order="C", device="cpu", writable=False)
+    ],
+    *,
+    out: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order="C", device="cpu")],
+    cpu: str,
+) -> None:
+    """
+    The matrix product; unlike BLAS's, a row has the same bits whatever the other rows are.
+    """
+
 def deformation_distances(
     queries: Annotated[
         NDArray[numpy.uint8],

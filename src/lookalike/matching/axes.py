@@ -23,9 +23,11 @@ from sklearn.utils.validation import (
 )
 from threadpoolctl import ThreadpoolController
 
+from lookalike import _core
 from lookalike.array_types import FloatArray
 from lookalike.matching.byte_levels import Bytes
 from lookalike.matching.features import FEATURES, features_of
+from lookalike.search.machine import cpu_path
 
 Floats = NDArray[np.float32]
 _Found = tuple[FloatArray, FloatArray, FloatArray]
@@ -149,10 +151,9 @@ class PrincipalAxes:
         def project(part: Bytes, out: Floats) -> None:
             values = self._values(part)
             values -= self.mean_
-            np.matmul(values, self.components_, out=out)
+            _core.product(values, self.components_, out=out, cpu=cpu_path())
 
-        with single_threaded_blas():
-            list(self._chunkwise(project, images, coordinates))
+        list(self._chunkwise(project, images, coordinates))
         return coordinates
 
     def _values(self, images: Bytes) -> Floats:
@@ -263,13 +264,8 @@ class WithinClassWhitening(TransformerMixin, BaseEstimator):  # type: ignore[mis
                 if floor > 0:
                     scaled = axes * (variances + floor) ** (-self.power / 2)
                     self.rotation_ = scaled.astype(np.float32)
-            largest = max(
-                (
-                    float(np.abs(coordinates[i : i + _WHITENED] @ self.rotation_).max())
-                    for i in range(0, len(coordinates), _WHITENED)
-                ),
-                default=0.0,
-            )
+        parts = self._rotated(coordinates)
+        largest = max((float(np.abs(values).max()) for _, values in parts), default=0.0)
         self.step_ = np.float32(largest / 127 if largest > 0 else 1.0)
         return self
 
@@ -284,12 +280,21 @@ class WithinClassWhitening(TransformerMixin, BaseEstimator):  # type: ignore[mis
         check_is_fitted(self)
         coordinates = check_array(X, dtype=np.float32, input_name="X")
         out = np.empty(coordinates.shape, np.int8)
-        with single_threaded_blas():
-            for i in range(0, len(coordinates), _WHITENED):
-                values = coordinates[i : i + _WHITENED] @ self.rotation_
-                values /= self.step_
-                out[i : i + _WHITENED] = np.rint(np.clip(values, -127, 127))
+        for i, values in self._rotated(coordinates):
+            values /= self.step_
+            out[i : i + _WHITENED] = np.rint(np.clip(values, -127, 127))
         return out
+
+    def _rotated(self, coordinates: Floats) -> Iterator[tuple[int, Floats]]:
+        """Yield the number of the first row of each part, and the part on the whitened axes.
+
+        Rows have the same bits in every part, which BLAS's products do not have on all processors.
+        """
+        for i in range(0, len(coordinates), _WHITENED):
+            part = np.ascontiguousarray(coordinates[i : i + _WHITENED])
+            values = np.empty((len(part), self.rotation_.shape[1]), np.float32)
+            _core.product(part, self.rotation_, out=values, cpu=cpu_path())
+            yield i, values
 
 
 def _within_class_covariance(coordinates: Floats, codes: NDArray[np.integer]) -> FloatArray:
