@@ -5,7 +5,7 @@ An index refers to its rows without a copy, and adds a quantised projection of e
 bounds rejects most rows; distances of the remaining ones are computed from the original values.
 
 An index follows from its rows, so it is never pickled or copied: `IndexedRows` builds it again
-when the first search needs it.
+when the first search needs it. Rows of few values get a tree instead (``tree.py``).
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from lookalike.search.dtypes import common_dtype, exactly
 from lookalike.search.machine import cpu_path
 from lookalike.search.neighbors import Neighbors, SearchOptions
 from lookalike.search.projection import choose_projection
+from lookalike.search.tree import QUERIES_OF_A_BUILD, TreeIndex, suits_tree
 
 MOST_ROWS = 2**31 - 64
 
@@ -149,6 +150,9 @@ class IndexedRows:
         self.frame = frame
         self._indexes: dict[np.dtype[Any], ExactIndex] = {}
         self._n_built = len(rows)
+        self._has_tree = not shifts and suits_tree(rows, metric)
+        self._tree: TreeIndex | None = None
+        self._n_asked = 0
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in ("rows", "metric", "shifts", "frame")}
@@ -157,12 +161,32 @@ class IndexedRows:
         self.__init__(**state)  # type: ignore[misc]
 
     def build(self, n_threads: int) -> Self:
-        """Build the index of the rows now, so that no search has to."""
-        self._index(self.rows.dtype, n_threads)
+        """Build the index of the rows now, or their tree, so that no search has to."""
+        if self._has_tree:
+            self._grow_tree(QUERIES_OF_A_BUILD)
+        else:
+            self._index(self.rows.dtype, n_threads)
         return self
 
     def query(self, queries: NDArray[Any], k: int, **options: Unpack[SearchOptions]) -> Neighbors:
         """Find the k nearest rows of each query, which may have any native dtype."""
+        tree = self._grow_tree(len(queries)) if self._has_tree else None
+        if tree is not None:
+            return tree.query(queries, k, self._ask_native, **options)
+        return self._ask_native(queries, k, **options)
+
+    def _grow_tree(self, n_queries: int) -> TreeIndex | None:
+        """Return the tree; build it once the queries so far would have taken as long without it."""
+        self._n_asked += n_queries
+        if self._tree is None and self._n_asked >= QUERIES_OF_A_BUILD:
+            with _building:
+                if self._tree is None:
+                    self._tree = TreeIndex(self.rows, self.metric)
+        return self._tree
+
+    def _ask_native(
+        self, queries: NDArray[Any], k: int, **options: Unpack[SearchOptions]
+    ) -> Neighbors:
         given, queries = queries.dtype, self._comparable(queries)
         if queries.dtype != self.rows.dtype and queries.dtype not in self._indexes:
             self._announce_second_index(given, queries.dtype)
