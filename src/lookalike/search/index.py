@@ -5,7 +5,8 @@ An index refers to its rows without a copy, and adds a quantised projection of e
 bounds rejects most rows; distances of the remaining ones are computed from the original values.
 
 An index follows from its rows, so it is never pickled or copied: `IndexedRows` builds it again
-when the first search needs it. Rows of few values get a tree instead (``tree.py``).
+when the first search needs it. Rows of few values get a tree instead (``tree.py``), and few rows an
+index in stages (``stages.py``).
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from lookalike.search.dtypes import common_dtype, exactly
 from lookalike.search.machine import cpu_path
 from lookalike.search.neighbors import Neighbors, SearchOptions
 from lookalike.search.projection import choose_projection
+from lookalike.search.stages import MOST_LAZY_ROWS, Stage, stage_of, unprojected
 from lookalike.search.tree import QUERIES_OF_A_BUILD, TreeIndex, suits_tree
 
 MOST_ROWS = 2**31 - 64
@@ -67,6 +69,8 @@ class ExactIndex:
         the rows, shift by shift, without a copy. Only for Euclidean metrics.
     frame : tuple (h, w, c)
         Shape of an image; only needed for shifts.
+    stage : Stage, default=Stage.PROJECTED
+        How much is built.
 
     Examples
     --------
@@ -83,17 +87,24 @@ class ExactIndex:
         n_threads: int = 1,
         shifts: Sequence[tuple[int, int]] = (),
         frame: tuple[int, int, int] = (0, 0, 1),
+        stage: Stage = Stage.PROJECTED,
     ) -> None:
         self.rows = _check_number(rows)
         self.metric = metric
         self.n_shifts = len(shifts)
+        self.stage = stage
         native_metric = "sqeuclidean" if metric == "euclidean" else metric
         cpu = cpu_path()
+        projection = None
+        if stage == Stage.PROJECTED:
+            projection = choose_projection(rows, native_metric, cpu, shifted=bool(shifts))
+        elif stage == Stage.UNPROJECTED:
+            projection = unprojected(rows, native_metric)
         self._native = _core.Index(
             rows,
             metric=native_metric,
             cpu=cpu,
-            projection=choose_projection(rows, native_metric, cpu, shifted=bool(shifts)),
+            projection=projection,
             n_threads=n_threads,
             shifts=list(shifts),
             frame=frame,
@@ -161,24 +172,27 @@ class IndexedRows:
         self.__init__(**state)  # type: ignore[misc]
 
     def build(self, n_threads: int) -> Self:
-        """Build the index of the rows now, or their tree, so that no search has to."""
+        """Build the tree of the rows or their index now, so that no search has to.
+
+        Of few rows nothing is built before searches have shown that it pays.
+        """
         if self._has_tree:
             self._grow_tree(QUERIES_OF_A_BUILD)
-        else:
-            self._index(self.rows.dtype, n_threads)
+        elif self.shifts or len(self.rows) > MOST_LAZY_ROWS:
+            self._index(self.rows.dtype, 1, 0, n_threads)
         return self
 
     def query(self, queries: NDArray[Any], k: int, **options: Unpack[SearchOptions]) -> Neighbors:
         """Find the k nearest rows of each query, which may have any native dtype."""
-        tree = self._grow_tree(len(queries)) if self._has_tree else None
+        self._n_asked += len(queries)
+        tree = self._grow_tree(self._n_asked) if self._has_tree else None
         if tree is not None:
             return tree.query(queries, k, self._ask_native, **options)
         return self._ask_native(queries, k, **options)
 
     def _grow_tree(self, n_queries: int) -> TreeIndex | None:
-        """Return the tree; build it once the queries so far would have taken as long without it."""
-        self._n_asked += n_queries
-        if self._tree is None and self._n_asked >= QUERIES_OF_A_BUILD:
+        """Return the tree; build it once so many queries would have taken as long without it."""
+        if self._tree is None and n_queries >= QUERIES_OF_A_BUILD:
             with _building:
                 if self._tree is None:
                     self._tree = TreeIndex(self.rows, self.metric)
@@ -191,7 +205,7 @@ class IndexedRows:
         if queries.dtype != self.rows.dtype and queries.dtype not in self._indexes:
             self._announce_second_index(given, queries.dtype)
         with self._searching():
-            index = self._index(queries.dtype, options.get("n_threads", 1))
+            index = self._index(queries.dtype, k, self._n_asked, options.get("n_threads", 1))
             return index.query(queries, k, **options)
 
     def appended(self, rows: NDArray[Any], n_threads: int) -> IndexedRows:
@@ -223,7 +237,9 @@ class IndexedRows:
         return self._of(self.rows[keep]).build(n_threads)
 
     def _of(self, rows: NDArray[Any]) -> IndexedRows:
-        return IndexedRows(rows, self.metric, self.shifts, self.frame)
+        changed = IndexedRows(rows, self.metric, self.shifts, self.frame)
+        changed._n_asked = self._n_asked
+        return changed
 
     def _comparable(self, queries: NDArray[Any]) -> NDArray[Any]:
         """Return the queries in the dtype of the rows, or in the smallest that holds both."""
@@ -261,15 +277,24 @@ class IndexedRows:
                 if not _searches[id(self)]:
                     del _searches[id(self)]
 
-    def _index(self, dtype: np.dtype[Any], n_threads: int) -> ExactIndex:
-        if dtype not in self._indexes:
-            with _building:
-                if dtype not in self._indexes:
-                    self._indexes[dtype] = ExactIndex(
-                        np.ascontiguousarray(self.rows, dtype=dtype),
-                        self.metric,
-                        n_threads=n_threads,
-                        shifts=self.shifts,
-                        frame=self.frame,
-                    )
-        return self._indexes[dtype]
+    def _index(self, dtype: np.dtype[Any], k: int, n_queries: int, n_threads: int) -> ExactIndex:
+        """Return the index of the rows in a dtype, built as far as so many queries pay for."""
+        stage = Stage.PROJECTED
+        if not self.shifts:
+            n, d = self.rows.shape
+            stage = stage_of(n, d, dtype, self.metric, k, n_queries)
+        index = self._indexes.get(dtype)
+        if index is not None and index.stage >= stage:
+            return index
+        with _building:
+            index = self._indexes.get(dtype)
+            if index is None or index.stage < stage:
+                index = self._indexes[dtype] = ExactIndex(
+                    np.ascontiguousarray(self.rows, dtype=dtype) if index is None else index.rows,
+                    self.metric,
+                    n_threads=n_threads,
+                    shifts=self.shifts,
+                    frame=self.frame,
+                    stage=stage,
+                )
+        return index
