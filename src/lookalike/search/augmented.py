@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from math import prod
-from typing import Any, Self, Unpack
+from typing import Any, Literal, Self, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,6 +67,11 @@ class AugmentedRows:
             tuple(shift for _, shift in followed),
             (*image_shape, 1)[:3],  # type: ignore[arg-type]
         )
+
+    @property
+    def scale(self) -> Literal["bytes", "shares"] | None:
+        """What the rows look like, if they are pixels."""
+        return self._base.scale
 
     def build(self, n_threads: int) -> Self:
         """Build the index now, so that no search has to."""

@@ -16,13 +16,15 @@ import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Self, Unpack
+from functools import cached_property
+from typing import Any, Literal, Self, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.exceptions import DataConversionWarning
 
 from lookalike import _core
+from lookalike.images.checks import scale_of
 from lookalike.images.exceptions import warn_caller
 from lookalike.images.variants import Variant
 from lookalike.search.dtypes import common_dtype, exactly
@@ -182,6 +184,11 @@ class IndexedRows:
             self._index(self.rows.dtype, 1, 0, n_threads)
         return self
 
+    @cached_property
+    def scale(self) -> Literal["bytes", "shares"] | None:
+        """What the rows look like, if they are pixels."""
+        return scale_of(self.rows)
+
     def query(self, queries: NDArray[Any], k: int, **options: Unpack[SearchOptions]) -> Neighbors:
         """Find the k nearest rows of each query, which may have any native dtype."""
         self._n_asked += len(queries)
@@ -244,6 +251,8 @@ class IndexedRows:
     def _comparable(self, queries: NDArray[Any]) -> NDArray[Any]:
         """Return the queries in the dtype of the rows, or in the smallest that holds both."""
         dtype = self.rows.dtype
+        if queries.dtype == dtype:
+            return queries
         wider = (common_dtype(dtype, np.dtype(other)) for other in (np.int16, np.float32))
         for candidate in (dtype, *wider):
             converted = exactly(queries, candidate)

@@ -41,6 +41,10 @@ from lookalike.search.validation import (
     validate_rows,
 )
 
+# A thread is started in less time than one takes for more: pairs of values of a search, and values
+# that are indexed.
+SHORT_PAIRS, SHORT_VALUES = 5e7, 2**20
+
 
 class NearestNeighbors(KNeighborsMixin, RadiusNeighborsMixin, BaseEstimator):  # type: ignore[misc]
     """Exact nearest neighbours of images or rows, a drop-in replacement for scikit-learn's.
@@ -185,7 +189,7 @@ class NearestNeighbors(KNeighborsMixin, RadiusNeighborsMixin, BaseEstimator):  #
         SklearnFallbackWarning
             If scikit-learn does the search.
         """
-        check_parameters(self.get_params(deep=False))
+        check_parameters(self.__dict__)
         fitted = copy.copy(self)
         rows, variants = check_rows(fitted, X)
         metric = native_metric(self.metric, self.p, self.metric_params)
@@ -203,7 +207,8 @@ class NearestNeighbors(KNeighborsMixin, RadiusNeighborsMixin, BaseEstimator):  #
         if variants:
             shape = fitted.image_shape_ if self.image_shape is None else self.image_shape
             searcher = AugmentedRows(rows, metric, variants, tuple(shape), whole)
-        return self._become(fitted, searcher.build(count_threads(self.n_jobs)))
+        n_threads = count_threads(self.n_jobs, is_short=rows.size < SHORT_VALUES)
+        return self._become(fitted, searcher.build(n_threads))
 
     def partial_fit(self, X: Any, y: Any = None) -> Self:
         """Add rows after those fitted so far; the first call is a `fit`.
@@ -303,7 +308,8 @@ class NearestNeighbors(KNeighborsMixin, RadiusNeighborsMixin, BaseEstimator):  #
         >>> search.neighbors([[1]])
         Neighbors(indices=array([[0]]), distances=array([[1.]]), variants=None)
         """
-        check_is_fitted(self)
+        if not hasattr(self, "_searcher"):  # tells it sooner than scikit-learn's check
+            check_is_fitted(self)
         k = check_count(self.n_neighbors if n_neighbors is None else n_neighbors, "n_neighbors")
         searcher: Any = self._searcher
         queries = searcher.rows if X is None else self._validate_like_fitted(X)
@@ -317,12 +323,14 @@ class NearestNeighbors(KNeighborsMixin, RadiusNeighborsMixin, BaseEstimator):  #
         forms = 1 + len(searcher.variants)
         check_enough_rows(k, n_rows, n_queries, groups, forms=forms, leave_one_out=X is None)
         query_groups, row_groups = groups or (None, None)
+        pairs = n_queries * n_rows * forms * queries.shape[1]
+        is_short = isinstance(searcher, IndexedRows) and (n_queries == 1 or pairs < SHORT_PAIRS)
         return searcher.query(  # type: ignore[no-any-return]
             queries,
             k,
             query_groups=query_groups,
             row_groups=row_groups,
-            n_threads=count_threads(self.n_jobs),
+            n_threads=count_threads(self.n_jobs, is_short=is_short),
             working_memory=count_bytes(self.working_memory),
             progress=progress,
         )
@@ -359,7 +367,7 @@ class NearestNeighbors(KNeighborsMixin, RadiusNeighborsMixin, BaseEstimator):  #
         if not isinstance(self._searcher, SklearnFallback) and not sparse.issparse(rows):
             rows = to_native(rows)
             check_magnitude(rows, self._searcher.metric)
-            warn_of_other_scale(self._searcher.rows, rows)
+            warn_of_other_scale(self._searcher.rows, rows, self._searcher.scale)
         return rows
 
     def _allows_nan(self) -> bool:
