@@ -253,7 +253,7 @@ class KNeighborsPredictor(KNeighborsMixin, BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self)
         if self.image_shape_ is None:
             raise ValueError("the training data were rows of numbers, not images; fit images")
-        images = np.asarray(self._search.training_rows_[rows])
+        images = np.asarray(self._search._searcher.take(rows))
         return images.reshape(-1, *self.image_shape_)
 
     @property

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -325,11 +325,14 @@ def scale_of(fitted: NDArray[Any]) -> Literal["bytes", "shares"] | None:
 
 
 def warn_of_other_scale(
-    fitted: NDArray[Any], given: NDArray[Any], scale: Literal["bytes", "shares"] | None
+    given: NDArray[Any],
+    scale: Literal["bytes", "shares"] | None,
+    all_fitted: Callable[[], NDArray[Any]],
 ) -> None:
     """Warn if rows of bytes that were fitted meet queries from 0 (or -1) to 1, or the reverse.
 
-    ``scale`` is that of the fitted rows, which the caller keeps for the next queries.
+    ``scale`` is that of the first fitted rows, which the caller keeps for the next queries;
+    ``all_fitted`` is called if it leaves a doubt.
     """
     if scale == "bytes":
         if given.dtype.kind == "f" and _are_shares(given) and not _are_whole(given):
@@ -342,7 +345,7 @@ def warn_of_other_scale(
         and given.min() >= 0
         and given.max() > 1
         and _are_whole(given)
-        and _are_shares(fitted)
+        and _are_shares(fitted := all_fitted())
     ):
         warn_caller(
             f"X holds whole numbers up to {given.max():g}, but fit got pixels of at most "

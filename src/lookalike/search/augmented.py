@@ -120,6 +120,17 @@ class AugmentedRows:
         """Return the same search with only the rows marked True."""
         return self._on(self._base.kept(keep, n_threads))
 
+    without = kept
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows."""
+        return len(self.rows)
+
+    def take(self, which: Any) -> NDArray[Any]:
+        """Return ``rows[which]``."""
+        return self.rows[which]  # type: ignore[no-any-return]
+
     def _on(self, base: IndexedRows) -> AugmentedRows:
         changed = AugmentedRows(base.rows, self.metric, self.variants, self.image_shape, self.whole)
         changed._base = base

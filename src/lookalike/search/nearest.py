@@ -213,8 +213,9 @@ class NearestNeighbors(KNeighborsMixin, RadiusNeighborsMixin, BaseEstimator):  #
     def partial_fit(self, X: Any, y: Any = None) -> Self:
         """Add rows after those fitted so far; the first call is a `fit`.
 
-        Every call copies all rows, and rebuilds the index if their number has doubled or another
-        thread is searching. Prefer few calls with many rows.
+        A call takes time for its own rows. All rows are copied by the first one, and again when
+        they are half as many more; the index is built anew if their number has doubled or another
+        thread is searching.
 
         Parameters
         ----------
@@ -244,8 +245,9 @@ class NearestNeighbors(KNeighborsMixin, RadiusNeighborsMixin, BaseEstimator):  #
     def remove(self, ids: Any) -> Self:
         """Remove rows, with the same result as if they had never been fitted.
 
-        The other rows keep their order and are renumbered, as by `numpy.delete`. The index is
-        rebuilt from them.
+        The other rows keep their order and are renumbered, as by `numpy.delete`. Up to 64 rows stay
+        in memory, and in the index, until it is built anew: no answer, pickle or model file has
+        them. It is built anew if more are removed, or if another thread is searching.
 
         Parameters
         ----------
@@ -273,7 +275,7 @@ class NearestNeighbors(KNeighborsMixin, RadiusNeighborsMixin, BaseEstimator):  #
         """
         check_is_fitted(self)
         keep = rows_to_keep(ids, self.n_samples_fit_)
-        kept = self._searcher.kept(keep, count_threads(self.n_jobs))
+        kept = self._searcher.without(keep, count_threads(self.n_jobs))
         return self._become(copy.copy(self), kept)
 
     def neighbors(
@@ -316,7 +318,7 @@ class NearestNeighbors(KNeighborsMixin, RadiusNeighborsMixin, BaseEstimator):  #
         if sparse.issparse(queries):
             searcher = handed_over(self, "sparse queries")
         # n_samples_fit_ may have changed: another thread may add rows.
-        n_queries, n_rows = queries.shape[0], searcher.rows.shape[0]
+        n_queries, n_rows = queries.shape[0], searcher.n_rows
         groups = None
         if X is None or exclude is not None:
             groups = encode_groups(exclude, None if X is None else n_queries, n_rows)
@@ -337,7 +339,10 @@ class NearestNeighbors(KNeighborsMixin, RadiusNeighborsMixin, BaseEstimator):  #
 
     @property
     def training_rows_(self) -> Any:
-        """The training data as rows, shape (n_samples_fit_, n_features_in_); no copy."""
+        """The training data as rows, shape (n_samples_fit_, n_features_in_).
+
+        They are not copied, unless rows were removed since the index was built.
+        """
         check_is_fitted(self)
         return self._searcher.rows
 
@@ -356,7 +361,7 @@ class NearestNeighbors(KNeighborsMixin, RadiusNeighborsMixin, BaseEstimator):  #
         """Take over a new state in one step, so that a failure before it changes nothing."""
         fitted._searcher = searcher
         fitted.variant_names_ = ("original", *map(str, searcher.variants))
-        fitted.n_samples_fit_ = searcher.rows.shape[0]
+        fitted.n_samples_fit_ = searcher.n_rows
         self.__dict__ = fitted.__dict__
         return self
 
@@ -367,7 +372,8 @@ class NearestNeighbors(KNeighborsMixin, RadiusNeighborsMixin, BaseEstimator):  #
         if not isinstance(self._searcher, SklearnFallback) and not sparse.issparse(rows):
             rows = to_native(rows)
             check_magnitude(rows, self._searcher.metric)
-            warn_of_other_scale(self._searcher.rows, rows, self._searcher.scale)
+            searcher = self._searcher
+            warn_of_other_scale(rows, searcher.scale, lambda: searcher.rows)
         return rows
 
     def _allows_nan(self) -> bool:
