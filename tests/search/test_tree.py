@@ -121,9 +121,8 @@ def test_a_tree_is_built_after_as_many_queries_as_it_costs() -> None:
         np.testing.assert_array_equal(table.distances, tables[-1].distances)
 
 
-def test_wide_rows_few_rows_and_cosine_have_no_tree() -> None:
-    rows = np.zeros((1000, tree_module.TREE_WIDTH), np.uint8)
-    assert tree_module.suits_tree(rows, "euclidean")
-    assert not tree_module.suits_tree(rows, "cosine")
-    assert not tree_module.suits_tree(rows[:100], "euclidean")
-    assert not tree_module.suits_tree(np.zeros((1000, tree_module.TREE_WIDTH + 1)), "euclidean")
+@pytest.mark.parametrize(("metric", "width"), [("euclidean", 4), ("manhattan", 6), ("cosine", 0)])
+def test_wide_rows_and_few_rows_have_no_tree(metric: str, width: int) -> None:
+    for d in range(1, 9):
+        assert tree_module.suits_tree(np.zeros((1000, d)), metric) == (d <= width)
+        assert not tree_module.suits_tree(np.zeros((100, d)), metric)

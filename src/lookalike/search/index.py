@@ -14,8 +14,7 @@ from __future__ import annotations
 import os
 import threading
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any, Literal, Self, Unpack
 
@@ -263,10 +262,17 @@ class IndexedRows:
         given, queries = queries.dtype, self._comparable(queries)
         if queries.dtype != self._stored.dtype and queries.dtype not in self._indexes:
             self._announce_second_index(given, queries.dtype)
-        with self._searching():
-            n_queries = len(queries) if self._has_tree else self._n_asked
+        n_queries = len(queries) if self._has_tree else self._n_asked
+        with _counting:
+            _searches[id(self)] += 1  # keeps the indexes in place
+        try:
             index = self._index(queries.dtype, k, n_queries, options.get("n_threads", 1))
             return index.query(queries, k, **options)
+        finally:
+            with _counting:
+                _searches[id(self)] -= 1
+                if not _searches[id(self)]:
+                    del _searches[id(self)]
 
     def appended(self, rows: NDArray[Any], n_threads: int) -> IndexedRows:
         """Return the same search with more rows; the index grows if its dtype fits them.
@@ -355,19 +361,6 @@ class IndexedRows:
             f"index, or pass X.astype('{rows.dtype}') if that is precise enough",
             DataConversionWarning,
         )
-
-    @contextmanager
-    def _searching(self) -> Iterator[None]:
-        """Keep the indexes in place while the block runs."""
-        with _counting:
-            _searches[id(self)] += 1
-        try:
-            yield
-        finally:
-            with _counting:
-                _searches[id(self)] -= 1
-                if not _searches[id(self)]:
-                    del _searches[id(self)]
 
     def _index(self, dtype: np.dtype[Any], k: int, n_queries: int, n_threads: int) -> ExactIndex:
         """Return the index of the rows in a dtype, built as far as so many queries pay for."""

@@ -1,8 +1,8 @@
 """Exact search in rows of few values by a k-d tree.
 
-A filter of lower bounds visits all rows, a tree a few of its leaves. Its cost grows with the
-dimension of the rows much faster than that of the filter: up to `TREE_WIDTH` values a row it is the
-faster one at every number of rows. `scipy.spatial.KDTree` is the tree.
+A native search visits all rows, a tree a few of its leaves. Their number grows fast with the width
+of the rows: up to `TREE_WIDTHS` values the tree is the faster one at every number of rows. It is
+`scipy.spatial.KDTree`.
 
 The tree rounds distances in its own way and takes any of several rows at one distance, so it only
 names candidates. Their distances are computed again, summed in the order of the native kernels,
@@ -24,7 +24,7 @@ from scipy.spatial import KDTree
 
 from lookalike.search.neighbors import Neighbors, SearchOptions
 
-TREE_WIDTH = 4
+TREE_WIDTHS = {"euclidean": 4, "sqeuclidean": 4, "manhattan": 6}
 # With fewer rows an exhaustive search of the queries takes less time than to call the tree.
 FEWEST_ROWS = 512
 # A tree is built in the time that so many queries take to visit all rows.
@@ -37,13 +37,12 @@ GROWTH, MOST_CANDIDATES, SPARE = 3, 4096, 8
 # Queries between two reports of the progress, and queries for which threads are started.
 MOST_AT_ONCE, FEW_QUERIES = 16384, 256
 LANES = 8  # partial sums of the native kernels
-
 POWERS = {"euclidean": 2, "sqeuclidean": 2, "manhattan": 1}
 
 
 def suits_tree(rows: NDArray[Any], metric: str) -> bool:
     """Return whether a tree is faster than the native index."""
-    return metric in POWERS and rows.shape[1] <= TREE_WIDTH and len(rows) >= FEWEST_ROWS
+    return rows.shape[1] <= TREE_WIDTHS.get(metric, 0) and len(rows) >= FEWEST_ROWS
 
 
 class TreeIndex:
