@@ -6,17 +6,21 @@ import re
 import subprocess
 import sys
 from importlib import import_module
+from itertools import product
 from multiprocessing import get_all_start_methods
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from lookalike import NearestNeighbors
+
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 sys.path.insert(0, str(BENCHMARKS))  # where they find one another
 agreement, bars, checks, data, harness = map(
     import_module, ("lib.agreement", "lib.bars", "lib.checks", "lib.data", "lib.harness")
 )
+cells_of_grid, contest = map(import_module, ("lib.cells", "lib.contest"))
 augmented, grid_search, images, tuning = map(
     import_module, ("lib.augmented", "lib.grid_search", "lib.images", "tuning")
 )
@@ -113,6 +117,43 @@ def test_scaling(without_peers):
     assert len(re.findall(r"^\| (?:500|1,000) ", report, re.MULTILINE)) == 2
     assert len(re.findall(r"^\| (?:8|16) ", report, re.MULTILINE)) == 2
     assert len(re.findall(r"^\| exponent, all +\| +-?\d\.\d\d \|", report, re.MULTILINE)) == 2
+
+
+@pytest.mark.slow("starts a benchmark")
+def test_grid_without_faiss(without_peers):
+    picture = without_peers / "grid.png"
+    report, figures = run_with_figures(
+        without_peers, "grid.py", "--rows=100", "--cells=2", f"--out={picture}"
+    )
+    assert "Grid" in report
+    assert len(figures["cells"]) == len(figures["ratios"]) == 2
+    for cell, ratio in zip(figures["cells"], figures["ratios"], strict=True):
+        assert {"lookalike", "scikit-learn brute"} <= cell["seconds"].keys()
+        assert "FAISS" not in cell["seconds"]
+        totals = {name: np.median(np.sum(s, axis=1)) for name, s in cell["seconds"].items()}
+        assert ratio == pytest.approx(
+            min(own for name, own in totals.items() if name != "lookalike") / totals["lookalike"]
+        )
+    assert figures["wrong"] == 0
+    assert picture.stat().st_size > 1000
+
+
+def test_every_two_values_that_can_meet_meet_in_the_grid():
+    every = [cells_of_grid.Cell(*values) for values in product(*cells_of_grid.LEVELS.values())]
+    can_meet = {pair for cell in every if cell.is_possible for pair in cells_of_grid.pairs_of(cell)}
+    chosen = cells_of_grid.choose_cells()
+    assert len(set(chosen)) == cells_of_grid.N_CELLS
+    assert all(cell.is_possible for cell in chosen)
+    assert can_meet == {pair for cell in chosen for pair in cells_of_grid.pairs_of(cell)}
+
+
+@pytest.mark.parametrize("metric", ["euclidean", "cosine", "manhattan"])
+def test_a_wrong_distance_is_found(metric):
+    rows, query = np.array([[3, 4], [5, 1], [9, 9]], np.uint8), np.array([[1, 1]], np.uint8)
+    distances, indices = NearestNeighbors(metric=metric).fit(rows).kneighbors(query, 2)
+    assert contest.wrong_distances(rows, query, (distances, indices), metric) == 0
+    assert contest.wrong_distances(rows, query, (distances + 1e-9, indices), metric) == 1
+    assert agreement.compare(rows, query, indices, indices[:, ::-1], "float32", metric).wrong == 1
 
 
 @pytest.mark.slow("starts a benchmark")

@@ -5,6 +5,8 @@ are equal or nearly so. With unit roundoff u and γ = (d + 4)·u / (1 − (d + 4
 squared distances is within E = γ (‖q‖ + ‖x‖)² of the true one, whatever the order of summation
 (Higham, Accuracy and Stability of Numerical Algorithms, 2002, section 3.1). The true distance of
 what it ranks j-th is then within 2E of the true j-th distance; a larger difference is an error.
+Likewise a sum of d rounded absolute differences is within E = γ (‖q‖₁ + ‖x‖₁), and a cosine
+distance, from the product of two rows that were divided by rounded lengths, within E = 3γ.
 """
 
 from __future__ import annotations
@@ -35,7 +37,7 @@ class Agreement:
     wrong : int
         The rest, to which one of the two must have given a wrong answer.
     largest : float
-        The largest relative difference of two squared distances at one rank.
+        The largest relative difference of two distances at one rank; of squared ones if Euclidean.
     """
 
     n: int
@@ -50,7 +52,7 @@ class Agreement:
             return f"{self.n:,} of {self.n:,} rows equal"
         return (
             f"{self.equal:,} of {self.n:,} rows equal; of the others {self.ties:,} by ties, "
-            f"{self.rounding:,} by the peer's rounding (squared distances differ by a share of "
+            f"{self.rounding:,} by the peer's rounding (distances differ by a share of "
             f"{self.largest:.1e} at most), {self.wrong:,} WRONG"
         )
 
@@ -61,6 +63,7 @@ def compare(
     ours: NDArray[Any],
     theirs: NDArray[Any],
     dtype: str,
+    metric: str = "euclidean",
 ) -> Agreement:
     """Compare our neighbours with a peer's.
 
@@ -70,6 +73,7 @@ def compare(
     ours, theirs : ndarray of shape (n_queries, k), integer
     dtype : str
         What the peer computed in; integers are taken for float32.
+    metric : {"euclidean", "cosine", "manhattan"}
     """
     u = UNIT_ROUNDOFF.get(dtype, UNIT_ROUNDOFF["float32"])
     ties = rounding = wrong = 0
@@ -81,12 +85,12 @@ def compare(
         ):
             wrong += 1
             continue
-        a, b = (squared_distances(queries[i], rows[found[i]]) for found in (ours, theirs))
+        a, b = (distances_of(queries[i], rows[found[i]], metric) for found in (ours, theirs))
         largest = max(largest, float(np.max(np.abs(a - b) / np.maximum(np.maximum(a, b), 1e-300))))
         if np.array_equal(a, b):
             ties += 1
-        elif _ours_is_exact(a, b) and np.all(
-            np.abs(a - b) <= _most_rounding(queries[i], rows[np.r_[ours[i], theirs[i]]], u)
+        elif _ours_is_exact(a, b, metric) and np.all(
+            np.abs(a - b) <= _most_rounding(queries[i], rows[np.r_[ours[i], theirs[i]]], u, metric)
         ):
             rounding += 1
         else:
@@ -94,26 +98,38 @@ def compare(
     return Agreement(len(ours), len(ours) - len(different), ties, rounding, wrong, largest)
 
 
-def squared_distances(query: NDArray[Any], rows: NDArray[Any]) -> NDArray[Any]:
-    """Of integers exactly, in int64; of floats in float64."""
-    wide = np.int64 if query.dtype.kind in "iu" else np.float64
-    differences = rows.astype(wide) - query.astype(wide)
-    squared: NDArray[Any] = np.einsum("ij,ij->i", differences, differences)
-    return squared
+def distances_of(query: NDArray[Any], rows: NDArray[Any], metric: str) -> NDArray[Any]:
+    """Squared if Euclidean; of integers exactly, in int64, but for cosine; of floats in float64."""
+    wide = np.int64 if query.dtype.kind in "iu" and metric != "cosine" else np.float64
+    q, x = query.astype(wide), rows.astype(wide)
+    distances: NDArray[Any]
+    if metric == "cosine":
+        lengths = np.linalg.norm(x, axis=1) * np.linalg.norm(q)
+        distances = 1 - (x @ q) / np.where(lengths > 0, lengths, 1)
+    elif metric == "manhattan":
+        distances = np.abs(x - q).sum(axis=1)
+    else:
+        distances = np.einsum("ij,ij->i", x - q, x - q)
+    return distances
 
 
 def _are_distinct_rows(found: NDArray[Any], n: int) -> bool:
     return bool(found.min() >= 0 and found.max() < n and len(np.unique(found)) == len(found))
 
 
-def _ours_is_exact(a: NDArray[Any], b: NDArray[Any]) -> bool:
+def _ours_is_exact(a: NDArray[Any], b: NDArray[Any], metric: str) -> bool:
     """Ours ascend, at no rank farther than theirs in order; floats are given a few ulps."""
-    slack = 0.0 if a.dtype.kind == "i" else 1e-12 * float(b.max())
+    size = 1.0 if metric == "cosine" else float(b.max())  # a cosine distance is 1 less a cosine
+    slack = 0.0 if a.dtype.kind == "i" else 1e-12 * size
     return bool(np.all(np.diff(a) >= -slack) and np.all(a <= np.sort(b) + slack))
 
 
-def _most_rounding(query: NDArray[Any], rows: NDArray[Any], u: float) -> float:
+def _most_rounding(query: NDArray[Any], rows: NDArray[Any], u: float, metric: str) -> float:
     n_operations = len(query) + 4
     gamma = n_operations * u / (1 - n_operations * u)
-    longest = np.linalg.norm(rows.astype(np.float64), axis=1).max()
-    return float(2 * gamma * (np.linalg.norm(query.astype(np.float64)) + longest) ** 2)
+    if metric == "cosine":
+        return 6 * gamma
+    order = 1 if metric == "manhattan" else 2
+    longest = np.linalg.norm(rows.astype(np.float64), order, axis=1).max()
+    lengths = np.linalg.norm(query.astype(np.float64), order) + longest
+    return float(2 * gamma * lengths**order)

@@ -21,6 +21,7 @@ from sklearn.exceptions import NotFittedError
 
 from lookalike import NearestNeighbors
 from lookalike.search import index as index_module
+from lookalike.search import stages
 from lookalike.search.index import ExactIndex
 
 
@@ -232,13 +233,20 @@ class TestGrowingAndForgetting:
             return ExactIndex(rows, *args, **kwargs)
 
         search = NearestNeighbors()
-        with patch.object(index_module, "ExactIndex", build):
+        with (
+            patch.object(index_module, "ExactIndex", build),
+            patch.object(index_module, "MOST_LAZY_ROWS", 0),
+            patch.object(stages, "MOST_LAZY_ROWS", 0),
+        ):
             for start in range(0, 1600, 50):
                 search.partial_fit(images[start : start + 50])
         assert builds == [50, 150, 350, 750, 1550]
         grown, at_once = (
-            each._searcher._indexes[np.dtype(np.uint8)].nbytes
-            for each in (search, NearestNeighbors().fit(images[:1600]))
+            index.nbytes
+            for index in (
+                search._searcher._indexes[np.dtype(np.uint8)],
+                ExactIndex(images[:1600].reshape(1600, -1)),
+            )
         )
         # The filter takes some bytes a row; the index over the first 50 rows needed none.
         assert grown > at_once / 2 > 1600 * 4

@@ -10,6 +10,7 @@ import pytest
 from scipy.spatial.distance import cdist
 
 from lookalike import NearestNeighbors
+from lookalike.search import nearest, validation
 from lookalike.search.machine import count_threads
 
 
@@ -311,3 +312,59 @@ def test_tensors_of_torch() -> None:
 def test_what_names_pictures_is_none(X: Any) -> None:
     with pytest.raises(ValueError, match=r"instead of pixels; read each picture as .*np\.stack"):
         NearestNeighbors().fit(X)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int16", "float32", "float64"])
+def test_arrays_that_need_no_conversion_pass_without_scikit_learns_validation(
+    dtype: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = np.arange(60).reshape(5, 12).astype(dtype)
+    expected = NearestNeighbors(n_neighbors=2).fit(rows.tolist()).kneighbors(rows.tolist())
+
+    def validate(*args: Any, **kwargs: Any) -> None:
+        raise AssertionError("not needed")
+
+    monkeypatch.setattr(validation, "validate_data", validate)
+    for shape in ((12,), (3, 4), (2, 2, 3)):
+        X = rows.reshape(5, *shape)
+        search = NearestNeighbors(n_neighbors=2).fit(X)
+        assert search.n_features_in_ == 12
+        assert search.image_shape_ == (None if len(shape) == 1 else shape)
+        for found, wanted in zip(search.kneighbors(X), expected, strict=True):
+            np.testing.assert_array_equal(found, wanted)
+    for X in (rows[:, ::-1], rows.astype(">i4"), rows[:0], rows.astype(np.float16) + np.nan):
+        with pytest.raises(AssertionError, match="not needed"):
+            search.kneighbors(X)
+
+
+def test_a_sum_that_overflows_is_no_fault() -> None:
+    rows = np.full((2, 3), 3e38, np.float32)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert NearestNeighbors(n_neighbors=1).fit(rows).kneighbors(rows)[0].tolist() == [[0], [0]]
+
+
+def test_names_of_columns_are_forgotten_by_a_fit_to_an_array() -> None:
+    rows = np.arange(12.0).reshape(4, 3)
+    search = NearestNeighbors(n_neighbors=1).fit(pd.DataFrame(rows, columns=list("abc")))
+    with pytest.warns(UserWarning, match="feature names"):
+        search.kneighbors(rows)
+    assert not hasattr(search.fit(rows), "feature_names_in_")
+
+
+def test_short_work_takes_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert count_threads(7, is_short=True) == 1
+    with pytest.raises(ValueError, match="asks for no threads"):
+        count_threads(0, is_short=True)
+    asked: list[bool] = []
+
+    def count(n_jobs: int | None, *, is_short: bool = False) -> int:
+        asked.append(is_short)
+        return 1
+
+    rows = np.random.default_rng(0).integers(0, 255, (2000, 100), np.uint8)
+    monkeypatch.setattr(nearest, "count_threads", count)
+    search = NearestNeighbors().fit(rows)
+    for n_queries in (1, 10, 2000):
+        search.kneighbors(rows[:n_queries])
+    assert asked == [True, True, True, False]

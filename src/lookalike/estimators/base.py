@@ -253,7 +253,7 @@ class KNeighborsPredictor(KNeighborsMixin, BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self)
         if self.image_shape_ is None:
             raise ValueError("the training data were rows of numbers, not images; fit images")
-        images = np.asarray(self._search.training_rows_[rows])
+        images = np.asarray(self._search._searcher.take(rows))
         return images.reshape(-1, *self.image_shape_)
 
     @property
@@ -376,10 +376,12 @@ class KNeighborsPredictor(KNeighborsMixin, BaseEstimator):  # type: ignore[misc]
 
         It shares rows and index with ``_search``, which it leaves unchanged.
         """
-        check_is_fitted(self)
-        return copy.copy(self._search).set_params(  # type: ignore[no-any-return]
-            n_neighbors=self.n_neighbors, n_jobs=self.n_jobs, working_memory=self.working_memory
-        )
+        if not hasattr(self, "_search"):  # tells it sooner than scikit-learn's check
+            check_is_fitted(self)
+        search = copy.copy(self._search)
+        search.n_neighbors, search.n_jobs = self.n_neighbors, self.n_jobs
+        search.working_memory = self.working_memory
+        return search
 
     def _neighbors(self, X: Any, progress: Progress | None = None) -> tuple[Neighbors, FloatArray]:
         """Search; return the neighbour table and the weights of the neighbours."""

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import csr_array
-from sklearn.utils import column_or_1d, gen_batches
+from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 
 from lookalike import _core
@@ -223,4 +223,5 @@ def target_averages(
 
 
 def _batches(n_items: int, bytes_per_item: int, working_memory: float) -> list[slice]:
-    return list(gen_batches(n_items, max(1, int(working_memory * 2**20) // bytes_per_item)))
+    step = max(1, int(working_memory * 2**20) // bytes_per_item)
+    return [slice(start, min(start + step, n_items)) for start in range(0, n_items, step)]

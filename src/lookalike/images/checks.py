@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -314,21 +314,39 @@ def are_bytes(images: NDArray[Any]) -> bool:
     return images.dtype.kind != "f" or all(_are_whole(part) for part in images)
 
 
-def warn_of_other_scale(fitted: NDArray[Any], given: NDArray[Any]) -> None:
-    """Warn if rows of bytes that were fitted meet queries from 0 (or -1) to 1, or the reverse."""
-    if given.dtype.kind != "f" and fitted[0].max() > 1:  # fast, because most searches are of bytes
-        return
+def scale_of(fitted: NDArray[Any]) -> Literal["bytes", "shares"] | None:
+    """Return whether the first rows look like pixels from 0 to 255 or from 0 (or -1) to 1."""
     sample = fitted[:_SAMPLE]
     if fitted.shape[1] < _FEWEST_VALUES or not (sample.min() >= -1 and sample.max() <= 255):
-        return
-    if not _are_shares(sample):
-        mistaken = given.dtype.kind == "f" and _are_whole(sample) and _are_shares(given)
-        if mistaken and not _are_whole(given):
+        return None
+    if _are_shares(sample):
+        return "shares"
+    return "bytes" if _are_whole(sample) else None
+
+
+def warn_of_other_scale(
+    given: NDArray[Any],
+    scale: Literal["bytes", "shares"] | None,
+    all_fitted: Callable[[], NDArray[Any]],
+) -> None:
+    """Warn if rows of bytes that were fitted meet queries from 0 (or -1) to 1, or the reverse.
+
+    ``scale`` is that of the first fitted rows, which the caller keeps for the next queries;
+    ``all_fitted`` is called if it leaves a doubt.
+    """
+    if scale == "bytes":
+        if given.dtype.kind == "f" and _are_shares(given) and not _are_whole(given):
             warn_caller(
                 "X holds pixels from 0 to 1, but fit got pixels from 0 to 255, so distances are "
                 "meaningless; multiply X by 255, or fit to pixels divided by 255"
             )
-    elif given.min() >= 0 and given.max() > 1 and _are_whole(given) and _are_shares(fitted):
+    elif (
+        scale == "shares"
+        and given.min() >= 0
+        and given.max() > 1
+        and _are_whole(given)
+        and _are_shares(fitted := all_fitted())
+    ):
         warn_caller(
             f"X holds whole numbers up to {given.max():g}, but fit got pixels of at most "
             f"{fitted.max():g}, so distances are meaningless; scale X like those, for example X / "

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from math import prod
-from typing import Any, Self, Unpack
+from typing import Any, Literal, Self, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,6 +68,11 @@ class AugmentedRows:
             (*image_shape, 1)[:3],  # type: ignore[arg-type]
         )
 
+    @property
+    def scale(self) -> Literal["bytes", "shares"] | None:
+        """What the rows look like, if they are pixels."""
+        return self._base.scale
+
     def build(self, n_threads: int) -> Self:
         """Build the index now, so that no search has to."""
         self._base.build(n_threads)
@@ -114,6 +119,17 @@ class AugmentedRows:
     def kept(self, keep: NDArray[np.bool_], n_threads: int) -> AugmentedRows:
         """Return the same search with only the rows marked True."""
         return self._on(self._base.kept(keep, n_threads))
+
+    without = kept
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows."""
+        return len(self.rows)
+
+    def take(self, which: Any) -> NDArray[Any]:
+        """Return ``rows[which]``."""
+        return self.rows[which]  # type: ignore[no-any-return]
 
     def _on(self, base: IndexedRows) -> AugmentedRows:
         changed = AugmentedRows(base.rows, self.metric, self.variants, self.image_shape, self.whole)

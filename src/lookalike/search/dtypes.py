@@ -56,6 +56,9 @@ def to_native(array: NDArray[Any]) -> NDArray[Any]:
     >>> to_native(np.array([[0, 255]])).dtype, to_native(np.array([[-1, 255]])).dtype
     (dtype('uint8'), dtype('int16'))
     """
+    flags = array.flags
+    if type(array) is np.ndarray and array.dtype in NATIVE and flags.c_contiguous and flags.aligned:
+        return array
     # Native code needs the machine's byte order and alignment; numpy.frombuffer, for instance,
     # returns arrays with neither.
     native = _native_dtype(array)

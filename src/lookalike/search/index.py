@@ -5,7 +5,8 @@ An index refers to its rows without a copy, and adds a quantised projection of e
 bounds rejects most rows; distances of the remaining ones are computed from the original values.
 
 An index follows from its rows, so it is never pickled or copied: `IndexedRows` builds it again
-when the first search needs it.
+when the first search needs it. Rows of few values get a tree instead (``tree.py``), and few rows an
+index in stages (``stages.py``).
 """
 
 from __future__ import annotations
@@ -13,25 +14,32 @@ from __future__ import annotations
 import os
 import threading
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import Any, Self, Unpack
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any, Literal, Self, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.exceptions import DataConversionWarning
 
 from lookalike import _core
+from lookalike.images.checks import scale_of
 from lookalike.images.exceptions import warn_caller
 from lookalike.images.variants import Variant
 from lookalike.search.dtypes import common_dtype, exactly
 from lookalike.search.machine import cpu_path
 from lookalike.search.neighbors import Neighbors, SearchOptions
 from lookalike.search.projection import choose_projection
+from lookalike.search.stages import MOST_LAZY_ROWS, Stage, stage_of, unprojected
+from lookalike.search.tree import QUERIES_OF_A_BUILD, TreeIndex, suits_tree
 
 MOST_ROWS = 2**31 - 64
+SPARE = 0.5  # of the rows; memory is taken only as they come
+MOST_REMOVED = 64  # rows in an index that answers drop: as many neighbours more are searched
 
 SECOND_INDEX_MIB = 1.0  # a second index of at least this size is announced by a warning
+
+NONE = np.broadcast_to(np.int64(0), 0)  # no numbers, read-only
 
 # All objects share one lock for builds, because objects with locks can not be pickled; a build
 # uses all its threads anyway. They also share one count of the running searches of each
@@ -66,6 +74,8 @@ class ExactIndex:
         the rows, shift by shift, without a copy. Only for Euclidean metrics.
     frame : tuple (h, w, c)
         Shape of an image; only needed for shifts.
+    stage : Stage, default=Stage.PROJECTED
+        How much is built.
 
     Examples
     --------
@@ -82,17 +92,24 @@ class ExactIndex:
         n_threads: int = 1,
         shifts: Sequence[tuple[int, int]] = (),
         frame: tuple[int, int, int] = (0, 0, 1),
+        stage: Stage = Stage.PROJECTED,
     ) -> None:
-        self.rows = _check_number(rows)
+        self.rows = self._buffer = _check_number(rows)
         self.metric = metric
         self.n_shifts = len(shifts)
+        self.stage = stage
         native_metric = "sqeuclidean" if metric == "euclidean" else metric
         cpu = cpu_path()
+        projection = None
+        if stage == Stage.PROJECTED:
+            projection = choose_projection(rows, native_metric, cpu, shifted=bool(shifts))
+        elif stage == Stage.UNPROJECTED:
+            projection = unprojected(rows, native_metric)
         self._native = _core.Index(
             rows,
             metric=native_metric,
             cpu=cpu,
-            projection=choose_projection(rows, native_metric, cpu, shifted=bool(shifts)),
+            projection=projection,
             n_threads=n_threads,
             shifts=list(shifts),
             frame=frame,
@@ -104,8 +121,17 @@ class ExactIndex:
         return self._native.nbytes
 
     def append(self, rows: NDArray[Any], *, n_threads: int = 1) -> None:
-        """Append rows of the same dtype and width."""
-        grown = _check_number(np.concatenate([self.rows, rows]))
+        """Append rows of the same dtype and width, in time that grows with their number alone.
+
+        Now and then all rows are copied, into an array with space for `SPARE` of their number.
+        """
+        n = len(self.rows)
+        n_grown = n + len(rows)
+        if n_grown > len(self._buffer):
+            self._buffer = np.empty((int(n_grown * (1 + SPARE)), *rows.shape[1:]), rows.dtype)
+            self._buffer[:n] = self.rows
+        self._buffer[n:n_grown] = rows
+        grown = _check_number(self._buffer[:n_grown])
         self._native.append(grown, n_threads=n_threads)
         self.rows = grown
 
@@ -143,12 +169,16 @@ class IndexedRows:
         shifts: Sequence[tuple[int, int]] = (),
         frame: tuple[int, int, int] = (0, 0, 1),
     ) -> None:
-        self.rows = rows
         self.metric = metric
         self.shifts = shifts
         self.frame = frame
+        self._stored = rows
+        self._removed = NONE  # of the rows stored, ascending
         self._indexes: dict[np.dtype[Any], ExactIndex] = {}
         self._n_built = len(rows)
+        self._has_tree = not shifts and suits_tree(rows, metric)
+        self._tree: TreeIndex | None = None
+        self._n_asked = 0
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in ("rows", "metric", "shifts", "frame")}
@@ -156,54 +186,162 @@ class IndexedRows:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__init__(**state)  # type: ignore[misc]
 
+    @property
+    def rows(self) -> NDArray[Any]:
+        """The rows, shape (n_rows, d): copied if some that are stored were removed."""
+        removed = self._removed
+        return np.delete(self._stored, removed, axis=0) if len(removed) else self._stored
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows."""
+        return len(self._stored) - len(self._removed)
+
+    def take(self, which: Any) -> NDArray[Any]:
+        """Return ``rows[which]``, without a copy of all rows if these are numbers."""
+        numbers = which
+        if len(self._removed):
+            numbers = np.arange(self.n_rows)[which]
+            before = self._removed - np.arange(len(self._removed))  # rows before each removed one
+            numbers = numbers + np.searchsorted(before, numbers, "right")
+        taken: NDArray[Any] = self._stored[numbers]
+        return taken
+
     def build(self, n_threads: int) -> Self:
-        """Build the index of the rows now, so that no search has to."""
-        self._index(self.rows.dtype, n_threads)
+        """Build the tree of the rows or their index now, so that no search has to.
+
+        Of few rows nothing is built before searches have shown that it pays.
+        """
+        if self._has_tree:
+            self._grow_tree(QUERIES_OF_A_BUILD)
+        elif self.shifts or len(self._stored) > MOST_LAZY_ROWS:
+            self._index(self._stored.dtype, 1, 0, n_threads)
         return self
+
+    @cached_property
+    def scale(self) -> Literal["bytes", "shares"] | None:
+        """What the rows look like, if they are pixels."""
+        return scale_of(self._stored)
 
     def query(self, queries: NDArray[Any], k: int, **options: Unpack[SearchOptions]) -> Neighbors:
         """Find the k nearest rows of each query, which may have any native dtype."""
+        if not len(self._removed):
+            return self._query(queries, k, **options)
+        # The removed rows are neighbours, too: drop them from as many more.
+        row_groups = options.get("row_groups")
+        if row_groups is not None:
+            groups = np.full(len(self._stored), -1)  # nobody's group
+            groups[self._is_kept()] = row_groups
+            options["row_groups"] = groups
+        table = self._query(queries, k + len(self._removed), **options)
+        places = np.searchsorted(self._removed, table.indices)
+        is_removed = self._removed.take(places, mode="clip") == table.indices
+        kept = np.argsort(is_removed, axis=1, kind="stable")[:, :k]
+        indices = np.take_along_axis(table.indices - places, kept, axis=1)
+        return Neighbors(indices, np.take_along_axis(table.distances, kept, axis=1))
+
+    def _query(self, queries: NDArray[Any], k: int, **options: Unpack[SearchOptions]) -> Neighbors:
+        """Find the k nearest of all rows that are stored."""
+        self._n_asked += len(queries)
+        tree = self._grow_tree(self._n_asked) if self._has_tree else None
+        if tree is not None:
+            return tree.query(queries, k, self._ask_native, **options)
+        return self._ask_native(queries, k, **options)
+
+    def _grow_tree(self, n_queries: int) -> TreeIndex | None:
+        """Return the tree; build it once so many queries would have taken as long without it."""
+        if self._tree is None and n_queries >= QUERIES_OF_A_BUILD:
+            with _building:
+                if self._tree is None:
+                    self._tree = TreeIndex(self._stored, self.metric)
+        return self._tree
+
+    def _ask_native(
+        self, queries: NDArray[Any], k: int, **options: Unpack[SearchOptions]
+    ) -> Neighbors:
         given, queries = queries.dtype, self._comparable(queries)
-        if queries.dtype != self.rows.dtype and queries.dtype not in self._indexes:
+        if queries.dtype != self._stored.dtype and queries.dtype not in self._indexes:
             self._announce_second_index(given, queries.dtype)
-        with self._searching():
-            index = self._index(queries.dtype, options.get("n_threads", 1))
+        n_queries = len(queries) if self._has_tree else self._n_asked
+        with _counting:
+            _searches[id(self)] += 1  # keeps the indexes in place
+        try:
+            index = self._index(queries.dtype, k, n_queries, options.get("n_threads", 1))
             return index.query(queries, k, **options)
+        finally:
+            with _counting:
+                _searches[id(self)] -= 1
+                if not _searches[id(self)]:
+                    del _searches[id(self)]
 
     def appended(self, rows: NDArray[Any], n_threads: int) -> IndexedRows:
         """Return the same search with more rows; the index grows if its dtype fits them.
 
         An index keeps the projection that was chosen for its first rows. It is rebuilt when
         the rows have doubled, so that the projection suits them; all builds together then take
-        at most twice as long as the last one. It is also rebuilt if a search is using it.
+        at most twice as long as the last one. It is also rebuilt if a search is using it. A tree
+        grows anew once that pays.
         """
-        fitting = exactly(rows, self.rows.dtype)
+        fitting = exactly(rows, self._stored.dtype)
         rows = rows if fitting is None else fitting
-        dtype = common_dtype(self.rows.dtype, rows.dtype)
+        dtype = common_dtype(self._stored.dtype, rows.dtype)
         index = None
-        if fitting is not None and len(self.rows) + len(rows) <= 2 * self._n_built:
+        if fitting is not None and len(self._stored) + len(rows) <= 2 * self._n_built:
             # The index moves to the new object. If appending fails, the index is lost and these
             # rows, which are still complete, build theirs again.
             with _counting:
                 index = None if _searches[id(self)] else self._indexes.pop(dtype, None)
         if index is None:
-            return self._of(np.concatenate([self.rows, rows], dtype=dtype)).build(n_threads)
+            grown = self._of(np.concatenate([self.rows, rows], dtype=dtype))
+            return grown if self._has_tree else grown.build(n_threads)
         index.append(rows, n_threads=n_threads)
         moved = self._of(index.rows)
         moved._indexes[dtype] = index
-        moved._n_built = self._n_built
+        moved._n_built, moved._removed = self._n_built, self._removed
         return moved
+
+    def without(self, keep: NDArray[np.bool_], n_threads: int) -> IndexedRows:
+        """Return the same search with only the rows marked True.
+
+        Few rows stay in the index, which moves to the new object, and are dropped from answers.
+        It is built again without them once they are more than `MOST_REMOVED`.
+        """
+        n_left = len(self._removed) + np.count_nonzero(~keep)
+        if self.shifts or n_left > MOST_REMOVED or len(keep) <= MOST_LAZY_ROWS:
+            return self.kept(keep, n_threads)
+        with _counting:
+            is_idle = not _searches[id(self)]
+            if is_idle:
+                indexes, self._indexes = self._indexes, {}
+        if not is_idle:
+            return self.kept(keep, n_threads)
+        changed = self._of(self._stored)
+        changed._indexes, changed._tree, changed._n_built = indexes, self._tree, self._n_built
+        is_kept = self._is_kept()
+        is_kept[is_kept] = keep
+        changed._removed = np.flatnonzero(~is_kept)
+        return changed
+
+    def _is_kept(self) -> NDArray[np.bool_]:
+        """Mark the rows that are stored and not removed."""
+        is_kept = np.ones(len(self._stored), dtype=bool)
+        is_kept[self._removed] = False
+        return is_kept
 
     def kept(self, keep: NDArray[np.bool_], n_threads: int) -> IndexedRows:
         """Return the same search with only the rows marked True, and a new index."""
         return self._of(self.rows[keep]).build(n_threads)
 
     def _of(self, rows: NDArray[Any]) -> IndexedRows:
-        return IndexedRows(rows, self.metric, self.shifts, self.frame)
+        changed = IndexedRows(rows, self.metric, self.shifts, self.frame)
+        changed._n_asked = 0 if self._has_tree else self._n_asked
+        return changed
 
     def _comparable(self, queries: NDArray[Any]) -> NDArray[Any]:
         """Return the queries in the dtype of the rows, or in the smallest that holds both."""
-        dtype = self.rows.dtype
+        dtype = self._stored.dtype
+        if queries.dtype == dtype:
+            return queries
         wider = (common_dtype(dtype, np.dtype(other)) for other in (np.int16, np.float32))
         for candidate in (dtype, *wider):
             converted = exactly(queries, candidate)
@@ -212,7 +350,7 @@ class IndexedRows:
         return queries.astype(np.float64)
 
     def _announce_second_index(self, given: np.dtype[Any], common: np.dtype[Any]) -> None:
-        rows = self.rows
+        rows = self._stored
         mib = rows.size * common.itemsize / 2**20
         if mib < SECOND_INDEX_MIB:
             return
@@ -224,28 +362,30 @@ class IndexedRows:
             DataConversionWarning,
         )
 
-    @contextmanager
-    def _searching(self) -> Iterator[None]:
-        """Keep the indexes in place while the block runs."""
-        with _counting:
-            _searches[id(self)] += 1
-        try:
-            yield
-        finally:
-            with _counting:
-                _searches[id(self)] -= 1
-                if not _searches[id(self)]:
-                    del _searches[id(self)]
-
-    def _index(self, dtype: np.dtype[Any], n_threads: int) -> ExactIndex:
-        if dtype not in self._indexes:
-            with _building:
-                if dtype not in self._indexes:
-                    self._indexes[dtype] = ExactIndex(
-                        np.ascontiguousarray(self.rows, dtype=dtype),
-                        self.metric,
-                        n_threads=n_threads,
-                        shifts=self.shifts,
-                        frame=self.frame,
-                    )
-        return self._indexes[dtype]
+    def _index(self, dtype: np.dtype[Any], k: int, n_queries: int, n_threads: int) -> ExactIndex:
+        """Return the index of the rows in a dtype, built as far as so many queries pay for."""
+        stage = Stage.PROJECTED
+        if self._has_tree and n_queries < QUERIES_OF_A_BUILD:
+            stage = Stage.EXHAUSTIVE
+        elif not self.shifts:
+            n, d = self._stored.shape
+            stage = stage_of(n, d, dtype, self.metric, k, n_queries)
+        index = self._indexes.get(dtype)
+        if index is not None and index.stage >= stage:
+            return index
+        with _building:
+            index = self._indexes.get(dtype)
+            if index is None or index.stage < stage:
+                index = self._indexes[dtype] = ExactIndex(
+                    (
+                        np.ascontiguousarray(self._stored, dtype=dtype)
+                        if index is None
+                        else index.rows
+                    ),
+                    self.metric,
+                    n_threads=n_threads,
+                    shifts=self.shifts,
+                    frame=self.frame,
+                    stage=stage,
+                )
+        return index

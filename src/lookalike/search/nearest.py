@@ -41,6 +41,10 @@ from lookalike.search.validation import (
     validate_rows,
 )
 
+# A thread is started in less time than one takes for more: pairs of values of a search, and values
+# that are indexed.
+SHORT_PAIRS, SHORT_VALUES = 5e7, 2**20
+
 
 class NearestNeighbors(KNeighborsMixin, RadiusNeighborsMixin, BaseEstimator):  # type: ignore[misc]
     """Exact nearest neighbours of images or rows, a drop-in replacement for scikit-learn's.
@@ -108,6 +112,10 @@ class NearestNeighbors(KNeighborsMixin, RadiusNeighborsMixin, BaseEstimator):  #
     the dtype of the rows; if that does not hold them exactly, both are compared in int16, float32
     or float64. This needs a copy of the rows in that dtype with an index of its own, which is
     made once; a `DataConversionWarning` announces it if it takes 1 MiB or more.
+
+    Rows of at most 4 values, or 6 with Manhattan distances, are searched by `scipy.spatial.KDTree`,
+    unless the metric is cosine.
+    The answer is the same, to the last bit; the tree copies the rows in float64.
 
     Several threads may search one fitted object at once, even while another thread calls
     `partial_fit` or `remove`: a search sees either the whole change or none of it. `fit` must not
@@ -182,7 +190,7 @@ class NearestNeighbors(KNeighborsMixin, RadiusNeighborsMixin, BaseEstimator):  #
         SklearnFallbackWarning
             If scikit-learn does the search.
         """
-        check_parameters(self.get_params(deep=False))
+        check_parameters(self.__dict__)
         fitted = copy.copy(self)
         rows, variants = check_rows(fitted, X)
         metric = native_metric(self.metric, self.p, self.metric_params)
@@ -200,13 +208,15 @@ class NearestNeighbors(KNeighborsMixin, RadiusNeighborsMixin, BaseEstimator):  #
         if variants:
             shape = fitted.image_shape_ if self.image_shape is None else self.image_shape
             searcher = AugmentedRows(rows, metric, variants, tuple(shape), whole)
-        return self._become(fitted, searcher.build(count_threads(self.n_jobs)))
+        n_threads = count_threads(self.n_jobs, is_short=rows.size < SHORT_VALUES)
+        return self._become(fitted, searcher.build(n_threads))
 
     def partial_fit(self, X: Any, y: Any = None) -> Self:
         """Add rows after those fitted so far; the first call is a `fit`.
 
-        Every call copies all rows, and rebuilds the index if their number has doubled or another
-        thread is searching. Prefer few calls with many rows.
+        A call takes time for its own rows. All rows are copied by the first one, and again when
+        they are half as many more; the index is built anew if their number has doubled or another
+        thread is searching.
 
         Parameters
         ----------
@@ -236,8 +246,9 @@ class NearestNeighbors(KNeighborsMixin, RadiusNeighborsMixin, BaseEstimator):  #
     def remove(self, ids: Any) -> Self:
         """Remove rows, with the same result as if they had never been fitted.
 
-        The other rows keep their order and are renumbered, as by `numpy.delete`. The index is
-        rebuilt from them.
+        The other rows keep their order and are renumbered, as by `numpy.delete`. Up to 64 rows stay
+        in memory, and in the index, until it is built anew: no answer, pickle or model file has
+        them. It is built anew if more are removed, or if another thread is searching.
 
         Parameters
         ----------
@@ -265,7 +276,7 @@ class NearestNeighbors(KNeighborsMixin, RadiusNeighborsMixin, BaseEstimator):  #
         """
         check_is_fitted(self)
         keep = rows_to_keep(ids, self.n_samples_fit_)
-        kept = self._searcher.kept(keep, count_threads(self.n_jobs))
+        kept = self._searcher.without(keep, count_threads(self.n_jobs))
         return self._become(copy.copy(self), kept)
 
     def neighbors(
@@ -300,33 +311,39 @@ class NearestNeighbors(KNeighborsMixin, RadiusNeighborsMixin, BaseEstimator):  #
         >>> search.neighbors([[1]])
         Neighbors(indices=array([[0]]), distances=array([[1.]]), variants=None)
         """
-        check_is_fitted(self)
+        if not hasattr(self, "_searcher"):  # tells it sooner than scikit-learn's check
+            check_is_fitted(self)
         k = check_count(self.n_neighbors if n_neighbors is None else n_neighbors, "n_neighbors")
         searcher: Any = self._searcher
         queries = searcher.rows if X is None else self._validate_like_fitted(X)
         if sparse.issparse(queries):
             searcher = handed_over(self, "sparse queries")
         # n_samples_fit_ may have changed: another thread may add rows.
-        n_queries, n_rows = queries.shape[0], searcher.rows.shape[0]
+        n_queries, n_rows = queries.shape[0], searcher.n_rows
         groups = None
         if X is None or exclude is not None:
             groups = encode_groups(exclude, None if X is None else n_queries, n_rows)
         forms = 1 + len(searcher.variants)
         check_enough_rows(k, n_rows, n_queries, groups, forms=forms, leave_one_out=X is None)
         query_groups, row_groups = groups or (None, None)
+        pairs = n_queries * n_rows * forms * queries.shape[1]
+        is_short = isinstance(searcher, IndexedRows) and (n_queries == 1 or pairs < SHORT_PAIRS)
         return searcher.query(  # type: ignore[no-any-return]
             queries,
             k,
             query_groups=query_groups,
             row_groups=row_groups,
-            n_threads=count_threads(self.n_jobs),
+            n_threads=count_threads(self.n_jobs, is_short=is_short),
             working_memory=count_bytes(self.working_memory),
             progress=progress,
         )
 
     @property
     def training_rows_(self) -> Any:
-        """The training data as rows, shape (n_samples_fit_, n_features_in_); no copy."""
+        """The training data as rows, shape (n_samples_fit_, n_features_in_).
+
+        They are not copied, unless rows were removed since the index was built.
+        """
         check_is_fitted(self)
         return self._searcher.rows
 
@@ -345,7 +362,7 @@ class NearestNeighbors(KNeighborsMixin, RadiusNeighborsMixin, BaseEstimator):  #
         """Take over a new state in one step, so that a failure before it changes nothing."""
         fitted._searcher = searcher
         fitted.variant_names_ = ("original", *map(str, searcher.variants))
-        fitted.n_samples_fit_ = searcher.rows.shape[0]
+        fitted.n_samples_fit_ = searcher.n_rows
         self.__dict__ = fitted.__dict__
         return self
 
@@ -356,7 +373,8 @@ class NearestNeighbors(KNeighborsMixin, RadiusNeighborsMixin, BaseEstimator):  #
         if not isinstance(self._searcher, SklearnFallback) and not sparse.issparse(rows):
             rows = to_native(rows)
             check_magnitude(rows, self._searcher.metric)
-            warn_of_other_scale(self._searcher.rows, rows)
+            searcher = self._searcher
+            warn_of_other_scale(rows, searcher.scale, lambda: searcher.rows)
         return rows
 
     def _allows_nan(self) -> bool:

@@ -106,6 +106,17 @@ class SklearnFallback:
         """Return the same search with only the rows marked True."""
         return self._of(self.rows[keep], "remove")
 
+    without = kept
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows."""
+        return int(self.rows.shape[0])
+
+    def take(self, which: Any) -> Any:
+        """Return ``rows[which]``."""
+        return self.rows[which]
+
     def _of(self, rows: Any, method: str) -> SklearnFallback:
         if self.params["metric"] == "precomputed":
             raise ValueError(

@@ -16,11 +16,14 @@ from scipy.sparse import issparse
 from sklearn.utils.validation import validate_data
 
 from lookalike.images.checks import stack_images
+from lookalike.search.dtypes import NATIVE
 from lookalike.search.machine import count_threads
 
 GRAPH_FORMATS = ("csr", "csc", "coo", "lil")
 MOST_WORKING_MEMORY = 2**40  # MiB; the number of bytes still fits an int64
 ALGORITHMS = ("auto", "ball_tree", "kd_tree", "brute")
+
+NATIVE_DTYPES = frozenset(NATIVE)
 
 Codes = NDArray[np.int64]
 
@@ -34,6 +37,12 @@ def validate_rows(
     ``feature_names_in_`` of the estimator are set; otherwise X must match these and its
     ``image_shape_``.
     """
+    if _is_ready(estimator, X, reset):
+        width = prod(X.shape[1:])
+        if reset:
+            estimator.n_features_in_ = width
+            vars(estimator).pop("feature_names_in_", None)
+        return X.reshape(len(X), width), X.shape[1:] if X.ndim > 2 else None
     image_shape = None
     X = stack_images(X)
     # Frames keep their column names, and sparse matrices their zeros, for `validate_data`.
@@ -60,6 +69,26 @@ def validate_rows(
             ensure_all_finite="allow-nan" if allow_nan else True,
         )
     return rows, image_shape
+
+
+def _is_ready(estimator: Any, X: Any, reset: bool) -> bool:
+    """Return whether X is an array that is searched as it is, and has no fault to tell of.
+
+    scikit-learn's validation takes longer than a search for one query.
+    """
+    if type(X) is not np.ndarray or X.dtype not in NATIVE_DTYPES or X.ndim not in (2, 3, 4):
+        return False
+    if X.size == 0 or not (X.flags.c_contiguous and X.flags.aligned):
+        return False
+    if not reset:
+        if hasattr(estimator, "feature_names_in_") or prod(X.shape[1:]) != estimator.n_features_in_:
+            return False
+        if X.ndim > 2 and estimator.image_shape_ not in (None, X.shape[1:]):
+            return False
+    if X.dtype.kind != "f":
+        return True
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool(np.isfinite(X.sum()))  # a sum that overflows is looked at again
 
 
 def _read_array(X: Any) -> NDArray[Any]:
@@ -127,7 +156,7 @@ def check_parameters(params: dict[str, Any]) -> None:
     if params["p"] is not None:
         _check_real("p", params["p"], "> 0")
     count_bytes(params["working_memory"])
-    count_threads(params["n_jobs"])
+    count_threads(params["n_jobs"], is_short=True)
 
 
 def check_shape_of_images(
