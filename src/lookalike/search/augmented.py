@@ -73,9 +73,9 @@ class AugmentedRows:
         """What the rows look like, if they are pixels."""
         return self._base.scale
 
-    def build(self, n_threads: int) -> Self:
-        """Build the index now, so that no search has to."""
-        self._base.build(n_threads)
+    def build(self, n_threads: int, n_neighbors: int = 0) -> Self:
+        """Build the index now, for searches of so many neighbours, so that no search has to."""
+        self._base.build(n_threads, n_neighbors)
         mib = self.rows.nbytes * len(self._made) / 2**20
         if mib >= ANNOUNCED_MIB:
             number = self._made[0][0]

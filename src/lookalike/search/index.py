@@ -29,8 +29,8 @@ from lookalike.images.variants import Variant
 from lookalike.search.dtypes import common_dtype, exactly
 from lookalike.search.machine import cpu_path
 from lookalike.search.neighbors import Neighbors, SearchOptions
-from lookalike.search.projection import choose_projection
-from lookalike.search.stages import MOST_LAZY_ROWS, Stage, stage_of, unprojected
+from lookalike.search.projection import choose_projection, without_projection
+from lookalike.search.stages import MOST_LAZY_ROWS, Stage, stage_of
 from lookalike.search.tree import QUERIES_OF_A_BUILD, TreeIndex, suits_tree
 
 MOST_ROWS = 2**31 - 64
@@ -76,6 +76,8 @@ class ExactIndex:
         Shape of an image; only needed for shifts.
     stage : Stage, default=Stage.PROJECTED
         How much is built.
+    n_neighbors : int, default=1
+        Number of neighbours of most searches, for which the bounds are chosen.
 
     Examples
     --------
@@ -93,6 +95,7 @@ class ExactIndex:
         shifts: Sequence[tuple[int, int]] = (),
         frame: tuple[int, int, int] = (0, 0, 1),
         stage: Stage = Stage.PROJECTED,
+        n_neighbors: int = 1,
     ) -> None:
         self.rows = self._buffer = _check_number(rows)
         self.metric = metric
@@ -102,9 +105,11 @@ class ExactIndex:
         cpu = cpu_path()
         projection = None
         if stage == Stage.PROJECTED:
-            projection = choose_projection(rows, native_metric, cpu, shifted=bool(shifts))
+            projection = choose_projection(
+                rows, native_metric, cpu, n_neighbors=n_neighbors, shifted=bool(shifts)
+            )
         elif stage == Stage.UNPROJECTED:
-            projection = unprojected(rows, native_metric)
+            projection = without_projection(rows, native_metric)
         self._native = _core.Index(
             rows,
             metric=native_metric,
@@ -179,6 +184,7 @@ class IndexedRows:
         self._has_tree = not shifts and suits_tree(rows, metric)
         self._tree: TreeIndex | None = None
         self._n_asked = 0
+        self._n_neighbors = 0  # of most searches; 0 if unknown
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in ("rows", "metric", "shifts", "frame")}
@@ -207,11 +213,13 @@ class IndexedRows:
         taken: NDArray[Any] = self._stored[numbers]
         return taken
 
-    def build(self, n_threads: int) -> Self:
+    def build(self, n_threads: int, n_neighbors: int = 0) -> Self:
         """Build the tree of the rows or their index now, so that no search has to.
 
-        Of few rows nothing is built before searches have shown that it pays.
+        Of few rows nothing is built before searches have shown that it pays. If most searches are
+        for `n_neighbors`, they are faster for that being known.
         """
+        self._n_neighbors = n_neighbors or self._n_neighbors
         if self._has_tree:
             self._grow_tree(QUERIES_OF_A_BUILD)
         elif self.shifts or len(self._stored) > MOST_LAZY_ROWS:
@@ -335,6 +343,7 @@ class IndexedRows:
     def _of(self, rows: NDArray[Any]) -> IndexedRows:
         changed = IndexedRows(rows, self.metric, self.shifts, self.frame)
         changed._n_asked = 0 if self._has_tree else self._n_asked
+        changed._n_neighbors = self._n_neighbors
         return changed
 
     def _comparable(self, queries: NDArray[Any]) -> NDArray[Any]:
@@ -387,5 +396,6 @@ class IndexedRows:
                     shifts=self.shifts,
                     frame=self.frame,
                     stage=stage,
+                    n_neighbors=self._n_neighbors or k,
                 )
         return index

@@ -209,7 +209,7 @@ class NearestNeighbors(KNeighborsMixin, RadiusNeighborsMixin, BaseEstimator):  #
             shape = fitted.image_shape_ if self.image_shape is None else self.image_shape
             searcher = AugmentedRows(rows, metric, variants, tuple(shape), whole)
         n_threads = count_threads(self.n_jobs, is_short=rows.size < SHORT_VALUES)
-        return self._become(fitted, searcher.build(n_threads))
+        return self._become(fitted, searcher.build(n_threads, self.n_neighbors))
 
     def partial_fit(self, X: Any, y: Any = None) -> Self:
         """Add rows after those fitted so far; the first call is a `fit`.

@@ -81,7 +81,7 @@ COLUMN_STEP = 32
 # in about this number times the square root of s of the groups.
 WIDE_GROUPS = 1.1
 # It also needs a byte of memory for each value: it must make a search this many times faster.
-WIDE_GAIN = 2
+WIDE_GAIN = 3
 # It pays where there is noise, which hides the lesser axes from a small sample: take this many
 # times the rows.
 WIDE_SAMPLES = 4
@@ -115,20 +115,14 @@ def choose_projection(
         return None
     rng = np.random.default_rng(0)
     size = min(n, SAMPLE_ROWS, max(FEWEST_SAMPLE_ROWS, SAMPLE_VALUES // d))
-    sample = draw_rows(rows, size, metric, rng)
-    of_bytes = rows.dtype in (np.uint8, np.int8) and metric == "sqeuclidean" and d < MOST_BYTES
-    with np.errstate(over="ignore", invalid="ignore"):
-        mean = sample.mean(axis=0).astype(np.float32)
-        if of_bytes:
-            mean = np.rint(mean)
-        centred = (sample - mean).astype(np.float32, copy=False)
-        largest = max(float(centred.max()), -float(centred.min()))
-    if not 1e-15 < largest < 1e15:  # squares leave the range of float32, or all rows are alike
+    mean, centred, of_bytes = centred_sample(rows, size, metric, rng)
+    if centred is None:
         return None
+    largest = float(np.abs(centred).max())
     # A sample is too small for several threads: on a busy machine they would wait for each other
     # much longer than the work takes.
     with _blas().limit(limits=1, user_api="blas"):
-        some = rng.standard_normal((d, min(MOST_AXES, len(sample) // 4, d)), dtype=np.float32)
+        some = rng.standard_normal((d, min(MOST_AXES, size // 4, d)), dtype=np.float32)
         axes = principal_axes(centred, some)
         costs = COSTS.get(cpu_path, SLOW_FILTER)
         unprojected = quantise_all(centred, rng, of_bytes)
@@ -147,6 +141,41 @@ def choose_projection(
             more = np.clip(more, -largest, largest).astype(np.float32, copy=False)
             axes = principal_axes(more, axes, rounds=1)
         return make_projection(centred, mean, axes, widths, unprojected, rng, of_bytes)
+
+
+def without_projection(rows: NDArray[Any], metric: str) -> _core.Projection | None:
+    """Return the filter of all values of rows, without a choice; None if floats cannot do it."""
+    rng = np.random.default_rng(0)
+    size = min(len(rows), SAMPLE_ROWS)
+    mean, centred, of_bytes = centred_sample(rows, size, metric, rng)
+    if centred is None:
+        return None
+    return of_all_values(mean, quantise_all(centred, rng, of_bytes))
+
+
+def of_all_values(mean: Floats, unprojected: Unprojected) -> _core.Projection:
+    """Return the filter of all values of rows in this step, rotated or not."""
+    step, signs, d = *unprojected, len(mean)
+    return _core.Projection(mean, None, None, fine=d, columns=d, fine_scale=step, signs=signs)
+
+
+def centred_sample(
+    rows: NDArray[Any], size: int, metric: str, rng: np.random.Generator
+) -> tuple[Floats, Floats | None, bool]:
+    """Return the mean of a sample, the sample less the mean, and whether sums of it are exact.
+
+    The sample is None if its squares leave the range of float32, or if all its rows are alike.
+    """
+    of_bytes = rows.dtype in (np.uint8, np.int8) and metric == "sqeuclidean"
+    of_bytes &= rows.shape[1] < MOST_BYTES
+    sample = draw_rows(rows, size, metric, rng)
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean = sample.mean(axis=0).astype(np.float32)
+        if of_bytes:
+            mean = np.rint(mean)
+        centred = (sample - mean).astype(np.float32, copy=False)
+        largest = max(float(centred.max()), -float(centred.min()))
+    return mean, centred if 1e-15 < largest < 1e15 else None, of_bytes
 
 
 def draw_rows(rows: NDArray[Any], size: int, metric: str, rng: np.random.Generator) -> NDArray[Any]:
@@ -310,15 +339,7 @@ def make_projection(
     d = centred.shape[1]
     fine, coarse, wide = widths
     if fine == d:
-        return _core.Projection(
-            mean,
-            None,
-            None,
-            fine=d,
-            columns=d,
-            fine_scale=unprojected.step,
-            signs=unprojected.signs,
-        )
+        return of_all_values(mean, unprojected)
     blocks, residual = [], np.zeros(coarse, dtype=np.float32)
     for start, stop in ((0, fine), (fine, coarse)):
         size = stop - start

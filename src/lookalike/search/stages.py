@@ -13,17 +13,13 @@ from enum import IntEnum
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from lookalike import _core
 from lookalike.search.projection import (
     FEWEST_SAMPLE_ROWS,
     MOST_FINE,
     SAMPLE_ROWS,
     SAMPLE_VALUES,
     SMALLEST,
-    draw_rows,
-    step_of,
 )
 
 MOST_LAZY_ROWS = 4096
@@ -64,16 +60,3 @@ def stage_of(n: int, d: int, dtype: np.dtype[Any], metric: str, k: int, n_querie
     if can_filter and gain > 0 and n_queries * n * distance > BUILD + BUILD_VALUE * n * d:
         return Stage.UNPROJECTED
     return Stage.EXHAUSTIVE
-
-
-def unprojected(rows: NDArray[Any], metric: str) -> _core.Projection | None:
-    """Return the projection that takes the values of rows as they are, or None if floats do not."""
-    sample = draw_rows(rows, min(len(rows), SAMPLE_ROWS), metric, np.random.default_rng(0))
-    with np.errstate(over="ignore", invalid="ignore"):
-        mean = sample.mean(axis=0).astype(np.float32)
-        centred = (sample - mean).astype(np.float32, copy=False)
-    d = rows.shape[1]
-    scale = step_of(centred)
-    if not 1e-17 < scale < 1e13:
-        return None
-    return _core.Projection(mean, None, None, fine=d, columns=d, fine_scale=scale)
