@@ -164,7 +164,7 @@ class NearestNeighbors(KNeighborsMixin, RadiusNeighborsMixin, BaseEstimator):  #
         self.image_shape = image_shape
 
     def fit(self, X: Any, y: Any = None) -> Self:
-        """Store the rows and build the index.
+        """Store the rows and build the index; of up to 4,096 rows, searches build it.
 
         Parameters
         ----------
