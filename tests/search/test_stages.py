@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.reference.neighbors import assert_nearest, distances, exclude
 
 from lookalike import NearestNeighbors
-from lookalike.search import stages
+from lookalike.search import projection
 from lookalike.search.index import ExactIndex
 from lookalike.search.stages import MOST_LAZY_ROWS, Stage, stage_of
 
@@ -102,7 +102,7 @@ def test_the_stage_rises_with_the_queries_alone() -> None:
 
 def test_values_beyond_those_of_a_filter_are_searched_exhaustively() -> None:
     rows = np.array([[0.0, 1e30], [1e30, 0.0], [1e-30, 0.0]])
-    assert stages.unprojected(rows, "euclidean") is None
+    assert projection.without_projection(rows, "euclidean") is None
     found = ExactIndex(rows, stage=Stage.UNPROJECTED).query(rows, 2)
     plain = ExactIndex(rows, stage=Stage.EXHAUSTIVE).query(rows, 2)
     np.testing.assert_array_equal(found.indices, plain.indices)
