@@ -27,6 +27,8 @@ template <class Distance_> struct Pairs {
 
     virtual void take(const std::int64_t* ids, int n) = 0;
     virtual Distance operator()(int i, int shift, std::int64_t row, Distance worst) = 0;
+    // Whether the pair may be farther than in the filter's view.
+    virtual bool is_farther(int, std::int64_t) const { return false; }
     // The Euclidean radius, in the filter's view, beyond which no pair can be better.
     virtual double radius(Distance worst) const { return std::sqrt(static_cast<double>(worst)); }
 };
@@ -119,6 +121,8 @@ template <class T> struct Cosine final : Pairs<double> {
         const double distance = 1 - dot / length;
         return distance < 0 ? 0 : distance;
     }
+    // In the filter's view a zero vector is within the unit sphere.
+    bool is_farther(int i, std::int64_t row) const override { return query_squares[ids[i]] == 0 || index.square_of_row(row) == 0; }
     double radius(double worst) const override { return std::sqrt(2 * worst + 1e-12); }
 
     const Index& index;

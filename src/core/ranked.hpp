@@ -3,7 +3,8 @@
 //   0. seed     scores of the rows of the nearest leaves: a first radius
 //   1. filter   dot products of bytes; a pair whose lower bound exceeds the query's radius is rejected in registers.
 //               The others become candidates, with their scores. The k-th highest score bounds the k-th distance
-//               from above, so that candidates can be thinned out without an exact distance.
+//               from above, so that candidates can be thinned out without an exact distance. Pairs with no such
+//               bound are compared at once.
 //   2. exact    distances of the k candidates with the highest scores, which leave few others; then of those. The
 //               candidates of a block of queries are compared in the order of rows: each row is read once for all
 //
@@ -103,8 +104,12 @@ private:
         return !row_groups_.empty() && request_.query_groups[ids_[i]] == row_groups_[static_cast<std::size_t>(position)];
     }
 
-    // Rows that are never rejected score above all others, but are not near.
-    static bool is_bounded(std::int32_t score) { return score <= kRejectMost; }
+    // Whether a score bounds the distance from above. Rows that are never rejected score above all others, but are
+    // not near; nor has a query far beyond the range of float good scores.
+    bool is_bounded(int i, std::int32_t position, std::int32_t score) const {
+        return score <= kRejectMost && std::isfinite(queries_.fine.errors[source(i)]) &&
+               !pair_->is_farther(i, order_[static_cast<std::size_t>(position)]);
+    }
 
     // Bounds a query's distance by the rows of its nearest leaves.
     void seed(int i) {
@@ -118,7 +123,7 @@ private:
             Scored scored[kLeafRows];
             const std::size_t count = index_.kernels().scores(filter, i, begin, end, thresholds_[i], scored);
             for (std::size_t j = 0; j < count; ++j)
-                if (scored[j].row < index_.filter().leaves.n && is_bounded(scored[j].score) && !is_excluded(i, scored[j].row))
+                if (scored[j].row < index_.filter().leaves.n && is_bounded(i, scored[j].row, scored[j].score) && !is_excluded(i, scored[j].row))
                     near.push_back(candidate(scored[j].score, scored[j].row));
             if (near.size() >= most_) bound(i);
         }
@@ -134,7 +139,7 @@ private:
         for (std::size_t j = 0; j < count; ++j) {
             const Survivor s = survivors_[j];
             if (scores_[j] < thresholds_[s.query] || s.row >= index_.rows().n || is_excluded(s.query, s.row)) continue;
-            if (!is_bounded(scores_[j]) || !std::isfinite(queries_.fine.errors[source(s.query)])) {
+            if (!is_bounded(s.query, s.row, scores_[j])) {
                 compare(s.query, order_[static_cast<std::size_t>(s.row)]);
                 continue;
             }
