@@ -77,15 +77,16 @@ def compare(
         import numpy as np
 
         from lookalike.evaluation.comparison.models import DESCRIPTIONS
+        from lookalike.matching.feature_choice import turn_into_vectors
         from lookalike.reports.comparison import describe
         from lookalike.reports.terminal import show
         from lookalike.reports.write import made_now, write_report
 
         bar.start("loading the data")
-        dataset = data.load(least_classes=2, progress=screen.is_watched)
+        dataset = data.load(least_classes=2, progress=screen.is_watched, features=features)
         n_train, n_test = len(dataset.train), len(dataset.test)
         # The test pictures are not looked at, by the network neither.
-        part, network, _ = options.turn_into_vectors(
+        part, (_, network) = turn_into_vectors(
             replace(dataset, test=dataset.test.rows(np.arange(0))), features, n_jobs, bar
         )
         start = perf_counter()

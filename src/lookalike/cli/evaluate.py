@@ -142,14 +142,15 @@ def _train(
     """Train and judge. What can be wrong with what was asked for is found before any search."""
     from lookalike.evaluation.judgement import train_and_judge
     from lookalike.images.expression import parse_augmentation
+    from lookalike.matching.feature_choice import turn_into_vectors
 
     bar.start("loading the data")
-    data = load(least_classes=2)
+    data = load(least_classes=2, features=features)
     augmentation = None if augment is None else parse_augmentation(augment)
     if augmentation is not None:
         augmentation.variants(data.train.images.shape[1:])
     chosen["wanted"] = wanted(data.class_names)
-    data, _, _ = options.turn_into_vectors(data, features, chosen["n_jobs"], bar)
+    data, _ = turn_into_vectors(data, features, chosen["n_jobs"], bar)
     return train_and_judge(data, name, bar, augmentation=augmentation, **chosen)
 
 
@@ -164,6 +165,7 @@ def _open(
     """Judge a model file. What can be wrong with what was asked for is found before any search."""
     from lookalike.evaluation.judgement import count_copies, judge_fitted, why_undecided
     from lookalike.images.files import counted
+    from lookalike.images.preprocessing import SHOWN
     from lookalike.models.model import numbered_as
 
     bar.start("opening the model")
@@ -172,7 +174,7 @@ def _open(
     if known is not None and why_not:
         raise ValueError(f"--detect {known.name}: {why_not}; leave it out, or --model")
     bar.start("loading the data")
-    loaded = load() if model.is_of_vectors else load(form=model.form)
+    loaded = load(form=SHOWN if model.is_of_vectors else model.form)
     if model.is_of_vectors:
         bar.start("turning pictures into vectors")
     data = numbered_as(model, loaded, name, str(file), progress=bar)
