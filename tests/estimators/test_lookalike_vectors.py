@@ -14,6 +14,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from tests.features.networks import write_means
 
 from lookalike import LookalikeClassifier, PretrainedFeatures
+from lookalike.matching.search_spaces import SEARCH_SPACES, vector_space
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +53,15 @@ def test_roots_are_tried_of_counts_only(wine) -> None:
         one.representation.features for one in LookalikeClassifier().fit(abs(X), y).choices_
     }
     assert features == {"unit vectors of roots", "unit vectors", "vectors"}
+
+
+def test_vectors_are_compared_once_unless_there_are_more_of_them(wine) -> None:
+    fitted = LookalikeClassifier().fit(*wine)
+    assert {trial.stage for trial in fitted.choices_} == {1}
+    space = vector_space("balanced")
+    enough = space.n_first + space.n_first_held_out
+    assert [space.n_again(n) for n in (enough - 1, enough)] == [0, 1]
+    assert SEARCH_SPACES["balanced"].n_again(100) == 1
 
 
 @pytest.mark.parametrize("scale", [1e-150, 1e-30, 3.0, 1e30, 1e150])

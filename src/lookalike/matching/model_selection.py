@@ -169,7 +169,7 @@ def choose(
         trials += comparison.run(alike, splits, rules, 1)
         tell(len(alike))
     last = trials
-    if space.n_kept:
+    if space.n_again(len(images)):
         splits = make_splits(codes, space.n_second, space.n_second_held_out, space.n_splits, rng)
         last, rules = [], rules + deformed_rules(space)
         comparison.kept.clear()
@@ -219,7 +219,7 @@ def kinds_of_copies(space: SearchSpace, n: int) -> list[str]:
 
 def units_of(space: SearchSpace, n: int) -> int:
     """Return the number of units that `choose` reports to `tell` for n images."""
-    n_costly = space.n_kept + len(kinds_of_copies(space, n))
+    n_costly = space.n_again(n) + len(kinds_of_copies(space, n))
     return len(space.representations) + n_costly * _SECOND_UNITS
 
 
