@@ -84,11 +84,10 @@ def _steps(name: str, n_threads: int) -> tuple[Any, dict[str, list[Any]]]:
 
 def _fit(name: str, X: Array, y: Array, n_threads: int) -> Any:
     """Fit ours, or tune and fit another."""
-    from sklearn.model_selection import GridSearchCV, StratifiedKFold
     from sklearn.pipeline import Pipeline
 
     from lookalike import LookalikeClassifier
-    from lookalike.evaluation.comparison.models import OnOneThread
+    from lookalike.evaluation.comparison.models import OnOneThread, Tuned
 
     for effort, own in OURS.items():
         if name == own:
@@ -99,16 +98,10 @@ def _fit(name: str, X: Array, y: Array, n_threads: int) -> Any:
     if name == FOREST:  # no form changes the order of values much, by which trees split
         return pipeline.fit(X, y)
     grid = {"form": forms, **{f"classifier__{key}": own for key, own in settings.items()}}
-    fewest = int(np.unique(y, return_counts=True)[1].min())
-    if fewest < 2:
-        first = {key: values[0] for key, values in grid.items()}
-        return pipeline.set_params(**first).fit(X, y)
-    folds = StratifiedKFold(min(N_FOLDS, fewest), shuffle=True, random_state=0)
-    n_train = len(y) * (folds.n_splits - 1) // folds.n_splits
     if name == KNN:
-        ks = [k for k in settings["n_neighbors"] if k <= n_train]
-        grid["classifier__n_neighbors"] = ks
-    tuned = GridSearchCV(pipeline, grid, cv=folds)
+        # In folds of so few vectors there are at least half of them to find neighbours among.
+        grid["classifier__n_neighbors"] = [k for k in settings["n_neighbors"] if k <= len(y) // 2]
+    tuned = Tuned(pipeline, grid, N_FOLDS)
     # Its products are small: on several threads they take many times as long on a busy machine.
     return (OnOneThread(tuned) if name == LOGISTIC else tuned).fit(X, y)
 
@@ -116,7 +109,8 @@ def _fit(name: str, X: Array, y: Array, n_threads: int) -> Any:
 def _chosen(classifier: Any) -> str:
     if hasattr(classifier, "choices_"):
         return f"{classifier.representation_}; {classifier.scoring_rule_}"
-    classifier = getattr(classifier, "estimator_", classifier)
+    while hasattr(classifier, "estimator_"):
+        classifier = classifier.estimator_
     if not hasattr(classifier, "best_params_"):
         return ""
     params = dict(classifier.best_params_)

@@ -13,7 +13,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 from tests.features.networks import write_means
 
-from lookalike import LookalikeClassifier, PretrainedFeatures
+from lookalike import LookalikeClassifier, PretrainedFeatures, evaluate
 from lookalike.matching.search_spaces import SEARCH_SPACES, vector_space
 
 
@@ -110,6 +110,8 @@ def test_a_network_a_transformer_and_a_function_make_the_vectors(tmp_path) -> No
         classifier = LookalikeClassifier("fast", features=features).fit(list(colour), y[:200])
         assert_array_equal(classifier.predict(list(colour)), expected)
         assert classifier.image_shape_ == (3,)
+        evaluation = evaluate(classifier, list(colour), y[:200])
+        assert evaluation.accuracy == (expected == y[:200]).mean()
     classifier = LookalikeClassifier("fast", features=PCA(10)).fit(X[:300], y[:300])
     axes = PCA(10).fit(X[:300])
     by_hand = LookalikeClassifier("fast").fit(axes.transform(X[:300]), y[:300])
