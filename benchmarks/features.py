@@ -239,8 +239,9 @@ def run_labels(args: argparse.Namespace, place: Path, data: Vectors) -> dict[str
     found = {name: np.array(own) for name, own in taken.answer.items()}
     print(f"\n### {data.title}: {N_WRONG} wrong labels planted, mean of {N_DRAWS} draws\n")
     heads = [f"among the first {most * N_WRONG}" for most in (1, 2, 4)]
+    heads.append(f"others of the first {N_WRONG} that were so before")
     lines = [(name, *(f"{one:.1f}" for one in own.mean(axis=0))) for name, own in found.items()]
-    print(table(["audit by", *heads], lines))
+    print(table(["", *heads], lines))
     return {name: own.tolist() for name, own in found.items()}
 
 
