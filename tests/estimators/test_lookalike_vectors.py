@@ -96,7 +96,7 @@ def test_the_memory_of_vectors_is_estimated() -> None:
         LookalikeClassifier(max_memory=1).fit(np.ones((1000, 2000)), np.arange(1000) % 2)
 
 
-def test_a_network_a_transformer_and_a_function_make_the_vectors(tmp_path) -> None:
+def test_a_network_a_transformer_and_a_function_make_the_vectors(tmp_path, own_cache) -> None:
     X, y = load_digits(return_X_y=True)
     colour = np.repeat(X.reshape(-1, 8, 8, 1) * 15, 3, axis=3).astype(np.uint8)[:200]
     network = write_means(tmp_path / "means.onnx")
