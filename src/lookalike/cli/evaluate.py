@@ -166,7 +166,7 @@ def _open(
     from lookalike.evaluation.judgement import count_copies, judge_fitted, why_undecided
     from lookalike.images.files import counted
     from lookalike.images.preprocessing import SHOWN
-    from lookalike.models.model import numbered_as
+    from lookalike.models.judging import numbered_as
 
     bar.start("opening the model")
     model = options.open_on_threads(file, n_jobs)
@@ -225,7 +225,7 @@ def _load_tested(name: options.DataName, **how: Any) -> Dataset:
 def _wanted(detect: str | None, aim: dict[str, float], class_names: Sequence[str]) -> Wanted | None:
     """Return the class to detect among those there are; None if none is asked for."""
     from lookalike.evaluation.judgement import Wanted
-    from lookalike.models.model import some_of
+    from lookalike.images.files import some_of
 
     if detect is None:
         return None
