@@ -214,7 +214,8 @@ def run_clipart(args: argparse.Namespace, folder: Path, progress: Progress) -> d
 def run_command(place: Path, effort: str, n_threads: int) -> dict[str, Any]:
     """Run ``lookalike train`` on a folder; return its error, seconds and peak of memory."""
     program = "from lookalike.cli.app import main; main()"
-    options = ["train", str(place), "--effort", effort, "--n-jobs", str(n_threads), "--json"]
+    options = ["train", str(place), "--features", "pixels", "--effort", effort]
+    options += ["--n-jobs", str(n_threads), "--json"]
     start = perf_counter()
     with subprocess.Popen(
         [sys.executable, "-c", program, *options], stdout=PIPE, stderr=DEVNULL, text=True
@@ -224,7 +225,7 @@ def run_command(place: Path, effort: str, n_threads: int) -> dict[str, Any]:
         _, _, used = os.wait4(process.pid, 0)
         process.returncode = 0
     return {
-        "command": f"lookalike train clipart --effort {effort}",
+        "command": f"lookalike train clipart --features pixels --effort {effort}",
         "wrong %": round(100 * report["test"]["error"], 1),
         "s": round(perf_counter() - start, 1),
         "CPU s": round(used.ru_utime + used.ru_stime, 1),

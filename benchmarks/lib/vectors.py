@@ -84,11 +84,10 @@ def _steps(name: str, n_threads: int) -> tuple[Any, dict[str, list[Any]]]:
 
 def _fit(name: str, X: Array, y: Array, n_threads: int) -> Any:
     """Fit ours, or tune and fit another."""
-    from sklearn.model_selection import GridSearchCV, StratifiedKFold
     from sklearn.pipeline import Pipeline
 
     from lookalike import LookalikeClassifier
-    from lookalike.evaluation.comparison.models import OnOneThread
+    from lookalike.evaluation.comparison.models import OnOneThread, Tuned
 
     for effort, own in OURS.items():
         if name == own:
@@ -99,16 +98,10 @@ def _fit(name: str, X: Array, y: Array, n_threads: int) -> Any:
     if name == FOREST:  # no form changes the order of values much, by which trees split
         return pipeline.fit(X, y)
     grid = {"form": forms, **{f"classifier__{key}": own for key, own in settings.items()}}
-    fewest = int(np.unique(y, return_counts=True)[1].min())
-    if fewest < 2:
-        first = {key: values[0] for key, values in grid.items()}
-        return pipeline.set_params(**first).fit(X, y)
-    folds = StratifiedKFold(min(N_FOLDS, fewest), shuffle=True, random_state=0)
-    n_train = len(y) * (folds.n_splits - 1) // folds.n_splits
     if name == KNN:
-        ks = [k for k in settings["n_neighbors"] if k <= n_train]
-        grid["classifier__n_neighbors"] = ks
-    tuned = GridSearchCV(pipeline, grid, cv=folds)
+        # In folds of so few vectors there are at least half of them to find neighbours among.
+        grid["classifier__n_neighbors"] = [k for k in settings["n_neighbors"] if k <= len(y) // 2]
+    tuned = Tuned(pipeline, grid, N_FOLDS)
     # Its products are small: on several threads they take many times as long on a busy machine.
     return (OnOneThread(tuned) if name == LOGISTIC else tuned).fit(X, y)
 
@@ -116,7 +109,8 @@ def _fit(name: str, X: Array, y: Array, n_threads: int) -> Any:
 def _chosen(classifier: Any) -> str:
     if hasattr(classifier, "choices_"):
         return f"{classifier.representation_}; {classifier.scoring_rule_}"
-    classifier = getattr(classifier, "estimator_", classifier)
+    while hasattr(classifier, "estimator_"):
+        classifier = classifier.estimator_
     if not hasattr(classifier, "best_params_"):
         return ""
     params = dict(classifier.best_params_)
@@ -199,25 +193,58 @@ def measure_few(
 # --- Wrong labels --------------------------------------------------------------------------------
 
 
+AUDITS = ("audit by vectors", "audit by pixels", "logistic regression, self-confidence")
+
+
 def measure_audit(
     data: Vectors, pixels: Array, n_wrong: int, n_draws: int, n_threads: int
 ) -> Reading:
-    """Plant wrong labels and audit, by vectors and by pixels; answer how many come first."""
+    """Plant wrong labels and rank all by suspicion: by our audit of vectors, and of pixels.
+
+    The usual recipe stands beside: the probability of the given label by logistic regression on the
+    same vectors, cross-validated (the self-confidence of cleanlab). The answer is for each draw how
+    many planted ones come first, in places as many as there are, twice and four times so many; and
+    how many that take the first places did so before anything was planted.
+    """
     from lookalike import audit
+
+    def rank(labels: Array) -> dict[str, Array]:
+        vectors, images = (
+            audit(pixels, labels, features=features, transformed=False, n_jobs=n_threads)
+            for features in (lambda pictures: X, None)
+        )
+        order = _self_confidence(X, labels).argsort(kind="stable")
+        return dict(zip(AUDITS, (vectors.ranking, images.ranking, order), strict=True))
 
     X, y, _ = data.load()
     n_classes = int(y.max()) + 1
-    taken = Reading(answer={"vectors": [], "pixels": []})
+    before = rank(y)
+    taken = Reading(answer={name: [] for name in AUDITS})
     for seed in range(n_draws):
         rng = np.random.default_rng(seed)
         wrong = rng.choice(len(y), n_wrong, replace=False)
         labels = y.copy()
         labels[wrong] = (y[wrong] + rng.integers(1, n_classes, n_wrong)) % n_classes
-        for name, features in (("vectors", lambda pictures: X), ("pixels", None)):
-            found = audit(pixels, labels, features=features, transformed=False, n_jobs=n_threads)
-            ranks = np.flatnonzero(np.isin(found.ranking, wrong))
-            taken.answer[name].append([int((ranks < most * n_wrong).sum()) for most in (1, 2, 4)])
+        for name, ranking in rank(labels).items():
+            counts = [int(np.isin(ranking[: most * n_wrong], wrong).sum()) for most in (1, 2, 4)]
+            others = np.setdiff1d(ranking[:n_wrong], wrong)
+            counts.append(int(np.isin(others, before[name][:n_wrong]).sum()))
+            taken.answer[name].append(counts)
     return taken
+
+
+def _self_confidence(X: Array, labels: Array) -> Array:
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import StratifiedKFold, cross_val_predict
+    from threadpoolctl import threadpool_limits
+
+    model = LogisticRegression(C=10.0, tol=1e-3, max_iter=200)
+    folds = StratifiedKFold(N_FOLDS, shuffle=True, random_state=0)
+    units = roots_to_unit_length(X)
+    with threadpool_limits(1):
+        shares = cross_val_predict(model, units, labels, cv=folds, method="predict_proba")
+    own: Array = shares[np.arange(len(labels)), labels]
+    return own
 
 
 # --- Features ------------------------------------------------------------------------------------

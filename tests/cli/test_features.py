@@ -48,7 +48,7 @@ def world(
     monkeypatch.setenv("XDG_CACHE_HOME", str(kept / "cache"))
     network, model = kept / "means.onnx", tmp_path / "colours.lookalike"
     result = invoke("train", kept / "data", "--quick", "--features", network, "-o", model, "--json")
-    assert result.exit_code == 0, result.stderr
+    assert (result.exit_code, result.stderr) == (0, "")
     return model, json.loads(result.stdout)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from lookalike.cli.tour.classifying import accuracy_text
 from lookalike.evaluation.metrics.intervals import Accuracy
 from lookalike.images import dataset
 from lookalike.images.exceptions import DatasetError
+from lookalike.images.preprocessing import Form
 
 COMMANDS = {
     "train": ["x"],
@@ -90,9 +92,10 @@ def test_an_accuracy_in_words() -> None:
     assert said == "accuracy 0.7500 ± 0.2165 (standard error) by k = 1: 3 of 4 right"
 
 
-def test_a_model_has_its_own_form() -> None:
-    with pytest.raises(DatasetError, match="--size and --fit have no part here"):
-        DataName("digits", fit="crop").load(form=None)
+def test_a_model_and_a_network_have_their_own_form(tmp_path: Path) -> None:
+    for how in ({"form": Form((8, 8), 0, None)}, {"features": "efficientnet-lite0"}):
+        with pytest.raises(DatasetError, match=r"--size and --fit\) have no part here"):
+            DataName(str(tmp_path), fit="crop").load(**how)
 
 
 def test_fewer_classes_than_a_command_needs() -> None:

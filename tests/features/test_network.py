@@ -1,6 +1,9 @@
 """Networks of ONNX files: inputs, outputs, how pictures are prepared, and what is refused."""
 
 import json
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -90,3 +93,15 @@ def test_what_is_no_network_is_refused_with_the_cure(tmp_path, monkeypatch) -> N
     monkeypatch.setitem(__import__("sys").modules, "onnxruntime", None)
     with pytest.raises(PhotosMissingError, match=r"pip install 'lookalike\[photos\]'"):
         Network("efficientnet-lite0")
+
+
+def test_no_telemetry_is_collected(tmp_path) -> None:
+    home = tmp_path / "home"
+    asked = f"""
+from lookalike.features.network import Network
+Network({str(write_means(tmp_path / "means.onnx"))!r})
+"""
+    environment = {**os.environ, "XDG_CACHE_HOME": str(home), "HOME": str(home)}
+    environment.pop("ORT_DISABLE_TELEMETRY", None)
+    subprocess.run([sys.executable, "-c", asked], env=environment, check=True)
+    assert not [file for file in home.rglob("*") if "onnxruntime" in file.name]

@@ -60,6 +60,17 @@ def test_a_second_run_does_not_ask_the_network(means, monkeypatch) -> None:
     assert_array_equal(means.transform(given), first[:5])
 
 
+def test_a_file_is_known_once_it_is_in_the_form_of_the_network(means, tmp_path, monkeypatch):
+    files = [tmp_path / f"{i}.png" for i in range(5)]
+    for file, array in zip(files, pictures(), strict=True):
+        Image.fromarray(array).save(file)
+    first = means.fit_transform(files)
+    network = means._network[1]
+    monkeypatch.setattr(network, "run", lambda images: pytest.fail("it was asked again"))
+    formed = np.stack([means.form_.apply(array) for array in pictures()])
+    assert_array_equal(means.transform(formed), first)
+
+
 def test_another_preparation_has_vectors_of_its_own(means) -> None:
     given = pictures()
     first = means.fit_transform(given)

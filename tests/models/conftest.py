@@ -9,6 +9,5 @@ def path(tmp_path):
 
 
 @pytest.fixture(autouse=True)
-def own_cache(tmp_path, monkeypatch):
+def all_with_own_cache(own_cache):
     """Keep vectors out of the user's cache."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))

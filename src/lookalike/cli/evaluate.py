@@ -142,14 +142,15 @@ def _train(
     """Train and judge. What can be wrong with what was asked for is found before any search."""
     from lookalike.evaluation.judgement import train_and_judge
     from lookalike.images.expression import parse_augmentation
+    from lookalike.matching.feature_choice import turn_into_vectors
 
     bar.start("loading the data")
-    data = load(least_classes=2)
+    data = load(least_classes=2, features=features)
     augmentation = None if augment is None else parse_augmentation(augment)
     if augmentation is not None:
         augmentation.variants(data.train.images.shape[1:])
     chosen["wanted"] = wanted(data.class_names)
-    data, _, _ = options.turn_into_vectors(data, features, chosen["n_jobs"], bar)
+    data, _ = turn_into_vectors(data, features, chosen["n_jobs"], bar)
     return train_and_judge(data, name, bar, augmentation=augmentation, **chosen)
 
 
@@ -164,7 +165,8 @@ def _open(
     """Judge a model file. What can be wrong with what was asked for is found before any search."""
     from lookalike.evaluation.judgement import count_copies, judge_fitted, why_undecided
     from lookalike.images.files import counted
-    from lookalike.models.model import numbered_as
+    from lookalike.images.preprocessing import SHOWN
+    from lookalike.models.judging import numbered_as
 
     bar.start("opening the model")
     model = options.open_on_threads(file, n_jobs)
@@ -172,7 +174,7 @@ def _open(
     if known is not None and why_not:
         raise ValueError(f"--detect {known.name}: {why_not}; leave it out, or --model")
     bar.start("loading the data")
-    loaded = load() if model.is_of_vectors else load(form=model.form)
+    loaded = load(form=SHOWN if model.is_of_vectors else model.form)
     if model.is_of_vectors:
         bar.start("turning pictures into vectors")
     data = numbered_as(model, loaded, name, str(file), progress=bar)
@@ -223,7 +225,7 @@ def _load_tested(name: options.DataName, **how: Any) -> Dataset:
 def _wanted(detect: str | None, aim: dict[str, float], class_names: Sequence[str]) -> Wanted | None:
     """Return the class to detect among those there are; None if none is asked for."""
     from lookalike.evaluation.judgement import Wanted
-    from lookalike.models.model import some_of
+    from lookalike.images.files import some_of
 
     if detect is None:
         return None

@@ -14,12 +14,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, get_args
 
 import typer
 
-from lookalike.cli.screen import Bar, Screen, job
+from lookalike.cli.screen import Screen, job
 
 if TYPE_CHECKING:
-    from lookalike.features.pretrained import PretrainedFeatures
     from lookalike.images.dataset import Dataset
-    from lookalike.matching.model_selection import Trial
     from lookalike.models.model import Model
 
 
@@ -37,7 +35,7 @@ Threads = Annotated[
     int | None,
     typer.Option("--n-jobs", metavar="N", help="Threads to use; all CPUs if not given or -1."),
 ]
-PIXELS = "pixels"
+PIXELS, AUTO = "pixels", "auto"
 Features = Annotated[
     str,
     typer.Option(
@@ -106,20 +104,19 @@ class DataName(str):
         made.options = {key: one for key, one in options.items() if one is not None}
         return made
 
-    def load(self, *, least_classes: int = 1, **options: Any) -> Dataset:
+    def load(self, *, least_classes: int = 1, features: str = PIXELS, **options: Any) -> Dataset:
         """Load the data set; options that were given to the command win over these.
 
+        If a network's ``features`` are compared, it reads the files of pictures by itself.
         `DatasetError` is raised if options ask for another form than a model's, which is given, or
         if there are fewer classes than the command needs.
         """
         from lookalike.images.dataset import load_dataset
         from lookalike.images.exceptions import DatasetError
+        from lookalike.images.preprocessing import SHOWN
 
-        if "form" in options and self.options.keys() & {"image_shape", "fit"}:
-            raise DatasetError(
-                "--size and --fit have no part here: pictures are brought to the form that the "
-                "model keeps; leave them out"
-            )
+        if features not in (PIXELS, AUTO):  # the network reads files by itself
+            options["form"] = SHOWN
         dataset = load_dataset(str(self), **{**options, **self.options})
         if len(dataset.class_names) < least_classes:
             raise DatasetError(
@@ -294,37 +291,6 @@ def check_is_file(path: Path) -> None:
         raise FileNotFoundError(
             f"there is no {path}; correct its name, or make it by lookalike train DATA -o {path}"
         )
-
-
-def turn_into_vectors(
-    data: Dataset, features: str, n_jobs: int | None, bar: Bar
-) -> tuple[Dataset, PretrainedFeatures | None, list[Trial]]:
-    """Return a data set with its vectors by a network, the network, and what was tried before.
-
-    Where pixels are wanted, or better, there are no vectors and no network.
-    """
-    if features == PIXELS:
-        return data, None, []
-    from functools import partial
-
-    from lookalike.features.pretrained import PretrainedFeatures
-    from lookalike.matching.feature_choice import AUTO, FeatureChoice, choose_features
-    from lookalike.search.machine import count_threads
-
-    count_threads(n_jobs)
-    if features == AUTO:
-        bar.start("trying pixels and a network")
-        train = data.train
-        codes = train.labels.astype("int32")
-        found = choose_features(train.images, train.pictures, codes, n_jobs=n_jobs, progress=bar)
-    else:
-        bar.start("opening the network")
-        found = FeatureChoice([], PretrainedFeatures(features, n_jobs=n_jobs).fit())
-    trials, network = found
-    if network is not None:
-        bar.start(f"turning pictures into vectors by {Path(network.network).name}")
-        data = data.with_vectors(partial(network.transform, progress=bar))
-    return data, network, trials
 
 
 def open_on_threads(path: Path, n_jobs: int | None) -> Model:

@@ -92,7 +92,6 @@ def probe(
 
         from lookalike.evaluation.probe import probe as judge
         from lookalike.reports.probe import describe
-        from lookalike.reports.terminal import show
         from lookalike.reports.write import made_now, write_report
 
         parts = [_read(path, features, n_jobs, bar) for path in (train, test)]
@@ -135,10 +134,7 @@ def probe(
         )
         if folder is not None:
             write_report(folder, report)
-    screen.result(dict(report.numbers))
-    show(report.sections, screen.out, titles=False)
-    screen.say(f"\n{report.subtitle}", "dim", indented=True)
-    screen.say_written("report.html, report.json", out)
+    screen.show_report(report, out)
 
 
 def _read(

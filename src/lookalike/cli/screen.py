@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.progress import Progress
 
+    from lookalike.reports.blocks import Report
+
 FAILED = 1
 _INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 _INDENT = 3  # columns, of the result of a step
@@ -58,6 +60,18 @@ class Screen:
         """Print what was written into a folder, if there is one."""
         if folder is not None:
             self.say(f"\nWrote {what} into {folder}")
+
+    def show_report(self, report: Report, folder: Path | None) -> None:
+        """Print the numbers of a report as JSON, or all of it for eyes, and where it was written.
+
+        Its subtitle says last how it came about.
+        """
+        from lookalike.reports.terminal import show
+
+        self.result(dict(report.numbers))
+        show(report.sections, self.out, titles=False)
+        self.say(f"\n{report.subtitle}", "dim", indented=True)
+        self.say_written("report.html, report.json", folder)
 
     @contextmanager
     def bar(self, what: str = "", *, time_left: bool = False) -> Iterator[Bar]:

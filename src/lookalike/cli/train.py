@@ -67,6 +67,7 @@ def train(
         from lookalike.estimators.lookalike import LookalikeClassifier
         from lookalike.evaluation.training import train_and_test
         from lookalike.images.files import counted
+        from lookalike.matching.feature_choice import turn_into_vectors
         from lookalike.matching.search_spaces import SEARCH_SPACES
         from lookalike.models.file import save_model
         from lookalike.reports.png import save_png
@@ -77,13 +78,13 @@ def train(
         n_threads = count_threads(n_jobs)
         bar.start("loading the data")
         longest = SEARCH_SPACES[chosen].longest_side
-        dataset = data.load(progress=screen.is_watched, working_side=longest)
+        dataset = data.load(progress=screen.is_watched, working_side=longest, features=features)
         if len(dataset.class_names) == 1:
             say_note(
                 f"{data} has a single class, {dataset.class_names[0]!r}: every answer will be "
                 "that; add images of another"
             )
-        dataset, network, before = options.turn_into_vectors(dataset, features, n_jobs, bar)
+        dataset, (before, network) = turn_into_vectors(dataset, features, n_jobs, bar)
         bar.start("trying what matches images best")
         trained = train_and_test(
             LookalikeClassifier(chosen, n_jobs=n_jobs),

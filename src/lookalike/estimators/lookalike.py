@@ -11,11 +11,12 @@ from typing import Any, Literal, Self
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils import _safe_indexing, check_random_state, indexable
+from sklearn.utils.validation import _num_samples, check_is_fitted
 
 from lookalike.estimators.explanation import Explanation, explain_matches
 from lookalike.estimators.votes import check_class_labels, encode_labels
+from lookalike.estimators.weights import check_sample_weight
 from lookalike.features.transformers import make_transformer
 from lookalike.images.progress import Meter, Progress
 from lookalike.matching.byte_levels import ByteLevels, Bytes, shrink, working_sides
@@ -25,7 +26,7 @@ from lookalike.matching.memory_needs import check_memory, needed_bytes
 from lookalike.matching.model_selection import CHUNK, Choice, Trial, choose, units_of
 from lookalike.matching.scoring import DEFORMED_CANDIDATES, Calibration, Scorer, ScoringRule
 from lookalike.matching.search_spaces import space_for, space_of
-from lookalike.matching.vectors import VectorRows, check_inputs, stack_shape
+from lookalike.matching.vectors import VectorRows, check_inputs, rows_to_images, stack_shape
 from lookalike.search.machine import count_threads
 from lookalike.search.validation import rows_to_keep
 
@@ -58,6 +59,8 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         images are compared by their pixels and gradients, and rows of numbers as they are. "auto"
         compares colour pictures, arrays of uint8, by EfficientNet-Lite0 if that is better on a few
         hundred of them, and files always.
+    image_shape : tuple (h, w) or (h, w, c), default=None
+        Shape of the images if X holds flat rows of pixels, which are otherwise compared as vectors.
     max_memory : float, default=None
         MiB that `fit`, `partial_fit` and `remove` may take in addition to the memory in use; None
         means the free memory of the machine or the container. If `estimate` is larger, they raise
@@ -98,6 +101,7 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     max_memory: float | None = None  # these are for models from older files
     features: Any = None
+    image_shape: Sequence[int] | None = None
     features_: Any = None
 
     def __init__(
@@ -107,24 +111,38 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         random_state: int | np.random.RandomState | None = 0,
         n_jobs: int | None = None,
         features: Any = None,
+        image_shape: Sequence[int] | None = None,
         max_memory: float | None = None,
     ) -> None:
         self.effort = effort
         self.random_state = random_state
         self.n_jobs = n_jobs
         self.features = features
+        self.image_shape = image_shape
         self.max_memory = max_memory
 
-    def fit(self, X: Any, y: ArrayLike, *, progress: Progress | None = None) -> Self:
+    def fit(
+        self,
+        X: Any,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        *,
+        progress: Progress | None = None,
+    ) -> Self:
         """Choose a representation and a scoring rule, and fit them to all training images.
 
         Parameters
         ----------
         X : array-like of shape (n, height, width), (n, height, width, channels) or (n, d)
             Images of one size, at least 8 x 8 pixels, grey or of up to 4 channels, of any
-            numeric dtype; or vectors; or, with `features`, pictures as it takes them.
+            numeric dtype; or vectors, or rows of pixels with `image_shape`; or, with `features`,
+            pictures as it takes them.
         y : array-like of shape (n,)
             Classes of the images.
+        sample_weight : array-like of shape (n,), default=None
+            How much an error on each image counts where representations and scoring rules are
+            compared and probabilities calibrated; 1 by default. Images of weight 0 are left out, as
+            if they had not been given. All others are neighbours alike: distances have no weight.
         progress : callable, default=None
             Called from time to time as ``progress(done, total)``. An exception that it raises
             ends the fit and leaves the classifier unchanged. A network's progress comes first.
@@ -136,13 +154,20 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Raises
         ------
         ValueError
-            If X is not a stack of finite images of one size, if y does not have one class for
-            each image, if effort is unknown, or if memory is too small.
+            If X is not a stack of finite images of one size, if y does not have one class, or
+            sample_weight one weight from 0 on, for each image, if image_shape does not fit, if
+            effort is unknown, or if memory is too small.
         TypeError
             If X does not hold numbers.
         """
         most = space_of(self.effort).longest_side
-        wanted, tried = self.features, list[Trial]()
+        X = rows_to_images(X, self.image_shape)
+        wanted, tried, weights = self.features, list[Trial](), None
+        if sample_weight is not None:
+            (X,) = indexable(X)
+            weights = check_sample_weight(sample_weight, _num_samples(X))
+            given, y = np.flatnonzero(weights), check_class_labels(y, len(weights))
+            X, y, weights = _safe_indexing(X, given), y[given], weights[given]
         if isinstance(wanted, str) and wanted == AUTO:
             codes = encode_labels(check_class_labels(y, len(X)))[1].astype(np.int32)
             tried, wanted = choose_features_for(X, codes, self.n_jobs)
@@ -153,7 +178,7 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         if images.ndim == 2 and features is None and np.asarray(X).dtype == np.uint8:
             warnings.warn(
                 f"rows of {images.shape[1]:,} bytes are compared as vectors; if they are pixels, "
-                "give images: X.reshape(-1, height, width)",
+                "give images, X.reshape(-1, height, width), or image_shape=(height, width)",
                 stacklevel=2,
             )
         classes, numbers = encode_labels(labels)
@@ -168,7 +193,7 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             check_random_state(self.random_state).randint(2**31, dtype=np.int64)
         )
         tell = Meter(units_of(space, len(own)) + _FIT_UNITS, progress)
-        choice = choose(small, codes, len(classes), space, rng, n_threads, tell.add)
+        choice = choose(small, codes, len(classes), space, rng, n_threads, tell.add, weights)
         calibration = Calibration()
         if choice.held_out is not None:
             calibration.fit(*choice.held_out)
@@ -241,7 +266,7 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """
         if not hasattr(self, "_matcher"):
             return self.fit(X, y, progress=progress)
-        new = check_inputs(X, self.features_)
+        new = check_inputs(rows_to_images(X, self.image_shape), self.features_)
         labels = check_class_labels(y, len(new))
         self._check_memory(self.n_samples_fit_ + len(new), relearn=relearn)
         own = self._levels.to_bytes(new)
@@ -429,6 +454,7 @@ class LookalikeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def _read(self, X: Any, progress: Progress | None) -> Iterator[tuple[Scorer, Sought]]:
         """Yield readers and candidates of images, in batches of bounded memory."""
         check_is_fitted(self)
+        X = rows_to_images(X, self.image_shape)
         images = check_inputs(X, self.features_, progress=progress)
         matcher = self._matcher.on_threads(count_threads(self.n_jobs))
         step = max(1, min(CHUNK, _PART_VALUES // images[0].size))

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from sklearn.base import clone
@@ -32,6 +32,7 @@ from lookalike.evaluation.metrics.evaluate import evaluate_predictions
 from lookalike.evaluation.metrics.evaluation import Evaluation
 from lookalike.images.augmentation import Augmentation
 from lookalike.images.dataset import Dataset
+from lookalike.images.progress import StagedProgress
 from lookalike.results import Result
 from lookalike.search.nearest import NearestNeighbors
 
@@ -41,16 +42,6 @@ _EQUAL = 1e-4  # distance of vectors, as a share of their length
 _WEIGHTS = ("uniform", "distance")
 ACCURACY = 0.999
 """The accuracy asked of the answers that remain when unsure images get none."""
-
-
-class StagedProgress(Protocol):
-    """Receives what is done now, and how far it is."""
-
-    def start(self, what: str) -> None:
-        """Begin another part of the work."""
-
-    def __call__(self, done: int, total: int) -> None:
-        """Note how far this part is."""
 
 
 @dataclass(frozen=True)

@@ -18,12 +18,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 from sklearn.utils.validation import check_array
-from threadpoolctl import threadpool_limits
 
 from lookalike.array_types import FloatArray
 from lookalike.estimators.lookalike import LookalikeClassifier
 from lookalike.estimators.votes import check_class_labels, encode_labels
 from lookalike.estimators.weights import Softmax
+from lookalike.evaluation.comparison.models import OnOneThread, Tuned
 from lookalike.evaluation.few_labels import draw_of_each_class
 from lookalike.evaluation.metrics.intervals import share_interval
 from lookalike.images.progress import Meter, Progress
@@ -378,16 +378,10 @@ def _ours(effort: Any, n_jobs: int | None) -> _Predict:
 
 def _predict_linearly(train: FloatArray, codes: Codes, test: FloatArray) -> Sequence[Codes]:
     from sklearn.linear_model import LogisticRegression
-    from sklearn.model_selection import GridSearchCV, StratifiedKFold
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import Normalizer
 
+    model = make_pipeline(Normalizer(), LogisticRegression(tol=1e-3, max_iter=200))
+    tuned = Tuned(model, {"logisticregression__C": _STRENGTHS}, _N_FOLDS)
     # The products of its steps are too small for threads, which only wait for each other.
-    n_folds = min(_N_FOLDS, int(np.bincount(codes).min()))
-    model = make_pipeline(Normalizer(), LogisticRegression(C=_STRENGTHS[0], tol=1e-3, max_iter=200))
-    if n_folds > 1:
-        grid = {"logisticregression__C": list(_STRENGTHS)}
-        folds = StratifiedKFold(n_folds, shuffle=True, random_state=0)
-        model = GridSearchCV(model, grid, cv=folds)
-    with threadpool_limits(1):
-        return [model.fit(train, codes).predict(test)]
+    return [OnOneThread(tuned).fit(train, codes).predict(test)]

@@ -14,6 +14,9 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float32]
 
 
+_ALIASES = "aliases (other BLOB PRIMARY KEY, key BLOB NOT NULL)"
+
+
 class FeatureCache:
     """A file of vectors by key, which several processes may use at once.
 
@@ -29,24 +32,28 @@ class FeatureCache:
     >>> from tempfile import TemporaryDirectory
     >>> with TemporaryDirectory() as folder:
     ...     cache = FeatureCache(Path(folder) / "vectors.sqlite")
-    ...     cache.put({b"one": np.ones(2, np.float32)})
-    ...     cache.get([b"one", b"two"])
-    {b'one': array([1., 1.], dtype=float32)}
+    ...     cache.put({b"one": np.ones(2, np.float32)}, {b"also one": b"one"})
+    ...     cache.get([b"also one", b"two"])
+    {b'also one': array([1., 1.], dtype=float32)}
     """
 
     def __init__(self, path: Path | None) -> None:
         self._path = path
 
     def get(self, keys: Sequence[bytes]) -> dict[bytes, Floats]:
-        """Return the vectors that are kept of these keys."""
+        """Return the vectors that are kept of these keys, or of those that they stand for."""
         marks = ", ".join("?" * len(keys))
-        rows = self._run(f"SELECT key, vector FROM vectors WHERE key IN ({marks})", [keys])
+        found = "SELECT {} AS key, vector FROM vectors"
+        own = found.format("key") + f" WHERE key IN ({marks})"
+        others = found.format("other") + f" JOIN aliases USING (key) WHERE other IN ({marks})"
+        rows = self._run(f"{own} UNION {others}", [[*keys, *keys]])
         return {key: np.frombuffer(vector, "<f4") for key, vector in rows}
 
-    def put(self, vectors: dict[bytes, Floats]) -> None:
-        """Keep vectors by their keys."""
+    def put(self, vectors: dict[bytes, Floats], aliases: dict[bytes, bytes]) -> None:
+        """Keep vectors by their keys, and the keys for which other keys stand."""
         rows = [(key, vector.astype("<f4").tobytes()) for key, vector in vectors.items()]
         self._run("INSERT OR REPLACE INTO vectors VALUES (?, ?)", rows)
+        self._run("INSERT OR REPLACE INTO aliases VALUES (?, ?)", aliases.items())
 
     def _run(self, order: str, rows: Iterable[Sequence[bytes]]) -> list[tuple[bytes, bytes]]:
         if self._path is None:
@@ -54,10 +61,8 @@ class FeatureCache:
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             with closing(sqlite3.connect(self._path, timeout=60)) as database, database:
-                database.execute(
-                    "CREATE TABLE IF NOT EXISTS vectors "
-                    "(key BLOB PRIMARY KEY, vector BLOB NOT NULL) WITHOUT ROWID"
-                )
+                for table in ("vectors (key BLOB PRIMARY KEY, vector BLOB NOT NULL)", _ALIASES):
+                    database.execute(f"CREATE TABLE IF NOT EXISTS {table} WITHOUT ROWID")
                 return [found for row in rows for found in database.execute(order, row)]
         except (sqlite3.Error, OSError) as error:
             warnings.warn(

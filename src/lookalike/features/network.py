@@ -9,6 +9,7 @@ writes it, else from the graph and the usual values of networks trained on Image
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from hashlib import sha256
 from os import PathLike, fspath
@@ -222,6 +223,8 @@ class Network:
 
 
 def _open(network: Path | bytes, name: str, n_threads: int) -> Any:
+    # onnxruntime 1.32 has telemetry, which it starts as it is imported.
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     try:
         import onnxruntime
     except ImportError as error:

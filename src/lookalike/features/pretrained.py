@@ -185,7 +185,9 @@ class PretrainedFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
                 images = np.array(list(read.images.values()))
                 made = network.run(images) if read.images else images
                 new = dict(zip(read.images, made, strict=True))
-                cache.put(new)
+                # A file is found again by its content, or once it is in the form of the network.
+                formed = {_key(image): key for key, image in read.images.items()}
+                cache.put(new, formed)
                 known = {**read.known, **new}
                 vectors[batch] = [known[key] for key in read.keys]
                 meter.add(len(read.keys))
@@ -235,6 +237,11 @@ class PretrainedFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
         return folder / f"{network.digest[:8]}-{xxh3_128_hexdigest(how)[:8]}.sqlite"
 
 
+def _key(content: bytes | NDArray[np.uint8]) -> bytes:
+    """Return the key of the content of a file, or of pixels."""
+    return xxh3_128_digest(repr(np.shape(content)).encode() + bytes(content))
+
+
 class _Read(NamedTuple):
     """A batch of pictures: their keys, and what is known or needed of each different one."""
 
@@ -271,7 +278,7 @@ class _Reader:
     def _read(self, batch: slice) -> _Read:
         rows = range(len(self._pictures))[batch]
         contents = list(self._pool.map(self._content, rows))
-        keys = [xxh3_128_digest(repr(np.shape(one)).encode() + bytes(one)) for one in contents]
+        keys = list(map(_key, contents))
         known = self._cache.get(keys)
         missing = {key: i for i, key in enumerate(keys) if key not in known}
         images = self._pool.map(lambda i: self._image(rows[i], contents[i]), missing.values())

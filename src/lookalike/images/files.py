@@ -12,7 +12,7 @@ import mimetypes
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -27,6 +27,8 @@ _CLUTTER = (
     *("*~", "*.bak", "*.tmp", "*.part", "*.crdownload"),  # copies, and unfinished downloads
 )
 """Names of clutter, in lower case; a folder of such a name is left out with all it holds."""
+
+_MOST_NAMED = 20  # names in a line
 
 _ABANDONED = 3600.0  # seconds after which an unfinished file is nobody's
 
@@ -86,6 +88,12 @@ def told_left_out(left_out: Mapping[str, int]) -> str:
 def counted(n: int, what: str) -> str:
     """Return a number with what is counted, in the plural where there are several."""
     return f"{n:,} {what}" if n == 1 else f"{n:,} {what}{'es' if what.endswith('s') else 's'}"
+
+
+def some_of(names: Sequence[str]) -> str:
+    """Return names in a line: the first ones, and how many there are, if there are many."""
+    shown = ", ".join(names[:_MOST_NAMED])
+    return shown + (f", … ({len(names)} in all)" if len(names) > _MOST_NAMED else "")
 
 
 def called_a_picture(name: str) -> bool:

@@ -32,7 +32,7 @@ from lookalike.images.files import (
 )
 from lookalike.images.originals import Originals, make_thumbnail
 from lookalike.images.pictures import Findings, Picture, read_picture, read_size
-from lookalike.images.preprocessing import MOST_SIDE, Fit, Form, learn_form
+from lookalike.images.preprocessing import MOST_SIDE, SHOWN, Fit, Form, learn_form
 
 Bytes = NDArray[np.uint8]
 _Work = TypeVar("_Work")
@@ -78,6 +78,11 @@ def read_image_folder(
     pictures are. Without a ``fit`` pictures are padded, unless they are strokes on an empty ground.
     A given ``form`` decides all of this. ``max_bytes`` is what the pictures may take in their form.
     """
+    if form is not None and (image_shape is not None or fit is not None):
+        raise DatasetError(
+            "image_shape and fit (--size and --fit) have no part here: pictures are brought to the "
+            "form that the model or the network needs; leave them out"
+        )
     layout = lay_out(folder)
     files = [path for own in layout.parts.values() for _, path in own]
     reading = _Reading(files, progress)
@@ -367,7 +372,7 @@ class _Reading:
         """Return what a user should know of how pictures were read."""
         notes = [f"{folder}: {note}" for note in self.findings.notes()]
         sizes = self.sizes
-        if (sizes != form.image_shape[:2]).any():
+        if form != SHOWN and (sizes != form.image_shape[:2]).any():
             ends = sizes.min(axis=0), sizes.max(axis=0)
             found = " to ".join(dict.fromkeys(f"{h:,} × {w:,}" for h, w in ends))
             how = {"pad": "padded", "crop": "cropped", "stretch": "stretched"}[form.fit]

@@ -271,6 +271,10 @@ class Form:
         return form
 
 
+SHOWN = Form((8, 8), 255, None, "stretch")
+"""The form of pictures whose files are compared by a network: only their thumbnails are used."""
+
+
 def learn_form(images: Bytes) -> Form:
     """Return the form of training images, shape (n, h, w) or (n, h, w, c), uint8.
 

@@ -4,8 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Protocol
 
 Progress = Callable[[int, int], None]  # called from time to time as progress(done, total)
+
+
+class StagedProgress(Protocol):
+    """Receives what is done now, and how far it is."""
+
+    def start(self, what: str) -> None:
+        """Begin another part of the work."""
+
+    def __call__(self, done: int, total: int) -> None:
+        """Note how far this part is."""
 
 
 class Meter:

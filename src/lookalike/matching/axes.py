@@ -302,8 +302,9 @@ def _within_class_covariance(coordinates: Floats, codes: NDArray[np.integer]) ->
     sums = np.zeros((int(codes.max()) + 1, d))
     gram = np.zeros((d, d))
     for i in range(0, n, _WHITENED):
-        part = coordinates[i : i + _WHITENED]
-        np.add.at(sums, codes[i : i + _WHITENED], part)
+        part, own = coordinates[i : i + _WHITENED], codes[i : i + _WHITENED]
+        there, starts = np.unique(own[order := own.argsort(kind="stable")], return_index=True)
+        sums[there] += np.add.reduceat(part[order], starts, axis=0, dtype=np.float64)
         gram += part.T @ part
     counts = np.bincount(codes, minlength=len(sums))
     used = counts > 0

@@ -9,6 +9,8 @@ pixels without a test, and so are pictures of which pixels get nearly all right.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,8 +18,9 @@ from numpy.typing import NDArray
 
 from lookalike.features.network import PhotosMissingError
 from lookalike.features.pretrained import PretrainedFeatures
+from lookalike.images.dataset import Dataset
 from lookalike.images.exceptions import warn_caller
-from lookalike.images.progress import Progress
+from lookalike.images.progress import Progress, StagedProgress
 from lookalike.matching.byte_levels import ByteLevels, shrink, working_sides
 from lookalike.matching.matcher import Codes
 from lookalike.matching.model_selection import Trial, TrialSplit, make_splits, most_equal, try_usual
@@ -25,7 +28,7 @@ from lookalike.matching.search_spaces import SEARCH_SPACES
 from lookalike.matching.vectors import VectorRows
 from lookalike.search.machine import count_threads
 
-AUTO = "auto"
+PIXELS, AUTO = "pixels", "auto"
 
 _N_TRAIN, _N_HELD_OUT = 250, 150
 _N_OF_CLASS, _MOST_TRAIN = 4, 2000
@@ -102,6 +105,31 @@ def choose_features(
         f"held-out ones {vectors.n_wrong:,} come out wrong, and {pixels.n_wrong:,} by their pixels"
     )
     return FeatureChoice([pixels, vectors], network)
+
+
+def turn_into_vectors(
+    data: Dataset, features: str, n_jobs: int | None, progress: StagedProgress
+) -> tuple[Dataset, FeatureChoice]:
+    """Return a data set with its vectors by a network, and the network, with what was tried before.
+
+    Where "pixels" are wanted, or better if "auto" is, there are no vectors and no network.
+    """
+    if features == PIXELS:
+        return data, FeatureChoice([], None)
+    count_threads(n_jobs)
+    if features == AUTO:
+        progress.start("trying pixels and a network")
+        train = data.train
+        given = train.images, train.pictures, train.labels.astype(np.int32)
+        found = choose_features(*given, n_jobs=n_jobs, progress=progress)
+    else:
+        progress.start("opening the network")
+        found = FeatureChoice([], PretrainedFeatures(features, n_jobs=n_jobs).fit())
+    network = found.network
+    if network is not None:
+        progress.start(f"turning pictures into vectors by {Path(network.network).name}")
+        data = data.with_vectors(partial(network.transform, progress=progress))
+    return data, found
 
 
 def choose_features_for(X: Any, y: Codes, n_jobs: int | None) -> FeatureChoice:

@@ -19,6 +19,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from lookalike.array_types import FloatArray
 from lookalike.matching.byte_levels import Bytes
 from lookalike.matching.matcher import COPIES, Codes, Matcher, Representation, variant_names
 from lookalike.matching.scoring import Scorer, Scores, ScoringRule
@@ -72,6 +73,7 @@ class Trial(NamedTuple):
     n_images, n_held_out : int
         Number of images learned from, and of images tested on.
     n_wrong : int
+        Of those tested on; with `sample_weight` both are sums of weights, rounded.
     seconds : float
         Time of all scoring rules of the representation together.
     stage : int
@@ -102,14 +104,14 @@ class TrialSplit(NamedTuple):
 class Choice(NamedTuple):
     """The chosen representation and scoring rule, and the trials they were chosen from.
 
-    `held_out` has the scores of held-out images by the choice, and their classes; None if no images
-    could be held out.
+    `held_out` has the scores of held-out images by the choice, their classes and their weights;
+    None if no images could be held out.
     """
 
     representation: Representation
     rule: ScoringRule
     trials: list[Trial]
-    held_out: tuple[Scores, Codes] | None
+    held_out: tuple[Scores, Codes, FloatArray] | None
 
 
 def make_splits(
@@ -154,11 +156,19 @@ def choose(
     rng: np.random.Generator,
     n_threads: int,
     tell: Callable[[int], None] = lambda done: None,
+    weights: FloatArray | None = None,
 ) -> Choice:
-    """Choose a representation and a scoring rule by their errors on held-out images."""
+    """Choose a representation and a scoring rule by their errors on held-out images.
+
+    An error counts by the image's weight (importance-weighted cross-validation; Sugiyama, Krauledat
+    and Müller, JMLR 8, 2007). Weights are scaled to the effective sample size (Kish, "Survey
+    sampling", 1965) as their sum, so that the square root of a weighted count is its standard
+    error.
+    """
     if n_classes < 2 or len(images) < max(4, 2 * n_classes):
         return Choice(space.representations[0], ScoringRule(0.0, 1), [], None)
-    comparison = _Comparison(images, codes, n_classes, space, n_threads)
+    own = np.ones(len(images)) if weights is None else weights * weights.sum() / (weights @ weights)
+    comparison = _Comparison(images, codes, own, n_classes, space, n_threads)
     splits = make_splits(codes, space.n_first, space.n_first_held_out, 1, rng)
     rules = VECTOR_RULES if space.usual in NORMALIZATIONS else RULES
     if len(images) < space.enough_a_class * n_classes:
@@ -169,7 +179,7 @@ def choose(
         trials += comparison.run(alike, splits, rules, 1)
         tell(len(alike))
     last = trials
-    if space.n_kept:
+    if space.n_again(len(images)):
         splits = make_splits(codes, space.n_second, space.n_second_held_out, space.n_splits, rng)
         last, rules = [], rules + deformed_rules(space)
         comparison.kept.clear()
@@ -196,7 +206,7 @@ def try_usual(
     space = space_for("fast", images)
     usual = Representation(False, space.usual, USUAL_WHITENING)
     rule = USUAL._replace(deformation="off")
-    comparison = _Comparison(images, codes, n_classes, space, n_threads)
+    comparison = _Comparison(images, codes, np.ones(len(images)), n_classes, space, n_threads)
     return comparison.run([usual], splits, [rule], 0)[0]
 
 
@@ -219,7 +229,7 @@ def kinds_of_copies(space: SearchSpace, n: int) -> list[str]:
 
 def units_of(space: SearchSpace, n: int) -> int:
     """Return the number of units that `choose` reports to `tell` for n images."""
-    n_costly = space.n_kept + len(kinds_of_copies(space, n))
+    n_costly = space.n_again(n) + len(kinds_of_copies(space, n))
     return len(space.representations) + n_costly * _SECOND_UNITS
 
 
@@ -292,12 +302,13 @@ class _Comparison:
 
     images: Bytes
     codes: Codes
+    weights: FloatArray
     n_classes: int
     space: SearchSpace
     n_threads: int
-    kept: defaultdict[tuple[Representation, ScoringRule], list[tuple[Scores, Codes]]] = field(
-        default_factory=lambda: defaultdict(list)
-    )
+    kept: defaultdict[
+        tuple[Representation, ScoringRule], list[tuple[Scores, Codes, FloatArray]]
+    ] = field(default_factory=lambda: defaultdict(list))
 
     def run(
         self,
@@ -307,7 +318,7 @@ class _Comparison:
         stage: int,
     ) -> list[Trial]:
         """Try all scoring rules of representations that differ only in their whitening."""
-        wrong = dict.fromkeys(product(alike, rules), 0)
+        wrong = dict.fromkeys(product(alike, rules), 0.0)
         seconds = dict.fromkeys(alike, 0.0)
         n_left = dict.fromkeys(alike, KEPT_VALUES // (self.n_classes * len(rules)))
         for split in splits:
@@ -327,27 +338,29 @@ class _Comparison:
                 matcher = base.whitened(*learnt, codes, self.n_classes, one.whitening)
                 for i in range(0, len(split.held_out), CHUNK):
                     part = slice(i, i + CHUNK)
-                    right = self.codes[split.held_out[part]]
+                    rows = split.held_out[part]
+                    right, weights = self.codes[rows], self.weights[rows]
                     scorer = Scorer(matcher, matcher.seek(images[part], coordinates[part]))
                     keep = len(right) <= n_left[one]
                     n_left[one] -= len(right) if keep else 0
                     for rule in rules:
                         scores = scorer.read(rule)
-                        wrong[one, rule] += int((scores.classes.argmin(axis=1) != right).sum())
+                        wrong[one, rule] += weights[scores.classes.argmin(axis=1) != right].sum()
                         if keep:
-                            self.kept[one, rule].append((scores, right))
+                            self.kept[one, rule].append((scores, right, weights))
                 seconds[one] += time.perf_counter() - start + shared
         n_train = round(float(np.mean([len(split.train) for split in splits])))
-        n_held_out = sum(len(split.held_out) for split in splits)
+        n_held_out = max(1, round(sum(self.weights[own.held_out].sum() for own in splits)))
         return [
-            Trial(one, rule, n_train, n_held_out, n_wrong, seconds[one], stage)
+            Trial(one, rule, n_train, n_held_out, round(n_wrong), seconds[one], stage)
             for (one, rule), n_wrong in wrong.items()
         ]
 
-    def held_out(self, trial: Trial) -> tuple[Scores, Codes] | None:
-        """Return the scores of held-out images in such a trial, and their classes, if kept."""
+    def held_out(self, trial: Trial) -> tuple[Scores, Codes, FloatArray] | None:
+        """Return the scores of held-out images in such a trial, their classes and weights."""
         kept = self.kept[trial.representation, trial.rule]
         if not kept:
             return None
-        scores, codes = zip(*kept, strict=True)
-        return Scores(*map(np.concatenate, zip(*scores, strict=True))), np.concatenate(codes)
+        scores, codes, weights = zip(*kept, strict=True)
+        joined = Scores(*map(np.concatenate, zip(*scores, strict=True)))
+        return joined, np.concatenate(codes), np.concatenate(weights)

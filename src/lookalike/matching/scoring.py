@@ -228,8 +228,11 @@ class Calibration:
         self.sharpness_ = {True: 1.0, False: 1.0}
         self.floor_ = {True: 1e-5, False: 1e-5}
 
-    def fit(self, scores: Scores, codes: NDArray[np.integer]) -> Self:
-        """Fit to the scores of images whose classes are known."""
+    def fit(
+        self, scores: Scores, codes: NDArray[np.integer], weights: FloatArray | None = None
+    ) -> Self:
+        """Fit to the scores of images whose classes, and weights if they differ, are known."""
+        weights = np.ones(len(codes)) if weights is None else weights
         for doubtful in (True, False):
             rows = np.flatnonzero(scores.doubtful == doubtful)
             if not len(rows):
@@ -237,7 +240,7 @@ class Calibration:
             own, right = scores.classes[rows], codes[rows]
             floor = self.floor_[doubtful] = max(1e-5, 1 / (len(rows) + 2))
             bounds = (np.log(0.01), np.log(_SHARPEST))
-            given = (own, right, floor)
+            given = (own, right, weights[rows], floor)
             found = minimize_scalar(self._loss, bounds=bounds, args=given, method="bounded")
             self.sharpness_[doubtful] = float(np.exp(found.x))
         return self
@@ -253,9 +256,11 @@ class Calibration:
         return out
 
     @staticmethod
-    def _loss(log_sharpness: float, scores: FloatArray, right: Codes, floor: float) -> float:
+    def _loss(
+        log_sharpness: float, scores: FloatArray, right: Codes, weights: FloatArray, floor: float
+    ) -> float:
         shares = Calibration._shares(scores, np.exp(log_sharpness), floor)
-        return float(-np.log(shares[np.arange(len(right)), right]).mean())
+        return float(np.average(-np.log(shares[np.arange(len(right)), right]), weights=weights))
 
     @staticmethod
     def _shares(scores: FloatArray, sharpness: float, floor: float) -> FloatArray:

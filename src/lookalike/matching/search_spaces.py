@@ -45,6 +45,14 @@ class SearchSpace(NamedTuple):
     deformations: tuple[Deformed, ...] = ()
     enough_a_class: int = 0
 
+    def n_again(self, n: int) -> int:
+        """Return how many representations of n images are compared again.
+
+        None is if that would neither take more images nor more scoring rules.
+        """
+        tells_more = self.deformations or n >= self.n_first + self.n_first_held_out
+        return self.n_kept if tells_more else 0
+
 
 def _grid(features: Sequence[str], whitening: Sequence[float]) -> tuple[Representation, ...]:
     found = product(features, (False, True), whitening)
@@ -127,7 +135,7 @@ def vector_space(effort: str, *, has_roots: bool = True) -> SearchSpace:
     # The length of vectors may tell classes apart, and does where there are few features.
     others = [("vectors", 0.6)]
     if effort != "fast":
-        others += [("unit vectors", 0.6), ("vectors", 0.0)]
+        others += [("vectors", 0.0), ("unit vectors", 0.6)]
     tried = dict.fromkeys([*((usual, power) for power in powers), *others])
     return space._replace(
         representations=tuple(Representation(False, *one) for one in tried),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 from typing import Any, Self
 
 import numpy as np
@@ -11,8 +12,10 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from lookalike.features.pretrained import PretrainedFeatures
+from lookalike.images.checks import stack_images
 from lookalike.images.progress import Progress
 from lookalike.matching.byte_levels import check_images
+from lookalike.search.validation import check_shape_of_images
 
 Floats = NDArray[np.float32]
 
@@ -140,6 +143,19 @@ def check_inputs(X: Any, features: Any = None, *, progress: Progress | None = No
         if array.ndim > 2 or (array.ndim == 1 and array.dtype == object):
             return check_images(X)
     return np.asarray(check_array(X, dtype=[np.float64, np.float32]))
+
+
+def rows_to_images(X: Any, image_shape: Sequence[int] | None) -> Any:
+    """Return rows of pixels as images of a shape; X as it is if there is none.
+
+    The errors are those of `check_shape_of_images`.
+    """
+    if image_shape is None:
+        return X
+    array = np.asarray(stack_images(X))
+    fitted = array.shape[1:] if array.ndim > 2 else None
+    shape = check_shape_of_images(image_shape, fitted, prod(array.shape[1:]))
+    return array.reshape(-1, *(shape or ()))
 
 
 def stack_shape(image_shape: Sequence[int]) -> tuple[int, int, *tuple[int, ...]]:

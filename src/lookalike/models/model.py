@@ -8,7 +8,6 @@ turns pictures into vectors, the form is the network's, and thumbnails stand for
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -20,11 +19,9 @@ from lookalike.estimators.lookalike import LookalikeClassifier
 from lookalike.estimators.search_cv import KNeighborsSearchCV
 from lookalike.estimators.vote_calibration import VoteCalibration
 from lookalike.features.pretrained import PretrainedFeatures
-from lookalike.images.dataset import Dataset, Split
 from lookalike.images.originals import Originals
 from lookalike.images.pictures import read_picture
 from lookalike.images.preprocessing import Form, Formed, learn_form
-from lookalike.images.progress import Progress
 from lookalike.models.cleaner import Cleaner
 from lookalike.models.file import (
     check_originals,
@@ -43,8 +40,6 @@ Bytes = NDArray[np.uint8]
 
 _FORM_SAMPLE, _CLEANER_SAMPLE = 5000, 2000
 """Numbers of training images from which the form, and the denoiser, are learned."""
-
-_MOST_NAMED = 20  # classes
 
 
 class Neighbor(NamedTuple):
@@ -252,7 +247,7 @@ class Model:
         """Return a training image in its original form; of a vector its thumbnail, if known."""
         if self.is_of_vectors:
             thumbnail = None if self.originals is None else self.originals.picture(row)
-            return _UNKNOWN if thumbnail is None else thumbnail
+            return UNKNOWN if thumbnail is None else thumbnail
         return np.asarray(self._some([row])[0])
 
     def label(self, row: int) -> str:
@@ -394,7 +389,7 @@ class Model:
         return self._some(np.arange(n) if n <= most else np.arange(most) * n // most)
 
 
-_UNKNOWN = np.full((8, 8), 128, np.uint8)
+UNKNOWN = np.full((8, 8), 128, np.uint8)
 """The grey image that stands for a vector without a thumbnail."""
 
 
@@ -441,60 +436,3 @@ def open_model(path: str | PathLike[str]) -> Model:
         )
     except ModelError as error:
         raise ModelError(f"{path}: {error}") from error
-
-
-def numbered_as(
-    model: Model, data: Dataset, name: str, file: str, *, progress: Progress | None = None
-) -> Dataset:
-    """Return the model's training images and the test images of a data set, numbered alike.
-
-    The classes of the data are matched with the model's by their names. If the model compares
-    vectors, those of both parts are there, too. `ValueError`, with the
-    names of the data and of the model's file, if the test images are of another size, or of a class
-    that the model does not know.
-    """
-    shape, wanted = data.test.images.shape[1:], model.image_shape
-    if _sides(shape) != _sides(wanted) and not model.is_of_vectors:
-        raise ValueError(
-            f"{name} has images of {_shape_text(shape)}, but {file} was trained on images of "
-            f"{_shape_text(wanted)}; judge it on images like those"
-        )
-    known = {own: code for code, own in enumerate(model.class_names)}
-    there = [data.class_names[code] for code in np.unique(data.test.labels).tolist()]
-    unknown = [own for own in there if own not in known]
-    if unknown:
-        classes = "class" if len(unknown) == 1 else "classes"
-        raise ValueError(
-            f"{name} has test images of {classes} {some_of(unknown)}, which {file} does not know; "
-            f"it knows {some_of(model.class_names)}; rename classes, or add images by lookalike "
-            f"add {file}"
-        )
-    codes = np.array([known.get(own, -1) for own in data.class_names])
-    own = model.estimator
-    labels = np.searchsorted(own.classes_, own.training_labels_)
-    if model.is_of_vectors:
-        vectors = own.features_.transform(data.test.pictures, progress=progress)
-        test = replace(data.test, labels=codes[data.test.labels], vectors=vectors)
-        images = np.broadcast_to(_UNKNOWN, (model.n_samples, *_UNKNOWN.shape))
-        train = Split(images, labels, None, model.originals, own.training_images())
-    else:
-        test = Split(data.test.images.reshape(-1, *wanted), codes[data.test.labels])
-        images = np.asarray(own.training_images()).astype(np.uint8, copy=False)
-        train = Split(images, labels)
-    return Dataset(train, test, tuple(model.class_names), data.source)
-
-
-def some_of(names: Sequence[str]) -> str:
-    """Return names in a line: the first ones, and how many there are, if there are many."""
-    shown = ", ".join(names[:_MOST_NAMED])
-    return shown + (f", … ({len(names)} in all)" if len(names) > _MOST_NAMED else "")
-
-
-def _sides(shape: Sequence[int]) -> tuple[int, ...]:
-    return (*shape, 1)[:3]
-
-
-def _shape_text(shape: Sequence[int]) -> str:
-    height, width, n_channels = _sides(shape)
-    colours = {1: "grey", 3: "colour"}.get(n_channels, f"{n_channels} channels")
-    return f"{height} × {width} pixels in {colours}"

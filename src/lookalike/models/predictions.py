@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.images.exceptions import DatasetNotFoundError
+from lookalike.images.files import some_of
 from lookalike.images.pictures import Findings
 from lookalike.images.progress import Progress
 from lookalike.images.sources import Bytes, find_sources, in_form, read_source
-from lookalike.models.model import Explained, Model, Neighbor, some_of
+from lookalike.models.model import Explained, Model, Neighbor
 from lookalike.reports.blocks import Gallery, Picture
 from lookalike.reports.pictures import picture, right_or_wrong, with_arrows
 

@@ -18,6 +18,7 @@ from lookalike.evaluation.auditing.votes import (
     count_votes,
     estimate_joint,
     knn_shapley,
+    rank_by_share,
     rank_by_suspicion,
     shapley_error_bound,
     strong_evidence,
@@ -112,6 +113,12 @@ def test_none_of_the_own_and_none_of_another_count_as_far_as_the_last() -> None:
     distances = np.array([[1.0, 2], [1, 4], [1, 3], [0, 3]])
     is_own = np.array([[False, False], [False, False], [True, True], [True, True]])
     assert rank_by_suspicion(np.zeros(4, int), is_own, distances).tolist() == [1, 0, 2, 3]
+
+
+def test_the_least_share_of_weighted_votes_comes_first() -> None:
+    is_own = np.array([[True, False], [False, True], [False, False], [True, True], [False, True]])
+    weights = np.array([[1.0, 0.5], [1.0, 0.25], [1.0, 0.5], [0.5, 0.5], [1.0, 0.25]])
+    assert rank_by_share(is_own, weights).tolist() == [2, 1, 4, 0, 3]
 
 
 def test_suggestions_are_the_most_frequent_other_class_and_of_several_the_nearest() -> None:

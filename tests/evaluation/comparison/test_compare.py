@@ -12,21 +12,26 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
+from PIL import Image
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.decomposition import PCA
 from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LinearRegression
 from sklearn.model_selection import GroupKFold, ShuffleSplit, cross_val_predict, cross_val_score
 from sklearn.naive_bayes import GaussianNB
 from sklearn.tree import DecisionTreeClassifier
+from tests.features.networks import write_means
 from threadpoolctl import threadpool_info
 
-from lookalike import KNeighborsClassifier, compare, load_dataset
+from lookalike import KNeighborsClassifier, PretrainedFeatures, compare, load_dataset
 from lookalike.evaluation.comparison.comparison import Comparison
 from lookalike.evaluation.comparison.models import (
     OnOneThread,
     TrainedOnSubset,
+    Tuned,
     chapter_classifiers,
+    vector_classifiers,
 )
 from lookalike.evaluation.comparison.paired import mcnemar
 
@@ -305,3 +310,46 @@ def test_on_mnist_ours_beats_the_linear_ones_and_nobody_warns() -> None:
     for name in ("sgd", "logistic", "dummy"):
         assert comparison.beats[place["knn"], place[name]], name
     assert comparison.accuracy[place["knn"]] > 0.89
+
+
+def test_features_are_made_once_for_all_classifiers(tmp_path: Path) -> None:
+    paths = [tmp_path / f"{i}.png" for i in range(60)]
+    for path, image in zip(paths, IMAGES, strict=False):
+        Image.fromarray(image * 15).save(path)
+    asked = []
+
+    def features(pictures: Any) -> NDArray[Any]:
+        asked.append(len(pictures))
+        return np.array([np.asarray(Image.open(one)).ravel() for one in pictures])
+
+    estimators = {"k-NN": KNeighborsClassifier(3), "tree": DecisionTreeClassifier(random_state=0)}
+    found = compare(estimators, paths, LABELS[:60], cv=3, features=features)
+    assert asked == [60]
+    rows = IMAGES[:60].reshape(60, -1) * 15
+    expected = compare(estimators, rows, LABELS[:60], cv=3)
+    assert found.accuracy.tolist() == expected.accuracy.tolist()
+    pictures = [np.pad(image * 15, i % 2) for i, image in enumerate(IMAGES[:60])]
+    network = PretrainedFeatures(write_means(tmp_path / "means.onnx"), cache=False)
+    assert compare(estimators, pictures, LABELS[:60], cv=3, features=network).n == 60
+    with pytest.raises(ValueError, match=r"see those that are tested; .*make_pipeline\(features"):
+        compare(estimators, rows, LABELS[:60], features=PCA(3))
+
+
+def test_vectors_have_tuned_peers() -> None:
+    X, y = IMAGES[:120].reshape(120, -1).astype(np.float32), LABELS[:120]
+    known = vector_classifiers()
+    assert list(known) == list(chapter_classifiers())
+    for name in ("logistic", "svm"):
+        search = known[name].fit(X, y).estimator_.estimator_
+        assert search.best_params_.keys() == {"vectors__roots", "classifier__C"}
+        assert search.n_splits_ == 3
+        assert known[name].score(X, y) > 0.9
+    fewest = int(np.bincount(y).min())
+    assert (
+        Tuned(DummyClassifier(), {"constant": (0, 1)}, 99).fit(X, y).estimator_.n_splits_ == fewest
+    )
+
+
+def test_the_usual_settings_are_taken_where_nothing_can_be_held_out() -> None:
+    tree = Tuned(DecisionTreeClassifier(), {"max_depth": (2, 1)}).fit(IMAGES[:3, 0], [0, 1, 2])
+    assert tree.estimator_.get_params()["max_depth"] == 2

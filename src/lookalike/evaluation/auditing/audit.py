@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import issparse
 
+from lookalike.estimators.weights import Softmax
 from lookalike.evaluation.auditing.descriptors import count_searches
 from lookalike.evaluation.auditing.duplicates import (
     choose_near_cutoff,
@@ -37,6 +38,7 @@ from lookalike.evaluation.auditing.votes import (
     count_votes,
     estimate_joint,
     knn_shapley,
+    rank_by_share,
     rank_by_suspicion,
     shapley_error_bound,
     strong_evidence,
@@ -107,8 +109,10 @@ def audit(
     features : str, path, transformer or callable, default=None
         What turns pictures into vectors, as of `LookalikeClassifier`; they are made of the files
         of ``paths`` where all are given, else of the images. Vectors of unit length are then
-        searched, of roots where none is negative; copies among the nearest are still confirmed by
-        pixels, and transformed copies looked for among them.
+        searched, of roots where none is negative. The most suspicious labels are those with the
+        least share of the votes of all neighbours in the table, weighted as by `probe` (`Softmax`).
+        Copies among the nearest are still confirmed by pixels, and transformed copies looked for
+        among them.
     n_jobs : int, default=None
         Threads, as of `NearestNeighbors`.
     working_memory : float, default=256
@@ -186,7 +190,10 @@ def audit(
         joint = estimate_joint(counts, codes)
         right = joint.diagonal()
         noise, noise_of_class = float(1 - right.sum()), 1 - right / joint.sum(axis=1)
-        ranking = rank_by_suspicion(own_votes, is_own, distances)
+        if compare is None:
+            ranking = rank_by_suspicion(own_votes, is_own, distances)
+        else:  # half the squared distance of vectors of unit length is their cosine distance
+            ranking = rank_by_share(is_own, Softmax()(distances**2 / 2))
         others = suggest_classes(near_codes, codes, votes)
         suggested = classes[others]
         other_shares = (near_codes == others[:, np.newaxis]).mean(axis=1)

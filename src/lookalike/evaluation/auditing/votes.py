@@ -195,6 +195,17 @@ def rank_by_suspicion(
     return np.lexsort((ratio, own_votes))
 
 
+def rank_by_share(is_own: NDArray[np.bool_], weights: FloatArray) -> IntArray:
+    """Return all images, those first of whose neighbours' weighted votes their label has least.
+
+    ``is_own`` says which neighbours have the image's own label, and ``weights`` how much they vote,
+    both of shape (n, width).
+    """
+    shares = (weights * is_own).sum(axis=1) / weights.sum(axis=1)
+    order: IntArray = shares.argsort(kind="stable")
+    return order
+
+
 def _first_distance(wanted: NDArray[np.bool_], distances: FloatArray) -> FloatArray:
     found: FloatArray = distances[np.arange(len(distances)), wanted.argmax(axis=1)]
     return np.where(wanted.any(axis=1), found, distances[:, -1])

@@ -20,6 +20,7 @@ from sklearn.utils.multiclass import type_of_target
 
 from lookalike.evaluation.comparison.comparison import Comparison, Contestant
 from lookalike.evaluation.folds import check_groups_apart
+from lookalike.features.transformers import make_transformer
 from lookalike.images.checks import stack_images
 from lookalike.images.files import counted
 from lookalike.images.progress import Meter, Progress
@@ -32,9 +33,10 @@ _CLEAR_REFS = Path("/proc/self/clear_refs")
 
 def compare(
     estimators: Mapping[str, Any],
-    images: ArrayLike,
+    images: Any,
     labels: ArrayLike,
     *,
+    features: Any = None,
     cv: Any = 5,
     groups: ArrayLike | None = None,
     confidence: float = 0.95,
@@ -51,7 +53,11 @@ def compare(
         are: clones of them are fitted. Those that take images get images, others (scikit-learn's)
         get a row of values for each; whether to scale these is theirs, as a `Pipeline`.
     images : array-like of shape (n, n_features) or (n, h, w[, c])
+        Or, with `features`, pictures as it takes them, for example paths.
     labels : array-like of shape (n,)
+    features : str, path, transformer or callable, default=None
+        What turns pictures into vectors, as of `LookalikeClassifier`: once, for all classifiers and
+        folds. It must not learn from pictures, or it would see those that are tested.
     cv : int, splitter or iterable of splits, default=5
         As in scikit-learn, where a number means stratified folds. Each image must be tested
         exactly once.
@@ -74,9 +80,9 @@ def compare(
     Raises
     ------
     ValueError
-        If there are no classifiers, labels are not classes or do not fit the images, splits test
-        images twice or not at all or train on what they test, or a training fold has a single
-        class.
+        If there are no classifiers, features learn from pictures, labels are not classes or do not
+        fit the images, splits test images twice or not at all or train on what they test, or a
+        training fold has a single class.
     RuntimeError
         If all classifiers fail. When some do, by an exception or predictions that are not one
         class an image, the others go on, and `Contestant.error` tells why.
@@ -84,6 +90,7 @@ def compare(
     See Also
     --------
     lookalike.evaluation.comparison.models.chapter_classifiers : Some to compare with.
+    lookalike.evaluation.comparison.models.vector_classifiers : The same for vectors, tuned.
 
     Examples
     --------
@@ -118,6 +125,8 @@ def compare(
         raise ValueError(f"confidence={confidence!r} is not between 0 and 1; give one such as 0.95")
     if n_resamples < 1:
         raise ValueError(f"n_resamples={n_resamples} resamples nothing; give 1 or more")
+    if features is not None:
+        images = _vectors(images, labels, features)
     X, y = np.asarray(stack_images(images)), np.asarray(labels)
     _check_labels(X, y)
     splits = _list_splits(y, cv, groups)
@@ -142,6 +151,15 @@ def compare(
         n_resamples=n_resamples,
         random_state=random_state,
     )
+
+
+def _vectors(pictures: Any, labels: ArrayLike, features: Any) -> Any:
+    if hasattr(features, "transform") and get_tags(features).requires_fit:
+        raise ValueError(
+            f"features={features!r:.80} learn from pictures, and would see those that are tested; "
+            "put them before each classifier: make_pipeline(features, classifier)"
+        )
+    return make_transformer(features, None, pictures, labels).transform(pictures)
 
 
 def _contest(

@@ -2,7 +2,7 @@
 
 All of scikit-learn's get values scaled to 0 to 1 or to unit variance where they want it. The
 settings are for comparing in seconds, not the best there are: whoever compares in earnest tunes
-each.
+each, as is done for vectors of a network.
 
 Boosting and logistic regression run on one thread. Their parallel loops are so short that on busy
 CPUs several threads wait for each other many times as long as the work takes.
@@ -10,18 +10,20 @@ CPUs several threads wait for each other many times as long as the work takes.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
-from sklearn.model_selection import train_test_split
+from sklearn.model_selection import GridSearchCV, StratifiedKFold, train_test_split
 from sklearn.utils import get_tags
 from sklearn.utils.validation import _num_samples, check_is_fitted
 from threadpoolctl import threadpool_limits
 
 from lookalike.estimators.classifier import KNeighborsClassifier
 from lookalike.estimators.lookalike import LookalikeClassifier
+from lookalike.matching.vectors import NormalizeVectors
 from lookalike.search.machine import count_threads
 
 MOST_SVM_IMAGES = 2_000
@@ -39,6 +41,16 @@ DESCRIPTIONS = {
     "dummy": "always the most frequent class",
 }
 """What each of `chapter_classifiers` is, in words."""
+
+VECTOR_DESCRIPTIONS = DESCRIPTIONS | {
+    "knn": "lookalike k-NN, k = 4, cosine, weights 1 / distance",
+    "logistic": "logistic regression, tuned on training folds, on one thread",
+    "svm": f"RBF SVM, tuned on training folds, trained on at most {MOST_SVM_IMAGES:,} images",
+}
+"""What each of `vector_classifiers` is, in words."""
+
+_STRENGTHS = (10.0, 1.0, 100.0)
+"""Values of C that are tried, the usual one first."""
 
 
 def chapter_classifiers(*, random_state: int = 0, n_jobs: int | None = None) -> dict[str, Any]:
@@ -95,6 +107,35 @@ def chapter_classifiers(*, random_state: int = 0, n_jobs: int | None = None) -> 
     }
 
 
+def vector_classifiers(*, random_state: int = 0, n_jobs: int | None = None) -> dict[str, Any]:
+    """Return the classifiers of `chapter_classifiers` as they suit vectors of a network.
+
+    k-NN takes the cosine distance. Logistic regression and the SVM get vectors of unit length, of
+    roots or not, and choose between these and their strength by folds of what they are fitted to.
+
+    Parameters
+    ----------
+    random_state, n_jobs
+        As of `chapter_classifiers`.
+    """
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import Pipeline
+    from sklearn.svm import SVC
+
+    def tuned(classifier: Any) -> Tuned:
+        steps = [("vectors", NormalizeVectors()), ("classifier", classifier)]
+        return Tuned(
+            Pipeline(steps), {"vectors__roots": (True, False), "classifier__C": _STRENGTHS}, 3
+        )
+
+    svm = TrainedOnSubset(tuned(SVC()), MOST_SVM_IMAGES, random_state)
+    return chapter_classifiers(random_state=random_state, n_jobs=n_jobs) | {
+        "knn": KNeighborsClassifier(4, weights="distance", metric="cosine", n_jobs=n_jobs),
+        "logistic": OnOneThread(tuned(LogisticRegression(tol=1e-3, max_iter=200))),
+        "svm": svm,
+    }
+
+
 def few_label_classifiers(
     largest: float, *, n_jobs: int | None = None, seed: int = 0
 ) -> dict[str, Any]:
@@ -128,8 +169,8 @@ class _Wrapped(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     estimator: Any
 
-    def _fit(self, X: ArrayLike, y: ArrayLike) -> Self:
-        self.estimator_ = clone(self.estimator).fit(X, y)
+    def _fit(self, X: ArrayLike, y: ArrayLike, estimator: Any = None) -> Self:
+        self.estimator_ = clone(estimator or self.estimator).fit(X, y)
         self.classes_ = self.estimator_.classes_
         return self
 
@@ -169,6 +210,31 @@ class TrainedOnSubset(_Wrapped):
                 X, y, train_size=self.n_images, stratify=y, random_state=self.random_state
             )
         return self._fit(X, y)
+
+
+class Tuned(_Wrapped):
+    """A classifier whose settings are chosen by stratified folds of what it is fitted to.
+
+    ``grid`` has the values of each setting, the usual one first; these are taken if a class has a
+    single image, so that none can be held out. The number of folds is at most that of the images of
+    the smallest class.
+    """
+
+    def __init__(self, estimator: Any, grid: Mapping[str, Sequence[Any]], n_folds: int = 5) -> None:
+        self.estimator = estimator
+        self.grid = grid
+        self.n_folds = n_folds
+
+    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
+        """Choose the settings, and fit a clone with these."""
+        usual = {name: values[0] for name, values in self.grid.items()}
+        model = clone(self.estimator).set_params(**usual)
+        n_folds = min(self.n_folds, int(np.unique(y, return_counts=True)[1].min()))
+        if n_folds > 1:
+            folds = StratifiedKFold(n_folds, shuffle=True, random_state=0)
+            grid = {name: list(values) for name, values in self.grid.items()}
+            model = GridSearchCV(model, grid, cv=folds)
+        return self._fit(X, y, model)
 
 
 class OnOneThread(_Wrapped):
