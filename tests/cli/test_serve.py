@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from tests.cli import samples
 from tests.cli.samples import Run
+from tests.processes import python
 
 pytest.importorskip("fastapi", reason="needs lookalike[web]")
 
@@ -30,7 +31,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def serving(*arguments: str | Path, **environment: str) -> Iterator[subprocess.Popen[str]]:
     program = "from lookalike.cli.app import main; main()"
     process = subprocess.Popen(
-        [sys.executable, "-c", program, "serve", *map(str, arguments)],
+        [*python(), "-c", program, "serve", *map(str, arguments)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

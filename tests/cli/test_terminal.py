@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.processes import python
 
 pty = pytest.importorskip("pty", reason="pseudo-terminals are of POSIX")
 
@@ -38,7 +38,7 @@ def run_in_terminal(*arguments: str) -> tuple[str, str]:
     for thread in threads:
         thread.start()
     done = subprocess.run(
-        [sys.executable, "-c", "from lookalike.cli.app import main; main()", *arguments],
+        [*python(), "-c", "from lookalike.cli.app import main; main()", *arguments],
         stdin=subprocess.DEVNULL,
         stdout=out[1],
         stderr=err[1],
