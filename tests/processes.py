@@ -8,7 +8,8 @@ start some hundred processes. So `python` gives a command that stands in for `sy
 That command is this file. It hands its arguments, environment, folder and standard streams to a
 server, which forks; it passes signals on, ends as the forked process ends, and takes that process
 with it if it is killed itself. A test of imports, of memory, or of what the environment tells
-libraries when they are loaded takes `sys.executable`.
+libraries when they are loaded takes `sys.executable`. So do one tour and one server, which show
+that commands import what they need.
 """
 
 from __future__ import annotations
@@ -31,9 +32,9 @@ _started: list[str] = []  # the address of this process's server, once there is 
 def python() -> list[str]:
     """Return the command of an interpreter in which the package is imported.
 
-    Its first argument is ``-c`` and a program, or the path of one.
+    It takes ``-c``, a program, and the program's arguments.
     """
-    if os.name != "posix":
+    if sys.platform != "linux":  # elsewhere libraries may not survive a fork
         return [sys.executable]
     if not _started:
         _started.append(_start_server())
@@ -70,7 +71,8 @@ def _run(address: str, arguments: list[str]) -> None:
             signal.signal(getattr(signal, name), lambda number, _: server.send(bytes([number])))
         status = int(server.recv(16))
     if status < 0:
-        signal.signal(-status, signal.SIG_DFL)
+        with contextlib.suppress(OSError):  # SIGKILL has no handler
+            signal.signal(-status, signal.SIG_DFL)
         os.kill(os.getpid(), -status)
     os._exit(status)
 
@@ -92,6 +94,8 @@ def _serve(address: str) -> bytes:
     while True:
         ready, _, _ = select.select([0, woken, listener, *running], [], [])
         if 0 in ready:
+            for process in running.values():
+                os.kill(process, signal.SIGKILL)
             os.unlink(address)
             os.rmdir(os.path.dirname(address))
             os._exit(0)
@@ -140,26 +144,19 @@ def _import_all() -> None:
 def _take(job: bytes) -> None:
     """Run a program as an interpreter does that was started for it."""
     import ast
-    import runpy
     from types import ModuleType
 
-    (kind, *arguments), environment, folder = ast.literal_eval(job.decode())
+    (_, program, *arguments), environment, folder = ast.literal_eval(job.decode())
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(folder)
     sys.stdin = os.fdopen(0, encoding="utf-8", closefd=False)
     sys.stdout = os.fdopen(1, "w", encoding="utf-8", closefd=False)
     sys.stderr = os.fdopen(2, "w", 1, encoding="utf-8", errors="backslashreplace", closefd=False)
-    if kind == "-c":
-        program, *sys.argv[1:] = arguments
-        sys.argv[0] = "-c"
-        sys.path.insert(0, "")
-        main = sys.modules["__main__"] = ModuleType("__main__")
-        exec(compile(program, "<string>", "exec"), main.__dict__)
-    else:
-        sys.argv[:] = [kind, *arguments]
-        sys.path.insert(0, os.path.dirname(kind))
-        runpy.run_path(kind, run_name="__main__")
+    sys.argv[:] = ["-c", *arguments]
+    sys.path.insert(0, "")
+    main = sys.modules["__main__"] = ModuleType("__main__")
+    exec(compile(program, "<string>", "exec"), main.__dict__)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,6 @@ from typing import Any
 import pytest
 from tests.cli import samples
 from tests.cli.samples import Run
-from tests.processes import python
 
 pytest.importorskip("fastapi", reason="needs lookalike[web]")
 
@@ -31,7 +30,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def serving(*arguments: str | Path, **environment: str) -> Iterator[subprocess.Popen[str]]:
     program = "from lookalike.cli.app import main; main()"
     process = subprocess.Popen(
-        [*python(), "-c", program, "serve", *map(str, arguments)],
+        [sys.executable, "-c", program, "serve", *map(str, arguments)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
