@@ -12,14 +12,19 @@ unexport PYTHONDONTWRITEBYTECODE
 pip_install := $(bin)/pip install --quiet --no-compile --disable-pip-version-check
 export PATH := $(bin):$(PATH)
 
-# What the virtual environment holds; an empty file there says that it holds it.
-installed := $(VENV)/installed
+# What the virtual environment holds; an empty file there says that it holds it. Where the native code
+# is checked, the package is installed with warnings as errors, and with the native tests in
+# $(checked). Not so elsewhere: a newcomer's newer compiler knows newer warnings, and must not fail.
+strict := $(filter check native,$(MAKECMDGOALS))
+checked := build/native/native
+as_checked := build-dir=$(checked) cmake.define.LOOKALIKE_WERROR=ON cmake.define.LOOKALIKE_NATIVE_TESTS=ON
+installed := $(VENV)/$(if $(strict),checked,installed)
 tools := $(VENV)/tools
 extra = $(VENV)/$(1).extra
 cpus = $(shell nproc 2> /dev/null || echo 2)
-native_tests := native clang sanitize threads emulate aarch64
+native_tests := clang sanitize threads emulate aarch64
 
-.PHONY: tour test test-all bench check lint types $(native_tests) stub clean
+.PHONY: tour test test-all bench check lint types native $(native_tests) stub clean
 .NOTPARALLEL:
 
 tour: $(installed)
@@ -36,19 +41,20 @@ bench: $(call extra,bench)
 	$(bin)/python benchmarks/search.py $(ARGS)
 
 # The tests come last, so that their count is the last line.
-check: lint types $(native_tests) test-all
+check: lint types native $(native_tests) test-all
 
 # The package in a virtual environment of its own. Python sources are used where they lie; a
 # change of the native ones, or of what is required, installs again.
-$(installed): pyproject.toml CMakeLists.txt $(wildcard src/core/*)
+$(installed): pyproject.toml CMakeLists.txt $(wildcard src/core/* $(if $(strict),tests/native/*))
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit( \
 		"lookalike needs Python 3.11 or newer; name one: make PYTHON=python3.12 ...")'
 	@$(PYTHON) -c 'import pathlib, sys, sysconfig; \
 		pathlib.Path(sysconfig.get_path("include"), "Python.h").exists() or sys.exit( \
 		"this Python has no C headers (Debian: apt-get install python3-dev)")'
 	$(PYTHON) -m venv $(VENV)
-	$(pip_install) --editable '.[web]'
-	@touch $@
+	$(pip_install) $(if $(strict),$(addprefix --config-settings=,$(as_checked))) --editable '.[web]'
+	@rm -f $(VENV)/checked
+	@touch $(VENV)/installed $@
 
 # What an extra of pyproject.toml asks for. It is read from there, for installing the package with
 # the extra would build the package again.
@@ -69,20 +75,18 @@ lint: $(call extra,lint)
 
 types: $(call extra,lint)
 	$(bin)/mypy
-	$(bin)/mypy --ignore-missing-imports benchmarks/*.py benchmarks/lib/*.py
+
+run_native_tests = $(bin)/ctest --output-on-failure --no-tests=error --parallel $(cpus) --test-dir
+
+native: $(tools)
+	$(run_native_tests) $(checked)/tests/native
 
 # The native tests, in each of the ways that tests/native/CMakePresets.json describes.
 $(native_tests): $(tools)
 	@$(needs_$@) \
-	$(bin)/cmake -S tests/native --preset $@ --log-level=WARNING $(options_$@) && \
+	$(bin)/cmake -S tests/native --preset $@ --log-level=WARNING && \
 	$(bin)/cmake --build build/native/$(or $(objects_$@),$@) && \
-	$(bin)/ctest --test-dir build/native/$(or $(objects_$@),$@) --output-on-failure --no-tests=error \
-		--parallel $(cpus)
-
-# The extension is built with them, for warnings are errors here. Not so where it is installed: a
-# newcomer's newer compiler knows newer warnings, and must not fail.
-options_native = -DLOOKALIKE_EXTENSION=ON -DPython_EXECUTABLE=$(bin)/python \
-	-Dnanobind_DIR="$$($(bin)/python -m nanobind --cmake_dir)"
+	$(run_native_tests) build/native/$(or $(objects_$@),$@)
 
 # Two sources differ from those of sanitize; all other objects are shared.
 objects_emulate = sanitize

@@ -7,11 +7,11 @@ import subprocess
 import sys
 from importlib import import_module
 from itertools import product
-from multiprocessing import get_all_start_methods
 from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.processes import python
 
 from lookalike import NearestNeighbors
 
@@ -28,21 +28,23 @@ augmented, grid_search, images, tuning = map(
 LINUX = Path("/proc/self/status").exists()
 
 
-@pytest.fixture
-def without_peers(tmp_path, monkeypatch):
-    """Processes started from here find no FAISS and no scikit-learn-intelex."""
-    hide = "import sys\nsys.modules['faiss'] = sys.modules['sklearnex'] = None\n"
-    (tmp_path / "sitecustomize.py").write_text(hide)
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    return tmp_path
+PEERS = ("faiss", "sklearnex")
+RUN = f"""
+import runpy, sys
+sys.path.insert(0, {str(BENCHMARKS)!r})
+hidden, *sys.argv = sys.argv[1:]
+sys.modules.update(dict.fromkeys(hidden.split()))
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
 
 
-def run(script, *arguments):
+def run(script, *arguments, hidden=()):
+    """Run a benchmark that finds some modules not installed, and return its report."""
     environment = {**os.environ, "PYTHONIOENCODING": "utf-8"}
-    if "forkserver" in get_all_start_methods():
-        environment["BENCHMARK_PROCESSES"] = "forkserver"
+    if sys.platform == "linux":  # elsewhere libraries may not survive a fork
+        environment["BENCHMARK_PROCESSES"] = "fork"
     done = subprocess.run(
-        [sys.executable, BENCHMARKS / script, "--quick", *arguments],
+        [*python(), "-c", RUN, " ".join(hidden), BENCHMARKS / script, "--quick", *arguments],
         capture_output=True,
         encoding="utf-8",
         env=environment,
@@ -51,10 +53,10 @@ def run(script, *arguments):
     return done.stdout
 
 
-def run_with_figures(folder, script, *arguments):
+def run_with_figures(folder, script, *arguments, **options):
     """Return the report, and the figures that the benchmark wrote into a file of the folder."""
     file = folder / "figures.json"
-    report = run(script, *arguments, f"--json={file}")
+    report = run(script, *arguments, f"--json={file}", **options)
     return report, json.loads(file.read_text(encoding="utf-8"))
 
 
@@ -65,10 +67,10 @@ def cells(report, first):
 
 
 @pytest.mark.slow("starts a benchmark")
-def test_search_beside_scikit_learn_names_the_peers_that_are_missing(without_peers):
+def test_search_beside_scikit_learn_names_the_peers_that_are_missing(tmp_path):
     report, figures = run_with_figures(
-        without_peers, "search.py", "--data=digits", "--peers", "faiss", "intelex",
-        "sklearn-float64",
+        tmp_path, "search.py", "--data=digits", "--peers", "faiss", "intelex",
+        "sklearn-float64", hidden=PEERS,
     )  # fmt: skip
     assert "FAISS IndexFlatL2: not installed (pip install faiss-cpu)" in report
     assert "scikit-learn-intelex: not installed (pip install scikit-learn-intelex)" in report
@@ -94,8 +96,10 @@ def test_search_beside_scikit_learn_names_the_peers_that_are_missing(without_pee
         pytest.param("isotropic", marks=pytest.mark.slow("starts a benchmark")),
     ],
 )
-def test_search_on_made_data(without_peers, name):
-    report = run("search.py", f"--data={name}", "--peers", "sklearn-uint8", "--cpu=portable")
+def test_search_on_made_data(name):
+    report = run(
+        "search.py", f"--data={name}", "--peers", "sklearn-uint8", "--cpu=portable", hidden=PEERS
+    )
     assert "portable (forced)" in report
     is_float = name != "fashion-like"
     assert ("scikit-learn uint8: not for float32 data" in report) == is_float
@@ -104,15 +108,15 @@ def test_search_on_made_data(without_peers, name):
 
 @pytest.mark.slow("starts a benchmark")
 @pytest.mark.mnist
-def test_search_on_mnist(without_peers):
-    report = run("search.py", "--peers", "sklearn-float32")
+def test_search_on_mnist():
+    report = run("search.py", "--peers", "sklearn-float32", hidden=PEERS)
     assert "MNIST: 1,000 × 784 uint8, 100 queries, k=4, 2 threads" in report
     assert "scikit-learn float32: 100 of 100 rows equal" in report
 
 
 @pytest.mark.slow("starts a benchmark")
-def test_scaling(without_peers):
-    report = run("search.py", "--scaling", "--data=digits")
+def test_scaling():
+    report = run("search.py", "--scaling", "--data=digits", hidden=PEERS)
     assert "FAISS IndexFlatL2: not installed (pip install faiss-cpu)" in report
     assert len(re.findall(r"^\| (?:500|1,000) ", report, re.MULTILINE)) == 2
     assert len(re.findall(r"^\| (?:8|16) ", report, re.MULTILINE)) == 2
@@ -206,8 +210,8 @@ def test_tuning(tmp_path):
 
 
 @pytest.mark.slow("starts a benchmark")
-def test_augmentation_without_faiss(without_peers):
-    report, figures = run_with_figures(without_peers, "augmentation.py", "--data=digits")
+def test_augmentation_without_faiss(tmp_path):
+    report, figures = run_with_figures(tmp_path, "augmentation.py", "--data=digits", hidden=PEERS)
     assert "FAISS IndexFlatL2: not installed (pip install faiss-cpu)" in report
     assert "100 test images, grown to 5,000, k=4, 2 threads" in report
     assert "by a search of the copies: 100 of 100 equal" in report
@@ -258,11 +262,9 @@ def test_photographs(tmp_path):
 
 
 @pytest.mark.parametrize("script", ["denoising.py", "photographs.py"])
-def test_what_is_missing_is_said(script, tmp_path, monkeypatch):
-    (tmp_path / "sitecustomize.py").write_text("import sys\nsys.modules['skimage'] = None\n")
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+def test_what_is_missing_is_said(script):
     with pytest.raises(AssertionError, match=r"scikit-image.* not installed: pip install"):
-        run(script)
+        run(script, hidden=["skimage"])
 
 
 @pytest.mark.slow("starts a benchmark")

@@ -27,8 +27,8 @@ def planned(*arguments: str, venv: Path) -> str:
 
 def installs(plan: str) -> list[str]:
     """Return what a plan installs, in order."""
-    found = re.findall(r"/pip install .*?(--editable \S+|(\w+)\.extra\.txt|cmake)", plan)
-    names = {"cmake": "tools", "--editable '.[web]'": "package"}
+    found = re.findall(r"/pip install .*?(--editable \S+|(\w+)\.extra\.txt|'cmake)", plan)
+    names = {"'cmake": "tools", "--editable '.[web]'": "package"}
     return [extra or names[what] for what, extra in found]
 
 

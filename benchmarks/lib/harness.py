@@ -196,13 +196,10 @@ def fresh_processes() -> Any:
     """The way in which processes start, a context of `multiprocessing`.
 
     Benchmarks start a new interpreter for each measurement, so that none profits from modules that
-    another has imported. The tests set BENCHMARK_PROCESSES=forkserver: the processes are then
-    forked from one that has imported the usual modules, and start in a tenth of the time.
+    another has imported. The tests, which judge no time, set BENCHMARK_PROCESSES=fork: a process
+    then has what the benchmark has imported, and starts at once.
     """
-    context = multiprocessing.get_context(os.environ.get("BENCHMARK_PROCESSES", "spawn"))
-    if context.get_start_method() == "forkserver":
-        context.set_forkserver_preload(["sklearn.svm", "lookalike.estimators.lookalike"])
-    return context
+    return multiprocessing.get_context(os.environ.get("BENCHMARK_PROCESSES", "spawn"))
 
 
 @contextmanager

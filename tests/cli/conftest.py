@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from tests.cli.samples import Run
+from tests.processes import python
 from typer.testing import CliRunner
 
 from lookalike.cli.app import app, main
@@ -45,14 +46,11 @@ def run_main(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 
 @pytest.fixture
 def lookalike() -> Run:
-    """Return a function that runs ``lookalike`` in a process of its own, its output piped.
-
-    A process takes seconds to start: it is for what a process alone shows.
-    """
+    """Return a function that runs ``lookalike`` in a process of its own, its output piped."""
 
     def run(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-c", "from lookalike.cli.app import main; main()", *arguments],
+            [*python(), "-c", "from lookalike.cli.app import main; main()", *arguments],
             capture_output=True,
             text=True,
             encoding="utf-8",

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from tests.cli.samples import Run
+from tests.processes import python
 
 import lookalike as package
 
@@ -215,7 +216,7 @@ def test_ctrl_c_is_one_line_and_exit_code_130(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         program = WITH_MIRROR.format(url=f"http://127.0.0.1:{server.getsockname()[1]}/")
         process = subprocess.Popen(
-            [sys.executable, "-c", program, "tour"],
+            [*python(), "-c", program, "tour"],
             env={**os.environ, "LOOKALIKE_DATA": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path)},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -9,7 +9,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
@@ -20,6 +19,7 @@ import pytest
 from PIL import Image
 from tests.cli import samples
 from tests.cli.samples import Run
+from tests.processes import python
 from typer.testing import CliRunner
 
 from lookalike import load_dataset
@@ -340,7 +340,7 @@ def test_progress_on_a_terminal_leaves_piped_answers_alone(model: Path, scans: P
     reader.start()
     program = "from lookalike.cli.app import main; main()"
     done = subprocess.run(
-        [sys.executable, "-c", program, "predict", model, scans, "--format", "csv"],
+        [*python(), "-c", program, "predict", model, scans, "--format", "csv"],
         stdout=subprocess.PIPE,
         stderr=end,
         text=True,
@@ -368,7 +368,7 @@ def test_ctrl_c_keeps_the_answers_that_are_printed(model: Path, scans: Path) -> 
     os.mkfifo(scans / "waits.png")
     names = [str(scans / "0.png"), str(scans / "waits.png")]
     process = subprocess.Popen(
-        [sys.executable, "-c", program, "predict", str(model), *names, "--format", "jsonl"],
+        [*python(), "-c", program, "predict", str(model), *names, "--format", "jsonl"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -11,11 +11,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.processes import python
 
 pty = pytest.importorskip("pty", reason="pseudo-terminals are of POSIX")
 
 
-def run_in_terminal(*arguments: str) -> tuple[str, str]:
+def run_in_terminal(*arguments: str, interpreter: list[str] | None = None) -> tuple[str, str]:
     """Run ``lookalike`` with terminals of 100 columns; return what stdout's and stderr's show."""
     out, err = pty.openpty(), pty.openpty()
     environment = {
@@ -38,7 +39,12 @@ def run_in_terminal(*arguments: str) -> tuple[str, str]:
     for thread in threads:
         thread.start()
     done = subprocess.run(
-        [sys.executable, "-c", "from lookalike.cli.app import main; main()", *arguments],
+        [
+            *(interpreter or python()),
+            "-c",
+            "from lookalike.cli.app import main; main()",
+            *arguments,
+        ],
         stdin=subprocess.DEVNULL,
         stdout=out[1],
         stderr=err[1],
@@ -65,7 +71,7 @@ def few(tmp_path: Path) -> str:
 
 @pytest.mark.slow("walks the tour at a terminal")
 def test_tour_draws_with_half_blocks_and_shows_progress(few: str) -> None:
-    stdout, stderr = run_in_terminal("tour", "--data", few)
+    stdout, stderr = run_in_terminal("tour", "--data", few, interpreter=[sys.executable])
     assert "▀" in stdout
     assert "\x1b[38;2;" in stdout
     assert "\x1b[1" in stdout

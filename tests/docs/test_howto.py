@@ -6,9 +6,9 @@ import csv
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 from tests.features.networks import write_means
+from tests.processes import python
 
 from lookalike import load_dataset
 from lookalike.models.model import open_model
@@ -35,7 +36,7 @@ def blocks(page: str) -> list[tuple[str, str]]:
 
 def run(block: str, folder: Path, **environment: str) -> str:
     """Run commands as a newcomer's shell does, in a folder; the first that fails ends them."""
-    script = f'lookalike() {{ {sys.executable!r} -c {MAIN!r} "$@"; }}\nset -e\n{block}'
+    script = f'lookalike() {{ {shlex.join([*python(), "-c", MAIN])} "$@"; }}\nset -e\n{block}'
     done = subprocess.run(
         ["bash", "-c", script],
         cwd=folder,
@@ -52,7 +53,7 @@ def run(block: str, folder: Path, **environment: str) -> str:
 @contextmanager
 def serving(folder: Path) -> Iterator[str]:
     process = subprocess.Popen(
-        [sys.executable, "-c", MAIN, "serve", "digits.lookalike", "--port", "0", "--json"],
+        [*python(), "-c", MAIN, "serve", "digits.lookalike", "--port", "0", "--json"],
         cwd=folder,
         stdout=subprocess.PIPE,
         text=True,

@@ -6,7 +6,6 @@ import os
 import pickle
 import random
 import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -14,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.numpy import save
 from tests.models.hostile import PROBE, mutated, parts_of, write_header, write_parts
+from tests.processes import python
 from tests.traced_memory import TracedMemory
 
 from lookalike import KNeighborsClassifier, LookalikeClassifier, Shifts, load_dataset
@@ -382,7 +382,7 @@ def test_a_description_made_by_hand_crashes_nothing(tmp_path, n):
             jobs.append((str(path), CALLS[kind]))
     job = tmp_path / "job"
     job.write_bytes(pickle.dumps(jobs))
-    done = subprocess.run([sys.executable, "-c", PROBE, job], capture_output=True, text=True)
+    done = subprocess.run([*python(), "-c", PROBE, job], capture_output=True, text=True)
     last = done.stdout.splitlines()[-1].split()[0]
     assert done.returncode == 0, f"{changes[last]}: {done.returncode}\n{done.stderr}"
     assert done.stdout.count("\n") == len(jobs)

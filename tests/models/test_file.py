@@ -3,7 +3,6 @@
 import copy
 import pickle
 import subprocess
-import sys
 
 import joblib
 import numpy as np
@@ -15,6 +14,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from tests.models.round_trips import GRID, MORE, MORE_Y, NAMES, QUERIES, X, Y, again, answers, same
+from tests.processes import python
 
 from lookalike import (
     KNeighborsClassifier,
@@ -113,7 +113,7 @@ def test_another_process_goes_on(tmp_path, path, estimator):
     estimator = clone(estimator).fit(X, Y)
     save_model(estimator, path)
     answer = tmp_path / "answer.npy"
-    subprocess.run([sys.executable, "-c", GO_ON, path, answer], check=True)
+    subprocess.run([*python(), "-c", GO_ON, path, answer], check=True)
     before = estimator.predict(QUERIES)
     after = estimator.partial_fit(MORE, MORE_Y).remove([0, 5]).predict(QUERIES)
     assert same(np.load(answer), np.array([before, after]))

@@ -16,16 +16,20 @@ using namespace lookalike;
 namespace {
 
 double distance(Metric metric, const double* a, const double* b, std::int64_t d) {
-    double squared = 0, manhattan = 0, dot = 0, aa = 0, bb = 0;
+    double sum = 0, dot = 0, aa = 0, bb = 0;
     for (std::int64_t i = 0; i < d; ++i) {
-        squared += (a[i] - b[i]) * (a[i] - b[i]);
-        manhattan += std::abs(a[i] - b[i]);
-        dot += a[i] * b[i];
-        aa += a[i] * a[i];
-        bb += b[i] * b[i];
+        const double difference = a[i] - b[i];
+        if (metric == Metric::squared_euclidean) {
+            sum += difference * difference;
+        } else if (metric == Metric::manhattan) {
+            sum += std::abs(difference);
+        } else {
+            dot += a[i] * b[i];
+            aa += a[i] * a[i];
+            bb += b[i] * b[i];
+        }
     }
-    if (metric == Metric::squared_euclidean) return squared;
-    if (metric == Metric::manhattan) return manhattan;
+    if (metric != Metric::cosine) return sum;
     return aa > 0 && bb > 0 ? std::max(0.0, 1 - dot / std::sqrt(aa * bb)) : 1;
 }
 
@@ -41,6 +45,9 @@ void check_search(const Kernels& kernels, Metric metric, std::int64_t n, std::in
     for (std::int64_t i = 0; i < n; ++i) row_groups.push_back(i % 4);
     for (std::int64_t i = 0; i < queries.n; ++i) query_groups.push_back(i % 5);
     const std::vector<double> x(rows.values.begin(), rows.values.end()), q(queries.values.begin(), queries.values.end());
+    std::vector<double> distances;
+    for (std::int64_t i = 0; i < queries.n; ++i)
+        for (std::int64_t row = 0; row < n; ++row) distances.push_back(distance(metric, q.data() + i * d, x.data() + row * d, d));
     for (const bool grouped : {false, true}) {
         Request request{queries.rows(), k};
         if (grouped) {
@@ -51,9 +58,8 @@ void check_search(const Kernels& kernels, Metric metric, std::int64_t n, std::in
         for (std::int64_t i = 0; i < queries.n; ++i) {
             std::vector<std::pair<double, std::int64_t>> all;
             for (std::int64_t row = 0; row < n; ++row)
-                if (!grouped || query_groups[i] != row_groups[row])
-                    all.emplace_back(distance(metric, q.data() + i * d, x.data() + row * d, d), row);
-            std::sort(all.begin(), all.end());
+                if (!grouped || query_groups[i] != row_groups[row]) all.emplace_back(distances[i * n + row], row);
+            std::partial_sort(all.begin(), all.begin() + k, all.end());
             for (std::int64_t j = 0; j < k; ++j) {
                 const double wanted = all[j].first, got = found.distances[i * k + j];
                 if (std::is_integral_v<T> && metric != Metric::cosine) {

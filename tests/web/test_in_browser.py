@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,17 +12,13 @@ import pytest
 from PIL import Image
 from tests.browser import Page, browser
 from tests.web import hands
-from tests.web.serving import serve_file
+from tests.web import serving as server
 
 from lookalike import KNeighborsClassifier, LookalikeClassifier, load_dataset
 from lookalike.images.exceptions import DatasetNotFoundError
 from lookalike.models.file import save_model
 from lookalike.models.model import open_model
 
-# Servers are forked off a process that has imported everything already, which takes seconds.
-_METHODS = multiprocessing.get_all_start_methods()
-_FORKED = multiprocessing.get_context("forkserver" if "forkserver" in _METHODS else "spawn")
-_FORKED.set_forkserver_preload(["lookalike.web.serve", "tests.web.serving"])
 _EVERY = 6  # of the points of a stroke: a mouse that is moved fast is asked less often, too
 _N_HANDS = 4
 NOT_SHOWN = "Failed to load resource"  # Chromium's own line about an answer that is an error
@@ -38,16 +33,9 @@ def page() -> Iterator[Page]:
 @contextmanager
 def serving(path: Path, page: Page) -> Iterator[str]:
     """Serve a model file in a process of its own; give the address."""
-    here, there = _FORKED.Pipe(duplex=False)
-    process = _FORKED.Process(target=serve_file, args=(path, there))
-    process.start()
-    try:
-        assert here.poll(60)
-        yield here.recv()
-    finally:
+    with server.serving(path) as (_, url, _):
+        yield url
         page.open("about:blank")  # or it would go on asking
-        process.terminate()
-        process.join(20)
 
 
 @pytest.fixture

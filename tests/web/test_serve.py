@@ -4,8 +4,6 @@ import json
 import os
 import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
 import urllib.error
@@ -14,43 +12,21 @@ from contextlib import contextmanager
 
 import pytest
 from tests.browser import browser
+from tests.web import serving as server
 from tests.web.asking import digits, digits_model, picture
 
 from lookalike.models.model import open_model
 from lookalike.web.serve import serve
 
-SCRIPT = """
-import sys
-from lookalike.models.model import open_model
-from lookalike.web.security import Limits
-from lookalike.web.serve import serve
-path, host, token = sys.argv[1:4]
-serve(
-    open_model(path), host=host, port=0, token=token or None, limits=Limits(seconds=1),
-    on_start=lambda where: print(where.url, where.token, flush=True),
-)
-print("ended", flush=True)
-"""
 BODY = picture(digits()[0][0])
 
 
 @contextmanager
-def serving(path, host="127.0.0.1", token=""):
-    """Serve a model in a process of its own; give the process, the port and the token."""
+def serving(path, **options):
+    """Serve a model of digits from a file; give the process, the port and the token."""
     digits_model(path)
-    process = subprocess.Popen(
-        [sys.executable, "-c", SCRIPT, path, host, token],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        url, token = process.stdout.readline().split()
-        yield process, int(url.rstrip("/").rpartition(":")[2]), token
-    finally:
-        if process.poll() is None:
-            process.kill()
-        process.communicate()
+    with server.serving(path, seconds=1, **options) as (process, url, token):
+        yield process, int(url.rpartition(":")[2]), token
 
 
 def post(port, path, body=BODY, **headers):
