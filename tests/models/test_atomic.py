@@ -51,7 +51,7 @@ def test_killed_while_it_saves(path, kills):
                     save_model(own, path)
             finally:
                 os._exit(1)
-        end = time.monotonic() + rng.uniform(0, 0.03)
+        end = time.monotonic() + rng.uniform(0, 0.05)
         while time.monotonic() < end:  # whole at every moment, not at the end alone
             found.add(load_model(path).n_samples_fit_)
         os.kill(child, signal.SIGKILL)
