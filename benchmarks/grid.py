@@ -2,6 +2,7 @@
 
     python benchmarks/grid.py --out grid.png         150 cells, in which every two values meet
     python benchmarks/grid.py --quick                those whose data are small, in ten minutes
+    python benchmarks/grid.py --embeddings           wide rows of floats, and many neighbours
     python benchmarks/grid.py --slowest 10 --json grid.json
 
 README.md beside this file says how to read what it prints. Exits with 1 if neighbours are wrong.
@@ -20,7 +21,7 @@ from typing import Any
 import numpy as np
 from rich.progress import Progress
 
-from lib.cells import LEVELS, N_CELLS, Cell, by_level, choose_cells
+from lib.cells import LEVELS, N_CELLS, Cell, by_level, choose_cells, embedding_cells
 from lib.contest import FIT_AND_QUERY_ROWS, OURS, Outcome, measure_cell
 from lib.harness import THREAD_VARIABLES, in_fresh_process, seconds, table
 from lib.peers import blas_environment
@@ -45,6 +46,7 @@ def main() -> int:
 def parse_arguments() -> argparse.Namespace:
     parser = new_parser(__doc__, threads=False, quick="small cells only")
     add = parser.add_argument
+    add("--embeddings", action="store_true", help="cells of wide rows and many neighbours instead")
     add("--cells", type=count, help="only so many cells")
     add("--rows", type=count, help="only cells of at most so many rows")
     add("--slowest", type=count, default=10, help="how many of the worst to list (%(default)s)")
@@ -54,7 +56,7 @@ def parse_arguments() -> argparse.Namespace:
 
 def chosen_cells(args: argparse.Namespace) -> list[Cell]:
     """The cells that the command line asks for."""
-    cells = choose_cells(N_CELLS)
+    cells = embedding_cells() if args.embeddings else choose_cells(N_CELLS)
     if args.quick:
         cells = [cell for cell in cells if cell.is_quick][::QUICK_STEP]
     if args.rows:

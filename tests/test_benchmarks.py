@@ -124,10 +124,10 @@ def test_scaling():
 
 
 @pytest.mark.slow("starts a benchmark")
-def test_grid_without_faiss(without_peers):
-    picture = without_peers / "grid.png"
+def test_grid_without_faiss(tmp_path):
+    picture = tmp_path / "grid.png"
     report, figures = run_with_figures(
-        without_peers, "grid.py", "--rows=100", "--cells=2", f"--out={picture}"
+        tmp_path, "grid.py", "--rows=100", "--cells=2", f"--out={picture}", hidden=PEERS
     )
     assert "Grid" in report
     assert len(figures["cells"]) == len(figures["ratios"]) == 2

@@ -91,6 +91,17 @@ class Cell(NamedTuple):
         )
 
 
+def embedding_cells() -> list[Cell]:
+    """Wide rows of floats, as networks make them, and many neighbours."""
+    sizes = {768: 100_000, 1_024: 100_000, 2_048: 20_000, 4_096: 10_000, 8_192: 5_000}
+    cells = [
+        Cell(n, d, "float32", "cosine", k, 1_000, EMBEDDING)
+        for d, n in sizes.items()
+        for k in (5, 20, 100, 200)
+    ]
+    return [*cells, Cell(5_000, 20_000, "float32", "cosine", 5, 1_000, EMBEDDING)]
+
+
 def choose_cells(n_cells: int = N_CELLS) -> list[Cell]:
     """Choose cells one by one, each with the pairs of values that occurred least so far.
 

@@ -247,7 +247,7 @@ def product(
     cpu: str,
 ) -> None:
     """
-    The matrix product; unlike BLAS's, a row has the same bits whatever the other rows are.
+    The matrix product; unlike BLAS's, a row has the same bits in all company, on every processor.
     """
 
 def deformation_distances(
