@@ -16,7 +16,7 @@ export PATH := $(bin):$(PATH)
 # is checked, the package is installed with warnings as errors, and with the native tests in
 # $(checked). Not so elsewhere: a newcomer's newer compiler knows newer warnings, and must not fail.
 strict := $(filter check native,$(MAKECMDGOALS))
-checked := build/native/native
+checked := build/native/package
 as_checked := build-dir=$(checked) cmake.define.LOOKALIKE_WERROR=ON cmake.define.LOOKALIKE_NATIVE_TESTS=ON
 installed := $(VENV)/$(if $(strict),checked,installed)
 tools := $(VENV)/tools

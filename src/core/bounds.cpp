@@ -56,8 +56,7 @@ Rounding project_floats(const Kernels& kernels, const Projection& p, Metric metr
         return {kRotationRounding, kRotationRounding};
     }
     kernels.project(out.centred.data(), n, d, p.basis.data(), p.stride, out.columns.data());
-    // A sum over blocks of k has an error of at most `gamma` times the sum of the magnitudes of its terms.
-    const double gamma = static_cast<double>(kProjectionBlock + d / kProjectionBlock + 4) * kUnit;
+    const double gamma = product_rounding(d);
     return {gamma * std::sqrt(p.fine), gamma * std::sqrt(p.columns)};
 }
 

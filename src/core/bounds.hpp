@@ -92,6 +92,11 @@ constexpr double kRotationRounding = 3 * 17.0 / (1 << 24);
 // Error bound of centring a row and of the few sums of each coordinate, relative to its length.
 constexpr double kOwnRounding = 8.0 / (1 << 24);
 
+// A product of kernels.project over d values has an error of at most this times the lengths of both vectors.
+constexpr double product_rounding(std::int64_t d) {
+    return static_cast<double>(kProjectionBlock + d / kProjectionBlock + 4) / (1 << 24);
+}
+
 // Row i less the mean, rounded once to float; for cosine the row is first scaled to unit length.
 void centre(const Kernels& kernels, const Projection& projection, Metric metric, const Rows& rows, std::int64_t i, float* out);
 

@@ -5,7 +5,8 @@
 //               The others become candidates, with their scores. The k-th highest score bounds the k-th distance
 //               from above, so that candidates can be thinned out without an exact distance. Pairs with no such
 //               bound are compared at once.
-//   2. exact    distances of the k candidates with the highest scores, which leave few others; then of those. The
+//   2. product  of all pairs, if most of them are candidates (products.hpp)
+//   3. exact    distances of the k candidates with the highest scores, which leave few others; then of those. The
 //               candidates of a block of queries are compared in the order of rows: each row is read once for all
 //
 // Let z^q and z^x be quantised, with errors e_q and e_x (bounds.hpp). Then | |q - x| - |z^q - z^x| | <= e_q + e_x,
@@ -24,6 +25,7 @@
 #include <vector>
 
 #include "filtered.hpp"
+#include "products.hpp"
 
 namespace lookalike {
 
@@ -35,23 +37,24 @@ public:
         : index_(index), fine_(index.filter().fine), order_(index.filter().order), request_(request), queries_(queries), first_(first),
           job_(job), pair_(std::move(pair)),
           row_bytes_(index.rows().d * visit(index.rows().dtype, [](auto value) { return static_cast<std::int64_t>(sizeof(value)); })),
-          k_(static_cast<std::size_t>(request.k)), most_(most_candidates(request.k)), panels_(panels_of_block(fine_)),
+          k_(static_cast<std::size_t>(request.k)), most_(most_candidates(index, request.k)), panels_(panels_of_block(fine_)),
           row_groups_(row_groups), best_(block, TopK<Distance>(request.k)), bytes_(block * fine_.width), thresholds_(block),
-          candidates_(block), survivors_(new Survivor[static_cast<std::size_t>(block * panels_ * kPanelRows)]),
+          limits_(block), candidates_(block), products_(index), survivors_(new Survivor[static_cast<std::size_t>(block * panels_ * kPanelRows)]),
           scores_(new std::int32_t[static_cast<std::size_t>(block * panels_ * kPanelRows)]) {}
 
     // Leaves that a query looks for its first radius in.
     static int n_leaves(const Index& index, std::int64_t k) {
-        return static_cast<int>(std::min<std::int64_t>(4 + k / 32, index.filter().leaves.count()));
+        const std::int64_t count = index.filter().leaves.count();
+        return static_cast<int>(std::min(std::min<std::int64_t>(4, 1 + count / 16) + k / 32, count));
     }
 
     // Memory of one query of a block.
     static std::int64_t bytes_of_one(const Index& index, const Request& request, int) {
         const Panels& fine = index.filter().fine;
         const std::int64_t pairs = panels_of_block(fine) * kPanelRows * static_cast<std::int64_t>(sizeof(Survivor) + sizeof(std::int32_t));
-        const auto candidates = static_cast<std::int64_t>(most_candidates(request.k) * sizeof(Candidate));
-        const auto sorted = static_cast<std::int64_t>(most_candidates(request.k) * 2 * sizeof(Pair));
-        return 2 * request.k * 16 + pairs + 2 * candidates + sorted + fine.width + 4;
+        const auto candidates = static_cast<std::int64_t>(most_candidates(index, request.k) * sizeof(Candidate));
+        const auto sorted = static_cast<std::int64_t>(most_candidates(index, request.k) * 2 * sizeof(Pair));
+        return 2 * request.k * 16 + pairs + 4 * candidates + sorted + fine.width + 4 + Products::bytes_of_one(index);
     }
 
     void run(const std::int64_t* ids, int n, Answer& answer) {
@@ -60,10 +63,12 @@ public:
         for (int i = 0; i < n; ++i) {
             std::copy_n(queries_.fine.bytes.data() + source(i) * fine_.width, fine_.width, bytes_.data() + i * std::int64_t{fine_.width});
             thresholds_[i] = kAcceptAll;
+            limits_[i] = first_limit();
         }
         for (int i = 0; i < n; ++i) seed(i);
         for (std::int64_t begin = 0; begin < fine_.count() && !job_.is_stopped(); begin += panels_) visit_block(n, begin);
         for (int i = 0; i < n; ++i) bound(i);
+        if (!job_.is_stopped()) multiply(n);
         settle(0, n, k_);
         settle(0, n, most_);
         for (int i = 0; i < n; ++i) best_[i].take(answer.distances + ids[i] * request_.k, answer.rows + ids[i] * request_.k);
@@ -96,7 +101,14 @@ private:
         return std::clamp<std::int64_t>(groups * kPanelGroup, kPanelGroup, kBlockRows / kPanelRows);
     }
 
-    static std::size_t most_candidates(std::int64_t k) { return static_cast<std::size_t>(8 * k + 1024); }
+    // Number of candidates that are thinned out for the first time; later there are at least half as many.
+    std::size_t first_limit() const { return 4 * k_ + 256; }
+
+    // All rows, if they are not many.
+    static std::size_t most_candidates(const Index& index, std::int64_t k) {
+        constexpr std::int64_t kMany = 1 << 14;
+        return static_cast<std::size_t>(std::max(8 * k + 1024, std::min(index.rows().n + 1, kMany)));
+    }
 
     std::int64_t source(int i) const { return ids_[i] - first_; }
 
@@ -125,7 +137,7 @@ private:
             for (std::size_t j = 0; j < count; ++j)
                 if (scored[j].row < index_.filter().leaves.n && is_bounded(i, scored[j].row, scored[j].score) && !is_excluded(i, scored[j].row))
                     near.push_back(candidate(scored[j].score, scored[j].row));
-            if (near.size() >= most_) bound(i);
+            if (near.size() >= first_limit()) bound(i);
         }
         bound(i);
         near.clear();
@@ -145,8 +157,9 @@ private:
             }
             std::vector<Candidate>& candidates = candidates_[s.query];
             candidates.push_back(candidate(scores_[j], s.row));
-            if (candidates.size() < most_) continue;
+            if (candidates.size() < limits_[s.query]) continue;
             bound(s.query);
+            limits_[s.query] = std::min(most_, std::max(first_limit(), 2 * candidates.size()));
             for (const std::size_t some : {k_, most_})
                 if (candidates.size() > most_ / 2) settle(s.query, s.query + 1, some);
         }
@@ -162,6 +175,40 @@ private:
         const double square = queries_.fine.squares[source(i)] - fine_.step_product() * (static_cast<double>(score_of(*kth)) - 1);
         tighten(i, (std::sqrt(std::max(square, 0.0)) + queries_.fine.errors[source(i)] + fine_.error) * kSlack);
         drop_far(i);
+    }
+
+    // Thins out the candidates of all queries by products in float, if so many are left that these take less time.
+    void multiply(int n) {
+        std::int64_t left = 0;
+        for (int i = 0; i < n; ++i) left += static_cast<std::int64_t>(candidates_[i].size());
+        if (left * Products::kPairsOfOne < index_.rows().n * Products::padded(n)) return;
+        products_.take(request_.queries, ids_, n);
+        std::vector<std::size_t> next(static_cast<std::size_t>(n), 0);
+        bounds_.resize(static_cast<std::size_t>(n));
+        for (int i = 0; i < n; ++i) {
+            const auto by_position = [](Candidate a, Candidate b) { return position_of(a) < position_of(b); };
+            std::sort(candidates_[i].begin(), candidates_[i].end(), by_position);
+            bounds_[i].clear();
+        }
+        products_.visit([&](std::int64_t position, double length, const float* products) {
+            for (int i = 0; i < n; ++i)
+                if (next[i] < candidates_[i].size() && position_of(candidates_[i][next[i]]) == position) {
+                    bounds_[i].push_back(products_.bounds(i, length, products[i]));
+                    ++next[i];
+                }
+        });
+        std::vector<double> most;
+        for (int i = 0; i < n; ++i) {
+            if (candidates_[i].size() <= k_) continue;
+            most.clear();
+            for (const auto& own : bounds_[i]) most.push_back(own.most);
+            std::nth_element(most.begin(), most.begin() + static_cast<std::ptrdiff_t>(k_ - 1), most.end());
+            const double limit = most[k_ - 1] * kSlack;
+            std::size_t kept = 0;
+            for (std::size_t j = 0; j < candidates_[i].size(); ++j)
+                if (!(bounds_[i][j].least > limit)) candidates_[i][kept++] = candidates_[i][j];
+            candidates_[i].resize(kept);
+        }
     }
 
     // Compares queries from … to - 1 with their `most` nearest candidates in the filter's view, and drops these and
@@ -237,7 +284,10 @@ private:
     std::vector<TopK<Distance>> best_;
     std::vector<std::uint8_t> bytes_;  // levels of the block's queries
     std::vector<std::int32_t> thresholds_;
+    std::vector<std::size_t> limits_;  // numbers of candidates at which they are thinned out
     std::vector<std::vector<Candidate>> candidates_;
+    Products products_;
+    std::vector<std::vector<Products::Bounds>> bounds_;
     std::vector<Pair> pairs_, sorted_;
     std::vector<std::int64_t> starts_;  // of the pairs of rows that are near each other
     // Room for every pair of a block; most of it is never touched, so it is not initialised.

@@ -67,7 +67,7 @@ class Costs(NamedTuple):
     coarse_fetch: float
     coarse_coordinate: float
     exact_fetch: float
-    exact_byte: float
+    exact_value: float
     wide_coordinate: float
 
 
@@ -130,9 +130,7 @@ def choose_projection(
         many = centred
         if seen > size:
             many = (draw_rows(rows, seen, metric, rng) - mean).astype(np.float32, copy=False)
-        widths = choose_widths(
-            many, axes, unprojected, d * rows.itemsize, n, n_neighbors, costs, shifted
-        )
+        widths = choose_widths(many, axes, unprojected, n, n_neighbors, costs, shifted)
         if widths is None:
             return None
         if widths.wide:
@@ -237,7 +235,6 @@ def choose_widths(
     centred: Floats,
     axes: Floats,
     unprojected: Unprojected,
-    row_bytes: int,
     n_rows: int,
     n_neighbors: int,
     costs: Costs,
@@ -272,7 +269,7 @@ def choose_widths(
             bounds = residual_bounds(queries_on, rows_on, query_squares, squares, width - 1)
             shares[width] = float(np.mean(bounds <= radii[:, None] * (1 + LOOSENESS) ** 2))
 
-    exact = costs.exact_fetch + costs.exact_byte * row_bytes
+    exact: float = costs.exact_fetch + costs.exact_value * d
 
     def cost(widths: Widths) -> float:
         fine, coarse, wide = widths
