@@ -43,8 +43,8 @@ def test_wide_rows_of_bytes_are_searched_exactly() -> None:
 def test_noisy_rows_are_filtered_twice(metric: str, dtype: str) -> None:
     rng = np.random.default_rng(4)
     clean = rng.normal(size=(4000, 12)) @ rng.normal(size=(12, 600)) * 30 + 300
-    rows = (clean + rng.integers(0, 100, clean.shape)).astype(dtype)
-    queries = (clean[:30] + rng.integers(0, 100, (30, 600))).astype(dtype)
+    rows = (clean + rng.integers(0, 200, clean.shape)).astype(dtype)
+    queries = (clean[:30] + rng.integers(0, 200, (30, 600))).astype(dtype)
     with patch.object(projection, "make_projection", wraps=projection.make_projection) as made:
         index = ExactIndex(rows, metric, n_threads=2)
     assert made.call_args.args[3].wide

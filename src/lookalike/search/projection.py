@@ -81,7 +81,7 @@ COLUMN_STEP = 32
 # in about this number times the square root of s of the groups.
 WIDE_GROUPS = 1.1
 # It also needs a byte of memory for each value: it must make a search this many times faster.
-WIDE_GAIN = 2.5
+WIDE_GAIN = 2
 # It pays where there is noise, which hides the lesser axes from a small sample: take this many
 # times the rows.
 WIDE_SAMPLES = 4
