@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from tests.reference.neighbors import assert_nearest, distances
 
+from lookalike import NearestNeighbors
 from lookalike.search import projection
 from lookalike.search.index import ExactIndex
 from lookalike.search.projection import whole_steps
@@ -94,3 +95,17 @@ def test_rows_far_out_do_not_spoil_the_axes_of_noisy_ones() -> None:
     rows[rng.integers(0, len(rows), 5)] *= np.float32(1e30)
     found = ExactIndex(rows).query(rows[:20], 2)
     np.testing.assert_array_equal(found.indices[:, 0], np.arange(20))
+
+
+def test_bounds_are_chosen_again_for_a_very_different_number_of_neighbours() -> None:
+    rng = np.random.default_rng(6)
+    rows = rng.normal(size=(5000, 40)) @ rng.normal(size=(40, 200))
+    search = NearestNeighbors(n_neighbors=2, n_jobs=1).fit(rows)
+    chosen_for = []
+    for k, n_queries in ((2, 5), (16, 700), (17, 499), (17, 1), (3, 600), (1, 600)):
+        found = search.kneighbors(rows[:n_queries] + 0.1, k)
+        table = distances(rows[:20] + 0.1, rows, "euclidean")
+        assert_nearest((found[0][:20], found[1][:20]), table[:n_queries], k, exact=False)
+        (index,) = search._searcher._indexes.values()
+        chosen_for.append(index.n_neighbors)
+    assert chosen_for == [2, 2, 2, 17, 17, 1]

@@ -16,7 +16,7 @@ import threading
 from collections import Counter
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Any, Literal, Self, Unpack
+from typing import Any, Literal, Self, TypeGuard, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +40,11 @@ MOST_REMOVED = 64  # rows in an index that answers drop: as many neighbours more
 SECOND_INDEX_MIB = 1.0  # a second index of at least this size is announced by a warning
 
 NONE = np.broadcast_to(np.int64(0), 0)  # no numbers, read-only
+
+# Bounds are chosen for a number of neighbours. They are chosen again if so many queries want more
+# than so many times that number, or less than that part of it: a build then takes about as long as
+# those queries did.
+OTHER_NEIGHBORS, OTHER_QUERIES = 8, 500
 
 # All objects share one lock for builds, because objects with locks can not be pickled; a build
 # uses all its threads anyway. They also share one count of the running searches of each
@@ -101,6 +106,7 @@ class ExactIndex:
         self.metric = metric
         self.n_shifts = len(shifts)
         self.stage = stage
+        self.n_neighbors = n_neighbors
         native_metric = "sqeuclidean" if metric == "euclidean" else metric
         cpu = cpu_path()
         projection = None
@@ -185,6 +191,7 @@ class IndexedRows:
         self._tree: TreeIndex | None = None
         self._n_asked = 0
         self._n_neighbors = 0  # of most searches; 0 if unknown
+        self._n_others = 0  # queries for a very different number since
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in ("rows", "metric", "shifts", "frame")}
@@ -274,6 +281,8 @@ class IndexedRows:
         with _counting:
             _searches[id(self)] += 1  # keeps the indexes in place
         try:
+            if self._n_neighbors and self._wants_others(k, len(queries)):
+                self._n_neighbors, self._n_others = k, 0
             index = self._index(queries.dtype, k, n_queries, options.get("n_threads", 1))
             return index.query(queries, k, **options)
         finally:
@@ -371,6 +380,14 @@ class IndexedRows:
             DataConversionWarning,
         )
 
+    def _wants_others(self, k: int, n_queries: int) -> bool:
+        """Return whether by now enough queries wanted a very different number of neighbours."""
+        usual = self._n_neighbors
+        if usual / OTHER_NEIGHBORS <= k <= usual * OTHER_NEIGHBORS:
+            return False
+        self._n_others += n_queries
+        return self._n_others >= OTHER_QUERIES
+
     def _index(self, dtype: np.dtype[Any], k: int, n_queries: int, n_threads: int) -> ExactIndex:
         """Return the index of the rows in a dtype, built as far as so many queries pay for."""
         stage = Stage.PROJECTED
@@ -379,12 +396,19 @@ class IndexedRows:
         elif not self.shifts:
             n, d = self._stored.shape
             stage = stage_of(n, d, dtype, self.metric, k, n_queries)
+        wanted = self._n_neighbors or k
+
+        def is_enough(index: ExactIndex | None) -> TypeGuard[ExactIndex]:
+            if index is None or index.stage < stage:
+                return False
+            return index.stage < Stage.PROJECTED or self._n_neighbors in (0, index.n_neighbors)
+
         index = self._indexes.get(dtype)
-        if index is not None and index.stage >= stage:
+        if is_enough(index):
             return index
         with _building:
             index = self._indexes.get(dtype)
-            if index is None or index.stage < stage:
+            if not is_enough(index):
                 index = self._indexes[dtype] = ExactIndex(
                     (
                         np.ascontiguousarray(self._stored, dtype=dtype)
@@ -396,6 +420,6 @@ class IndexedRows:
                     shifts=self.shifts,
                     frame=self.frame,
                     stage=stage,
-                    n_neighbors=self._n_neighbors or k,
+                    n_neighbors=wanted,
                 )
         return index
