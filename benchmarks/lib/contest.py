@@ -37,11 +37,11 @@ OURS = "lookalike"
 
 
 class Contestant(NamedTuple):
-    """Somebody who searches: `fit(rows, metric)` returns `query(queries, k)`."""
+    """Somebody who searches: `fit(rows, metric, k)` returns `query(queries, k)`."""
 
     name: str
     dtype: str
-    fit: Callable[[Array, str], Query]
+    fit: Callable[[Array, str, int], Query]
 
 
 @dataclass
@@ -79,7 +79,7 @@ def measure_cell(cell: Cell) -> Outcome:
     for one in contestants:
         of_rows, of_queries = given[one.dtype]
         few = of_rows[:WARM_UP].copy()
-        one.fit(few, cell.metric)(of_queries[:1], min(cell.k, len(few)))
+        one.fit(few, cell.metric, cell.k)(of_queries[:1], min(cell.k, len(few)))
     start = perf_counter()
     for turn in range(MOST_ROUNDS):
         if turn >= FEWEST_ROUNDS and perf_counter() - start > ENOUGH_SECONDS:
@@ -90,7 +90,7 @@ def measure_cell(cell: Cell) -> Outcome:
                 continue
             of_rows, of_queries = given[one.dtype]
             began = process_time()
-            query = one.fit(of_rows, cell.metric)
+            query = one.fit(of_rows, cell.metric, cell.k)
             fitted = process_time()
             answers[one.name] = query(of_queries, cell.k)
             taken.append((fitted - began, process_time() - fitted))
@@ -142,13 +142,13 @@ def list_contestants(cell: Cell) -> list[Contestant]:
     return found
 
 
-def _fit_ours(rows: Array, metric: str) -> Query:
+def _fit_ours(rows: Array, metric: str, k: int) -> Query:
     from lookalike import NearestNeighbors
 
-    return NearestNeighbors(metric=metric, n_jobs=1).fit(rows).kneighbors
+    return NearestNeighbors(n_neighbors=k, metric=metric, n_jobs=1).fit(rows).kneighbors
 
 
-def _fit_faiss(rows: Array, metric: str) -> Query:
+def _fit_faiss(rows: Array, metric: str, k: int) -> Query:
     import faiss
 
     faiss.omp_set_num_threads(1)
@@ -167,24 +167,26 @@ def _fit_faiss(rows: Array, metric: str) -> Query:
     return lambda queries, k: index.search(to_unit_length(queries), k)
 
 
-def _fit_sklearn_brute(rows: Array, metric: str) -> Query:
-    return _fit_sklearn(rows, metric, "brute")
+def _fit_sklearn_brute(rows: Array, metric: str, k: int) -> Query:
+    return _fit_sklearn(rows, metric, k, "brute")
 
 
-def _fit_sklearn_auto(rows: Array, metric: str) -> Query:
-    return _fit_sklearn(rows, metric, "auto")
+def _fit_sklearn_auto(rows: Array, metric: str, k: int) -> Query:
+    return _fit_sklearn(rows, metric, k, "auto")
 
 
-def _fit_sklearn(rows: Array, metric: str, algorithm: str) -> Query:
+def _fit_sklearn(rows: Array, metric: str, k: int, algorithm: str) -> Query:
     from sklearn.neighbors import NearestNeighbors
 
     query: Query = (
-        NearestNeighbors(metric=metric, algorithm=algorithm, n_jobs=1).fit(rows).kneighbors
+        NearestNeighbors(n_neighbors=k, metric=metric, algorithm=algorithm, n_jobs=1)
+        .fit(rows)
+        .kneighbors
     )
     return query
 
 
-def _fit_tree(rows: Array, metric: str) -> Query:
+def _fit_tree(rows: Array, metric: str, k: int) -> Query:
     from scipy.spatial import KDTree
 
     tree = KDTree(rows)

@@ -97,15 +97,16 @@ def test_rows_far_out_do_not_spoil_the_axes_of_noisy_ones() -> None:
     np.testing.assert_array_equal(found.indices[:, 0], np.arange(20))
 
 
-def test_bounds_are_chosen_again_for_a_very_different_number_of_neighbours() -> None:
+def test_bounds_are_chosen_again_once_they_leave_too_many_rows() -> None:
     rng = np.random.default_rng(6)
-    rows = rng.normal(size=(5000, 40)) @ rng.normal(size=(40, 200))
+    rows = np.repeat(rng.normal(size=(100, 300)) * 2, 50, axis=0) + rng.normal(size=(5000, 300))
     search = NearestNeighbors(n_neighbors=2, n_jobs=1).fit(rows)
+    queries = rows[:1000] + 0.1
+    table = distances(queries[:20], rows, "euclidean")
     chosen_for = []
-    for k, n_queries in ((2, 5), (16, 700), (17, 499), (17, 1), (3, 600), (1, 600)):
-        found = search.kneighbors(rows[:n_queries] + 0.1, k)
-        table = distances(rows[:20] + 0.1, rows, "euclidean")
-        assert_nearest((found[0][:20], found[1][:20]), table[:n_queries], k, exact=False)
+    for k in (2, 16, 300, 300, 200, 3):
+        found = search.kneighbors(queries, k)
+        assert_nearest((found[0][:20], found[1][:20]), table, k, exact=False)
         (index,) = search._searcher._indexes.values()
         chosen_for.append(index.n_neighbors)
-    assert chosen_for == [2, 2, 2, 17, 17, 1]
+    assert chosen_for == [2, 2, 2, 300, 300, 300]

@@ -16,7 +16,7 @@ import threading
 from collections import Counter
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Any, Literal, Self, TypeGuard, Unpack
+from typing import Any, Literal, Self, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,10 +41,10 @@ SECOND_INDEX_MIB = 1.0  # a second index of at least this size is announced by a
 
 NONE = np.broadcast_to(np.int64(0), 0)  # no numbers, read-only
 
-# Bounds are chosen for a number of neighbours. They are chosen again if so many queries want more
-# than so many times that number, or less than that part of it: a build then takes about as long as
-# those queries did.
-OTHER_NEIGHBORS, OTHER_QUERIES = 8, 500
+# Bounds are chosen for a number of neighbours. They are chosen again if searches want more than so
+# many times that number, or less than that part of it, and have computed so many distances for each
+# row, beyond twice those that they wanted, that this took as long as another build.
+OTHER_NEIGHBORS, SPARE_DISTANCES = 8, 60
 
 # All objects share one lock for builds, because objects with locks can not be pickled; a build
 # uses all its threads anyway. They also share one count of the running searches of each
@@ -107,6 +107,7 @@ class ExactIndex:
         self.n_shifts = len(shifts)
         self.stage = stage
         self.n_neighbors = n_neighbors
+        self._n_spare = 0  # distances computed beyond twice those wanted
         native_metric = "sqeuclidean" if metric == "euclidean" else metric
         cpu = cpu_path()
         projection = None
@@ -148,7 +149,8 @@ class ExactIndex:
 
     def query(self, queries: NDArray[Any], k: int, **options: Unpack[SearchOptions]) -> Neighbors:
         """Find the k nearest rows of each query; the queries have the dtype of the rows."""
-        indices, distances, _ = self._native.query(queries, k, **options)
+        indices, distances, n_computed = self._native.query(queries, k, **options)
+        self._n_spare += max(0, n_computed - 2 * k * len(queries))
         if self.metric == "euclidean":
             np.sqrt(distances, out=distances)
         # The native module's int64 is NumPy's long long, which differs in its name only.
@@ -157,6 +159,13 @@ class ExactIndex:
             return Neighbors(indices, distances)
         variants, indices = np.divmod(indices, len(self.rows))
         return Neighbors(indices, distances, variants)
+
+    def suits(self, k: int) -> bool:
+        """Return whether its bounds suit searches of k neighbours, as far as is known."""
+        usual = self.n_neighbors
+        is_usual = usual / OTHER_NEIGHBORS <= k <= usual * OTHER_NEIGHBORS
+        is_projected = self.stage == Stage.PROJECTED
+        return is_usual or not is_projected or self._n_spare < SPARE_DISTANCES * len(self.rows)
 
 
 def _check_number(rows: NDArray[Any]) -> NDArray[Any]:
@@ -191,7 +200,6 @@ class IndexedRows:
         self._tree: TreeIndex | None = None
         self._n_asked = 0
         self._n_neighbors = 0  # of most searches; 0 if unknown
-        self._n_others = 0  # queries for a very different number since
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in ("rows", "metric", "shifts", "frame")}
@@ -281,8 +289,6 @@ class IndexedRows:
         with _counting:
             _searches[id(self)] += 1  # keeps the indexes in place
         try:
-            if self._n_neighbors and self._wants_others(k, len(queries)):
-                self._n_neighbors, self._n_others = k, 0
             index = self._index(queries.dtype, k, n_queries, options.get("n_threads", 1))
             return index.query(queries, k, **options)
         finally:
@@ -380,14 +386,6 @@ class IndexedRows:
             DataConversionWarning,
         )
 
-    def _wants_others(self, k: int, n_queries: int) -> bool:
-        """Return whether by now enough queries wanted a very different number of neighbours."""
-        usual = self._n_neighbors
-        if usual / OTHER_NEIGHBORS <= k <= usual * OTHER_NEIGHBORS:
-            return False
-        self._n_others += n_queries
-        return self._n_others >= OTHER_QUERIES
-
     def _index(self, dtype: np.dtype[Any], k: int, n_queries: int, n_threads: int) -> ExactIndex:
         """Return the index of the rows in a dtype, built as far as so many queries pay for."""
         stage = Stage.PROJECTED
@@ -396,19 +394,15 @@ class IndexedRows:
         elif not self.shifts:
             n, d = self._stored.shape
             stage = stage_of(n, d, dtype, self.metric, k, n_queries)
-        wanted = self._n_neighbors or k
-
-        def is_enough(index: ExactIndex | None) -> TypeGuard[ExactIndex]:
-            if index is None or index.stage < stage:
-                return False
-            return index.stage < Stage.PROJECTED or self._n_neighbors in (0, index.n_neighbors)
-
         index = self._indexes.get(dtype)
-        if is_enough(index):
+        if index is not None and index.stage >= stage and index.suits(k):
             return index
         with _building:
             index = self._indexes.get(dtype)
-            if not is_enough(index):
+            if index is None or index.stage < stage or not index.suits(k):
+                usual = self._n_neighbors
+                if index is not None and index.stage >= stage:  # it does not suit this number
+                    usual, stage = k, index.stage
                 index = self._indexes[dtype] = ExactIndex(
                     (
                         np.ascontiguousarray(self._stored, dtype=dtype)
@@ -420,6 +414,6 @@ class IndexedRows:
                     shifts=self.shifts,
                     frame=self.frame,
                     stage=stage,
-                    n_neighbors=wanted,
+                    n_neighbors=usual or k,
                 )
         return index
