@@ -117,6 +117,9 @@ class NearestNeighbors(KNeighborsMixin, RadiusNeighborsMixin, BaseEstimator):  #
     unless the metric is cosine.
     The answer is the same, to the last bit; the tree copies the rows in float64.
 
+    The index is chosen for searches of ``n_neighbors``. Answers are the same for any other number,
+    and the index is chosen again if many searches want a very different one.
+
     Several threads may search one fitted object at once, even while another thread calls
     `partial_fit` or `remove`: a search sees either the whole change or none of it. `fit` must not
     run during a search. If one of the three methods fails, the object stays as it was.
