@@ -181,21 +181,27 @@ private:
     void multiply(int n) {
         std::int64_t left = 0;
         for (int i = 0; i < n; ++i) left += static_cast<std::int64_t>(candidates_[i].size());
-        if (left * Products::kPairsOfOne < index_.rows().n * Products::padded(n)) return;
-        products_.take(request_.queries, ids_, n);
-        std::vector<std::size_t> next(static_cast<std::size_t>(n), 0);
-        bounds_.resize(static_cast<std::size_t>(n));
+        if (!Products::pay(index_, n, left)) return;
+        // The queries of each row, a bit for each, so that candidates need not be sorted.
+        const std::int64_t words = (n + 63) / 64;
+        marks_.assign(static_cast<std::size_t>(index_.rows().n * words), 0);
         for (int i = 0; i < n; ++i) {
-            const auto by_position = [](Candidate a, Candidate b) { return position_of(a) < position_of(b); };
-            std::sort(candidates_[i].begin(), candidates_[i].end(), by_position);
-            bounds_[i].clear();
+            for (const Candidate one : candidates_[i])
+                marks_[static_cast<std::size_t>(position_of(one) * words + i / 64)] |= std::uint64_t{1} << (i % 64);
+            candidates_[i].clear();
         }
+        bounds_.resize(static_cast<std::size_t>(n));
+        for (auto& own : bounds_) own.clear();
+        products_.take(request_.queries, ids_, n);
         products_.visit([&](std::int64_t position, double length, const float* products) {
-            for (int i = 0; i < n; ++i)
-                if (next[i] < candidates_[i].size() && position_of(candidates_[i][next[i]]) == position) {
-                    bounds_[i].push_back(products_.bounds(i, length, products[i]));
-                    ++next[i];
-                }
+            for (std::int64_t word = 0; word < words; ++word) {
+                int i = static_cast<int>(64 * word);
+                for (std::uint64_t left_bits = marks_[static_cast<std::size_t>(position * words + word)]; left_bits; left_bits >>= 1, ++i)
+                    if (left_bits & 1) {
+                        bounds_[i].push_back(products_.bounds(i, length, products[i]));
+                        candidates_[i].push_back(candidate(kRejectMost, static_cast<std::int32_t>(position)));
+                    }
+            }
         });
         std::vector<double> most;
         for (int i = 0; i < n; ++i) {
@@ -288,6 +294,7 @@ private:
     std::vector<std::vector<Candidate>> candidates_;
     Products products_;
     std::vector<std::vector<Products::Bounds>> bounds_;
+    std::vector<std::uint64_t> marks_;
     std::vector<Pair> pairs_, sorted_;
     std::vector<std::int64_t> starts_;  // of the pairs of rows that are near each other
     // Room for every pair of a block; most of it is never touched, so it is not initialised.
