@@ -39,7 +39,7 @@ TRIED = 400
 """Random cells among which the next one is chosen."""
 
 MOST_BYTES = 3 * 2**29
-"""Of the rows."""
+"""Largest size of the rows in memory."""
 MOST_WORK = {"euclidean": 2e11, "cosine": 2e11, "manhattan": 2e10}
 """Pairs of values that a peer compares in some ten seconds."""
 QUICK_BYTES, QUICK_WORK = 2**27, 4e9

@@ -53,7 +53,7 @@ class Outcome:
     seconds : dict of str to list of (fit, query)
         CPU seconds of each round of each contestant, ours first.
     agreements : dict of str to Agreement
-        Of each peer's neighbours with ours.
+        How far each peer's neighbours are ours.
     wrong : int
         Queries with a wrong distance of ours, or with neighbours that differ from a peer's by
         more than ties and rounding.

@@ -130,7 +130,7 @@ def measure(
     readings : dict of str to list of Reading
         By name, ours first; stages "fit" and "query".
     agreements : dict of str to Agreement
-        Of each peer's neighbours with ours.
+        How far each peer's neighbours are ours.
     """
     contenders = [
         Contender(

@@ -9,7 +9,6 @@
 //
 // With shifts (shifts.hpp) steps 1 to 3 run once per shift, on the query moved back. A row x passes
 // the bound if |S'q - x|^2 <= A + lost(x), A = r^2 - lost(q), so every row has its own radius.
-// the bound if |S'q - x|^2 <= A + lost(x), A = r^2 - lost(q): every row has a radius of its own.
 #pragma once
 
 #include <algorithm>

@@ -1,5 +1,6 @@
 """The choice of a projection, and its basis in whole steps."""
 
+import warnings
 from unittest.mock import patch
 
 import numpy as np
@@ -94,6 +95,16 @@ def test_rows_far_out_do_not_spoil_the_axes_of_noisy_ones() -> None:
     rows += rng.normal(size=rows.shape).astype(np.float32) * 3
     rows[rng.integers(0, len(rows), 5)] *= np.float32(1e30)
     found = ExactIndex(rows).query(rows[:20], 2)
+    np.testing.assert_array_equal(found.indices[:, 0], np.arange(20))
+
+
+def test_rows_far_out_do_not_overflow_the_shares_of_many_rows() -> None:
+    rng = np.random.default_rng(5)  # the first sample has none of them, the second has one
+    rows = rng.normal(size=(80_000, 20)).astype(np.float32)
+    rows[rng.integers(100, 80_000, 50)] = 1e30
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = ExactIndex(rows).query(rows[:20], 2)
     np.testing.assert_array_equal(found.indices[:, 0], np.arange(20))
 
 

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from lookalike.estimators.base import KNeighborsPredictor
 from lookalike.estimators.weights import vote_weights
 from lookalike.images.progress import Progress
+from lookalike.search.neighbors import Neighbors
 
 N_NEIGHBORS = 50  # among which trust scores look for the nearest of another class
 
@@ -114,6 +115,22 @@ def trust_scores(
     return np.where(same.any(axis=1), scores, 0.0)
 
 
+def search_for_voters(
+    classifier: KNeighborsPredictor,
+    X: Any,
+    n_neighbors: int,
+    exclude: Any = None,
+    progress: Progress | None = None,
+) -> tuple[Neighbors, Neighbors, NDArray[np.float64]]:
+    """Return a table of neighbours, the part of it that votes, and the weights of the votes."""
+    table = classifier.neighbors(X, n_neighbors, exclude=exclude, progress=progress)
+    near = table.first(classifier.n_neighbors)
+    weights = vote_weights(
+        near.distances, near.indices, classifier.weights, classifier._row_weights()
+    )
+    return table, near, weights
+
+
 def predict_with_trust(
     classifier: KNeighborsPredictor,
     X: Any,
@@ -138,11 +155,7 @@ def predict_with_trust(
     if exclude is not None:
         n_left = classifier.n_samples_fit_ - int(np.unique(exclude, return_counts=True)[1].max())
     most = max(k, min(n_neighbors, n_left))
-    table = classifier.neighbors(X, most, exclude=exclude, progress=progress)
-    near = table.first(k)
-    weights = vote_weights(
-        near.distances, near.indices, classifier.weights, classifier._row_weights()
-    )
+    table, near, weights = search_for_voters(classifier, X, most, exclude, progress)
     predicted = classifier._read(near, weights)
     return Trusted(
         predicted, trust_scores(table.distances, classifier._y[table.indices], predicted)

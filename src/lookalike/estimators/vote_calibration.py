@@ -22,8 +22,7 @@ from scipy.optimize import isotonic_regression
 
 from lookalike.array_types import FloatArray
 from lookalike.estimators.classifier import KNeighborsClassifier
-from lookalike.estimators.reject_option import trust_scores
-from lookalike.estimators.weights import vote_weights
+from lookalike.estimators.reject_option import search_for_voters, trust_scores
 
 _N_NEIGHBORS = 16  # among which the nearest image of another class is looked for
 
@@ -130,13 +129,8 @@ class _Votes(NamedTuple):
 
 
 def _vote(classifier: KNeighborsClassifier, images: NDArray[Any], *, exclude: Any = None) -> _Votes:
-    k = classifier.n_neighbors
-    most = max(k, min(_N_NEIGHBORS, classifier.n_samples_fit_ - 1))
-    table = classifier.neighbors(images, most, exclude=exclude)
-    near = table.first(k)
-    weights = vote_weights(
-        near.distances, near.indices, classifier.weights, classifier._row_weights()
-    )
+    most = max(classifier.n_neighbors, min(_N_NEIGHBORS, classifier.n_samples_fit_ - 1))
+    table, near, weights = search_for_voters(classifier, images, most, exclude)
     shares = classifier._shares(near, weights)
     assert isinstance(shares, np.ndarray)  # because images have one label each
     winners = shares.argmax(axis=1)[:, np.newaxis]

@@ -73,7 +73,8 @@ class Trial(NamedTuple):
     n_images, n_held_out : int
         Number of images learned from, and of images tested on.
     n_wrong : int
-        Of those tested on; with `sample_weight` both are sums of weights, rounded.
+        Number of tested images that came out wrong. With `sample_weight`, this and the number of
+        tested images are sums of weights, rounded.
     seconds : float
         Time of all scoring rules of the representation together.
     stage : int

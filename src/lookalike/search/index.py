@@ -231,8 +231,8 @@ class IndexedRows:
     def build(self, n_threads: int, n_neighbors: int = 0) -> Self:
         """Build the tree of the rows or their index now, so that no search has to.
 
-        Of few rows nothing is built before searches have shown that it pays. If most searches are
-        for `n_neighbors`, they are faster for that being known.
+        Few rows get no index before searches have shown that it pays. The bounds are chosen for
+        `n_neighbors`, or, if that is 0, for what the first search wants.
         """
         self._n_neighbors = n_neighbors or self._n_neighbors
         if self._has_tree:

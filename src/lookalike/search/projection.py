@@ -129,15 +129,13 @@ def choose_projection(
         seen = min(n // SHARES_PART, MOST_SHARES_ROWS, SHARES_VALUES // d)
         many = centred
         if seen > size:
-            many = (draw_rows(rows, seen, metric, rng) - mean).astype(np.float32, copy=False)
+            many = clipped(draw_rows(rows, seen, metric, rng) - mean, largest)
         widths = choose_widths(many, axes, unprojected, n, n_neighbors, costs, shifted)
         if widths is None:
             return None
         if widths.wide:
             more = draw_rows(rows, min(n, WIDE_SAMPLES * size), metric, rng) - mean
-            # Outliers must neither overflow floats nor dominate the axes.
-            more = np.clip(more, -largest, largest).astype(np.float32, copy=False)
-            axes = principal_axes(more, axes, rounds=1)
+            axes = principal_axes(clipped(more, largest), axes, rounds=1)
         return make_projection(centred, mean, axes, widths, unprojected, rng, of_bytes)
 
 
@@ -174,6 +172,12 @@ def centred_sample(
         centred = (sample - mean).astype(np.float32, copy=False)
         largest = max(float(centred.max()), -float(centred.min()))
     return mean, centred if 1e-15 < largest < 1e15 else None, of_bytes
+
+
+def clipped(centred: NDArray[Any], largest: float) -> Floats:
+    """Limit values to those of the sample: outliers must not overflow floats nor dominate axes."""
+    values: Floats = np.clip(centred, -largest, largest).astype(np.float32, copy=False)
+    return values
 
 
 def draw_rows(rows: NDArray[Any], size: int, metric: str, rng: np.random.Generator) -> NDArray[Any]:
