@@ -20,6 +20,7 @@ MEASURED = {
     r"\d[\d.,]* threads?\b": "# threads",
     r"\d[\d.,]* ([KMG]iB|images a second|times as (?:long|fast))\b": r"# \1",
     r"(CPU path|scikit-learn) [a-z0-9.]*\d[a-z0-9.]*": r"\1 #",
+    r"[\w-]+ is the fastest with": "# is the fastest with",
 }
 """What a sentence says of the machine and the release, and what stands for it."""
 
