@@ -26,13 +26,13 @@ from lib.images import NAMES, StoredImages
 from lib.program import BARS_THREADS, new_parser, parse, report_on_images
 
 WRONG_SHARE, FIRST_SHARE = 0.01, 0.02
-"""Of the labels that are changed; and of the ranking, in whose beginning they are to be."""
+"""The share of labels that are changed, and the part of the ranking that is to hold them."""
 
 FOUND, SECONDS = 98, 10
 """Percent of the changed labels to be found there, and seconds that the audit is to stay under."""
 
 SEEDS = range(5)
-"""Of what is changed. Ranking and thresholds were chosen on changes by seeds from 100 on."""
+"""Seeds of the changes. Ranking and thresholds were chosen on changes by seeds from 100 on."""
 
 N_NEIGHBORS = 10
 OURS, PEER = "lookalike audit", "cleanlab find_label_issues"

@@ -56,7 +56,7 @@ from lib.program import BARS_THREADS, new_parser, reporting
 
 PARTS = ("mnist", "cv", "ablation", "kinds", "few")
 MNIST_BARS = {"fast": (0.55, 4), "balanced": (0.45, 12), "best": (0.42, 60)}
-"""Of each effort: percent of the test images, and seconds of fit and predict; or less."""
+"""The bars of each effort: percent of the test images wrong, and seconds of fit and predict."""
 
 CV_BAR = 0.36
 """Percent of all training images that may be wrong in cross-validation."""

@@ -165,7 +165,7 @@ def _ratios(images: list[Any], truth: list[Bytes]) -> list[float]:
 
 
 def _similarities(images: list[Any], truth: list[Bytes]) -> list[float]:
-    """Of each image; of colours, the mean of their planes'."""
+    """The similarity of each image; that of a colour image is the mean of its planes."""
     found = []
     for image, true in zip(images, truth, strict=True):
         planes = (as_bytes(image), true)

@@ -40,7 +40,7 @@ PIXELWISE = (DEBIASED, POSTERIOR)
 
 ALL_KINDS = (UNIFORM, GAUSSIAN, SALT_AND_PEPPER)
 IMAGES_A_LINE = 10
-"""Of a mosaic."""
+"""How many images a line of a mosaic holds."""
 WAVELET_SHIFTS = 4
 """Pixels each way; more change little."""
 

@@ -54,7 +54,7 @@ BLOCK = 4
 """Patches along a side of the blocks that stay together in cross-validation."""
 
 EXAMPLES, ZOOM, GAP, CAPTION = 16, 2, 4, 110
-"""Of the contact sheet: images a row, their enlargement, and pixels between and before them."""
+"""The contact sheet has so many images a row, enlarged so, and pixels between and before them."""
 
 
 class Kind(NamedTuple):

@@ -30,16 +30,16 @@ FOREST, SMALLER_FOREST = "random forest, 500 trees", "random forest, 300 trees"
 BOOSTING = "histogram boosting"
 
 N_FOLDS = 5
-"""Of each kind of images."""
+"""Folds of the cross-validation of each kind of images."""
 
 MOST_SECONDS = 120
-"""Of boosting on all folds of a kind; where more are to be expected it is left out."""
+"""Boosting is left out where it would take longer than this for all folds of a kind."""
 
 TRIAL_ITERATIONS, ITERATIONS = 2, 100
-"""Of boosting: those timed to tell how long it would take, and those that it takes."""
+"""Boosting is timed for so many iterations, to tell how long it takes for all of them."""
 
 N_COMPONENTS, N_NEIGHBORS = 256, 400
-"""Of choices that are fixed: those of effort "best"."""
+"""Where the choices are fixed, they are those of effort "best"."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Answer:
 
     @property
     def standard_error(self) -> float:
-        """Of the error, in percent, as that of a binomial count."""
+        """The standard error of the error in percent, as that of a binomial count."""
         share = self.n_wrong / self.n
         return 100 * float(np.sqrt(share * (1 - share) / self.n))
 

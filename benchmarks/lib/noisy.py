@@ -28,7 +28,7 @@ from lookalike.images.noise import Noise
 Floats = NDArray[np.float32]
 
 TEST_SEED, TUNING_SEED, TRAINING_SEED = 1, 2, 3
-"""Of the noise on each kind of images."""
+"""Seeds of the noise on each part of the images."""
 
 UNIFORM, GAUSSIAN, SALT_AND_PEPPER = "uniform", "gaussian", "saltpepper"
 TITLES = {

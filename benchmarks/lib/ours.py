@@ -19,7 +19,7 @@ from lib.noisy import noise_text
 
 BEST, FAST = "best", "fast"
 LEVELS: tuple[float, ...] = (1, 0.5, 2)
-"""Of noise in the test images; the first is that which the denoiser is fitted for."""
+"""Levels of noise in the test images; the denoiser is fitted for the first."""
 
 
 @dataclass(frozen=True)

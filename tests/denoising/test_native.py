@@ -101,7 +101,7 @@ def regression(seed, h, w, channels, outputs, n_anchors, blend, path):
     rng = np.random.default_rng(seed)
     stack = rng.integers(-9, 10, (2, h + 7, w + 6, channels)).astype(np.float32)
     stack[0, :, : w // 2] = 0
-    # Of all sizes, so that their norms keep some away; each other one there twice.
+    # Anchors have all sizes, so that their norms keep some away; every other one is there twice.
     anchors = rng.integers(-9, 10, (n_anchors, 25 * outputs)) * rng.integers(0, 9, (n_anchors, 1))
     anchors[1::4] = anchors[0::4][: len(anchors[1::4])]
     anchors = anchors.astype(np.float32)

@@ -148,7 +148,7 @@ def test_quickly_added_images_count_at_once_and_leave_no_trace(digits, monkeypat
 
 @pytest.mark.slow("learns with the effort best")
 def test_labels_of_held_out_images_do_not_leak():
-    """Of noise nothing can be learnt: held-out errors must tell so."""
+    """Nothing can be learnt from noise: held-out errors must tell so."""
     rng = np.random.default_rng(0)
     X, y = rng.integers(0, 256, (300, 10, 10)).astype(np.uint8), np.repeat([0, 1], 150)
     rng.shuffle(y)

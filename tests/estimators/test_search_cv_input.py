@@ -227,7 +227,7 @@ def test_ctrl_c_before_anything_is_done_sets_nothing():
     with pytest.raises(KeyboardInterrupt):
         search.fit(X, Y, progress=interrupt_after(0))
     assert not [name for name in vars(search) if name.endswith("_")]
-    # Of splits searched one by one a candidate is done when all of them are.
+    # Where splits are searched one by one, a candidate is done when all of them are.
     apart = clone(search).set_params(cv=ShuffleSplit(3, test_size=50))
     with pytest.raises(KeyboardInterrupt):
         apart.fit(X, Y, progress=interrupt_after(100))

@@ -16,7 +16,7 @@ import pytest
 
 FILES = Path(__file__).parent / "files"
 MOST_LINES = 40
-"""Of a difference, that are shown."""
+"""Lines of a difference that are shown."""
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from typing import Any
 
 WIDTH = 100
 MOST = {"rows": 8, "pictures": 3}
-"""Of a report's table or gallery, that are kept; its numbers are kept whole."""
+"""Rows of a table and pictures of a gallery that are kept; numbers are kept whole."""
 VOLATILE = re.compile(
     r"seconds|times_faster|memory_mib|memory, MiB|(fit|predict), s$|^cpu_path|threads$"
     r"|^(bytes|versions|timings|lookalike|python|platform|libraries)$"

@@ -12,7 +12,7 @@ def vote(subset, order, is_right, k):
 
 
 def shapley_by_subsets(order, is_right, k):
-    """Of every row: the mean of what it adds to all subsets of the others, size by size."""
+    """Return the mean of what each row adds to all subsets of the others, size by size."""
     n = len(order)
     values = np.zeros(n)
     for row in range(n):

@@ -9,7 +9,7 @@ def peak_signal_noise_ratio(image, truth, data_range):
 
 
 def structural_similarity(image, truth, data_range):
-    """Of one grey image (h, w), its windows of 7 × 7."""
+    """Return the similarity of one grey image (h, w), from its windows of 7 × 7."""
     c1, c2 = (0.01 * data_range) ** 2, (0.03 * data_range) ** 2
     height, width = image.shape
     windows = []

@@ -201,7 +201,7 @@ def linear(colour: str) -> NDArray[np.float64]:
 
 
 def contrast(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
-    """Of two linear colours, as WCAG defines it."""
+    """Return the contrast of two linear colours, as WCAG defines it."""
     weights = np.array([0.2126, 0.7152, 0.0722])
     low, high = sorted([float(weights @ a) + 0.05, float(weights @ b) + 0.05])
     return high / low

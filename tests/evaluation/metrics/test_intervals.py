@@ -72,7 +72,7 @@ def test_intervals_of_the_calibration_error_cover(too_sure: float) -> None:
 
 
 def test_a_share_that_is_neither_none_nor_all_gets_no_interval_of_those() -> None:
-    """Of every image one of two labels is right, so all samples are alike."""
+    """One of two labels of every image is right, so all samples are alike."""
     truth = np.zeros((20, 2), dtype=int)
     evaluation = evaluate_predictions(truth, np.tile([0, 1], (20, 1)))
     assert np.isnan(evaluation.intervals["mean_accuracy"]).all()
