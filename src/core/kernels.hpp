@@ -71,6 +71,15 @@ struct CoarseFilter {
     float head_square, tail_square;  // squared size of one step of each part
 };
 
+// Products of a row with n queries, and what tells whether they may be near (products.hpp).
+struct Selection {
+    const std::int32_t* products;
+    const float *twice_steps, *reaches, *least;  // of each query
+    int n;                                       // a multiple of kSelectionStep
+    float step, error, square;                   // of the row
+};
+constexpr int kSelectionStep = 16;
+
 // Blending of whole neighbours (blending.hpp).
 constexpr int kClean = 256;          // number of values of a clean pixel
 constexpr int kMostCost = 1280;      // candidates this far above the cheapest have no vote
@@ -238,6 +247,10 @@ struct Kernels {
     // Rounds to whole steps within +-levels; returns the sum of the squared errors, which is NaN
     // or infinite if a value is.
     double (*quantise)(const float* values, int n, float step, float levels, std::int8_t* out);
+    double (*quantise_words)(const float* values, int n, float step, float levels, std::int16_t* out);
+    // Writes the queries i with twice_steps[i] * step * products[i] + reaches[i] * error - least[i] - square >= 0;
+    // returns their number.
+    int (*select)(const Selection& selection, std::int32_t* out);
 
     // For one image each; see blending.hpp, regression.hpp and likeness.hpp.
     void (*blend)(const Blending& blending, const std::uint16_t* noisy, const std::uint8_t* frames,

@@ -279,7 +279,7 @@ template <class Floats> struct Unfused : Floats {
 constexpr int kQuantiseWidth = 16;
 
 // A separate function, into which the compiler propagates a constant count.
-inline void quantise_some(const float* values, int count, float step, float levels, std::int8_t* out, float* errors) {
+template <class Level> inline void quantise_some(const float* values, int count, float step, float levels, Level* out, float* errors) {
     const float inverse = 1 / step;
     for (int i = 0; i < count; ++i) {
         float q = values[i] * inverse;
@@ -288,11 +288,11 @@ inline void quantise_some(const float* values, int count, float step, float leve
         const float whole = (q + kRounder) - kRounder;
         const float error = values[i] - whole * step;
         errors[i] += error * error;
-        out[i] = static_cast<std::int8_t>(static_cast<std::int32_t>(whole));
+        out[i] = static_cast<Level>(static_cast<std::int32_t>(whole));
     }
 }
 
-double quantise(const float* values, int n, float step, float levels, std::int8_t* out) {
+template <class Level> double quantise(const float* values, int n, float step, float levels, Level* out) {
     float errors[kQuantiseWidth] = {};
     int i = 0;
     for (; i + kQuantiseWidth <= n; i += kQuantiseWidth) quantise_some(values + i, kQuantiseWidth, step, levels, out + i, errors);
@@ -300,6 +300,25 @@ double quantise(const float* values, int n, float step, float levels, std::int8_
     double total = 0;
     for (const float error : errors) total += static_cast<double>(error);
     return total;
+}
+
+// Most steps have no query to select.
+int select(const Selection& s, std::int32_t* out) {
+    int count = 0;
+    for (int start = 0; start < s.n; start += kSelectionStep) {
+        std::int32_t is_near[kSelectionStep], any = 0;
+        for (int i = 0; i < kSelectionStep; ++i) {
+            const float product = s.twice_steps[start + i] * s.step * static_cast<float>(s.products[start + i]);
+            is_near[i] = product + s.reaches[start + i] * s.error - s.least[start + i] - s.square >= 0;
+            any |= is_near[i];
+        }
+        if (!any) continue;
+        for (int i = 0; i < kSelectionStep; ++i) {
+            out[count] = start + i;
+            count += is_near[i];
+        }
+    }
+    return count;
 }
 
 // The common part of all tables; the including file fills in the rest.
@@ -310,7 +329,9 @@ template <class Floats, class Pairs, int Rows, CoarseDistance distance = plain_c
     kernels.project = project<Floats, Rows>;
     kernels.multiply = project<Unfused<Floats>, Rows>;
     kernels.project_pairs = project<Pairs, Rows>;
-    kernels.quantise = quantise;
+    kernels.quantise = quantise<std::int8_t>;
+    kernels.quantise_words = quantise<std::int16_t>;
+    kernels.select = select;
     kernels.rotate = rotate;
     kernels.blend = blend_image;
     kernels.regress = regress_image<Floats>;
