@@ -71,12 +71,12 @@ struct CoarseFilter {
     float head_square, tail_square;  // squared size of one step of each part
 };
 
-// Products of a row with n queries, and what tells whether they may be near (products.hpp).
+// Products of a query with n rows, and what tells whether they may be near (products.hpp).
 struct Selection {
     const std::int32_t* products;
-    const float *twice_steps, *reaches, *least;  // of each query
-    int n;                                       // a multiple of kSelectionStep
-    float step, error, square;                   // of the row
+    const float *twice_steps, *errors, *squares;  // of each row
+    int n;                                        // a multiple of kSelectionStep
+    float step, reach, least;                     // of the query
 };
 constexpr int kSelectionStep = 16;
 
@@ -248,8 +248,8 @@ struct Kernels {
     // or infinite if a value is.
     double (*quantise)(const float* values, int n, float step, float levels, std::int8_t* out);
     double (*quantise_words)(const float* values, int n, float step, float levels, std::int16_t* out);
-    // Writes the queries i with twice_steps[i] * step * products[i] + reaches[i] * error - least[i] - square >= 0;
-    // returns their number.
+    // Writes the rows j with twice_steps[j] * step * products[j] + errors[j] * reach - squares[j] - least >= 0, in
+    // order; returns their number.
     int (*select)(const Selection& selection, std::int32_t* out);
 
     // For one image each; see blending.hpp, regression.hpp and likeness.hpp.

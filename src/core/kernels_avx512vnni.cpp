@@ -214,6 +214,63 @@ std::size_t coarse_filter(const CoarseFilter& filter, Survivor* pairs, std::size
     return kept;
 }
 
+// The exact sums of floats, in the lanes of `sum_floats`: GCC keeps its arrays of lanes in memory.
+inline __m512d load_doubles(const float* p) { return _mm512_cvtps_pd(_mm256_loadu_ps(p)); }
+inline __m512d load_doubles(const double* p) { return _mm512_loadu_pd(p); }
+
+template <class Term, class Float> double sum_long_floats(const Float* a, const Float* b, std::int64_t d) {
+    if (d < kLongRow) return sum_floats<kFewLanes>(a, b, d, [](double x, double y) { return Term::of(x, y); });
+    __m512d s0 = _mm512_setzero_pd(), s1 = s0, s2 = s0, s3 = s0;
+    std::int64_t i = 0;
+    for (; i + kManyLanes <= d; i += kManyLanes) {
+        s0 = _mm512_add_pd(s0, Term::of(load_doubles(a + i), load_doubles(b + i)));
+        s1 = _mm512_add_pd(s1, Term::of(load_doubles(a + i + 8), load_doubles(b + i + 8)));
+        s2 = _mm512_add_pd(s2, Term::of(load_doubles(a + i + 16), load_doubles(b + i + 16)));
+        s3 = _mm512_add_pd(s3, Term::of(load_doubles(a + i + 24), load_doubles(b + i + 24)));
+    }
+    if (i < d) {  // zeros add nothing
+        Float x[kManyLanes] = {}, y[kManyLanes] = {};
+        std::memcpy(x, a + i, static_cast<std::size_t>(d - i) * sizeof(Float));
+        std::memcpy(y, b + i, static_cast<std::size_t>(d - i) * sizeof(Float));
+        s0 = _mm512_add_pd(s0, Term::of(load_doubles(x), load_doubles(y)));
+        s1 = _mm512_add_pd(s1, Term::of(load_doubles(x + 8), load_doubles(y + 8)));
+        s2 = _mm512_add_pd(s2, Term::of(load_doubles(x + 16), load_doubles(y + 16)));
+        s3 = _mm512_add_pd(s3, Term::of(load_doubles(x + 24), load_doubles(y + 24)));
+    }
+    s0 = _mm512_add_pd(_mm512_add_pd(s0, s2), _mm512_add_pd(s1, s3));
+    const __m256d four = _mm256_add_pd(_mm512_castpd512_pd256(s0), _mm512_extractf64x4_pd(s0, 1));
+    const __m128d two = _mm_add_pd(_mm256_castpd256_pd128(four), _mm256_extractf128_pd(four, 1));
+    return _mm_cvtsd_f64(_mm_add_sd(two, _mm_unpackhi_pd(two, two)));
+}
+
+struct Product {
+    static double of(double x, double y) { return x * y; }
+    static __m512d of(__m512d x, __m512d y) { return _mm512_mul_pd(x, y); }
+};
+struct SquaredDifference {
+    static double of(double x, double y) { return (x - y) * (x - y); }
+    static __m512d of(__m512d x, __m512d y) {
+        const __m512d difference = _mm512_sub_pd(x, y);
+        return _mm512_mul_pd(difference, difference);
+    }
+};
+
+int select(const Selection& s, std::int32_t* out) {
+    const __m512 step = _mm512_set1_ps(s.step), reach = _mm512_set1_ps(s.reach), least = _mm512_set1_ps(s.least);
+    __m512i rows = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    int count = 0;
+    for (int start = 0; start < s.n; start += kSelectionStep, rows = _mm512_add_epi32(rows, _mm512_set1_epi32(kSelectionStep))) {
+        const __m512 product = _mm512_mul_ps(_mm512_mul_ps(_mm512_loadu_ps(s.twice_steps + start), step),
+                                             _mm512_cvtepi32_ps(_mm512_loadu_si512(s.products + start)));
+        const __m512 margin = _mm512_sub_ps(_mm512_sub_ps(_mm512_add_ps(product, _mm512_mul_ps(_mm512_loadu_ps(s.errors + start), reach)),
+                                                          _mm512_loadu_ps(s.squares + start)), least);
+        const __mmask16 near = _mm512_cmp_ps_mask(margin, _mm512_setzero_ps(), _CMP_GE_OQ);
+        _mm512_storeu_si512(out + count, _mm512_maskz_compress_epi32(near, rows));  // `out` has room for as many
+        count += count_bits(near);
+    }
+    return count;
+}
+
 // The four panels of a group. Members have names, here and in the tile, because GCC keeps an array of
 // vectors in memory.
 struct Group {
@@ -376,6 +433,11 @@ const Kernels& avx512vnni_kernels() {
         k.coarse_filter = coarse_filter;
         k.coarse = coarse;
         k.u8.squared = squared_unsigned;
+        k.f32.squared = sum_long_floats<SquaredDifference, float>;
+        k.f32.dot = sum_long_floats<Product, float>;
+        k.f64.squared = sum_long_floats<SquaredDifference, double>;
+        k.f64.dot = sum_long_floats<Product, double>;
+        k.select = select;
         return k;
     }();
     return kernels;

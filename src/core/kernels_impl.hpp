@@ -33,6 +33,14 @@ inline int lowest_bit(std::uint64_t mask) {
 #endif
 }
 
+inline int count_bits(unsigned mask) {
+#ifdef _MSC_VER
+    return static_cast<int>(__popcnt(mask));
+#else
+    return __builtin_popcount(mask);
+#endif
+}
+
 // 255^2 * 16384 < 2^31: 32-bit lanes hold this many squares of bytes.
 constexpr std::int64_t kByteChunk = 16384;
 
@@ -302,20 +310,20 @@ template <class Level> double quantise(const float* values, int n, float step, f
     return total;
 }
 
-// Most steps have no query to select.
-int select(const Selection& s, std::int32_t* out) {
+// Most steps have no row to select.
+int plain_select(const Selection& s, std::int32_t* out) {
     int count = 0;
     for (int start = 0; start < s.n; start += kSelectionStep) {
         std::int32_t is_near[kSelectionStep], any = 0;
-        for (int i = 0; i < kSelectionStep; ++i) {
-            const float product = s.twice_steps[start + i] * s.step * static_cast<float>(s.products[start + i]);
-            is_near[i] = product + s.reaches[start + i] * s.error - s.least[start + i] - s.square >= 0;
-            any |= is_near[i];
+        for (int j = 0; j < kSelectionStep; ++j) {
+            const float product = s.twice_steps[start + j] * s.step * static_cast<float>(s.products[start + j]);
+            is_near[j] = product + s.errors[start + j] * s.reach - s.squares[start + j] - s.least >= 0;
+            any |= is_near[j];
         }
         if (!any) continue;
-        for (int i = 0; i < kSelectionStep; ++i) {
-            out[count] = start + i;
-            count += is_near[i];
+        for (int j = 0; j < kSelectionStep; ++j) {
+            out[count] = start + j;
+            count += is_near[j];
         }
     }
     return count;
@@ -331,7 +339,7 @@ template <class Floats, class Pairs, int Rows, CoarseDistance distance = plain_c
     kernels.project_pairs = project<Pairs, Rows>;
     kernels.quantise = quantise<std::int8_t>;
     kernels.quantise_words = quantise<std::int16_t>;
-    kernels.select = select;
+    kernels.select = plain_select;
     kernels.rotate = rotate;
     kernels.blend = blend_image;
     kernels.regress = regress_image<Floats>;

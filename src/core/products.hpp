@@ -5,9 +5,9 @@
 // times smaller than that of bytes: hardly more than k rows a query are left after it.
 //
 // Each row and query is centred, rounded to float (bounds.hpp) and quantised in a step of its own, so that rows far
-// out do not make the others coarser: x = s_x x^ with an error of length e_x, which covers all rounding. Lengths of
-// words are at most kMostLength, so that by the Cauchy-Schwarz inequality no product and no part of one leaves 32
-// bits. With h = |s_q q^ - s_x x^|, which follows from the product without an error,
+// out do not make the others coarser: x = s_x x^ with an error of length e_x, which covers all rounding. A vector has
+// the length of kMostLength steps, and at most 128 more when rounded, so that by the Cauchy-Schwarz inequality no
+// product of two, and no part of one, leaves 32 bits. With h = |s_q q^ - s_x x^|, which follows from the product without an error,
 //
 //     h - e_q - e_x  <=  |q - x|  <=  h + e_q + e_x.
 //
@@ -23,6 +23,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <cstring>
 #include <limits>
 #include <vector>
 
@@ -32,18 +33,12 @@ namespace lookalike {
 
 class Products {
 public:
-    // A row that may be near, and bounds of its distance without the query's error.
-    struct Near {
-        float least, most;
-        std::int32_t row;
-    };
-
     // Whether products of n queries and all rows take less time than a filter of bytes for n_filtered of them and the
     // exact distances of n_pairs pairs. In nanoseconds, measured at 384 and 8,192 values.
     static bool pay(const Index& index, int n, int n_filtered, double n_pairs) {
         const double d = static_cast<double>(index.rows().d), n_rows = static_cast<double>(index.rows().n);
-        const double product = 0.5 + 0.0085 * d, filter = 0.004 * d, exact = 40 + 0.08 * d;
-        return n_filtered * n_rows * filter + n_pairs * exact > padded(n) * n_rows * product;
+        const double product = 0.5 + 0.0085 * d, filter = 0.004 * d, exact = 40 + 0.08 * d, row = 1.5 * d;
+        return n_filtered * n_rows * filter + n_pairs * exact > n_rows * (n * product + row);
     }
 
     Products(const Index& index, std::int64_t k)
@@ -51,90 +46,77 @@ public:
 
     // Memory of one query.
     static std::int64_t bytes_of_one(const Index& index, std::int64_t k) {
-        return (words_of(index) + kRows + 5) * 4 + static_cast<std::int64_t>(2 * most_near(k) * sizeof(Near) + sizeof(Query));
+        return (words_of(index) + kRows) * 4 + static_cast<std::int64_t>(2 * most_near(k) * sizeof(Near) + sizeof(Query));
     }
 
     void take(const Rows& queries, const std::int64_t* ids, int n) {
-        stride_ = padded(n);
-        basis_.assign(static_cast<std::size_t>(words_ * stride_), 0);
-        rows_.assign(static_cast<std::size_t>(words_ * kRows), 0);
+        query_words_.assign(static_cast<std::size_t>(words_ * n), 0);
         queries_.resize(static_cast<std::size_t>(n));
-        for (auto* values : {&twice_steps_, &reaches_, &least_}) values->assign(static_cast<std::size_t>(stride_), 0.0f);
-        for (int begin = 0; begin < n; begin += kRows) {
-            const int end = std::min(n, begin + kRows);
-            for (int i = begin; i < end; ++i) {
-                Query& q = queries_[i];
-                q.place = quantise(queries, ids[i], rows_.data() + (i - begin) * words_);
-                q.reach = std::numeric_limits<double>::infinity();
-                q.limit = first_limit();
-                q.near.clear();
-                twice_steps_[i] = static_cast<float>(2 * q.place.step);
-                least_[i] = -std::numeric_limits<float>::infinity();  // no row is rejected
-            }
-            for (std::int64_t word = 0; word < words_; ++word)
-                for (int i = begin; i < end; ++i)
-                    basis_[static_cast<std::size_t>(basis_place(word, i, words_))] = rows_[static_cast<std::size_t>((i - begin) * words_ + word)];
+        for (int i = 0; i < n; ++i) {
+            Query& q = queries_[static_cast<std::size_t>(i)];
+            q.place = quantise(queries, ids[i], query_words_.data() + i * words_);
+            q.reach = std::numeric_limits<double>::infinity();
+            q.limit = first_limit();
+            q.near.clear();
         }
-        std::fill(least_.begin() + n, least_.end(), std::numeric_limits<float>::infinity());
     }
 
     // Limits a query to this radius from now on.
     void tighten(int i, double radius) {
-        Query& q = queries_[i];
-        const double reach = (radius * unit_ + q.place.error) * kSlack, square = reach * reach;
-        if (!(reach < q.reach && reach < kFar && q.place.is_bounded())) return;
-        q.reach = reach;
-        reaches_[i] = static_cast<float>(2 * reach);
-        least_[i] = static_cast<float>(q.place.square - square - kMargin * (q.place.square + square) - kLeastMargin);
+        Query& q = queries_[static_cast<std::size_t>(i)];
+        q.reach = std::min(q.reach, (radius * unit_ + q.place.error) * kSlack);
     }
 
-    // Collects the rows that may be near. Asks `is_excluded(i, row)` whether query i must not have a row, and
-    // `is_bounded(i, row)` whether bounds of their distance hold from both sides. Pairs that have no such bounds, and
-    // all of a query that has many rows that may be near, are handed to `compare(i, row)`, which may tighten the query.
-    template <class IsExcluded, class IsBounded, class Compare>
-    void collect(const Job& job, const IsExcluded& is_excluded, const IsBounded& is_bounded, const Compare& compare) {
-        products_.resize(static_cast<std::size_t>(stride_ * kRows));
-        selected_.resize(static_cast<std::size_t>(stride_));
-        for (std::int64_t begin = 0; begin < index_.rows().n && !job.is_stopped(); begin += kRows) {
-            const int count = static_cast<int>(std::min<std::int64_t>(kRows, index_.rows().n - begin));
-            Place places[kRows];
-            for (int j = 0; j < count; ++j) places[j] = quantise(index_.rows(), begin + j, rows_.data() + j * words_);
-            index_.kernels().project_pairs(rows_.data(), count, words_, basis_.data(), stride_, products_.data());
-            for (int j = 0; j < count; ++j) {
-                const Place& x = places[j];
-                const std::int32_t* const products = products_.data() + static_cast<std::int64_t>(j) * stride_;
-                const double error_square = x.error * x.error;
-                const Selection selection{products, twice_steps_.data(), reaches_.data(), least_.data(), stride_, static_cast<float>(x.step),
-                                          static_cast<float>(x.error), static_cast<float>(x.square - error_square - kMargin * (x.square + error_square))};
-                const int n_selected = index_.kernels().select(selection, selected_.data());
-                const auto row = static_cast<std::int32_t>(begin + j);
+    // Collects the rows that may be near. Asks `is_excluded(i, row)` whether query i must not have a row. Hands pairs
+    // without bounds on both sides, and all of a query that has many rows that may be near, to `compare(i, row)`, which
+    // may tighten the query.
+    template <class IsExcluded, class Compare> void collect(const Job& job, const IsExcluded& is_excluded, const Compare& compare) {
+        const auto n = static_cast<int>(queries_.size());
+        const std::int64_t n_rows = index_.rows().n;
+        row_words_.assign(static_cast<std::size_t>(words_ * kRows), 0);
+        basis_.assign(static_cast<std::size_t>(words_ * kRows), 0);
+        products_.resize(static_cast<std::size_t>(n) * kRows);
+        errors_.resize(static_cast<std::size_t>(n_rows));
+        for (std::int64_t begin = 0; begin < n_rows && !job.is_stopped(); begin += kRows) {
+            const RowBlock rows = take_rows(begin, static_cast<int>(std::min<std::int64_t>(kRows, n_rows - begin)));
+            index_.kernels().project_pairs(query_words_.data(), n, words_, basis_.data(), kRows, products_.data());
+            for (int i = 0; i < n; ++i) {
+                const std::int32_t* const products = products_.data() + static_cast<std::int64_t>(i) * kRows;
+                std::int32_t selected[kRows];
+                const int n_selected = select(i, products, rows, selected);
                 for (int s = 0; s < n_selected; ++s) {
-                    const int i = selected_[static_cast<std::size_t>(s)];
+                    const int j = selected[s];
+                    const auto row = static_cast<std::int32_t>(begin + j);
                     if (is_excluded(i, row)) continue;
-                    if (!x.is_bounded() || !queries_[i].place.is_bounded() || !is_bounded(i, row)) {
+                    if (rows.places[j].is_bounded && queries_[static_cast<std::size_t>(i)].place.is_bounded)
+                        add(i, row, rows.places[j], products[j]);
+                    else
                         compare(i, row);
-                        continue;
-                    }
-                    add(i, row, x, products[i]);
-                    if (queries_[i].near.size() >= queries_[i].limit) settle(i, compare);
                 }
+                if (queries_[static_cast<std::size_t>(i)].near.size() >= queries_[static_cast<std::size_t>(i)].limit) settle(i, compare);
             }
         }
-        for (std::size_t i = 0; i < queries_.size(); ++i) thin(static_cast<int>(i));
+        for (int i = 0; i < n; ++i) thin(i);
     }
 
-    const std::vector<Near>& near(int i) const { return queries_[i].near; }
+    // Calls use(row) for the rows of a query that may be near.
+    template <class Use> void each_near(int i, const Use& use) const {
+        for (const Near one : queries_[static_cast<std::size_t>(i)].near) use(row_of(one));
+    }
 
 private:
-    static constexpr int kRows = 96;  // whole tiles of every kernel
-    static constexpr double kMostLevel = 32767, kMostLength = 46000;  // (46,000 + sqrt(2^16) / 2)^2 < 2^31
+    static constexpr int kRows = 128;  // a multiple of kColumnStep
+    static constexpr double kMostLength = 32767;  // of a vector in its own steps: no value exceeds it either
     static constexpr double kFar = 1e15, kMargin = 1e-6, kLeastMargin = 1e-30;
 
-    // Where a vector is, in steps of the index.
+    // Where a vector is, in steps of the index: s_x, |s_x x^|^2 and e_x.
     struct Place {
-        double step, square, error;  // s_x, |s_x x^|^2, e_x
-        bool is_bounded() const { return square >= 0; }
+        double step, square, error;
+        bool is_bounded;  // from both sides
     };
+
+    // A row that may be near: h + e_x, whose bits as a float are in the order of such numbers, and the row.
+    using Near = std::uint64_t;
 
     struct Query {
         Place place;
@@ -143,10 +125,22 @@ private:
         std::vector<Near> near;
     };
 
+    struct RowBlock {
+        Place places[kRows];
+        float twice_steps[kRows], errors[kRows], squares[kRows];
+    };
+
+    static double most_of(Near one) {
+        const auto bits = static_cast<std::uint32_t>(one >> 32);
+        float most;
+        std::memcpy(&most, &bits, sizeof most);
+        return static_cast<double>(most);
+    }
+    static std::int32_t row_of(Near one) { return static_cast<std::int32_t>(one & 0xffffffffu); }
+
     // Words of a vector, two values each: an odd number of cache lines, because vectors at distances of a power of
     // two would compete for the same ones.
     static std::int64_t words_of(const Index& index) { return (((index.rows().d + 1) / 2 + 15) / 16 | 1) * 16; }
-    static int padded(int n) { return (n + kColumnStep - 1) / kColumnStep * kColumnStep; }
     static std::size_t most_near(std::int64_t k) { return static_cast<std::size_t>(8 * k + 1024); }
     std::size_t first_limit() const { return 2 * k_ + 64; }
 
@@ -154,45 +148,83 @@ private:
         const std::int64_t d = rows.d;
         const Kernels& kernels = index_.kernels();
         row_.resize(static_cast<std::size_t>(d));
-        centre(kernels, *index_.projection(), index_.metric(), rows, i, row_.data());
+        const bool is_zero = centre(kernels, *index_.projection(), index_.metric(), rows, i, row_.data());
         const double length = std::sqrt(kernels.f32.dot(row_.data(), row_.data(), d));
         if (!(length * unit_ < kFar)) {
             std::fill_n(words, words_, 0);
-            return {0, -std::numeric_limits<double>::infinity(), 0};
+            return {0, -std::numeric_limits<double>::infinity(), 0, false};
         }
-        float largest = 0;
-        for (const float value : row_) largest = std::max(largest, std::abs(value));
-        const auto step = static_cast<float>(std::max({static_cast<double>(largest) / kMostLevel, length / kMostLength, 1e-38}));
+        const auto step = static_cast<float>(std::max(length / kMostLength, 1e-38));
         auto* const levels = reinterpret_cast<std::int16_t*>(words);
-        const double off = kernels.quantise_words(row_.data(), static_cast<int>(d), step, static_cast<float>(kMostLevel), levels);
+        const double off = kernels.quantise_words(row_.data(), static_cast<int>(d), step, static_cast<float>(kMostLength), levels);
         const double own = static_cast<double>(step) * unit_;
         return {own, own * own * static_cast<double>(kernels.i16.dot(levels, levels, d)),
-                (length_of(off, static_cast<int>(d)) + kOwnRounding * length) * unit_};
+                (length_of(off, static_cast<int>(d)) + kOwnRounding * length) * unit_, !is_zero};
+    }
+
+    // Makes the basis of a block of rows.
+    RowBlock take_rows(std::int64_t begin, int count) {
+        RowBlock rows{};
+        for (int j = 0; j < kRows; ++j) {
+            if (j >= count) {
+                rows.squares[j] = std::numeric_limits<float>::infinity();  // always rejected
+                continue;
+            }
+            const Place x = rows.places[j] = quantise(index_.rows(), begin + j, row_words_.data() + j * words_);
+            const double error_square = x.error * x.error;
+            rows.twice_steps[j] = static_cast<float>(2 * x.step);
+            rows.errors[j] = errors_[static_cast<std::size_t>(begin + j)] = static_cast<float>(x.error * (1 + kMargin));
+            rows.squares[j] = static_cast<float>(x.square - error_square - kMargin * (x.square + error_square));
+        }
+        for (int tile = 0; tile < kRows; tile += kColumnStep)
+            for (std::int64_t word = 0; word < words_; ++word)
+                for (int j = tile; j < tile + kColumnStep; ++j)
+                    basis_[static_cast<std::size_t>(basis_place(word, j, words_))] = row_words_[static_cast<std::size_t>(j * words_ + word)];
+        return rows;
+    }
+
+    int select(int i, const std::int32_t* products, const RowBlock& rows, std::int32_t* selected) const {
+        const Query& q = queries_[static_cast<std::size_t>(i)];
+        Selection selection{products, rows.twice_steps, rows.errors, rows.squares, kRows, static_cast<float>(q.place.step), 0,
+                            -std::numeric_limits<float>::infinity()};
+        if (q.reach < kFar) {
+            const double square = q.reach * q.reach;
+            selection.reach = static_cast<float>(2 * q.reach);
+            selection.least = static_cast<float>(q.place.square - square - kMargin * (q.place.square + square) - kLeastMargin);
+        }
+        return index_.kernels().select(selection, selected);
     }
 
     void add(int i, std::int32_t row, const Place& x, std::int32_t product) {
-        const Place& q = queries_[i].place;
-        const double square = q.square + x.square - 2 * q.step * x.step * static_cast<double>(product), apart = std::sqrt(std::max(square, 0.0));
-        queries_[i].near.push_back({static_cast<float>((apart - x.error) * (1 - kMargin)), static_cast<float>((apart + x.error) * (1 + kMargin)), row});
+        const Place& q = queries_[static_cast<std::size_t>(i)].place;
+        const double square = q.square + x.square - 2 * q.step * x.step * static_cast<double>(product);
+        const auto most = static_cast<float>((std::sqrt(std::max(square, 0.0)) + x.error) * (1 + kMargin));
+        std::uint32_t bits;
+        std::memcpy(&bits, &most, sizeof bits);
+        queries_[static_cast<std::size_t>(i)].near.push_back(static_cast<Near>(bits) << 32 | static_cast<std::uint32_t>(row));
+    }
+
+    // Whether a row that may be near still may: h - e_x <= R.
+    bool is_within(const Query& q, Near one) const {
+        return most_of(one) * (1 - 2 * kMargin) - 2 * static_cast<double>(errors_[static_cast<std::size_t>(row_of(one))]) <= q.reach;
     }
 
     // Tightens a query by the k-th least upper bound, and drops the rows that are not near.
     void thin(int i) {
-        Query& q = queries_[i];
+        Query& q = queries_[static_cast<std::size_t>(i)];
         if (q.near.size() < k_) return;
         const auto kth = q.near.begin() + static_cast<std::ptrdiff_t>(k_ - 1);
-        std::nth_element(q.near.begin(), kth, q.near.end(), [](const Near& a, const Near& b) { return a.most < b.most; });
-        tighten(i, (static_cast<double>(kth->most) + q.place.error) / unit_);
-        const auto kept = std::remove_if(q.near.begin(), q.near.end(), [&](const Near& one) { return static_cast<double>(one.least) > q.reach; });
-        q.near.erase(kept, q.near.end());
+        std::nth_element(q.near.begin(), kth, q.near.end());
+        tighten(i, (most_of(*kth) + q.place.error) / unit_);
+        q.near.erase(std::remove_if(kth, q.near.end(), [&](Near one) { return !is_within(q, one); }), q.near.end());
     }
 
     template <class Compare> void settle(int i, const Compare& compare) {
-        Query& q = queries_[i];
+        Query& q = queries_[static_cast<std::size_t>(i)];
         thin(i);
         if (2 * q.near.size() > most_near(static_cast<std::int64_t>(k_))) {
-            for (const Near& one : q.near)
-                if (static_cast<double>(one.least) <= q.reach) compare(i, one.row);
+            for (const Near one : q.near)
+                if (is_within(q, one)) compare(i, row_of(one));
             q.near.clear();
         }
         q.limit = std::max(first_limit(), 2 * q.near.size());
@@ -202,11 +234,9 @@ private:
     std::size_t k_;
     std::int64_t words_;
     double unit_;  // steps of the index in one
-    int stride_ = 0;
     std::vector<Query> queries_;
-    Aligned<std::int32_t> basis_, rows_, products_;
-    std::vector<float> row_, twice_steps_, reaches_, least_;
-    std::vector<std::int32_t> selected_;
+    Aligned<std::int32_t> query_words_, row_words_, basis_, products_;
+    std::vector<float> row_, errors_;  // a centred row; e_x of each row
 };
 
 }  // namespace lookalike

@@ -109,7 +109,7 @@ private:
 
     // All rows, if they are not many.
     static std::size_t most_candidates(const Index& index, std::int64_t k) {
-        constexpr std::int64_t kMany = 1 << 14;
+        constexpr std::int64_t kMany = 1 << 12;
         return static_cast<std::size_t>(std::max(8 * k + 1024, std::min(index.rows().n + 1, kMany)));
     }
 
@@ -207,14 +207,12 @@ private:
             products_.tighten(i, radii_[i]);
         }
         const auto is_excluded = [&](int i, std::int32_t row) { return excluded(request_, ids_[i], row); };
-        const auto is_bounded = [&](int i, std::int32_t row) { return !pair_->is_farther(i, row); };
-        products_.collect(job_, is_excluded, is_bounded, [&](int i, std::int32_t row) {
+        products_.collect(job_, is_excluded, [&](int i, std::int32_t row) {
             compare(i, row);
             products_.tighten(i, radii_[i]);
         });
         pairs_.clear();
-        for (int i = 0; i < n; ++i)
-            for (const Products::Near& one : products_.near(i)) pairs_.push_back({one.row, i, kRejectMost});
+        for (int i = 0; i < n; ++i) products_.each_near(i, [&](std::int32_t row) { pairs_.push_back({row, i, kRejectMost}); });
         compare_pairs();
     }
 
@@ -249,7 +247,7 @@ private:
 
     // Pairs of rows that are near each other in memory follow each other.
     void sort_by_rows() {
-        const std::int64_t together = std::max<std::int64_t>(1, kCacheBytes / row_bytes_);
+        const std::int64_t together = std::max<std::int64_t>(1, 2 * kCacheBytes / row_bytes_);
         starts_.assign(static_cast<std::size_t>(index_.rows().n / together + 2), 0);
         for (const Pair& pair : pairs_) ++starts_[static_cast<std::size_t>(pair.row / together + 1)];
         std::partial_sum(starts_.begin(), starts_.end(), starts_.begin());
@@ -278,7 +276,11 @@ private:
         thresholds_[i] = std::max(thresholds_[i], fine_.threshold(queries_.fine.squares[source(i)], limit));
     }
 
-    void fetch(std::int32_t row) const { prefetch(static_cast<const char*>(index_.rows().data) + row * row_bytes_, row_bytes_); }
+    // The processor fetches the rest of a long row itself.
+    void fetch(std::int32_t row) const {
+        constexpr std::int64_t kMost = 1 << 11;
+        prefetch(static_cast<const char*>(index_.rows().data) + row * row_bytes_, std::min(row_bytes_, kMost));
+    }
 
     const Index& index_;
     const Panels& fine_;
