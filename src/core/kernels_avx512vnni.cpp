@@ -218,29 +218,76 @@ std::size_t coarse_filter(const CoarseFilter& filter, Survivor* pairs, std::size
 inline __m512d load_doubles(const float* p) { return _mm512_cvtps_pd(_mm256_loadu_ps(p)); }
 inline __m512d load_doubles(const double* p) { return _mm512_loadu_pd(p); }
 
-template <class Term, class Float> double sum_long_floats(const Float* a, const Float* b, std::int64_t d) {
-    if (d < kLongRow) return sum_floats<kFewLanes>(a, b, d, [](double x, double y) { return Term::of(x, y); });
-    __m512d s0 = _mm512_setzero_pd(), s1 = s0, s2 = s0, s3 = s0;
+struct LongSum {
+    __m512d a = _mm512_setzero_pd(), b = a, c = a, d = a;
+
+    static LongSum load(const double* lanes) {
+        return {_mm512_loadu_pd(lanes), _mm512_loadu_pd(lanes + 8), _mm512_loadu_pd(lanes + 16), _mm512_loadu_pd(lanes + 24)};
+    }
+    void store(double* lanes) const {
+        _mm512_storeu_pd(lanes, a);
+        _mm512_storeu_pd(lanes + 8, b);
+        _mm512_storeu_pd(lanes + 16, c);
+        _mm512_storeu_pd(lanes + 24, d);
+    }
+
+    template <class Term, class Float> void add(const LongSum& x, const Float* y) {
+        a = _mm512_add_pd(a, Term::of(x.a, load_doubles(y)));
+        b = _mm512_add_pd(b, Term::of(x.b, load_doubles(y + 8)));
+        c = _mm512_add_pd(c, Term::of(x.c, load_doubles(y + 16)));
+        d = _mm512_add_pd(d, Term::of(x.d, load_doubles(y + 24)));
+    }
+
+    double total() const {
+        const __m512d eight = _mm512_add_pd(_mm512_add_pd(a, c), _mm512_add_pd(b, d));
+        const __m256d four = _mm256_add_pd(_mm512_castpd512_pd256(eight), _mm512_extractf64x4_pd(eight, 1));
+        const __m128d two = _mm_add_pd(_mm256_castpd256_pd128(four), _mm256_extractf128_pd(four, 1));
+        return _mm_cvtsd_f64(_mm_add_sd(two, _mm_unpackhi_pd(two, two)));
+    }
+};
+
+// kManyLanes values, or the last ones and zeros, which add nothing.
+template <class Float> struct Stretch {
+    Float values[kManyLanes] = {};
+    Stretch(const Float* x, std::int64_t n) { std::memcpy(values, x, static_cast<std::size_t>(n) * sizeof(Float)); }
+};
+template <class Float> LongSum as_doubles(const Float* x) {
+    return {load_doubles(x), load_doubles(x + 8), load_doubles(x + 16), load_doubles(x + 24)};
+}
+
+template <class Term, class Float> LongSum add_long(LongSum sum, const Float* x, const Float* y, std::int64_t n) {
     std::int64_t i = 0;
-    for (; i + kManyLanes <= d; i += kManyLanes) {
-        s0 = _mm512_add_pd(s0, Term::of(load_doubles(a + i), load_doubles(b + i)));
-        s1 = _mm512_add_pd(s1, Term::of(load_doubles(a + i + 8), load_doubles(b + i + 8)));
-        s2 = _mm512_add_pd(s2, Term::of(load_doubles(a + i + 16), load_doubles(b + i + 16)));
-        s3 = _mm512_add_pd(s3, Term::of(load_doubles(a + i + 24), load_doubles(b + i + 24)));
+    for (; i + kManyLanes <= n; i += kManyLanes) sum.add<Term>(as_doubles(x + i), y + i);
+    if (i < n) sum.add<Term>(as_doubles(Stretch<Float>(x + i, n - i).values), Stretch<Float>(y + i, n - i).values);
+    return sum;
+}
+
+template <class Term, class Float> double sum_floats_of(const Float* x, const Float* y, std::int64_t n) {
+    if (n < kLongRow) return sum_floats<kFewLanes>(x, y, n, [](double u, double v) { return Term::of(u, v); });
+    return add_long<Term>(LongSum{}, x, y, n).total();
+}
+
+// Four rows at a time: `x` is loaded once for all.
+template <class Term, class Float> void add_floats_of(const Float* x, const Float* const* others, int n_others, std::int64_t n, double* lanes) {
+    if (n_others < kMostParts) {
+        for (int i = 0; i < n_others; ++i, lanes += kManyLanes) add_long<Term>(LongSum::load(lanes), x, others[i], n).store(lanes);
+        return;
     }
-    if (i < d) {  // zeros add nothing
-        Float x[kManyLanes] = {}, y[kManyLanes] = {};
-        std::memcpy(x, a + i, static_cast<std::size_t>(d - i) * sizeof(Float));
-        std::memcpy(y, b + i, static_cast<std::size_t>(d - i) * sizeof(Float));
-        s0 = _mm512_add_pd(s0, Term::of(load_doubles(x), load_doubles(y)));
-        s1 = _mm512_add_pd(s1, Term::of(load_doubles(x + 8), load_doubles(y + 8)));
-        s2 = _mm512_add_pd(s2, Term::of(load_doubles(x + 16), load_doubles(y + 16)));
-        s3 = _mm512_add_pd(s3, Term::of(load_doubles(x + 24), load_doubles(y + 24)));
+    const Float *const y0 = others[0], *const y1 = others[1], *const y2 = others[2], *const y3 = others[3];
+    LongSum s0 = LongSum::load(lanes), s1 = LongSum::load(lanes + kManyLanes), s2 = LongSum::load(lanes + 2 * kManyLanes),
+            s3 = LongSum::load(lanes + 3 * kManyLanes);
+    const std::int64_t whole = n / kManyLanes * kManyLanes;
+    for (std::int64_t i = 0; i < whole; i += kManyLanes) {
+        const LongSum values = as_doubles(x + i);
+        s0.add<Term>(values, y0 + i);
+        s1.add<Term>(values, y1 + i);
+        s2.add<Term>(values, y2 + i);
+        s3.add<Term>(values, y3 + i);
     }
-    s0 = _mm512_add_pd(_mm512_add_pd(s0, s2), _mm512_add_pd(s1, s3));
-    const __m256d four = _mm256_add_pd(_mm512_castpd512_pd256(s0), _mm512_extractf64x4_pd(s0, 1));
-    const __m128d two = _mm_add_pd(_mm256_castpd256_pd128(four), _mm256_extractf128_pd(four, 1));
-    return _mm_cvtsd_f64(_mm_add_sd(two, _mm_unpackhi_pd(two, two)));
+    add_long<Term>(s0, x + whole, y0 + whole, n - whole).store(lanes);
+    add_long<Term>(s1, x + whole, y1 + whole, n - whole).store(lanes + kManyLanes);
+    add_long<Term>(s2, x + whole, y2 + whole, n - whole).store(lanes + 2 * kManyLanes);
+    add_long<Term>(s3, x + whole, y3 + whole, n - whole).store(lanes + 3 * kManyLanes);
 }
 
 struct Product {
@@ -254,6 +301,13 @@ struct SquaredDifference {
         return _mm512_mul_pd(difference, difference);
     }
 };
+
+template <class Float> void take_sums(Distances<Float, double>& distances) {
+    distances.squared = sum_floats_of<SquaredDifference, Float>;
+    distances.dot = sum_floats_of<Product, Float>;
+    distances.add_squares = add_floats_of<SquaredDifference, Float>;
+    distances.add_products = add_floats_of<Product, Float>;
+}
 
 int select(const Selection& s, std::int32_t* out) {
     const __m512 step = _mm512_set1_ps(s.step), reach = _mm512_set1_ps(s.reach), least = _mm512_set1_ps(s.least);
@@ -433,10 +487,8 @@ const Kernels& avx512vnni_kernels() {
         k.coarse_filter = coarse_filter;
         k.coarse = coarse;
         k.u8.squared = squared_unsigned;
-        k.f32.squared = sum_long_floats<SquaredDifference, float>;
-        k.f32.dot = sum_long_floats<Product, float>;
-        k.f64.squared = sum_long_floats<SquaredDifference, double>;
-        k.f64.dot = sum_long_floats<Product, double>;
+        take_sums(k.f32);
+        take_sums(k.f64);
         k.select = select;
         return k;
     }();

@@ -100,12 +100,6 @@ inline std::int64_t dot_words(const std::int16_t* a, const std::int16_t* b, std:
     return total;
 }
 
-// Partial sums, added pairwise at the end: their number and order are part of the definition, so that all
-// instruction sets round in the same way (these files are compiled without contraction to FMA). Each sum waits for
-// the one before it in its lane: long rows have lanes for several vectors.
-constexpr int kFewLanes = 8, kManyLanes = 32;
-constexpr std::int64_t kLongRow = 128;
-
 template <int n> struct Lanes {
     double sum[n] = {};
 
@@ -144,6 +138,24 @@ template <class Float> double squared_floats(const Float* a, const Float* b, std
 
 template <class Float> double dot_floats(const Float* a, const Float* b, std::int64_t d) {
     return sum_floats(a, b, d, [](double x, double y) { return x * y; });
+}
+
+template <class Float, class Term>
+void add_floats(const Float* a, const Float* const* others, int n_others, std::int64_t d, double* sums, Term term) {
+    for (int other = 0; other < n_others; ++other, sums += kManyLanes) {
+        Lanes<kManyLanes> lanes;
+        for (int lane = 0; lane < kManyLanes; ++lane) lanes.sum[lane] = sums[lane];
+        lanes.add(a, others[other], 0, d, term);
+        for (int lane = 0; lane < kManyLanes; ++lane) sums[lane] = lanes.sum[lane];
+    }
+}
+
+template <class Float> void add_squares(const Float* a, const Float* const* others, int n_others, std::int64_t d, double* sums) {
+    add_floats(a, others, n_others, d, sums, [](double x, double y) { return (x - y) * (x - y); });
+}
+
+template <class Float> void add_dots(const Float* a, const Float* const* others, int n_others, std::int64_t d, double* sums) {
+    add_floats(a, others, n_others, d, sums, [](double x, double y) { return x * y; });
 }
 
 // Rounded sums of non-negative terms never decrease, so a partial sum above the limit proves
@@ -349,8 +361,8 @@ template <class Floats, class Pairs, int Rows, CoarseDistance distance = plain_c
     kernels.u8 = {squared_bytes<std::uint8_t>, dot_bytes<std::uint8_t>, manhattan_integers<std::uint8_t>};
     kernels.i8 = {squared_bytes<std::int8_t>, dot_bytes<std::int8_t>, manhattan_integers<std::int8_t>};
     kernels.i16 = {squared_words, dot_words, manhattan_integers<std::int16_t>};
-    kernels.f32 = {squared_floats<float>, dot_floats<float>, manhattan_floats<float>};
-    kernels.f64 = {squared_floats<double>, dot_floats<double>, manhattan_floats<double>};
+    kernels.f32 = {squared_floats<float>, dot_floats<float>, manhattan_floats<float>, add_squares<float>, add_dots<float>};
+    kernels.f64 = {squared_floats<double>, dot_floats<double>, manhattan_floats<double>, add_squares<double>, add_dots<double>};
     return kernels;
 }
 

@@ -96,6 +96,7 @@ private:
 
     static constexpr int kFirstQueries = 24;  // filtered before the others
     static constexpr std::int64_t kCacheBytes = 1 << 18;  // some of a level-2 cache
+    static constexpr std::int64_t kPartBytes = 1 << 12;  // of a long row
     static constexpr std::uint32_t kSign = std::uint32_t{1} << 31;
 
     // Panels visited at once: they fit a level-2 cache beside the queries.
@@ -227,11 +228,40 @@ private:
 
     void compare_pairs() {
         sort_by_rows();
+        if (pair_->has_parts() && static_cast<std::int64_t>(sorted_.size()) > index_.rows().n) return compare_parts();
         constexpr std::size_t kAhead = 4;
         for (std::size_t j = 0; j < sorted_.size(); ++j) {
             if (j % 4096 == 0 && job_.is_stopped()) return;
             if (j + kAhead < sorted_.size()) fetch(sorted_[j + kAhead].row);
             if (sorted_[j].score >= thresholds_[sorted_[j].query]) compare(sorted_[j].query, sorted_[j].row);
+        }
+    }
+
+    // Compares several queries with each row, part by part: the parts of rows that are near each other fit a level-2 cache,
+    // and a query's part is read once for all of these.
+    void compare_parts() {
+        constexpr std::size_t kMostPairs = 1 << 13;
+        const std::int64_t d = index_.rows().d, part = std::min(d, kPartBytes * d / row_bytes_);
+        for (std::size_t begin = 0, end = 0; begin < sorted_.size() && !job_.is_stopped(); begin = end) {
+            while (end < sorted_.size() && end - begin < kMostPairs && sorted_[end].row / together() == sorted_[begin].row / together()) ++end;
+            const auto last = std::remove_if(sorted_.begin() + static_cast<std::ptrdiff_t>(begin), sorted_.begin() + static_cast<std::ptrdiff_t>(end),
+                                             [&](const Pair& pair) { return pair.score < thresholds_[pair.query]; });
+            const auto n = static_cast<std::size_t>(last - sorted_.begin()) - begin;
+            lanes_.assign(n * kManyLanes, 0.0);
+            for (std::int64_t value = 0; value < d; value += part)
+                for (std::size_t j = 0, next = 0; j < n; j = next) {
+                    const int query = sorted_[begin + j].query;
+                    std::int32_t rows[kMostParts];
+                    int count = 0;
+                    for (; next < n && count < kMostParts && sorted_[begin + next].query == query; ++next) rows[count++] = sorted_[begin + next].row;
+                    if (next < n && sorted_[begin + next].query != query)
+                        prefetch(pair_->part_of_query(sorted_[begin + next].query, value), std::min(row_bytes_, kPartBytes));
+                    pair_->add_parts(query, rows, count, value, std::min(d, value + part), lanes_.data() + j * kManyLanes);
+                }
+            for (std::size_t j = 0; j < n; ++j) {
+                const Pair& pair = sorted_[begin + j];
+                take_distance(pair.query, pair.row, pair_->whole(pair.query, pair.row, lanes_.data() + j * kManyLanes));
+            }
         }
     }
 
@@ -245,14 +275,18 @@ private:
         candidates.erase(candidates.begin(), last);
     }
 
+    // Rows whose parts fit a level-2 cache.
+    std::int64_t together() const {
+        return std::max<std::int64_t>(1, 2 * kCacheBytes / (pair_->has_parts() ? std::min(row_bytes_, kPartBytes) : row_bytes_));
+    }
+
     // Pairs of rows that are near each other in memory follow each other.
     void sort_by_rows() {
-        const std::int64_t together = std::max<std::int64_t>(1, 2 * kCacheBytes / row_bytes_);
-        starts_.assign(static_cast<std::size_t>(index_.rows().n / together + 2), 0);
-        for (const Pair& pair : pairs_) ++starts_[static_cast<std::size_t>(pair.row / together + 1)];
+        starts_.assign(static_cast<std::size_t>(index_.rows().n / together() + 2), 0);
+        for (const Pair& pair : pairs_) ++starts_[static_cast<std::size_t>(pair.row / together() + 1)];
         std::partial_sum(starts_.begin(), starts_.end(), starts_.begin());
         sorted_.resize(pairs_.size());
-        for (const Pair& pair : pairs_) sorted_[static_cast<std::size_t>(starts_[static_cast<std::size_t>(pair.row / together)]++)] = pair;
+        for (const Pair& pair : pairs_) sorted_[static_cast<std::size_t>(starts_[static_cast<std::size_t>(pair.row / together())]++)] = pair;
     }
 
     // Drops the candidates of a query that score below its threshold.
@@ -263,10 +297,12 @@ private:
         candidates.erase(kept, candidates.end());
     }
 
-    void compare(int i, std::int32_t row) {
+    void compare(int i, std::int32_t row) { take_distance(i, row, (*pair_)(i, 0, row, best_[i].worst())); }
+
+    void take_distance(int i, std::int32_t row, Distance distance) {
         TopK<Distance>& best = best_[i];
         ++computed;
-        if (best.push((*pair_)(i, 0, row, best.worst()), row) && best.full()) tighten(i, pair_->radius(best.worst()));
+        if (best.push(distance, row) && best.full()) tighten(i, pair_->radius(best.worst()));
     }
 
     // Limits a query to this radius from now on.
@@ -303,6 +339,7 @@ private:
     std::vector<std::vector<Candidate>> candidates_;
     Products products_;
     std::vector<Pair> pairs_, sorted_;
+    std::vector<double> lanes_;
     std::vector<std::int64_t> starts_;  // of the pairs of rows that are near each other
     // Room for every pair of a block; most of it is never touched, so it is not initialised.
     std::unique_ptr<Survivor[]> survivors_;
