@@ -86,7 +86,7 @@ Rounding project_bytes(const Kernels& kernels, const Projection& p, const T* row
 
 }  // namespace
 
-void centre(const Kernels& kernels, const Projection& p, Metric metric, const Rows& rows, std::int64_t i, float* out) {
+bool centre(const Kernels& kernels, const Projection& p, Metric metric, const Rows& rows, std::int64_t i, float* out) {
     double scale = 1;
     if (metric == Metric::cosine) {
         const double square = square_of(kernels, rows, i);
@@ -97,6 +97,7 @@ void centre(const Kernels& kernels, const Projection& p, Metric metric, const Ro
         subtract(static_cast<const T*>(rows.data) + i * rows.d, p.mean.data(), rows.d,
                  metric == Metric::cosine ? &scale : nullptr, out);
     });
+    return scale == 0;
 }
 
 void project(const Kernels& kernels, const Projection& p, Metric metric, const Rows& rows,

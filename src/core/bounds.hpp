@@ -97,8 +97,9 @@ constexpr double product_rounding(std::int64_t d) {
     return static_cast<double>(kProjectionBlock + d / kProjectionBlock + 4) / (1 << 24);
 }
 
-// Row i less the mean, rounded once to float; for cosine the row is first scaled to unit length.
-void centre(const Kernels& kernels, const Projection& projection, Metric metric, const Rows& rows, std::int64_t i, float* out);
+// Row i less the mean, rounded once to float; for cosine the row is first scaled to unit length. Returns whether it is
+// a vector of zeros, which has no such length.
+bool centre(const Kernels& kernels, const Projection& projection, Metric metric, const Rows& rows, std::int64_t i, float* out);
 
 // Projects the n rows which[0 … n - 1]. For cosine they are scaled to unit length.
 void project(const Kernels& kernels, const Projection& projection, Metric metric, const Rows& rows,

@@ -71,6 +71,15 @@ struct CoarseFilter {
     float head_square, tail_square;  // squared size of one step of each part
 };
 
+// Products of a query with n rows, and what tells whether they may be near (products.hpp).
+struct Selection {
+    const std::int32_t* products;
+    const float *twice_steps, *errors, *squares;  // of each row
+    int n;                                        // a multiple of kSelectionStep
+    float step, reach, least;                     // of the query
+};
+constexpr int kSelectionStep = 16;
+
 // Blending of whole neighbours (blending.hpp).
 constexpr int kClean = 256;          // number of values of a clean pixel
 constexpr int kMostCost = 1280;      // candidates this far above the cheapest have no vote
@@ -200,10 +209,22 @@ template <class T, class Sum> using PairKernel = Sum (*)(const T* a, const T* b,
 template <class T, class Sum>
 using LimitedKernel = Sum (*)(const T* a, const T* b, std::int64_t d, Sum limit);
 
+// Parts of such sums of floats, of one row of at least kLongRow values and up to kMostParts others: added to
+// kManyLanes lanes each. A part before the last one has a multiple of kManyLanes values.
+constexpr int kMostParts = 4;
+template <class T> using PartKernel = void (*)(const T* a, const T* const* others, int n_others, std::int64_t d, double* lanes);
+
+// Partial sums of floats, added pairwise at the end: their number and order are part of the definition, so that all
+// instruction sets round in the same way (these files are compiled without contraction to FMA). Each sum waits for
+// the one before it in its lane: long rows have lanes for several vectors.
+constexpr int kFewLanes = 8, kManyLanes = 32;
+constexpr std::int64_t kLongRow = 128;
+
 template <class T, class Sum> struct Distances {
     PairKernel<T, Sum> squared;
     PairKernel<T, Sum> dot;
     LimitedKernel<T, Sum> manhattan;
+    PartKernel<T> add_squares = nullptr, add_products = nullptr;  // for floats
 };
 
 struct Kernels {
@@ -238,6 +259,10 @@ struct Kernels {
     // Rounds to whole steps within +-levels; returns the sum of the squared errors, which is NaN
     // or infinite if a value is.
     double (*quantise)(const float* values, int n, float step, float levels, std::int8_t* out);
+    double (*quantise_words)(const float* values, int n, float step, float levels, std::int16_t* out);
+    // Writes the rows j with twice_steps[j] * step * products[j] + errors[j] * reach - squares[j] - least >= 0, in
+    // order; returns their number.
+    int (*select)(const Selection& selection, std::int32_t* out);
 
     // For one image each; see blending.hpp, regression.hpp and likeness.hpp.
     void (*blend)(const Blending& blending, const std::uint16_t* noisy, const std::uint8_t* frames,

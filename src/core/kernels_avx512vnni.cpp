@@ -214,6 +214,117 @@ std::size_t coarse_filter(const CoarseFilter& filter, Survivor* pairs, std::size
     return kept;
 }
 
+// The exact sums of floats, in the lanes of `sum_floats`: GCC keeps its arrays of lanes in memory.
+inline __m512d load_doubles(const float* p) { return _mm512_cvtps_pd(_mm256_loadu_ps(p)); }
+inline __m512d load_doubles(const double* p) { return _mm512_loadu_pd(p); }
+
+struct LongSum {
+    __m512d a = _mm512_setzero_pd(), b = a, c = a, d = a;
+
+    static LongSum load(const double* lanes) {
+        return {_mm512_loadu_pd(lanes), _mm512_loadu_pd(lanes + 8), _mm512_loadu_pd(lanes + 16), _mm512_loadu_pd(lanes + 24)};
+    }
+    void store(double* lanes) const {
+        _mm512_storeu_pd(lanes, a);
+        _mm512_storeu_pd(lanes + 8, b);
+        _mm512_storeu_pd(lanes + 16, c);
+        _mm512_storeu_pd(lanes + 24, d);
+    }
+
+    template <class Term, class Float> void add(const LongSum& x, const Float* y) {
+        a = _mm512_add_pd(a, Term::of(x.a, load_doubles(y)));
+        b = _mm512_add_pd(b, Term::of(x.b, load_doubles(y + 8)));
+        c = _mm512_add_pd(c, Term::of(x.c, load_doubles(y + 16)));
+        d = _mm512_add_pd(d, Term::of(x.d, load_doubles(y + 24)));
+    }
+
+    double total() const {
+        const __m512d eight = _mm512_add_pd(_mm512_add_pd(a, c), _mm512_add_pd(b, d));
+        const __m256d four = _mm256_add_pd(_mm512_castpd512_pd256(eight), _mm512_extractf64x4_pd(eight, 1));
+        const __m128d two = _mm_add_pd(_mm256_castpd256_pd128(four), _mm256_extractf128_pd(four, 1));
+        return _mm_cvtsd_f64(_mm_add_sd(two, _mm_unpackhi_pd(two, two)));
+    }
+};
+
+// kManyLanes values, or the last ones and zeros, which add nothing.
+template <class Float> struct Stretch {
+    Float values[kManyLanes] = {};
+    Stretch(const Float* x, std::int64_t n) { std::memcpy(values, x, static_cast<std::size_t>(n) * sizeof(Float)); }
+};
+template <class Float> LongSum as_doubles(const Float* x) {
+    return {load_doubles(x), load_doubles(x + 8), load_doubles(x + 16), load_doubles(x + 24)};
+}
+
+template <class Term, class Float> LongSum add_long(LongSum sum, const Float* x, const Float* y, std::int64_t n) {
+    std::int64_t i = 0;
+    for (; i + kManyLanes <= n; i += kManyLanes) sum.add<Term>(as_doubles(x + i), y + i);
+    if (i < n) sum.add<Term>(as_doubles(Stretch<Float>(x + i, n - i).values), Stretch<Float>(y + i, n - i).values);
+    return sum;
+}
+
+template <class Term, class Float> double sum_floats_of(const Float* x, const Float* y, std::int64_t n) {
+    if (n < kLongRow) return sum_floats<kFewLanes>(x, y, n, [](double u, double v) { return Term::of(u, v); });
+    return add_long<Term>(LongSum{}, x, y, n).total();
+}
+
+// Four rows at a time: `x` is loaded once for all.
+template <class Term, class Float> void add_floats_of(const Float* x, const Float* const* others, int n_others, std::int64_t n, double* lanes) {
+    if (n_others < kMostParts) {
+        for (int i = 0; i < n_others; ++i, lanes += kManyLanes) add_long<Term>(LongSum::load(lanes), x, others[i], n).store(lanes);
+        return;
+    }
+    const Float *const y0 = others[0], *const y1 = others[1], *const y2 = others[2], *const y3 = others[3];
+    LongSum s0 = LongSum::load(lanes), s1 = LongSum::load(lanes + kManyLanes), s2 = LongSum::load(lanes + 2 * kManyLanes),
+            s3 = LongSum::load(lanes + 3 * kManyLanes);
+    const std::int64_t whole = n / kManyLanes * kManyLanes;
+    for (std::int64_t i = 0; i < whole; i += kManyLanes) {
+        const LongSum values = as_doubles(x + i);
+        s0.add<Term>(values, y0 + i);
+        s1.add<Term>(values, y1 + i);
+        s2.add<Term>(values, y2 + i);
+        s3.add<Term>(values, y3 + i);
+    }
+    add_long<Term>(s0, x + whole, y0 + whole, n - whole).store(lanes);
+    add_long<Term>(s1, x + whole, y1 + whole, n - whole).store(lanes + kManyLanes);
+    add_long<Term>(s2, x + whole, y2 + whole, n - whole).store(lanes + 2 * kManyLanes);
+    add_long<Term>(s3, x + whole, y3 + whole, n - whole).store(lanes + 3 * kManyLanes);
+}
+
+struct Product {
+    static double of(double x, double y) { return x * y; }
+    static __m512d of(__m512d x, __m512d y) { return _mm512_mul_pd(x, y); }
+};
+struct SquaredDifference {
+    static double of(double x, double y) { return (x - y) * (x - y); }
+    static __m512d of(__m512d x, __m512d y) {
+        const __m512d difference = _mm512_sub_pd(x, y);
+        return _mm512_mul_pd(difference, difference);
+    }
+};
+
+template <class Float> void take_sums(Distances<Float, double>& distances) {
+    distances.squared = sum_floats_of<SquaredDifference, Float>;
+    distances.dot = sum_floats_of<Product, Float>;
+    distances.add_squares = add_floats_of<SquaredDifference, Float>;
+    distances.add_products = add_floats_of<Product, Float>;
+}
+
+int select(const Selection& s, std::int32_t* out) {
+    const __m512 step = _mm512_set1_ps(s.step), reach = _mm512_set1_ps(s.reach), least = _mm512_set1_ps(s.least);
+    __m512i rows = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    int count = 0;
+    for (int start = 0; start < s.n; start += kSelectionStep, rows = _mm512_add_epi32(rows, _mm512_set1_epi32(kSelectionStep))) {
+        const __m512 product = _mm512_mul_ps(_mm512_mul_ps(_mm512_loadu_ps(s.twice_steps + start), step),
+                                             _mm512_cvtepi32_ps(_mm512_loadu_si512(s.products + start)));
+        const __m512 margin = _mm512_sub_ps(_mm512_sub_ps(_mm512_add_ps(product, _mm512_mul_ps(_mm512_loadu_ps(s.errors + start), reach)),
+                                                          _mm512_loadu_ps(s.squares + start)), least);
+        const __mmask16 near = _mm512_cmp_ps_mask(margin, _mm512_setzero_ps(), _CMP_GE_OQ);
+        _mm512_storeu_si512(out + count, _mm512_maskz_compress_epi32(near, rows));  // `out` has room for as many
+        count += count_bits(near);
+    }
+    return count;
+}
+
 // The four panels of a group. Members have names, here and in the tile, because GCC keeps an array of
 // vectors in memory.
 struct Group {
@@ -376,6 +487,9 @@ const Kernels& avx512vnni_kernels() {
         k.coarse_filter = coarse_filter;
         k.coarse = coarse;
         k.u8.squared = squared_unsigned;
+        take_sums(k.f32);
+        take_sums(k.f64);
+        k.select = select;
         return k;
     }();
     return kernels;

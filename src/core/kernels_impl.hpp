@@ -33,6 +33,14 @@ inline int lowest_bit(std::uint64_t mask) {
 #endif
 }
 
+inline int count_bits(unsigned mask) {
+#ifdef _MSC_VER
+    return static_cast<int>(__popcnt(mask));
+#else
+    return __builtin_popcount(mask);
+#endif
+}
+
 // 255^2 * 16384 < 2^31: 32-bit lanes hold this many squares of bytes.
 constexpr std::int64_t kByteChunk = 16384;
 
@@ -92,12 +100,6 @@ inline std::int64_t dot_words(const std::int16_t* a, const std::int16_t* b, std:
     return total;
 }
 
-// Partial sums, added pairwise at the end: their number and order are part of the definition, so that all
-// instruction sets round in the same way (these files are compiled without contraction to FMA). Each sum waits for
-// the one before it in its lane: long rows have lanes for several vectors.
-constexpr int kFewLanes = 8, kManyLanes = 32;
-constexpr std::int64_t kLongRow = 128;
-
 template <int n> struct Lanes {
     double sum[n] = {};
 
@@ -136,6 +138,24 @@ template <class Float> double squared_floats(const Float* a, const Float* b, std
 
 template <class Float> double dot_floats(const Float* a, const Float* b, std::int64_t d) {
     return sum_floats(a, b, d, [](double x, double y) { return x * y; });
+}
+
+template <class Float, class Term>
+void add_floats(const Float* a, const Float* const* others, int n_others, std::int64_t d, double* sums, Term term) {
+    for (int other = 0; other < n_others; ++other, sums += kManyLanes) {
+        Lanes<kManyLanes> lanes;
+        for (int lane = 0; lane < kManyLanes; ++lane) lanes.sum[lane] = sums[lane];
+        lanes.add(a, others[other], 0, d, term);
+        for (int lane = 0; lane < kManyLanes; ++lane) sums[lane] = lanes.sum[lane];
+    }
+}
+
+template <class Float> void add_squares(const Float* a, const Float* const* others, int n_others, std::int64_t d, double* sums) {
+    add_floats(a, others, n_others, d, sums, [](double x, double y) { return (x - y) * (x - y); });
+}
+
+template <class Float> void add_dots(const Float* a, const Float* const* others, int n_others, std::int64_t d, double* sums) {
+    add_floats(a, others, n_others, d, sums, [](double x, double y) { return x * y; });
 }
 
 // Rounded sums of non-negative terms never decrease, so a partial sum above the limit proves
@@ -279,7 +299,7 @@ template <class Floats> struct Unfused : Floats {
 constexpr int kQuantiseWidth = 16;
 
 // A separate function, into which the compiler propagates a constant count.
-inline void quantise_some(const float* values, int count, float step, float levels, std::int8_t* out, float* errors) {
+template <class Level> inline void quantise_some(const float* values, int count, float step, float levels, Level* out, float* errors) {
     const float inverse = 1 / step;
     for (int i = 0; i < count; ++i) {
         float q = values[i] * inverse;
@@ -288,11 +308,11 @@ inline void quantise_some(const float* values, int count, float step, float leve
         const float whole = (q + kRounder) - kRounder;
         const float error = values[i] - whole * step;
         errors[i] += error * error;
-        out[i] = static_cast<std::int8_t>(static_cast<std::int32_t>(whole));
+        out[i] = static_cast<Level>(static_cast<std::int32_t>(whole));
     }
 }
 
-double quantise(const float* values, int n, float step, float levels, std::int8_t* out) {
+template <class Level> double quantise(const float* values, int n, float step, float levels, Level* out) {
     float errors[kQuantiseWidth] = {};
     int i = 0;
     for (; i + kQuantiseWidth <= n; i += kQuantiseWidth) quantise_some(values + i, kQuantiseWidth, step, levels, out + i, errors);
@@ -300,6 +320,25 @@ double quantise(const float* values, int n, float step, float levels, std::int8_
     double total = 0;
     for (const float error : errors) total += static_cast<double>(error);
     return total;
+}
+
+// Most steps have no row to select.
+int plain_select(const Selection& s, std::int32_t* out) {
+    int count = 0;
+    for (int start = 0; start < s.n; start += kSelectionStep) {
+        std::int32_t is_near[kSelectionStep], any = 0;
+        for (int j = 0; j < kSelectionStep; ++j) {
+            const float product = s.twice_steps[start + j] * s.step * static_cast<float>(s.products[start + j]);
+            is_near[j] = product + s.errors[start + j] * s.reach - s.squares[start + j] - s.least >= 0;
+            any |= is_near[j];
+        }
+        if (!any) continue;
+        for (int j = 0; j < kSelectionStep; ++j) {
+            out[count] = start + j;
+            count += is_near[j];
+        }
+    }
+    return count;
 }
 
 // The common part of all tables; the including file fills in the rest.
@@ -310,7 +349,9 @@ template <class Floats, class Pairs, int Rows, CoarseDistance distance = plain_c
     kernels.project = project<Floats, Rows>;
     kernels.multiply = project<Unfused<Floats>, Rows>;
     kernels.project_pairs = project<Pairs, Rows>;
-    kernels.quantise = quantise;
+    kernels.quantise = quantise<std::int8_t>;
+    kernels.quantise_words = quantise<std::int16_t>;
+    kernels.select = plain_select;
     kernels.rotate = rotate;
     kernels.blend = blend_image;
     kernels.regress = regress_image<Floats>;
@@ -320,8 +361,8 @@ template <class Floats, class Pairs, int Rows, CoarseDistance distance = plain_c
     kernels.u8 = {squared_bytes<std::uint8_t>, dot_bytes<std::uint8_t>, manhattan_integers<std::uint8_t>};
     kernels.i8 = {squared_bytes<std::int8_t>, dot_bytes<std::int8_t>, manhattan_integers<std::int8_t>};
     kernels.i16 = {squared_words, dot_words, manhattan_integers<std::int16_t>};
-    kernels.f32 = {squared_floats<float>, dot_floats<float>, manhattan_floats<float>};
-    kernels.f64 = {squared_floats<double>, dot_floats<double>, manhattan_floats<double>};
+    kernels.f32 = {squared_floats<float>, dot_floats<float>, manhattan_floats<float>, add_squares<float>, add_dots<float>};
+    kernels.f64 = {squared_floats<double>, dot_floats<double>, manhattan_floats<double>, add_squares<double>, add_dots<double>};
     return kernels;
 }
 

@@ -13,9 +13,6 @@ constexpr int kRowLevels = 127;
 // With a penalty of this size a row always, or never, survives, whatever its dot product.
 constexpr std::int32_t kAlways = -(1 << 30), kNever = 1 << 30;
 
-// The root of a sum of d squared errors, which is rounded in float, in sixteen lanes.
-double length_of(double squares, int d) { return std::sqrt(squares) * (1 + 1e-5 + 2e-9 * d); }
-
 }  // namespace
 
 void Panels::shape(const Kernels& kernels, int coordinates_, float step_) {

@@ -4,6 +4,7 @@
 // distances grow. Every query has a threshold: a row that scores less is certainly farther than its radius.
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 #include <vector>
 
@@ -19,6 +20,9 @@ constexpr std::int32_t kAcceptAll = -(1 << 29), kRejectMost = 450'000'000, kMost
 constexpr std::int64_t kMostSquares = 160'000'000;
 // Covers the rounding of exact distances in double and the inexact orthogonality of residuals.
 constexpr double kSlack = 1 + 1e-5;
+
+// The root of a sum of d squared errors, which is rounded in float, in sixteen lanes.
+inline double length_of(double squares, int d) { return std::sqrt(squares) * (1 + 1e-5 + 2e-9 * d); }
 
 struct Panels {
     // For rows of this many coordinates, quantised in these steps.

@@ -5,7 +5,8 @@
 //               The others become candidates, with their scores. The k-th highest score bounds the k-th distance
 //               from above, so that candidates can be thinned out without an exact distance. Pairs with no such
 //               bound are compared at once.
-//   2. product  of all pairs, if most of them are candidates (products.hpp)
+//   2. product  of all pairs instead, if so many of the first queries' are candidates that it takes less time
+//               (products.hpp)
 //   3. exact    distances of the k candidates with the highest scores, which leave few others; then of those. The
 //               candidates of a block of queries are compared in the order of rows: each row is read once for all
 //
@@ -39,7 +40,7 @@ public:
           row_bytes_(index.rows().d * visit(index.rows().dtype, [](auto value) { return static_cast<std::int64_t>(sizeof(value)); })),
           k_(static_cast<std::size_t>(request.k)), most_(most_candidates(index, request.k)), panels_(panels_of_block(fine_)),
           row_groups_(row_groups), best_(block, TopK<Distance>(request.k)), bytes_(block * fine_.width), thresholds_(block),
-          limits_(block), candidates_(block), products_(index), survivors_(new Survivor[static_cast<std::size_t>(block * panels_ * kPanelRows)]),
+          radii_(block), limits_(block), candidates_(block), products_(index, request.k), survivors_(new Survivor[static_cast<std::size_t>(block * panels_ * kPanelRows)]),
           scores_(new std::int32_t[static_cast<std::size_t>(block * panels_ * kPanelRows)]) {}
 
     // Leaves that a query looks for its first radius in.
@@ -54,7 +55,7 @@ public:
         const std::int64_t pairs = panels_of_block(fine) * kPanelRows * static_cast<std::int64_t>(sizeof(Survivor) + sizeof(std::int32_t));
         const auto candidates = static_cast<std::int64_t>(most_candidates(index, request.k) * sizeof(Candidate));
         const auto sorted = static_cast<std::int64_t>(most_candidates(index, request.k) * 2 * sizeof(Pair));
-        return 2 * request.k * 16 + pairs + 4 * candidates + sorted + fine.width + 4 + Products::bytes_of_one(index);
+        return 2 * request.k * 16 + pairs + 4 * candidates + sorted + fine.width + 12 + Products::bytes_of_one(index, request.k);
     }
 
     void run(const std::int64_t* ids, int n, Answer& answer) {
@@ -63,14 +64,15 @@ public:
         for (int i = 0; i < n; ++i) {
             std::copy_n(queries_.fine.bytes.data() + source(i) * fine_.width, fine_.width, bytes_.data() + i * std::int64_t{fine_.width});
             thresholds_[i] = kAcceptAll;
+            radii_[i] = std::numeric_limits<double>::infinity();
             limits_[i] = first_limit();
         }
-        for (int i = 0; i < n; ++i) seed(i);
-        for (std::int64_t begin = 0; begin < fine_.count() && !job_.is_stopped(); begin += panels_) visit_block(n, begin);
-        for (int i = 0; i < n; ++i) bound(i);
-        if (!job_.is_stopped()) multiply(n);
-        settle(0, n, k_);
-        settle(0, n, most_);
+        if (is_filtered(n)) {
+            settle(0, n, k_);
+            settle(0, n, most_);
+        } else if (!job_.is_stopped()) {
+            multiply(n);
+        }
         for (int i = 0; i < n; ++i) best_[i].take(answer.distances + ids[i] * request_.k, answer.rows + ids[i] * request_.k);
     }
 
@@ -92,7 +94,9 @@ private:
         std::int32_t score;
     };
 
+    static constexpr int kFirstQueries = 24;  // filtered before the others
     static constexpr std::int64_t kCacheBytes = 1 << 18;  // some of a level-2 cache
+    static constexpr std::int64_t kPartBytes = 1 << 12;  // of a long row
     static constexpr std::uint32_t kSign = std::uint32_t{1} << 31;
 
     // Panels visited at once: they fit a level-2 cache beside the queries.
@@ -106,7 +110,7 @@ private:
 
     // All rows, if they are not many.
     static std::size_t most_candidates(const Index& index, std::int64_t k) {
-        constexpr std::int64_t kMany = 1 << 14;
+        constexpr std::int64_t kMany = 1 << 12;
         return static_cast<std::size_t>(std::max(8 * k + 1024, std::min(index.rows().n + 1, kMany)));
     }
 
@@ -121,6 +125,23 @@ private:
     bool is_bounded(int i, std::int32_t position, std::int32_t score) const {
         return score <= kRejectMost && std::isfinite(queries_.fine.errors[source(i)]) &&
                !pair_->is_farther(i, order_[static_cast<std::size_t>(position)]);
+    }
+
+    // Filters the queries, a few first. Returns false as soon as products seem to take less time.
+    bool is_filtered(int n) {
+        const std::int64_t before = computed;
+        std::size_t left = 0;
+        for (int begin = 0, end = n < 4 * kFirstQueries ? n : kFirstQueries; begin < n; begin = end, end = n) {
+            for (int i = begin; i < end; ++i) seed(i);
+            for (std::int64_t panel = 0; panel < fine_.count() && !job_.is_stopped(); panel += panels_) visit_block(begin, end, panel);
+            for (int i = begin; i < end; ++i) {
+                bound(i);
+                left += candidates_[i].size();
+            }
+            const double pairs = static_cast<double>(static_cast<std::int64_t>(left) + computed - before) / end - static_cast<double>(k_);
+            if (Products::pay(index_, n, n - end, n * pairs)) return false;
+        }
+        return true;
     }
 
     // Bounds a query's distance by the rows of its nearest leaves.
@@ -143,13 +164,14 @@ private:
         near.clear();
     }
 
-    void visit_block(int n, std::int64_t begin) {
-        const std::int64_t end = std::min(fine_.count(), begin + panels_);
-        const Filter filter{bytes_.data(), thresholds_.data(), n, fine_.width, fine_.rows.data(), fine_.penalties.data() + begin * kPanelRows,
-                            nullptr, true, scores_.get()};
-        const std::size_t count = index_.kernels().filter(filter, begin, end, survivors_.get());
+    // Filters the queries from … to - 1 by the panels first ….
+    void visit_block(int from, int to, std::int64_t first) {
+        const std::int64_t last = std::min(fine_.count(), first + panels_);
+        const Filter filter{bytes_.data() + from * std::int64_t{fine_.width}, thresholds_.data() + from, to - from, fine_.width, fine_.rows.data(),
+                            fine_.penalties.data() + first * kPanelRows, nullptr, true, scores_.get()};
+        const std::size_t count = index_.kernels().filter(filter, first, last, survivors_.get());
         for (std::size_t j = 0; j < count; ++j) {
-            const Survivor s = survivors_[j];
+            const Survivor s{survivors_[j].query + from, survivors_[j].row};
             if (scores_[j] < thresholds_[s.query] || s.row >= index_.rows().n || is_excluded(s.query, s.row)) continue;
             if (!is_bounded(s.query, s.row, scores_[j])) {
                 compare(s.query, order_[static_cast<std::size_t>(s.row)]);
@@ -177,44 +199,22 @@ private:
         drop_far(i);
     }
 
-    // Thins out the candidates of all queries by products in float, if so many are left that these take less time.
+    // Finds the candidates of all queries anew, by products.
     void multiply(int n) {
-        std::int64_t left = 0;
-        for (int i = 0; i < n; ++i) left += static_cast<std::int64_t>(candidates_[i].size());
-        if (!Products::pay(index_, n, left)) return;
-        // The queries of each row, a bit for each, so that candidates need not be sorted.
-        const std::int64_t words = (n + 63) / 64;
-        marks_.assign(static_cast<std::size_t>(index_.rows().n * words), 0);
-        for (int i = 0; i < n; ++i) {
-            for (const Candidate one : candidates_[i])
-                marks_[static_cast<std::size_t>(position_of(one) * words + i / 64)] |= std::uint64_t{1} << (i % 64);
-            candidates_[i].clear();
-        }
-        bounds_.resize(static_cast<std::size_t>(n));
-        for (auto& own : bounds_) own.clear();
         products_.take(request_.queries, ids_, n);
-        products_.visit([&](std::int64_t position, double length, const float* products) {
-            for (std::int64_t word = 0; word < words; ++word) {
-                int i = static_cast<int>(64 * word);
-                for (std::uint64_t left_bits = marks_[static_cast<std::size_t>(position * words + word)]; left_bits; left_bits >>= 1, ++i)
-                    if (left_bits & 1) {
-                        bounds_[i].push_back(products_.bounds(i, length, products[i]));
-                        candidates_[i].push_back(candidate(kRejectMost, static_cast<std::int32_t>(position)));
-                    }
-            }
-        });
-        std::vector<double> most;
         for (int i = 0; i < n; ++i) {
-            if (candidates_[i].size() <= k_) continue;
-            most.clear();
-            for (const auto& own : bounds_[i]) most.push_back(own.most);
-            std::nth_element(most.begin(), most.begin() + static_cast<std::ptrdiff_t>(k_ - 1), most.end());
-            const double limit = most[k_ - 1] * kSlack;
-            std::size_t kept = 0;
-            for (std::size_t j = 0; j < candidates_[i].size(); ++j)
-                if (!(bounds_[i][j].least > limit)) candidates_[i][kept++] = candidates_[i][j];
-            candidates_[i].resize(kept);
+            candidates_[i].clear();
+            best_[i].clear();
+            products_.tighten(i, radii_[i]);
         }
+        const auto is_excluded = [&](int i, std::int32_t row) { return excluded(request_, ids_[i], row); };
+        products_.collect(job_, is_excluded, [&](int i, std::int32_t row) {
+            compare(i, row);
+            products_.tighten(i, radii_[i]);
+        });
+        pairs_.clear();
+        for (int i = 0; i < n; ++i) products_.each_near(i, [&](std::int32_t row) { pairs_.push_back({row, i, kRejectMost}); });
+        compare_pairs();
     }
 
     // Compares queries from … to - 1 with their `most` nearest candidates in the filter's view, and drops these and
@@ -222,14 +222,47 @@ private:
     void settle(int from, int to, std::size_t most) {
         pairs_.clear();
         for (int i = from; i < to; ++i) take_nearest(i, most);
+        compare_pairs();
+        for (int i = from; i < to; ++i) drop_far(i);
+    }
+
+    void compare_pairs() {
         sort_by_rows();
+        if (pair_->has_parts() && static_cast<std::int64_t>(sorted_.size()) > index_.rows().n) return compare_parts();
         constexpr std::size_t kAhead = 4;
         for (std::size_t j = 0; j < sorted_.size(); ++j) {
             if (j % 4096 == 0 && job_.is_stopped()) return;
             if (j + kAhead < sorted_.size()) fetch(sorted_[j + kAhead].row);
             if (sorted_[j].score >= thresholds_[sorted_[j].query]) compare(sorted_[j].query, sorted_[j].row);
         }
-        for (int i = from; i < to; ++i) drop_far(i);
+    }
+
+    // Compares several queries with each row, part by part: the parts of rows that are near each other fit a level-2 cache,
+    // and a query's part is read once for all of these.
+    void compare_parts() {
+        constexpr std::size_t kMostPairs = 1 << 13;
+        const std::int64_t d = index_.rows().d, part = std::min(d, kPartBytes * d / row_bytes_);
+        for (std::size_t begin = 0, end = 0; begin < sorted_.size() && !job_.is_stopped(); begin = end) {
+            while (end < sorted_.size() && end - begin < kMostPairs && sorted_[end].row / together() == sorted_[begin].row / together()) ++end;
+            const auto last = std::remove_if(sorted_.begin() + static_cast<std::ptrdiff_t>(begin), sorted_.begin() + static_cast<std::ptrdiff_t>(end),
+                                             [&](const Pair& pair) { return pair.score < thresholds_[pair.query]; });
+            const auto n = static_cast<std::size_t>(last - sorted_.begin()) - begin;
+            lanes_.assign(n * kManyLanes, 0.0);
+            for (std::int64_t value = 0; value < d; value += part)
+                for (std::size_t j = 0, next = 0; j < n; j = next) {
+                    const int query = sorted_[begin + j].query;
+                    std::int32_t rows[kMostParts];
+                    int count = 0;
+                    for (; next < n && count < kMostParts && sorted_[begin + next].query == query; ++next) rows[count++] = sorted_[begin + next].row;
+                    if (next < n && sorted_[begin + next].query != query)
+                        prefetch(pair_->part_of_query(sorted_[begin + next].query, value), std::min(row_bytes_, kPartBytes));
+                    pair_->add_parts(query, rows, count, value, std::min(d, value + part), lanes_.data() + j * kManyLanes);
+                }
+            for (std::size_t j = 0; j < n; ++j) {
+                const Pair& pair = sorted_[begin + j];
+                take_distance(pair.query, pair.row, pair_->whole(pair.query, pair.row, lanes_.data() + j * kManyLanes));
+            }
+        }
     }
 
     // Moves the candidates of a query with the highest scores to the pairs.
@@ -242,14 +275,18 @@ private:
         candidates.erase(candidates.begin(), last);
     }
 
+    // Rows whose parts fit a level-2 cache.
+    std::int64_t together() const {
+        return std::max<std::int64_t>(1, 2 * kCacheBytes / (pair_->has_parts() ? std::min(row_bytes_, kPartBytes) : row_bytes_));
+    }
+
     // Pairs of rows that are near each other in memory follow each other.
     void sort_by_rows() {
-        const std::int64_t together = std::max<std::int64_t>(1, kCacheBytes / row_bytes_);
-        starts_.assign(static_cast<std::size_t>(index_.rows().n / together + 2), 0);
-        for (const Pair& pair : pairs_) ++starts_[static_cast<std::size_t>(pair.row / together + 1)];
+        starts_.assign(static_cast<std::size_t>(index_.rows().n / together() + 2), 0);
+        for (const Pair& pair : pairs_) ++starts_[static_cast<std::size_t>(pair.row / together() + 1)];
         std::partial_sum(starts_.begin(), starts_.end(), starts_.begin());
         sorted_.resize(pairs_.size());
-        for (const Pair& pair : pairs_) sorted_[static_cast<std::size_t>(starts_[static_cast<std::size_t>(pair.row / together)]++)] = pair;
+        for (const Pair& pair : pairs_) sorted_[static_cast<std::size_t>(starts_[static_cast<std::size_t>(pair.row / together())]++)] = pair;
     }
 
     // Drops the candidates of a query that score below its threshold.
@@ -260,19 +297,26 @@ private:
         candidates.erase(kept, candidates.end());
     }
 
-    void compare(int i, std::int32_t row) {
+    void compare(int i, std::int32_t row) { take_distance(i, row, (*pair_)(i, 0, row, best_[i].worst())); }
+
+    void take_distance(int i, std::int32_t row, Distance distance) {
         TopK<Distance>& best = best_[i];
         ++computed;
-        if (best.push((*pair_)(i, 0, row, best.worst()), row) && best.full()) tighten(i, pair_->radius(best.worst()));
+        if (best.push(distance, row) && best.full()) tighten(i, pair_->radius(best.worst()));
     }
 
     // Limits a query to this radius from now on.
     void tighten(int i, double radius) {
+        radii_[i] = std::min(radii_[i], radius);
         const double limit = (radius + queries_.fine.errors[source(i)] + fine_.error) * kSlack;
         thresholds_[i] = std::max(thresholds_[i], fine_.threshold(queries_.fine.squares[source(i)], limit));
     }
 
-    void fetch(std::int32_t row) const { prefetch(static_cast<const char*>(index_.rows().data) + row * row_bytes_, row_bytes_); }
+    // The processor fetches the rest of a long row itself.
+    void fetch(std::int32_t row) const {
+        constexpr std::int64_t kMost = 1 << 11;
+        prefetch(static_cast<const char*>(index_.rows().data) + row * row_bytes_, std::min(row_bytes_, kMost));
+    }
 
     const Index& index_;
     const Panels& fine_;
@@ -290,12 +334,12 @@ private:
     std::vector<TopK<Distance>> best_;
     std::vector<std::uint8_t> bytes_;  // levels of the block's queries
     std::vector<std::int32_t> thresholds_;
+    std::vector<double> radii_;
     std::vector<std::size_t> limits_;  // numbers of candidates at which they are thinned out
     std::vector<std::vector<Candidate>> candidates_;
     Products products_;
-    std::vector<std::vector<Products::Bounds>> bounds_;
-    std::vector<std::uint64_t> marks_;
     std::vector<Pair> pairs_, sorted_;
+    std::vector<double> lanes_;
     std::vector<std::int64_t> starts_;  // of the pairs of rows that are near each other
     // Room for every pair of a block; most of it is never touched, so it is not initialised.
     std::unique_ptr<Survivor[]> survivors_;

@@ -42,7 +42,7 @@ public:
     // Writes k distances and rows, best first, and clears them. Empty slots hold an infinite distance and the
     // largest row.
     void take(double* distances, std::int64_t* rows) {
-        std::sort_heap(pairs_.begin(), pairs_.end());
+        std::sort(pairs_.begin(), pairs_.end());  // faster than sort_heap
         for (std::size_t i = 0; i < k_; ++i) {
             const bool known = i < pairs_.size();
             distances[i] = known ? static_cast<double>(pairs_[i].first) : std::numeric_limits<double>::infinity();

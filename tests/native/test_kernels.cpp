@@ -12,6 +12,7 @@
 #include "check.hpp"
 #include "dispatch.hpp"
 #include "index.hpp"
+#include "pairs.hpp"
 #include "topk.hpp"
 
 using namespace lookalike;
@@ -67,6 +68,65 @@ template <class T> void check_same_bits(const Distances<T, double>& kernels, con
         CHECK_EQUAL(kernels.squared(a.data(), b.data(), d), portable.squared(a.data(), b.data(), d));
         CHECK_EQUAL(kernels.dot(a.data(), b.data(), d), portable.dot(a.data(), b.data(), d));
         CHECK_EQUAL(kernels.manhattan(a.data(), b.data(), d, 1e300), portable.manhattan(a.data(), b.data(), d, 1e300));
+    }
+}
+
+// Sums of parts are those of whole rows, to the last bit.
+template <class T> void check_parts(const Distances<T, double>& kernels) {
+    for (const std::int64_t d : {128, 129, 784, 1055})
+        for (int n = 1; n <= kMostParts; ++n) {
+            const std::vector<T> a = values<T>(d, 0), b = values<T>(n * d, 1);
+            std::vector<double> squares(static_cast<std::size_t>(n * kManyLanes)), products = squares;
+            for (std::int64_t begin = 0; begin < d; begin += 2 * kManyLanes) {
+                const T* others[kMostParts];
+                for (int i = 0; i < n; ++i) others[i] = b.data() + i * d + begin;
+                const std::int64_t count = std::min<std::int64_t>(2 * kManyLanes, d - begin);
+                kernels.add_squares(a.data() + begin, others, n, count, squares.data());
+                kernels.add_products(a.data() + begin, others, n, count, products.data());
+            }
+            for (int i = 0; i < n; ++i) {
+                CHECK_EQUAL(total_of_lanes(squares.data() + i * kManyLanes), kernels.squared(a.data(), b.data() + i * d, d));
+                CHECK_EQUAL(total_of_lanes(products.data() + i * kManyLanes), kernels.dot(a.data(), b.data() + i * d, d));
+            }
+        }
+}
+
+void check_words(const Kernels& kernels) {
+    for (const int n : {1, 15, 16, 17, 100}) {
+        const std::vector<float> x = values<float>(n, 0);
+        std::vector<std::int16_t> words(x.size());
+        const float step = 1e-4f;
+        const double off = kernels.quantise_words(x.data(), n, step, 32767, words.data());
+        double expected = 0, square = 0;
+        bool right = true;
+        for (std::size_t i = 0; i < x.size(); ++i) {
+            const double error = static_cast<double>(x[i]) - static_cast<double>(step) * words[i];
+            expected += error * error;
+            square += static_cast<double>(x[i]) * static_cast<double>(x[i]);
+            right &= std::abs(error) < 0.501 * static_cast<double>(step) || std::abs(words[i]) == 32767;
+        }
+        CHECK(right);
+        // A step times a word is rounded to float.
+        CHECK(std::abs(std::sqrt(off) - std::sqrt(expected)) <= 1e-5 * std::sqrt(expected) + 2.0 / (1 << 24) * std::sqrt(square));
+    }
+}
+
+void check_select(const Kernels& kernels) {
+    for (const int n : {kSelectionStep, 8 * kSelectionStep}) {
+        std::vector<std::int32_t> products(static_cast<std::size_t>(n)), found(products.size()), expected;
+        for (auto& product : products) product = static_cast<std::int32_t>(random_bits() % 2001) - 1000;
+        const std::vector<float> steps = values<float>(n, 0), errors = values<float>(n, 1);
+        std::vector<float> squares = values<float>(n, 0);
+        squares[3] = std::numeric_limits<float>::infinity();
+        squares[5] = -squares[3];
+        for (const float least : {-squares[3], -100.0f, 0.0f, 1e9f}) {
+            expected.clear();
+            for (int i = 0; i < n; ++i)
+                if (steps[i] * 0.5f * static_cast<float>(products[i]) + errors[i] * 2.0f - squares[i] - least >= 0) expected.push_back(i);
+            found.resize(products.size());
+            found.resize(static_cast<std::size_t>(kernels.select({products.data(), steps.data(), errors.data(), squares.data(), n, 0.5f, 2.0f, least}, found.data())));
+            CHECK(found == expected);
+        }
     }
 }
 
@@ -298,6 +358,10 @@ int main() {
         check_distances(kernels->f64, false);
         check_same_bits(kernels->f32, portable.f32);
         check_same_bits(kernels->f64, portable.f64);
+        check_parts(kernels->f32);
+        check_parts(kernels->f64);
+        check_words(*kernels);
+        check_select(*kernels);
         check_filter(*kernels);
         check_rotation(*kernels, portable);
         check_coarse(*kernels);

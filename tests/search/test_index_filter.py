@@ -17,6 +17,7 @@ from tests.reference.neighbors import assert_nearest, distances
 from lookalike import _core
 from lookalike.search import projection
 from lookalike.search.index import ExactIndex
+from lookalike.search.stages import Stage
 
 CPU_PATHS = _core.available_cpu_paths()
 ROWS = (projection.SMALLEST, 700, 1023, 1025)
@@ -136,3 +137,31 @@ def test_filter_spares_most_distances() -> None:
     rows = (rng.normal(size=(4000, 6)) @ rng.normal(size=(6, 100))).astype(np.float32)
     computed = ExactIndex(rows)._native.query(rows[:50], 3)[2]
     assert computed < 50 * 400
+
+
+@pytest.mark.parametrize("cpu_path", CPU_PATHS)
+@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("dtype", ["uint8", "int16", "float32", "float64"])
+def test_products_of_words_find_the_rows_that_bytes_cannot_tell_apart(
+    dtype: str, metric: str, cpu_path: str
+) -> None:
+    rng = np.random.default_rng(5)
+    n, n_queries, d, k = 900, 130, 301, 60
+    made = table(rng, "noise", dtype, n + n_queries, d)
+    rows, queries = made[:n], made[n:]
+    rows[500:510] = rows[3]
+    rows[700] = queries[5] = 0
+    if dtype.startswith("float"):
+        rows[100:103] *= 1e15  # beyond what a product sees
+        rows[103], queries[6] = rows[103] * 1e6, queries[6] * 1e6
+    of_rows, of_queries = rng.integers(0, 40, n), rng.integers(0, 40, n_queries)
+    with patch.dict("os.environ", LOOKALIKE_CPU=cpu_path):
+        index = ExactIndex(rows, metric, stage=Stage.UNPROJECTED)
+    exact = metric != "cosine" and dtype in ("uint8", "int16")
+    atol = 1e-12 if metric == "cosine" else 0.0
+    reference = distances(queries, rows, metric)
+    for options in ({}, {"row_groups": of_rows, "query_groups": of_queries}):
+        if options:
+            reference[of_queries[:, None] == of_rows] = np.inf
+        found = index.query(queries, k, **options)
+        assert_nearest((found.distances, found.indices), reference, k, exact=exact, atol=atol)

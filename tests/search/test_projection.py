@@ -98,6 +98,22 @@ def test_rows_far_out_do_not_spoil_the_axes_of_noisy_ones() -> None:
     np.testing.assert_array_equal(found.indices[:, 0], np.arange(20))
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("far", [1e30, 1e6])
+def test_rows_far_out_in_the_sample_do_not_spoil_the_bounds_of_others(
+    far: float, dtype: str
+) -> None:
+    rng = np.random.default_rng(5)
+    rows = (rng.normal(size=(8000, 8)) @ rng.normal(size=(8, 96))).astype(dtype)
+    rows += rng.normal(size=rows.shape) * 0.05
+    rows, queries = rows[:7900], rows[7900:]
+    rows[::50] *= far
+    indices, squares, n_computed = ExactIndex(rows)._native.query(queries, 5)
+    assert n_computed / len(queries) < len(rows) / 50 + 50
+    table = distances(queries, rows, "euclidean")
+    assert_nearest((np.sqrt(squares), indices), table, 5, exact=False)
+
+
 def test_rows_far_out_do_not_overflow_the_shares_of_many_rows() -> None:
     rng = np.random.default_rng(5)  # the first sample has none of them, the second has one
     rows = rng.normal(size=(80_000, 20)).astype(np.float32)
