@@ -223,6 +223,69 @@ std::size_t scores_of_panels(const Filter& f, int query, std::int64_t begin, std
     return count;
 }
 
+// Appends the survivors among panels [begin, end) of some queries.
+template <class Absolute, int n>
+Survivor* absolute_survivors(const Filter& f, const int* ids, std::int64_t begin, std::int64_t end, Survivor* out, std::int32_t*& scores) {
+    const std::uint8_t* queries[n];
+    for (int i = 0; i < n; ++i) queries[i] = f.queries + static_cast<std::int64_t>(ids[i]) * f.width;
+    const std::int32_t* penalties = f.penalties;
+    for (std::int64_t panel = begin; panel < end; ++panel, penalties += kPanelRows) {
+        std::int32_t sums[n * kPanelRows];
+        Absolute::template sums<n>(queries, f.width / kAbsoluteStep, f.panels + panel * f.width * kPanelRows, sums);
+        for (int i = 0; i < n; ++i) {
+            const std::int32_t threshold = f.thresholds[ids[i]];
+            std::int32_t found[kPanelRows], kept = 0;
+            for (int row = 0; row < kPanelRows; ++row) {
+                found[row] = -sums[i * kPanelRows + row] - penalties[row];
+                kept |= found[row] >= threshold;
+            }
+            if (!kept) continue;
+            for (int row = 0; row < kPanelRows; ++row) {
+                if (found[row] < threshold) continue;
+                *scores++ = found[row];
+                *out++ = {ids[i], static_cast<std::int32_t>(panel * kPanelRows + row)};
+            }
+        }
+    }
+    return out;
+}
+
+// Absolute::sums<n> computes the sums of absolute differences of n queries and one panel, for n = 1 and n = Absolute::tile.
+template <class Absolute> std::size_t absolute_filter(const Filter& f, std::int64_t begin, std::int64_t end, Survivor* out) {
+    Survivor* const first = out;
+    std::int32_t* scores = f.scores;
+    for (int q = 0; q < f.n_queries;) {
+        int ids[Absolute::tile];
+        const bool whole = q + Absolute::tile <= f.n_queries;
+        const int n = whole ? Absolute::tile : 1;
+        for (int i = 0; i < n; ++i) ids[i] = f.query(q + i);
+        out = whole ? absolute_survivors<Absolute, Absolute::tile>(f, ids, begin, end, out, scores)
+                    : absolute_survivors<Absolute, 1>(f, ids, begin, end, out, scores);
+        q += n;
+    }
+    return static_cast<std::size_t>(out - first);
+}
+
+double round_levels(const double* sums, const double* lows, const double* tops, int n, double inverse, std::int32_t* levels) {
+    constexpr double rounder = 6755399441055744.0;  // 1.5 * 2^52, as kRounder
+    Lanes<kFewLanes> errors;
+    const auto some = [&](int begin, int count) {
+        for (int lane = 0; lane < count; ++lane) {
+            const int i = begin + lane;
+            double level = (sums[i] - lows[i]) * inverse;
+            level = level > 0 ? level : 0;
+            level = level < tops[i] ? level : tops[i];
+            const double whole = (level + rounder) - rounder;
+            errors.sum[lane] += whole > level ? whole - level : level - whole;
+            levels[i] = static_cast<std::int32_t>(whole);
+        }
+    };
+    int i = 0;
+    for (; i + kFewLanes <= n; i += kFewLanes) some(i, kFewLanes);
+    some(i, n - i);
+    return errors.total();
+}
+
 // V holds V::width words, or sums. A tile of Rows x 2 vectors stays in registers for one block of k.
 template <class V, int Rows>
 void project_tile(const typename V::Word* rows, std::int64_t d, std::int64_t first, std::int64_t last,
@@ -311,6 +374,7 @@ template <class Floats, class Pairs, int Rows, CoarseDistance distance = plain_c
     kernels.multiply = project<Unfused<Floats>, Rows>;
     kernels.project_pairs = project<Pairs, Rows>;
     kernels.quantise = quantise;
+    kernels.round_levels = round_levels;
     kernels.rotate = rotate;
     kernels.blend = blend_image;
     kernels.regress = regress_image<Floats>;
