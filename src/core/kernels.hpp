@@ -223,9 +223,9 @@ struct Kernels {
     // The same as `filter` for unsigned bytes, in panels of kAbsoluteStep, where a score is the negative sum of the
     // absolute differences less the penalty. It needs no groups of panels.
     std::size_t (*absolute_filter)(const Filter& filter, std::int64_t begin, std::int64_t end, Survivor* out);
-    // Rounds (sums - lows) / step, clipped to [0, tops], to whole levels below 2^31; `inverse` is 1 / step. Returns
-    // the sum of the absolute errors in steps.
-    double (*round_levels)(const double* sums, const double* lows, const double* tops, int n, double inverse, std::int32_t* levels);
+    // Clips sums to [lows, highs] and rounds (sums - lows) / step to whole levels below 2^31; `inverse` is 1 / step.
+    // Returns the sum of the absolute errors in steps.
+    double (*round_levels)(const double* sums, const double* lows, const double* highs, int n, double inverse, std::int32_t* levels);
     // Keeps, in order, the pairs that the coarse bound cannot reject and whose row is not padding;
     // returns their number, and their squared coarse distances.
     std::size_t (*coarse_filter)(const CoarseFilter& filter, Survivor* pairs, std::size_t count, float* squares);

@@ -139,15 +139,17 @@ template <class Float> double dot_floats(const Float* a, const Float* b, std::in
 }
 
 // Rounded sums of non-negative terms never decrease, so a partial sum above the limit proves
-// that the total is above it.
+// that the total is above it. Adding up the lanes takes as long as a few dozen values.
+constexpr std::int64_t kFloatLimitStride = 512;
+
 template <class Float>
 double manhattan_floats(const Float* a, const Float* b, std::int64_t d, double limit) {
     const auto term = [](double x, double y) { return x > y ? x - y : y - x; };
     if (d < kLongRow) return sum_floats<kFewLanes>(a, b, d, term);
     Lanes<kManyLanes> lanes;
-    for (std::int64_t start = 0; start < d; start += kLimitStride) {
+    for (std::int64_t start = 0; start < d; start += kFloatLimitStride) {
         if (start > 0 && lanes.total() > limit) break;
-        lanes.add(a, b, start, smaller(d, start + kLimitStride), term);
+        lanes.add(a, b, start, smaller(d, start + kFloatLimitStride), term);
     }
     return lanes.total();
 }
@@ -266,24 +268,29 @@ template <class Absolute> std::size_t absolute_filter(const Filter& f, std::int6
     return static_cast<std::size_t>(out - first);
 }
 
-double round_levels(const double* sums, const double* lows, const double* tops, int n, double inverse, std::int32_t* levels) {
+constexpr int kLevelsWidth = 16;
+
+// A separate function, into which the compiler propagates a constant count.
+inline void round_some(const double* sums, const double* lows, const double* highs, int count, double inverse, std::int32_t* levels, double* errors) {
     constexpr double rounder = 6755399441055744.0;  // 1.5 * 2^52, as kRounder
-    Lanes<kFewLanes> errors;
-    const auto some = [&](int begin, int count) {
-        for (int lane = 0; lane < count; ++lane) {
-            const int i = begin + lane;
-            double level = (sums[i] - lows[i]) * inverse;
-            level = level > 0 ? level : 0;
-            level = level < tops[i] ? level : tops[i];
-            const double whole = (level + rounder) - rounder;
-            errors.sum[lane] += whole > level ? whole - level : level - whole;
-            levels[i] = static_cast<std::int32_t>(whole);
-        }
-    };
+    for (int i = 0; i < count; ++i) {
+        double sum = sums[i] > lows[i] ? sums[i] : lows[i];
+        sum = sum < highs[i] ? sum : highs[i];
+        const double level = (sum - lows[i]) * inverse;
+        const double whole = (level + rounder) - rounder;
+        errors[i] += whole > level ? whole - level : level - whole;
+        levels[i] = static_cast<std::int32_t>(whole);
+    }
+}
+
+double round_levels(const double* sums, const double* lows, const double* highs, int n, double inverse, std::int32_t* levels) {
+    double errors[kLevelsWidth] = {};
     int i = 0;
-    for (; i + kFewLanes <= n; i += kFewLanes) some(i, kFewLanes);
-    some(i, n - i);
-    return errors.total();
+    for (; i + kLevelsWidth <= n; i += kLevelsWidth) round_some(sums + i, lows + i, highs + i, kLevelsWidth, inverse, levels + i, errors);
+    round_some(sums + i, lows + i, highs + i, n - i, inverse, levels + i, errors);
+    double total = 0;
+    for (const double error : errors) total += error;
+    return total;
 }
 
 // V holds V::width words, or sums. A tile of Rows x 2 vectors stays in registers for one block of k.

@@ -24,9 +24,11 @@ ManhattanCodes::ManhattanCodes(ManhattanCoding coding) : coding_(std::move(codin
         begin = end;
     }
     if (most > 1) sum_rounding_ = most * kRounding;
-    for (const std::int32_t bytes : coding_.bytes) {
-        tops_.push_back(255.0 * bytes);
+    for (std::size_t g = 0; g < coding_.bytes.size(); ++g) {
+        const std::int32_t bytes = coding_.bytes[g];
+        highs_.push_back(coding_.lows[g] + 255.0 * bytes * coding_.step);
         width_ += bytes;
+        plain_ = plain_ && bytes == 1;
     }
     width_ = (width_ + kAbsoluteStep - 1) / kAbsoluteStep * kAbsoluteStep;
 }
@@ -39,22 +41,27 @@ double ManhattanCodes::encode(const Kernels& kernels, const Rows& rows, std::int
     visit(rows.dtype, [&](auto value) {
         const auto* const x = static_cast<const decltype(value)*>(rows.data) + i * rows.d;
         const std::int32_t* next = coding_.coordinates.data();
-        for (int g = 0; g < n; ++g) {
-            double sum = 0;
-            for (const std::int32_t* const end = coding_.coordinates.data() + coding_.ends[g]; next < end; ++next) {
-                sum += static_cast<double>(x[*next]);
-                size += std::abs(static_cast<double>(x[*next]));
+        if (sum_rounding_ == 0)
+            for (int g = 0; g < n; ++g) scratch.sums[g] = static_cast<double>(x[next[g]]);
+        else
+            for (int g = 0; g < n; ++g) {
+                double sum = 0;
+                for (const std::int32_t* const end = coding_.coordinates.data() + coding_.ends[g]; next < end; ++next) {
+                    const double one = static_cast<double>(x[*next]);
+                    sum += one;
+                    size += std::abs(one);
+                }
+                scratch.sums[g] = sum;
             }
-            scratch.sums[g] = sum;
-        }
     });
-    const double error = kernels.round_levels(scratch.sums.data(), coding_.lows.data(), tops_.data(), n, 1 / coding_.step, scratch.levels.data());
+    const double error = kernels.round_levels(scratch.sums.data(), coding_.lows.data(), highs_.data(), n, 1 / coding_.step, scratch.levels.data());
     std::uint8_t* const begin = out;
-    for (int g = 0; g < n; ++g)
+    for (int g = 0; g < n && plain_; ++g) *out++ = static_cast<std::uint8_t>(scratch.levels[g]);
+    for (int g = 0; g < n && !plain_; ++g)
         for (std::int32_t level = scratch.levels[g], b = 0; b < coding_.bytes[g]; ++b, level -= 255)
             *out++ = static_cast<std::uint8_t>(std::clamp(level, 0, 255));
     std::fill(out, begin + width_, std::uint8_t{0});
-    return error + 255.0 * width_ * kRounding + (sum_rounding_ > 0 ? sum_rounding_ * size / coding_.step : 0);
+    return error + 255.0 * width_ * kRounding + sum_rounding_ * size / coding_.step;
 }
 
 void ManhattanCodes::append(const Kernels& kernels, const Rows& rows, std::int64_t first, int n_threads, const Watch& watch) {

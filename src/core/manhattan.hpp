@@ -4,18 +4,18 @@
 //
 //     sum over g of |s_g(x) - s_g(y)|  <=  |x - y|
 //
-// by the triangle inequality in each group. Let t_g(x) be (s_g(x) - low_g) / step, clipped to [0, 255 b_g]: clipping
-// brings no two numbers farther apart, so step |t_g(x) - t_g(y)| <= |s_g(x) - s_g(y)|. Let c_g be t_g rounded to
-// whole numbers, and e(x) the sum of all |c_g(x) - t_g(x)|. Then
+// by the triangle inequality in each group. Let t_g(x) be (s - low_g) / step, where s is s_g(x) clipped to [low_g,
+// high_g]: clipping brings no two numbers farther apart, so step |t_g(x) - t_g(y)| <= |s_g(x) - s_g(y)|. Let c_g be t_g
+// rounded to whole numbers, and e(x) the sum of all |c_g(x) - t_g(x)|. Then
 //
 //     step (sum over g of |c_g(x) - c_g(y)| - e(x) - e(y))  <=  |x - y|.
 //
-// A level c_g takes b_g bytes, of which byte j is c_g - 255 j, clipped to [0, 255]. These add up to c_g and none of
+// Ranges are of 255 b_g steps. A level c_g takes b_g bytes, of which byte j is c_g - 255 j, clipped to [0, 255]. These add up to c_g and none of
 // them falls where c_g rises, so that the absolute differences of the bytes add up to |c_g(x) - c_g(y)|: groups with
 // long ranges have the same step as all others, and are no more than a few bytes more.
 //
 // Rounding in double. (s - low) * inverse has three roundings, one of them of `inverse`: the level is wrong by less
-// than 2^-50 of itself, and by less than 2^-50 of 255 b_g once it is clipped. A sum of m values has m - 1 roundings, each
+// than 2^-50 of itself, hence of 255 b_g. A sum of m values has m - 1 roundings, each
 // of at most 2^-53 of the sum of their absolute values. Both are added to e. (Sums and differences have no error
 // where they underflow, and that of the product is far below 2^-50.)
 #pragma once
@@ -69,8 +69,9 @@ public:
 
 private:
     ManhattanCoding coding_;
-    std::vector<double> tops_;  // 255 b_g
+    std::vector<double> highs_;  // low_g + 255 b_g step
     double sum_rounding_ = 0;   // of a row's sums, relative to the sum of its absolute values
+    bool plain_ = true;         // b_g is 1 for all groups
     int width_ = 0;             // bytes of a row, a multiple of kAbsoluteStep
     Aligned<std::int8_t> panels_;
     Aligned<std::int32_t> penalties_;  // less than -e, in whole steps
