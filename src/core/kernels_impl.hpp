@@ -92,6 +92,15 @@ inline std::int64_t dot_words(const std::int16_t* a, const std::int16_t* b, std:
     return total;
 }
 
+// |x| in one operation, without a function of the library.
+inline double magnitude(double x) {
+#ifdef _MSC_VER
+    return x < 0 ? -x : x;
+#else
+    return __builtin_fabs(x);
+#endif
+}
+
 // Partial sums, added pairwise at the end: their number and order are part of the definition, so that all
 // instruction sets round in the same way (these files are compiled without contraction to FMA). Each sum waits for
 // the one before it in its lane: long rows have lanes for several vectors.
@@ -144,7 +153,7 @@ constexpr std::int64_t kFloatLimitStride = 512;
 
 template <class Float>
 double manhattan_floats(const Float* a, const Float* b, std::int64_t d, double limit) {
-    const auto term = [](double x, double y) { return x > y ? x - y : y - x; };
+    const auto term = [](double x, double y) { return magnitude(x - y); };
     if (d < kLongRow) return sum_floats<kFewLanes>(a, b, d, term);
     Lanes<kManyLanes> lanes;
     for (std::int64_t start = 0; start < d; start += kFloatLimitStride) {

@@ -25,7 +25,7 @@ MOST_CODED = 2**21
 SAMPLE_ROWS, SAMPLE_VALUES, FEWEST_SAMPLE_ROWS = 512, 2**20, 128
 PLAIN_ROWS, PLAIN_VALUES, FEWEST_PLAIN_ROWS = 128, 2**17, 64
 SAMPLE_QUERIES = 16
-# Rows farther from the mean than so many times the median row do not count for the ranges.
+# Rows whose values span so many times the span of the median row do not count for the ranges.
 FAR = 4.0
 LEVELS = 255
 FEW = 16  # nearest rows that tell the intrinsic dimension
@@ -53,13 +53,15 @@ def choose_coding(
     if not grouped:
         size = min(n, PLAIN_ROWS, max(FEWEST_PLAIN_ROWS, PLAIN_VALUES // d))
     drawn = np.random.default_rng(0).choice(n, size, replace=False)
-    sample = rows[np.sort(drawn)].astype(np.float64)
+    sample = rows[np.sort(drawn)]
     whole = rows.dtype.kind in "iu"
     groups: Groups = list(np.arange(d, dtype=np.int32)[:, None])
     levels = Levels(sample, whole)
     if grouped and size > SAMPLE_QUERIES:
         exact = EXACT + EXACT_BYTE * d * rows.dtype.itemsize
-        groups, levels = _join(sample, groups, levels, n_neighbors / n, exact, whole)
+        groups, levels = _join(
+            sample.astype(np.float64), groups, levels, n_neighbors / n, exact, whole
+        )
     return _core.ManhattanCoding(
         np.concatenate(groups),
         np.cumsum([len(group) for group in groups], dtype=np.int32),
@@ -74,15 +76,16 @@ class Levels:
 
     Parameters
     ----------
-    sums : ndarray of shape (n_sample, n_groups), float64
+    sums : ndarray of shape (n_sample, n_groups)
     whole : bool
         Whether the sums are integers: a step less than 1 gains nothing.
     """
 
-    def __init__(self, sums: Floats, whole: bool) -> None:
-        sizes = np.abs(sums - sums.mean(axis=0)).sum(axis=1)
-        usual = sums[sizes <= FAR * np.median(sizes)]
-        self.lows = usual.min(axis=0)
+    def __init__(self, sums: NDArray[Any], whole: bool) -> None:
+        spans = sums.max(axis=1).astype(np.float64) - sums.min(axis=1)
+        is_far = spans > FAR * np.median(spans)
+        usual = sums[~is_far] if is_far.any() else sums
+        self.lows = usual.min(axis=0).astype(np.float64)
         ranges = usual.max(axis=0) - self.lows
         most = float(ranges.max()) / LEVELS
         steps = np.maximum(most * STEPS, 1.0 if whole else SMALLEST_STEP)

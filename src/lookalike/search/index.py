@@ -1,9 +1,9 @@
 """Exact search in arrays of rows: the native index that all estimators use.
 
 An index refers to its rows without a copy, and adds a quantised projection of each row
-(``projection.py`` chooses it, ``src/core/bounds.hpp`` explains it), or for Manhattan distances bytes
-of its own (``coding.py``, ``src/core/manhattan.hpp``). A filter of integer lower
-bounds rejects most rows; distances of the remaining ones are computed from the original values.
+(``projection.py`` chooses it, ``src/core/bounds.hpp`` explains it), or for Manhattan distances its
+bytes (``coding.py``, ``src/core/manhattan.hpp``). A filter of integer lower bounds rejects most
+rows; distances of the remaining ones are computed from the original values.
 
 An index follows from its rows, so it is never pickled or copied: `IndexedRows` builds it again
 when the first search needs it. Rows of few values get a tree instead (``tree.py``), and few rows an

@@ -34,9 +34,9 @@ class Costs(NamedTuple):
 
     Where all distances are computed, each value of a pair costs ``value`` by dtype. Where a filter
     of unprojected rows leaves a few of them, a query costs ``query``, each of its values
-    ``query_value``, a pair ``pair`` and each of its values ``pair_value``. Building costs ``build``
-    and ``build_value`` for each value; the choice for all rows costs ``choice`` and
-    ``choice_value`` for each value of a sample, of ``saving`` times the filter's time.
+    ``query_value``, a pair ``pair`` and each of its values ``pair_value``. Building costs ``build``,
+    ``build_column`` for each column and ``build_value`` for each value. What is chosen for ``choice`` and ``choice_value`` for each
+    value of a sample takes a share of ``saving`` off the filter's time.
     """
 
     value: dict[str, float]
@@ -45,6 +45,7 @@ class Costs(NamedTuple):
     pair: float
     pair_value: float
     build: float
+    build_column: float
     build_value: float
     choice: float
     choice_value: float
@@ -58,6 +59,7 @@ EUCLIDEAN = Costs(
     pair=0.0,
     pair_value=0.008,
     build=2e5,
+    build_column=0.0,
     build_value=2.3,
     choice=1e6,
     choice_value=28.0,
@@ -69,8 +71,9 @@ MANHATTAN = Costs(
     query_value=2.5,
     pair=0.6,
     pair_value=0.0065,
-    build=5e5,
-    build_value=2.5,
+    build=4e5,
+    build_column=650.0,
+    build_value=2.2,
     choice=1e6,
     choice_value=30.0,
     saving=0.5,
@@ -98,5 +101,6 @@ def stage_of(n: int, d: int, dtype: np.dtype[Any], metric: str, k: int, n_querie
         return Stage.PROJECTED
     left = (LEFT + LEFT_OF_NEIGHBOUR * k) * distance
     gain = n * distance - costs.query - costs.query_value * d - filtered - left
-    is_built = n_queries * n * distance > costs.build + costs.build_value * n * d
+    build = costs.build + (costs.build_column + costs.build_value * n) * d
+    is_built = n_queries * n * distance > build
     return Stage.UNPROJECTED if d <= MOST_FINE and gain > 0 and is_built else Stage.EXHAUSTIVE
