@@ -134,6 +134,23 @@ std::int64_t squared_unsigned(const std::uint8_t* a, const std::uint8_t* b, std:
     return squares;
 }
 
+// The limit is not looked at: the sum takes hardly longer than the calls.
+std::int64_t manhattan_unsigned(const std::uint8_t* a, const std::uint8_t* b, std::int64_t d, std::int64_t) {
+    __m512i sum = _mm512_setzero_si512();
+    std::int64_t i = 0;
+    for (; i + 64 <= d; i += 64) sum = _mm512_add_epi64(sum, _mm512_sad_epu8(load(a + i), load(b + i)));
+    if (i < d) {
+        std::uint8_t x[64] = {}, y[64] = {};
+        std::memcpy(x, a + i, static_cast<std::size_t>(d - i));
+        std::memcpy(y, b + i, static_cast<std::size_t>(d - i));
+        sum = _mm512_add_epi64(sum, _mm512_sad_epu8(load(x), load(y)));
+    }
+    std::int64_t lanes[8], whole = 0;
+    _mm512_storeu_si512(lanes, sum);
+    for (const std::int64_t lane : lanes) whole += lane;
+    return whole;
+}
+
 std::int32_t coarse(const std::int8_t* a, const std::int8_t* b, int steps) {
     __m512i sum = _mm512_setzero_si512();
     int i = 0;
@@ -420,6 +437,7 @@ const Kernels& avx512vnni_kernels() {
         k.coarse_filter = coarse_filter;
         k.coarse = coarse;
         k.u8.squared = squared_unsigned;
+        k.u8.manhattan = manhattan_unsigned;
         return k;
     }();
     return kernels;

@@ -30,15 +30,21 @@ public:
         Base::take(ids, n);
         for (int i = 0; i < n; ++i)
             errors_[i] = codes_.encode(index_.kernels(), request_.queries, ids[i], bytes_.data() + i * std::int64_t{codes_.width()}, scratch_);
-        for (std::int64_t begin = 0; begin < codes_.count() && !Base::job_.is_stopped(); begin += panels_) visit_block(n, begin);
+        // Few rows give each query a first radius, before many are added.
+        std::int64_t some = std::min(panels_, std::max(kFewPanels, 4 * request_.k / kPanelRows));
+        for (std::int64_t begin = 0; begin < codes_.count() && !Base::job_.is_stopped(); begin += std::exchange(some, std::min(panels_, 4 * some))) {
+            visit_block(n, begin, std::min(codes_.count(), begin + some));
+            for (int i = 0; i < n && some < panels_; ++i) thin_out(i);
+        }
         Base::finish(n, answer);
     }
 
 private:
     static std::int64_t panel_bytes(const Index& index) { return std::max(index.codes()->width(), kAbsoluteStep) * std::int64_t{kPanelRows}; }
 
-    void visit_block(int n, std::int64_t begin) {
-        const std::int64_t end = std::min(codes_.count(), begin + panels_);
+    static constexpr std::int64_t kFewPanels = 4;
+
+    void visit_block(int n, std::int64_t begin, std::int64_t end) {
         const Filter filter{bytes_.data(), thresholds_.data(), n, codes_.width(), codes_.panels(), codes_.penalties() + begin * kPanelRows,
                             nullptr, true, scores_.get()};
         const std::size_t count = index_.kernels().absolute_filter(filter, begin, end, survivors_.get());

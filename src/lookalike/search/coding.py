@@ -59,9 +59,8 @@ def choose_coding(
     levels = Levels(sample, whole)
     if grouped and size > SAMPLE_QUERIES:
         exact = EXACT + EXACT_BYTE * d * rows.dtype.itemsize
-        groups, levels = _join(
-            sample.astype(np.float64), groups, levels, n_neighbors / n, exact, whole
-        )
+        sample = sample.astype(np.float64)
+        groups, levels = _join(sample, groups, levels, n_neighbors / n, exact, whole)
     return _core.ManhattanCoding(
         np.concatenate(groups),
         np.cumsum([len(group) for group in groups], dtype=np.int32),
@@ -151,7 +150,8 @@ def _radii(distances: Floats, share: float) -> Floats:
     """Estimate the distance within which each query has such a share of all rows.
 
     It is less than the nearest in a small sample: the number of rows within a radius grows with a
-    power of it, the intrinsic dimension, which the nearest ones tell.
+    power m of it, the intrinsic dimension. The logarithms of the distances of the first and the
+    f-th nearest differ by (1 + 1/2 + ... + 1/(f - 1)) / m on average.
     """
     n_rows = distances.shape[1]
     wanted, near = share * n_rows, np.sort(distances, axis=1)
@@ -160,7 +160,7 @@ def _radii(distances: Floats, share: float) -> Floats:
     known = near[:, 0] > 0
     few = min(FEW, n_rows)
     growth = np.log(near[known, few - 1] / near[known, 0]).mean() if known.any() else 0.0
-    power = growth / np.log(few) if few > 1 else 0.0
+    power = growth / (1 / np.arange(1, max(few, 2))).sum()
     return near[:, :1] * wanted**power
 
 

@@ -34,9 +34,10 @@ class Costs(NamedTuple):
 
     Where all distances are computed, each value of a pair costs ``value`` by dtype. Where a filter
     of unprojected rows leaves a few of them, a query costs ``query``, each of its values
-    ``query_value``, a pair ``pair`` and each of its values ``pair_value``. Building costs ``build``,
-    ``build_column`` for each column and ``build_value`` for each value. What is chosen for ``choice`` and ``choice_value`` for each
-    value of a sample takes a share of ``saving`` off the filter's time.
+    ``query_value``, a pair ``pair`` and each of its values ``pair_value``. Building costs
+    ``build``, ``build_column`` for each column and ``build_value`` for each value. A choice costs
+    ``choice`` and ``choice_value`` for each value of a sample, and saves the share ``saving`` of
+    the filter's time.
     """
 
     value: dict[str, float]
