@@ -26,6 +26,8 @@ namespace {
 using RowArray = nb::ndarray<nb::ro, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 using FloatVector = nb::ndarray<const float, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using FloatMatrix = nb::ndarray<const float, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+using DoubleVector = nb::ndarray<const double, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+using IntVector = nb::ndarray<const std::int32_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using ShortMatrix = nb::ndarray<const std::int16_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 using Groups = nb::ndarray<const std::int64_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 
@@ -67,7 +69,7 @@ bool is_of_bytes(const Projection& p, DType dtype, const std::string& metric) {
 class PyIndex {
 public:
     PyIndex(RowArray rows, const std::string& metric, const std::string& cpu, std::unique_ptr<Projection> projection,
-            int n_threads, std::unique_ptr<Shifts> shifts)
+            int n_threads, std::unique_ptr<Shifts> shifts, std::unique_ptr<ManhattanCoding> coding)
         : rows_(std::move(rows)) {
         const Rows view = rows_of(rows_);
         require(!shifts || metric == "sqeuclidean", "shifts are of sqeuclidean");
@@ -77,9 +79,13 @@ public:
         require(!projection || projection->mean.size() == rows_.shape(1), "the projection is of rows of another width");
         require(!projection || projection->pairs.empty() || is_of_bytes(*projection, view.dtype, metric),
                 "a basis of integers is of bytes and sqeuclidean");
+        require(!coding || metric == "manhattan", "a coding is of manhattan");
+        const auto is_coordinate = [&](std::int32_t j) { return 0 <= j && static_cast<std::size_t>(j) < rows_.shape(1); };
+        require(!coding || std::all_of(coding->coordinates.begin(), coding->coordinates.end(), is_coordinate), "the coding is of rows of another width");
         const nb::gil_scoped_release release;
         index_ = std::make_unique<Index>(kernels_named(cpu), metric_named(metric), view, std::move(projection),
-                                         n_threads, check_signals, std::move(shifts));
+                                         n_threads, check_signals, std::move(shifts),
+                                         coding ? std::make_unique<ManhattanCodes>(*coding) : nullptr);
     }
 
     void append(RowArray rows, int n_threads) {
@@ -219,6 +225,23 @@ Projection make_projection(FloatVector mean, std::optional<FloatMatrix> basis, s
     return p;
 }
 
+ManhattanCoding make_coding(const IntVector& coordinates, const IntVector& ends, const DoubleVector& lows, const IntVector& bytes, double step) {
+    require(ends.shape(0) == lows.shape(0) && ends.shape(0) == bytes.shape(0), "an end, a low and a number of bytes for each group");
+    require(step > 0 && std::isfinite(step) && std::isfinite(1 / step), "the step and its inverse must be finite");
+    std::int64_t last = 0, width = 0;
+    std::vector<std::int32_t> taken(coordinates.data(), coordinates.data() + coordinates.size()), distinct = taken;
+    std::sort(distinct.begin(), distinct.end());
+    require(std::adjacent_find(distinct.begin(), distinct.end()) == distinct.end(), "each coordinate is in one group at most");
+    for (std::size_t g = 0; g < ends.shape(0); ++g) {
+        require(last < ends.data()[g] && bytes.data()[g] >= 0 && std::isfinite(lows.data()[g]), "groups follow each other, and lows are finite");
+        last = ends.data()[g];
+        width += bytes.data()[g];
+    }
+    require(last == static_cast<std::int64_t>(coordinates.size()) && width <= kMostCoded, "all coordinates are in groups, of at most 2^21 bytes");
+    return {std::move(taken), {ends.data(), ends.data() + ends.size()}, {lows.data(), lows.data() + lows.size()},
+            {bytes.data(), bytes.data() + bytes.size()}, step};
+}
+
 nb::ndarray<nb::numpy, float, nb::ndim<2>> rotated_rows(const FloatMatrix& rows, const FloatVector& signs) {
     const auto n = static_cast<std::int64_t>(rows.shape(0));
     const int d = static_cast<int>(rows.shape(1));
@@ -331,19 +354,24 @@ NB_MODULE(_core, m) {
              "residual_mean0"_a = 0.0f, "residual_mean1"_a = 0.0f, "integer_basis"_a.none() = nb::none(),
              "steps"_a.none() = nb::none(), "wide_scale"_a = 0.0f, "signs"_a.none() = nb::none());
 
+    nb::class_<ManhattanCoding>(m, "ManhattanCoding", "How an index bounds Manhattan distances; see src/core/manhattan.hpp.")
+        .def(nb::new_(&make_coding), "coordinates"_a, "ends"_a, "lows"_a, "bytes"_a, nb::kw_only(), "step"_a);
+
     m.def("rotated", &rotated_rows, "rows"_a, "signs"_a, "The rows as an index rotates them.");
 
     nb::class_<PyIndex>(m, "Index", "Exact nearest rows of one array.")
         .def("__init__",
              [](PyIndex* self, RowArray rows, const std::string& metric, const std::string& cpu,
                 const std::optional<Projection>& projection, int n_threads, const std::vector<std::pair<int, int>>& shifts,
-                const std::tuple<int, int, int>& frame) {
+                const std::tuple<int, int, int>& frame, const std::optional<ManhattanCoding>& coding) {
                  new (self) PyIndex(std::move(rows), metric, cpu,
                                     projection ? std::make_unique<Projection>(*projection) : nullptr,
-                                    n_threads, make_shifts(shifts, frame));
+                                    n_threads, make_shifts(shifts, frame),
+                                    coding ? std::make_unique<ManhattanCoding>(*coding) : nullptr);
              },
              "rows"_a, nb::kw_only(), "metric"_a, "cpu"_a, "projection"_a.none() = nb::none(),
              "n_threads"_a = 1, "shifts"_a = std::vector<std::pair<int, int>>(), "frame"_a = std::make_tuple(0, 0, 1),
+             "coding"_a.none() = nb::none(),
              "With shifts, pairs (down, right), the rows are images of (height, width, channels) = frame\n"
              "and are searched as if all of them, moved by each shift, stood behind them.")
         .def("append", &PyIndex::append, "rows"_a, nb::kw_only(), "n_threads"_a = 1,

@@ -19,6 +19,7 @@
 #include <utility>
 #include <vector>
 
+#include "candidates.hpp"
 #include "pairs.hpp"
 #include "queries.hpp"
 #include "search.hpp"
@@ -27,7 +28,6 @@
 
 namespace lookalike {
 
-constexpr std::int64_t kBlockRows = 512;  // with their panels, about the size of a level-1 cache
 // A query looks for its first radius in this many leaves, plus one per kNeighboursOfLeaf neighbours
 // wanted. It takes the k nearest of their rows in the filter's view, and kSpareSeeds more.
 constexpr std::int64_t kSeedLeaves = 10, kNeighboursOfLeaf = 4, kSpareSeeds = 4;
@@ -48,16 +48,6 @@ struct Seeds {
     std::size_t rows = 0;
 };
 
-inline void prefetch(const void* data, std::int64_t bytes) {
-#if defined(__GNUC__)
-    const char* p = static_cast<const char*>(data);
-    for (std::int64_t i = 0; i < bytes; i += 64) __builtin_prefetch(p + i);
-#else
-    (void)data;
-    (void)bytes;
-#endif
-}
-
 template <class Distance, bool shifted> class Filtered {
 public:
     // For a search of the queries first …, prepared as `queries`, in blocks of at most `block`.
@@ -65,7 +55,7 @@ public:
              std::int64_t first, std::int64_t block, Job& job, const std::vector<std::int64_t>& row_groups)
         : index_(index), filter_(index.filter()), request_(request), queries_(queries), first_(first), job_(job),
           n_shifts_(queries.n_shifts), pair_(std::move(pair)),
-          row_bytes_(index.rows().d * visit(index.rows().dtype, [](auto value) { return static_cast<std::int64_t>(sizeof(value)); })),
+          row_bytes_(row_bytes(index.rows())),
           best_(block, TopK<Distance>(request.k)), fine_(block * n_shifts_ * filter_.fine.width),
           coarse_queries_(block * n_shifts_ * filter_.coarse_width), thresholds_(block * n_shifts_),
           squares_(block * n_shifts_), reach_(block), survivors_(new Survivor[static_cast<std::size_t>(block * kBlockRows)]),

@@ -96,8 +96,9 @@ double quantise_coarse(const Kernels& kernels, const Projection& p, const Filter
 }
 
 Index::Index(const Kernels& kernels, Metric metric, Rows rows, std::unique_ptr<Projection> projection,
-             int n_threads, const Watch& watch, std::unique_ptr<Shifts> shifts)
-    : kernels_(kernels), metric_(metric), rows_(rows), projection_(std::move(projection)), shifts_(std::move(shifts)) {
+             int n_threads, const Watch& watch, std::unique_ptr<Shifts> shifts, std::unique_ptr<ManhattanCodes> codes)
+    : kernels_(kernels), metric_(metric), rows_(rows), projection_(std::move(projection)), shifts_(std::move(shifts)),
+      codes_(std::move(codes)) {
     if (projection_ && shifts_) edge_ink_ = EdgeInk(*shifts_);
     if (projection_) {
         const int rest = projection_->columns - projection_->fine;
@@ -125,6 +126,7 @@ void Index::add_rows(std::int64_t first, int n_threads, const Watch& watch) {
         squares_.resize(static_cast<std::size_t>(rows_.n));
         for (std::int64_t i = first; i < rows_.n; ++i) squares_[i] = square_of(kernels_, rows_, i);
     }
+    if (codes_) codes_->append(kernels_, rows_, first, n_threads, watch);
     if (!projection_) return;
     Quantised rows = quantise_rows(kernels_, *projection_, metric_, rows_, first, filter_, n_threads, watch);
     if (first == 0) {
@@ -143,7 +145,7 @@ std::size_t Index::bytes() const {
     const auto size = [](const auto& values) { return values.capacity() * sizeof(values[0]); };
     std::size_t total = filter_.fine.bytes() + filter_.wide.bytes() + size(filter_.coarse) +
                         size(filter_.coarse_errors) + size(filter_.order) + size(filter_.leaves.centroids) +
-                        size(filter_.leaves.half_squares) + size(squares_) + edge_ink_.bytes();
+                        size(filter_.leaves.half_squares) + size(squares_) + edge_ink_.bytes() + (codes_ ? codes_->bytes() : 0);
     if (projection_)
         total += size(projection_->basis) + size(projection_->pairs) + size(projection_->steps) + size(projection_->mean_sums) +
                  size(projection_->mean) + size(projection_->residual);

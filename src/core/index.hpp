@@ -9,6 +9,7 @@
 #include "bounds.hpp"
 #include "kernels.hpp"
 #include "leaves.hpp"
+#include "manhattan.hpp"
 #include "panels.hpp"
 #include "parallel.hpp"
 #include "shifts.hpp"
@@ -33,10 +34,11 @@ double quantise_coarse(const Kernels& kernels, const Projection& projection, con
 
 class Index {
 public:
-    // Without a projection every search is exhaustive. With shifts (squared_euclidean only) the rows
+    // Without a projection, or a coding for manhattan, every search is exhaustive. With shifts (squared_euclidean only) the rows
     // are searched as if all their shifted images followed them, shift by shift.
     Index(const Kernels& kernels, Metric metric, Rows rows, std::unique_ptr<Projection> projection,
-          int n_threads, const Watch& watch, std::unique_ptr<Shifts> shifts = nullptr);
+          int n_threads, const Watch& watch, std::unique_ptr<Shifts> shifts = nullptr,
+          std::unique_ptr<ManhattanCodes> codes = nullptr);
 
     // `rows` holds the old rows, possibly moved in memory, followed by new ones.
     void append(Rows rows, int n_threads, const Watch& watch);
@@ -47,6 +49,7 @@ public:
     const Projection* projection() const { return projection_.get(); }
     const FilterRows& filter() const { return filter_; }
     const Shifts* shifts() const { return shifts_.get(); }
+    const ManhattanCodes* codes() const { return codes_.get(); }
     const EdgeInk& edge_ink() const { return edge_ink_; }
     double square_of_row(std::int64_t row) const { return squares_[static_cast<std::size_t>(row)]; }
     // Memory in addition to the rows.
@@ -60,6 +63,7 @@ private:
     Rows rows_;
     std::unique_ptr<Projection> projection_;
     std::unique_ptr<Shifts> shifts_;
+    std::unique_ptr<ManhattanCodes> codes_;
     FilterRows filter_;
     EdgeInk edge_ink_;             // only with shifts and a projection
     std::vector<double> squares_;  // |x|^2 of each row, only for cosine

@@ -19,6 +19,8 @@ namespace lookalike {
 // Rows of the filter are packed in panels: 16 rows, with 4 coordinates of each at a time (64 bytes).
 constexpr int kPanelRows = 16;
 constexpr int kPanelStep = 4;
+// The filter of Manhattan distances has panels of its own: 16 rows, with 8 bytes of each at a time.
+constexpr int kAbsoluteStep = 8;
 // Kernels process this many panels at once, so the number of panels is padded to a multiple of it.
 constexpr int kPanelGroup = 4;
 
@@ -239,6 +241,12 @@ struct Kernels {
     // returns their number.
     std::size_t (*scores)(const Filter& filter, int query, std::int64_t begin, std::int64_t end, std::int32_t least,
                           Scored* out);
+    // The same as `filter` for unsigned bytes, in panels of kAbsoluteStep, where a score is the negative sum of the
+    // absolute differences less the penalty. It needs no groups of panels.
+    std::size_t (*absolute_filter)(const Filter& filter, std::int64_t begin, std::int64_t end, Survivor* out);
+    // Clips sums to [lows, highs] and rounds (sums - lows) / step to whole levels below 2^31; `inverse` is 1 / step.
+    // Returns the sum of the absolute errors in steps.
+    double (*round_levels)(const double* sums, const double* lows, const double* highs, int n, double inverse, std::int32_t* levels);
     // Keeps, in order, the pairs that the coarse bound cannot reject and whose row is not padding;
     // returns their number, and their squared coarse distances.
     std::size_t (*coarse_filter)(const CoarseFilter& filter, Survivor* pairs, std::size_t count, float* squares);

@@ -1,7 +1,8 @@
-// AVX2: the filter's dot product of bytes.
+// AVX2: the filter's dot product of bytes, and sums of their absolute differences.
 //
 //   vpmaddubsw   u8 x s8 -> pairs of products added into s16, *saturating*
 //   vpmaddwd     s16 pairs x 1 -> s32
+//   vpsadbw      |u8 - u8|, eight of them added into s64
 //
 // One operand is unsigned, so queries are stored with an offset of 64, which the rows' penalties
 // subtract again (64 * sum of x). A pair is at most 2 * 127 * 127 = 32,258 < 32,767 if the query's
@@ -161,6 +162,33 @@ std::size_t filter(const Filter& f, std::int64_t begin, std::int64_t end, Surviv
     return static_cast<std::size_t>(out - first);
 }
 
+struct Absolute {
+    static constexpr int tile = 2;  // 2 x 4 sums, 4 vectors of rows, 1 of a query
+
+    template <int n> static void sums(const std::uint8_t* const* queries, int steps, const std::int8_t* panel, std::int32_t* sums) {
+        constexpr int vectors = 4;  // of four rows each
+        __m256i sum[n][vectors];
+        for (auto& own : sum)
+            for (__m256i& s : own) s = _mm256_setzero_si256();
+        for (int step = 0; step < steps; ++step) {
+            const auto* rows = reinterpret_cast<const __m256i*>(panel + step * (kPanelRows * kAbsoluteStep));
+            for (int i = 0; i < n; ++i) {
+                long long eight;
+                std::memcpy(&eight, queries[i] + step * kAbsoluteStep, sizeof eight);
+                const __m256i query = _mm256_set1_epi64x(eight);
+                for (int j = 0; j < vectors; ++j)
+                    sum[i][j] = _mm256_add_epi64(sum[i][j], _mm256_sad_epu8(query, _mm256_load_si256(rows + j)));
+            }
+        }
+        for (int i = 0; i < n; ++i)
+            for (int j = 0; j < vectors; j += 2) {  // the lower halves of the lanes, in the order of rows
+                const __m256i low = _mm256_permutevar8x32_epi32(sum[i][j], _mm256_setr_epi32(0, 2, 4, 6, 0, 2, 4, 6));
+                const __m256i high = _mm256_permutevar8x32_epi32(sum[i][j + 1], _mm256_setr_epi32(0, 2, 4, 6, 0, 2, 4, 6));
+                _mm256_storeu_si256(reinterpret_cast<__m256i*>(sums + i * kPanelRows + j * 4), _mm256_blend_epi32(low, high, 0xf0));
+            }
+    }
+};
+
 }  // namespace
 
 const Kernels& avx2_kernels() {
@@ -170,6 +198,7 @@ const Kernels& avx2_kernels() {
         k.query_levels = 63;
         k.query_offset = 64;
         k.filter = filter;
+        k.absolute_filter = absolute_filter<Absolute>;
         k.scores = scores_of_panels<panel_dots>;
         return k;
     }();

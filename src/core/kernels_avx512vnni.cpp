@@ -1,6 +1,7 @@
-// AVX-512 VNNI: the filter's dot product of bytes.
+// AVX-512 VNNI: the filter's dot product of bytes, and sums of their absolute differences.
 //
 //   vpdpbusd   four products u8 x s8 added into each s32 lane, no saturation
+//   vpsadbw    |u8 - u8|, eight of them added into s64
 //
 // One operand is unsigned, so queries are stored with an offset of 128, which the rows'
 // penalties subtract again (128 * sum of x). Six queries x four panels (64 rows) stay in registers:
@@ -131,6 +132,23 @@ std::int64_t squared_unsigned(const std::uint8_t* a, const std::uint8_t* b, std:
         squares += total(_mm512_add_epi32(sum.low, sum.high));
     }
     return squares;
+}
+
+// The limit is not looked at: the sum takes hardly longer than the calls.
+std::int64_t manhattan_unsigned(const std::uint8_t* a, const std::uint8_t* b, std::int64_t d, std::int64_t) {
+    __m512i sum = _mm512_setzero_si512();
+    std::int64_t i = 0;
+    for (; i + 64 <= d; i += 64) sum = _mm512_add_epi64(sum, _mm512_sad_epu8(load(a + i), load(b + i)));
+    if (i < d) {
+        std::uint8_t x[64] = {}, y[64] = {};
+        std::memcpy(x, a + i, static_cast<std::size_t>(d - i));
+        std::memcpy(y, b + i, static_cast<std::size_t>(d - i));
+        sum = _mm512_add_epi64(sum, _mm512_sad_epu8(load(x), load(y)));
+    }
+    std::int64_t lanes[8], whole = 0;
+    _mm512_storeu_si512(lanes, sum);
+    for (const std::int64_t lane : lanes) whole += lane;
+    return whole;
 }
 
 std::int32_t coarse(const std::int8_t* a, const std::int8_t* b, int steps) {
@@ -474,6 +492,48 @@ std::size_t filter(const Filter& f, std::int64_t begin, std::int64_t end, Surviv
     return static_cast<std::size_t>(out - first);
 }
 
+// Sums of a query and the sixteen rows of a panel.
+struct AbsoluteSums {
+    __m512i low = _mm512_setzero_si512(), high = _mm512_setzero_si512();
+
+    void add(const std::uint8_t* query, __m512i rows, __m512i more) {
+        long long eight;
+        std::memcpy(&eight, query, sizeof eight);
+        const __m512i bytes = _mm512_set1_epi64(eight);
+        low = _mm512_add_epi64(low, _mm512_sad_epu8(bytes, rows));
+        high = _mm512_add_epi64(high, _mm512_sad_epu8(bytes, more));
+    }
+
+    void store(std::int32_t* p) const {
+        _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_cvtepi64_epi32(low));
+        _mm256_storeu_si256(reinterpret_cast<__m256i*>(p) + 1, _mm512_cvtepi64_epi32(high));
+    }
+};
+
+struct Absolute {
+    static constexpr int tile = 8;  // 8 x 2 sums, 2 vectors of rows, 1 of a query
+
+    template <int n> static void sums(const std::uint8_t* const* queries, int steps, const std::int8_t* panel, std::int32_t* sums) {
+        AbsoluteSums a, b, c, d, e, f, g, h;
+        for (int step = 0; step < steps; ++step, panel += kPanelRows * kAbsoluteStep) {
+            const __m512i rows = _mm512_loadu_si512(panel), more = _mm512_loadu_si512(panel + 64);
+            const int at = step * kAbsoluteStep;
+            a.add(queries[0] + at, rows, more);
+            if constexpr (n == tile) {
+                b.add(queries[1] + at, rows, more);
+                c.add(queries[2] + at, rows, more);
+                d.add(queries[3] + at, rows, more);
+                e.add(queries[4] + at, rows, more);
+                f.add(queries[5] + at, rows, more);
+                g.add(queries[6] + at, rows, more);
+                h.add(queries[7] + at, rows, more);
+            }
+        }
+        const AbsoluteSums* const all[] = {&a, &b, &c, &d, &e, &f, &g, &h};
+        for (int i = 0; i < n; ++i) all[i]->store(sums + i * kPanelRows);
+    }
+};
+
 }  // namespace
 
 const Kernels& avx512vnni_kernels() {
@@ -483,6 +543,7 @@ const Kernels& avx512vnni_kernels() {
         k.query_levels = 127;
         k.query_offset = 128;
         k.filter = filter;
+        k.absolute_filter = absolute_filter<Absolute>;
         k.scores = scores;
         k.coarse_filter = coarse_filter;
         k.coarse = coarse;
@@ -490,6 +551,7 @@ const Kernels& avx512vnni_kernels() {
         take_sums(k.f32);
         take_sums(k.f64);
         k.select = select;
+        k.u8.manhattan = manhattan_unsigned;
         return k;
     }();
     return kernels;

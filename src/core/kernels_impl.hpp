@@ -100,6 +100,15 @@ inline std::int64_t dot_words(const std::int16_t* a, const std::int16_t* b, std:
     return total;
 }
 
+// |x| in one operation, without a function of the library.
+inline double magnitude(double x) {
+#ifdef _MSC_VER
+    return x < 0 ? -x : x;
+#else
+    return __builtin_fabs(x);
+#endif
+}
+
 template <int n> struct Lanes {
     double sum[n] = {};
 
@@ -159,15 +168,17 @@ template <class Float> void add_dots(const Float* a, const Float* const* others,
 }
 
 // Rounded sums of non-negative terms never decrease, so a partial sum above the limit proves
-// that the total is above it.
+// that the total is above it. Adding up the lanes takes as long as a few dozen values.
+constexpr std::int64_t kFloatLimitStride = 512;
+
 template <class Float>
 double manhattan_floats(const Float* a, const Float* b, std::int64_t d, double limit) {
-    const auto term = [](double x, double y) { return x > y ? x - y : y - x; };
+    const auto term = [](double x, double y) { return magnitude(x - y); };
     if (d < kLongRow) return sum_floats<kFewLanes>(a, b, d, term);
     Lanes<kManyLanes> lanes;
-    for (std::int64_t start = 0; start < d; start += kLimitStride) {
+    for (std::int64_t start = 0; start < d; start += kFloatLimitStride) {
         if (start > 0 && lanes.total() > limit) break;
-        lanes.add(a, b, start, smaller(d, start + kLimitStride), term);
+        lanes.add(a, b, start, smaller(d, start + kFloatLimitStride), term);
     }
     return lanes.total();
 }
@@ -241,6 +252,74 @@ std::size_t scores_of_panels(const Filter& f, int query, std::int64_t begin, std
         }
     }
     return count;
+}
+
+// Appends the survivors among panels [begin, end) of some queries.
+template <class Absolute, int n>
+Survivor* absolute_survivors(const Filter& f, const int* ids, std::int64_t begin, std::int64_t end, Survivor* out, std::int32_t*& scores) {
+    const std::uint8_t* queries[n];
+    for (int i = 0; i < n; ++i) queries[i] = f.queries + static_cast<std::int64_t>(ids[i]) * f.width;
+    const std::int32_t* penalties = f.penalties;
+    for (std::int64_t panel = begin; panel < end; ++panel, penalties += kPanelRows) {
+        std::int32_t sums[n * kPanelRows];
+        Absolute::template sums<n>(queries, f.width / kAbsoluteStep, f.panels + panel * f.width * kPanelRows, sums);
+        for (int i = 0; i < n; ++i) {
+            const std::int32_t threshold = f.thresholds[ids[i]];
+            std::int32_t found[kPanelRows], kept = 0;
+            for (int row = 0; row < kPanelRows; ++row) {
+                found[row] = -sums[i * kPanelRows + row] - penalties[row];
+                kept |= found[row] >= threshold;
+            }
+            if (!kept) continue;
+            for (int row = 0; row < kPanelRows; ++row) {
+                if (found[row] < threshold) continue;
+                *scores++ = found[row];
+                *out++ = {ids[i], static_cast<std::int32_t>(panel * kPanelRows + row)};
+            }
+        }
+    }
+    return out;
+}
+
+// Absolute::sums<n> computes the sums of absolute differences of n queries and one panel, for n = 1 and n = Absolute::tile.
+template <class Absolute> std::size_t absolute_filter(const Filter& f, std::int64_t begin, std::int64_t end, Survivor* out) {
+    Survivor* const first = out;
+    std::int32_t* scores = f.scores;
+    for (int q = 0; q < f.n_queries;) {
+        int ids[Absolute::tile];
+        const bool whole = q + Absolute::tile <= f.n_queries;
+        const int n = whole ? Absolute::tile : 1;
+        for (int i = 0; i < n; ++i) ids[i] = f.query(q + i);
+        out = whole ? absolute_survivors<Absolute, Absolute::tile>(f, ids, begin, end, out, scores)
+                    : absolute_survivors<Absolute, 1>(f, ids, begin, end, out, scores);
+        q += n;
+    }
+    return static_cast<std::size_t>(out - first);
+}
+
+constexpr int kLevelsWidth = 16;
+
+// A separate function, into which the compiler propagates a constant count.
+inline void round_some(const double* sums, const double* lows, const double* highs, int count, double inverse, std::int32_t* levels, double* errors) {
+    constexpr double rounder = 6755399441055744.0;  // 1.5 * 2^52, as kRounder
+    for (int i = 0; i < count; ++i) {
+        double sum = sums[i] > lows[i] ? sums[i] : lows[i];
+        sum = sum < highs[i] ? sum : highs[i];
+        const double level = (sum - lows[i]) * inverse;
+        const double whole = (level + rounder) - rounder;
+        errors[i] += whole > level ? whole - level : level - whole;
+        levels[i] = static_cast<std::int32_t>(whole);
+    }
+}
+
+double round_levels(const double* sums, const double* lows, const double* highs, int n, double inverse, std::int32_t* levels) {
+    double errors[kLevelsWidth] = {};
+    int i = 0;
+    for (; i + kLevelsWidth <= n; i += kLevelsWidth) round_some(sums + i, lows + i, highs + i, kLevelsWidth, inverse, levels + i, errors);
+    round_some(sums + i, lows + i, highs + i, n - i, inverse, levels + i, errors);
+    double total = 0;
+    for (const double error : errors) total += error;
+    return total;
 }
 
 // V holds V::width words, or sums. A tile of Rows x 2 vectors stays in registers for one block of k.
@@ -352,6 +431,7 @@ template <class Floats, class Pairs, int Rows, CoarseDistance distance = plain_c
     kernels.quantise = quantise<std::int8_t>;
     kernels.quantise_words = quantise<std::int16_t>;
     kernels.select = plain_select;
+    kernels.round_levels = round_levels;
     kernels.rotate = rotate;
     kernels.blend = blend_image;
     kernels.regress = regress_image<Floats>;

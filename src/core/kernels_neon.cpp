@@ -1,6 +1,7 @@
-// ARMv8.2 dot product: the filter's dot product of bytes.
+// ARMv8.2 dot product: the filter's dot product of bytes, and sums of their absolute differences.
 //
 //   sdot   four products s8 x s8 added into each s32 lane, no saturation
+//   uabd   |u8 - u8|; udot with ones adds four of them into each u32 lane
 //
 // Both operands are signed, so there is no offset. Four queries x one panel (16 rows in four vectors)
 // stay in registers: 16 sums, 4 vectors of rows, 1 of queries.
@@ -109,6 +110,29 @@ std::size_t filter(const Filter& f, std::int64_t begin, std::int64_t end, Surviv
     return static_cast<std::size_t>(out - first);
 }
 
+struct Absolute {
+    static constexpr int tile = 2;  // 2 x 8 sums, 8 vectors of rows, 2 of queries, 1 of ones
+
+    template <int n> static void sums(const std::uint8_t* const* queries, int steps, const std::int8_t* panel, std::int32_t* sums) {
+        constexpr int vectors = 8;  // of two rows each
+        const uint8x16_t ones = vdupq_n_u8(1);
+        uint32x4_t sum[n][vectors];
+        for (auto& own : sum)
+            for (uint32x4_t& s : own) s = vdupq_n_u32(0);
+        for (int step = 0; step < steps; ++step) {
+            const auto* rows = reinterpret_cast<const std::uint8_t*>(panel) + step * (kPanelRows * kAbsoluteStep);
+            for (int i = 0; i < n; ++i) {
+                const uint8x8_t eight = vld1_u8(queries[i] + step * kAbsoluteStep);
+                const uint8x16_t query = vcombine_u8(eight, eight);
+                for (int j = 0; j < vectors; ++j) sum[i][j] = vdotq_u32(sum[i][j], vabdq_u8(query, vld1q_u8(rows + 16 * j)), ones);
+            }
+        }
+        for (int i = 0; i < n; ++i)
+            for (int j = 0; j < vectors; j += 2)
+                vst1q_s32(sums + i * kPanelRows + 2 * j, vreinterpretq_s32_u32(vpaddq_u32(sum[i][j], sum[i][j + 1])));
+    }
+};
+
 }  // namespace
 
 const Kernels& neon_kernels() {
@@ -118,6 +142,7 @@ const Kernels& neon_kernels() {
         k.query_levels = 127;
         k.query_offset = 0;
         k.filter = filter;
+        k.absolute_filter = absolute_filter<Absolute>;
         k.scores = scores_of_panels<panel_dots>;
         return k;
     }();

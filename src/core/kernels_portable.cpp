@@ -91,6 +91,22 @@ void panel_dots(const std::uint8_t* query_bytes, int steps, const std::int8_t* p
             for (int i = 0; i < kPanelStep; ++i) dots[row] += query[i] * *panel++;
 }
 
+struct Absolute {
+    static constexpr int tile = 2;
+
+    template <int n> static void sums(const std::uint8_t* const* queries, int steps, const std::int8_t* panel, std::int32_t* sums) {
+        const auto* bytes = reinterpret_cast<const std::uint8_t*>(panel);
+        for (int i = 0; i < n * kPanelRows; ++i) sums[i] = 0;
+        for (int step = 0; step < steps * kAbsoluteStep; step += kAbsoluteStep)
+            for (int row = 0; row < kPanelRows; ++row, bytes += kAbsoluteStep)
+                for (int i = 0; i < n; ++i)
+                    for (int j = 0; j < kAbsoluteStep; ++j) {
+                        const std::int32_t difference = queries[i][step + j] - bytes[j];
+                        sums[i * kPanelRows + row] += difference < 0 ? -difference : difference;
+                    }
+    }
+};
+
 std::size_t filter(const Filter& f, std::int64_t begin, std::int64_t end, Survivor* out) {
     Survivor* const first = out;
     const std::int64_t panel_bytes = static_cast<std::int64_t>(f.width) * kPanelRows;
@@ -121,6 +137,7 @@ const Kernels& portable_kernels() {
         k.query_levels = 127;
         k.query_offset = 0;
         k.filter = filter;
+        k.absolute_filter = absolute_filter<Absolute>;
         k.scores = scores_of_panels<panel_dots>;
         return k;
     }();

@@ -37,7 +37,7 @@ template <class Distance_> struct Pairs {
     virtual Distance whole(int, std::int64_t, const double*) { return {}; }
     // Whether the pair may be farther than in the filter's view.
     virtual bool is_farther(int, std::int64_t) const { return false; }
-    // The Euclidean radius, in the filter's view, beyond which no pair can be better.
+    // The radius, in the filter's view, beyond which no pair can be better.
     virtual double radius(Distance worst) const { return std::sqrt(static_cast<double>(worst)); }
 };
 
@@ -182,6 +182,7 @@ template <class T> struct Manhattan final : Pairs<SumOf<T>> {
     Distance operator()(int i, int, std::int64_t row, Distance worst) override {
         return kernel(queries + ids[i] * d, rows + row * d, d, worst);
     }
+    double radius(Distance worst) const override { return static_cast<double>(worst); }
 
     LimitedKernel<T, Distance> kernel;
     const T* rows;

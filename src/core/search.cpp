@@ -11,6 +11,7 @@
 #include "filtered.hpp"
 #include "pairs.hpp"
 #include "ranked.hpp"
+#include "ranked_manhattan.hpp"
 
 namespace lookalike {
 
@@ -34,23 +35,40 @@ std::int64_t block_of(std::int64_t n, int n_threads, std::int64_t most, std::int
     return std::max<std::int64_t>(1, (n + blocks - 1) / blocks);
 }
 
-template <class Pair>
-void search_all(const Index& index, const Request& request, const double* squares, Answer& answer, Job& job, const Watch& watch) {
+// make_searcher(block) returns a searcher for blocks of so many queries, each of which takes so much memory.
+template <class MakeSearcher>
+void search_blocks(const Request& request, std::int64_t bytes_of_one, const MakeSearcher& make_searcher, Answer& answer, Job& job, const Watch& watch) {
     const std::int64_t n = request.queries.n;
-    const std::int64_t block = block_of(n, request.n_threads, kQueryBlock, request.working_memory, 2 * request.k * 16);
+    const std::int64_t block = block_of(n, request.n_threads, kQueryBlock, request.working_memory, bytes_of_one);
     std::atomic<std::int64_t> computed{0};
     run_blocks(job, request.n_threads, (n + block - 1) / block, [&](const NextBlock& next) {
-        Exhaustive<Pair> searcher(index, request, squares, block, job);
+        auto searcher = make_searcher(block);
         std::vector<std::int64_t> ids(static_cast<std::size_t>(block));
         for (std::int64_t i; (i = next()) >= 0;) {
             const int count = static_cast<int>(std::min(block, n - i * block));
             std::iota(ids.begin(), ids.end(), i * block);
-            searcher.run(ids.data(), count, answer);
+            searcher->run(ids.data(), count, answer);
             job.done += count;
         }
-        computed += searcher.computed;
+        computed += searcher->computed;
     }, watch);
     answer.distances_computed = computed;
+}
+
+template <class Pair>
+void search_all(const Index& index, const Request& request, const double* squares, Answer& answer, Job& job, const Watch& watch) {
+    const auto make = [&](std::int64_t block) { return std::make_unique<Exhaustive<Pair>>(index, request, squares, block, job); };
+    search_blocks(request, 2 * request.k * 16, make, answer, job, watch);
+}
+
+template <class T>
+void search_manhattan(const Index& index, const Request& request, Answer& answer, Job& job, const Watch& watch) {
+    using Searcher = RankedManhattan<SumOf<T>>;
+    if (!index.codes()) return search_all<Manhattan<T>>(index, request, nullptr, answer, job, watch);
+    const auto make = [&](std::int64_t block) {
+        return std::make_unique<Searcher>(index, request, std::make_unique<Manhattan<T>>(index, request.queries, nullptr), block, job);
+    };
+    search_blocks(request, Searcher::bytes_of_one(index, request), make, answer, job, watch);
 }
 
 template <class Distance> using MakePairs = std::function<std::unique_ptr<Pairs<Distance>>()>;
@@ -110,7 +128,7 @@ void search_pairs(const Index& index, const Request& request, Answer& answer, Jo
 template <class T>
 void search_rows(const Index& index, const Request& request, Answer& answer, Job& job, const Watch& watch) {
     if (index.metric() == Metric::manhattan)
-        search_all<Manhattan<T>>(index, request, nullptr, answer, job, watch);
+        search_manhattan<T>(index, request, answer, job, watch);
     else if (index.metric() == Metric::cosine)
         search_pairs<Cosine<T>>(index, request, answer, job, watch);
     else if (index.shifts())

@@ -390,6 +390,27 @@ class Projection:
         | None = None,
     ) -> None: ...
 
+class ManhattanCoding:
+    """How an index bounds Manhattan distances; see src/core/manhattan.hpp."""
+
+    def __init__(
+        self,
+        coordinates: Annotated[
+            NDArray[numpy.int32], dict(shape=(None,), order="C", device="cpu", writable=False)
+        ],
+        ends: Annotated[
+            NDArray[numpy.int32], dict(shape=(None,), order="C", device="cpu", writable=False)
+        ],
+        lows: Annotated[
+            NDArray[numpy.float64], dict(shape=(None,), order="C", device="cpu", writable=False)
+        ],
+        bytes: Annotated[
+            NDArray[numpy.int32], dict(shape=(None,), order="C", device="cpu", writable=False)
+        ],
+        *,
+        step: float,
+    ) -> None: ...
+
 def rotated(
     rows: Annotated[
         NDArray[numpy.float32], dict(shape=(None, None), order="C", device="cpu", writable=False)
@@ -413,6 +434,7 @@ class Index:
         n_threads: int = 1,
         shifts: Sequence[tuple[int, int]] = [],
         frame: tuple[int, int, int] = (0, 0, 1),
+        coding: ManhattanCoding | None = None,
     ) -> None:
         """
         With shifts, pairs (down, right), the rows are images of (height, width, channels) = frame

@@ -148,6 +148,60 @@ void check_rotation(const Kernels& kernels, const Kernels& portable) {
     }
 }
 
+// Sums of absolute differences and their thresholds, with every number of queries around the tiles.
+void check_absolute_filter(const Kernels& kernels) {
+    for (const int width : {0, 8, 16, 40, 784})
+        for (const int n_queries : {1, 2, 3, 7, 8, 9, 17})
+            for (const bool extreme : {false, true}) {
+                constexpr int kPanels = 5, kRows = kPanels * kPanelRows;
+                Aligned<std::int8_t> panels(static_cast<std::size_t>(kRows * width));
+                Aligned<std::int32_t> penalties(kRows);
+                std::vector<std::int32_t> thresholds(static_cast<std::size_t>(n_queries)), chosen(thresholds.size());
+                std::vector<std::uint8_t> queries(static_cast<std::size_t>(n_queries * width));
+                const auto byte = [=] { return static_cast<std::uint8_t>(extreme ? (random_bits() & 1 ? 255 : 0) : random_bits() % 256); };
+                for (auto& value : queries) value = byte();
+                for (auto& value : panels) value = static_cast<std::int8_t>(byte());
+                for (auto& value : penalties) value = static_cast<std::int32_t>(random_bits() % 500) - 250;
+                for (auto& value : thresholds) value = -static_cast<std::int32_t>(random_bits() % static_cast<unsigned>(170 * width + 2));
+                for (int i = 0; i < n_queries; ++i) chosen[i] = n_queries - 1 - i;
+                for (const int begin : {0, 3}) {
+                    std::vector<std::tuple<int, int, int>> wanted, found;
+                    for (int q = 0; q < n_queries; ++q)
+                        for (int row = begin * kPanelRows; row < kRows; ++row) {
+                            int score = -penalties[row - begin * kPanelRows];
+                            for (int j = 0; j < width; ++j) {
+                                const int at = row / kPanelRows * (kPanelRows * width) + j / kAbsoluteStep * (kPanelRows * kAbsoluteStep) +
+                                               row % kPanelRows * kAbsoluteStep + j % kAbsoluteStep;
+                                score -= std::abs(queries[q * width + j] - static_cast<std::uint8_t>(panels[at]));
+                            }
+                            if (score >= thresholds[q]) wanted.emplace_back(q, row, score);
+                        }
+                    std::vector<Survivor> pairs(static_cast<std::size_t>(n_queries * kRows));
+                    std::vector<std::int32_t> scores(pairs.size());
+                    const Filter filter{queries.data(), thresholds.data(), n_queries, width, panels.data(), penalties.data(), chosen.data(), true, scores.data()};
+                    const std::size_t count = kernels.absolute_filter(filter, begin, kPanels, pairs.data());
+                    for (std::size_t i = 0; i < count; ++i) found.emplace_back(pairs[i].query, pairs[i].row, scores[i]);
+                    std::sort(found.begin(), found.end());
+                    CHECK(found == wanted);
+                }
+            }
+}
+
+void check_levels(const Kernels& kernels) {
+    for (const int n : {1, 7, 15, 16, 17, 33, 100}) {
+        const std::vector<double> sums = values<double>(n, 2), lows(sums.size(), -1.0), highs(sums.size(), 3.0);
+        std::vector<std::int32_t> levels(sums.size());
+        const double step = 0.01, error = kernels.round_levels(sums.data(), lows.data(), highs.data(), n, 1 / step, levels.data());
+        double wanted = 0;
+        for (int i = 0; i < n; ++i) {
+            const double exact = (std::min(std::max(sums[i], -1.0), 3.0) + 1.0) * (1 / step);
+            CHECK_EQUAL(levels[i], static_cast<std::int32_t>(std::nearbyint(exact)));
+            wanted += std::abs(exact - std::nearbyint(exact));
+        }
+        CHECK(std::abs(error - wanted) <= 1e-9 * (1 + wanted));
+    }
+}
+
 void check_filter(const Kernels& kernels) {
     for (const int width : {4, 8, 12, 16, 40, 64, 512})
         for (const int n_queries : {1, 2, 3, 4, 5, 6, 7, 13})
@@ -363,6 +417,8 @@ int main() {
         check_words(*kernels);
         check_select(*kernels);
         check_filter(*kernels);
+        check_absolute_filter(*kernels);
+        check_levels(*kernels);
         check_rotation(*kernels, portable);
         check_coarse(*kernels);
         check_project(*kernels, portable);

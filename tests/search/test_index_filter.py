@@ -21,7 +21,7 @@ from lookalike.search.stages import Stage
 
 CPU_PATHS = _core.available_cpu_paths()
 ROWS = (projection.SMALLEST, 700, 1023, 1025)
-METRICS = ("euclidean", "sqeuclidean", "cosine")
+METRICS = ("euclidean", "sqeuclidean", "cosine", "manhattan")
 
 
 def table(rng: np.random.Generator, kind: str, dtype: str, n: int, d: int) -> NDArray[Any]:
@@ -112,12 +112,13 @@ def test_wide_rows_stay_in_range(cpu_path: str) -> None:
 
 @pytest.mark.parametrize("scale", [1e-18, 1e-12, 1.0, 1e12, 1e18])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_filter_near_the_range_of_floats(scale: float, dtype: str) -> None:
+@pytest.mark.parametrize("metric", ["euclidean", "manhattan"])
+def test_filter_near_the_range_of_floats(scale: float, dtype: str, metric: str) -> None:
     rng = np.random.default_rng(1)
     rows = (rng.normal(size=(900, 30)) * scale).astype(dtype)
     queries = np.concatenate([rows[:3], (rng.normal(size=(3, 30)) * scale).astype(dtype)])
-    found = ExactIndex(rows).query(queries, 6)
-    table = distances(queries, rows, "euclidean")
+    found = ExactIndex(rows, metric).query(queries, 6)
+    table = distances(queries, rows, metric)
     assert_nearest((found.distances, found.indices), table, 6, exact=False)
 
 

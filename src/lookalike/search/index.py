@@ -1,8 +1,9 @@
 """Exact search in arrays of rows: the native index that all estimators use.
 
 An index refers to its rows without a copy, and adds a quantised projection of each row
-(``projection.py`` chooses it, ``src/core/bounds.hpp`` explains it). A filter of integer lower
-bounds rejects most rows; distances of the remaining ones are computed from the original values.
+(``projection.py`` chooses it, ``src/core/bounds.hpp`` explains it), or for Manhattan distances its
+bytes (``coding.py``, ``src/core/manhattan.hpp``). A filter of integer lower bounds rejects most
+rows; distances of the remaining ones are computed from the original values.
 
 An index follows from its rows, so it is never pickled or copied: `IndexedRows` builds it again
 when the first search needs it. Rows of few values get a tree instead (``tree.py``), and few rows an
@@ -26,6 +27,7 @@ from lookalike import _core
 from lookalike.images.checks import scale_of
 from lookalike.images.exceptions import warn_caller
 from lookalike.images.variants import Variant
+from lookalike.search.coding import choose_coding
 from lookalike.search.dtypes import common_dtype, exactly
 from lookalike.search.machine import cpu_path
 from lookalike.search.neighbors import Neighbors, SearchOptions
@@ -110,8 +112,13 @@ class ExactIndex:
         self._n_spare = 0  # distances computed beyond twice those wanted
         native_metric = "sqeuclidean" if metric == "euclidean" else metric
         cpu = cpu_path()
-        projection = None
-        if stage == Stage.PROJECTED:
+        projection = coding = None
+        if metric == "manhattan":
+            if stage > Stage.EXHAUSTIVE:
+                coding = choose_coding(
+                    rows, n_neighbors=n_neighbors, grouped=stage == Stage.PROJECTED
+                )
+        elif stage == Stage.PROJECTED:
             projection = choose_projection(
                 rows, native_metric, cpu, n_neighbors=n_neighbors, shifted=bool(shifts)
             )
@@ -125,6 +132,7 @@ class ExactIndex:
             n_threads=n_threads,
             shifts=list(shifts),
             frame=frame,
+            coding=coding,
         )
 
     @property

@@ -113,10 +113,10 @@ def choose_projection(
     """Choose a projection for searches of `n_neighbors` rows, or None if none pays.
 
     The CPU path of the index determines the costs; an index with shifts has no wide bound.
-    Manhattan distances have no useful Euclidean bound, and few rows do not need one.
+    Few rows do not need one. Manhattan distances have bounds of their own (``coding.py``).
     """
     n, d = rows.shape
-    if metric == "manhattan" or n < SMALLEST:
+    if n < SMALLEST:
         return None
     rng = np.random.default_rng(0)
     size = min(n, SAMPLE_ROWS, max(FEWEST_SAMPLE_ROWS, SAMPLE_VALUES // d))

@@ -10,7 +10,7 @@ they are fitted.
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -23,18 +23,62 @@ from lookalike.search.projection import (
 )
 
 MOST_LAZY_ROWS = 4096
-# Nanoseconds, measured on one thread with AVX-512: of a pair and of each of its values where all
-# distances are computed, ...
+# Nanoseconds, measured on one thread with AVX-512: of a pair where all distances are computed. The
+# filter leaves so many pairs and so many for each neighbour.
 PAIR = 4.0
-VALUE = {"uint8": 0.02, "int8": 0.02, "int16": 0.05, "float32": 0.135, "float64": 0.08}
-# ... of a query, of each of its values, and of each pair of values where a filter of unprojected
-# rows leaves so many pairs and so many for each neighbour, ...
-FILTER, FILTER_VALUE, FILTER_PAIR_OF_VALUES = 3000.0, 1.5, 0.008
 LEFT, LEFT_OF_NEIGHBOUR = 10, 1.5
-# ... and of building: at least, of each value, and of each value of the sample that a projection is
-# chosen from.
-BUILD, BUILD_VALUE = 2e5, 2.3
-CHOICE, CHOICE_VALUE = 1e6, 28.0
+
+
+class Costs(NamedTuple):
+    """What searches by a metric cost, in nanoseconds, as above.
+
+    Where all distances are computed, each value of a pair costs ``value`` by dtype. Where a filter
+    of unprojected rows leaves a few of them, a query costs ``query``, each of its values
+    ``query_value``, a pair ``pair`` and each of its values ``pair_value``. Building costs
+    ``build``, ``build_column`` for each column and ``build_value`` for each value. A choice costs
+    ``choice`` and ``choice_value`` for each value of a sample, and saves the share ``saving`` of
+    the filter's time.
+    """
+
+    value: dict[str, float]
+    query: float
+    query_value: float
+    pair: float
+    pair_value: float
+    build: float
+    build_column: float
+    build_value: float
+    choice: float
+    choice_value: float
+    saving: float
+
+
+EUCLIDEAN = Costs(
+    value={"uint8": 0.02, "int8": 0.02, "int16": 0.05, "float32": 0.135, "float64": 0.08},
+    query=3000.0,
+    query_value=1.5,
+    pair=0.0,
+    pair_value=0.008,
+    build=2e5,
+    build_column=0.0,
+    build_value=2.3,
+    choice=1e6,
+    choice_value=28.0,
+    saving=1.0,
+)
+MANHATTAN = Costs(
+    value={"uint8": 0.08, "int8": 0.08, "int16": 0.08, "float32": 0.3, "float64": 0.3},
+    query=1500.0,
+    query_value=2.5,
+    pair=0.6,
+    pair_value=0.0065,
+    build=4e5,
+    build_column=650.0,
+    build_value=2.2,
+    choice=1e6,
+    choice_value=30.0,
+    saving=0.5,
+)
 
 
 class Stage(IntEnum):
@@ -42,21 +86,22 @@ class Stage(IntEnum):
 
     EXHAUSTIVE = 0  # nothing
     UNPROJECTED = 1  # rows in 8 bits, and no choice
-    PROJECTED = 2  # what `choose_projection` chooses
+    PROJECTED = 2  # what `choose_projection` or `choose_coding` chooses
 
 
 def stage_of(n: int, d: int, dtype: np.dtype[Any], metric: str, k: int, n_queries: int) -> Stage:
     """Return the stage that pays for n rows of d values after so many queries."""
     if n > MOST_LAZY_ROWS:
         return Stage.PROJECTED
-    distance = PAIR + VALUE[dtype.name] * d
+    costs = MANHATTAN if metric == "manhattan" else EUCLIDEAN
+    distance = PAIR + costs.value[dtype.name] * d
     sample = min(n, SAMPLE_ROWS, max(FEWEST_SAMPLE_ROWS, SAMPLE_VALUES // d)) * d
-    filtered = FILTER_PAIR_OF_VALUES * n * d
-    if n >= SMALLEST and n_queries * filtered > CHOICE + CHOICE_VALUE * sample:
+    filtered = (costs.pair + costs.pair_value * d) * n
+    choice = costs.choice + costs.choice_value * sample
+    if n >= SMALLEST and n_queries * filtered * costs.saving > choice:
         return Stage.PROJECTED
     left = (LEFT + LEFT_OF_NEIGHBOUR * k) * distance
-    gain = n * distance - FILTER - FILTER_VALUE * d - filtered - left
-    can_filter = metric != "manhattan" and d <= MOST_FINE
-    if can_filter and gain > 0 and n_queries * n * distance > BUILD + BUILD_VALUE * n * d:
-        return Stage.UNPROJECTED
-    return Stage.EXHAUSTIVE
+    gain = n * distance - costs.query - costs.query_value * d - filtered - left
+    build = costs.build + (costs.build_column + costs.build_value * n) * d
+    is_built = n_queries * n * distance > build
+    return Stage.UNPROJECTED if d <= MOST_FINE and gain > 0 and is_built else Stage.EXHAUSTIVE

@@ -1,7 +1,8 @@
 """Exact search in rows of few values by a k-d tree.
 
 A native search visits all rows, a tree a few of its leaves. Their number grows fast with the width
-of the rows: up to `TREE_WIDTHS` values the tree is the faster one at every number of rows. It is
+of the rows: up to `TREE_WIDTHS` values the tree is the faster one at every number of rows, and for
+Manhattan distances up to one value more for each power of ten beyond 10,000 rows. It is
 `scipy.spatial.KDTree`.
 
 The tree rounds distances in its own way and takes any of several rows at one distance, so it only
@@ -24,7 +25,7 @@ from scipy.spatial import KDTree
 
 from lookalike.search.neighbors import Neighbors, SearchOptions
 
-TREE_WIDTHS = {"euclidean": 4, "sqeuclidean": 4, "manhattan": 6}
+TREE_WIDTHS = {"euclidean": 4, "sqeuclidean": 4, "manhattan": 4}
 # With fewer rows an exhaustive search of the queries takes less time than to call the tree.
 FEWEST_ROWS = 512
 # A tree is built in the time that so many queries take to visit all rows.
@@ -42,7 +43,11 @@ POWERS = {"euclidean": 2, "sqeuclidean": 2, "manhattan": 1}
 
 def suits_tree(rows: NDArray[Any], metric: str) -> bool:
     """Return whether a tree is faster than the native index."""
-    return rows.shape[1] <= TREE_WIDTHS.get(metric, 0) and len(rows) >= FEWEST_ROWS
+    n, d = rows.shape
+    widest = TREE_WIDTHS.get(metric, 0)
+    if metric == "manhattan" and n:
+        widest = max(widest, int(np.log10(n)))
+    return d <= widest and n >= FEWEST_ROWS
 
 
 class TreeIndex:
