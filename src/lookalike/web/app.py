@@ -126,7 +126,7 @@ AsIs = Annotated[
 def create_app(session: Session, access: Access, *, limits: Limits | None = None) -> FastAPI:
     """Return the application that serves a session, and closes it when it shuts down."""
     limits = limits or Limits()
-    reader = RequestReader(session.form, limits)
+    reader = RequestReader(limits)
     metrics = Metrics(session)
 
     @asynccontextmanager
@@ -183,8 +183,9 @@ def _add_reading(app: FastAPI, session: Session, reader: RequestReader, limits: 
     async def predict(request: Request, as_is: AsIs = False) -> Response:
         """Classify images."""
         start = perf_counter()
-        read = await reader.read(request, as_is=as_is)
-        predictions = await asyncio.wrap_future(session.predict(read.images))
+        model = session.state.model
+        read = await reader.read(request, model.form, as_is=as_is)
+        predictions = await asyncio.wrap_future(session.predict(model, read.images))
         answers = [
             schemas.answer(one, session.reject, doubt)
             for one, doubt in zip(predictions, read.doubts, strict=True)
@@ -201,8 +202,10 @@ def _add_reading(app: FastAPI, session: Session, reader: RequestReader, limits: 
     ) -> Response:
         """Classify images, and show the training images that support each answer."""
         start = perf_counter()
-        read = await reader.read(request, as_is=as_is)
-        found = await asyncio.wrap_future(session.explain(read.images, n_neighbors=n_neighbors))
+        model = session.state.model
+        read = await reader.read(request, model.form, as_is=as_is)
+        explained = session.explain(model, read.images, n_neighbors=n_neighbors)
+        found = await asyncio.wrap_future(explained)
         answers = await reader.run(
             lambda _: [
                 schemas.explained_answer(one, image, session.reject, doubt)
@@ -230,8 +233,9 @@ def _add_reading(app: FastAPI, session: Session, reader: RequestReader, limits: 
                 parse_noise(noise)
             except ValueError as error:
                 raise MeaningError(str(error)) from None
-        images = (await reader.read(request, as_is=as_is)).images
-        cleaned = await asyncio.wrap_future(session.clean(images, noise))
+        model = session.state.model
+        images = (await reader.read(request, model.form, as_is=as_is)).images
+        cleaned = await asyncio.wrap_future(session.clean(model, images, noise))
         return JSONResponse(
             await reader.run(lambda _: schemas.cleaned_answer(list(cleaned), noise))
         )
@@ -265,8 +269,9 @@ def _add_writing(app: FastAPI, session: Session, reader: RequestReader, limits: 
         """Add images of a class, with effect on the next answer."""
         if not label.isprintable() or label.isspace():
             raise MeaningError("the label has no visible letters; give 1 to 100 letters")
-        images = (await reader.read(request, as_is=as_is)).images
-        ids, state = await asyncio.wrap_future(session.add(images, label))
+        model = session.state.model
+        images = (await reader.read(request, model.form, as_is=as_is)).images
+        ids, state = await asyncio.wrap_future(session.add(model, images, label))
         return JSONResponse({"ids": ids, **schemas.changes(state)}, 201)
 
     @app.delete("/samples/{id}", **_answers(schemas.Undone, 401, 404, 409, 422), **write)
@@ -278,7 +283,8 @@ def _add_writing(app: FastAPI, session: Session, reader: RequestReader, limits: 
     async def save() -> Response:
         """Write the corrections to the model's file."""
         state = await asyncio.wrap_future(session.save())
-        return JSONResponse({"file": session.file, **schemas.changes(state)})
+        assert state.model.path is not None
+        return JSONResponse({"file": state.model.path.name, **schemas.changes(state)})
 
 
 def _add_running(app: FastAPI, session: Session, access: Access, metrics: Metrics) -> None:
@@ -286,20 +292,22 @@ def _add_running(app: FastAPI, session: Session, access: Access, metrics: Metric
     async def show_model(request: Request) -> Response:
         """Describe the served model."""
         state = session.state
+        model = state.model
+        may_write = access.may_write(request.headers.get("authorization"))
         return JSONResponse(
             {
                 "class_names": state.class_names,
                 "n_samples": state.n_samples,
-                "image_shape": session.image_shape,
-                "estimator": session.estimator,
-                "source": session.source,
-                "file": session.file,
+                "image_shape": model.image_shape,
+                "estimator": type(model.estimator).__name__,
+                "source": model.source,
+                "file": None if model.path is None else model.path.name,
                 "reject": session.reject,
-                "can_clean": session.can_clean,
-                "can_draw": session.can_draw,
-                "can_write": access.may_write(request.headers.get("authorization")),
+                "can_clean": model.can_clean,
+                "can_draw": model.form.takes_drawings,
+                "can_write": session.corrects and may_write,
                 "unsaved": state.unsaved,
-                "form": session.form.to_dict(),
+                "form": model.form.to_dict(),
             }
         )
 
