@@ -3,7 +3,7 @@
     POST /predict  /explain  /clean                   classify and denoise
     GET  /model    /samples                           show the model and its corrections
     POST /samples  DELETE /samples/{id}  POST /save   add, undo and save corrections
-    GET  /healthz  /metrics  /openapi.json  /docs     operate the server
+    GET  /healthz  /readyz  /metrics  /openapi.json  /docs    operate the server
 
 A middleware surrounds it: `Guard` refuses requests and has them counted. `static.py` adds the page
 and its files.
@@ -12,7 +12,8 @@ and its files.
 from __future__ import annotations
 
 import asyncio
-import sys
+import multiprocessing
+import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -25,11 +26,16 @@ from fastapi.security import HTTPBearer
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.types import Scope
 
 from lookalike import __version__
 from lookalike.images.exceptions import PictureError, PictureTooLargeError
 from lookalike.images.expression import parse_noise
+from lookalike.images.files import counted
 from lookalike.web import schemas
+from lookalike.web.certificate import Certificate
+from lookalike.web.following import Followed, following
+from lookalike.web.logs import LOG, log_answer
 from lookalike.web.prometheus import MEDIA_TYPE, Metrics
 from lookalike.web.requests import MeaningError, MediaTypeError, RequestReader
 from lookalike.web.security import Access, Guard, Limits, TooLargeError
@@ -62,6 +68,7 @@ _ABOUT = {
     401: "The token is missing or wrong",
     403: "Unknown host name, or a page of another origin",
     404: "It does not exist",
+    408: "The request did not arrive in time",
     409: "The model or its file does not allow it",
     413: "Too many bytes, pixels or pictures",
     415: "Unsupported type of body",
@@ -78,10 +85,12 @@ def _answers(model: type[BaseModel] | None, *statuses: int) -> dict[str, Any]:
         "response_model": model,
         "responses": {
             status: {"model": schemas.Error, "description": _ABOUT[status]}
-            for status in sorted({*statuses, 403, 429, 503})
+            for status in sorted({*statuses, 403, 408, 429, 503})
         },
     }
 
+
+_READY = 1.0  # seconds
 
 _ON_IMAGES = (400, 413, 415, 422)
 
@@ -123,20 +132,41 @@ AsIs = Annotated[
 ]
 
 
-def create_app(session: Session, access: Access, *, limits: Limits | None = None) -> FastAPI:
-    """Return the application that serves a session, and closes it when it shuts down."""
+def create_app(
+    session: Session,
+    access: Access,
+    *,
+    limits: Limits | None = None,
+    certificate: Certificate | None = None,
+) -> FastAPI:
+    """Return the application that serves a session, and closes it when it shuts down.
+
+    The model and the certificate are read again when their files change, and on SIGHUP.
+    """
     limits = limits or Limits()
     reader = RequestReader(limits)
     metrics = Metrics(session)
 
+    followed = [] if certificate is None else [Followed(certificate.chain, certificate.reload)]
+    if (path := session.state.model.path) is not None:
+        followed.append(Followed(path, partial(_reload, session)))
+
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        yield
+        parent = multiprocessing.parent_process()
+        if parent is not None:  # a worker ends with the process that started it
+            _end_with(parent.sentinel)
+        async with following(followed):
+            yield
         reader.close()
         unsaved = await asyncio.to_thread(session.close)
         if unsaved:
             were = "s were" if unsaved > 1 else " was"
-            print(f"{unsaved} correction{were} not saved", file=sys.stderr)
+            LOG.warning("%d correction%s not saved", unsaved, were)
+
+    def count(scope: Scope, status: int, seconds: float) -> None:
+        metrics.count_answer(scope, status, seconds)
+        log_answer(scope, status, seconds)
 
     app = FastAPI(
         title="lookalike",
@@ -147,7 +177,7 @@ def create_app(session: Session, access: Access, *, limits: Limits | None = None
         redirect_slashes=False,  # a redirect would contain the client's Host
         lifespan=lifespan,
     )
-    app.add_middleware(Guard, access=access, limits=limits, on_answer=metrics.count_answer)
+    app.add_middleware(Guard, access=access, limits=limits, on_answer=count)
     for kind, status in _STATUS_OF.items():
         app.add_exception_handler(kind, partial(_refused, status))
     app.add_exception_handler(HTTPException, _refused_by_http)
@@ -157,6 +187,22 @@ def create_app(session: Session, access: Access, *, limits: Limits | None = None
     _add_running(app, session, access, metrics)
     add_pages(app)
     return app
+
+
+def _end_with(sentinel: int) -> None:
+    """End gently when a process has ended."""
+    loop = asyncio.get_running_loop()
+
+    def end() -> None:
+        loop.remove_reader(sentinel)
+        signal.raise_signal(signal.SIGTERM)
+
+    loop.add_reader(sentinel, end)
+
+
+def _reload(session: Session, anyway: bool) -> str | None:
+    state = session.reload(anyway=anyway)
+    return None if state is None else counted(state.n_samples, "training image")
 
 
 async def _refused(status: int, request: Request, error: Exception) -> Response:
@@ -313,8 +359,18 @@ def _add_running(app: FastAPI, session: Session, access: Access, metrics: Metric
 
     @app.get("/healthz", **_answers(schemas.Health), tags=["run"])
     async def show_health() -> Response:
-        """Report that the server answers."""
+        """Report that the server runs."""
         return JSONResponse({"status": "ok"})
+
+    @app.get("/readyz", **_answers(schemas.Health), tags=["run"])
+    async def show_readiness() -> Response:
+        """Report that a prediction would begin within a second."""
+        try:
+            async with asyncio.timeout(_READY):
+                await asyncio.wrap_future(session.wait())
+        except TimeoutError:
+            raise HTTPException(503, "the model is busy; ask again in a moment") from None
+        return JSONResponse({"status": "ready"})
 
     @app.get("/metrics", response_class=PlainTextResponse, **_answers(None), tags=["run"])
     async def show_metrics() -> Response:
