@@ -9,7 +9,7 @@ from lookalike.web.app import create_app
 from lookalike.web.security import Access, known_hosts
 from lookalike.web.session import Session
 
-N_EXAMPLES = 15  # of each operation, of what is allowed and of what is not
+N_EXAMPLES = 25  # of each operation, of what is allowed and of what is not
 # Bytes at random are no picture.
 FILES = [picture(image, kind) for kind in ("PNG", "BMP") for image in digits()[0][:5]]
 
