@@ -252,7 +252,6 @@ def test_a_closed_terminal_ends_it_although_sighup_reads_again(path):
 @posix
 @slow("starts a server twice")
 def test_a_socket_of_the_service_manager_outlives_it(path):
-    import socket
 
     passed = 'LISTEN_FDS=1 LISTEN_PID=$$ exec "$@" 3<&{}'
     with socket.create_server(("127.0.0.1", 0)) as listening:
@@ -378,79 +377,3 @@ def test_https_with_a_certificate_that_is_renewed(path, tmp_path, workers):
             server.ask("healthz", context=trusting)
         trusting = ssl.create_default_context(cafile=chain)
         assert server.ask("healthz", context=trusting) == {"status": "ok"}
-
-
-# --- Behind nginx --------------------------------------------------------------------------------
-
-NGINX = """
-daemon off;
-pid {folder}/nginx.pid;
-error_log {folder}/error.log;
-events {{}}
-http {{
-  access_log off;
-  client_body_temp_path {folder}/body;
-  proxy_temp_path {folder}/proxy;
-  fastcgi_temp_path {folder}/fastcgi;
-  uwsgi_temp_path {folder}/uwsgi;
-  scgi_temp_path {folder}/scgi;
-  server {{
-    listen 127.0.0.1:{port};
-    location / {{ proxy_pass http://127.0.0.1:{ours}; }}
-    location /digits/ {{
-      proxy_pass http://127.0.0.1:{ours}/;
-      proxy_set_header Host $http_host;
-      proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
-    }}
-  }}
-}}
-"""
-
-
-@pytest.mark.skipif(shutil.which("nginx") is None, reason="starts nginx")
-@slow("starts a server and nginx")
-def test_behind_nginx(path, tmp_path):
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    name = f"example.org:{port}"
-    options = ("--name", name, "--root-path", "/digits", "--access-log")
-    with operated(path, *options) as server:
-        text = NGINX.format(folder=tmp_path, port=port, ours=server.port)
-        (tmp_path / "nginx.conf").write_text(text)
-        nginx = subprocess.Popen(
-            ["nginx", "-c", tmp_path / "nginx.conf"], stderr=subprocess.DEVNULL
-        )
-        try:
-
-            def ask(target, body=None, **headers):
-                headers = {"host": name, "content-type": "image/png", **headers}
-                request = urllib.request.Request(f"http://127.0.0.1:{port}{target}", body, headers)
-                try:
-                    with urllib.request.urlopen(request, timeout=20) as answer:
-                        return answer.status, answer.read()
-                except urllib.error.HTTPError as error:
-                    return error.code, error.read()
-                except urllib.error.URLError:
-                    return 0, b""
-
-            wait_for(lambda: ask("/healthz")[0] == 200)
-            # proxy_pass alone: pages are shown and programs answered, browsers' posts are not
-            assert ask("/")[0] == 200
-            assert ask("/predict", BODY)[0] == 200
-            status, told = ask("/predict", BODY, origin=f"http://{name}")
-            assert status == 403
-            assert b"proxy_set_header Host $http_host;" in told
-            # with the Host that the refusal asks for, and below a path
-            assert ask("/digits/")[0] == ask("/digits/static/page.js")[0] == 200
-            assert ask("/digits/docs")[0] == 200
-            assert json.loads(ask("/digits/openapi.json")[1])["servers"] == [{"url": "/digits"}]
-            assert ask("/digits/predict", BODY, origin=f"http://{name}")[0] == 200
-            assert ask("/digits/predict", BODY, origin="http://evil.example")[0] == 403
-            ask("/digits/model", **{"x-forwarded-for": "1.2.3.4"})
-            last = wait_for(
-                lambda: next((one for one in server.log() if one["path"].endswith("/model")), None)
-            )
-            assert (last["client"], last["path"]) == ("1.2.3.4", "/digits/model")
-        finally:
-            nginx.terminate()
-            nginx.wait()
