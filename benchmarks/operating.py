@@ -43,7 +43,8 @@ PAUSE = 0.02  # seconds between an answer and the next request, of the fastest c
 N_BODIES = 50
 FLOOD = 200  # connections
 TRICKLING = 10  # connections
-LIMIT = 2.0  # seconds that a request may take
+LIMIT = 5.0  # seconds that a request may take
+PATIENCE = 90.0  # seconds that a client waits, also for a server that starts on a busy machine
 GROWTH = 16  # MiB between the first fifth of the quiet part and its end
 SERVER = "from lookalike.cli.app import main; main()"
 RESTARTED = 0.4  # share of the time with restarts
@@ -128,12 +129,12 @@ async def client(server: Server, number: int, asked: Any, found: Found, end: flo
     streams = None
     turn = number
     while time.monotonic() < end:
+        killed = server.n_killed  # whose connection may end before it is used again
         await asyncio.sleep(PAUSE * (1 + number % 4))
         turn += 1
         request, expected = asked[turn % len(asked)]
-        killed = server.n_killed
         try:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(PATIENCE):
                 streams, status, body, stays = await exchange(server.port, request, streams)
         except (OSError, EOFError, TimeoutError) as error:
             streams = None

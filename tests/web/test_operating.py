@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import logging
 import os
@@ -19,6 +20,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import uvicorn
 from tests.web.asking import PNG, asking, digits, digits_model, picture
 from tests.web.operating import MAIN, operated, wait_for
 
@@ -28,6 +30,7 @@ from lookalike.models.safetensors_map import ModelError
 from lookalike.web.certificate import Certificate
 from lookalike.web.logs import JsonFormatter, log_answer
 from lookalike.web.session import ConflictError, Session
+from lookalike.web.workers import run_workers
 
 BODY = picture(digits()[0][0] * np.uint8(15))
 LABEL = digits()[1][0]
@@ -267,6 +270,30 @@ def test_a_socket_of_the_service_manager_outlives_it(path):
         waiting.sendall(_get(server, "/healthz"))
         with operated(path, command=command, pass_fds=[descriptor]):
             assert "200 OK" in _everything(waiting)
+
+
+@posix
+@slow("starts a server")
+def test_the_service_manager_is_told_when_requests_are_answered(path, tmp_path):
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        environment = {**os.environ, "NOTIFY_SOCKET": str(tmp_path / "notify")}
+        with operated(path, env=environment) as server:
+            assert manager.recv(100) == b"READY=1"
+            assert server.ask("healthz") == {"status": "ok"}
+
+
+@posix
+@slow("starts processes")
+def test_workers_that_do_not_start_are_an_error():
+    before = signal.getsignal(signal.SIGTERM)
+    config = uvicorn.Config(functools.partial(sys.exit, 1), factory=True, workers=2)
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listening,
+        pytest.raises(RuntimeError, match="a worker did not start"),
+    ):
+        run_workers(config, listening, on_start=pytest.fail)
+    assert signal.getsignal(signal.SIGTERM) is before
 
 
 # --- What it tells -------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import multiprocessing
 import signal
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -155,7 +156,7 @@ def create_app(
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         parent = multiprocessing.parent_process()
         if parent is not None:  # a worker ends with the process that started it
-            _end_with(parent.sentinel)
+            threading.Thread(target=_end_after, args=[parent], daemon=True).start()
         async with following(followed):
             yield
         reader.close()
@@ -189,20 +190,19 @@ def create_app(
     return app
 
 
-def _end_with(sentinel: int) -> None:
-    """End gently when a process has ended."""
-    loop = asyncio.get_running_loop()
-
-    def end() -> None:
-        loop.remove_reader(sentinel)
-        signal.raise_signal(signal.SIGTERM)
-
-    loop.add_reader(sentinel, end)
+def _end_after(parent: Any) -> None:
+    """End this process gently when another one has ended."""
+    parent.join()
+    signal.raise_signal(signal.SIGTERM)
 
 
 def _reload(session: Session, anyway: bool) -> str | None:
+    n_undone = session.state.n_undone
     state = session.reload(anyway=anyway)
-    return None if state is None else counted(state.n_samples, "training image")
+    if state is None:
+        return None
+    back = f"; undone corrections that are back: {n_undone}" if n_undone else ""
+    return counted(state.n_samples, "training image") + back
 
 
 async def _refused(status: int, request: Request, error: Exception) -> Response:

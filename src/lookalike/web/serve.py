@@ -67,7 +67,8 @@ def serve(
 
     The number of unsaved corrections is logged at the end. The model is read again from its file,
     and the certificate from its files, when they change and on SIGHUP; no request waits for it. If
-    the service manager has bound a socket (``LISTEN_FDS``), that one is used.
+    the service manager has bound a socket (``LISTEN_FDS``), that one is used; it is told when
+    requests are answered (``NOTIFY_SOCKET``).
 
     Parameters
     ----------
@@ -127,6 +128,11 @@ def serve(
         served = Served(
             url("localhost" if address.is_unspecified else host), token, network and url(network)
         )
+
+        def started() -> None:
+            _tell_service_manager()
+            on_start(served)
+
         https: dict[str, Any] = {} if certificate is None else certificate.options()
         protocol: Any = partial(Timed, seconds=limits.seconds)
 
@@ -150,10 +156,10 @@ def serve(
         create = partial(create_app, access=access, limits=limits, certificate=certificate)
         if workers > 1:
             opened = partial(open_session, model.path, model.estimator.n_jobs, reject, limits)
-            run_workers(configured(opened), listening, lambda: on_start(served))
+            run_workers(configured(opened), listening, started)
             return
         with closing(Session(model, reject=reject, max_images=limits.images)) as session:
-            server = _Server(configured(lambda: session), lambda: on_start(served))
+            server = _Server(configured(lambda: session), started)
             try:
                 server.run(sockets=[listening])
             except KeyboardInterrupt:
@@ -180,6 +186,16 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         if self.started:
             self._on_start()
+
+
+def _tell_service_manager() -> None:
+    """Tell systemd, if it has started the process, that requests are answered (`sd_notify`)."""
+    address = os.environ.get("NOTIFY_SOCKET")
+    if address:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+            # "@" stands for the zero byte of an abstract address.
+            manager.connect(address.replace("@", "\0", 1) if address[0] == "@" else address)
+            manager.sendall(b"READY=1")
 
 
 def _network_address() -> str | None:

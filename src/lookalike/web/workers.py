@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from uvicorn.supervisors.multiprocess import Multiprocess
+from uvicorn.supervisors.multiprocess import SIGNALS, Multiprocess
 
 from lookalike.models.model import open_model
 from lookalike.web.following import stands_on_a_terminal
@@ -36,15 +36,21 @@ def run_workers(
 ) -> None:
     """Run as many workers as are configured, until SIGINT or SIGTERM.
 
-    ``on_start`` is called when all of them answer.
+    ``on_start`` is called when all of them answer; `RuntimeError` if one does not start.
     """
     config.timeout_worker_healthcheck = _SECONDS
+    handlers = {number: signal.getsignal(number) for number in SIGNALS}
     with tempfile.TemporaryDirectory(prefix="lookalike-metrics-") as folder:
         os.environ[FOLDER] = folder
         try:
-            _Workers(config, [listening], on_start).run()
+            workers = _Workers(config, [listening], on_start)
+            workers.run()
         finally:
             del os.environ[FOLDER]
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
+    if not workers.have_started:
+        raise RuntimeError(f"a worker did not start within {_SECONDS} seconds; the log says why")
 
 
 def open_session(path: Path | None, n_jobs: int | None, reject: float, limits: Limits) -> Session:
@@ -68,14 +74,15 @@ class _Workers(Multiprocess):
     ) -> None:
         super().__init__(config, sockets)
         self._on_start = on_start
+        self.have_started = False
         self._on_terminal = stands_on_a_terminal()
 
     def init_processes(self) -> None:
         super().init_processes()
         if not all(process.wait_until_ready(_SECONDS) for process in self.processes):
             self.should_exit.set()
-            LOG.error("a worker did not start within %d seconds; all of them are ended", _SECONDS)
             return
+        self.have_started = True
         self._on_start()
 
     def handle_hup(self) -> None:
