@@ -301,11 +301,11 @@ class Session:
     # --- In the thread of the model --------------------------------------------------------------
 
     def _predict(self, model: Model, images: Bytes) -> Sequence[ServedPrediction]:
-        names = tuple(model.class_names)
+        names = self._names(model)
         return [ServedPrediction(names, row) for row in model.probabilities(images)]
 
     def _explain(self, model: Model, images: Bytes, n_neighbors: int) -> list[ServedExplanation]:
-        names = tuple(model.class_names)
+        names = self._names(model)
         state = self.state
         corrected = {one.row for one in state.corrections if state.model is model}
         explained = model.explain(images, n_neighbors)
@@ -368,6 +368,10 @@ class Session:
         self._signature = signature
         self._replace(model, tuple(unsaved), 0)
         return self.state
+
+    def _names(self, model: Model) -> tuple[str, ...]:
+        state = self.state
+        return state.class_names if state.model is model else tuple(model.class_names)
 
     def _check_corrects(self) -> None:
         if not self.corrects:
