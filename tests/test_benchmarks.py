@@ -274,6 +274,19 @@ def test_startup():
     assert 0 < alone < whole
 
 
+@pytest.mark.slow("starts a server, disturbs and restarts it")
+@pytest.mark.skipif(not LINUX, reason="finds workers and their memory in /proc")
+def test_operating(tmp_path):
+    report, figures = run_with_figures(tmp_path, "operating.py")
+    assert "| lost                 |     0 |" in report
+    counts = figures["counts"]
+    for name in ("reloads", "floods", "kills of a worker", "restarts", "right"):
+        assert counts[name] > 0
+    assert counts["408 of a slow sender"] == counts["slow senders"]
+    assert figures["lost"] == []
+    assert len(figures["memory"]) == counts["floods"]
+
+
 @pytest.mark.slow("starts a benchmark")
 def test_model_files(tmp_path):
     report, figures = run_with_figures(tmp_path, "models.py")

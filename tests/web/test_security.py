@@ -85,6 +85,15 @@ def test_pages_of_other_origins_are_refused(client, method, path, origin):
     assert "access-control-allow-origin" not in answer.headers
 
 
+def test_behind_a_proxy_that_hides_its_name_the_refusal_says_what_to_set(client):
+    """As nginx's plain ``proxy_pass`` sends it."""
+    headers = {**PNG, "host": "127.0.0.1:8000", "origin": "https://example.org"}
+    assert client.get("/", headers={"host": "127.0.0.1:8000"}).status_code == 200
+    told = client.post("/predict", content=BODY["content"], headers=headers).json()["detail"]
+    assert "proxy_set_header Host $http_host;" in told
+    assert "--name" in told
+
+
 def test_the_servers_own_page_is_let_in(client):
     own = {**PNG, "origin": "http://127.0.0.1:8000"}
     assert client.post("/predict", content=BODY["content"], headers=own).status_code == 200
@@ -108,6 +117,14 @@ def test_writing_needs_the_token(method, path, header):
     assert status == 401
     assert headers[b"www-authenticate"] == b"Bearer"
     assert "Bearer TOKEN" in answer["detail"]
+
+
+@pytest.mark.parametrize("root", ["", "/digits", "/predict"])
+def test_a_root_path_changes_nothing_about_who_may_write(root):
+    access = Access(known_hosts(8000), token="owl")
+    for path, status in (("/predict", 200), ("/samples", 401), ("/save", 401)):
+        assert ask(well, access=access, path=path, root=root)[0] == status
+        assert ask(well, access=access, path=root + path, root=root)[0] == (401 if root else status)
 
 
 def test_the_token_lets_write_and_reading_needs_none():
@@ -158,15 +175,13 @@ async def _never(scope, receive, send):
     raise AssertionError("was let in")
 
 
-def ask(
-    app, *, access=None, limits=None, receive=None, method="POST", path="/predict", headers=None
-):
+def ask(app, *, access=None, limits=None, **request):
     """Return the status, the JSON and the headers that come through a guard."""
     guard = Guard(app, access=access or Access(known_hosts(8000)), limits=limits or Limits())
-    return asyncio.run(_ask(guard, receive, method, path, headers))
+    return asyncio.run(_ask(guard, **request))
 
 
-async def _ask(guard, receive=None, method="POST", path="/predict", headers=None):
+async def _ask(guard, receive=None, method="POST", path="/predict", headers=None, root=""):
     sent = []
 
     async def send(message):
@@ -176,7 +191,9 @@ async def _ask(guard, receive=None, method="POST", path="/predict", headers=None
         return {"type": "http.request", "body": b""}
 
     headers = [(b"host", b"localhost:8000")] if headers is None else headers
-    scope = {"type": "http", "method": method, "path": path.partition("?")[0], "headers": headers}
+    path = path.partition("?")[0]
+    scope = {"type": "http", "method": method, "path": root + path, "root_path": root}
+    scope |= {"raw_path": scope["path"].encode(), "headers": headers}
     await guard(scope, receive or nothing, send)
     if not sent:
         return None
@@ -231,11 +248,12 @@ def test_a_body_that_comes_too_slowly_and_an_answer_that_takes_too_long():
         await asyncio.sleep(10)
 
     limits = Limits(seconds=0.1)
-    for app, receive, path in ((well, drop_by_drop, "/predict"), (slow, None, "/predict")):
-        status, answer, headers = ask(app, limits=limits, receive=receive, path=path)
-        assert status == 503
-        assert "0.1 seconds" in answer["detail"]
-        assert headers[b"connection"] == b"close"
+    status, answer, headers = ask(well, limits=limits, receive=drop_by_drop)
+    assert (status, headers[b"connection"]) == (408, b"close")
+    assert "0.1 seconds" in answer["detail"]
+    status, answer, headers = ask(slow, limits=limits)
+    assert (status, headers[b"retry-after"]) == (503, b"1")
+    assert "0.1 seconds" in answer["detail"]
     assert "GET /samples shows" in ask(slow, limits=limits, path="/samples")[1]["detail"]
 
 

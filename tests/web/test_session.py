@@ -37,13 +37,13 @@ def images():
 
 
 def label_of(session, image):
-    (answer,) = session.predict(image[None]).result()
+    (answer,) = session.predict(session.state.model, image[None]).result()
     return answer.class_names[answer.probabilities.argmax()]
 
 
 def rows_are_right(session, images_of):
     """Every correction's row holds its image and its label."""
-    model = session._model
+    model = session.state.model
     for one in session.state.corrections:
         np.testing.assert_array_equal(model.image(one.row), images_of[one.id])
         assert model.label(one.row) == one.label
@@ -53,29 +53,31 @@ def rows_are_right(session, images_of):
 def test_the_very_next_answer_knows_a_correction(session, images):
     # three, because three neighbours vote
     many = np.repeat(images[:1], 3, axis=0)
-    adding = session.add(many, "owl")
-    asked = session.predict(images[:1])  # queued before the correction was made
+    adding = session.add(session.state.model, many, "owl")
+    asked = session.predict(
+        session.state.model, images[:1]
+    )  # queued before the correction was made
     assert adding.result()[0] == [1, 2, 3]
     (answer,) = asked.result()
     assert answer.class_names[-1] == "owl"
     assert answer.probabilities[-1] == 1
     assert session.state.class_names == answer.class_names
     session.undo(2).result()
-    (answer,) = session.predict(images[:1]).result()
+    (answer,) = session.predict(session.state.model, images[:1]).result()
     assert 0 < answer.probabilities[-1] < 1
 
 
 def test_ids_stay_while_rows_move(session, images):
     images_of = {}
     for i, image in enumerate(images):
-        (id,), _ = session.add(image[None], str(i)).result()
+        (id,), _ = session.add(session.state.model, image[None], str(i)).result()
         images_of[id] = image
     assert [one.id for one in session.state.corrections] == [1, 2, 3, 4, 5, 6]
     for id in (3, 1, 6):
         session.undo(id).result()
         rows_are_right(session, images_of)
     assert [one.id for one in session.state.corrections] == [2, 4, 5]
-    (id,), _ = session.add(images[:1], "1").result()
+    (id,), _ = session.add(session.state.model, images[:1], "1").result()
     assert id == 7  # never one that was given before
     images_of[7] = images[0]
     rows_are_right(session, images_of)
@@ -85,14 +87,14 @@ def test_ids_stay_while_rows_move(session, images):
 
 
 def test_explanations_mark_corrections(session, images):
-    session.add(images[:1], "1").result()
-    (one,) = session.explain(images[:1], n_neighbors=3).result()
+    session.add(session.state.model, images[:1], "1").result()
+    (one,) = session.explain(session.state.model, images[:1], n_neighbors=3).result()
     assert one.corrections == [True, False, False]
     np.testing.assert_array_equal(one.images[0], images[0])
 
 
 def test_unsaved_counts_what_the_file_does_not_know(session, images, path):
-    session.add(images[:2], "1").result()
+    session.add(session.state.model, images[:2], "1").result()
     assert session.state.unsaved == 2
     session.undo(1).result()
     assert session.state.unsaved == 1  # the file never knew that one
@@ -102,7 +104,7 @@ def test_unsaved_counts_what_the_file_does_not_know(session, images, path):
     assert open_model(path).n_samples == 301
     state = session.undo(2).result()
     assert (state.unsaved, state.n_samples) == (1, 300)
-    session.add(images[:1], "1").result()
+    session.add(session.state.model, images[:1], "1").result()
     assert session.state.unsaved == 2
     session.save().result()
     assert session.state.unsaved == 0
@@ -111,7 +113,7 @@ def test_unsaved_counts_what_the_file_does_not_know(session, images, path):
 
 
 def test_a_file_that_somebody_else_changed_is_not_overwritten(session, images, path):
-    session.add(images[:1], "1").result()
+    session.add(session.state.model, images[:1], "1").result()
     session.save().result()
     session.save().result()  # its own saving is no change by somebody else
     others = path.read_bytes() + b"theirs"
@@ -145,7 +147,7 @@ def test_a_file_replaced_by_one_of_the_same_size_and_time_is_seen(session, path)
 )
 def test_a_failed_save_changes_nothing(session, images, path, monkeypatch, number, error):
     before = path.read_bytes()
-    session.add(images[:1], "1").result()
+    session.add(session.state.model, images[:1], "1").result()
 
     def fail(self, path=None):
         raise OSError(number, os.strerror(number))
@@ -169,12 +171,12 @@ def test_a_model_of_no_file_is_not_saved():
 
 def test_closing_tells_what_was_not_saved_and_refuses_the_rest(path, images):
     session = Session(digits_model(path))
-    session.add(images[:3], "1").result()
-    asked = session.predict(images)
+    session.add(session.state.model, images[:3], "1").result()
+    asked = session.predict(session.state.model, images)
     assert session.close() == 3
     assert len(asked.result(0)) == 6
     with pytest.raises(ClosedError):
-        session.predict(images)
+        session.predict(session.state.model, images)
 
 
 def test_only_one_thread_ever_touches_the_model(path, images, monkeypatch):
@@ -289,16 +291,17 @@ def test_a_label_that_the_model_cannot_have_is_a_conflict(images):
             assert client.post(f"/samples?label={label}", **body).status_code in (201, 409)
 
 
-def test_what_was_not_saved_is_told_at_the_end(path, images, capsys):
+def test_what_was_not_saved_is_told_at_the_end(path, images, caplog):
     body = {"content": picture(images[0]), "headers": PNG}
     with asking(digits_model(path)) as client:
         for _ in range(3):
             client.post("/samples?as_is=true&label=1", **body)
-    assert capsys.readouterr().err == "3 corrections were not saved\n"
+    assert caplog.messages == ["3 corrections were not saved"]
+    caplog.clear()
     with asking(digits_model(path)) as client:
         client.post("/samples?as_is=true&label=1", **body)
         client.post("/save")
-    assert capsys.readouterr().err == ""
+    assert caplog.messages == []
 
 
 def test_rejection_is_a_probability():

@@ -363,6 +363,14 @@ class Model:
         """Open the network now, which the first question does otherwise; errors as by it."""
         self.estimator.features_.transform([np.zeros(self.image_shape, np.uint8)])
 
+    def reopened(self) -> Model:
+        """Return the model that its file holds now, on as many threads; errors as `open_model`."""
+        assert self.path is not None
+        model = open_model(self.path)
+        if self.estimator.n_jobs != self._n_jobs:
+            model.on_threads(self.estimator.n_jobs)
+        return model
+
     @property
     def can_clean(self) -> bool:
         """Whether there are enough small training images to learn denoising from."""

@@ -3,7 +3,7 @@
     POST /predict  /explain  /clean                   classify and denoise
     GET  /model    /samples                           show the model and its corrections
     POST /samples  DELETE /samples/{id}  POST /save   add, undo and save corrections
-    GET  /healthz  /metrics  /openapi.json  /docs     operate the server
+    GET  /healthz  /readyz  /metrics  /openapi.json  /docs    operate the server
 
 A middleware surrounds it: `Guard` refuses requests and has them counted. `static.py` adds the page
 and its files.
@@ -12,7 +12,9 @@ and its files.
 from __future__ import annotations
 
 import asyncio
-import sys
+import multiprocessing
+import signal
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -25,11 +27,16 @@ from fastapi.security import HTTPBearer
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.types import Scope
 
 from lookalike import __version__
 from lookalike.images.exceptions import PictureError, PictureTooLargeError
 from lookalike.images.expression import parse_noise
+from lookalike.images.files import counted
 from lookalike.web import schemas
+from lookalike.web.certificate import Certificate
+from lookalike.web.following import Followed, following
+from lookalike.web.logs import LOG, log_answer
 from lookalike.web.prometheus import MEDIA_TYPE, Metrics
 from lookalike.web.requests import MeaningError, MediaTypeError, RequestReader
 from lookalike.web.security import Access, Guard, Limits, TooLargeError
@@ -62,6 +69,7 @@ _ABOUT = {
     401: "The token is missing or wrong",
     403: "Unknown host name, or a page of another origin",
     404: "It does not exist",
+    408: "The request did not arrive in time",
     409: "The model or its file does not allow it",
     413: "Too many bytes, pixels or pictures",
     415: "Unsupported type of body",
@@ -78,10 +86,12 @@ def _answers(model: type[BaseModel] | None, *statuses: int) -> dict[str, Any]:
         "response_model": model,
         "responses": {
             status: {"model": schemas.Error, "description": _ABOUT[status]}
-            for status in sorted({*statuses, 403, 429, 503})
+            for status in sorted({*statuses, 403, 408, 429, 503})
         },
     }
 
+
+_READY = 1.0  # seconds
 
 _ON_IMAGES = (400, 413, 415, 422)
 
@@ -123,20 +133,41 @@ AsIs = Annotated[
 ]
 
 
-def create_app(session: Session, access: Access, *, limits: Limits | None = None) -> FastAPI:
-    """Return the application that serves a session, and closes it when it shuts down."""
+def create_app(
+    session: Session,
+    access: Access,
+    *,
+    limits: Limits | None = None,
+    certificate: Certificate | None = None,
+) -> FastAPI:
+    """Return the application that serves a session, and closes it when it shuts down.
+
+    The model and the certificate are read again when their files change, and on SIGHUP.
+    """
     limits = limits or Limits()
-    reader = RequestReader(session.form, limits)
+    reader = RequestReader(limits)
     metrics = Metrics(session)
+
+    followed = [] if certificate is None else [Followed(certificate.chain, certificate.reload)]
+    if (path := session.state.model.path) is not None:
+        followed.append(Followed(path, partial(_reload, session)))
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        yield
+        parent = multiprocessing.parent_process()
+        if parent is not None:  # a worker ends with the process that started it
+            threading.Thread(target=_end_after, args=[parent], daemon=True).start()
+        async with following(followed):
+            yield
         reader.close()
         unsaved = await asyncio.to_thread(session.close)
         if unsaved:
             were = "s were" if unsaved > 1 else " was"
-            print(f"{unsaved} correction{were} not saved", file=sys.stderr)
+            LOG.warning("%d correction%s not saved", unsaved, were)
+
+    def count(scope: Scope, status: int, seconds: float) -> None:
+        metrics.count_answer(scope, status, seconds)
+        log_answer(scope, status, seconds)
 
     app = FastAPI(
         title="lookalike",
@@ -147,7 +178,7 @@ def create_app(session: Session, access: Access, *, limits: Limits | None = None
         redirect_slashes=False,  # a redirect would contain the client's Host
         lifespan=lifespan,
     )
-    app.add_middleware(Guard, access=access, limits=limits, on_answer=metrics.count_answer)
+    app.add_middleware(Guard, access=access, limits=limits, on_answer=count)
     for kind, status in _STATUS_OF.items():
         app.add_exception_handler(kind, partial(_refused, status))
     app.add_exception_handler(HTTPException, _refused_by_http)
@@ -157,6 +188,21 @@ def create_app(session: Session, access: Access, *, limits: Limits | None = None
     _add_running(app, session, access, metrics)
     add_pages(app)
     return app
+
+
+def _end_after(parent: Any) -> None:
+    """End this process gently when another one has ended."""
+    parent.join()
+    signal.raise_signal(signal.SIGTERM)
+
+
+def _reload(session: Session, anyway: bool) -> str | None:
+    n_undone = session.state.n_undone
+    state = session.reload(anyway=anyway)
+    if state is None:
+        return None
+    back = f"; undone corrections that are back: {n_undone}" if n_undone else ""
+    return counted(state.n_samples, "training image") + back
 
 
 async def _refused(status: int, request: Request, error: Exception) -> Response:
@@ -183,8 +229,9 @@ def _add_reading(app: FastAPI, session: Session, reader: RequestReader, limits: 
     async def predict(request: Request, as_is: AsIs = False) -> Response:
         """Classify images."""
         start = perf_counter()
-        read = await reader.read(request, as_is=as_is)
-        predictions = await asyncio.wrap_future(session.predict(read.images))
+        model = session.state.model
+        read = await reader.read(request, model.form, as_is=as_is)
+        predictions = await asyncio.wrap_future(session.predict(model, read.images))
         answers = [
             schemas.answer(one, session.reject, doubt)
             for one, doubt in zip(predictions, read.doubts, strict=True)
@@ -201,8 +248,10 @@ def _add_reading(app: FastAPI, session: Session, reader: RequestReader, limits: 
     ) -> Response:
         """Classify images, and show the training images that support each answer."""
         start = perf_counter()
-        read = await reader.read(request, as_is=as_is)
-        found = await asyncio.wrap_future(session.explain(read.images, n_neighbors=n_neighbors))
+        model = session.state.model
+        read = await reader.read(request, model.form, as_is=as_is)
+        explained = session.explain(model, read.images, n_neighbors=n_neighbors)
+        found = await asyncio.wrap_future(explained)
         answers = await reader.run(
             lambda _: [
                 schemas.explained_answer(one, image, session.reject, doubt)
@@ -230,8 +279,9 @@ def _add_reading(app: FastAPI, session: Session, reader: RequestReader, limits: 
                 parse_noise(noise)
             except ValueError as error:
                 raise MeaningError(str(error)) from None
-        images = (await reader.read(request, as_is=as_is)).images
-        cleaned = await asyncio.wrap_future(session.clean(images, noise))
+        model = session.state.model
+        images = (await reader.read(request, model.form, as_is=as_is)).images
+        cleaned = await asyncio.wrap_future(session.clean(model, images, noise))
         return JSONResponse(
             await reader.run(lambda _: schemas.cleaned_answer(list(cleaned), noise))
         )
@@ -265,8 +315,9 @@ def _add_writing(app: FastAPI, session: Session, reader: RequestReader, limits: 
         """Add images of a class, with effect on the next answer."""
         if not label.isprintable() or label.isspace():
             raise MeaningError("the label has no visible letters; give 1 to 100 letters")
-        images = (await reader.read(request, as_is=as_is)).images
-        ids, state = await asyncio.wrap_future(session.add(images, label))
+        model = session.state.model
+        images = (await reader.read(request, model.form, as_is=as_is)).images
+        ids, state = await asyncio.wrap_future(session.add(model, images, label))
         return JSONResponse({"ids": ids, **schemas.changes(state)}, 201)
 
     @app.delete("/samples/{id}", **_answers(schemas.Undone, 401, 404, 409, 422), **write)
@@ -278,7 +329,8 @@ def _add_writing(app: FastAPI, session: Session, reader: RequestReader, limits: 
     async def save() -> Response:
         """Write the corrections to the model's file."""
         state = await asyncio.wrap_future(session.save())
-        return JSONResponse({"file": session.file, **schemas.changes(state)})
+        assert state.model.path is not None
+        return JSONResponse({"file": state.model.path.name, **schemas.changes(state)})
 
 
 def _add_running(app: FastAPI, session: Session, access: Access, metrics: Metrics) -> None:
@@ -286,27 +338,39 @@ def _add_running(app: FastAPI, session: Session, access: Access, metrics: Metric
     async def show_model(request: Request) -> Response:
         """Describe the served model."""
         state = session.state
+        model = state.model
+        may_write = access.may_write(request.headers.get("authorization"))
         return JSONResponse(
             {
                 "class_names": state.class_names,
                 "n_samples": state.n_samples,
-                "image_shape": session.image_shape,
-                "estimator": session.estimator,
-                "source": session.source,
-                "file": session.file,
+                "image_shape": model.image_shape,
+                "estimator": type(model.estimator).__name__,
+                "source": model.source,
+                "file": None if model.path is None else model.path.name,
                 "reject": session.reject,
-                "can_clean": session.can_clean,
-                "can_draw": session.can_draw,
-                "can_write": access.may_write(request.headers.get("authorization")),
+                "can_clean": model.can_clean,
+                "can_draw": model.form.takes_drawings,
+                "can_write": session.corrects and may_write,
                 "unsaved": state.unsaved,
-                "form": session.form.to_dict(),
+                "form": model.form.to_dict(),
             }
         )
 
     @app.get("/healthz", **_answers(schemas.Health), tags=["run"])
     async def show_health() -> Response:
-        """Report that the server answers."""
+        """Report that the server runs."""
         return JSONResponse({"status": "ok"})
+
+    @app.get("/readyz", **_answers(schemas.Health), tags=["run"])
+    async def show_readiness() -> Response:
+        """Report that a prediction would begin within a second."""
+        try:
+            async with asyncio.timeout(_READY):
+                await asyncio.wrap_future(session.wait())
+        except TimeoutError:
+            raise HTTPException(503, "the model is busy; ask again in a moment") from None
+        return JSONResponse({"status": "ready"})
 
     @app.get("/metrics", response_class=PlainTextResponse, **_answers(None), tags=["run"])
     async def show_metrics() -> Response:

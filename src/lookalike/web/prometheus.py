@@ -1,6 +1,12 @@
-"""Prometheus metrics: requests, their duration, batches and corrections."""
+"""Prometheus metrics: requests, their duration, batches and corrections.
+
+Where several workers serve a model, each of them answers with the sums of all: prometheus_client
+keeps them in files of a folder, which it finds by `FOLDER`.
+"""
 
 from __future__ import annotations
+
+import os
 
 from prometheus_client import (
     CollectorRegistry,
@@ -11,9 +17,13 @@ from prometheus_client import (
     generate_latest,
 )
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+from prometheus_client.multiprocess import MultiProcessCollector
 from starlette.types import Scope
 
 from lookalike.web.session import Session
+
+FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+"""Environment variable that names the folder; it is set before a worker imports this module."""
 
 MEDIA_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 
@@ -26,8 +36,11 @@ class Metrics:
     """The metrics of one server, whose corrections and batches are those of a session."""
 
     def __init__(self, session: Session) -> None:
-        self._registry = registry = CollectorRegistry()
-        ProcessCollector(registry=registry)
+        self._registry = own = CollectorRegistry()
+        # What workers count goes to the files, from which it is read for each answer.
+        registry = None if FOLDER in os.environ else own
+        if registry is not None:
+            ProcessCollector(registry=registry)
         self._requests = Counter(
             "lookalike_http_requests",
             "Answered requests.",
@@ -47,23 +60,28 @@ class Metrics:
         self._batches = Histogram(
             "lookalike_batch_images", "Images per search.", buckets=_IMAGES, registry=registry
         )
-        samples = Gauge("lookalike_samples", "Training images.", registry=registry)
+        samples = Gauge("lookalike_samples", "Training images.", registry=own)
         samples.set_function(lambda: session.state.n_samples)
         corrections = Gauge(
-            "lookalike_corrections", "Corrections that can be undone.", registry=registry
+            "lookalike_corrections", "Corrections that can be undone.", registry=own
         )
         corrections.set_function(lambda: len(session.state.corrections))
         unsaved = Gauge(
             "lookalike_unsaved_changes",
             "Changes since the file was read or saved.",
-            registry=registry,
+            registry=own,
         )
         unsaved.set_function(lambda: session.state.unsaved)
         session.on_batch = self._count_batch
 
     def text(self) -> bytes:
         """Return all metrics in Prometheus's text format."""
-        return generate_latest(self._registry)
+        text = generate_latest(self._registry)
+        if FOLDER in os.environ:
+            summed = CollectorRegistry()
+            MultiProcessCollector(summed)  # type: ignore[no-untyped-call]
+            text += generate_latest(summed)
+        return text
 
     def _count_batch(self, n_images: int) -> None:
         self._predicted.inc(n_images)

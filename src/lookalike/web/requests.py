@@ -56,6 +56,17 @@ class _File(NamedTuple):
     n_pixels: int
 
 
+class _Wanted(NamedTuple):
+    """What images of a request become: a form, which they may already have."""
+
+    form: Form
+    as_is: bool
+
+    @property
+    def least_size(self) -> tuple[int, int] | None:
+        return None if self.as_is else self.form.least_size
+
+
 class Read(NamedTuple):
     """The images of a request, at least one."""
 
@@ -64,31 +75,29 @@ class Read(NamedTuple):
 
 
 class RequestReader:
-    """Reads the images of requests, and brings them to the form of the model's images."""
+    """Reads the images of requests, and brings them to the form of a model's images."""
 
-    def __init__(self, form: Form, limits: Limits) -> None:
-        self._form = form
+    def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._pool = ThreadPoolExecutor(
             min(4, os.cpu_count() or 1), thread_name_prefix="lookalike-pictures"
         )
 
-    async def read(self, request: Request, *, as_is: bool) -> Read:
-        """Return the images of a request.
+    async def read(self, request: Request, form: Form, *, as_is: bool) -> Read:
+        """Return the images of a request in a form.
 
-        If ``as_is``, they already have the model's form, and must have its exact shape. Raises
+        If ``as_is``, they already have that form, and must have its exact shape. Raises
         `MediaTypeError`, `MeaningError`, `PictureError` or `TooLargeError`.
         """
+        wanted = _Wanted(form, as_is)
         body = await self._read(request)
         size = len(body) if isinstance(body, bytes) else sum(map(len, body))
         if size <= _SMALL_BODY:
-            given = self._given(body, as_is=as_is)
+            given = self._given(body, wanted)
             if len(given) <= _SMALL_PICTURES and all(map(_is_small, given)):
-                return self._stack(given, as_is=as_is)
-            return await self.run(lambda stop: self._stack(given, as_is=as_is, stop=stop))
-        return await self.run(
-            lambda stop: self._stack(self._given(body, as_is=as_is), as_is=as_is, stop=stop)
-        )
+                return _stack(given, wanted)
+            return await self.run(lambda stop: _stack(given, wanted, stop))
+        return await self.run(lambda stop: _stack(self._given(body, wanted), wanted, stop))
 
     async def run(self, function: Callable[[threading.Event], Result]) -> Result:
         """Call a function in one of the threads; its event is set if the request is cancelled."""
@@ -145,19 +154,7 @@ class RequestReader:
         finally:
             await form.close()
 
-    def _stack(
-        self, given: Sequence[Any], *, as_is: bool, stop: threading.Event | None = None
-    ) -> Read:
-        read = Read(np.empty((len(given), *self._form.image_shape), np.uint8), [])
-        for i, one in enumerate(given):
-            if stop is not None and stop.is_set():
-                raise CancelledError
-            with _numbered(i, len(given)):
-                read.images[i], doubt = self._formed(one, as_is=as_is)
-                read.doubts.append(doubt)
-        return read
-
-    def _given(self, body: bytes | list[bytes], *, as_is: bool) -> list[Any]:
+    def _given(self, body: bytes | list[bytes], wanted: _Wanted) -> list[Any]:
         """Return opened pictures and arrays of numbers."""
         files: Sequence[Any] = _from_json(body) if isinstance(body, bytes) else body
         if not files:
@@ -170,24 +167,34 @@ class RequestReader:
         given = []
         for i, file in enumerate(files):
             with _numbered(i, len(files)):
-                given.append(_open(file, self._limits, self._least_size(as_is)))
+                given.append(_open(file, self._limits, wanted.least_size))
         return given
 
-    def _least_size(self, as_is: bool) -> tuple[int, int] | None:
-        return None if as_is else self._form.least_size
 
-    def _formed(self, given: Any, *, as_is: bool) -> Formed:
-        picture = (
-            read_picture(given.content, least_size=self._least_size(as_is)).pixels
-            if isinstance(given, _File)
-            else given
-        )
-        try:
-            return Formed(self._form.check(picture), None) if as_is else self._form.read(picture)
-        except ValueError as error:
-            if as_is:
-                raise MeaningError(f"{error}; send one of that shape, or omit as_is") from None
-            raise PictureError(str(error)) from None
+def _stack(given: Sequence[Any], wanted: _Wanted, stop: threading.Event | None = None) -> Read:
+    read = Read(np.empty((len(given), *wanted.form.image_shape), np.uint8), [])
+    for i, one in enumerate(given):
+        if stop is not None and stop.is_set():
+            raise CancelledError
+        with _numbered(i, len(given)):
+            read.images[i], doubt = _formed(one, wanted)
+            read.doubts.append(doubt)
+    return read
+
+
+def _formed(given: Any, wanted: _Wanted) -> Formed:
+    form, as_is = wanted
+    picture = (
+        read_picture(given.content, least_size=wanted.least_size).pixels
+        if isinstance(given, _File)
+        else given
+    )
+    try:
+        return Formed(form.check(picture), None) if as_is else form.read(picture)
+    except ValueError as error:
+        if as_is:
+            raise MeaningError(f"{error}; send one of that shape, or omit as_is") from None
+        raise PictureError(str(error)) from None
 
 
 @contextmanager

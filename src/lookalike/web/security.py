@@ -19,7 +19,6 @@ from __future__ import annotations
 import asyncio
 import hmac
 import ipaddress
-import logging
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -31,12 +30,12 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-_log = logging.getLogger("uvicorn.error")
+from lookalike.web.logs import LOG, raw_path
 
 # Requests that change nothing; all others need the token.
 _READING_METHODS = {"GET", "HEAD", "OPTIONS"}
 _READING_POSTS = {"/predict", "/explain", "/clean"}
-_ALWAYS_ANSWERED = {"/healthz", "/metrics"}  # even under overload
+_ALWAYS_ANSWERED = {"/healthz", "/readyz", "/metrics"}  # even under overload
 
 # Up to this many times the limit, a body that is too long is received and discarded before the
 # refusal: most clients, including browsers, read the answer only after they have sent everything.
@@ -83,7 +82,7 @@ class Limits:
 class Access:
     """Who may send requests, and who may write."""
 
-    # Allowed values of ``Host`` in lower case, with the port unless it is 80.
+    # Allowed values of ``Host`` in lower case, with the port unless it is 80 or 443.
     hosts: frozenset[str]
     # Whether any IP address is allowed as ``Host`` too, for a server that other machines reach.
     # This is safe because DNS rebinding needs a name.
@@ -119,7 +118,7 @@ def known_hosts(port: int, names: Iterable[str] = ()) -> frozenset[str]:
     ['127.0.0.1:8000', '[::1]:8000', 'localhost:8000', 'pi.local', 'pi.local:8000']
     """
     own = {f"{name}:{port}" for name in ("127.0.0.1", "localhost", "[::1]")}
-    if port == 80:
+    if port in (80, 443):
         own |= {"127.0.0.1", "localhost", "[::1]"}
     for name in names:
         name = name.lower()
@@ -181,7 +180,7 @@ class Guard:
     async def _guarded(
         self, scope: Scope, receive: Receive, send: Send, has_started: Callable[[], bool]
     ) -> None:
-        always = scope["path"] in _ALWAYS_ANSWERED
+        always = _route_path(scope) in _ALWAYS_ANSWERED
         try:
             self._check(scope)
             if not always and self._n_running >= self._limits.requests:
@@ -204,6 +203,15 @@ class Guard:
         self, scope: Scope, receive: Receive, send: Send, has_started: Callable[[], bool]
     ) -> None:
         taken: list[int] = []
+        is_waiting = False  # for the client
+
+        async def awaited() -> Message:
+            nonlocal is_waiting
+            is_waiting = True
+            message = await receive()
+            is_waiting = False
+            return message
+
         try:
             async with asyncio.timeout(self._limits.seconds):
                 length = _content_length(scope)
@@ -211,20 +219,21 @@ class Guard:
                     # A client that sends "Expect: 100-continue" has not sent the body yet.
                     waits = "expect" in Headers(scope=scope)
                     if not waits and length <= _DISCARDED * self._limits.body_bytes:
-                        await self._throw_away(receive)
+                        await self._throw_away(awaited)
                     await refuse(send, self._too_long())
                 else:
-                    await self._app(scope, self._within_limit(receive, taken), send)
+                    await self._app(scope, self._within_limit(awaited, taken), send)
         except TimeoutError:
             # Once an answer has started it cannot be replaced: the server closes the connection.
             if not has_started():
-                await refuse(send, self._too_slow(scope))
+                slow = self._too_slow_a_body() if is_waiting else self._too_slow(scope)
+                await refuse(send, slow)
         except ClientDisconnect:
             return  # there is no one to answer
         except Exception:
-            _log.exception("%s %s failed", scope["method"], scope["path"])
+            LOG.exception("%s %s failed", scope["method"], raw_path(scope))
             if not has_started():
-                await refuse(send, HTTPException(500, "the server failed; see its log on stderr"))
+                await refuse(send, HTTPException(500, "the server failed; its log says why"))
         finally:
             self._n_bytes -= sum(taken)
 
@@ -236,20 +245,17 @@ class Guard:
             raise HTTPException(
                 403,
                 f"this server is not known as {_shown(hosts)}; send the request to "
-                f"{' or '.join(sorted(self._access.hosts))}, or start it with that name",
+                f"{' or '.join(sorted(self._access.hosts))}, or start it with that --name",
             )
         origins = headers.getlist("origin")
         if not all(_is_same(origin, hosts[0]) for origin in origins):
             raise HTTPException(
                 403,
-                f"a page of {_shown(origins)} may not use this server; open the server's own page",
+                f"a page of {_shown(origins)} may not use this server as {_shown(hosts)}; open the "
+                "server's own page, or have the proxy before it send the client's Host (nginx: "
+                "proxy_set_header Host $http_host;) and start it with that --name",
             )
-        path: str = scope["path"]
-        if not (
-            scope["method"] in _READING_METHODS
-            or path in _READING_POSTS
-            or self._access.may_write(headers.get("authorization"))
-        ):
+        if _writes(scope) and not self._access.may_write(headers.get("authorization")):
             raise HTTPException(
                 401,
                 "writing needs the token that the server was started with; send the header "
@@ -296,15 +302,32 @@ class Guard:
             {"retry-after": "1"},
         )
 
+    def _too_slow_a_body(self) -> HTTPException:
+        return HTTPException(
+            408,
+            f"the request did not arrive within the limit of {self._limits.seconds:g} seconds; "
+            "send smaller pictures, or fewer at once",
+            {"connection": "close"},  # do not wait for the rest
+        )
+
     def _too_slow(self, scope: Scope) -> HTTPException:
-        write = scope["method"] not in _READING_METHODS and scope["path"] not in _READING_POSTS
-        cure = "GET /samples shows whether it was done" if write else "send fewer images at once"
+        is_write = _writes(scope)
+        cure = "GET /samples shows whether it was done" if is_write else "send fewer images at once"
         return HTTPException(
             503,
             f"not answered within the limit of {self._limits.seconds:g} seconds; {cure}",
-            # do not wait for the rest of a slow body
-            {"retry-after": "1", "connection": "close"},
+            {"retry-after": "1"},
         )
+
+
+def _route_path(scope: Scope) -> str:
+    """Return the path below the root path, by which the application finds the route."""
+    path: str = scope["path"]
+    return path.removeprefix(scope.get("root_path", ""))
+
+
+def _writes(scope: Scope) -> bool:
+    return scope["method"] not in _READING_METHODS and _route_path(scope) not in _READING_POSTS
 
 
 def _content_length(scope: Scope) -> int:

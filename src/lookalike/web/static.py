@@ -1,7 +1,8 @@
 """The page, its files, and the documentation of the API, served from memory.
 
 The files are read once at the start, so no path from a request reaches the file system. Nothing
-needs another host: Swagger UI comes from the package fastapi-offline.
+needs another host: Swagger UI comes from the package fastapi-offline. All addresses are relative,
+so that a proxy may give the server a root path.
 """
 
 from __future__ import annotations
@@ -29,14 +30,14 @@ _DOCS_PAGE = b"""<!doctype html>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>lookalike: the API</title>
-<link rel="stylesheet" href="/docs/swagger-ui.css">
+<link rel="stylesheet" href="docs/swagger-ui.css">
 <div id="swagger-ui"></div>
-<script src="/docs/swagger-ui-bundle.js"></script>
-<script src="/docs/start.js"></script>
+<script src="docs/swagger-ui-bundle.js"></script>
+<script src="docs/start.js"></script>
 </html>
 """
 _DOCS_START = b"""SwaggerUIBundle({
-  url: "/openapi.json",
+  url: "openapi.json",
   dom_id: "#swagger-ui",
   deepLinking: true,
   validatorUrl: null,
