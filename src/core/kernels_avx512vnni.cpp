@@ -250,10 +250,10 @@ struct LongSum {
     }
 
     template <class Term, class Float> void add(const LongSum& x, const Float* y) {
-        a = _mm512_add_pd(a, Term::of(x.a, load_doubles(y)));
-        b = _mm512_add_pd(b, Term::of(x.b, load_doubles(y + 8)));
-        c = _mm512_add_pd(c, Term::of(x.c, load_doubles(y + 16)));
-        d = _mm512_add_pd(d, Term::of(x.d, load_doubles(y + 24)));
+        a = Term::add(a, x.a, load_doubles(y));
+        b = Term::add(b, x.b, load_doubles(y + 8));
+        c = Term::add(c, x.c, load_doubles(y + 16));
+        d = Term::add(d, x.d, load_doubles(y + 24));
     }
 
     double total() const {
@@ -308,23 +308,26 @@ template <class Term, class Float> void add_floats_of(const Float* x, const Floa
     add_long<Term>(s3, x + whole, y3 + whole, n - whole).store(lanes + 3 * kManyLanes);
 }
 
-struct Product {
+template <class Float> struct Product {
     static double of(double x, double y) { return x * y; }
-    static __m512d of(__m512d x, __m512d y) { return _mm512_mul_pd(x, y); }
+    // The product of two floats is exact in double: a fused sum rounds as one of two steps does.
+    static __m512d add(__m512d sum, __m512d x, __m512d y) {
+        return sizeof(Float) == sizeof(float) ? _mm512_fmadd_pd(x, y, sum) : _mm512_add_pd(sum, _mm512_mul_pd(x, y));
+    }
 };
 struct SquaredDifference {
     static double of(double x, double y) { return (x - y) * (x - y); }
-    static __m512d of(__m512d x, __m512d y) {
+    static __m512d add(__m512d sum, __m512d x, __m512d y) {
         const __m512d difference = _mm512_sub_pd(x, y);
-        return _mm512_mul_pd(difference, difference);
+        return _mm512_add_pd(sum, _mm512_mul_pd(difference, difference));
     }
 };
 
 template <class Float> void take_sums(Distances<Float, double>& distances) {
     distances.squared = sum_floats_of<SquaredDifference, Float>;
-    distances.dot = sum_floats_of<Product, Float>;
+    distances.dot = sum_floats_of<Product<Float>, Float>;
     distances.add_squares = add_floats_of<SquaredDifference, Float>;
-    distances.add_products = add_floats_of<Product, Float>;
+    distances.add_products = add_floats_of<Product<Float>, Float>;
 }
 
 int select(const Selection& s, std::int32_t* out) {
