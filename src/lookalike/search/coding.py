@@ -101,8 +101,8 @@ class Levels:
     def bounds(self, queries: Floats, sums: Floats) -> Floats:
         """Return lower bounds of the distances of the queries' sums and of those of the rows."""
         (q, q_errors), (x, x_errors) = self._rounded(queries), self._rounded(sums)
-        steps = cdist(q, x, "cityblock") - q_errors[:, None] - x_errors
-        return steps * self.step
+        bounds: Floats = (cdist(q, x, "cityblock") - q_errors[:, None] - x_errors) * self.step
+        return bounds
 
     def _rounded(self, sums: Floats) -> tuple[Floats, Floats]:
         highs = self.lows + LEVELS * self.step * self.n_bytes
@@ -161,7 +161,8 @@ def _radii(distances: Floats, share: float) -> Floats:
     few = min(FEW, n_rows)
     growth = np.log(near[known, few - 1] / near[known, 0]).mean() if known.any() else 0.0
     power = growth / (1 / np.arange(1, max(few, 2))).sum()
-    return near[:, :1] * wanted**power
+    radii: Floats = near[:, :1] * wanted**power
+    return radii
 
 
 def _pairs(sums: Floats) -> tuple[list[int], list[int], list[int]]:

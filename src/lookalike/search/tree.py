@@ -43,11 +43,11 @@ POWERS = {"euclidean": 2, "sqeuclidean": 2, "manhattan": 1}
 
 def suits_tree(rows: NDArray[Any], metric: str) -> bool:
     """Return whether a tree is faster than the native index."""
-    n, d = rows.shape
+    n, d = len(rows), rows.shape[1]
     widest = TREE_WIDTHS.get(metric, 0)
     if metric == "manhattan" and n:
         widest = max(widest, int(np.log10(n)))
-    return d <= widest and n >= FEWEST_ROWS
+    return bool(d <= widest and n >= FEWEST_ROWS)
 
 
 class TreeIndex:
