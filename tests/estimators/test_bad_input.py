@@ -117,10 +117,9 @@ def test_reject_is_a_probability(reject):
 @pytest.mark.parametrize(
     ("y", "label", "match"),
     [
-        (Y.astype(str), None, "classes, like '0', are not integers; give a reject_label"),
-        (Y.astype(float), None, r"classes, like 0\.0, are not integers"),
-        (Y > 0, None, "classes, like False, are not integers"),
-        (Y.astype(str).astype(object), None, "classes, like '0', are not integers"),
+        (Y.astype(float), None, r"classes, like 0\.0, are neither integers nor strings; give"),
+        (Y > 0, None, "classes, like False, are neither integers nor strings"),
+        (np.where(Y, "unknown", "b"), None, "reject_label='unknown' is one of the classes"),
         (Y - 1, None, "reject_label=-1 is one of the classes"),
         (Y, 2, "reject_label=2 is one of the classes"),
         (Y, "unknown", "reject_label='unknown' does not fit classes of dtype int64 like 0"),
