@@ -186,3 +186,20 @@ def test_labels_of_several_types(odd: Any) -> None:
     y = np.array([odd, *"abcabcabc"], dtype=object)
     with refused("cannot be sorted because they have the types .*, str; give labels of one"):
         KNeighborsClassifier().fit(np.arange(40, dtype=np.uint8).reshape(10, 4), y)
+
+
+@both
+def test_errors_of_the_search_name_the_class_that_was_called(Estimator: Any) -> None:
+    class Own(Estimator):
+        pass
+
+    with refused("X has 3 features, but Own is expecting 2 features"):
+        Own(1).fit(X, Y).predict(np.ones((1, 3)))
+    with refused("Own does not accept missing values"):
+        Own(1).fit(np.where(X > 3, np.nan, X), Y)
+
+
+@both
+def test_a_metric_that_nobody_knows(Estimator: Any) -> None:
+    with refused("metric='euclid' is no metric; give one of .* euclidean, .* chebyshev"):
+        Estimator(metric="euclid").fit(X, Y)
