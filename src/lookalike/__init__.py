@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from lookalike.evaluation.comparison.compare import compare
     from lookalike.evaluation.decisions.selective import choose_rejection
     from lookalike.evaluation.decisions.threshold import choose_threshold
-    from lookalike.evaluation.metrics.evaluate import evaluate
+    from lookalike.evaluation.metrics.evaluate import evaluate, evaluate_predictions
     from lookalike.evaluation.probe import probe
     from lookalike.features.pretrained import PretrainedFeatures
     from lookalike.images.augmentation import Flips, Shifts
@@ -60,6 +60,7 @@ _HOMES = {
     "cross_val_predict": "lookalike.estimators.cross_val",
     "estimate_noise": "lookalike.denoising.noise_estimation",
     "evaluate": "lookalike.evaluation.metrics.evaluate",
+    "evaluate_predictions": "lookalike.evaluation.metrics.evaluate",
     "expand": "lookalike.images.expand",
     "load_dataset": "lookalike.images.dataset",
     "load_model": "lookalike.models.file",
@@ -96,6 +97,7 @@ __all__ = [
     "cross_val_predict",
     "estimate_noise",
     "evaluate",
+    "evaluate_predictions",
     "expand",
     "load_dataset",
     "load_model",

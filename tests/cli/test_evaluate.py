@@ -12,6 +12,7 @@ from tests.cli.samples import Run
 
 from lookalike import (
     KNeighborsClassifier,
+    LookalikeClassifier,
     NearestNeighbors,
     Shifts,
     choose_threshold,
@@ -40,6 +41,18 @@ def test_k_and_weights_are_chosen_on_train_images(invoke: Run) -> None:
     assert report["weights"] in ("uniform", "distance")
     given = json.loads(invoke("evaluate", "digits", "--k", "7", "--json").stdout)
     assert given["n_neighbors"] == 7
+
+
+def test_the_matching_classifier_is_judged_too(invoke: Run) -> None:
+    report = json.loads(invoke("evaluate", "digits", "--effort", "fast", "--json").stdout)
+    matching = LookalikeClassifier("fast").fit(data.train.images, data.train.labels)
+    right = matching.predict(data.test.images) == data.test.labels
+    assert report["evaluation"]["accuracy"] == right.mean()
+    assert report["effort"] == "fast"
+    assert "LookalikeClassifier would have to be trained again" in report["rejection"]["reason"]
+    refused = invoke("evaluate", "digits", "--effort", "fast", "--k", "3", "--detect", "5")
+    assert refused.exit_code == 2
+    assert "only k-NN takes --k and --detect" in " ".join(refused.output.split())
 
 
 def test_a_class_is_detected_as_was_asked(invoke: Run) -> None:

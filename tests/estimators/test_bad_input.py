@@ -117,10 +117,9 @@ def test_reject_is_a_probability(reject):
 @pytest.mark.parametrize(
     ("y", "label", "match"),
     [
-        (Y.astype(str), None, "classes, like '0', are not integers; give a reject_label"),
-        (Y.astype(float), None, r"classes, like 0\.0, are not integers"),
-        (Y > 0, None, "classes, like False, are not integers"),
-        (Y.astype(str).astype(object), None, "classes, like '0', are not integers"),
+        (Y.astype(float), None, r"classes, like 0\.0, are neither integers nor strings; give"),
+        (Y > 0, None, "classes, like False, are neither integers nor strings"),
+        (np.where(Y, "unknown", "b"), None, "reject_label='unknown' is one of the classes"),
         (Y - 1, None, "reject_label=-1 is one of the classes"),
         (Y, 2, "reject_label=2 is one of the classes"),
         (Y, "unknown", "reject_label='unknown' does not fit classes of dtype int64 like 0"),
@@ -187,3 +186,20 @@ def test_labels_of_several_types(odd: Any) -> None:
     y = np.array([odd, *"abcabcabc"], dtype=object)
     with refused("cannot be sorted because they have the types .*, str; give labels of one"):
         KNeighborsClassifier().fit(np.arange(40, dtype=np.uint8).reshape(10, 4), y)
+
+
+@both
+def test_errors_of_the_search_name_the_class_that_was_called(Estimator: Any) -> None:
+    class Own(Estimator):
+        pass
+
+    with refused("X has 3 features, but Own is expecting 2 features"):
+        Own(1).fit(X, Y).predict(np.ones((1, 3)))
+    with refused("Own does not accept missing values"):
+        Own(1).fit(np.where(X > 3, np.nan, X), Y)
+
+
+@both
+def test_a_metric_that_nobody_knows(Estimator: Any) -> None:
+    with refused("metric='euclid' is no metric; give one of .* euclidean, .* chebyshev"):
+        Estimator(metric="euclid").fit(X, Y)

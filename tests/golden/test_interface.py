@@ -18,7 +18,7 @@ from lookalike.cli.app import app
 
 Golden = Callable[[str, str], None]
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), ROOT / "docs/tutorial.ipynb"]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), ROOT / "docs/chapter.ipynb"]
 IMPORT = re.compile(r"from (lookalike\.[\w.]+) import ([\w, ]+)")
 
 

@@ -11,6 +11,7 @@ import typer
 
 from lookalike.cli import options
 from lookalike.cli.screen import Bar, Screen, one_line, out_folder, say_note
+from lookalike.cli.train import Effort
 
 if TYPE_CHECKING:
     from lookalike.evaluation.judgement import Judgement, Wanted
@@ -46,6 +47,13 @@ def evaluate(
             help="Grow the train images, as lookalike augment --with does: Shifts(1).",
         ),
     ] = None,
+    effort: Annotated[
+        Effort | None,
+        typer.Option(
+            help="Judge a classifier that chooses how to match images, as lookalike train makes it "
+            "by this effort, instead of k-NN."
+        ),
+    ] = None,
     features: options.Features = options.PIXELS,
     detect: Annotated[
         str | None,
@@ -72,7 +80,8 @@ def evaluate(
 
     k and the weights are chosen by cross-validation of the train images, unless they are given;
     thresholds too. The test images are looked at once. For a model file only the thresholds
-    are chosen; its classes are matched with those of DATA by their names.
+    are chosen; its classes are matched with those of DATA by their names. With --effort it is
+    LookalikeClassifier that is trained and judged.
 
     Example: lookalike evaluate mnist --detect 5 --precision 0.99 --out report
 
@@ -83,6 +92,7 @@ def evaluate(
             "--k": n_neighbors,
             "--weights": weights,
             "--augment": augment,
+            "--effort": effort,
             "--features": None if features == options.PIXELS else features,
         }
         given = [name for name, value in training.items() if value is not None]
@@ -93,6 +103,13 @@ def evaluate(
                 param_hint="'--model'",
             )
         options.check_is_file(model)
+    votes = {"--k": n_neighbors, "--weights": weights, "--augment": augment, "--detect": detect}
+    voting = [name for name, value in votes.items() if value is not None]
+    if effort is not None and voting:
+        raise typer.BadParameter(
+            f"only k-NN takes {' and '.join(voting)}; leave out one or the other",
+            param_hint="'--effort'",
+        )
     if augment is not None and features != options.PIXELS:
         raise typer.BadParameter(
             "images grow, but vectors are compared; leave out one of them", param_hint="'--augment'"
@@ -115,7 +132,7 @@ def evaluate(
         load = partial(_load_tested, data, progress=screen.is_watched)
         wanted = partial(_wanted, detect, aim or {"beta": 1.0})
         if model is None:
-            chosen = {"n_neighbors": n_neighbors, "weights": weights}
+            chosen = {"n_neighbors": n_neighbors, "weights": weights, "effort": effort}
             judged = _train(data, load, wanted, augment, features, bar, n_jobs=n_jobs, **chosen)
         else:
             judged = _open(model, data, load, wanted, n_jobs, bar)

@@ -8,7 +8,8 @@ are learned and how the table is read (`_learn`, `_read`).
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -164,7 +165,8 @@ class KNeighborsPredictor(KNeighborsMixin, BaseEstimator):  # type: ignore[misc]
     ) -> Neighbors:
         """Find the nearest training images, as one table: see `NearestNeighbors.neighbors`."""
         search = self._fitted_search()
-        return search.neighbors(X, n_neighbors, exclude=exclude, progress=progress)
+        with self._named():
+            return search.neighbors(X, n_neighbors, exclude=exclude, progress=progress)
 
     def explain(self, X: Any = None, *, progress: Progress | None = None) -> Explanation:
         """Return the neighbours that support each prediction, with their shares of the vote.
@@ -295,13 +297,27 @@ class KNeighborsPredictor(KNeighborsMixin, BaseEstimator):  # type: ignore[misc]
     def _fit(self, X: Any, y: Any, sample_weight: ArrayLike | None, declared: Any = None) -> Self:
         check_weights(self.weights)
         y, sample_weight = self._check_rows(X, y, sample_weight)
-        return self._become(lambda: self._new_search().fit(X), y, sample_weight, declared)
+        with self._named():
+            return self._become(lambda: self._new_search().fit(X), y, sample_weight, declared)
 
     def _fit_on(self, search: NearestNeighbors, y: Any, sample_weight: ArrayLike | None) -> Self:
         """Fit to the rows of a search that is already fitted, as `fit` does to X."""
         check_weights(self.weights)
         y = self._check_targets(y)
         return self._become(lambda: search, y, check_sample_weight(sample_weight, len(y)), None)
+
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        """Let errors of the search name this estimator, which is what the user called."""
+        try:
+            yield
+        except (TypeError, ValueError) as error:
+            name = NearestNeighbors.__name__
+            error.args = tuple(
+                part.replace(name, type(self).__name__) if isinstance(part, str) else part
+                for part in error.args
+            )
+            raise
 
     def _new_search(self) -> NearestNeighbors:
         """Return an unfitted search with the parameters of this predictor."""
@@ -339,7 +355,8 @@ class KNeighborsPredictor(KNeighborsMixin, BaseEstimator):  # type: ignore[misc]
         sample_weight = np.concatenate([self._sample_weight, sample_weight])
         declared = self._declared if declared is None else declared
         search = self._fitted_search()
-        return self._become(lambda: search.partial_fit(X), y, sample_weight, declared)
+        with self._named():
+            return self._become(lambda: search.partial_fit(X), y, sample_weight, declared)
 
     def _become(
         self,

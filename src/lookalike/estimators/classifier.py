@@ -54,8 +54,8 @@ class KNeighborsClassifier(ClassifierMixin, KNeighborsPredictor):  # type: ignor
         threshold. ``predict_proba`` does not change; ``score`` counts rejected images as wrong.
         In multi-output each output is rejected separately.
     reject_label : object, default=None
-        Label of rejected images, different from all classes. None means -1 if classes are
-        integers; other classes need a label, for example "unknown".
+        Label of rejected images, different from all classes. None means -1 among
+        integers and "unknown" among strings; other classes need a label.
     working_memory : float, default=256
         MiB that search and vote may use in addition to data and answer.
     augmentation : Augmentation or None, default=None

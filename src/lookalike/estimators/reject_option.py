@@ -38,21 +38,21 @@ def check_reject(reject: Any) -> None:
 
 
 def rejection_label(classes: NDArray[Any], reject_label: Any) -> NDArray[Any]:
-    """Return the label of a rejected query as an array of shape (); None stands for -1.
+    """Return the label of a rejected query as an array of shape ().
 
     It must not be a class, and must be of their kind: a string among strings, a number among
-    numbers. Without a label the classes must be integers.
+    numbers. None stands for -1 among integers and for "unknown" among strings.
     """
     kind = classes.dtype.kind
     example = classes.tolist()[0]
     if reject_label is None:
-        if kind not in "iu":
+        if kind not in "iu" and not isinstance(example, str):
             raise ValueError(
                 f"reject is set but reject_label=None and the classes, like {example!r}, are "
-                "not integers; give a reject_label that is no class, for example 'unknown' among "
-                "strings or -1.0 among numbers"
+                "neither integers nor strings; give a reject_label that is no class, for example "
+                "-1.0 among numbers"
             )
-        reject_label = -1
+        reject_label = "unknown" if isinstance(example, str) else -1
     label = np.empty((), dtype=object)
     label[()] = reject_label
     if kind != "O":

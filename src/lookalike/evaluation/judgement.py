@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from sklearn.base import clone
@@ -20,6 +20,7 @@ from lookalike.estimators.cached_search import searched_once
 from lookalike.estimators.classifier import KNeighborsClassifier
 from lookalike.estimators.cross_val import cross_val_predict
 from lookalike.estimators.explanation import Explanation
+from lookalike.estimators.lookalike import LookalikeClassifier
 from lookalike.estimators.reject_option import N_NEIGHBORS
 from lookalike.estimators.search_cv import KNeighborsSearchCV
 from lookalike.evaluation.auditing.duplicates import row_keys
@@ -139,16 +140,33 @@ def train_and_judge(
     n_neighbors: int | None = None,
     weights: str | None = None,
     augmentation: Augmentation | None = None,
+    effort: Literal["fast", "balanced", "best"] | None = None,
     wanted: Wanted | None = None,
     n_jobs: int | None = None,
 ) -> Judgement:
     """Train a neighbour classifier on data of this name, and judge it on the test images.
 
     The number of neighbours and the weights are chosen by cross-validation of the training images
-    if they are not given. It is a ValueError if there are fewer training images than neighbours, or
-    no threshold serves the aim.
+    if they are not given. With an effort a `LookalikeClassifier` is trained instead. It is a
+    ValueError if there are fewer training images than neighbours, or no threshold serves the aim.
     """
     train, seconds = data.train, dict[str, float]()
+    about = {"data": name, "source": data.source, "n_train": len(train), "n_test": len(data.test)}
+    sizes = f"{len(train):,} training and {len(data.test):,} test images"
+    if effort is not None:
+        matcher = LookalikeClassifier(effort, n_jobs=n_jobs)
+        progress.start("trying what matches images best")
+        with _timed(seconds, "choosing how to match"):
+            matcher.fit(train.inputs, train.labels, progress=progress)
+        return judge_fitted(
+            matcher,
+            data,
+            progress,
+            seconds,
+            title=f"{name}, classified by LookalikeClassifier",
+            subtitle=f'LookalikeClassifier("{effort}"); {sizes}',
+            parameters={**about, "model": None, "effort": effort},
+        )
     metric = "minkowski" if train.vectors is None else "cosine"
     model = KNeighborsClassifier(n_jobs=n_jobs, augmentation=augmentation, metric=metric)
     given = {"n_neighbors": n_neighbors, "weights": weights}
@@ -178,13 +196,9 @@ def train_and_judge(
         seconds,
         wanted,
         title=f"{name}, classified by its neighbours",
-        subtitle=f"k = {model.n_neighbors}, weights: {model.weights} ({how}); {len(train):,} "
-        f"training and {len(data.test):,} test images",
+        subtitle=f"k = {model.n_neighbors}, weights: {model.weights} ({how}); {sizes}",
         parameters={
-            "data": name,
-            "source": data.source,
-            "n_train": len(train),
-            "n_test": len(data.test),
+            **about,
             "model": None,
             **_parameters_of(model),
             "chosen_by_cross_validation": cv_accuracy is not None,
@@ -197,6 +211,7 @@ def judge_fitted(
     estimator: Any,
     data: Dataset,
     progress: StagedProgress,
+    seconds: dict[str, float] | None = None,
     *,
     title: str,
     subtitle: str,
@@ -219,7 +234,8 @@ def judge_fitted(
         "cv_accuracy": None,
     }
     about = {"title": title, "subtitle": subtitle, "parameters": parameters}
-    return _judge(_coded(estimator), data, progress, {}, wanted, why_not=why_not, **about)
+    timed = {} if seconds is None else seconds
+    return _judge(_coded(estimator), data, progress, timed, wanted, why_not=why_not, **about)
 
 
 def count_copies(data: Dataset) -> int:

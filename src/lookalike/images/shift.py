@@ -26,6 +26,10 @@ def shift(
 ) -> NDArray[Any]:
     """Move images down by ``dy`` and right by ``dx`` pixels.
 
+    The order is that of the axes, rows before columns, as in ``scipy.ndimage.shift(image,
+    [dy, dx])``. The helper ``shift_image(image, dx, dy)`` of Géron's chapter has the other order:
+    name the arguments, as in ``shift(image, dy=0, dx=1)``, and neither order matters.
+
     For whole ``dy`` and ``dx`` the result equals ``scipy.ndimage.shift(image, [dy, dx], cval=fill,
     order=0)`` for every image and channel, exactly and for every dtype.
 
@@ -65,7 +69,7 @@ def shift(
     >>> import numpy as np
     >>> from lookalike import shift
     >>> image = np.array([[1, 2, 3], [4, 5, 6]], dtype=np.uint8)
-    >>> shift(image, 0, 1)
+    >>> shift(image, dy=0, dx=1)  # one pixel to the right
     array([[0, 1, 2],
            [0, 4, 5]], dtype=uint8)
     >>> shift(image, -1, 0, fill=255)

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 _MOST_CURVES = 10
 _CORNER = 0.2  # of each axis
 _PER_STYLE = 6  # series that colour alone keeps apart
+_NO_SCORES = (
+    "there are no scores to draw; evaluate a classifier that has predict_proba or decision_function"
+)
 _NO_PROBABILITIES = (
     "there are no probabilities to draw; evaluate a classifier that has predict_proba"
 )
@@ -93,7 +96,7 @@ def plot_curves(
 ) -> Axes:
     """Draw curves of a kind, "precision_recall" or "roc", of each class against the rest.
 
-    An evaluation must have probabilities; without them a ValueError says so. With two classes the
+    An evaluation must have scores; without them a ValueError says so. With two classes the
     curve is that of the second one, with more than 10 there are those of the lowest recall. The
     chosen point is marked.
     """
@@ -127,8 +130,8 @@ def plot_curves(
     return axes
 
 
-def plot_reliability(evaluation: Evaluation, ax: Axes | None = None) -> Any:
-    """Draw the share of right predictions against their probability: a `CalibrationDisplay`."""
+def plot_reliability(evaluation: Evaluation, ax: Axes | None = None) -> Axes:
+    """Draw the share of right predictions against their probability, by `CalibrationDisplay`."""
     from sklearn.calibration import CalibrationDisplay
 
     if evaluation.reliability is None or evaluation.probabilities is None:
@@ -138,16 +141,16 @@ def plot_reliability(evaluation: Evaluation, ax: Axes | None = None) -> Any:
     display = CalibrationDisplay(
         evaluation.reliability.accuracy[some], evaluation.reliability.confidence[some], confidence
     )
-    display.plot(ax=axes_or_new(ax, (4.8, 4.2)))
-    display.ax_.set_xlabel("probability of the predicted class")
-    display.ax_.set_ylabel("share that is right")
-    return display
+    axes = axes_or_new(ax, (4.8, 4.2))
+    display.plot(ax=axes)
+    axes.set(xlabel="probability of the predicted class", ylabel="share that is right")
+    return axes
 
 
 def curves_chart(evaluation: Evaluation, kind: str) -> Chart:
     """Draw precision-recall or ROC curves, with a table of them.
 
-    The evaluation has probabilities, and images of two classes at least. If all curves go through
+    The evaluation has scores, and images of two classes at least. If all curves go through
     the corner where good classifiers differ, that alone is drawn.
     """
     curves = _curves(evaluation, kind)
@@ -226,8 +229,8 @@ def _curves(source: Evaluation | ThresholdCurve, kind: str) -> list[_Curve]:
     """Return the curve of a class, or of each class; of two classes that of the second one."""
     if isinstance(source, ThresholdCurve):
         return [_curve("all thresholds", source, kind)]
-    if source.probabilities is None:
-        raise ValueError(_NO_PROBABILITIES)
+    if source.scores is None:
+        raise ValueError(_NO_SCORES)
     classes = [1] if len(source.classes) == 2 else range(len(source.classes))
     # Neither curve is defined without images on both sides.
     mixed = [i for i in classes if 0 < source.support[i] < source.n]
@@ -235,7 +238,7 @@ def _curves(source: Evaluation | ThresholdCurve, kind: str) -> list[_Curve]:
     return [
         _curve(
             source.class_names[i],
-            ThresholdCurve.of(source.truth == i, source.probabilities[:, i]),
+            ThresholdCurve.of(source.truth == i, source.scores[:, i]),
             kind,
         )
         for i in sorted(lowest)

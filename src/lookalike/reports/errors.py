@@ -92,13 +92,12 @@ def confusion_chart(
         )
 
     def draw(axes: Axes) -> None:
-        display = plot_confusion(matrix, normalize, errors_only=normalize is not None, ax=axes)
+        plot_confusion(matrix, normalize, errors_only=normalize is not None, ax=axes)
         axes.set_title("")
-        if display.text_ is None:
+        if not axes.texts:
             return
-        display.im_.set_cmap(heat_colours())
-        display.im_.set_interpolation("none")
-        for text in display.text_.ravel():
+        axes.images[0].set(cmap=heat_colours(), interpolation="none")
+        for text in axes.texts:
             text.set(color="black", fontsize=min(8, text.get_fontsize()))
             if text.get_text() == "0":  # what never happens need not be read
                 text.set_text("")
@@ -113,8 +112,8 @@ def plot_confusion(
     *,
     errors_only: bool = False,
     ax: Axes | None = None,
-) -> Any:
-    """Draw the confusion matrix, shaded by number of errors, by a `ConfusionMatrixDisplay`.
+) -> Axes:
+    """Draw the confusion matrix, shaded by number of errors, by `ConfusionMatrixDisplay`.
 
     ``normalize`` and ``errors_only`` are those of `ConfusionMatrix.normalized`. Up to 30 classes
     have numbers in the cells (percent, if normalized), and up to 40 their names. With more classes
@@ -128,15 +127,13 @@ def plot_confusion(
     axes = axes_or_new(ax, (side + 0.4, side))
     shares = np.nan_to_num(matrix.normalized(normalize, errors_only=errors_only))
     shown = shares.astype(int) if normalize is None else 100 * shares
-    display = ConfusionMatrixDisplay(shown, display_labels=names)
     # Shades of the errors alone: beside hundreds of right ones no error would be seen.
     errors = shown.astype(float)
     np.fill_diagonal(errors, 0.0)
     if n_classes > _MOST_NAMED:
-        display.text_, display.ax_, display.figure_ = None, axes, axes.figure
-        display.im_ = _draw_dots(errors, axes)
+        _draw_dots(errors, axes)
     else:
-        display.plot(
+        display = ConfusionMatrixDisplay(shown, display_labels=names).plot(
             ax=axes,
             cmap="Blues",
             colorbar=False,
@@ -156,7 +153,7 @@ def plot_confusion(
     if normalize is not None:
         unit = f"percent of each {'true class' if normalize == 'true' else 'prediction'}"
     axes.set_title(f"errors only, {unit}" if errors_only else unit, fontsize=10)
-    return display
+    return axes
 
 
 def _draw_dots(errors: Any, axes: Axes) -> Any:

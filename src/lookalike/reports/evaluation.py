@@ -131,10 +131,12 @@ def evaluation_section(evaluation: BaseEvaluation, *, title: str = "How good it 
         confusion_chart(matrix, normalize, detail=True)
         for normalize in ((None, "true", "pred") if has_shares else (None,))
     ]
-    if evaluation.probabilities is not None:
-        blocks.append(Heading("How reliable the probabilities are", detail=True))
+    if evaluation.scores is not None:
+        which = "scores" if evaluation.probabilities is None else "probabilities"
+        blocks.append(Heading(f"How reliable the {which} are", detail=True))
         if np.count_nonzero(evaluation.support) > 1:
             blocks += [curves_chart(evaluation, kind) for kind in ("precision_recall", "roc")]
+    if evaluation.probabilities is not None:
         blocks.append(reliability_chart(evaluation))
     return Section(title, blocks, [_intro(evaluation, f" of {n_classes} classes")])
 

@@ -26,6 +26,7 @@ from lookalike.search.neighbors import KNeighborsMixin, Neighbors
 from lookalike.search.sklearn_fallback import (
     RadiusNeighborsMixin,
     SklearnFallback,
+    check_metric,
     hand_over,
     handed_over,
     native_metric,
@@ -194,6 +195,7 @@ class NearestNeighbors(KNeighborsMixin, RadiusNeighborsMixin, BaseEstimator):  #
             If scikit-learn does the search.
         """
         check_parameters(self.__dict__)
+        check_metric(self.metric)
         fitted = copy.copy(self)
         rows, variants = check_rows(fitted, X)
         metric = native_metric(self.metric, self.p, self.metric_params)

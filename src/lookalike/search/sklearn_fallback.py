@@ -8,6 +8,7 @@ over to scikit-learn, and warns about it.
 from __future__ import annotations
 
 import copy
+from itertools import chain
 from typing import Any, Unpack
 
 import numpy as np
@@ -32,6 +33,8 @@ NATIVE_METRICS = {
 }
 """Native metrics by the names that scikit-learn gives them."""
 
+_NATIVE = ("minkowski", *sorted(NATIVE_METRICS))
+
 MINKOWSKI = {1: "manhattan", 2: "euclidean"}  # native metrics by the power p
 
 MOST_AT_ONCE = 1000  # queries that scikit-learn gets in one call
@@ -48,6 +51,17 @@ def native_metric(metric: Any, p: float | None, metric_params: Any) -> str | Non
     if metric == "minkowski":
         return None if p is None else MINKOWSKI.get(p)  # type: ignore[call-overload]
     return NATIVE_METRICS.get(metric)
+
+
+def check_metric(metric: Any) -> None:
+    """Raise ValueError if a metric is a name that neither we nor scikit-learn know."""
+    known = sorted({"precomputed", *NATIVE_METRICS, *chain(*neighbors.VALID_METRICS.values())})
+    if isinstance(metric, str) and metric not in known:
+        raise ValueError(
+            f"metric={metric!r} is no metric; give one of the native index, "
+            f"{', '.join(_NATIVE)}, or one that scikit-learn "
+            f"searches by, slower: {', '.join(name for name in known if name not in _NATIVE)}"
+        )
 
 
 class SklearnFallback:

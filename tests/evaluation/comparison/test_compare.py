@@ -290,22 +290,22 @@ def test_on_one_thread_the_answers_are_the_same() -> None:
     np.testing.assert_array_equal(alone.predict(flat), boosting.fit(flat, LABELS).predict(flat))
 
 
-@pytest.mark.slow("fits seven kinds of classifiers")
+@pytest.mark.slow("fits eight kinds of classifiers")
 def test_the_chapters_classifiers_beat_the_dummy() -> None:
     comparison = compare(chapter_classifiers(), IMAGES, LABELS, cv=3)
-    assert [contestant.error for contestant in comparison.contestants] == [None] * 7
+    assert [contestant.error for contestant in comparison.contestants] == [None] * 8
     assert comparison.beats[:-1, -1].all()
     assert comparison.accuracy[:-1].min() > 0.75
 
 
 @pytest.mark.mnist
-@pytest.mark.slow("fits seven kinds of classifiers on MNIST")
+@pytest.mark.slow("fits eight kinds of classifiers on MNIST")
 def test_on_mnist_ours_beats_the_linear_ones_and_nobody_warns() -> None:
     train = load_dataset("mnist").train
     rows = np.random.default_rng(0).choice(len(train), 3_000, replace=False)
     comparison = compare(chapter_classifiers(), train.images[rows], train.labels[rows], cv=3)
-    assert [contestant.error for contestant in comparison.contestants] == [None] * 7
-    assert [contestant.notes for contestant in comparison.contestants] == [()] * 7
+    assert [contestant.error for contestant in comparison.contestants] == [None] * 8
+    assert [contestant.notes for contestant in comparison.contestants] == [()] * 8
     place = {name: i for i, name in enumerate(comparison.names)}
     for name in ("sgd", "logistic", "dummy"):
         assert comparison.beats[place["knn"], place[name]], name

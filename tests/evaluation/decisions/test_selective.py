@@ -241,3 +241,16 @@ def test_one_threshold_for_all_gives_no_more(seed: int, accuracy: float) -> None
     else:
         pairs = zip(own, chosen, strict=True)
         assert sum(c.n_accepted[i] for c, i in pairs if i is not None) >= round(coverage * 40)
+
+
+def test_strings_have_a_label_for_rejection() -> None:
+    names = np.array(["zero", "one", "two", "three"])
+    few = LABELS < 4
+    knn = KNeighborsClassifier(3, weights="distance")
+    chosen = choose_rejection(knn, IMAGES[few], names[LABELS[few]], accuracy=1.0)
+    assert set(chosen.predict(np.random.default_rng(0).integers(0, 17, (20, 8, 8)))) <= {
+        *names,
+        "unknown",
+    }
+    same = choose_rejection(knn, IMAGES[few], LABELS[few], accuracy=1.0)
+    assert chosen.thresholds == same.thresholds

@@ -15,18 +15,24 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sklearn import metrics
 from sklearn.dummy import DummyClassifier
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import SGDClassifier
-from sklearn.svm import SVC
+from sklearn.metrics import average_precision_score, roc_auc_score, top_k_accuracy_score
+from sklearn.multiclass import OneVsRestClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC, LinearSVC
 
 from lookalike import (
     KNeighborsClassifier,
     NearestNeighbors,
     Softmax,
     evaluate,
+    evaluate_predictions,
     load_dataset,
 )
-from lookalike.evaluation.metrics.evaluate import evaluate_predictions
 from lookalike.evaluation.metrics.evaluation import Evaluation
+from lookalike.evaluation.metrics.multi import MultiOutputEvaluation
 
 digits = load_dataset("digits")
 FLAT = digits.train.images.reshape(len(digits.train), -1)
@@ -228,10 +234,67 @@ def test_any_classifier_can_be_evaluated(classifier: Any, has_probabilities: boo
     assert math.isnan(evaluation.log_loss) != has_probabilities
     if not has_probabilities:
         assert evaluation.undefined["brier"] == "there are no probabilities"
-        with pytest.raises(ValueError, match="no probabilities to draw"):
-            evaluation.plot_roc()
+        scores = classifier.decision_function(FLAT_TEST)
+        assert evaluation.top_k_accuracy[2] == top_k_accuracy_score(digits.test.labels, scores)
+        assert len(evaluation.plot_roc().lines) == 10
+        assert "How reliable the scores are" in str(evaluation._describe())
         with pytest.raises(ValueError, match="no probabilities to draw"):
             evaluation.plot_reliability()
+
+
+@pytest.mark.parametrize("names", [None, np.array(["four", "other"])])
+def test_decision_values_of_two_classes_rank_images(names: Any) -> None:
+    fours, truth = (part.labels == 4 for part in (digits.train, digits.test))
+    if names is not None:
+        fours, truth = names[fours.astype(int)], names[truth.astype(int)]
+    svm = make_pipeline(StandardScaler(), LinearSVC()).fit(FLAT, fours)
+    evaluation = evaluate(svm, FLAT_TEST, truth)
+    scores = svm.decision_function(FLAT_TEST)
+    positive = truth == svm.classes_[1]
+    assert isinstance(evaluation, Evaluation)
+    assert evaluation.roc_auc == pytest.approx(roc_auc_score(positive, scores))
+    assert evaluation.average_precision == pytest.approx(average_precision_score(positive, scores))
+    alone = evaluate_predictions(truth, scores=scores)
+    assert alone.to_dict() == evaluation.to_dict()
+    assert "log_loss" in alone.undefined
+
+
+def test_predictions_follow_from_scores_and_probabilities() -> None:
+    forest = RandomForestClassifier(20, random_state=0).fit(FLAT, digits.train.labels)
+    shares = forest.predict_proba(FLAT_TEST)
+    predicted = forest.predict(FLAT_TEST)
+    both = evaluate_predictions(digits.test.labels, predicted, shares)
+    assert evaluate_predictions(digits.test.labels, None, shares).to_dict() == both.to_dict()
+    ranked = evaluate_predictions(digits.test.labels, scores=shares)
+    assert isinstance(ranked, Evaluation)
+    np.testing.assert_array_equal(ranked.predicted, predicted)
+    assert "log_loss" in ranked.undefined
+
+
+def test_decision_values_of_pairs_of_classes_are_left_out() -> None:
+    few = digits.train.labels < 3  # so that there are as many pairs as classes
+    svm = SVC(decision_function_shape="ovo").fit(FLAT[few], digits.train.labels[few])
+    tested = digits.test.labels < 3
+    evaluation = evaluate(svm, FLAT_TEST[tested], digits.test.labels[tested])
+    assert isinstance(evaluation, Evaluation)
+    assert evaluation.scores is None
+    with pytest.raises(ValueError, match="no scores to draw"):
+        evaluation.plot_roc()
+
+
+def test_decision_values_of_labels_rank_images() -> None:
+    truth = np.c_[digits.train.labels > 6, digits.train.labels % 2].astype(int)
+    tested = np.c_[digits.test.labels > 6, digits.test.labels % 2].astype(int)
+    svm = OneVsRestClassifier(SVC()).fit(FLAT, truth)
+    evaluation = evaluate(svm, FLAT_TEST, tested)
+    scores = svm.decision_function(FLAT_TEST)
+    assert isinstance(evaluation, MultiOutputEvaluation)
+    expected = roc_auc_score(tested, scores, average=None)
+    np.testing.assert_allclose(evaluation.roc_auc, expected)
+    assert evaluation.output(1).roc_auc == pytest.approx(expected[1])
+    assert np.isnan(evaluation.log_loss).all()
+    with pytest.raises(ValueError, match="scores of outputs that are classes are not measured"):
+        evaluate_predictions([[0, 3]], [[0, 3]], scores=[[0.5, 1.0]])
 
 
 def test_numbers_survive_json_and_pickle_and_are_printed() -> None:
@@ -252,13 +315,12 @@ def test_pictures_show_the_numbers() -> None:
     knn = KNeighborsClassifier(3).fit(FLAT[:300], digits.train.labels[:300])
     evaluation = evaluate(knn, FLAT_TEST, digits.test.labels)
     assert isinstance(evaluation, Evaluation)
-    display = evaluation.plot_confusion("true", errors_only=True)
-    assert display.text_.shape == (10, 10)
+    texts = np.reshape(evaluation.plot_confusion("true", errors_only=True).texts, (10, 10))
     shares = evaluation.normalized_confusion("true", errors_only=True)
-    assert display.text_[8, 1].get_text() == f"{100 * np.nan_to_num(shares[8, 1]):.0f}"
+    assert texts[8, 1].get_text() == f"{100 * np.nan_to_num(shares[8, 1]):.0f}"
     assert len(evaluation.plot_precision_recall().lines) == 10
     assert len(evaluation.plot_roc().lines) == 10
-    x, y = evaluation.plot_reliability().line_.get_data()
+    x, y = evaluation.plot_reliability().lines[1].get_data()
     some = evaluation.reliability.n > 0  # type: ignore[union-attr]
     np.testing.assert_array_equal(y, evaluation.reliability.accuracy[some])  # type: ignore[union-attr]
     assert np.all(np.diff(x) > 0)
@@ -271,10 +333,10 @@ def test_many_classes_are_drawn_without_names_on_one_another() -> None:
     names = [f"a long name of class ${i}$" for i in range(200)]
     evaluation = evaluate_predictions(truth, predicted, class_names=names)
     assert isinstance(evaluation, Evaluation)
-    display = evaluation.plot_confusion()
-    assert display.text_ is None
-    assert not any("name" in text.get_text() for text in display.ax_.get_xticklabels())
-    display.figure_.savefig("/dev/null", format="png")
+    axes = evaluation.plot_confusion()
+    assert not axes.texts
+    assert not any("name" in text.get_text() for text in axes.get_xticklabels())
+    axes.figure.savefig("/dev/null", format="png")
     assert "... and 160 more classes" in repr(evaluation)
     cells = evaluation.to_dict()["confusion_cells"]
     assert sum(n for _, _, n in cells) == 2000
@@ -288,35 +350,40 @@ def test_names_that_no_font_has_are_drawn_all_the_same() -> None:
         labels, labels, probabilities, class_names=["$x$", "\x00", "\ud800"]
     )
     assert isinstance(evaluation, Evaluation)
-    for axes in (evaluation.plot_confusion().ax_, evaluation.plot_roc()):
+    for axes in (evaluation.plot_confusion(), evaluation.plot_roc()):
         axes.figure.savefig("/dev/null", format="png")
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"labels": [], "predicted": [], "probabilities": None}, "at least one"),
-        ({"labels": [0, 1]}, r"labels of shape \(2,\) and predictions of shape \(3,\)"),
-        ({"labels": [0, 1, 7]}, r"labels contain \[7\] \(1 images\), none of the 2 classes; leave"),
-        ({"predicted": [0, 1, -1]}, r"predictions contain \[-1\] .* rejected images"),
+        ({"y_true": [], "y_pred": [], "probabilities": None}, "at least one"),
+        ({"y_true": [0, 1]}, r"labels of shape \(2,\) and predictions of shape \(3,\)"),
+        ({"y_true": [0, 1, 7]}, r"labels contain \[7\] \(1 images\), none of the 2 classes; leave"),
+        ({"y_pred": [0, 1, -1]}, r"predictions contain \[-1\] .* rejected images"),
         ({"probabilities": [[0.5, 0.5], [0.5, 0.6], [1, 0]]}, "row 1 .* sums to 1.1, not to 1"),
         ({"probabilities": [[0.5, 0.5], [1.5, -0.5], [1, 0]]}, "row 1 .* has a negative value"),
         ({"probabilities": [[np.nan, 0.5], [1, 0], [1, 0]]}, "row 0 .* is not finite"),
         ({"probabilities": [[1.0], [1.0], [1.0]]}, r"shape \(3, 1\) but 3 images and 2 classes"),
-        ({"labels": [0.5, 1.2, 0.1]}, "labels are continuous"),
+        ({"y_true": [0.5, 1.2, 0.1]}, "labels are continuous"),
         ({"confidence": 1.0}, "confidence=1.0 is not between 0 and 1"),
         ({"n_resamples": 0}, "n_resamples=0 is less than 1"),
         ({"top_k": [0]}, "top_k holds 0"),
+        ({"scores": [1, 2, 3]}, "both probabilities and scores are given; give one"),
+        ({"y_pred": None, "probabilities": None}, "y_pred is missing; give the predictions"),
+        ({"y_pred": None, "probabilities": [[1], [1], [1]]}, r"shape \(3, 1\) for 3 images and 2"),
+        ({"probabilities": None, "scores": [[1], [2]]}, r"scores of shape \(2, 1\); give one row"),
+        ({"probabilities": None, "scores": [1, np.inf, 2]}, "row 1 of the scores is not finite"),
         ({"class_names": ["one"]}, "1 class_names but 2 classes"),
         ({"classes": [0, 1, 1]}, r"classes hold \[1\] more than once; give each once"),
-        ({"labels": [0, 1, np.nan]}, "labels of image 2 hold nan; leave images"),
-        ({"labels": np.array([0, "a", None], dtype=object)}, "labels cannot be sorted"),
+        ({"y_true": [0, 1, np.nan]}, "labels of image 2 hold nan; leave images"),
+        ({"y_true": np.array([0, "a", None], dtype=object)}, "labels cannot be sorted"),
     ],
 )
 def test_bad_input_is_named(change: dict[str, Any], message: str) -> None:
     given = {
-        "labels": [0, 1, 1],
-        "predicted": [0, 1, 0],
+        "y_true": [0, 1, 1],
+        "y_pred": [0, 1, 0],
         "probabilities": [[1, 0], [0, 1], [0.5, 0.5]],
         "classes": [0, 1],
         **change,

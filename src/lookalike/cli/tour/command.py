@@ -100,40 +100,50 @@ def tour(
             name: {"seconds": round(step.seconds, 3), **step.entry}
             for name, step in walked.steps.items()
         }
+        numbers["best"] = _best(walked, numbers["steps"])
         numbers["pictures_seconds"] = round(perf_counter() - drawing, 3)
         numbers["seconds"] = round(perf_counter() - started, 3)
         if folder is not None:
             files = [*write_report(folder, _report(walked, numbers)), *files]
     screen.result(numbers)
+    screen.out.print(f"\n[bold]Best:[/] {_best_text(numbers['best'])}.")
     screen.out.print(
-        f"\n[bold]Done[/] in {numbers['seconds']:.2f} s, of which {numbers['start_seconds']:.2f} s "
+        f"[bold]Done[/] in {numbers['seconds']:.2f} s, of which {numbers['start_seconds']:.2f} s "
         f"to import libraries and {numbers['pictures_seconds']:.2f} s to draw pictures."
     )
     screen.say_written(", ".join(files), out)
 
 
 def _report(walked: Tour, numbers: dict[str, Any]) -> Report:
-    """Return the report: what all steps show, below how good the tuned classifier is."""
+    """Return the report: what all steps show, below how good the best classifier and k-NN are."""
+    from dataclasses import replace
+
     from lookalike.reports.blocks import Headline, Report
     from lookalike.reports.evaluation import evaluation_headline
     from lookalike.reports.write import made_now
 
-    steps, best = numbers["steps"], walked.best
+    steps, chosen, best = numbers["steps"], walked.best, numbers["best"]
     load, grown = steps["load"], steps["augmented"]
-    headline = [] if walked.evaluation is None else evaluation_headline(walked.evaluation)
+    wrong = f"{1 - best['accuracy']:.2%} wrong"
+    headline = [Headline("Best classifier", wrong, _best_text(best))]
+    if walked.evaluation is not None:
+        headline += [
+            replace(card, name=f"{card.name}, k = {chosen.n_neighbors}")
+            for card in evaluation_headline(walked.evaluation)
+        ]
     if "accuracy" in grown:
         note = f"{grown['n_mended']:,} errors mended, {grown['n_made']:,} made"
         headline.append(Headline("Accuracy with shifts", f"{grown['accuracy']:.2%}", note))
     report = Report(
         f"A tour of {load['data']}",
-        f"{load['n_train']:,} training and {load['n_test']:,} test images, classified by their "
-        f"{best.n_neighbors} nearest neighbours.",
+        f"{load['n_train']:,} training and {load['n_test']:,} test images; best classified by "
+        f"{_best_text(best)}.",
         headline,
         [section for step in walked.steps.values() for section in step.sections],
         parameters={
             "data": load["data"],
-            "n_neighbors": best.n_neighbors,
-            "weights": best.weights,
+            "n_neighbors": chosen.n_neighbors,
+            "weights": chosen.weights,
             "folds": str(steps["tuning"]["cv"]),
         },
         timings={
@@ -144,3 +154,24 @@ def _report(walked: Tour, numbers: dict[str, Any]) -> Report:
         },
     )
     return made_now(report, numbers, n_jobs=walked.n_jobs)
+
+
+def _best(walked: Tour, steps: dict[str, Any]) -> dict[str, Any]:
+    """Return the classifier of the fewest wrong test images, the last of equals."""
+    names = {
+        "tuned": f"k-NN, k = {walked.best.n_neighbors}",
+        "augmented": f"k-NN with shifts, k = {steps['augmented'].get('n_neighbors')}",
+        "matched": "LookalikeClassifier",
+    }
+    found = [
+        {"classifier": name, **{key: steps[step][key] for key in ("accuracy", "n_right", "n_test")}}
+        for step, name in names.items()
+        if "accuracy" in steps[step]
+    ]
+    return max(reversed(found), key=lambda one: one["n_right"])
+
+
+def _best_text(best: dict[str, Any]) -> str:
+    n_wrong = best["n_test"] - best["n_right"]
+    share = f"{n_wrong / best['n_test']:.2%}"
+    return f"{best['classifier']}, {share} of the test images wrong ({n_wrong:,})"

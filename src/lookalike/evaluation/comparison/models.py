@@ -66,15 +66,16 @@ def chapter_classifiers(*, random_state: int = 0, n_jobs: int | None = None) -> 
     Returns
     -------
     dict of str to classifier
-        "knn" (4 neighbours, weighted by 1 / distance), "sgd" (a linear SVM by stochastic gradient
+        "lookalike" (ours, which chooses how to match), "knn" (ours, 4 neighbours, weighted by
+        1 / distance), "sgd" (a linear SVM by stochastic gradient
         descent), "logistic" regression, random "forest", gradient "boosting" of small trees on the
         leading 40 principal components, RBF "svm" on at most 2,000 images, and "dummy", which
-        always names the most frequent class. Ours takes images, the others rows.
+        always names the most frequent class. Ours take images, the others rows.
 
     Examples
     --------
     >>> list(chapter_classifiers())
-    ['knn', 'sgd', 'logistic', 'forest', 'boosting', 'svm', 'dummy']
+    ['lookalike', 'knn', 'sgd', 'logistic', 'forest', 'boosting', 'svm', 'dummy']
     """
     from sklearn.decomposition import PCA
     from sklearn.dummy import DummyClassifier
@@ -97,6 +98,7 @@ def chapter_classifiers(*, random_state: int = 0, n_jobs: int | None = None) -> 
     )
     svm = make_pipeline(MinMaxScaler(), SVC(C=5))
     return {
+        "lookalike": LookalikeClassifier(n_jobs=n_jobs),
         "knn": KNeighborsClassifier(4, weights="distance", n_jobs=n_jobs),
         "sgd": make_pipeline(MinMaxScaler(), sgd),
         "logistic": OnOneThread(make_pipeline(MinMaxScaler(), logistic)),

@@ -16,7 +16,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import astuple, dataclass, fields
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -24,6 +24,9 @@ from numpy.typing import ArrayLike, NDArray
 from lookalike.array_types import FloatArray
 from lookalike.evaluation.metrics.intervals import share_interval
 from lookalike.results import number, reports
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 Costs = Sequence[Sequence[float]]
 
@@ -298,9 +301,10 @@ class CoverageCurve:
         reached = self.coverage[self.accuracy >= accuracy]
         return float(reached.max(initial=0.0))
 
-    def plot(self, ax: Any = None, *, wanted: float | None = None) -> Any:
+    def plot(self, ax: Axes | None = None, *, wanted: float | None = None) -> Axes:
         """Draw the accuracy against the coverage; see `lookalike.reports.curves.plot_coverage`."""
-        return reports("curves").plot_coverage(self, wanted=wanted, ax=ax)
+        axes: Axes = reports("curves").plot_coverage(self, wanted=wanted, ax=ax)
+        return axes
 
     def to_dict(self) -> dict[str, Any]:
         """Return the curve as JSON takes it, by hundredths of coverage where it has more points."""

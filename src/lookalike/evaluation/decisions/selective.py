@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -34,6 +34,9 @@ from lookalike.evaluation.decisions.curves import Coverage, CoverageCurve
 from lookalike.images.progress import Progress
 from lookalike.results import numbers, reports
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
 Offers = tuple[NDArray[np.int64], NDArray[np.int64]]
 
 
@@ -47,7 +50,7 @@ class RejectingClassifier(ClassifierMixin, Chosen):  # type: ignore[misc]
         The least confidence of an answer, of all classes or of each predicted one. With 0 every
         image gets one.
     reject_label : label, default=None
-        Instead of an answer. None stands for -1 where classes are integers.
+        Instead of an answer. None stands for -1 among integers and "unknown" among strings.
 
     Attributes
     ----------
@@ -130,14 +133,15 @@ class RejectingClassifier(ClassifierMixin, Chosen):  # type: ignore[misc]
         accepted = self._accepts(predicted, certainty)
         return _measure_coverage(predicted == y, certainty, accepted, confidence)
 
-    def plot_coverage(self, ax: Any = None) -> Any:
+    def plot_coverage(self, ax: Axes | None = None) -> Axes:
         """Draw accuracy against coverage on the training images, with the chosen point."""
         self._check_chosen()
         promise = self.promise_
         chosen = (promise.coverage, promise.accuracy)
-        return reports("curves").plot_coverage(
+        axes: Axes = reports("curves").plot_coverage(
             promise.curve, wanted=self.accuracy_, chosen=chosen, ax=ax
         )
+        return axes
 
     def to_dict(self) -> dict[str, Any]:
         """Return what was asked, what was chosen and what it does, as JSON takes it."""
@@ -199,7 +203,7 @@ def choose_rejection(
         As of `choose_threshold`. With our classifier each image is left out in turn, which is one
         search, and ``groups`` stay out together.
     reject_label : label, default=None
-        Instead of an answer. None stands for -1 where classes are integers.
+        Instead of an answer. None stands for -1 among integers and "unknown" among strings.
     confidence : float, default=0.95
         The level of the intervals.
     n_jobs, progress

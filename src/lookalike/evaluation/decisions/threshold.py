@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -22,6 +22,9 @@ from lookalike.evaluation.decisions.chosen import Chosen, check_labels, list_spl
 from lookalike.evaluation.decisions.curves import Costs, OperatingPoint, ThresholdCurve
 from lookalike.images.progress import Progress
 from lookalike.results import number, reports
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 _ROUNDING = 1e-9  # by which a sum of shares of votes may be above 1
 
@@ -137,29 +140,37 @@ class ThresholdClassifier(Chosen, FixedThresholdClassifier):  # type: ignore[mis
             self.threshold, hits, alarms, missed, spared, self.promise_.confidence
         )
 
-    def plot_precision_recall_vs_threshold(self, ax: Any = None) -> Any:
+    def plot_precision_recall_vs_threshold(self, ax: Axes | None = None) -> Axes:
         """Draw both against the threshold, with the chosen point."""
         self._check_chosen()
-        return reports("curves").plot_precision_recall_vs_threshold(self.curve_, self.promise_, ax)
+        axes: Axes = reports("curves").plot_precision_recall_vs_threshold(
+            self.curve_, self.promise_, ax
+        )
+        return axes
 
-    def plot_precision_recall(self, ax: Any = None) -> Any:
+    def plot_precision_recall(self, ax: Axes | None = None) -> Axes:
         """Draw precision against recall; see `lookalike.reports.curves.plot_curves`."""
         self._check_chosen()
-        return reports("curves").plot_curves(self.curve_, "precision_recall", ax, self.promise_)
+        axes: Axes = reports("curves").plot_curves(
+            self.curve_, "precision_recall", ax, self.promise_
+        )
+        return axes
 
-    def plot_roc(self, ax: Any = None) -> Any:
+    def plot_roc(self, ax: Axes | None = None) -> Axes:
         """Draw the ROC curve; see `lookalike.reports.curves.plot_curves`."""
         self._check_chosen()
-        return reports("curves").plot_curves(self.curve_, "roc", ax, self.promise_)
+        axes: Axes = reports("curves").plot_curves(self.curve_, "roc", ax, self.promise_)
+        return axes
 
-    def plot_cost(self, ax: Any = None, *, costs: Costs | None = None) -> Any:
+    def plot_cost(self, ax: Axes | None = None, *, costs: Costs | None = None) -> Axes:
         """Draw the cost against the threshold; ``costs`` are those of the aim, if not given."""
         self._check_chosen()
         if costs is None and self.aim_.kind != "cost":
             raise ValueError(f"the aim was {self.aim_}, which has no costs; give costs=")
-        return reports("curves").plot_cost(
+        axes: Axes = reports("curves").plot_cost(
             self.curve_, self.aim_.value if costs is None else costs, self.promise_, ax
         )
+        return axes
 
     def to_dict(self) -> dict[str, Any]:
         """Return what was asked, what was chosen and what it does, as JSON takes it.

@@ -1,4 +1,4 @@
-"""`evaluate`: predict test images once, and measure all metrics with their intervals."""
+"""`evaluate` and `evaluate_predictions`: all metrics of predictions, with their intervals."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from numpy.typing import ArrayLike
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.pipeline import Pipeline
 from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import _num_samples
 
@@ -17,6 +19,7 @@ from lookalike.evaluation.metrics.inputs import (
     NO_PROBABILITIES,
     check_positive,
     check_same_type,
+    class_array,
     label_array,
 )
 from lookalike.evaluation.metrics.intervals import Bootstrap
@@ -44,8 +47,9 @@ def evaluate(
     Parameters
     ----------
     classifier : classifier, fitted
-        Ours, which searches the images once, or any other. Without ``predict_proba`` the metrics
-        of probabilities are undefined.
+        Ours, which searches the images once, or any other. Curves and areas are of
+        ``predict_proba``, or else of ``decision_function``; log loss, Brier score and calibration
+        are of probabilities alone.
     images : array-like of shape (n, n_features) or (n, h, w[, c])
     labels : array-like of shape (n,) or (n, n_outputs)
         One class each; or rows of 0 and 1 (multilabel), or of classes (multi-output).
@@ -93,6 +97,7 @@ def evaluate(
         )
     classes = getattr(classifier, "classes_", None)
     probabilities: Any = None
+    scores: Any = None
     size = 8 * n * sum(map(len, classes)) if isinstance(classes, list) else 0
     if size > _MOST_PROBABILITIES:
         predicted = classifier.predict(images)
@@ -102,10 +107,13 @@ def evaluate(
         predicted = classifier.predict(images)
         if hasattr(classifier, "predict_proba"):
             probabilities = classifier.predict_proba(images)
+        elif hasattr(classifier, "decision_function"):
+            scores = _decision_values(classifier, images, labels)
     evaluation = evaluate_predictions(
         labels,
         predicted,
         probabilities,
+        scores=scores,
         classes=classes,
         class_names=class_names,
         top_k=top_k,
@@ -126,10 +134,11 @@ def evaluate(
 
 
 def evaluate_predictions(
-    labels: ArrayLike,
-    predicted: ArrayLike,
+    y_true: ArrayLike,
+    y_pred: ArrayLike | None = None,
     probabilities: Any = None,
     *,
+    scores: ArrayLike | None = None,
     classes: Any = None,
     class_names: Sequence[str] | None = None,
     top_k: Sequence[int] = (2, 3),
@@ -139,15 +148,23 @@ def evaluate_predictions(
     random_state: int = 0,
     progress: Progress | None = None,
 ) -> Evaluation | MultiOutputEvaluation:
-    """Measure predictions, whoever made them.
+    """Measure predictions that were made elsewhere, by whatever made them.
 
     Parameters
     ----------
-    labels, predicted : array-like of shape (n,) or (n, n_outputs)
+    y_true : array-like of shape (n,) or (n, n_outputs)
+        The labels.
+    y_pred : array-like of shape (n,) or (n, n_outputs), optional
+        The predictions. They may be left out where there are `probabilities` or `scores` of one
+        label each: the class of the highest one is predicted.
     probabilities : array-like of shape (n, n_classes), or list of n_outputs such, optional
         In the order of ``classes``; of multilabel images also (n, n_labels), that of each label.
+    scores : array-like of shape (n, n_classes), of two classes also (n,), optional
+        Instead of probabilities: decision values, such as those of ``decision_function``, the
+        higher the more likely the class, of two classes the second one, which is predicted above 0.
+        Of multilabel images they have the shape (n, n_labels).
     classes : array-like of shape (n_classes,), or list of n_outputs such, optional
-        All labels that there are; those of ``labels`` and ``predicted`` together, sorted, if not
+        All labels that there are; those of ``y_true`` and ``y_pred`` together, sorted, if not
         given. The second of two classes is the positive one.
     class_names, top_k, n_bins, confidence, n_resamples, random_state, progress
         As of `evaluate`.
@@ -159,17 +176,26 @@ def evaluate_predictions(
     Raises
     ------
     ValueError
-        As `evaluate`.
+        As `evaluate`; or if there are neither predictions nor scores, or both probabilities and
+        scores.
 
     Examples
     --------
+    >>> from lookalike import evaluate_predictions
     >>> evaluation = evaluate_predictions(["cat", "cat", "dog"], ["cat", "dog", "dog"])
     >>> evaluation.recall
     array([0.5, 1. ])
     >>> evaluation.undefined["log_loss"]
     'there are no probabilities'
+    >>> by_score = evaluate_predictions(["cat", "cat", "dog"], scores=[-1.5, 0.5, 2.0])
+    >>> by_score.recall, by_score.roc_auc
+    (array([0.5, 1. ]), 1.0)
     """
-    truth, guess = label_array(labels, "labels"), label_array(predicted, "predictions")
+    if probabilities is not None and scores is not None:
+        raise ValueError("both probabilities and scores are given; give one of them")
+    if y_pred is None:
+        y_pred = _most_likely(y_true, probabilities, scores, classes)
+    truth, guess = label_array(y_true, "labels"), label_array(y_pred, "predictions")
     if truth.size == 0 or truth.shape != guess.shape:
         raise ValueError(
             f"labels of shape {truth.shape} and predictions of shape {guess.shape}; give one "
@@ -182,7 +208,7 @@ def evaluate_predictions(
     bootstrap = Bootstrap(confidence, n_resamples, random_state, progress)
     if truth.ndim == 2:
         return evaluate_outputs(
-            truth, guess, probabilities, classes, class_names, n_bins, bootstrap
+            truth, guess, probabilities, scores, classes, class_names, n_bins, bootstrap
         )
     kind = type_of_target(truth, input_name="labels")
     if kind not in ("binary", "multiclass"):
@@ -190,5 +216,37 @@ def evaluate_predictions(
             f"labels are {kind}, not classes; give one class for each image, or rows of them"
         )
     return evaluate_single(
-        truth, guess, probabilities, classes, class_names, top_k, n_bins, bootstrap
+        truth, guess, probabilities, scores, classes, class_names, top_k, n_bins, bootstrap
     )
+
+
+def _most_likely(y_true: Any, probabilities: Any, scores: Any, classes: Any) -> NDArray[Any]:
+    """Return the class of the highest probability or score of each image."""
+    truth = label_array(y_true, "labels")
+    given = probabilities if scores is None else scores
+    if given is None or truth.ndim != 1:
+        raise ValueError(
+            "y_pred is missing; give the predictions, or of one label each the scores or the "
+            "probabilities of the classes"
+        )
+    known = np.unique(truth) if classes is None else class_array(classes)
+    values = np.asarray(given, dtype=np.float64)
+    if len(known) > 2 or scores is None or values.ndim == 2:
+        if values.shape != (len(truth), len(known)):
+            raise ValueError(
+                f"scores or probabilities of shape {values.shape} for {len(truth)} images and "
+                f"{len(known)} classes; give a column for each class, and the classes"
+            )
+        return known[values.argmax(axis=1)]
+    return known[np.where(values > 0, len(known) - 1, 0)]
+
+
+def _decision_values(classifier: Any, images: Any, labels: NDArray[Any]) -> Any:
+    """Return the decision values of classes or labels; None where they are of pairs of classes."""
+    last = classifier[-1] if isinstance(classifier, Pipeline) else classifier
+    if getattr(last, "decision_function_shape", "ovr") == "ovo":
+        return None
+    values = np.asarray(classifier.decision_function(images))
+    n_classes = len(getattr(classifier, "classes_", np.unique(labels)))
+    n_columns = labels.shape[1] if labels.ndim == 2 else n_classes
+    return values if values.shape[1:] in ((), (n_columns,)) else None

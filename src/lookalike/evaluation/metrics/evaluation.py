@@ -17,6 +17,7 @@ from lookalike.evaluation.metrics.formulas import Reliability
 from lookalike.evaluation.metrics.inputs import (
     NO_PROBABILITIES,
     check_probabilities,
+    check_scores,
     class_array,
     encode,
     names_of,
@@ -172,6 +173,7 @@ class Evaluation(BaseEvaluation):
         The expected calibration error; see `lookalike.evaluation.metrics.formulas`.
     roc_auc, average_precision : float
         For two classes: the area below the ROC curve, and the mean precision over all recalls.
+        These two and ``top_k_accuracy`` need scores, not probabilities.
     confusion : ndarray of shape (n_classes, n_classes), int64
         ``confusion[i, j]`` images of class i were predicted to be of class j.
     reliability : Reliability or None
@@ -179,6 +181,9 @@ class Evaluation(BaseEvaluation):
     truth, predicted : ndarray of shape (n,), int64
         Positions in ``classes``.
     probabilities : ndarray of shape (n, n_classes), float64, or None
+    scores : ndarray of shape (n, n_classes), float64, or None
+        The higher, the more likely the class: the probabilities, or decision values where there are
+        none.
     """
 
     classes: NDArray[Any]
@@ -203,6 +208,7 @@ class Evaluation(BaseEvaluation):
     truth: NDArray[np.int64]
     predicted: NDArray[np.int64]
     probabilities: FloatArray | None
+    scores: FloatArray | None
 
     def scalars(self) -> dict[str, float]:
         """Return the metrics that are one number, by the names that ``intervals`` have."""
@@ -258,15 +264,17 @@ class Evaluation(BaseEvaluation):
         *,
         errors_only: bool = False,
         ax: Axes | None = None,
-    ) -> Any:
+    ) -> Axes:
         """Draw the confusion matrix; see `lookalike.reports.errors.plot_confusion`."""
-        return reports("errors").plot_confusion(
+        axes: Axes = reports("errors").plot_confusion(
             self.confusion_matrix, normalize, errors_only=errors_only, ax=ax
         )
+        return axes
 
-    def plot_reliability(self, ax: Axes | None = None) -> Any:
+    def plot_reliability(self, ax: Axes | None = None) -> Axes:
         """Draw how often predictions of each confidence are right."""
-        return reports("curves").plot_reliability(self, ax)
+        axes: Axes = reports("curves").plot_reliability(self, ax)
+        return axes
 
     def plot_precision_recall(self, ax: Axes | None = None) -> Axes:
         """Draw precision against recall; see `lookalike.reports.curves.plot_curves`."""
@@ -283,6 +291,7 @@ def evaluate_single(
     truth: NDArray[Any],
     guess: NDArray[Any],
     probabilities: Any,
+    scores: Any,
     classes: Any,
     class_names: Sequence[str] | None,
     top_k: Sequence[int],
@@ -309,19 +318,21 @@ def evaluate_single(
     terms = ranks = reliability = None
     if probabilities is not None:
         smallest = formulas.smallest_step(probabilities)
-        probabilities = check_probabilities(probabilities, n, n_classes)
-        of_each = {
-            f"top_{k}_accuracy": formulas.in_top_k(probabilities, codes, k).astype(np.float64)
-            for k in top_k
-            if k < n_classes
-        }
+        scores = probabilities = check_probabilities(probabilities, n, n_classes)
         of_each["log_loss"] = formulas.log_losses(probabilities, codes, smallest)
         of_each["brier"] = formulas.brier_scores(probabilities, codes)
         confidence = probabilities[np.arange(n), predicted]
         terms = formulas.calibration_terms(confidence, right, n_bins)
         reliability = formulas.measure_reliability(confidence, right, n_bins)
+    if scores is not None:
+        scores = check_scores(scores, (n, n_classes))
+        of_each |= {
+            f"top_{k}_accuracy": formulas.in_top_k(scores, codes, k).astype(np.float64)
+            for k in top_k
+            if k < n_classes
+        }
         if n_classes == 2:
-            ranks = formulas.RankCounter(probabilities[:, 1], codes == 1)
+            ranks = formulas.RankCounter(scores[:, 1], codes == 1)
 
     def measure(drawn: NDArray[np.int64]) -> dict[str, FloatArray]:
         counts = formulas.Counts._make(formulas.add_up(own, drawn) for own in members)
@@ -345,8 +356,10 @@ def evaluate_single(
     measured = measure_with_intervals(measure, n, shares, bootstrap)
     undefined = {}
     if probabilities is None:
-        absent = (*_OF_PROBABILITIES, *(f"top_{k}_accuracy" for k in top_k))
-        undefined = dict.fromkeys((*absent, *_OF_TWO_CLASSES), NO_PROBABILITIES)
+        undefined = dict.fromkeys(_OF_PROBABILITIES, NO_PROBABILITIES)
+    if scores is None:
+        absent = (*(f"top_{k}_accuracy" for k in top_k), *_OF_TWO_CLASSES)
+        undefined |= dict.fromkeys(absent, NO_PROBABILITIES)
     undefined |= {
         f"top_{k}_accuracy": f"there are only {n_classes} classes" for k in top_k if k >= n_classes
     }
@@ -383,6 +396,7 @@ def evaluate_single(
         truth=codes,
         predicted=predicted,
         probabilities=probabilities,
+        scores=scores,
     )
 
 

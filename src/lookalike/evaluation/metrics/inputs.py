@@ -181,6 +181,25 @@ def check_probabilities(probabilities: NDArray[np.floating], n: int, n_classes: 
     return values
 
 
+def check_scores(scores: Any, shape: tuple[int, ...]) -> FloatArray:
+    """Return decision values as float64 of this shape; of two classes they may be one column.
+
+    The value of the first of two classes is then minus that of the second.
+    """
+    values = np.asarray(scores, dtype=np.float64)
+    if shape[1:] == (2,) and values.shape in (shape[:1], (*shape[:1], 1)):
+        values = values.reshape(-1, 1) * [-1.0, 1.0]
+    if values.shape != shape:
+        raise ValueError(
+            f"scores of shape {values.shape}; give one row for each image and one column for each "
+            f"class or label, {shape}, or of two classes one value for each image"
+        )
+    if not np.isfinite(values).all():
+        row = int(np.argmin(np.isfinite(values).all(axis=1)))
+        raise ValueError(f"row {row} of the scores is not finite: {values[row].tolist()}")
+    return values
+
+
 def names_of(given: Sequence[str] | None, known: NDArray[Any]) -> tuple[str, ...]:
     """Return the names of classes or outputs, as given or made of themselves."""
     if given is None:

@@ -6,7 +6,7 @@ class in each of several outputs, such as the pixels of a cleaned image.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +27,7 @@ from lookalike.evaluation.metrics.inputs import (
     NO_PROBABILITIES,
     check_positive,
     check_probabilities,
+    check_scores,
     classes_of_outputs,
     encode,
     names_of,
@@ -37,7 +38,8 @@ from lookalike.evaluation.metrics.intervals import Bootstrap, Measure, measure_w
 BoolArray = NDArray[np.bool_]
 
 _MEANS = ("micro", "macro", "weighted", "samples")
-_OF_PROBABILITIES = ("log_loss", "brier", "ece", "roc_auc", "average_precision")
+_OF_SCORES = ("roc_auc", "average_precision")
+_OF_PROBABILITIES = ("log_loss", "brier", "ece", *_OF_SCORES)
 _NOT_LABELS = "outputs are classes, not labels that are there or not"
 _REASONS = {
     "precision": "a label is never predicted",
@@ -89,11 +91,14 @@ class MultiOutputEvaluation(BaseEvaluation):
     log_loss, brier : ndarray of shape (n_outputs,), float64
         For each output, where there are probabilities.
     ece, roc_auc, average_precision : ndarray of shape (n_outputs,), float64
-        Multilabel: of each label, where there are probabilities.
+        Multilabel: of each label, where there are probabilities; the last two also where there are
+        decision values.
     truth, predicted : ndarray of shape (n, n_outputs)
         Labels, as they were given.
     probabilities : tuple of n_outputs ndarrays of shape (n, n_classes), or None
         They are float32 if they were so, or else float64.
+    scores : ndarray of shape (n, n_outputs), float64, or None
+        Multilabel: decision values, where there are no probabilities.
     classes : tuple of n_outputs ndarrays of shape (n_classes,), or None
         For each output; None if they were not given and there are no probabilities.
     """
@@ -122,6 +127,7 @@ class MultiOutputEvaluation(BaseEvaluation):
     truth: NDArray[Any]
     predicted: NDArray[Any]
     probabilities: tuple[FloatArray, ...] | None
+    scores: FloatArray | None
     classes: tuple[NDArray[Any], ...] | None
 
     def output(
@@ -172,6 +178,7 @@ class MultiOutputEvaluation(BaseEvaluation):
             self.truth[:, which],
             self.predicted[:, which],
             None if self.probabilities is None else self.probabilities[which],
+            None if self.scores is None else self.scores[:, which],
             classes,
             None,
             top_k,
@@ -213,6 +220,7 @@ def evaluate_outputs(
     truth: NDArray[Any],
     guess: NDArray[Any],
     probabilities: Any,
+    scores: Any,
     classes: Any,
     output_names: Sequence[str] | None,
     n_bins: int,
@@ -268,7 +276,16 @@ def evaluate_outputs(
                 of_one[:, known == 1].sum(axis=1)
                 for of_one, known in zip(checked, classes, strict=True)
             ]
-            parts.append(_measure_probabilities(positive, truth == 1, guess == 1, n_bins))
+            parts.append(_measure_calibration(positive, truth == 1, guess == 1, n_bins))
+            parts.append(_measure_ranks(positive, truth == 1))
+    if scores is not None:
+        if not is_multilabel:
+            raise ValueError(
+                "scores of outputs that are classes are not measured; leave the scores out, or "
+                "measure each output by itself"
+            )
+        scores = check_scores(scores, truth.shape)
+        parts.append(_measure_ranks(scores.T, truth == 1))
 
     def measure(drawn: NDArray[np.int64]) -> dict[str, FloatArray]:
         metrics = {name: drawn @ values / n for name, values in of_each.items()}
@@ -314,6 +331,7 @@ def evaluate_outputs(
         truth=truth,
         predicted=guess,
         probabilities=None if probabilities is None else tuple(probabilities),
+        scores=scores,
         classes=None if classes is None else tuple(classes),
     )
 
@@ -359,24 +377,32 @@ def _measure_labels(truth: BoolArray, predicted: BoolArray) -> Measure:
     return measure
 
 
-def _measure_probabilities(
+def _measure_calibration(
     positive: Sequence[FloatArray], truth: BoolArray, predicted: BoolArray, n_bins: int
 ) -> Measure:
-    """Return what measures calibration and ranking by the probabilities of each label."""
+    """Return what measures calibration by the probabilities of each label."""
     n = len(truth)
-    terms, ranks = [], []
-    for own, true, guess in zip(positive, truth.T, predicted.T, strict=True):
-        terms.append(
-            formulas.calibration_terms(np.where(guess, own, 1 - own), true == guess, n_bins)
-        )
-        ranks.append(formulas.RankCounter(own, true))
+    terms = [
+        formulas.calibration_terms(np.where(guess, own, 1 - own), true == guess, n_bins)
+        for own, true, guess in zip(positive, truth.T, predicted.T, strict=True)
+    ]
 
     def measure(drawn: NDArray[np.int64]) -> dict[str, FloatArray]:
-        areas, averages = zip(*(of_label.areas(drawn) for of_label in ranks), strict=True)
         return {
-            "ece": np.stack([formulas.add_up(of_label, drawn) / n for of_label in terms], axis=1),
-            "roc_auc": np.stack(areas, axis=1),
-            "average_precision": np.stack(averages, axis=1),
+            "ece": np.stack([formulas.add_up(of_label, drawn) / n for of_label in terms], axis=1)
+        }
+
+    return measure
+
+
+def _measure_ranks(scores: Iterable[FloatArray], truth: BoolArray) -> Measure:
+    """Return what measures ranking by the scores of each label."""
+    ranks = [formulas.RankCounter(own, true) for own, true in zip(scores, truth.T, strict=True)]
+
+    def measure(drawn: NDArray[np.int64]) -> dict[str, FloatArray]:
+        areas = zip(*(of_label.areas(drawn) for of_label in ranks), strict=True)
+        return {
+            name: np.stack(of_it, axis=1) for name, of_it in zip(_OF_SCORES, areas, strict=True)
         }
 
     return measure
