@@ -2,9 +2,9 @@
 
     python benchmarks/trees.py
 
-A line is one search of Euclidean distances on one thread. "visited" are rows whose distances a
-query in the tree computes, and "limit" is what `split_tree` allows. "even" are the queries that take
-as long to search for in a tree of rows that are not split as it takes to split them.
+A line is one search of Euclidean distances on one thread. "visited" are the rows whose distances a
+query in the tree computes, and "limit" is what `split_tree` allows. "even" is the number of queries
+for which it takes as long to split the rows as to search without that.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ N_QUERIES = 300
 
 
 def main() -> None:
-    args = new_parser(__doc__, threads=False, rounds="each (5)").parse_args()
-    rounds = choose_rounds(args, 5)
+    args = new_parser(__doc__, threads=False, rounds="each (3)").parse_args()
+    rounds = choose_rounds(args, 3)
     sizes = (1_000,) if args.quick else (1_000, 10_000, 100_000, 1_000_000)
-    widths = (3, 16) if args.quick else (3, 4, 6, 8, 12, 16)
+    widths = (4, 16) if args.quick else (4, 8, 16)
     lines = []
     with reporting("Trees", ["numpy"], args.json) as (found, progress):
         choices = list(product(sizes, widths, (5, 200), (ISOTROPIC, DECAYING, EMBEDDING)))
@@ -79,7 +79,7 @@ def medians(rounds: int, *works: Callable[[], Any]) -> list[float]:
         start = process_time()
         work()
         taken[turn, i] = process_time() - start
-    return np.median(taken, axis=0).tolist()
+    return [float(median) for median in np.median(taken, axis=0)]
 
 
 if __name__ == "__main__":

@@ -235,9 +235,9 @@ class IndexedRows:
         `n_neighbors`, or, if that is 0, for what the first search wants.
         """
         self._n_neighbors = n_neighbors or self._n_neighbors
-        if self.shifts or len(self._stored) > MOST_LAZY_ROWS:
-            if self._grow_tree(QUERIES_OF_A_SPLIT, 1) is None:
-                self._index(self._stored.dtype, 1, 0, n_threads)
+        is_lazy = not self.shifts and len(self._stored) <= MOST_LAZY_ROWS
+        if not is_lazy and self._grow_tree(QUERIES_OF_A_SPLIT, 1) is None:
+            self._index(self._stored.dtype, 1, 0, n_threads)
         return self
 
     @cached_property

@@ -1,10 +1,10 @@
 """Exact search in rows of few values by a k-d tree, and the choice between it and the native index.
 
 An index visits all rows, a tree a few of its leaves (``src/core/tree.hpp``). How many these are
-depends on the rows more than on their width: rows near a plane of few dimensions need few. For up to
-`ALWAYS_FASTER` values, and for Manhattan distances, which no index bounds, a tree is always faster.
-Otherwise some of the rows are searched for as a trial, and the tree is kept if that visits few
-enough of them.
+depends on the rows more than on their width: rows near a plane of few dimensions need few. For up
+to `ALWAYS_FASTER` values, and for Manhattan distances, which no index bounds, a tree is always
+faster. Otherwise some of the rows are searched for as a trial, and the tree is kept if that visits
+few enough of them.
 
 A tree whose rows are not split is built in a tenth of the time. It visits all rows, but compares
 several at once, which is faster than an index that computes all distances: it is the tree of the
@@ -76,7 +76,7 @@ class TreeIndex:
     def n_visited(self, queries: NDArray[Any], k: int) -> float:
         """Return how many rows a search for the k nearest visits, on average."""
         _, _, n_computed = self._native.query(queries, min(k, self._native.n_rows))
-        return n_computed / len(queries)
+        return float(n_computed / len(queries))
 
 
 def split_tree(rows: NDArray[Any], metric: str, k: int) -> TreeIndex | None:
