@@ -268,6 +268,13 @@ def test_what_is_missing_is_said(script):
 
 
 @pytest.mark.slow("starts a benchmark")
+def test_trees(tmp_path):
+    _, figures = run_with_figures(tmp_path, "trees.py")
+    assert len(figures["lines"]) == 2 * 2 * 3
+    assert figures["lines"][0][7] == "2,080"  # the limit for five neighbours
+
+
+@pytest.mark.slow("starts a benchmark")
 def test_startup():
     report = run("startup.py")
     alone, whole = (float(cells(report, name)[1]) for name in ("python -c pass", "first fit"))

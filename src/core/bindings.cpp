@@ -15,6 +15,7 @@
 #include "dispatch.hpp"
 #include "labels.hpp"
 #include "search.hpp"
+#include "tree.hpp"
 #include "votes.hpp"
 
 namespace nb = nanobind;
@@ -65,6 +66,40 @@ bool is_of_bytes(const Projection& p, DType dtype, const std::string& metric) {
            std::all_of(p.mean.begin(), p.mean.end(), [=](float x) { return least <= x && x <= most; });
 }
 
+// Runs `search(request, answer, job, watch)` of a search among n_rows rows.
+template <class Search>
+nb::tuple answer_of(Request request, const std::optional<Groups>& query_groups, const std::optional<Groups>& row_groups,
+                    std::int64_t n_rows, const nb::object& progress, double work, const Search& search) {
+    const auto n_queries = static_cast<std::size_t>(request.queries.n);
+    require(request.k >= 1, "k must be at least 1");
+    require(query_groups.has_value() == row_groups.has_value(), "groups of queries and of rows go together");
+    if (query_groups) {
+        require(query_groups->shape(0) == n_queries && row_groups->shape(0) == static_cast<std::size_t>(n_rows),
+                "one group a query and one a row");
+        request.query_groups = query_groups->data();
+        request.row_groups = row_groups->data();
+    }
+    require(request.n_threads >= 1, "n_threads must be at least 1");
+    auto distances = new_matrix<double>(n_queries, static_cast<std::size_t>(request.k));
+    auto rows = new_matrix<std::int64_t>(n_queries, static_cast<std::size_t>(request.k));
+    Answer answer{distances.data(), rows.data()};
+    Job job;
+    const Watch watch = [&](std::int64_t done) {
+        check_signals(done);
+        const nb::gil_scoped_acquire acquire;
+        if (!progress.is_none()) progress(done, request.queries.n);
+    };
+    // A short search does not need a thread to watch it.
+    const bool is_short = progress.is_none() && work < 1e9;
+    {
+        const nb::gil_scoped_release release;
+        const Watch used = is_short ? Watch{} : watch;
+        search(request, answer, job, used);
+    }
+    if (!progress.is_none()) progress(request.queries.n, request.queries.n);
+    return nb::make_tuple(rows, distances, answer.distances_computed);
+}
+
 // Keeps the arrays of the rows alive as long as the index, which points into them.
 class PyIndex {
 public:
@@ -101,39 +136,13 @@ public:
     nb::tuple query(const RowArray& queries, std::int64_t k, const std::optional<Groups>& query_groups,
                     const std::optional<Groups>& row_groups, int n_threads, std::int64_t working_memory,
                     const nb::object& progress) const {
-        Request request{rows_of(queries), k};
-        require(request.queries.dtype == index_->rows().dtype && request.queries.d == index_->rows().d,
+        const Rows rows = index_->rows();
+        require(dtype_of(queries) == rows.dtype && static_cast<std::int64_t>(queries.shape(1)) == rows.d,
                 "queries must have the dtype and width of the rows");
-        require(k >= 1, "k must be at least 1");
-        require(query_groups.has_value() == row_groups.has_value(), "groups of queries and of rows go together");
-        if (query_groups) {
-            require(query_groups->shape(0) == queries.shape(0) && row_groups->shape(0) == rows_.shape(0),
-                    "one group a query and one a row");
-            request.query_groups = query_groups->data();
-            request.row_groups = row_groups->data();
-        }
-        require(n_threads >= 1, "n_threads must be at least 1");
-        request.n_threads = n_threads;
-        request.working_memory = working_memory;
-        auto distances = new_matrix<double>(queries.shape(0), static_cast<std::size_t>(k));
-        auto rows = new_matrix<std::int64_t>(queries.shape(0), static_cast<std::size_t>(k));
-        Answer answer{distances.data(), rows.data()};
-        Job job;
-        const Watch watch = [&](std::int64_t done) {
-            check_signals(done);
-            const nb::gil_scoped_acquire acquire;
-            if (!progress.is_none()) progress(done, request.queries.n);
-        };
-        // A short search does not need a thread to watch it.
         const double n_shifts = index_->shifts() ? index_->shifts()->count() : 1;
-        const double work = static_cast<double>(queries.size()) * static_cast<double>(index_->rows().n) * n_shifts;
-        const bool is_short = progress.is_none() && work < 1e9;
-        {
-            const nb::gil_scoped_release release;
-            search(*index_, request, answer, job, is_short ? Watch{} : watch);
-        }
-        if (!progress.is_none()) progress(request.queries.n, request.queries.n);
-        return nb::make_tuple(rows, distances, answer.distances_computed);
+        const double work = static_cast<double>(queries.size()) * static_cast<double>(rows.n) * n_shifts;
+        return answer_of({rows_of(queries), k, nullptr, nullptr, n_threads, working_memory}, query_groups, row_groups, rows.n,
+                         progress, work, [&](auto&... arguments) { search(*index_, arguments...); });
     }
 
     const Index& index() const { return *index_; }
@@ -141,6 +150,31 @@ public:
 private:
     RowArray rows_;
     std::unique_ptr<Index> index_;
+};
+
+class PyTree {
+public:
+    PyTree(const RowArray& array, const std::string& metric, const std::string& cpu, bool split) {
+        const Rows rows = rows_of(array);
+        require(1 <= rows.n && 1 <= rows.d && rows.d <= kMostTreeWidth, "a tree has rows, of 1 to 16 values");
+        require(metric != "cosine", "a tree is of sqeuclidean or manhattan");
+        const nb::gil_scoped_release release;
+        tree_ = std::make_unique<Tree>(kernels_named(cpu), metric_named(metric), rows, split);
+    }
+
+    nb::tuple query(const RowArray& queries, std::int64_t k, const std::optional<Groups>& query_groups,
+                    const std::optional<Groups>& row_groups, int n_threads, std::int64_t working_memory,
+                    const nb::object& progress) const {
+        require(static_cast<std::int64_t>(queries.shape(1)) == tree_->d(), "queries must have the width of the rows");
+        const double work = static_cast<double>(queries.shape(0)) * 1000;
+        return answer_of({rows_of(queries), k, nullptr, nullptr, n_threads, working_memory}, query_groups, row_groups, tree_->n(),
+                         progress, work, [&](auto&... arguments) { search(*tree_, arguments...); });
+    }
+
+    const Tree& tree() const { return *tree_; }
+
+private:
+    std::unique_ptr<Tree> tree_;
 };
 
 // Null if there are no shifts.
@@ -383,4 +417,12 @@ NB_MODULE(_core, m) {
              "distances were computed. Row r under shift s, from 1 on, has the number s * n + r.")
         .def_prop_ro("nbytes", [](const PyIndex& self) { return self.index().bytes(); },
                      "Memory beyond the rows themselves, in bytes.");
+
+    nb::class_<PyTree>(m, "Tree", "A k-d tree, which holds a copy of its rows.")
+        .def(nb::init<const RowArray&, const std::string&, const std::string&, bool>(), "rows"_a, nb::kw_only(), "metric"_a, "cpu"_a, "split"_a)
+        .def("query", &PyTree::query, "queries"_a, "k"_a, nb::kw_only(), "query_groups"_a.none() = nb::none(),
+             "row_groups"_a.none() = nb::none(), "n_threads"_a = 1,
+             "working_memory"_a = 256 << 20, "progress"_a.none() = nb::none(), "As of an index; queries may have any dtype.")
+        .def_prop_ro("n_rows", [](const PyTree& self) { return self.tree().n(); }, "Number of rows.")
+        .def_prop_ro("nbytes", [](const PyTree& self) { return self.tree().bytes(); }, "Memory in bytes.");
 }

@@ -222,6 +222,18 @@ template <class T> using PartKernel = void (*)(const T* a, const T* const* other
 constexpr int kFewLanes = 8, kManyLanes = 32;
 constexpr std::int64_t kLongRow = 128;
 
+// A k-d tree (tree.hpp) compares a query with so many boxes or rows at once. A leaf has several such blocks of rows.
+constexpr int kTreeLanes = 8, kTreeLeaf = 16, kMostTreeWidth = 16;
+
+// Both return a bit for each distance that is not above `limit`; [0] is of Manhattan distances, [1] of squared
+// Euclidean ones. They round each distance as the kernels below do.
+struct TreeKernels {
+    // Least distances to boxes, by value: kTreeLanes lower ends, kTreeLanes upper ends.
+    unsigned (*boxes[2])(const double* query, const double* boxes, double limit, double* bounds);
+    // Distances to the rows of a leaf, in blocks; in each by value: kTreeLanes rows.
+    unsigned (*rows[2])(const double* query, const double* rows, double limit, double* distances);
+};
+
 template <class T, class Sum> struct Distances {
     PairKernel<T, Sum> squared;
     PairKernel<T, Sum> dot;
@@ -285,6 +297,8 @@ struct Kernels {
     void (*deform)(const Deformation& deformation, const std::uint8_t* query, const std::uint8_t* images,
                    const std::int64_t* candidates, std::int64_t n, bool backward, const DeformationScratch& scratch,
                    std::int64_t* distances, std::int8_t* fields);
+
+    TreeKernels trees[kMostTreeWidth];  // by number of values, from 1 on
 
     Distances<std::uint8_t, std::int64_t> u8;
     Distances<std::int8_t, std::int64_t> i8;

@@ -37,6 +37,22 @@ struct Floats {
     }
 };
 
+struct Doubles {
+    static constexpr int width = 4;
+    __m256d value;
+    static Doubles broadcast(double x) { return {_mm256_set1_pd(x)}; }
+    static Doubles load(const double* p) { return {_mm256_loadu_pd(p)}; }
+    static void store(double* p, Doubles v) { _mm256_storeu_pd(p, v.value); }
+    static Doubles add(Doubles a, Doubles b) { return {_mm256_add_pd(a.value, b.value)}; }
+    static Doubles subtract(Doubles a, Doubles b) { return {_mm256_sub_pd(a.value, b.value)}; }
+    static Doubles multiply(Doubles a, Doubles b) { return {_mm256_mul_pd(a.value, b.value)}; }
+    static Doubles max(Doubles a, Doubles b) { return {_mm256_max_pd(a.value, b.value)}; }
+    static Doubles absolute(Doubles a) { return {_mm256_andnot_pd(_mm256_set1_pd(-0.0), a.value)}; }
+    static unsigned not_above(Doubles a, double limit) {
+        return static_cast<unsigned>(_mm256_movemask_pd(_mm256_cmp_pd(a.value, _mm256_set1_pd(limit), _CMP_LE_OQ)));
+    }
+};
+
 struct Pairs {
     using Word = std::int32_t;  // two 16-bit values
     using Sum = std::int32_t;
@@ -193,7 +209,7 @@ struct Absolute {
 
 const Kernels& avx2_kernels() {
     static const Kernels kernels = [] {
-        Kernels k = common_kernels<Floats, Pairs, 6, coarse_distance>();
+        Kernels k = common_kernels<Floats, Doubles, Pairs, 6, coarse_distance>();
         k.name = "avx2";
         k.query_levels = 63;
         k.query_offset = 64;

@@ -66,6 +66,22 @@ struct Floats {
     }
 };
 
+struct Doubles {
+    static constexpr int width = 8;
+    __m512d value;
+    static Doubles broadcast(double x) { return {_mm512_set1_pd(x)}; }
+    static Doubles load(const double* p) { return {_mm512_loadu_pd(p)}; }
+    static void store(double* p, Doubles v) { _mm512_storeu_pd(p, v.value); }
+    static Doubles add(Doubles a, Doubles b) { return {_mm512_add_pd(a.value, b.value)}; }
+    static Doubles subtract(Doubles a, Doubles b) { return {_mm512_sub_pd(a.value, b.value)}; }
+    static Doubles multiply(Doubles a, Doubles b) { return {_mm512_mul_pd(a.value, b.value)}; }
+    static Doubles max(Doubles a, Doubles b) { return {_mm512_max_pd(a.value, b.value)}; }
+    static Doubles absolute(Doubles a) { return {_mm512_abs_pd(a.value)}; }
+    static unsigned not_above(Doubles a, double limit) {
+        return _mm512_cmp_pd_mask(a.value, _mm512_set1_pd(limit), _CMP_LE_OQ);
+    }
+};
+
 struct Pairs {
     using Word = std::int32_t;  // two 16-bit values
     using Sum = std::int32_t;
@@ -541,7 +557,7 @@ struct Absolute {
 
 const Kernels& avx512vnni_kernels() {
     static const Kernels kernels = [] {
-        Kernels k = common_kernels<Floats, Pairs, 12>();
+        Kernels k = common_kernels<Floats, Doubles, Pairs, 12>();
         k.name = "avx512vnni";
         k.query_levels = 127;
         k.query_offset = 128;

@@ -6,10 +6,8 @@
 #pragma once
 
 #include <cstdint>
-#ifdef _MSC_VER
-#include <intrin.h>
-#endif
 
+#include "bits.hpp"
 #include "blending_impl.hpp"
 #include "deformation_impl.hpp"
 #include "gradients_impl.hpp"
@@ -17,29 +15,12 @@
 #include "likeness_impl.hpp"
 #include "regression_impl.hpp"
 #include "rotation_impl.hpp"
+#include "tree_impl.hpp"
 
 namespace lookalike {
 namespace {
 
 template <class Int> constexpr Int smaller(Int a, Int b) { return a < b ? a : b; }
-
-inline int lowest_bit(std::uint64_t mask) {
-#ifdef _MSC_VER
-    unsigned long bit;
-    _BitScanForward64(&bit, mask);
-    return static_cast<int>(bit);
-#else
-    return __builtin_ctzll(mask);
-#endif
-}
-
-inline int count_bits(unsigned mask) {
-#ifdef _MSC_VER
-    return static_cast<int>(__popcnt(mask));
-#else
-    return __builtin_popcount(mask);
-#endif
-}
 
 // 255^2 * 16384 < 2^31: 32-bit lanes hold this many squares of bytes.
 constexpr std::int64_t kByteChunk = 16384;
@@ -421,7 +402,7 @@ int plain_select(const Selection& s, std::int32_t* out) {
 }
 
 // The common part of all tables; the including file fills in the rest.
-template <class Floats, class Pairs, int Rows, CoarseDistance distance = plain_coarse_distance> Kernels common_kernels() {
+template <class Floats, class Doubles, class Pairs, int Rows, CoarseDistance distance = plain_coarse_distance> Kernels common_kernels() {
     Kernels kernels{};
     kernels.coarse_filter = coarse_filter<distance>;
     kernels.coarse = coarse_squared;
@@ -438,6 +419,7 @@ template <class Floats, class Pairs, int Rows, CoarseDistance distance = plain_c
     kernels.average_likes = average_likes_of_image;
     kernels.orient = orient_image;
     kernels.deform = deform_images;
+    set_tree_kernels<Doubles>(kernels.trees);
     kernels.u8 = {squared_bytes<std::uint8_t>, dot_bytes<std::uint8_t>, manhattan_integers<std::uint8_t>};
     kernels.i8 = {squared_bytes<std::int8_t>, dot_bytes<std::int8_t>, manhattan_integers<std::int8_t>};
     kernels.i16 = {squared_words, dot_words, manhattan_integers<std::int16_t>};

@@ -31,6 +31,23 @@ struct Floats {
     }
 };
 
+struct Doubles {
+    static constexpr int width = 2;
+    float64x2_t value;
+    static Doubles broadcast(double x) { return {vdupq_n_f64(x)}; }
+    static Doubles load(const double* p) { return {vld1q_f64(p)}; }
+    static void store(double* p, Doubles v) { vst1q_f64(p, v.value); }
+    static Doubles add(Doubles a, Doubles b) { return {vaddq_f64(a.value, b.value)}; }
+    static Doubles subtract(Doubles a, Doubles b) { return {vsubq_f64(a.value, b.value)}; }
+    static Doubles multiply(Doubles a, Doubles b) { return {vmulq_f64(a.value, b.value)}; }
+    static Doubles max(Doubles a, Doubles b) { return {vmaxq_f64(a.value, b.value)}; }
+    static Doubles absolute(Doubles a) { return {vabsq_f64(a.value)}; }
+    static unsigned not_above(Doubles a, double limit) {
+        const uint64x2_t within = vcleq_f64(a.value, vdupq_n_f64(limit));
+        return static_cast<unsigned>((vgetq_lane_u64(within, 0) & 1) | (vgetq_lane_u64(within, 1) & 2));
+    }
+};
+
 struct Pairs {
     using Word = std::int32_t;  // two 16-bit values
     using Sum = std::int32_t;
@@ -137,7 +154,7 @@ struct Absolute {
 
 const Kernels& neon_kernels() {
     static const Kernels kernels = [] {
-        Kernels k = common_kernels<Floats, Pairs, 6>();
+        Kernels k = common_kernels<Floats, Doubles, Pairs, 6>();
         k.name = "neon";
         k.query_levels = 127;
         k.query_offset = 0;

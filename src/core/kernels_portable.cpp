@@ -50,6 +50,20 @@ struct Floats {
     }
 };
 
+struct Doubles {
+    static constexpr int width = 1;
+    double value;
+    static Doubles broadcast(double x) { return {x}; }
+    static Doubles load(const double* p) { return {*p}; }
+    static void store(double* p, Doubles v) { *p = v.value; }
+    static Doubles add(Doubles a, Doubles b) { return {a.value + b.value}; }
+    static Doubles subtract(Doubles a, Doubles b) { return {a.value - b.value}; }
+    static Doubles multiply(Doubles a, Doubles b) { return {a.value * b.value}; }
+    static Doubles max(Doubles a, Doubles b) { return {a.value > b.value ? a.value : b.value}; }
+    static Doubles absolute(Doubles a) { return {a.value < 0 ? -a.value : a.value}; }
+    static unsigned not_above(Doubles a, double limit) { return a.value <= limit; }
+};
+
 struct Pairs {
     using Word = std::int32_t;  // two 16-bit values
     using Sum = std::int32_t;
@@ -132,7 +146,7 @@ std::size_t filter(const Filter& f, std::int64_t begin, std::int64_t end, Surviv
 
 const Kernels& portable_kernels() {
     static const Kernels kernels = [] {
-        Kernels k = common_kernels<Floats, Pairs, 2>();
+        Kernels k = common_kernels<Floats, Doubles, Pairs, 2>();
         k.name = "portable";
         k.query_levels = 127;
         k.query_offset = 0;

@@ -476,3 +476,43 @@ class Index:
     @property
     def nbytes(self) -> int:
         """Memory beyond the rows themselves, in bytes."""
+
+class Tree:
+    """A k-d tree, which holds a copy of its rows."""
+
+    def __init__(
+        self,
+        rows: Annotated[NDArray, dict(shape=(None, None), order="C", device="cpu", writable=False)],
+        *,
+        metric: str,
+        cpu: str,
+        split: bool,
+    ) -> None: ...
+    def query(
+        self,
+        queries: Annotated[
+            NDArray, dict(shape=(None, None), order="C", device="cpu", writable=False)
+        ],
+        k: int,
+        *,
+        query_groups: Annotated[
+            NDArray[numpy.int64], dict(shape=(None,), order="C", device="cpu", writable=False)
+        ]
+        | None = None,
+        row_groups: Annotated[
+            NDArray[numpy.int64], dict(shape=(None,), order="C", device="cpu", writable=False)
+        ]
+        | None = None,
+        n_threads: int = 1,
+        working_memory: int = 268435456,
+        progress: object | None = None,
+    ) -> tuple:
+        """As of an index; queries may have any dtype."""
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows."""
+
+    @property
+    def nbytes(self) -> int:
+        """Memory in bytes."""

@@ -50,7 +50,7 @@ template <class T> struct Table {
 
 // Columns of unit vectors: W = (e_0 … e_{c-1}) without the last of each part, whose coordinate
 // carries the residual.
-std::unique_ptr<Projection> axes(std::int64_t d, int fine, int columns, double scale, bool wide = false) {
+inline std::unique_ptr<Projection> axes(std::int64_t d, int fine, int columns, double scale, bool wide = false) {
     auto p = std::make_unique<Projection>();
     p->mean.assign(static_cast<std::size_t>(d), 0.5f);
     p->fine = fine;
@@ -78,12 +78,12 @@ struct Found {
     std::vector<std::int64_t> rows;
 };
 
-Found run(const Index& index, Request request) {
+template <class Searched> Found run(const Searched& searched, Request request) {
     const std::size_t size = static_cast<std::size_t>(request.queries.n * request.k);
     Found found{std::vector<double>(size), std::vector<std::int64_t>(size)};
     Answer answer{found.distances.data(), found.rows.data()};
     Job job;
-    search(index, request, answer, job, {});
+    search(searched, request, answer, job, {});
     return found;
 }
 

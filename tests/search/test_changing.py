@@ -129,21 +129,22 @@ def test_images_of_rows_that_follow_removed_ones(rows: NDArray[Any]) -> None:
     np.testing.assert_array_equal(knn.explain(left[:1]).indices[0, 0], 0)
 
 
-def test_a_tree_keeps_removed_rows(monkeypatch: pytest.MonkeyPatch) -> None:
-    rows = np.random.default_rng(0).integers(0, 9, (tree.FEWEST_ROWS + 9, 2), np.uint8)
+def test_a_tree_keeps_removed_rows() -> None:
+    rows = np.random.default_rng(0).integers(0, 9, (500, 2), np.uint8)
     search = NearestNeighbors(n_neighbors=3).fit(rows)
     grown = search._searcher._tree
+    assert grown is not None
     search.remove([4])
     assert search._searcher._tree is grown
     assert_as_fitted(search, np.delete(rows, 4, axis=0), rows[:9])
 
 
-def test_a_tree_grows_anew_with_the_queries(monkeypatch: pytest.MonkeyPatch) -> None:
-    rows = np.random.default_rng(0).integers(0, 9, (tree.FEWEST_ROWS + 9, 2), np.uint8)
+def test_a_tree_grows_anew_with_the_queries() -> None:
+    rows = np.random.default_rng(0).integers(0, 9, (500, 2), np.uint8)
     search = NearestNeighbors(n_neighbors=3).fit(rows[:-1]).partial_fit(rows[-1:])
     search.kneighbors(rows[:1])
     assert search._searcher._tree is None
     assert_as_fitted(search, rows, rows[:9])
-    search.kneighbors(rows[: tree.QUERIES_OF_A_BUILD])
+    search.kneighbors(rows[: tree.QUERIES_OF_A_SPLIT])
     assert search._searcher._tree is not None
     assert_as_fitted(search, rows, rows[:9])

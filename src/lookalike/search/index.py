@@ -33,7 +33,7 @@ from lookalike.search.machine import cpu_path
 from lookalike.search.neighbors import Neighbors, SearchOptions
 from lookalike.search.projection import choose_projection, without_projection
 from lookalike.search.stages import MOST_LAZY_ROWS, Stage, stage_of
-from lookalike.search.tree import QUERIES_OF_A_BUILD, TreeIndex, suits_tree
+from lookalike.search.tree import QUERIES_OF_A_SPLIT, TreeIndex, split_tree, suits_tree
 
 MOST_ROWS = 2**31 - 64
 SPARE = 0.5  # of the rows; memory is taken only as they come
@@ -239,13 +239,12 @@ class IndexedRows:
     def build(self, n_threads: int, n_neighbors: int = 0) -> Self:
         """Build the tree of the rows or their index now, so that no search has to.
 
-        Few rows get no index before searches have shown that it pays. The bounds are chosen for
+        Few rows get neither before searches have shown that it pays. Both are chosen for
         `n_neighbors`, or, if that is 0, for what the first search wants.
         """
         self._n_neighbors = n_neighbors or self._n_neighbors
-        if self._has_tree:
-            self._grow_tree(QUERIES_OF_A_BUILD)
-        elif self.shifts or len(self._stored) > MOST_LAZY_ROWS:
+        is_lazy = not self.shifts and len(self._stored) <= MOST_LAZY_ROWS
+        if not is_lazy and self._grow_tree(QUERIES_OF_A_SPLIT, 1) is None:
             self._index(self._stored.dtype, 1, 0, n_threads)
         return self
 
@@ -274,18 +273,28 @@ class IndexedRows:
     def _query(self, queries: NDArray[Any], k: int, **options: Unpack[SearchOptions]) -> Neighbors:
         """Find the k nearest of all rows that are stored."""
         self._n_asked += len(queries)
-        tree = self._grow_tree(self._n_asked) if self._has_tree else None
+        tree = self._grow_tree(self._n_asked, k)
         if tree is not None:
-            return tree.query(queries, k, self._ask_native, **options)
+            return tree.query(queries, k, **options)
         return self._ask_native(queries, k, **options)
 
-    def _grow_tree(self, n_queries: int) -> TreeIndex | None:
-        """Return the tree; build it once so many queries would have taken as long without it."""
-        if self._tree is None and n_queries >= QUERIES_OF_A_BUILD:
-            with _building:
-                if self._tree is None:
-                    self._tree = TreeIndex(self._stored, self.metric)
+    def _grow_tree(self, n_queries: int, k: int) -> TreeIndex | None:
+        """Return the tree that pays for so many queries, if one does."""
+        is_split = n_queries >= QUERIES_OF_A_SPLIT
+        if self._is_grown(is_split) or not (is_split or len(self._stored) <= MOST_LAZY_ROWS):
+            return self._tree
+        with _building:
+            if not self._is_grown(is_split):
+                if is_split:
+                    self._tree = split_tree(self._stored, self.metric, self._n_neighbors or k)
+                    self._has_tree = self._tree is not None
+                else:
+                    self._tree = TreeIndex(self._stored, self.metric, is_split=False)
         return self._tree
+
+    def _is_grown(self, is_split: bool) -> bool:
+        tree = self._tree
+        return not self._has_tree or (tree is not None and tree.is_split >= is_split)
 
     def _ask_native(
         self, queries: NDArray[Any], k: int, **options: Unpack[SearchOptions]
@@ -293,7 +302,7 @@ class IndexedRows:
         given, queries = queries.dtype, self._comparable(queries)
         if queries.dtype != self._stored.dtype and queries.dtype not in self._indexes:
             self._announce_second_index(given, queries.dtype)
-        n_queries = len(queries) if self._has_tree else self._n_asked
+        n_queries = self._n_asked
         with _counting:
             _searches[id(self)] += 1  # keeps the indexes in place
         try:
@@ -365,6 +374,7 @@ class IndexedRows:
 
     def _of(self, rows: NDArray[Any]) -> IndexedRows:
         changed = IndexedRows(rows, self.metric, self.shifts, self.frame)
+        changed._has_tree = self._has_tree
         changed._n_asked = 0 if self._has_tree else self._n_asked
         changed._n_neighbors = self._n_neighbors
         return changed
@@ -397,7 +407,7 @@ class IndexedRows:
     def _index(self, dtype: np.dtype[Any], k: int, n_queries: int, n_threads: int) -> ExactIndex:
         """Return the index of the rows in a dtype, built as far as so many queries pay for."""
         stage = Stage.PROJECTED
-        if self._has_tree and n_queries < QUERIES_OF_A_BUILD:
+        if self._has_tree:  # it will be grown
             stage = Stage.EXHAUSTIVE
         elif not self.shifts:
             n, d = self._stored.shape

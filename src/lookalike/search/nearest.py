@@ -114,9 +114,9 @@ class NearestNeighbors(KNeighborsMixin, RadiusNeighborsMixin, BaseEstimator):  #
     or float64. This needs a copy of the rows in that dtype with an index of its own, which is
     made once; a `DataConversionWarning` announces it if it takes 1 MiB or more.
 
-    Rows of at most 4 values are searched by `scipy.spatial.KDTree`, unless the metric is cosine;
-    with Manhattan distances and 100,000 rows those of 5 values as well, with 1,000,000 those of 6.
-    The answer is the same, to the last bit; the tree copies the rows in float64.
+    Rows of at most 16 values are searched by a k-d tree, unless the metric is cosine. For Euclidean
+    distances of more than 4 values, `fit` or a search first tries whether that takes less time. The
+    answer is the same, to the last bit; the tree copies the rows in float64.
 
     The index is chosen for searches of ``n_neighbors``. Answers are the same for any other number,
     and the index is chosen again if many searches want a very different one.

@@ -1,53 +1,43 @@
-"""Exact search in rows of few values by a k-d tree.
+"""Exact search in rows of few values by a k-d tree, and the choice between it and the native index.
 
-A native search visits all rows, a tree a few of its leaves. Their number grows fast with the width
-of the rows: up to `TREE_WIDTHS` values the tree is the faster one at every number of rows, and for
-Manhattan distances up to one value more for each power of ten beyond 10,000 rows. It is
-`scipy.spatial.KDTree`.
+An index visits all rows, a tree a few of its leaves (``src/core/tree.hpp``). How many these are
+depends on the rows more than on their width: rows near a plane of few dimensions need few. For up
+to `ALWAYS_FASTER` values a tree is always faster. Otherwise some of the rows are searched for as a
+trial, and the tree is kept if that visits few enough of them.
 
-The tree rounds distances in its own way and takes any of several rows at one distance, so it only
-names candidates. Their distances are computed again, summed in the order of the native kernels,
-and sorted by (distance, index). Rounding moves a tree's distance by a share of `ROUNDING` at most.
-The k first candidates are therefore the answer if the k-th is nearer by more than that share than
-the last one which the tree named: all other rows are at least as far as that. Otherwise, at ties
-or where rows of a query's own group are among the candidates, the tree is asked for more of them,
-and at last the query goes to the native index.
+A tree whose rows are not split is built in a tenth of the time. It visits all rows, but compares
+several at once, which is faster than an index that computes all distances: it is the tree of the
+first `QUERIES_OF_A_SPLIT` queries.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from typing import Any, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import KDTree
 
+from lookalike import _core
+from lookalike.search.machine import cpu_path
 from lookalike.search.neighbors import Neighbors, SearchOptions
 
-TREE_WIDTHS = {"euclidean": 4, "sqeuclidean": 4, "manhattan": 4}
-# With fewer rows an exhaustive search of the queries takes less time than to call the tree.
-FEWEST_ROWS = 512
-# A tree is built in the time that so many queries take to visit all rows.
-QUERIES_OF_A_BUILD = 20
-# More than d + 4 roundings of a distance and two at each level of the tree, below 2**21 of them.
-ROUNDING, UNDERFLOW = 1e-9, 1e-300
-# At first there is one more candidate than neighbours; of integers, which tie often, there are a
-# quarter and some more. Then there are so many times as many, up to the most.
-GROWTH, MOST_CANDIDATES, SPARE = 3, 4096, 8
-# Queries between two reports of the progress, and queries for which threads are started.
-MOST_AT_ONCE, FEW_QUERIES = 16384, 256
-LANES = 8  # partial sums of the native kernels
-POWERS = {"euclidean": 2, "sqeuclidean": 2, "manhattan": 1}
+METRICS = ("euclidean", "sqeuclidean", "manhattan")
+MOST_VALUES = 16
+# The following numbers were measured by `python benchmarks/trees.py`. For rows of so few values a
+# tree is faster without a trial.
+ALWAYS_FASTER = 4
+# A search in a tree takes as long as one in an index if it visits so many rows, for each neighbour
+# wanted so many more, and for each row there is so many more.
+VISITED, VISITED_FOR_NEIGHBOUR, VISITED_OF_ROWS = 2000, 15, 1 / 200
+# So many rows are searched for, at first in a tree of a sample: it visits fewer than that of all.
+N_TRIED, SAMPLE_ROWS = 32, 8192
+# Rows are split in the time that so many queries take longer without it.
+QUERIES_OF_A_SPLIT = 50
 
 
 def suits_tree(rows: NDArray[Any], metric: str) -> bool:
-    """Return whether a tree is faster than the native index."""
-    n, d = len(rows), rows.shape[1]
-    widest = TREE_WIDTHS.get(metric, 0)
-    if metric == "manhattan" and n:
-        widest = max(widest, int(np.log10(n)))
-    return bool(d <= widest and n >= FEWEST_ROWS)
+    """Return whether there are trees for such rows."""
+    return rows.shape[1] <= MOST_VALUES and metric in METRICS
 
 
 class TreeIndex:
@@ -55,133 +45,49 @@ class TreeIndex:
 
     Parameters
     ----------
-    rows : ndarray of shape (n, d), d up to `LANES`, of a native dtype
+    rows : ndarray of shape (n, d), d up to `MOST_VALUES`, of a native dtype
+        They are copied in float64.
     metric : {"euclidean", "sqeuclidean", "manhattan"}
+    is_split : bool, default=True
+        Whether rows that are near each other are put together.
 
     Examples
     --------
-    >>> from lookalike.search.index import ExactIndex
     >>> rows = np.array([[0, 0], [0, 3], [4, 0], [3, 0]], dtype=np.uint8)
-    >>> TreeIndex(rows, "euclidean").query(rows[:1], 3, ExactIndex(rows).query)
+    >>> TreeIndex(rows, "euclidean").query(rows[:1], 3)
     Neighbors(indices=array([[0, 1, 3]]), distances=array([[0., 3., 3.]]), variants=None)
     """
 
-    def __init__(self, rows: NDArray[Any], metric: str) -> None:
+    def __init__(self, rows: NDArray[Any], metric: str, *, is_split: bool = True) -> None:
         self.metric = metric
-        self.are_whole = rows.dtype.kind in "iu"
-        # Splits in the middle of boxes take half the time of medians, and searches no longer.
-        self.tree = KDTree(rows, balanced_tree=False, compact_nodes=False)
+        self.is_split = is_split
+        native_metric = "sqeuclidean" if metric == "euclidean" else metric
+        self._native = _core.Tree(rows, metric=native_metric, cpu=cpu_path(), split=is_split)
 
-    def query(
-        self,
-        queries: NDArray[Any],
-        k: int,
-        ask_native: Callable[..., Neighbors],
-        **options: Unpack[SearchOptions],
-    ) -> Neighbors:
-        """Find the k nearest rows of each query, of any native dtype.
-
-        ``ask_native(queries, k, **options)`` searches for the queries that the tree leaves.
-        """
-        n_queries, progress = len(queries), options.get("progress")
-        indices = np.empty((n_queries, k), np.int64)
-        distances = np.empty((n_queries, k))
-        left = np.arange(n_queries)
-        are_whole = self.are_whole and queries.dtype.kind in "iu"
-        n_candidates = k + (k // 4 + SPARE if are_whole else 1)
-        most = max(MOST_CANDIDATES, n_candidates)
-        while len(left) and n_candidates <= most:
-            uncertain = []
-            for chunk in self._chunks(left, n_candidates, options):
-                found, near, is_certain = self._search(
-                    queries, k, chunk, n_candidates, are_whole, options
-                )
-                indices[chunk], distances[chunk] = found, near
-                uncertain.append(chunk[~is_certain])
-                if progress is not None and is_certain.all():
-                    progress(int(chunk[-1]) + 1, n_queries)
-            left = np.concatenate(uncertain)
-            n_candidates *= GROWTH
+    def query(self, queries: NDArray[Any], k: int, **options: Unpack[SearchOptions]) -> Neighbors:
+        """Find the k nearest rows of each query, of any native dtype."""
+        indices, distances, _ = self._native.query(queries, k, **options)
         if self.metric == "euclidean":
             np.sqrt(distances, out=distances)
-        if len(left):
-            groups = options.get("query_groups")
-            options["query_groups"] = None if groups is None else groups[left]
-            options["progress"] = None
-            indices[left], distances[left], _ = ask_native(queries[left], k, **options)
-        if progress is not None:
-            progress(n_queries, n_queries)
-        return Neighbors(indices, distances)
+        # The native module's int64 is NumPy's long long, which differs in its name only.
+        return Neighbors(indices.view(np.int64), distances)
 
-    def _chunks(
-        self, queries: NDArray[np.int64], n_candidates: int, options: SearchOptions
-    ) -> Iterator[NDArray[np.int64]]:
-        """Divide queries such that their candidates, in several arrays, fit the working memory."""
-        memory = options.get("working_memory", 256 * 2**20)
-        step = max(1, min(MOST_AT_ONCE, memory // (64 * n_candidates * LANES)))
-        return (queries[start : start + step] for start in range(0, len(queries), step))
-
-    def _search(
-        self,
-        queries: NDArray[Any],
-        k: int,
-        chunk: NDArray[np.int64],
-        n_candidates: int,
-        are_whole: bool,
-        options: SearchOptions,
-    ) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.bool_]]:
-        """Return the k nearest candidates of some queries, and whether they are certain."""
-        rows, n_rows = self.tree.data, len(self.tree.data)
-        n_candidates = min(n_candidates, n_rows)
-        points = queries[chunk].astype(np.float64)
-        power = POWERS[self.metric]
-        workers = options.get("n_threads", 1) if len(chunk) >= FEW_QUERIES else 1
-        # Asked for 1 to n neighbours, it returns an axis even for one.
-        named, indices = self.tree.query(
-            points, np.arange(1, n_candidates + 1), p=power, workers=workers
-        )
-        distances = native_distances(points[:, None], rows[indices], power)
-        query_groups, row_groups = options.get("query_groups"), options.get("row_groups")
-        if query_groups is not None and row_groups is not None:
-            distances[row_groups[indices] == query_groups[chunk, None]] = np.inf
-        nearest_first(distances, indices, n_rows, are_whole)
-        if n_candidates == n_rows:
-            is_certain = np.ones(len(chunk), dtype=bool)
-        else:
-            farthest = named[:, -1] ** power * (1 - ROUNDING) - UNDERFLOW
-            is_certain = distances[:, k - 1] < farthest
-        return indices[:, :k], distances[:, :k], is_certain
+    def n_visited(self, queries: NDArray[Any], k: int) -> float:
+        """Return how many rows a search for the k nearest visits, on average."""
+        _, _, n_computed = self._native.query(queries, min(k, self._native.n_rows))
+        return float(n_computed / len(queries))
 
 
-def nearest_first(
-    distances: NDArray[np.float64], indices: NDArray[np.int64], n_rows: int, are_whole: bool
-) -> None:
-    """Sort candidates by (distance, index), in place."""
-    # The tree's order is nearly always that of the distances.
-    wrong = np.flatnonzero((distances[:, 1:] <= distances[:, :-1]).any(axis=1))
-    bits = (n_rows - 1).bit_length()
-    if are_whole and len(wrong) and distances[wrong].max() < 2.0 ** (63 - bits):
-        # One number for both is sorted several times faster.
-        keys = (distances[wrong].astype(np.int64) << bits) + indices[wrong]
-        keys.sort(axis=1)
-        indices[wrong], distances[wrong] = keys & ((1 << bits) - 1), keys >> bits
-        return
-    order = np.lexsort((indices[wrong], distances[wrong]))
-    indices[wrong] = np.take_along_axis(indices[wrong], order, axis=1)
-    distances[wrong] = np.take_along_axis(distances[wrong], order, axis=1)
-
-
-def native_distances(
-    a: NDArray[np.float64], b: NDArray[np.float64], power: int
-) -> NDArray[np.float64]:
-    """Return distances of up to `LANES` values, squared for power 2, rounded as the kernels do.
-
-    ``src/core/kernels_impl.hpp`` defines the order: a lane for each value, and their sum in pairs.
-    """
-    differences = np.abs(a - b)
-    terms = differences * differences if power == 2 else differences
-    lanes: list[Any] = [terms[..., j] if j < terms.shape[-1] else 0.0 for j in range(LANES)]
-    for half in (4, 2, 1):
-        lanes = [lanes[j] + lanes[j + half] for j in range(half)]
-    total: NDArray[np.float64] = lanes[0]
-    return total
+def split_tree(rows: NDArray[Any], metric: str, k: int) -> TreeIndex | None:
+    """Return the tree of the rows, or None if a native index finds k neighbours sooner."""
+    n = len(rows)
+    most = VISITED + VISITED_FOR_NEIGHBOUR * k + VISITED_OF_ROWS * n
+    if rows.shape[1] <= ALWAYS_FASTER or n <= most:
+        return TreeIndex(rows, metric)
+    tried = np.ascontiguousarray(rows[:: n // N_TRIED])
+    if n > 2 * SAMPLE_ROWS:
+        sample = np.ascontiguousarray(rows[:: n // SAMPLE_ROWS])
+        if TreeIndex(sample, metric).n_visited(tried, k) > most:
+            return None
+    tree = TreeIndex(rows, metric)
+    return tree if tree.n_visited(tried, k) <= most else None
