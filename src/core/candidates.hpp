@@ -115,7 +115,6 @@ protected:
     }
 
     static constexpr std::int64_t kCacheBytes = 1 << 18;  // some of a level-2 cache
-    static constexpr std::int64_t kPartBytes = 1 << 12;   // of a long row
     static constexpr std::uint32_t kSign = std::uint32_t{1} << 31;
 
     // Panels visited at once: they fit a level-2 cache beside the queries.
@@ -144,40 +143,11 @@ protected:
 
     void compare_pairs() {
         sort_by_rows();
-        if (pair_->has_parts() && static_cast<std::int64_t>(sorted_.size()) > index_.rows().n) return compare_parts();
         constexpr std::size_t kAhead = 4;
         for (std::size_t j = 0; j < sorted_.size(); ++j) {
             if (j % 4096 == 0 && job_.is_stopped()) return;
             if (j + kAhead < sorted_.size()) fetch(sorted_[j + kAhead].row);
             if (sorted_[j].score >= thresholds_[sorted_[j].query]) compare(sorted_[j].query, sorted_[j].row);
-        }
-    }
-
-    // Compares several queries with each row, part by part: the parts of rows that are near each other fit a level-2 cache,
-    // and a query's part is read once for all of these.
-    void compare_parts() {
-        constexpr std::size_t kMostPairs = 1 << 13;
-        const std::int64_t d = index_.rows().d, part = std::min(d, kPartBytes * d / row_bytes_);
-        for (std::size_t begin = 0, end = 0; begin < sorted_.size() && !job_.is_stopped(); begin = end) {
-            while (end < sorted_.size() && end - begin < kMostPairs && sorted_[end].row / together() == sorted_[begin].row / together()) ++end;
-            const auto last = std::remove_if(sorted_.begin() + static_cast<std::ptrdiff_t>(begin), sorted_.begin() + static_cast<std::ptrdiff_t>(end),
-                                             [&](const Pair& pair) { return pair.score < thresholds_[pair.query]; });
-            const auto n = static_cast<std::size_t>(last - sorted_.begin()) - begin;
-            lanes_.assign(n * kManyLanes, 0.0);
-            for (std::int64_t value = 0; value < d; value += part)
-                for (std::size_t j = 0, next = 0; j < n; j = next) {
-                    const int query = sorted_[begin + j].query;
-                    std::int32_t rows[kMostParts];
-                    int count = 0;
-                    for (; next < n && count < kMostParts && sorted_[begin + next].query == query; ++next) rows[count++] = sorted_[begin + next].row;
-                    if (next < n && sorted_[begin + next].query != query)
-                        prefetch(pair_->part_of_query(sorted_[begin + next].query, value), std::min(row_bytes_, kPartBytes));
-                    pair_->add_parts(query, rows, count, value, std::min(d, value + part), lanes_.data() + j * kManyLanes);
-                }
-            for (std::size_t j = 0; j < n; ++j) {
-                const Pair& pair = sorted_[begin + j];
-                take_distance(pair.query, pair.row, pair_->whole(pair.query, pair.row, lanes_.data() + j * kManyLanes));
-            }
         }
     }
 
@@ -191,10 +161,8 @@ protected:
         candidates.erase(candidates.begin(), last);
     }
 
-    // Rows whose parts fit a level-2 cache.
-    std::int64_t together() const {
-        return std::max<std::int64_t>(1, 2 * kCacheBytes / (pair_->has_parts() ? std::min(row_bytes_, kPartBytes) : row_bytes_));
-    }
+    // Rows that fit a level-2 cache.
+    std::int64_t together() const { return std::max<std::int64_t>(1, 2 * kCacheBytes / row_bytes_); }
 
     // Pairs of rows that are near each other in memory follow each other.
     void sort_by_rows() {
@@ -213,12 +181,10 @@ protected:
         candidates.erase(kept, candidates.end());
     }
 
-    void compare(int i, std::int32_t row) { take_distance(i, row, (*pair_)(i, 0, row, best_[i].worst())); }
-
-    void take_distance(int i, std::int32_t row, Distance distance) {
+    void compare(int i, std::int32_t row) {
         TopK<Distance>& best = best_[i];
         ++computed;
-        if (best.push(distance, row) && best.full()) tighten(i, pair_->radius(best.worst()));
+        if (best.push((*pair_)(i, 0, row, best.worst()), row) && best.full()) tighten(i, pair_->radius(best.worst()));
     }
 
     // The processor fetches the rest of a long row itself.
@@ -240,7 +206,6 @@ protected:
     std::vector<std::size_t> limits_;  // numbers of candidates at which they are thinned out
     std::vector<std::vector<Candidate>> candidates_;
     std::vector<Pair> pairs_, sorted_;
-    std::vector<double> lanes_;
     std::vector<std::int64_t> starts_;  // of the pairs of rows that are near each other
     // Room for every pair of a block; most of it is never touched, so it is not initialised.
     std::unique_ptr<Survivor[]> survivors_;

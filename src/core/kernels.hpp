@@ -211,11 +211,6 @@ template <class T, class Sum> using PairKernel = Sum (*)(const T* a, const T* b,
 template <class T, class Sum>
 using LimitedKernel = Sum (*)(const T* a, const T* b, std::int64_t d, Sum limit);
 
-// Parts of such sums of floats, of one row of at least kLongRow values and up to kMostParts others: added to
-// kManyLanes lanes each. A part before the last one has a multiple of kManyLanes values.
-constexpr int kMostParts = 4;
-template <class T> using PartKernel = void (*)(const T* a, const T* const* others, int n_others, std::int64_t d, double* lanes);
-
 // Partial sums of floats, added pairwise at the end: their number and order are part of the definition, so that all
 // instruction sets round in the same way (these files are compiled without contraction to FMA). Each sum waits for
 // the one before it in its lane: long rows have lanes for several vectors.
@@ -238,7 +233,6 @@ template <class T, class Sum> struct Distances {
     PairKernel<T, Sum> squared;
     PairKernel<T, Sum> dot;
     LimitedKernel<T, Sum> manhattan;
-    PartKernel<T> add_squares = nullptr, add_products = nullptr;  // for floats
 };
 
 struct Kernels {

@@ -255,16 +255,6 @@ inline __m512d load_doubles(const double* p) { return _mm512_loadu_pd(p); }
 struct LongSum {
     __m512d a = _mm512_setzero_pd(), b = a, c = a, d = a;
 
-    static LongSum load(const double* lanes) {
-        return {_mm512_loadu_pd(lanes), _mm512_loadu_pd(lanes + 8), _mm512_loadu_pd(lanes + 16), _mm512_loadu_pd(lanes + 24)};
-    }
-    void store(double* lanes) const {
-        _mm512_storeu_pd(lanes, a);
-        _mm512_storeu_pd(lanes + 8, b);
-        _mm512_storeu_pd(lanes + 16, c);
-        _mm512_storeu_pd(lanes + 24, d);
-    }
-
     template <class Term, class Float> void add(const LongSum& x, const Float* y) {
         a = Term::add(a, x.a, load_doubles(y));
         b = Term::add(b, x.b, load_doubles(y + 8));
@@ -289,39 +279,13 @@ template <class Float> LongSum as_doubles(const Float* x) {
     return {load_doubles(x), load_doubles(x + 8), load_doubles(x + 16), load_doubles(x + 24)};
 }
 
-template <class Term, class Float> LongSum add_long(LongSum sum, const Float* x, const Float* y, std::int64_t n) {
+template <class Term, class Float> double sum_floats_of(const Float* x, const Float* y, std::int64_t n) {
+    if (n < kLongRow) return sum_floats<kFewLanes>(x, y, n, [](double u, double v) { return Term::of(u, v); });
+    LongSum sum;
     std::int64_t i = 0;
     for (; i + kManyLanes <= n; i += kManyLanes) sum.add<Term>(as_doubles(x + i), y + i);
     if (i < n) sum.add<Term>(as_doubles(Stretch<Float>(x + i, n - i).values), Stretch<Float>(y + i, n - i).values);
-    return sum;
-}
-
-template <class Term, class Float> double sum_floats_of(const Float* x, const Float* y, std::int64_t n) {
-    if (n < kLongRow) return sum_floats<kFewLanes>(x, y, n, [](double u, double v) { return Term::of(u, v); });
-    return add_long<Term>(LongSum{}, x, y, n).total();
-}
-
-// Four rows at a time: `x` is loaded once for all.
-template <class Term, class Float> void add_floats_of(const Float* x, const Float* const* others, int n_others, std::int64_t n, double* lanes) {
-    if (n_others < kMostParts) {
-        for (int i = 0; i < n_others; ++i, lanes += kManyLanes) add_long<Term>(LongSum::load(lanes), x, others[i], n).store(lanes);
-        return;
-    }
-    const Float *const y0 = others[0], *const y1 = others[1], *const y2 = others[2], *const y3 = others[3];
-    LongSum s0 = LongSum::load(lanes), s1 = LongSum::load(lanes + kManyLanes), s2 = LongSum::load(lanes + 2 * kManyLanes),
-            s3 = LongSum::load(lanes + 3 * kManyLanes);
-    const std::int64_t whole = n / kManyLanes * kManyLanes;
-    for (std::int64_t i = 0; i < whole; i += kManyLanes) {
-        const LongSum values = as_doubles(x + i);
-        s0.add<Term>(values, y0 + i);
-        s1.add<Term>(values, y1 + i);
-        s2.add<Term>(values, y2 + i);
-        s3.add<Term>(values, y3 + i);
-    }
-    add_long<Term>(s0, x + whole, y0 + whole, n - whole).store(lanes);
-    add_long<Term>(s1, x + whole, y1 + whole, n - whole).store(lanes + kManyLanes);
-    add_long<Term>(s2, x + whole, y2 + whole, n - whole).store(lanes + 2 * kManyLanes);
-    add_long<Term>(s3, x + whole, y3 + whole, n - whole).store(lanes + 3 * kManyLanes);
+    return sum.total();
 }
 
 template <class Float> struct Product {
@@ -342,8 +306,6 @@ struct SquaredDifference {
 template <class Float> void take_sums(Distances<Float, double>& distances) {
     distances.squared = sum_floats_of<SquaredDifference, Float>;
     distances.dot = sum_floats_of<Product<Float>, Float>;
-    distances.add_squares = add_floats_of<SquaredDifference, Float>;
-    distances.add_products = add_floats_of<Product<Float>, Float>;
 }
 
 int select(const Selection& s, std::int32_t* out) {

@@ -130,24 +130,6 @@ template <class Float> double dot_floats(const Float* a, const Float* b, std::in
     return sum_floats(a, b, d, [](double x, double y) { return x * y; });
 }
 
-template <class Float, class Term>
-void add_floats(const Float* a, const Float* const* others, int n_others, std::int64_t d, double* sums, Term term) {
-    for (int other = 0; other < n_others; ++other, sums += kManyLanes) {
-        Lanes<kManyLanes> lanes;
-        for (int lane = 0; lane < kManyLanes; ++lane) lanes.sum[lane] = sums[lane];
-        lanes.add(a, others[other], 0, d, term);
-        for (int lane = 0; lane < kManyLanes; ++lane) sums[lane] = lanes.sum[lane];
-    }
-}
-
-template <class Float> void add_squares(const Float* a, const Float* const* others, int n_others, std::int64_t d, double* sums) {
-    add_floats(a, others, n_others, d, sums, [](double x, double y) { return (x - y) * (x - y); });
-}
-
-template <class Float> void add_dots(const Float* a, const Float* const* others, int n_others, std::int64_t d, double* sums) {
-    add_floats(a, others, n_others, d, sums, [](double x, double y) { return x * y; });
-}
-
 // Rounded sums of non-negative terms never decrease, so a partial sum above the limit proves
 // that the total is above it. Adding up the lanes takes as long as a few dozen values.
 constexpr std::int64_t kFloatLimitStride = 512;
@@ -423,8 +405,8 @@ template <class Floats, class Doubles, class Pairs, int Rows, CoarseDistance dis
     kernels.u8 = {squared_bytes<std::uint8_t>, dot_bytes<std::uint8_t>, manhattan_integers<std::uint8_t>};
     kernels.i8 = {squared_bytes<std::int8_t>, dot_bytes<std::int8_t>, manhattan_integers<std::int8_t>};
     kernels.i16 = {squared_words, dot_words, manhattan_integers<std::int16_t>};
-    kernels.f32 = {squared_floats<float>, dot_floats<float>, manhattan_floats<float>, add_squares<float>, add_dots<float>};
-    kernels.f64 = {squared_floats<double>, dot_floats<double>, manhattan_floats<double>, add_squares<double>, add_dots<double>};
+    kernels.f32 = {squared_floats<float>, dot_floats<float>, manhattan_floats<float>};
+    kernels.f64 = {squared_floats<double>, dot_floats<double>, manhattan_floats<double>};
     return kernels;
 }
 

@@ -28,51 +28,27 @@ template <class Distance_> struct Pairs {
 
     virtual void take(const std::int64_t* ids, int n) = 0;
     virtual Distance operator()(int i, int shift, std::int64_t row, Distance worst) = 0;
-    // Long rows of floats may be compared part by part and a few at once, so that parts are read from a cache: whether
-    // they may be, where a query's part is, the sums of values begin … end - 1 of up to kMostParts rows, and the distance
-    // that follows from the sums of all.
-    virtual bool has_parts() const { return false; }
-    virtual const void* part_of_query(int, std::int64_t) const { return nullptr; }
-    virtual void add_parts(int, const std::int32_t*, int, std::int64_t, std::int64_t, double*) {}
-    virtual Distance whole(int, std::int64_t, const double*) { return {}; }
     // Whether the pair may be farther than in the filter's view.
     virtual bool is_farther(int, std::int64_t) const { return false; }
     // The radius, in the filter's view, beyond which no pair can be better.
     virtual double radius(Distance worst) const { return std::sqrt(static_cast<double>(worst)); }
 };
 
-inline double total_of_lanes(const double* lanes) {
-    double sums[kManyLanes];
-    std::copy_n(lanes, kManyLanes, sums);
-    for (int half = kManyLanes / 2; half > 0; half /= 2)
-        for (int lane = 0; lane < half; ++lane) sums[lane] += sums[lane + half];
-    return sums[0];
-}
-
 template <class T> struct SquaredEuclidean final : Pairs<SumOf<T>> {
     using Distance = SumOf<T>;
     static constexpr bool shifted = false;
 
     SquaredEuclidean(const Index& index, const Rows& queries_, const double*)
-        : kernel(distances_of<T>(index.kernels()).squared), add(distances_of<T>(index.kernels()).add_squares), rows(static_cast<const T*>(index.rows().data)),
+        : kernel(distances_of<T>(index.kernels()).squared), rows(static_cast<const T*>(index.rows().data)),
           queries(static_cast<const T*>(queries_.data)), d(queries_.d) {}
 
     void take(const std::int64_t* ids_, int) override { ids = ids_; }
     Distance operator()(int i, int, std::int64_t row, Distance) override {
         return kernel(queries + ids[i] * d, rows + row * d, d);
     }
-    bool has_parts() const override { return add && d >= kLongRow; }
-    const void* part_of_query(int i, std::int64_t begin) const override { return queries + ids[i] * d + begin; }
-    void add_parts(int i, const std::int32_t* which, int n, std::int64_t begin, std::int64_t end, double* lanes) override {
-        const T* others[kMostParts];
-        for (int j = 0; j < n; ++j) others[j] = rows + which[j] * d + begin;
-        add(queries + ids[i] * d + begin, others, n, end - begin, lanes);
-    }
-    Distance whole(int, std::int64_t, const double* lanes) override { return static_cast<Distance>(total_of_lanes(lanes)); }
     const T* row(std::int64_t i) const { return rows + i * d; }
 
     PairKernel<T, Distance> kernel;
-    PartKernel<T> add;
     const T* rows;
     const T* queries;
     std::int64_t d;
@@ -130,22 +106,12 @@ template <class T> struct Cosine final : Pairs<double> {
 
     Cosine(const Index& index_, const Rows& queries_, const double* query_squares_)
         : index(index_), query_squares(query_squares_), kernel(distances_of<T>(index_.kernels()).dot),
-          add(distances_of<T>(index_.kernels()).add_products), rows(static_cast<const T*>(index_.rows().data)), queries(static_cast<const T*>(queries_.data)),
+          rows(static_cast<const T*>(index_.rows().data)), queries(static_cast<const T*>(queries_.data)),
           d(queries_.d) {}
 
     void take(const std::int64_t* ids_, int) override { ids = ids_; }
     double operator()(int i, int, std::int64_t row, double) override {
-        return of_dot(i, row, static_cast<double>(kernel(queries + ids[i] * d, rows + row * d, d)));
-    }
-    bool has_parts() const override { return add && d >= kLongRow; }
-    const void* part_of_query(int i, std::int64_t begin) const override { return queries + ids[i] * d + begin; }
-    void add_parts(int i, const std::int32_t* which, int n, std::int64_t begin, std::int64_t end, double* lanes) override {
-        const T* others[kMostParts];
-        for (int j = 0; j < n; ++j) others[j] = rows + which[j] * d + begin;
-        add(queries + ids[i] * d + begin, others, n, end - begin, lanes);
-    }
-    double whole(int i, std::int64_t row, const double* lanes) override { return of_dot(i, row, total_of_lanes(lanes)); }
-    double of_dot(int i, std::int64_t row, double dot) const {
+        const auto dot = static_cast<double>(kernel(queries + ids[i] * d, rows + row * d, d));
         const double query_square = query_squares[ids[i]];
         const double row_square = index.square_of_row(row), product = query_square * row_square;
         // The product of two squares may overflow or underflow although the squares do not.
@@ -163,7 +129,6 @@ template <class T> struct Cosine final : Pairs<double> {
     const Index& index;
     const double* query_squares;
     decltype(distances_of<T>(std::declval<const Kernels&>()).dot) kernel;
-    PartKernel<T> add;
     const T* rows;
     const T* queries;
     std::int64_t d;

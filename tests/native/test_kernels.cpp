@@ -71,26 +71,6 @@ template <class T> void check_same_bits(const Distances<T, double>& kernels, con
     }
 }
 
-// Sums of parts are those of whole rows, to the last bit.
-template <class T> void check_parts(const Distances<T, double>& kernels) {
-    for (const std::int64_t d : {128, 129, 784, 1055})
-        for (int n = 1; n <= kMostParts; ++n) {
-            const std::vector<T> a = values<T>(d, 0), b = values<T>(n * d, 1);
-            std::vector<double> squares(static_cast<std::size_t>(n * kManyLanes)), products = squares;
-            for (std::int64_t begin = 0; begin < d; begin += 2 * kManyLanes) {
-                const T* others[kMostParts];
-                for (int i = 0; i < n; ++i) others[i] = b.data() + i * d + begin;
-                const std::int64_t count = std::min<std::int64_t>(2 * kManyLanes, d - begin);
-                kernels.add_squares(a.data() + begin, others, n, count, squares.data());
-                kernels.add_products(a.data() + begin, others, n, count, products.data());
-            }
-            for (int i = 0; i < n; ++i) {
-                CHECK_EQUAL(total_of_lanes(squares.data() + i * kManyLanes), kernels.squared(a.data(), b.data() + i * d, d));
-                CHECK_EQUAL(total_of_lanes(products.data() + i * kManyLanes), kernels.dot(a.data(), b.data() + i * d, d));
-            }
-        }
-}
-
 void check_words(const Kernels& kernels) {
     for (const int n : {1, 15, 16, 17, 100}) {
         const std::vector<float> x = values<float>(n, 0);
@@ -412,8 +392,6 @@ int main() {
         check_distances(kernels->f64, false);
         check_same_bits(kernels->f32, portable.f32);
         check_same_bits(kernels->f64, portable.f64);
-        check_parts(kernels->f32);
-        check_parts(kernels->f64);
         check_words(*kernels);
         check_select(*kernels);
         check_filter(*kernels);

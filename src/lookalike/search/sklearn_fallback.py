@@ -55,8 +55,12 @@ def native_metric(metric: Any, p: float | None, metric_params: Any) -> str | Non
 
 def check_metric(metric: Any) -> None:
     """Raise ValueError if a metric is a name that neither we nor scikit-learn know."""
-    known = sorted({"precomputed", *NATIVE_METRICS, *chain(*neighbors.VALID_METRICS.values())})
-    if isinstance(metric, str) and metric not in known:
+    if not isinstance(metric, str) or metric in {"minkowski", *NATIVE_METRICS}:
+        return
+    from sklearn.neighbors import VALID_METRICS  # a quarter of the time of all imports
+
+    known = sorted({"precomputed", *NATIVE_METRICS, *chain(*VALID_METRICS.values())})
+    if metric not in known:
         raise ValueError(
             f"metric={metric!r} is no metric; give one of the native index, "
             f"{', '.join(_NATIVE)}, or one that scikit-learn "
