@@ -8,6 +8,7 @@
 #include <nanobind/stl/vector.h>
 
 #include <algorithm>
+#include <cmath>
 #include <memory>
 #include <stdexcept>
 
@@ -27,27 +28,39 @@ using RowArray = nb::ndarray<nb::ro, nb::ndim<2>, nb::c_contig, nb::device::cpu>
 using FloatVector = nb::ndarray<const float, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using FloatMatrix = nb::ndarray<const float, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 using ShortMatrix = nb::ndarray<const std::int16_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+template <class T> using Found = nb::ndarray<T, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 using Groups = nb::ndarray<const std::int64_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 
-DType dtype_of(const RowArray& array) {
-    if (array.dtype() == nb::dtype<std::uint8_t>()) return DType::u8;
-    if (array.dtype() == nb::dtype<std::int8_t>()) return DType::i8;
-    if (array.dtype() == nb::dtype<std::int16_t>()) return DType::i16;
-    if (array.dtype() == nb::dtype<float>()) return DType::f32;
-    if (array.dtype() == nb::dtype<double>()) return DType::f64;
+DType dtype_of(const nb::dlpack::dtype& dtype) {
+    if (dtype == nb::dtype<std::uint8_t>()) return DType::u8;
+    if (dtype == nb::dtype<std::int8_t>()) return DType::i8;
+    if (dtype == nb::dtype<std::int16_t>()) return DType::i16;
+    if (dtype == nb::dtype<float>()) return DType::f32;
+    if (dtype == nb::dtype<double>()) return DType::f64;
     throw std::invalid_argument("rows must be uint8, int8, int16, float32 or float64");
 }
 
 Rows rows_of(const RowArray& array) {
     return {array.data(), static_cast<std::int64_t>(array.shape(0)), static_cast<std::int64_t>(array.shape(1)),
-            dtype_of(array)};
+            dtype_of(array.dtype())};
+}
+
+using AnyValues = nb::ndarray<nb::ro, nb::c_contig, nb::device::cpu>;
+
+bool are_within(const AnyValues& values, double low, double high, double least) {
+    const Kernels& kernels = *available_kernels().front();
+    return visit(dtype_of(values.dtype()), [&](auto type) {
+        using T = decltype(type);
+        return distances_of<T>(kernels).within(static_cast<const T*>(values.data()), static_cast<std::int64_t>(values.size()), low,
+                                               high, least);
+    });
 }
 
 Metric metric_named(const std::string& name) {
-    if (name == "sqeuclidean") return Metric::squared_euclidean;
+    if (name == "euclidean" || name == "sqeuclidean") return Metric::squared_euclidean;
     if (name == "cosine") return Metric::cosine;
     if (name == "manhattan") return Metric::manhattan;
-    throw std::invalid_argument("metric must be sqeuclidean, cosine or manhattan");
+    throw std::invalid_argument("metric must be euclidean, sqeuclidean, cosine or manhattan");
 }
 
 template <class T> nb::ndarray<nb::numpy, T, nb::ndim<2>> new_matrix(std::size_t rows, std::size_t columns) {
@@ -57,9 +70,9 @@ template <class T> nb::ndarray<nb::numpy, T, nb::ndim<2>> new_matrix(std::size_t
 }
 
 // The cases for which integer bases exist.
-bool is_of_bytes(const Projection& p, DType dtype, const std::string& metric) {
+bool is_of_bytes(const Projection& p, DType dtype) {
     const float least = dtype == DType::i8 ? -128.0f : 0.0f, most = dtype == DType::i8 ? 127.0f : 255.0f;
-    return metric == "sqeuclidean" && (dtype == DType::u8 || dtype == DType::i8) &&
+    return (dtype == DType::u8 || dtype == DType::i8) &&
            std::all_of(p.mean.begin(), p.mean.end(), [=](float x) { return least <= x && x <= most; });
 }
 
@@ -68,17 +81,19 @@ class PyIndex {
 public:
     PyIndex(RowArray rows, const std::string& metric, const std::string& cpu, std::unique_ptr<Projection> projection,
             int n_threads, std::unique_ptr<Shifts> shifts)
-        : rows_(std::move(rows)) {
+        : rows_(std::move(rows)), are_roots_(metric == "euclidean") {
         const Rows view = rows_of(rows_);
-        require(!shifts || metric == "sqeuclidean", "shifts are of sqeuclidean");
+        const Metric native_metric = metric_named(metric);
+        const bool are_squares = native_metric == Metric::squared_euclidean;
+        require(!shifts || are_squares, "shifts are of Euclidean metrics");
         require(!shifts || !projection || projection->wide_scale == 0, "a wide bound knows no shifts");
         require(!shifts || shifts->height * shifts->width * shifts->channels == static_cast<std::int64_t>(view.d),
                 "rows must be images of the frame");
         require(!projection || projection->mean.size() == rows_.shape(1), "the projection is of rows of another width");
-        require(!projection || projection->pairs.empty() || is_of_bytes(*projection, view.dtype, metric),
-                "a basis of integers is of bytes and sqeuclidean");
+        require(!projection || projection->pairs.empty() || (are_squares && is_of_bytes(*projection, view.dtype)),
+                "a basis of integers is of bytes and Euclidean metrics");
         const nb::gil_scoped_release release;
-        index_ = std::make_unique<Index>(kernels_named(cpu), metric_named(metric), view, std::move(projection),
+        index_ = std::make_unique<Index>(kernels_named(cpu), native_metric, view, std::move(projection),
                                          n_threads, check_signals, std::move(shifts));
     }
 
@@ -92,13 +107,15 @@ public:
         index_->append(view, n_threads, check_signals);
     }
 
-    nb::tuple query(const RowArray& queries, std::int64_t k, const std::optional<Groups>& query_groups,
-                    const std::optional<Groups>& row_groups, int n_threads, std::int64_t working_memory,
-                    const nb::object& progress) const {
-        Request request{rows_of(queries), k};
+    std::int64_t query(const RowArray& queries, const Found<std::int64_t>& indices, const Found<double>& distances,
+                       const std::optional<Groups>& query_groups, const std::optional<Groups>& row_groups, int n_threads,
+                       std::int64_t working_memory, const nb::object& progress) const {
+        Request request{rows_of(queries), static_cast<std::int64_t>(indices.shape(1))};
         require(request.queries.dtype == index_->rows().dtype && request.queries.d == index_->rows().d,
                 "queries must have the dtype and width of the rows");
-        require(k >= 1, "k must be at least 1");
+        require(request.k >= 1, "k must be at least 1");
+        require(indices.shape(0) == queries.shape(0) && distances.shape(0) == queries.shape(0) &&
+                distances.shape(1) == indices.shape(1), "the answer has a row for each query");
         require(query_groups.has_value() == row_groups.has_value(), "groups of queries and of rows go together");
         if (query_groups) {
             require(query_groups->shape(0) == queries.shape(0) && row_groups->shape(0) == rows_.shape(0),
@@ -109,9 +126,7 @@ public:
         require(n_threads >= 1, "n_threads must be at least 1");
         request.n_threads = n_threads;
         request.working_memory = working_memory;
-        auto distances = new_matrix<double>(queries.shape(0), static_cast<std::size_t>(k));
-        auto rows = new_matrix<std::int64_t>(queries.shape(0), static_cast<std::size_t>(k));
-        Answer answer{distances.data(), rows.data()};
+        Answer answer{distances.data(), indices.data()};
         Job job;
         const Watch watch = [&](std::int64_t done) {
             check_signals(done);
@@ -125,15 +140,19 @@ public:
         {
             const nb::gil_scoped_release release;
             search(*index_, request, answer, job, is_short ? Watch{} : watch);
+            if (are_roots_)
+                std::transform(answer.distances, answer.distances + distances.size(), answer.distances,
+                               [](double square) { return std::sqrt(square); });
         }
         if (!progress.is_none()) progress(request.queries.n, request.queries.n);
-        return nb::make_tuple(rows, distances, answer.distances_computed);
+        return answer.distances_computed;
     }
 
     const Index& index() const { return *index_; }
 
 private:
     RowArray rows_;
+    bool are_roots_;  // of the distances that the index computes
     std::unique_ptr<Index> index_;
 };
 
@@ -308,6 +327,9 @@ NB_MODULE(_core, m) {
         return names;
     }, "CPU paths that this machine can run, fastest first.");
 
+    m.def("are_within", &are_within, "values"_a.noconvert(), "low"_a, "high"_a, "least"_a = 0.0,
+          "Whether each value lies in low … high, and is zero or of at least the magnitude `least`.");
+
     m.def("winners_at", &count_winners, "codes"_a, "weights"_a, "n_classes"_a, "ks"_a,
           "The class with most votes among the first k neighbours of each query, for each k in ks.");
 
@@ -348,11 +370,11 @@ NB_MODULE(_core, m) {
              "and are searched as if all of them, moved by each shift, stood behind them.")
         .def("append", &PyIndex::append, "rows"_a, nb::kw_only(), "n_threads"_a = 1,
              "Take the old rows followed by new ones in place of the old rows.")
-        .def("query", &PyIndex::query, "queries"_a, "k"_a, nb::kw_only(), "query_groups"_a.none() = nb::none(),
+        .def("query", &PyIndex::query, "queries"_a, "indices"_a.noconvert(), "distances"_a.noconvert(), nb::kw_only(), "query_groups"_a.none() = nb::none(),
              "row_groups"_a.none() = nb::none(), "n_threads"_a = 1,
              "working_memory"_a = 256 << 20, "progress"_a.none() = nb::none(),
-             "Rows (int64), distances (float64; squared for sqeuclidean) and how many exact\n"
-             "distances were computed. Row r under shift s, from 1 on, has the number s * n + r.")
+             "Write the nearest rows and their distances, nearest first; return how many exact distances\n"
+             "were computed. Row r under shift s, from 1 on, has the number s * n + r.")
         .def_prop_ro("nbytes", [](const PyIndex& self) { return self.index().bytes(); },
                      "Memory beyond the rows themselves, in bytes.");
 }

@@ -204,6 +204,9 @@ template <class T, class Sum> struct Distances {
     PairKernel<T, Sum> squared;
     PairKernel<T, Sum> dot;
     LimitedKernel<T, Sum> manhattan;
+    // Whether each of n values lies in low … high, and is zero or has at least the magnitude `least`. NaN does not.
+    // Limits of integers are whole.
+    bool (*within)(const T* values, std::int64_t n, double low, double high, double least);
 };
 
 struct Kernels {

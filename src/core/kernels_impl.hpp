@@ -17,6 +17,7 @@
 #include "likeness_impl.hpp"
 #include "regression_impl.hpp"
 #include "rotation_impl.hpp"
+#include "within_impl.hpp"
 
 namespace lookalike {
 namespace {
@@ -317,11 +318,16 @@ template <class Floats, class Pairs, int Rows, CoarseDistance distance = plain_c
     kernels.average_likes = average_likes_of_image;
     kernels.orient = orient_image;
     kernels.deform = deform_images;
-    kernels.u8 = {squared_bytes<std::uint8_t>, dot_bytes<std::uint8_t>, manhattan_integers<std::uint8_t>};
-    kernels.i8 = {squared_bytes<std::int8_t>, dot_bytes<std::int8_t>, manhattan_integers<std::int8_t>};
-    kernels.i16 = {squared_words, dot_words, manhattan_integers<std::int16_t>};
-    kernels.f32 = {squared_floats<float>, dot_floats<float>, manhattan_floats<float>};
-    kernels.f64 = {squared_floats<double>, dot_floats<double>, manhattan_floats<double>};
+    kernels.u8 = {squared_bytes<std::uint8_t>, dot_bytes<std::uint8_t>, manhattan_integers<std::uint8_t>,
+                  all_within<std::uint8_t, std::int32_t, std::int32_t>};
+    kernels.i8 = {squared_bytes<std::int8_t>, dot_bytes<std::int8_t>, manhattan_integers<std::int8_t>,
+                  all_within<std::int8_t, std::int32_t, std::int32_t>};
+    kernels.i16 = {squared_words, dot_words, manhattan_integers<std::int16_t>,
+                  all_within<std::int16_t, std::int32_t, std::int32_t>};
+    kernels.f32 = {squared_floats<float>, dot_floats<float>, manhattan_floats<float>,
+                  all_within<float, float, std::int32_t>};
+    kernels.f64 = {squared_floats<double>, dot_floats<double>, manhattan_floats<double>,
+                  all_within<double, double, std::int64_t>};
     return kernels;
 }
 

@@ -60,6 +60,32 @@ template <class T, class Sum> void check_distances(const Distances<T, Sum>& kern
         }
 }
 
+template <class T, class Sum> void check_within(const Distances<T, Sum>& kernels) {
+    for (const std::int64_t d : kSizes) {
+        auto a = values<T>(d, 0);
+        std::replace(a.begin(), a.end(), T{0}, T{1});
+        const auto [least, most] = std::minmax_element(a.begin(), a.end());
+        const double low = static_cast<double>(*least), high = static_cast<double>(*most), middle = (low + high) / 2;
+        CHECK(kernels.within(a.data(), d, low, high, 0));
+        CHECK_EQUAL(kernels.within(a.data(), d, middle, high, 0), low == high);
+        CHECK_EQUAL(kernels.within(a.data(), d, low, middle, 0), low == high);
+        CHECK(!kernels.within(a.data(), d, low, high, std::max(std::abs(low), std::abs(high)) * 2));
+        for (const std::int64_t place : {std::int64_t{0}, d / 2, d - 1}) {
+            T& value = a[static_cast<std::size_t>(place)];
+            const T kept = value;
+            value = 0;
+            CHECK(kernels.within(a.data(), d, std::min(low, 0.0), std::max(high, 0.0), 1e-9));
+            if constexpr (!std::is_integral_v<T>) {
+                value = static_cast<T>(1e-9);
+                CHECK(!kernels.within(a.data(), d, std::min(low, 0.0), std::max(high, 1.0), 1e-8));
+                value = std::numeric_limits<T>::quiet_NaN();
+                CHECK(!kernels.within(a.data(), d, -HUGE_VAL, HUGE_VAL, 0));
+            }
+            value = kept;
+        }
+    }
+}
+
 // The bits of every float result are those of the portable table.
 template <class T> void check_same_bits(const Distances<T, double>& kernels, const Distances<T, double>& portable) {
     for (const std::int64_t d : kSizes) {
@@ -292,10 +318,15 @@ int main() {
     for (const Kernels* kernels : available_kernels()) {
         std::cout << kernels->name << '\n';
         check_distances(kernels->u8, true);
+        check_within(kernels->u8);
         check_distances(kernels->i8, true);
+        check_within(kernels->i8);
         check_distances(kernels->i16, true);
+        check_within(kernels->i16);
         check_distances(kernels->f32, false);
+        check_within(kernels->f32);
         check_distances(kernels->f64, false);
+        check_within(kernels->f64);
         check_same_bits(kernels->f32, portable.f32);
         check_same_bits(kernels->f64, portable.f64);
         check_filter(*kernels);

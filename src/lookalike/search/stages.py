@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from lookalike.search.dtypes import NATIVE
 from lookalike.search.projection import (
     FEWEST_SAMPLE_ROWS,
     MOST_FINE,
@@ -26,7 +27,7 @@ MOST_LAZY_ROWS = 4096
 # Nanoseconds, measured on one thread with AVX-512: of a pair and of each of its values where all
 # distances are computed, ...
 PAIR = 4.0
-VALUE = {"uint8": 0.02, "int8": 0.02, "int16": 0.05, "float32": 0.135, "float64": 0.08}
+VALUE = dict(zip(NATIVE, (0.02, 0.02, 0.05, 0.135, 0.08), strict=True))
 # ... of a query, of each of its values, and of each pair of values where a filter of unprojected
 # rows leaves so many pairs and so many for each neighbour, ...
 FILTER, FILTER_VALUE, FILTER_PAIR_OF_VALUES = 3000.0, 1.5, 0.008
@@ -49,7 +50,9 @@ def stage_of(n: int, d: int, dtype: np.dtype[Any], metric: str, k: int, n_querie
     """Return the stage that pays for n rows of d values after so many queries."""
     if n > MOST_LAZY_ROWS:
         return Stage.PROJECTED
-    distance = PAIR + VALUE[dtype.name] * d
+    distance = PAIR + VALUE[dtype] * d
+    if n_queries * n * distance <= BUILD:
+        return Stage.EXHAUSTIVE
     sample = min(n, SAMPLE_ROWS, max(FEWEST_SAMPLE_ROWS, SAMPLE_VALUES // d)) * d
     filtered = FILTER_PAIR_OF_VALUES * n * d
     if n >= SMALLEST and n_queries * filtered > CHOICE + CHOICE_VALUE * sample:
