@@ -48,7 +48,7 @@ MODERATE = {
     np.dtype(np.float32): (float(np.finfo(np.float32).max), 0.0),
     np.dtype(np.float64): (2.0**480, 2.0**-400),
 }
-"""Bounds within which `check_magnitude` accepts all values of rows that have up to 2**20 of them."""
+"""The largest and, beside zero, the smallest magnitude that `check_magnitude` surely accepts."""
 
 VALUES_AT_ONCE = 2**18  # values that are converted and compared at once
 
@@ -136,7 +136,7 @@ def exactly(array: NDArray[Any], dtype: DTypeLike) -> NDArray[Any] | None:
 def are_moderate(array: NDArray[Any]) -> bool:
     """Return whether an array of a native dtype is finite and `check_magnitude` surely accepts it.
 
-    One pass over the values tells it. There are others that `check_magnitude` accepts.
+    One pass over the values tells it. `check_magnitude` accepts some other arrays too.
     """
     if array.dtype.kind != "f":
         return True

@@ -46,8 +46,8 @@ OTHER_NEIGHBORS, SPARE_DISTANCES = 8, 60
 
 # All objects share one lock for builds, because objects with locks can not be pickled; a build
 # uses all its threads anyway. They also share one list of the running searches, by the id of their
-# `IndexedRows`: an index is moved only if no search uses it. A search is in the list before it looks
-# for an index, and an index is taken away before the list is looked at, so no lock is needed. A
+# `IndexedRows`: an index is moved only if no search uses it. A search enters the list before it
+# looks for an index, and an index is taken away before the list is read, so no lock is needed. A
 # child process resets both, because the threads of its parent do not exist there.
 _building = threading.Lock()
 _searches: list[int] = []

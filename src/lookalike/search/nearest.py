@@ -6,7 +6,6 @@ metric or data that this does not support, to scikit-learn (`SklearnFallback`).
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Sequence
 from typing import Any, Self
 
@@ -396,7 +395,8 @@ def _copied(search: NearestNeighbors) -> NearestNeighbors:
 def check_rows(search: NearestNeighbors, X: Any) -> tuple[Any, tuple[Variant, ...], bool]:
     """Check X as `fit` does; return its rows, and the variants that `augmentation` gives.
 
-    Also return whether the rows are searched as they are, as `validate_rows` tells it. ``search`` then has the attributes that tell the width and the image shape.
+    Also return whether the rows are searched as they are, as `validate_rows` tells it. ``search``
+    then has the attributes that tell the width and the image shape.
     """
     rows, shape, is_ready = validate_rows(search, X, reset=True, allow_nan=search._allows_nan())
     search.image_shape_ = shape
