@@ -40,9 +40,11 @@ from lookalike.search.validation import (
     validate_rows,
 )
 
-# A thread is started in less time than one takes for more: pairs of values of a search, and values
-# that are indexed.
-SHORT_PAIRS, SHORT_VALUES = 5e7, 2**20
+# Work that one thread does in less time than two: pairs of values of a search, and values that are
+# indexed. A pair of rows costs as much as `PAIR` values more. At this limit one thread takes 0.7 ms
+# or more, and two take 0.2 to 0.4 ms of the CPU in addition: medians of `time.process_time` with
+# n_jobs=1 and 2, for 300 to 10,000 rows of 6 to 784 values, AVX-512.
+SHORT_PAIRS, PAIR, SHORT_VALUES = 5e7, 64, 2**20
 
 
 class NearestNeighbors(KNeighborsMixin, RadiusNeighborsMixin, BaseEstimator):  # type: ignore[misc]
@@ -329,7 +331,7 @@ class NearestNeighbors(KNeighborsMixin, RadiusNeighborsMixin, BaseEstimator):  #
         forms = 1 + len(searcher.variants)
         check_enough_rows(k, n_rows, n_queries, groups, forms=forms, leave_one_out=X is None)
         query_groups, row_groups = groups or (None, None)
-        pairs = n_queries * n_rows * forms * queries.shape[1]
+        pairs = n_queries * n_rows * forms * (queries.shape[1] + PAIR)
         is_short = isinstance(searcher, IndexedRows) and (n_queries == 1 or pairs < SHORT_PAIRS)
         return searcher.query(  # type: ignore[no-any-return]
             queries,

@@ -27,14 +27,14 @@ MOST_LAZY_ROWS = 4096
 # Nanoseconds, measured on one thread with AVX-512: of a pair and of each of its values where all
 # distances are computed, ...
 PAIR = 4.0
-VALUE = dict(zip(NATIVE, (0.02, 0.02, 0.05, 0.135, 0.08), strict=True))
+VALUE = dict(zip(NATIVE, (0.02, 0.04, 0.12, 0.09, 0.16), strict=True))
 # ... of a query, of each of its values, and of each pair of values where a filter of unprojected
 # rows leaves so many pairs and so many for each neighbour, ...
-FILTER, FILTER_VALUE, FILTER_PAIR_OF_VALUES = 3000.0, 1.5, 0.008
+FILTER, FILTER_VALUE, FILTER_PAIR_OF_VALUES = 2000.0, 1.5, 0.014
 LEFT, LEFT_OF_NEIGHBOUR = 10, 1.5
 # ... and of building: at least, of each value, and of each value of the sample that a projection is
 # chosen from.
-BUILD, BUILD_VALUE = 2e5, 2.3
+BUILD, BUILD_VALUE = 8e5, 3.0
 CHOICE, CHOICE_VALUE = 1e6, 28.0
 
 
