@@ -8,6 +8,7 @@
 #include <nanobind/stl/vector.h>
 
 #include <algorithm>
+#include <cmath>
 #include <memory>
 #include <stdexcept>
 
@@ -30,27 +31,39 @@ using FloatMatrix = nb::ndarray<const float, nb::ndim<2>, nb::c_contig, nb::devi
 using DoubleVector = nb::ndarray<const double, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using IntVector = nb::ndarray<const std::int32_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using ShortMatrix = nb::ndarray<const std::int16_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+template <class T> using Found = nb::ndarray<T, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 using Groups = nb::ndarray<const std::int64_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 
-DType dtype_of(const RowArray& array) {
-    if (array.dtype() == nb::dtype<std::uint8_t>()) return DType::u8;
-    if (array.dtype() == nb::dtype<std::int8_t>()) return DType::i8;
-    if (array.dtype() == nb::dtype<std::int16_t>()) return DType::i16;
-    if (array.dtype() == nb::dtype<float>()) return DType::f32;
-    if (array.dtype() == nb::dtype<double>()) return DType::f64;
+DType dtype_of(const nb::dlpack::dtype& dtype) {
+    if (dtype == nb::dtype<std::uint8_t>()) return DType::u8;
+    if (dtype == nb::dtype<std::int8_t>()) return DType::i8;
+    if (dtype == nb::dtype<std::int16_t>()) return DType::i16;
+    if (dtype == nb::dtype<float>()) return DType::f32;
+    if (dtype == nb::dtype<double>()) return DType::f64;
     throw std::invalid_argument("rows must be uint8, int8, int16, float32 or float64");
 }
 
 Rows rows_of(const RowArray& array) {
     return {array.data(), static_cast<std::int64_t>(array.shape(0)), static_cast<std::int64_t>(array.shape(1)),
-            dtype_of(array)};
+            dtype_of(array.dtype())};
+}
+
+using AnyValues = nb::ndarray<nb::ro, nb::c_contig, nb::device::cpu>;
+
+bool are_within(const AnyValues& values, double low, double high, double least) {
+    const Kernels& kernels = *available_kernels().front();
+    return visit(dtype_of(values.dtype()), [&](auto type) {
+        using T = decltype(type);
+        return distances_of<T>(kernels).within(static_cast<const T*>(values.data()), static_cast<std::int64_t>(values.size()), low,
+                                               high, least);
+    });
 }
 
 Metric metric_named(const std::string& name) {
-    if (name == "sqeuclidean") return Metric::squared_euclidean;
+    if (name == "euclidean" || name == "sqeuclidean") return Metric::squared_euclidean;
     if (name == "cosine") return Metric::cosine;
     if (name == "manhattan") return Metric::manhattan;
-    throw std::invalid_argument("metric must be sqeuclidean, cosine or manhattan");
+    throw std::invalid_argument("metric must be euclidean, sqeuclidean, cosine or manhattan");
 }
 
 template <class T> nb::ndarray<nb::numpy, T, nb::ndim<2>> new_matrix(std::size_t rows, std::size_t columns) {
@@ -60,18 +73,23 @@ template <class T> nb::ndarray<nb::numpy, T, nb::ndim<2>> new_matrix(std::size_t
 }
 
 // The cases for which integer bases exist.
-bool is_of_bytes(const Projection& p, DType dtype, const std::string& metric) {
+bool is_of_bytes(const Projection& p, DType dtype) {
     const float least = dtype == DType::i8 ? -128.0f : 0.0f, most = dtype == DType::i8 ? 127.0f : 255.0f;
-    return metric == "sqeuclidean" && (dtype == DType::u8 || dtype == DType::i8) &&
+    return (dtype == DType::u8 || dtype == DType::i8) &&
            std::all_of(p.mean.begin(), p.mean.end(), [=](float x) { return least <= x && x <= most; });
 }
 
-// Runs `search(request, answer, job, watch)` of a search among n_rows rows.
+// Runs `search(request, answer, job, watch)` of a search among n_rows rows, writes the answer, and returns how many
+// exact distances were computed.
 template <class Search>
-nb::tuple answer_of(Request request, const std::optional<Groups>& query_groups, const std::optional<Groups>& row_groups,
-                    std::int64_t n_rows, const nb::object& progress, double work, const Search& search) {
+std::int64_t fill(const Found<std::int64_t>& indices, const Found<double>& distances, bool are_roots, Request request,
+                  const std::optional<Groups>& query_groups, const std::optional<Groups>& row_groups, std::int64_t n_rows,
+                  const nb::object& progress, double work, const Search& search) {
     const auto n_queries = static_cast<std::size_t>(request.queries.n);
+    request.k = static_cast<std::int64_t>(indices.shape(1));
     require(request.k >= 1, "k must be at least 1");
+    require(indices.shape(0) == n_queries && distances.shape(0) == n_queries && distances.shape(1) == indices.shape(1),
+            "the answer has a row for each query");
     require(query_groups.has_value() == row_groups.has_value(), "groups of queries and of rows go together");
     if (query_groups) {
         require(query_groups->shape(0) == n_queries && row_groups->shape(0) == static_cast<std::size_t>(n_rows),
@@ -80,9 +98,7 @@ nb::tuple answer_of(Request request, const std::optional<Groups>& query_groups, 
         request.row_groups = row_groups->data();
     }
     require(request.n_threads >= 1, "n_threads must be at least 1");
-    auto distances = new_matrix<double>(n_queries, static_cast<std::size_t>(request.k));
-    auto rows = new_matrix<std::int64_t>(n_queries, static_cast<std::size_t>(request.k));
-    Answer answer{distances.data(), rows.data()};
+    Answer answer{distances.data(), indices.data()};
     Job job;
     const Watch watch = [&](std::int64_t done) {
         check_signals(done);
@@ -95,9 +111,12 @@ nb::tuple answer_of(Request request, const std::optional<Groups>& query_groups, 
         const nb::gil_scoped_release release;
         const Watch used = is_short ? Watch{} : watch;
         search(request, answer, job, used);
+        if (are_roots)
+            std::transform(answer.distances, answer.distances + distances.size(), answer.distances,
+                           [](double square) { return std::sqrt(square); });
     }
     if (!progress.is_none()) progress(request.queries.n, request.queries.n);
-    return nb::make_tuple(rows, distances, answer.distances_computed);
+    return answer.distances_computed;
 }
 
 // Keeps the arrays of the rows alive as long as the index, which points into them.
@@ -105,20 +124,22 @@ class PyIndex {
 public:
     PyIndex(RowArray rows, const std::string& metric, const std::string& cpu, std::unique_ptr<Projection> projection,
             int n_threads, std::unique_ptr<Shifts> shifts, std::unique_ptr<ManhattanCoding> coding)
-        : rows_(std::move(rows)) {
+        : rows_(std::move(rows)), are_roots_(metric == "euclidean") {
         const Rows view = rows_of(rows_);
-        require(!shifts || metric == "sqeuclidean", "shifts are of sqeuclidean");
+        const Metric native_metric = metric_named(metric);
+        const bool are_squares = native_metric == Metric::squared_euclidean;
+        require(!shifts || are_squares, "shifts are of Euclidean metrics");
         require(!shifts || !projection || projection->wide_scale == 0, "a wide bound knows no shifts");
         require(!shifts || shifts->height * shifts->width * shifts->channels == static_cast<std::int64_t>(view.d),
                 "rows must be images of the frame");
         require(!projection || projection->mean.size() == rows_.shape(1), "the projection is of rows of another width");
-        require(!projection || projection->pairs.empty() || is_of_bytes(*projection, view.dtype, metric),
-                "a basis of integers is of bytes and sqeuclidean");
+        require(!projection || projection->pairs.empty() || (are_squares && is_of_bytes(*projection, view.dtype)),
+                "a basis of integers is of bytes and Euclidean metrics");
         require(!coding || metric == "manhattan", "a coding is of manhattan");
         const auto is_coordinate = [&](std::int32_t j) { return 0 <= j && static_cast<std::size_t>(j) < rows_.shape(1); };
         require(!coding || std::all_of(coding->coordinates.begin(), coding->coordinates.end(), is_coordinate), "the coding is of rows of another width");
         const nb::gil_scoped_release release;
-        index_ = std::make_unique<Index>(kernels_named(cpu), metric_named(metric), view, std::move(projection),
+        index_ = std::make_unique<Index>(kernels_named(cpu), native_metric, view, std::move(projection),
                                          n_threads, check_signals, std::move(shifts),
                                          coding ? std::make_unique<ManhattanCodes>(*coding) : nullptr);
     }
@@ -133,47 +154,49 @@ public:
         index_->append(view, n_threads, check_signals);
     }
 
-    nb::tuple query(const RowArray& queries, std::int64_t k, const std::optional<Groups>& query_groups,
-                    const std::optional<Groups>& row_groups, int n_threads, std::int64_t working_memory,
-                    const nb::object& progress) const {
+    std::int64_t query(const RowArray& queries, const Found<std::int64_t>& indices, const Found<double>& distances,
+                       const std::optional<Groups>& query_groups, const std::optional<Groups>& row_groups, int n_threads,
+                       std::int64_t working_memory, const nb::object& progress) const {
         const Rows rows = index_->rows();
-        require(dtype_of(queries) == rows.dtype && static_cast<std::int64_t>(queries.shape(1)) == rows.d,
+        require(dtype_of(queries.dtype()) == rows.dtype && static_cast<std::int64_t>(queries.shape(1)) == rows.d,
                 "queries must have the dtype and width of the rows");
         const double n_shifts = index_->shifts() ? index_->shifts()->count() : 1;
         const double work = static_cast<double>(queries.size()) * static_cast<double>(rows.n) * n_shifts;
-        return answer_of({rows_of(queries), k, nullptr, nullptr, n_threads, working_memory}, query_groups, row_groups, rows.n,
-                         progress, work, [&](auto&... arguments) { search(*index_, arguments...); });
+        return fill(indices, distances, are_roots_, {rows_of(queries), 0, nullptr, nullptr, n_threads, working_memory}, query_groups,
+                    row_groups, rows.n, progress, work, [&](auto&... arguments) { search(*index_, arguments...); });
     }
 
     const Index& index() const { return *index_; }
 
 private:
     RowArray rows_;
+    bool are_roots_;  // of the distances that the index computes
     std::unique_ptr<Index> index_;
 };
 
 class PyTree {
 public:
-    PyTree(const RowArray& array, const std::string& metric, const std::string& cpu, bool split) {
+    PyTree(const RowArray& array, const std::string& metric, const std::string& cpu, bool split) : are_roots_(metric == "euclidean") {
         const Rows rows = rows_of(array);
         require(1 <= rows.n && 1 <= rows.d && rows.d <= kMostTreeWidth, "a tree has rows, of 1 to 16 values");
-        require(metric != "cosine", "a tree is of sqeuclidean or manhattan");
+        require(metric != "cosine", "a tree is of Euclidean metrics or manhattan");
         const nb::gil_scoped_release release;
         tree_ = std::make_unique<Tree>(kernels_named(cpu), metric_named(metric), rows, split);
     }
 
-    nb::tuple query(const RowArray& queries, std::int64_t k, const std::optional<Groups>& query_groups,
-                    const std::optional<Groups>& row_groups, int n_threads, std::int64_t working_memory,
-                    const nb::object& progress) const {
+    std::int64_t query(const RowArray& queries, const Found<std::int64_t>& indices, const Found<double>& distances,
+                       const std::optional<Groups>& query_groups, const std::optional<Groups>& row_groups, int n_threads,
+                       std::int64_t working_memory, const nb::object& progress) const {
         require(static_cast<std::int64_t>(queries.shape(1)) == tree_->d(), "queries must have the width of the rows");
         const double work = static_cast<double>(queries.shape(0)) * 1000;
-        return answer_of({rows_of(queries), k, nullptr, nullptr, n_threads, working_memory}, query_groups, row_groups, tree_->n(),
-                         progress, work, [&](auto&... arguments) { search(*tree_, arguments...); });
+        return fill(indices, distances, are_roots_, {rows_of(queries), 0, nullptr, nullptr, n_threads, working_memory}, query_groups,
+                    row_groups, tree_->n(), progress, work, [&](auto&... arguments) { search(*tree_, arguments...); });
     }
 
     const Tree& tree() const { return *tree_; }
 
 private:
+    bool are_roots_;
     std::unique_ptr<Tree> tree_;
 };
 
@@ -365,6 +388,9 @@ NB_MODULE(_core, m) {
         return names;
     }, "CPU paths that this machine can run, fastest first.");
 
+    m.def("are_within", &are_within, "values"_a.noconvert(), "low"_a, "high"_a, "least"_a = 0.0,
+          "Whether each value lies in low … high, and is zero or of at least the magnitude `least`.");
+
     m.def("winners_at", &count_winners, "codes"_a, "weights"_a, "n_classes"_a, "ks"_a,
           "The class with most votes among the first k neighbours of each query, for each k in ks.");
 
@@ -410,17 +436,17 @@ NB_MODULE(_core, m) {
              "and are searched as if all of them, moved by each shift, stood behind them.")
         .def("append", &PyIndex::append, "rows"_a, nb::kw_only(), "n_threads"_a = 1,
              "Take the old rows followed by new ones in place of the old rows.")
-        .def("query", &PyIndex::query, "queries"_a, "k"_a, nb::kw_only(), "query_groups"_a.none() = nb::none(),
+        .def("query", &PyIndex::query, "queries"_a, "indices"_a.noconvert(), "distances"_a.noconvert(), nb::kw_only(), "query_groups"_a.none() = nb::none(),
              "row_groups"_a.none() = nb::none(), "n_threads"_a = 1,
              "working_memory"_a = 256 << 20, "progress"_a.none() = nb::none(),
-             "Rows (int64), distances (float64; squared for sqeuclidean) and how many exact\n"
-             "distances were computed. Row r under shift s, from 1 on, has the number s * n + r.")
+             "Write the nearest rows and their distances, nearest first; return how many exact distances\n"
+             "were computed. Row r under shift s, from 1 on, has the number s * n + r.")
         .def_prop_ro("nbytes", [](const PyIndex& self) { return self.index().bytes(); },
                      "Memory beyond the rows themselves, in bytes.");
 
     nb::class_<PyTree>(m, "Tree", "A k-d tree, which holds a copy of its rows.")
         .def(nb::init<const RowArray&, const std::string&, const std::string&, bool>(), "rows"_a, nb::kw_only(), "metric"_a, "cpu"_a, "split"_a)
-        .def("query", &PyTree::query, "queries"_a, "k"_a, nb::kw_only(), "query_groups"_a.none() = nb::none(),
+        .def("query", &PyTree::query, "queries"_a, "indices"_a.noconvert(), "distances"_a.noconvert(), nb::kw_only(), "query_groups"_a.none() = nb::none(),
              "row_groups"_a.none() = nb::none(), "n_threads"_a = 1,
              "working_memory"_a = 256 << 20, "progress"_a.none() = nb::none(), "As of an index; queries may have any dtype.")
         .def_prop_ro("n_rows", [](const PyTree& self) { return self.tree().n(); }, "Number of rows.")

@@ -19,6 +19,8 @@ public:
           best_(block, TopK<Distance>(request.k)),
           block_rows_(std::max<std::int64_t>(16, (1 << 20) / std::max<std::int64_t>(request.queries.d, 1) / 8)) {}
 
+    static constexpr std::int64_t kAtOnce = 32;  // rows between two looks at the worst distance that counts
+
     void run(const std::int64_t* ids, int n, Answer& answer) {
         const std::int64_t rows = index_.rows().n;
         const int n_shifts = index_.shifts() ? index_.shifts()->count() : 1;
@@ -28,11 +30,15 @@ public:
             for (int i = 0; i < n; ++i) {
                 TopK<Distance>& best = best_[i];
                 for (int shift = 0; shift < n_shifts; ++shift)
-                    for (std::int64_t row = start; row < stop; ++row)
-                        if (!excluded(request_, ids[i], row)) {
-                            best.push(pair_(i, shift, row, best.worst()), shift * rows + row);
-                            ++computed;
-                        }
+                    for (std::int64_t first = start; first < stop; first += kAtOnce) {
+                        const std::int64_t count = std::min(kAtOnce, stop - first);
+                        Distance distances[kAtOnce];
+                        pair_.all(i, shift, first, count, best.worst(), distances);
+                        for (std::int64_t j = 0; j < count; ++j)
+                            if (!(distances[j] > best.worst()) && !excluded(request_, ids[i], first + j))
+                                best.push(distances[j], shift * rows + first + j);
+                        computed += count;
+                    }
             }
         }
         for (int i = 0; i < n; ++i)

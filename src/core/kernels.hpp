@@ -229,10 +229,19 @@ struct TreeKernels {
     unsigned (*rows[2])(const double* query, const double* rows, double limit, double* distances);
 };
 
+// The same of one row `a` and each of n rows `b` that follow each other; for squares and Manhattan sums, any value
+// greater than `limit` will do if the sum exceeds it.
+template <class T, class Sum>
+using RowsKernel = void (*)(const T* a, const T* b, std::int64_t n, std::int64_t d, Sum limit, Sum* out);
+
 template <class T, class Sum> struct Distances {
     PairKernel<T, Sum> squared;
     PairKernel<T, Sum> dot;
     LimitedKernel<T, Sum> manhattan;
+    RowsKernel<T, Sum> squared_of_rows, dots_of_rows, manhattan_of_rows;
+    // Whether each of n values lies in low … high, and is zero or has at least the magnitude `least`. NaN does not.
+    // Limits of integers are whole.
+    bool (*within)(const T* values, std::int64_t n, double low, double high, double least);
 };
 
 struct Kernels {

@@ -130,19 +130,15 @@ struct LastBytes {
 constexpr LastBytes kLastBytes;
 
 std::int64_t squared_unsigned(const std::uint8_t* a, const std::uint8_t* b, std::int64_t d) {
+    if (d < 64) return squared_bytes(a, b, d);
     std::int64_t squares = 0, i = 0;
     for (std::int64_t start = 0; start < d; start += kByteChunk) {
         const std::int64_t stop = smaller(d, start + kByteChunk);
         Squares sum;
         for (; i + 64 <= stop; i += 64) sum.add(load(a + i), load(b + i));
-        if (i < stop && d >= 64) {  // the last 64 again, without those already added
+        if (i < stop) {  // the last 64 again, without those already added
             const __m512i unseen = load(kLastBytes.bytes + (stop - i));
             sum.add(_mm512_and_si512(load(a + stop - 64), unseen), _mm512_and_si512(load(b + stop - 64), unseen));
-        } else if (i < stop) {
-            std::uint8_t x[64] = {}, y[64] = {};
-            std::memcpy(x, a + i, static_cast<std::size_t>(stop - i));
-            std::memcpy(y, b + i, static_cast<std::size_t>(stop - i));
-            sum.add(load(x), load(y));
         }
         i = stop;
         squares += total(_mm512_add_epi32(sum.low, sum.high));
@@ -533,6 +529,7 @@ const Kernels& avx512vnni_kernels() {
         take_sums(k.f64);
         k.select = select;
         k.u8.manhattan = manhattan_unsigned;
+        k.u8.squared_of_rows = OfRows<squared_unsigned>::run;
         return k;
     }();
     return kernels;

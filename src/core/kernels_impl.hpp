@@ -16,6 +16,7 @@
 #include "regression_impl.hpp"
 #include "rotation_impl.hpp"
 #include "tree_impl.hpp"
+#include "within_impl.hpp"
 
 namespace lookalike {
 namespace {
@@ -122,8 +123,20 @@ template <class Float, class Term> double sum_floats(const Float* a, const Float
     return d < kLongRow ? sum_floats<kFewLanes>(a, b, d, term) : sum_floats<kManyLanes>(a, b, d, term);
 }
 
+struct Square {
+    template <class Float> Float operator()(Float x, Float y) const { return (x - y) * (x - y); }
+};
+struct Size {
+#ifdef _MSC_VER
+    template <class Float> Float operator()(Float x, Float y) const { return x > y ? x - y : y - x; }
+#else  // one instruction
+    float operator()(float x, float y) const { return __builtin_fabsf(x - y); }
+    double operator()(double x, double y) const { return __builtin_fabs(x - y); }
+#endif
+};
+
 template <class Float> double squared_floats(const Float* a, const Float* b, std::int64_t d) {
-    return sum_floats(a, b, d, [](double x, double y) { return (x - y) * (x - y); });
+    return sum_floats(a, b, d, Square{});
 }
 
 template <class Float> double dot_floats(const Float* a, const Float* b, std::int64_t d) {
@@ -136,14 +149,102 @@ constexpr std::int64_t kFloatLimitStride = 512;
 
 template <class Float>
 double manhattan_floats(const Float* a, const Float* b, std::int64_t d, double limit) {
-    const auto term = [](double x, double y) { return magnitude(x - y); };
-    if (d < kLongRow) return sum_floats<kFewLanes>(a, b, d, term);
+    if (d < kLongRow) return sum_floats<kFewLanes>(a, b, d, Size{});
     Lanes<kManyLanes> lanes;
     for (std::int64_t start = 0; start < d; start += kFloatLimitStride) {
         if (start > 0 && lanes.total() > limit) break;
-        lanes.add(a, b, start, smaller(d, start + kFloatLimitStride), term);
+        lanes.add(a, b, start, smaller(d, start + kFloatLimitStride), Size{});
     }
     return lanes.total();
+}
+
+// One row and each of many: a loop around the inlined distance, with a short cut for floats.
+
+template <auto kernel> struct OfRows;
+
+template <class T, class Sum, Sum (*kernel)(const T*, const T*, std::int64_t)> struct OfRows<kernel> {
+    static void run(const T* a, const T* b, std::int64_t n, std::int64_t d, Sum, Sum* out) {
+        for (std::int64_t i = 0; i < n; ++i) out[i] = kernel(a, b + i * d, d);
+    }
+};
+
+template <class T, class Sum, Sum (*kernel)(const T*, const T*, std::int64_t, Sum)> struct OfRows<kernel> {
+    using Value = T;
+
+    static void run(const T* a, const T* b, std::int64_t n, std::int64_t d, Sum limit, Sum* out) {
+        for (std::int64_t i = 0; i < n; ++i) out[i] = kernel(a, b + i * d, d, limit);
+    }
+};
+
+template <auto squared, auto dot, auto manhattan> Distances<typename OfRows<manhattan>::Value, std::int64_t> integers() {
+    return {squared, dot, manhattan, OfRows<squared>::run, OfRows<dot>::run, OfRows<manhattan>::run,
+            all_within<typename OfRows<manhattan>::Value>};
+}
+
+// Rows of fewer values than lanes: the sums of several rows lie side by side, one vector for each lane.
+template <class Float, class Term>
+void sums_of_short_rows(const Float* a, const Float* b, std::int64_t n, std::int64_t d, double* out, Term term) {
+    constexpr int kAtOnce = 16;
+    for (std::int64_t start = 0; start < n; start += kAtOnce) {
+        const int count = static_cast<int>(smaller<std::int64_t>(n - start, kAtOnce));
+        double sums[kFewLanes][kAtOnce] = {};
+        for (int lane = 0; lane < d; ++lane)
+            for (int i = 0; i < count; ++i)
+                sums[lane][i] = term(static_cast<double>(a[lane]), static_cast<double>(b[(start + i) * d + lane]));
+        for (int half = kFewLanes / 2; half > 0; half /= 2)
+            for (int lane = 0; lane < half; ++lane)
+                for (int i = 0; i < kAtOnce; ++i) sums[lane][i] += sums[lane + half][i];
+        for (int i = 0; i < count; ++i) out[start + i] = sums[0][i];
+    }
+}
+
+// A lower bound of a sum of d non-negative terms of floats in half the time, or -1.
+//
+// Float rounds a difference by a factor of 1 + e with |e| <= u = 2^-24; its square by three such factors, or, below the
+// normal numbers, by up to 2^-150; and a sum of d terms, in any order, by up to d - 1 of them. The sum in float is thus
+// at most (1 + u)^(d + 2) (s + d 2^-149), where s is the sum of the exact terms. The sum in double is at least
+// s / (1 + u). Since (1 + u)^-m >= 1 - m u, it is at least (sum - d 2^-148) (1 - (d + 4) u), which allows for the
+// rounding of this expression. An overflow tells nothing.
+template <class Term> double lower_bound(const float* a, const float* b, std::int64_t d, Term term) {
+    constexpr int kVector = 16;
+    float sums[2 * kVector] = {}, rest = 0;
+    std::int64_t i = 0;
+    for (; i + 2 * kVector <= d; i += 2 * kVector)
+        for (int lane = 0; lane < 2 * kVector; ++lane) sums[lane] += term(a[i + lane], b[i + lane]);
+    for (; i < d; ++i) rest += term(a[i], b[i]);
+    // Loops of constant length, which become vectors.
+    float sixteen[kVector], eight[kVector / 2], four[kVector / 4];
+    for (int lane = 0; lane < kVector; ++lane) sixteen[lane] = sums[lane] + sums[lane + kVector];
+    for (int lane = 0; lane < kVector / 2; ++lane) eight[lane] = sixteen[lane] + sixteen[lane + kVector / 2];
+    for (int lane = 0; lane < kVector / 4; ++lane) four[lane] = eight[lane] + eight[lane + kVector / 4];
+    const double sum = static_cast<double>(rest + ((four[0] + four[2]) + (four[1] + four[3]))), n = static_cast<double>(d);
+    return sum <= 3.4e38 ? (sum - n * 0x1p-148) * (1 - (n + 4) * 0x1p-24) : -1;
+}
+
+constexpr std::int64_t kLeastBounded = 32;  // values of a row for which the bound pays
+
+template <class Float, class Term, class Kernel>
+void sums_of_rows(const Float* a, const Float* b, std::int64_t n, std::int64_t d, double limit, double* out, Term term, Kernel kernel) {
+    if (d < kFewLanes) return sums_of_short_rows(a, b, n, d, out, term);
+    for (std::int64_t i = 0; i < n; ++i) {
+        if constexpr (sizeof(Float) == sizeof(float))
+            if (d >= kLeastBounded && limit < 1e300 && (out[i] = lower_bound(a, b + i * d, d, term)) > limit) continue;
+        out[i] = kernel(a, b + i * d, d);
+    }
+}
+
+template <class Float> Distances<Float, double> floats() {
+    return {squared_floats<Float>, dot_floats<Float>, manhattan_floats<Float>,
+            [](const Float* a, const Float* b, std::int64_t n, std::int64_t d, double limit, double* out) {
+                sums_of_rows(a, b, n, d, limit, out, Square{}, squared_floats<Float>);
+            },
+            OfRows<dot_floats<Float>>::run,
+            [](const Float* a, const Float* b, std::int64_t n, std::int64_t d, double limit, double* out) {
+                sums_of_rows(a, b, n, d, limit, out, Size{}, [limit](const Float* x, const Float* y, std::int64_t m) {
+                    return manhattan_floats(x, y, m, limit);
+                });
+            },
+            all_within<Float>};
 }
 
 inline std::int32_t coarse_squared(const std::int8_t* a, const std::int8_t* b, int steps) {
@@ -402,11 +503,11 @@ template <class Floats, class Doubles, class Pairs, int Rows, CoarseDistance dis
     kernels.orient = orient_image;
     kernels.deform = deform_images;
     set_tree_kernels<Doubles>(kernels.trees);
-    kernels.u8 = {squared_bytes<std::uint8_t>, dot_bytes<std::uint8_t>, manhattan_integers<std::uint8_t>};
-    kernels.i8 = {squared_bytes<std::int8_t>, dot_bytes<std::int8_t>, manhattan_integers<std::int8_t>};
-    kernels.i16 = {squared_words, dot_words, manhattan_integers<std::int16_t>};
-    kernels.f32 = {squared_floats<float>, dot_floats<float>, manhattan_floats<float>};
-    kernels.f64 = {squared_floats<double>, dot_floats<double>, manhattan_floats<double>};
+    kernels.u8 = integers<squared_bytes<std::uint8_t>, dot_bytes<std::uint8_t>, manhattan_integers<std::uint8_t>>();
+    kernels.i8 = integers<squared_bytes<std::int8_t>, dot_bytes<std::int8_t>, manhattan_integers<std::int8_t>>();
+    kernels.i16 = integers<squared_words, dot_words, manhattan_integers<std::int16_t>>();
+    kernels.f32 = floats<float>();
+    kernels.f64 = floats<double>();
     return kernels;
 }
 

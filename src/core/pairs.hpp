@@ -28,6 +28,10 @@ template <class Distance_> struct Pairs {
 
     virtual void take(const std::int64_t* ids, int n) = 0;
     virtual Distance operator()(int i, int shift, std::int64_t row, Distance worst) = 0;
+    // The same for n rows from `row` on.
+    void all(int i, int shift, std::int64_t row, std::int64_t n, Distance worst, Distance* out) {
+        for (std::int64_t j = 0; j < n; ++j) out[j] = (*this)(i, shift, row + j, worst);
+    }
     // Whether the pair may be farther than in the filter's view.
     virtual bool is_farther(int, std::int64_t) const { return false; }
     // The radius, in the filter's view, beyond which no pair can be better.
@@ -39,16 +43,20 @@ template <class T> struct SquaredEuclidean final : Pairs<SumOf<T>> {
     static constexpr bool shifted = false;
 
     SquaredEuclidean(const Index& index, const Rows& queries_, const double*)
-        : kernel(distances_of<T>(index.kernels()).squared), rows(static_cast<const T*>(index.rows().data)),
+        : kernel(distances_of<T>(index.kernels()).squared), of_rows(distances_of<T>(index.kernels()).squared_of_rows), rows(static_cast<const T*>(index.rows().data)),
           queries(static_cast<const T*>(queries_.data)), d(queries_.d) {}
 
     void take(const std::int64_t* ids_, int) override { ids = ids_; }
     Distance operator()(int i, int, std::int64_t row, Distance) override {
         return kernel(queries + ids[i] * d, rows + row * d, d);
     }
+    void all(int i, int, std::int64_t first, std::int64_t n, Distance worst, Distance* out) {
+        of_rows(queries + ids[i] * d, row(first), n, d, worst, out);
+    }
     const T* row(std::int64_t i) const { return rows + i * d; }
 
     PairKernel<T, Distance> kernel;
+    RowsKernel<T, Distance> of_rows;
     const T* rows;
     const T* queries;
     std::int64_t d;
@@ -106,18 +114,35 @@ template <class T> struct Cosine final : Pairs<double> {
 
     Cosine(const Index& index_, const Rows& queries_, const double* query_squares_)
         : index(index_), query_squares(query_squares_), kernel(distances_of<T>(index_.kernels()).dot),
+          of_rows(distances_of<T>(index_.kernels()).dots_of_rows),
           rows(static_cast<const T*>(index_.rows().data)), queries(static_cast<const T*>(queries_.data)),
           d(queries_.d) {}
 
     void take(const std::int64_t* ids_, int) override { ids = ids_; }
     double operator()(int i, int, std::int64_t row, double) override {
-        const auto dot = static_cast<double>(kernel(queries + ids[i] * d, rows + row * d, d));
+        return distance(static_cast<double>(kernel(queries + ids[i] * d, rows + row * d, d)), query_squares[ids[i]],
+                        index.square_of_row(row));
+    }
+    void all(int i, int, std::int64_t first, std::int64_t n, double, double* out) {
+        dots.resize(static_cast<std::size_t>(n));
+        of_rows(queries + ids[i] * d, rows + first * d, n, d, {}, dots.data());
         const double query_square = query_squares[ids[i]];
-        const double row_square = index.square_of_row(row), product = query_square * row_square;
-        // The product of two squares may overflow or underflow although the squares do not.
-        const double length = product > 1e-280 && product < 1e280
-                                  ? std::sqrt(product)
-                                  : std::sqrt(query_square) * std::sqrt(row_square);
+        bool is_plain = true;
+        for (std::int64_t j = 0; j < n; ++j) {  // without branches
+            const double product = query_square * index.square_of_row(first + j);
+            is_plain &= is_moderate(product);
+            const double distance = 1 - static_cast<double>(dots[j]) / std::sqrt(product);
+            out[j] = distance < 0 ? 0 : distance;
+        }
+        if (is_plain) return;
+        for (std::int64_t j = 0; j < n; ++j)
+            out[j] = distance(static_cast<double>(dots[j]), query_square, index.square_of_row(first + j));
+    }
+    // The product of two squares may overflow or underflow although the squares do not.
+    static bool is_moderate(double product) { return product > 1e-280 && product < 1e280; }
+    static double distance(double dot, double query_square, double row_square) {
+        const double product = query_square * row_square;
+        const double length = is_moderate(product) ? std::sqrt(product) : std::sqrt(query_square) * std::sqrt(row_square);
         if (!(length > 0)) return 1;
         const double distance = 1 - dot / length;
         return distance < 0 ? 0 : distance;
@@ -129,6 +154,8 @@ template <class T> struct Cosine final : Pairs<double> {
     const Index& index;
     const double* query_squares;
     decltype(distances_of<T>(std::declval<const Kernels&>()).dot) kernel;
+    decltype(distances_of<T>(std::declval<const Kernels&>()).dots_of_rows) of_rows;
+    std::vector<SumOf<T>> dots;
     const T* rows;
     const T* queries;
     std::int64_t d;
@@ -140,7 +167,7 @@ template <class T> struct Manhattan final : Pairs<SumOf<T>> {
     static constexpr bool shifted = false;
 
     Manhattan(const Index& index, const Rows& queries_, const double*)
-        : kernel(distances_of<T>(index.kernels()).manhattan), rows(static_cast<const T*>(index.rows().data)),
+        : kernel(distances_of<T>(index.kernels()).manhattan), of_rows(distances_of<T>(index.kernels()).manhattan_of_rows), rows(static_cast<const T*>(index.rows().data)),
           queries(static_cast<const T*>(queries_.data)), d(queries_.d) {}
 
     void take(const std::int64_t* ids_, int) override { ids = ids_; }
@@ -148,8 +175,12 @@ template <class T> struct Manhattan final : Pairs<SumOf<T>> {
         return kernel(queries + ids[i] * d, rows + row * d, d, worst);
     }
     double radius(Distance worst) const override { return static_cast<double>(worst); }
+    void all(int i, int, std::int64_t first, std::int64_t n, Distance worst, Distance* out) {
+        of_rows(queries + ids[i] * d, rows + first * d, n, d, worst, out);
+    }
 
     LimitedKernel<T, Distance> kernel;
+    RowsKernel<T, Distance> of_rows;
     const T* rows;
     const T* queries;
     std::int64_t d;

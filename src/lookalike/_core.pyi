@@ -12,6 +12,16 @@ from numpy.typing import NDArray
 def available_cpu_paths() -> list[str]:
     """CPU paths that this machine can run, fastest first."""
 
+def are_within(
+    values: Annotated[NDArray, dict(order="C", device="cpu", writable=False)],
+    low: float,
+    high: float,
+    least: float = 0.0,
+) -> bool:
+    """
+    Whether each value lies in low … high, and is zero or of at least the magnitude `least`.
+    """
+
 def winners_at(
     codes: Annotated[
         NDArray[numpy.int32], dict(shape=(None, None), order="C", device="cpu", writable=False)
@@ -454,7 +464,10 @@ class Index:
         queries: Annotated[
             NDArray, dict(shape=(None, None), order="C", device="cpu", writable=False)
         ],
-        k: int,
+        indices: Annotated[NDArray[numpy.int64], dict(shape=(None, None), order="C", device="cpu")],
+        distances: Annotated[
+            NDArray[numpy.float64], dict(shape=(None, None), order="C", device="cpu")
+        ],
         *,
         query_groups: Annotated[
             NDArray[numpy.int64], dict(shape=(None,), order="C", device="cpu", writable=False)
@@ -467,10 +480,10 @@ class Index:
         n_threads: int = 1,
         working_memory: int = 268435456,
         progress: object | None = None,
-    ) -> tuple:
+    ) -> int:
         """
-        Rows (int64), distances (float64; squared for sqeuclidean) and how many exact
-        distances were computed. Row r under shift s, from 1 on, has the number s * n + r.
+        Write the nearest rows and their distances, nearest first; return how many exact distances
+        were computed. Row r under shift s, from 1 on, has the number s * n + r.
         """
 
     @property

@@ -1,5 +1,7 @@
 """What the classifier adds to scikit-learn's: class and sample weights, rejection, unlearning."""
 
+import copy
+
 import numpy as np
 import pytest
 from sklearn.exceptions import DataConversionWarning
@@ -187,3 +189,20 @@ def test_an_image_as_labels_takes_seconds():
     labels = knn.predict(rng.random((10_000, 4)))
     assert labels.shape == (10_000, 784)
     assert labels.dtype == np.uint8
+
+
+def test_labels_that_grow_row_by_row() -> None:
+    rng = np.random.default_rng(5)
+    X = rng.integers(0, 9, (60, 5)).astype(np.uint8)
+    y = np.array(["ant", "bee", "cat"])[rng.integers(0, 3, 60)]
+    y[50] = "a new one"  # wider, and a new class
+    weights = rng.random(60)
+    grown = KNeighborsClassifier(3).fit(X[:10], y[:10], weights[:10])
+    for i in range(10, 60):
+        other = copy.copy(grown).partial_fit(X[i : i + 1], ["bee"])  # must not change `grown`
+        assert other.training_labels_[-1] == "bee"
+        grown.partial_fit(X[i : i + 1], y[i : i + 1], sample_weight=weights[i : i + 1])
+        whole = KNeighborsClassifier(3).fit(X[: i + 1], y[: i + 1], weights[: i + 1])
+        np.testing.assert_array_equal(grown.classes_, whole.classes_)
+        np.testing.assert_array_equal(grown.training_labels_, whole.training_labels_)
+        np.testing.assert_array_equal(grown.predict_proba(X), whole.predict_proba(X))

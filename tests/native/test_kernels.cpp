@@ -61,6 +61,75 @@ template <class T, class Sum> void check_distances(const Distances<T, Sum>& kern
         }
 }
 
+template <class T, class Sum> void check_within(const Distances<T, Sum>& kernels) {
+    for (const std::int64_t d : kSizes) {
+        auto a = values<T>(d, 0);
+        std::replace(a.begin(), a.end(), T{0}, T{1});
+        const auto [least, most] = std::minmax_element(a.begin(), a.end());
+        const double low = static_cast<double>(*least), high = static_cast<double>(*most), middle = (low + high) / 2;
+        CHECK(kernels.within(a.data(), d, low, high, 0));
+        CHECK_EQUAL(kernels.within(a.data(), d, middle, high, 0), low == high);
+        CHECK_EQUAL(kernels.within(a.data(), d, low, middle, 0), low == high);
+        CHECK(!kernels.within(a.data(), d, low, high, std::max(std::abs(low), std::abs(high)) * 2));
+        for (const std::int64_t place : {std::int64_t{0}, d / 2, d - 1}) {
+            T& value = a[static_cast<std::size_t>(place)];
+            const T kept = value;
+            value = 0;
+            CHECK(kernels.within(a.data(), d, std::min(low, 0.0), std::max(high, 0.0), 1e-9));
+            if constexpr (!std::is_integral_v<T>) {
+                value = static_cast<T>(1e-9);
+                CHECK(!kernels.within(a.data(), d, std::min(low, 0.0), std::max(high, 1.0), 1e-8));
+                value = std::numeric_limits<T>::quiet_NaN();
+                CHECK(!kernels.within(a.data(), d, -HUGE_VAL, HUGE_VAL, 0));
+            }
+            value = kept;
+        }
+    }
+}
+
+// One row and many of them: the same bits as in pairs, or anything greater than the limit.
+template <class T, class Sum> void check_rows(const Distances<T, Sum>& kernels) {
+    const std::int64_t n = 45;
+    std::vector<Sum> pairs(n), found(n);
+    const auto compare = [&](RowsKernel<T, Sum> of_rows, const T* a, const T* b, std::int64_t d, Sum limit) {
+        of_rows(a, b, n, d, limit, found.data());
+        for (std::int64_t i = 0; i < n; ++i) CHECK(found[i] == pairs[i] || (found[i] > limit && pairs[i] > limit));
+    };
+    const Sum none = unknown_distance<Sum>();
+    for (std::int64_t d = 1; d < 200; d += d < 40 ? 1 : 37)
+        for (int kind = 0; kind < 3; ++kind) {
+            const auto a = values<T>(d, kind), b = values<T>(n * d, kind);
+            const auto check_limits = [&](RowsKernel<T, Sum> of_rows, auto pair) {
+                for (std::int64_t i = 0; i < n; ++i) pairs[i] = pair(a.data(), b.data() + i * d);
+                for (const Sum limit : {none, pairs[0], pairs[n / 2], Sum{0}}) compare(of_rows, a.data(), b.data(), d, limit);
+            };
+            check_limits(kernels.squared_of_rows, [&](const T* x, const T* y) { return kernels.squared(x, y, d); });
+            check_limits(kernels.manhattan_of_rows, [&](const T* x, const T* y) { return kernels.manhattan(x, y, d, none); });
+            for (std::int64_t i = 0; i < n; ++i) pairs[i] = kernels.dot(a.data(), b.data() + i * d, d);
+            compare(kernels.dots_of_rows, a.data(), b.data(), d, none);
+        }
+}
+
+// Near the ends of the range of floats, squares overflow or underflow; no bound may exceed the exact sum.
+void check_rows_near_the_range(const Distances<float, double>& kernels) {
+    for (const float scale : {1e-42f, 1e-30f, 1e-22f, 1e18f, 1e19f, 1e38f}) {
+        const std::int64_t n = 200, d = 70;
+        auto a = values<float>(d, 0), b = values<float>(n * d, 0);
+        for (float& x : a) x *= scale;
+        for (float& x : b) x = std::clamp(x * scale, -3e38f, 3e38f);
+        for (float& x : a) x = std::clamp(x, -3e38f, 3e38f);
+        std::vector<double> found(n);
+        for (std::int64_t i = 0; i < n; ++i) {
+            const double limit = kernels.squared(a.data(), b.data() + i * d, d);
+            kernels.squared_of_rows(a.data(), b.data() + i * d, 1, d, limit, found.data());
+            CHECK_EQUAL(found[0], limit);
+            const double size = kernels.manhattan(a.data(), b.data() + i * d, d, 1e300);
+            kernels.manhattan_of_rows(a.data(), b.data() + i * d, 1, d, size, found.data());
+            CHECK_EQUAL(found[0], size);
+        }
+    }
+}
+
 // The bits of every float result are those of the portable table.
 template <class T> void check_same_bits(const Distances<T, double>& kernels, const Distances<T, double>& portable) {
     for (const std::int64_t d : kSizes) {
@@ -386,10 +455,21 @@ int main() {
     for (const Kernels* kernels : available_kernels()) {
         std::cout << kernels->name << '\n';
         check_distances(kernels->u8, true);
+        check_within(kernels->u8);
+        check_rows(kernels->u8);
         check_distances(kernels->i8, true);
+        check_within(kernels->i8);
+        check_rows(kernels->i8);
         check_distances(kernels->i16, true);
+        check_within(kernels->i16);
+        check_rows(kernels->i16);
         check_distances(kernels->f32, false);
+        check_within(kernels->f32);
+        check_rows(kernels->f32);
         check_distances(kernels->f64, false);
+        check_within(kernels->f64);
+        check_rows(kernels->f64);
+        check_rows_near_the_range(kernels->f32);
         check_same_bits(kernels->f32, portable.f32);
         check_same_bits(kernels->f64, portable.f64);
         check_words(*kernels);

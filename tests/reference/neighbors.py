@@ -69,3 +69,10 @@ def assert_nearest(
     )
     assert (np.diff(got, axis=1) >= 0).all()
     assert all(len(set(row)) == k for row in indices.tolist())
+
+
+def count_computed(index: Any, queries: NDArray[Any], k: int) -> int:
+    """Return how many distances an `ExactIndex` computes from the original values in a search."""
+    shape = len(queries), k
+    n_computed: int = index._native.query(queries, np.empty(shape, np.int64), np.empty(shape))
+    return n_computed

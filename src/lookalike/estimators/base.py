@@ -20,6 +20,7 @@ from sklearn.utils.validation import _num_samples, check_array, check_is_fitted
 
 from lookalike.array_types import FloatArray
 from lookalike.estimators.explanation import Explanation
+from lookalike.estimators.growing import appended
 from lookalike.estimators.weights import (
     Weights,
     check_sample_weight,
@@ -351,12 +352,12 @@ class KNeighborsPredictor(KNeighborsMixin, BaseEstimator):  # type: ignore[misc]
                 f"y has dtype {y.dtype} but earlier targets have dtype {self._y.dtype}; "
                 "give numbers after numbers and strings after strings"
             )
-        y = np.concatenate([self._y, y])
-        sample_weight = np.concatenate([self._sample_weight, sample_weight])
+        n_new = len(y)
+        y, sample_weight = appended(self._y, y), appended(self._sample_weight, sample_weight)
         declared = self._declared if declared is None else declared
         search = self._fitted_search()
         with self._named():
-            return self._become(lambda: search.partial_fit(X), y, sample_weight, declared)
+            return self._become(lambda: search.partial_fit(X), y, sample_weight, declared, n_new)
 
     def _become(
         self,
@@ -364,9 +365,10 @@ class KNeighborsPredictor(KNeighborsMixin, BaseEstimator):  # type: ignore[misc]
         y: NDArray[Any],
         sample_weight: FloatArray,
         declared: Any,
+        n_new: int | None = None,
     ) -> Self:
         """Learn new targets and make their search; if either fails, nothing has changed."""
-        learned = self._learn(y, sample_weight, declared)
+        learned = self._learn(y, sample_weight, declared, n_new)
         self._search = make_search()
         self._y, self._sample_weight, self._declared = y, sample_weight, declared
         self.__dict__.update(learned)
@@ -410,8 +412,13 @@ class KNeighborsPredictor(KNeighborsMixin, BaseEstimator):  # type: ignore[misc]
         """Return y as a new array of shape (n_rows,) or (n_rows, n_outputs)."""
         raise NotImplementedError
 
-    def _learn(self, y: NDArray[Any], sample_weight: FloatArray, declared: Any) -> dict[str, Any]:
-        """Return the attributes that follow from the targets of all rows."""
+    def _learn(
+        self, y: NDArray[Any], sample_weight: FloatArray, declared: Any, n_new: int | None = None
+    ) -> dict[str, Any]:
+        """Return the attributes that follow from the targets of all rows.
+
+        If ``n_new`` is not None, all but so many last ones are those that were learned before.
+        """
         return {}
 
     def _row_weights(self) -> FloatArray:

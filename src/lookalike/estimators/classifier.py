@@ -17,6 +17,7 @@ from lookalike.estimators.reject_option import check_reject, rejection_label
 from lookalike.estimators.votes import (
     Codes,
     class_probabilities,
+    encode_more,
     encode_outputs,
     winning_classes,
     winning_classes_of_outputs,
@@ -226,7 +227,9 @@ class KNeighborsClassifier(ClassifierMixin, KNeighborsPredictor):  # type: ignor
             ) from error
         return labels
 
-    def _learn(self, y: NDArray[Any], sample_weight: FloatArray, declared: Any) -> dict[str, Any]:
+    def _learn(
+        self, y: NDArray[Any], sample_weight: FloatArray, declared: Any, n_new: int | None = None
+    ) -> dict[str, Any]:
         check_reject(self.reject)
         outputs_2d = y.ndim == 2
         labels = y if outputs_2d else y[:, np.newaxis]
@@ -239,13 +242,21 @@ class KNeighborsClassifier(ClassifierMixin, KNeighborsPredictor):  # type: ignor
                 f"classes holds {len(declared)} arrays but y has {labels.shape[1]} outputs; "
                 "give one array of classes per output"
             )
-        classes, codes = encode_outputs(labels, class_lists, n_threads=count_threads(self.n_jobs))
+        codes = None
+        if n_new is not None and declared is self._declared and y.dtype == self._y.dtype:
+            classes = [*self.classes_] if outputs_2d else [self.classes_]
+            codes = encode_more(self._codes, labels[-n_new:], classes)
+        if codes is None:
+            n_threads = count_threads(self.n_jobs)
+            classes, codes = encode_outputs(labels, class_lists, n_threads=n_threads)
         if self.reject is not None:
             for output_classes in classes:
                 rejection_label(output_classes, self.reject_label)
         return {
             "_codes": codes,
-            "_vote_weights": sample_weight * class_weights(self.class_weight, y),
+            "_vote_weights": sample_weight
+            if self.class_weight is None
+            else sample_weight * class_weights(self.class_weight, y),
             "classes_": classes if outputs_2d else classes[0],
             "outputs_2d_": outputs_2d,
         }

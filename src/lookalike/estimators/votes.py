@@ -21,6 +21,7 @@ from sklearn.utils.multiclass import check_classification_targets
 
 from lookalike import _core
 from lookalike.array_types import FloatArray
+from lookalike.estimators.growing import appended
 
 Indices = NDArray[np.int64]
 Codes = NDArray[np.integer[Any]]
@@ -97,6 +98,27 @@ def encode_outputs(
     lists = [None] * len(columns) if declared is None else declared
     classes, codes = zip(*map(encode_labels, columns, lists), strict=True)
     return list(classes), np.stack(codes, axis=1)
+
+
+def encode_more(
+    codes: Codes, labels: NDArray[Any], classes: Sequence[NDArray[Any]]
+) -> Codes | None:
+    """Append the codes of more rows, or return None if one of their labels is no known class.
+
+    ``labels`` have the shape (n_new, n_outputs); earlier rows keep their codes.
+
+    Examples
+    --------
+    >>> classes, codes = encode_outputs(np.array([["cat"], ["ant"]]))
+    >>> encode_more(codes, np.array([["cat"]]), classes).tolist()
+    [[1], [0], [1]]
+    """
+    new = np.empty(labels.shape, codes.dtype)
+    for column, own, numbers in zip(labels.T, classes, new.T, strict=True):
+        numbers[:] = np.minimum(np.searchsorted(own, column), len(own) - 1)
+        if not np.array_equal(own[numbers], column):
+            return None
+    return appended(codes, new)
 
 
 def _sorted_classes(labels: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.integer[Any]]]:

@@ -15,6 +15,7 @@ from typing import IO, TYPE_CHECKING, Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from lookalike import _core
 from lookalike.images.exceptions import DatasetError, warn_caller
 
 if TYPE_CHECKING:
@@ -316,12 +317,12 @@ def are_bytes(images: NDArray[Any]) -> bool:
 
 def scale_of(fitted: NDArray[Any]) -> Literal["bytes", "shares"] | None:
     """Return whether the first rows look like pixels from 0 to 255 or from 0 (or -1) to 1."""
-    sample = fitted[:_SAMPLE]
-    if fitted.shape[1] < _FEWEST_VALUES or not (sample.min() >= -1 and sample.max() <= 255):
+    if fitted.shape[1] < _FEWEST_VALUES:
         return None
+    sample = fitted[:_SAMPLE]
     if _are_shares(sample):
         return "shares"
-    return "bytes" if _are_whole(sample) else None
+    return "bytes" if _core.are_within(sample, -1, 255) and _are_whole(sample) else None
 
 
 def warn_of_other_scale(
@@ -342,8 +343,8 @@ def warn_of_other_scale(
             )
     elif (
         scale == "shares"
-        and given.min() >= 0
-        and given.max() > 1
+        and not _are_shares(given)
+        and _core.are_within(given, 0, math.inf)
         and _are_whole(given)
         and _are_shares(fitted := all_fitted())
     ):
@@ -355,7 +356,7 @@ def warn_of_other_scale(
 
 
 def _are_shares(values: NDArray[Any]) -> bool:
-    return bool(values.min() >= -1 and values.max() <= 1)
+    return _core.are_within(values, -1, 1)
 
 
 def _are_whole(values: NDArray[Any]) -> bool:

@@ -25,6 +25,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from lookalike import _core
+
 INTEGERS = {
     "uint8": (0, 2**8 - 1),
     "int8": (-(2**7), 2**7 - 1),
@@ -41,6 +43,12 @@ SMALLEST_FOR_COSINE = float((np.finfo(np.float64).tiny / np.finfo(np.float64).ep
 
 SMALLEST_FOR_EUCLIDEAN = SMALLEST_FOR_COSINE / float(np.finfo(np.float64).eps)
 """The squared differences of rows with smaller values lose precision or become zero."""
+
+MODERATE = {
+    np.dtype(np.float32): (float(np.finfo(np.float32).max), 0.0),
+    np.dtype(np.float64): (2.0**480, 2.0**-400),
+}
+"""The largest and, beside zero, the smallest magnitude that `check_magnitude` surely accepts."""
 
 VALUES_AT_ONCE = 2**18  # values that are converted and compared at once
 
@@ -123,6 +131,17 @@ def exactly(array: NDArray[Any], dtype: DTypeLike) -> NDArray[Any] | None:
         if not np.array_equal(converted[part], array[part]):
             return None
     return converted
+
+
+def are_moderate(array: NDArray[Any]) -> bool:
+    """Return whether an array of a native dtype is finite and `check_magnitude` surely accepts it.
+
+    One pass over the values tells it. `check_magnitude` accepts some other arrays too.
+    """
+    if array.dtype.kind != "f":
+        return True
+    most, least = MODERATE[array.dtype]
+    return array.size <= 2**20 * len(array) and _core.are_within(array, -most, most, least)
 
 
 def check_magnitude(array: NDArray[Any], metric: str) -> None:

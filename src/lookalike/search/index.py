@@ -14,9 +14,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections import Counter
 from collections.abc import Sequence
-from functools import cached_property
 from typing import Any, Literal, Self, Unpack
 
 import numpy as np
@@ -49,17 +47,17 @@ NONE = np.broadcast_to(np.int64(0), 0)  # no numbers, read-only
 OTHER_NEIGHBORS, SPARE_DISTANCES = 8, 60
 
 # All objects share one lock for builds, because objects with locks can not be pickled; a build
-# uses all its threads anyway. They also share one count of the running searches of each
-# `IndexedRows`, by its id: `appended` moves an index only if no search uses it. A child process
-# resets both, because the threads of its parent do not exist there.
+# uses all its threads anyway. They also share one list of the running searches, by the id of their
+# `IndexedRows`: an index is moved only if no search uses it. A search enters the list before it
+# looks for an index, and an index is taken away before the list is read, so no lock is needed. A
+# child process resets both, because the threads of its parent do not exist there.
 _building = threading.Lock()
-_counting = threading.Lock()
-_searches: Counter[int] = Counter()
+_searches: list[int] = []
 
 
 def _start_afresh() -> None:
-    global _building, _counting
-    _building, _counting = threading.Lock(), threading.Lock()
+    global _building
+    _building = threading.Lock()
     _searches.clear()
 
 
@@ -110,8 +108,8 @@ class ExactIndex:
         self.stage = stage
         self.n_neighbors = n_neighbors
         self._n_spare = 0  # distances computed beyond twice those wanted
-        native_metric = "sqeuclidean" if metric == "euclidean" else metric
         cpu = cpu_path()
+        seen = "sqeuclidean" if metric == "euclidean" else metric
         projection = coding = None
         if metric == "manhattan":
             if stage > Stage.EXHAUSTIVE:
@@ -120,13 +118,14 @@ class ExactIndex:
                 )
         elif stage == Stage.PROJECTED:
             projection = choose_projection(
-                rows, native_metric, cpu, n_neighbors=n_neighbors, shifted=bool(shifts)
+                rows, seen, cpu, n_neighbors=n_neighbors, shifted=bool(shifts)
             )
         elif stage == Stage.UNPROJECTED:
-            projection = without_projection(rows, native_metric)
+            projection = without_projection(rows, seen)
+            )
         self._native = _core.Index(
             rows,
-            metric=native_metric,
+            metric=metric,
             cpu=cpu,
             projection=projection,
             n_threads=n_threads,
@@ -157,12 +156,10 @@ class ExactIndex:
 
     def query(self, queries: NDArray[Any], k: int, **options: Unpack[SearchOptions]) -> Neighbors:
         """Find the k nearest rows of each query; the queries have the dtype of the rows."""
-        indices, distances, n_computed = self._native.query(queries, k, **options)
-        self._n_spare += max(0, n_computed - 2 * k * len(queries))
-        if self.metric == "euclidean":
-            np.sqrt(distances, out=distances)
-        # The native module's int64 is NumPy's long long, which differs in its name only.
-        indices = indices.view(np.int64)
+        shape = len(queries), k
+        indices, distances = np.empty(shape, np.int64), np.empty(shape)
+        n_computed = self._native.query(queries, indices, distances, **options)
+        self._n_spare += max(0, n_computed - 2 * indices.size)
         if not self.n_shifts:
             return Neighbors(indices, distances)
         variants, indices = np.divmod(indices, len(self.rows))
@@ -208,6 +205,7 @@ class IndexedRows:
         self._tree: TreeIndex | None = None
         self._n_asked = 0
         self._n_neighbors = 0  # of most searches; 0 if unknown
+        self._scale: Literal["bytes", "shares", "unknown"] | None = "unknown"
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in ("rows", "metric", "shifts", "frame")}
@@ -248,10 +246,12 @@ class IndexedRows:
             self._index(self._stored.dtype, 1, 0, n_threads)
         return self
 
-    @cached_property
+    @property
     def scale(self) -> Literal["bytes", "shares"] | None:
         """What the rows look like, if they are pixels."""
-        return scale_of(self._stored)
+        if self._scale == "unknown":
+            self._scale = scale_of(self._stored)
+        return self._scale
 
     def query(self, queries: NDArray[Any], k: int, **options: Unpack[SearchOptions]) -> Neighbors:
         """Find the k nearest rows of each query, which may have any native dtype."""
@@ -303,16 +303,12 @@ class IndexedRows:
         if queries.dtype != self._stored.dtype and queries.dtype not in self._indexes:
             self._announce_second_index(given, queries.dtype)
         n_queries = self._n_asked
-        with _counting:
-            _searches[id(self)] += 1  # keeps the indexes in place
+        _searches.append(id(self))  # keeps the indexes in place
         try:
             index = self._index(queries.dtype, k, n_queries, options.get("n_threads", 1))
             return index.query(queries, k, **options)
         finally:
-            with _counting:
-                _searches[id(self)] -= 1
-                if not _searches[id(self)]:
-                    del _searches[id(self)]
+            _searches.remove(id(self))
 
     def appended(self, rows: NDArray[Any], n_threads: int) -> IndexedRows:
         """Return the same search with more rows; the index grows if its dtype fits them.
@@ -329,8 +325,7 @@ class IndexedRows:
         if fitting is not None and len(self._stored) + len(rows) <= 2 * self._n_built:
             # The index moves to the new object. If appending fails, the index is lost and these
             # rows, which are still complete, build theirs again.
-            with _counting:
-                index = None if _searches[id(self)] else self._indexes.pop(dtype, None)
+            index = (self._taken_indexes() or {}).get(dtype)
         if index is None:
             grown = self._of(np.concatenate([self.rows, rows], dtype=dtype))
             return grown if self._has_tree else grown.build(n_threads)
@@ -349,11 +344,8 @@ class IndexedRows:
         n_left = len(self._removed) + np.count_nonzero(~keep)
         if self.shifts or n_left > MOST_REMOVED or len(keep) <= MOST_LAZY_ROWS:
             return self.kept(keep, n_threads)
-        with _counting:
-            is_idle = not _searches[id(self)]
-            if is_idle:
-                indexes, self._indexes = self._indexes, {}
-        if not is_idle:
+        indexes = self._taken_indexes()
+        if indexes is None:
             return self.kept(keep, n_threads)
         changed = self._of(self._stored)
         changed._indexes, changed._tree, changed._n_built = indexes, self._tree, self._n_built
@@ -361,6 +353,15 @@ class IndexedRows:
         is_kept[is_kept] = keep
         changed._removed = np.flatnonzero(~is_kept)
         return changed
+
+    def _taken_indexes(self) -> dict[np.dtype[Any], ExactIndex] | None:
+        """Take the indexes away, for another object, or return None if a search may use them."""
+        with _building:
+            taken, self._indexes = self._indexes, {}
+            if id(self) not in _searches:
+                return taken
+            self._indexes = taken
+        return None
 
     def _is_kept(self) -> NDArray[np.bool_]:
         """Mark the rows that are stored and not removed."""
@@ -422,11 +423,7 @@ class IndexedRows:
                 if index is not None and index.stage >= stage:  # it does not suit this number
                     usual, stage = k, index.stage
                 index = self._indexes[dtype] = ExactIndex(
-                    (
-                        np.ascontiguousarray(self._stored, dtype=dtype)
-                        if index is None
-                        else index.rows
-                    ),
+                    self._stored.astype(dtype, copy=False) if index is None else index.rows,
                     self.metric,
                     n_threads=n_threads,
                     shifts=self.shifts,

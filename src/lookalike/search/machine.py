@@ -11,6 +11,7 @@ from joblib import effective_n_jobs
 from lookalike import _core
 
 VARIABLE = "LOOKALIKE_CPU"
+AVAILABLE = _core.available_cpu_paths()
 
 
 def cpu_path() -> str:
@@ -19,13 +20,12 @@ def cpu_path() -> str:
     It is the fastest available one, or the one that the environment variable ``LOOKALIKE_CPU``
     names; a ValueError says so if this machine cannot run that. All paths give the same answers.
     """
-    available = _core.available_cpu_paths()
     forced = os.environ.get(VARIABLE)
     if not forced:
-        return available[0]
-    if forced not in available:
+        return AVAILABLE[0]
+    if forced not in AVAILABLE:
         raise ValueError(
-            f"{VARIABLE}={forced!r} but this machine can run {', '.join(available)}; "
+            f"{VARIABLE}={forced!r} but this machine can run {', '.join(AVAILABLE)}; "
             f"unset {VARIABLE} or choose one of these"
         )
     return forced
@@ -52,7 +52,7 @@ def count_threads(n_jobs: int | None, *, is_short: bool = False) -> int:
 def _check_n_jobs(n_jobs: int | None) -> None:
     if n_jobs is None:
         return
-    if not isinstance(n_jobs, Integral) or isinstance(n_jobs, bool):
+    if not isinstance(n_jobs, (int, Integral)) or isinstance(n_jobs, bool):
         raise TypeError(f"n_jobs={n_jobs!r} is not an integer; use None or -1 for all CPUs")
     if n_jobs == 0:
         raise ValueError("n_jobs=0 asks for no threads; use None or -1 for all CPUs")

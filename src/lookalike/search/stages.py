@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from lookalike.search.dtypes import NATIVE
 from lookalike.search.projection import (
     FEWEST_SAMPLE_ROWS,
     MOST_FINE,
@@ -40,7 +41,7 @@ class Costs(NamedTuple):
     the filter's time.
     """
 
-    value: dict[str, float]
+    value: dict[np.dtype[Any], float]
     query: float
     query_value: float
     pair: float
@@ -54,20 +55,20 @@ class Costs(NamedTuple):
 
 
 EUCLIDEAN = Costs(
-    value={"uint8": 0.02, "int8": 0.02, "int16": 0.05, "float32": 0.135, "float64": 0.08},
-    query=3000.0,
+    value=dict(zip(NATIVE, (0.02, 0.04, 0.12, 0.09, 0.16), strict=True)),
+    query=2000.0,
     query_value=1.5,
     pair=0.0,
-    pair_value=0.008,
-    build=2e5,
+    pair_value=0.014,
+    build=8e5,
     build_column=0.0,
-    build_value=2.3,
+    build_value=3.0,
     choice=1e6,
     choice_value=28.0,
     saving=1.0,
 )
 MANHATTAN = Costs(
-    value={"uint8": 0.08, "int8": 0.08, "int16": 0.08, "float32": 0.3, "float64": 0.3},
+    value=dict(zip(NATIVE, (0.08, 0.08, 0.08, 0.15, 0.3), strict=True)),
     query=1500.0,
     query_value=2.5,
     pair=0.6,
@@ -94,7 +95,9 @@ def stage_of(n: int, d: int, dtype: np.dtype[Any], metric: str, k: int, n_querie
     if n > MOST_LAZY_ROWS:
         return Stage.PROJECTED
     costs = MANHATTAN if metric == "manhattan" else EUCLIDEAN
-    distance = PAIR + costs.value[dtype.name] * d
+    distance = PAIR + costs.value[dtype] * d
+    if n_queries * n * distance <= costs.build:
+        return Stage.EXHAUSTIVE
     sample = min(n, SAMPLE_ROWS, max(FEWEST_SAMPLE_ROWS, SAMPLE_VALUES // d)) * d
     filtered = (costs.pair + costs.pair_value * d) * n
     choice = costs.choice + costs.choice_value * sample

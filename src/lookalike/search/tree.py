@@ -61,20 +61,18 @@ class TreeIndex:
     def __init__(self, rows: NDArray[Any], metric: str, *, is_split: bool = True) -> None:
         self.metric = metric
         self.is_split = is_split
-        native_metric = "sqeuclidean" if metric == "euclidean" else metric
-        self._native = _core.Tree(rows, metric=native_metric, cpu=cpu_path(), split=is_split)
+        self._native = _core.Tree(rows, metric=metric, cpu=cpu_path(), split=is_split)
 
     def query(self, queries: NDArray[Any], k: int, **options: Unpack[SearchOptions]) -> Neighbors:
         """Find the k nearest rows of each query, of any native dtype."""
-        indices, distances, _ = self._native.query(queries, k, **options)
-        if self.metric == "euclidean":
-            np.sqrt(distances, out=distances)
-        # The native module's int64 is NumPy's long long, which differs in its name only.
-        return Neighbors(indices.view(np.int64), distances)
+        indices, distances = np.empty((len(queries), k), np.int64), np.empty((len(queries), k))
+        self._native.query(queries, indices, distances, **options)
+        return Neighbors(indices, distances)
 
     def n_visited(self, queries: NDArray[Any], k: int) -> float:
         """Return how many rows a search for the k nearest visits, on average."""
-        _, _, n_computed = self._native.query(queries, min(k, self._native.n_rows))
+        shape = len(queries), min(k, self._native.n_rows)
+        n_computed = self._native.query(queries, np.empty(shape, np.int64), np.empty(shape))
         return float(n_computed / len(queries))
 
 

@@ -16,7 +16,7 @@ from scipy.sparse import issparse
 from sklearn.utils.validation import validate_data
 
 from lookalike.images.checks import stack_images
-from lookalike.search.dtypes import NATIVE
+from lookalike.search.dtypes import NATIVE, are_moderate
 from lookalike.search.machine import count_threads
 
 GRAPH_FORMATS = ("csr", "csc", "coo", "lil")
@@ -30,19 +30,22 @@ Codes = NDArray[np.int64]
 
 def validate_rows(
     estimator: Any, X: Any, *, reset: bool, allow_nan: bool = False
-) -> tuple[Any, tuple[int, ...] | None]:
-    """Check images or rows; return C-contiguous or CSR rows and, if X held images, their shape.
+) -> tuple[Any, tuple[int, ...] | None, bool]:
+    """Check images or rows; return them as C-contiguous or CSR rows.
 
-    The dtype of the rows does not change. With ``reset``, as in `fit`, ``n_features_in_`` and
+    Also return the shape of the images, if X held any, and whether the rows are searched as they
+    are, whatever the metric. Otherwise `to_native` and `check_magnitude` have to follow; the dtype
+    of the rows has not changed. With ``reset``, as in `fit`, ``n_features_in_`` and
     ``feature_names_in_`` of the estimator are set; otherwise X must match these and its
     ``image_shape_``.
     """
     if _is_ready(estimator, X, reset):
-        width = prod(X.shape[1:])
+        image_shape = X.shape[1:] if X.ndim > 2 else None
+        rows = X.reshape(len(X), -1) if image_shape else X
         if reset:
-            estimator.n_features_in_ = width
+            estimator.n_features_in_ = rows.shape[1]
             vars(estimator).pop("feature_names_in_", None)
-        return X.reshape(len(X), width), X.shape[1:] if X.ndim > 2 else None
+        return rows, image_shape, True
     image_shape = None
     X = stack_images(X)
     # Frames keep their column names, and sparse matrices their zeros, for `validate_data`.
@@ -68,7 +71,7 @@ def validate_rows(
             order="C",
             ensure_all_finite="allow-nan" if allow_nan else True,
         )
-    return rows, image_shape
+    return rows, image_shape, False
 
 
 def _is_ready(estimator: Any, X: Any, reset: bool) -> bool:
@@ -76,19 +79,18 @@ def _is_ready(estimator: Any, X: Any, reset: bool) -> bool:
 
     scikit-learn's validation takes longer than a search for one query.
     """
-    if type(X) is not np.ndarray or X.dtype not in NATIVE_DTYPES or X.ndim not in (2, 3, 4):
+    if type(X) is not np.ndarray or X.dtype not in NATIVE_DTYPES:
         return False
-    if X.size == 0 or not (X.flags.c_contiguous and X.flags.aligned):
+    flags, shape = X.flags, X.shape
+    if not (1 < len(shape) < 5 and X.size and flags.c_contiguous and flags.aligned):
         return False
     if not reset:
-        if hasattr(estimator, "feature_names_in_") or prod(X.shape[1:]) != estimator.n_features_in_:
+        width = shape[1] if len(shape) == 2 else prod(shape[1:])
+        if width != estimator.n_features_in_ or hasattr(estimator, "feature_names_in_"):
             return False
-        if X.ndim > 2 and estimator.image_shape_ not in (None, X.shape[1:]):
+        if len(shape) > 2 and estimator.image_shape_ not in (None, shape[1:]):
             return False
-    if X.dtype.kind != "f":
-        return True
-    with np.errstate(over="ignore", invalid="ignore"):
-        return bool(np.isfinite(X.sum()))  # a sum that overflows is looked at again
+    return are_moderate(X)
 
 
 def _read_array(X: Any) -> NDArray[Any]:
@@ -189,7 +191,7 @@ def check_graph_format(X: Any) -> None:
 
 def check_count(value: Any, name: str) -> int:
     """Return `value` as an int, or raise an error if it is not a positive integer."""
-    if not isinstance(value, Integral) or isinstance(value, bool):
+    if not isinstance(value, (int, Integral)) or isinstance(value, bool):
         raise TypeError(
             f"{name} does not take {type(value)} value, enter integer value; got {value!r}"
         )
@@ -201,7 +203,7 @@ def check_count(value: Any, name: str) -> int:
 def _check_real(
     name: str, value: Any, limit: str, *, allow_zero: bool = False, most: float = inf
 ) -> None:
-    if not isinstance(value, Real) or isinstance(value, bool):
+    if not isinstance(value, (int, float, Real)) or isinstance(value, bool):
         raise TypeError(f"{name}={value!r} is not a number; give a number {limit}")
     number: Any = value  # every Real has an order, but its type does not say so
     if not (0 < number <= most or (allow_zero and number == 0)):
