@@ -82,15 +82,6 @@ inline std::int64_t dot_words(const std::int16_t* a, const std::int16_t* b, std:
     return total;
 }
 
-// |x| in one operation, without a function of the library.
-inline double magnitude(double x) {
-#ifdef _MSC_VER
-    return x < 0 ? -x : x;
-#else
-    return __builtin_fabs(x);
-#endif
-}
-
 template <int n> struct Lanes {
     double sum[n] = {};
 

@@ -108,10 +108,10 @@ def test_rows_far_out_in_the_sample_do_not_spoil_the_bounds_of_others(
     rows += rng.normal(size=rows.shape) * 0.05
     rows, queries = rows[:7900], rows[7900:]
     rows[::50] *= far
-    indices, squares, n_computed = ExactIndex(rows)._native.query(queries, 5)
-    assert n_computed / len(queries) < len(rows) / 50 + 50
-    table = distances(queries, rows, "euclidean")
-    assert_nearest((np.sqrt(squares), indices), table, 5, exact=False)
+    index = ExactIndex(rows)
+    assert count_computed(index, queries, 5) / len(queries) < len(rows) / 50 + 50
+    found, table = index.query(queries, 5), distances(queries, rows, "euclidean")
+    assert_nearest((found.distances, found.indices), table, 5, exact=False)
 
 
 def test_rows_far_out_do_not_overflow_the_shares_of_many_rows() -> None:

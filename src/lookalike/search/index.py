@@ -122,7 +122,6 @@ class ExactIndex:
             )
         elif stage == Stage.UNPROJECTED:
             projection = without_projection(rows, seen)
-            )
         self._native = _core.Index(
             rows,
             metric=metric,
