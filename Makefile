@@ -80,6 +80,19 @@ types: $(call extra,lint)
 docs: $(call extra,docs)
 	$(bin)/sphinx-build --quiet --nitpicky --fail-on-warning --keep-going docs build/docs
 
+# The distributions as they would be published: the wheel is built from the source distribution, which
+# knows no git, installed where nothing else is, and asked what needs the extension. No part of
+# `make check`: compiling everything once more takes more than a minute.
+dist := build/dist
+wheel_bin = $(dist)/venv/bin
+package: $(call extra,package)
+	rm -rf $(dist)
+	$(bin)/python -m build --outdir $(dist)
+	$(bin)/twine check --strict $(dist)/*
+	$(PYTHON) -m venv $(dist)/venv
+	$(wheel_bin)/pip install --quiet --disable-pip-version-check $(dist)/*.whl pytest hypothesis pandas
+	$(wheel_bin)/pytest -q -m "not slow" tests/search tests/test_package.py
+
 run_native_tests = $(bin)/ctest --output-on-failure --no-tests=error --parallel $(cpus) --test-dir
 
 native: $(tools)

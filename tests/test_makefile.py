@@ -42,6 +42,7 @@ def installs(plan: str) -> list[str]:
         ("lint", ["lint"]),
         ("types", ["lint"]),
         ("docs", ["docs"]),
+        ("package", ["package"]),
         ("check", ["docs", "lint", "test", "tools"]),
     ],
 )

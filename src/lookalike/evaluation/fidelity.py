@@ -113,8 +113,8 @@ def structural_similarity(
     """Return the mean structural similarity of each image, at most 1; more is nearer.
 
     It is what ``skimage.metrics.structural_similarity`` computes by default (Wang, Bovik, Sheikh
-    and Simoncelli 2004), with windows of 7 × 7 pixels of equal weight and sample covariances: the mean over all windows that lie within the
-    image, and over the channels.
+    and Simoncelli 2004), with windows of 7 × 7 pixels of equal weight and sample covariances: the
+    mean over all windows that lie within the image, and over the channels.
 
     Parameters
     ----------
