@@ -91,7 +91,7 @@ package: $(call extra,package)
 	$(bin)/twine check --strict $(dist)/*
 	$(PYTHON) -m venv $(dist)/venv
 	$(wheel_bin)/pip install --quiet --disable-pip-version-check $(dist)/*.whl pytest hypothesis pandas
-	$(wheel_bin)/pytest -q -m "not slow" tests/search tests/test_package.py
+	$(wheel_bin)/pytest -q -m "not slow" tests/search
 
 run_native_tests = $(bin)/ctest --output-on-failure --no-tests=error --parallel $(cpus) --test-dir
 
