@@ -24,7 +24,7 @@ extra = $(VENV)/$(1).extra
 cpus = $(shell nproc 2> /dev/null || echo 2)
 native_tests := clang sanitize threads emulate aarch64
 
-.PHONY: tour test test-all bench check lint types native $(native_tests) stub clean
+.PHONY: tour test test-all bench check lint types docs package native $(native_tests) stub clean
 .NOTPARALLEL:
 
 tour: $(installed)
@@ -41,7 +41,7 @@ bench: $(call extra,bench)
 	$(bin)/python benchmarks/search.py $(ARGS)
 
 # The tests come last, so that their count is the last line.
-check: lint types native $(native_tests) test-all
+check: lint types docs native $(native_tests) test-all
 
 # The package in a virtual environment of its own. Python sources are used where they lie; a
 # change of the native ones, or of what is required, installs again.
@@ -75,6 +75,23 @@ lint: $(call extra,lint)
 
 types: $(call extra,lint)
 	$(bin)/mypy
+
+# The site in build/docs, with warnings as errors: links that lead nowhere, and names without a page.
+docs: $(call extra,docs)
+	$(bin)/sphinx-build --quiet --nitpicky --fail-on-warning --keep-going docs build/docs
+
+# The distributions as they would be published: the wheel is built from the source distribution, which
+# knows no git, installed where nothing else is, and asked what needs the extension. No part of
+# `make check`: compiling everything once more takes more than a minute.
+dist := build/dist
+wheel_bin = $(dist)/venv/bin
+package: $(call extra,package)
+	rm -rf $(dist)
+	$(bin)/python -m build --outdir $(dist)
+	$(bin)/twine check --strict $(dist)/*
+	$(PYTHON) -m venv $(dist)/venv
+	$(wheel_bin)/pip install --quiet --disable-pip-version-check $(dist)/*.whl pytest hypothesis pandas
+	$(wheel_bin)/pytest -q -m "not slow" tests/search
 
 run_native_tests = $(bin)/ctest --output-on-failure --no-tests=error --parallel $(cpus) --test-dir
 
@@ -116,4 +133,4 @@ stub: $(tools) $(call extra,lint)
 	$(bin)/ruff format --quiet $(stub)
 
 clean:
-	rm -rf build dist $(VENV)
+	rm -rf build dist docs/api $(VENV)

@@ -41,7 +41,9 @@ def installs(plan: str) -> list[str]:
         ("bench", ["bench"]),
         ("lint", ["lint"]),
         ("types", ["lint"]),
-        ("check", ["lint", "test", "tools"]),
+        ("docs", ["docs"]),
+        ("package", ["package"]),
+        ("check", ["docs", "lint", "test", "tools"]),
     ],
 )
 def test_target_installs_what_it_needs(target: str, needed: list[str], tmp_path: Path) -> None:

@@ -24,16 +24,20 @@ IMPORT = re.compile(r"from (lookalike\.[\w.]+) import ([\w, ]+)")
 
 def test_public_names(golden: Golden) -> None:
     lines = [line for name in lookalike.__all__ for line in describe(f"lookalike.{name}")]
-    named = {
+    lines += [line for name in named() for line in describe(name)]
+    for own in results({*(f"lookalike.{name}" for name in lookalike.__all__), *named()}):
+        lines += members(own)
+    golden("public-names.txt", "".join(f"{line}\n" for line in sorted(set(lines))))
+
+
+def named() -> set[str]:
+    """Return the names that pages import from modules of the package."""
+    return {
         f"{module}.{name}"
         for page in PAGES
         for module, names in IMPORT.findall(page.read_text(encoding="utf-8"))
         for name in names.replace(" ", "").split(",")
     }
-    lines += [line for name in named for line in describe(name)]
-    for own in results({*(f"lookalike.{name}" for name in lookalike.__all__), *named}):
-        lines += members(own)
-    golden("public-names.txt", "".join(f"{line}\n" for line in sorted(set(lines))))
 
 
 def load(name: str) -> Any:

@@ -225,8 +225,8 @@ class KNeighborsPredictor(KNeighborsMixin, BaseEstimator):  # type: ignore[misc]
 
         Parameters
         ----------
-        y : array-like of shape (n_samples_fit_,) or (n_samples_fit_, n_outputs)
-        sample_weight : array-like of shape (n_samples_fit_,), optional
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        sample_weight : array-like of shape (n_samples,), optional
             By default the images keep their weights.
         **params
             Other parameters of the predictor that do not change its search, as for ``set_params``.
@@ -246,7 +246,7 @@ class KNeighborsPredictor(KNeighborsMixin, BaseEstimator):  # type: ignore[misc]
 
         Returns
         -------
-        ndarray of shape (n, *image_shape_)
+        ndarray of shape (n, h, w[, c])
 
         Raises
         ------
@@ -266,7 +266,7 @@ class KNeighborsPredictor(KNeighborsMixin, BaseEstimator):  # type: ignore[misc]
 
     @property
     def sample_weight_(self) -> FloatArray:
-        """Factor of each training image's vote, shape (n_samples_fit_,)."""
+        """Factor of each training image's vote, shape (n_samples,)."""
         return self._sample_weight
 
     def remove(self, ids: ArrayLike) -> Self:

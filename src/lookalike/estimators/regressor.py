@@ -41,8 +41,9 @@ class KNeighborsRegressor(RegressorMixin, KNeighborsPredictor):  # type: ignore[
 
     Attributes
     ----------
-    n_samples_fit_, n_features_in_ : int
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    n_samples_fit_ : int
+    n_features_in_ : int
+    feature_names_in_ : ndarray of shape (n_features,)
     effective_metric_ : str or callable
 
     See Also

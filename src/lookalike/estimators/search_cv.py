@@ -100,7 +100,7 @@ class KNeighborsSearchCV(BaseSearchCV, Shown):  # type: ignore[misc]
 
     See Also
     --------
-    lookalike.evaluation.tuning : The curve of score against ``n_neighbors``, the
+    lookalike.evaluation.tuning.read_tuning : The curve of score against ``n_neighbors``, the
         one-standard-error rule, and a picture.
 
     Notes

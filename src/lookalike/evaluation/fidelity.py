@@ -110,11 +110,11 @@ def peak_signal_noise_ratio(
 def structural_similarity(
     images: ArrayLike, truth: ArrayLike, *, data_range: float = 255
 ) -> NDArray[np.float64]:
-    """Return the mean structural similarity [1]_ of each image, at most 1; more is nearer.
+    """Return the mean structural similarity of each image, at most 1; more is nearer.
 
-    It is what ``skimage.metrics.structural_similarity`` computes by default, with windows of 7 × 7
-    pixels of equal weight and sample covariances: the mean over all windows that lie within the
-    image, and over the channels.
+    It is what ``skimage.metrics.structural_similarity`` computes by default (Wang, Bovik, Sheikh
+    and Simoncelli 2004), with windows of 7 × 7 pixels of equal weight and sample covariances: the
+    mean over all windows that lie within the image, and over the channels.
 
     Parameters
     ----------

@@ -156,7 +156,7 @@ class PretrainedFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
         return other
 
     def transform(self, X: Sequence[Picture], *, progress: Progress | None = None) -> Floats:
-        """Return the vectors of pictures, shape (n, n_features_out_), float32.
+        """Return the vectors of pictures, shape (n, n_features), float32.
 
         Parameters
         ----------

@@ -205,7 +205,7 @@ class Model:
 
         Parameters
         ----------
-        images : ndarray of shape (n, *image_shape), uint8
+        images : ndarray of shape (n, h, w[, c]), uint8
         n_neighbors : int, default=6
             Largest number of neighbours. For a `KNeighborsClassifier` only voters are returned.
         """

@@ -93,7 +93,7 @@ class NearestNeighbors(KNeighborsMixin, RadiusNeighborsMixin, BaseEstimator):  #
     ----------
     n_features_in_ : int
         Number of values of a row or an image.
-    feature_names_in_ : ndarray of shape (n_features_in_,), object
+    feature_names_in_ : ndarray of shape (n_features,), object
         Column names, if X was a DataFrame with string column names.
     image_shape_ : tuple of int or None
         ``(h, w)`` or ``(h, w, c)`` if X held images.
@@ -347,7 +347,7 @@ class NearestNeighbors(KNeighborsMixin, RadiusNeighborsMixin, BaseEstimator):  #
 
     @property
     def training_rows_(self) -> Any:
-        """The training data as rows, shape (n_samples_fit_, n_features_in_).
+        """The training data as rows, shape (n_samples, n_features).
 
         They are not copied, unless rows were removed since the index was built.
         """

@@ -292,7 +292,7 @@ class CoverageCurve:
 
     @property
     def area_under_risk(self) -> float:
-        """The mean error rate over all coverages (AURC [2]_): 0 is best."""
+        """The mean error rate over all coverages (AURC; Geifman and El-Yaniv 2017): 0 is best."""
         steps = np.diff(self.n_accepted, prepend=0)
         return float(np.sum(steps * (1 - self.accuracy)) / self.n)
 
