@@ -87,8 +87,8 @@ class ExactIndex:
     Examples
     --------
     >>> rows = np.array([[0, 0], [0, 3], [4, 0]], dtype=np.uint8)
-    >>> ExactIndex(rows).query(np.array([[0, 0]], dtype=np.uint8), 2)
-    Neighbors(indices=array([[0, 1]]), distances=array([[0., 3.]]), variants=None)
+    >>> ExactIndex(rows).query(np.array([[0, 0]], dtype=np.uint8), 2)[:2]
+    (array([[0, 1]]), array([[0., 3.]]))
     """
 
     def __init__(
@@ -178,6 +178,7 @@ class IndexedRows:
     """Rows of one native dtype with their indexes: one is built by `build`, others on demand.
 
     The rows are kept by reference; ``metric``, ``shifts`` and ``frame`` are those of `ExactIndex`.
+    Answers to "euclidean" are squared, so that they can be merged.
     """
 
     variants: tuple[Variant, ...] = ()
@@ -190,6 +191,7 @@ class IndexedRows:
         frame: tuple[int, int, int] = (0, 0, 1),
     ) -> None:
         self.metric = metric
+        self._native_metric = "sqeuclidean" if metric == "euclidean" else metric
         self.shifts = shifts
         self.frame = frame
         self._stored = rows
@@ -248,6 +250,13 @@ class IndexedRows:
 
     def query(self, queries: NDArray[Any], k: int, **options: Unpack[SearchOptions]) -> Neighbors:
         """Find the k nearest rows of each query, which may have any native dtype."""
+        table = self._query_kept(queries, k, **options)
+        return table._replace(squared=self.metric == "euclidean")
+
+    def _query_kept(
+        self, queries: NDArray[Any], k: int, **options: Unpack[SearchOptions]
+    ) -> Neighbors:
+        """Find the k nearest of the rows that are not removed."""
         if not len(self._removed):
             return self._query(queries, k, **options)
         # The removed rows are neighbours, too: drop them from as many more.
@@ -276,7 +285,7 @@ class IndexedRows:
         if self._tree is None and n_queries >= QUERIES_OF_A_BUILD:
             with _building:
                 if self._tree is None:
-                    self._tree = TreeIndex(self._stored, self.metric)
+                    self._tree = TreeIndex(self._stored, self._native_metric)
         return self._tree
 
     def _ask_native(
@@ -409,7 +418,7 @@ class IndexedRows:
                         if index is None
                         else index.rows
                     ),
-                    self.metric,
+                    self._native_metric,
                     n_threads=n_threads,
                     shifts=self.shifts,
                     frame=self.frame,

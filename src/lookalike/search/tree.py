@@ -57,8 +57,8 @@ class TreeIndex:
     --------
     >>> from lookalike.search.index import ExactIndex
     >>> rows = np.array([[0, 0], [0, 3], [4, 0], [3, 0]], dtype=np.uint8)
-    >>> TreeIndex(rows, "euclidean").query(rows[:1], 3, ExactIndex(rows).query)
-    Neighbors(indices=array([[0, 1, 3]]), distances=array([[0., 3., 3.]]), variants=None)
+    >>> TreeIndex(rows, "euclidean").query(rows[:1], 3, ExactIndex(rows).query)[:2]
+    (array([[0, 1, 3]]), array([[0., 3., 3.]]))
     """
 
     def __init__(self, rows: NDArray[Any], metric: str) -> None:
@@ -103,7 +103,8 @@ class TreeIndex:
             groups = options.get("query_groups")
             options["query_groups"] = None if groups is None else groups[left]
             options["progress"] = None
-            indices[left], distances[left], _ = ask_native(queries[left], k, **options)
+            table = ask_native(queries[left], k, **options)
+            indices[left], distances[left] = table.indices, table.distances
         if progress is not None:
             progress(n_queries, n_queries)
         return Neighbors(indices, distances)
