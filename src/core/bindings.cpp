@@ -1,6 +1,7 @@
 // Python bindings of the core. Arrays are checked here and nowhere below.
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
+#include <nanobind/stl/map.h>
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
@@ -27,9 +28,17 @@ using RowArray = nb::ndarray<nb::ro, nb::ndim<2>, nb::c_contig, nb::device::cpu>
 using FloatVector = nb::ndarray<const float, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using FloatMatrix = nb::ndarray<const float, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 using ShortMatrix = nb::ndarray<const std::int16_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+using SavedArray = nb::ndarray<const std::uint8_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+using Saved = std::pair<std::map<std::string, SavedArray>, std::vector<double>>;
 using Groups = nb::ndarray<const std::int64_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 
-DType dtype_of(const RowArray& array) {
+// `bits` names the type of rows that are passed as 16-bit words.
+DType dtype_of(const RowArray& array, const std::string& bits) {
+    if (!bits.empty()) {
+        require(array.dtype() == nb::dtype<std::uint16_t>() && (bits == "float16" || bits == "bfloat16"),
+                "16-bit words are float16 or bfloat16");
+        return bits == "float16" ? DType::f16 : DType::bf16;
+    }
     if (array.dtype() == nb::dtype<std::uint8_t>()) return DType::u8;
     if (array.dtype() == nb::dtype<std::int8_t>()) return DType::i8;
     if (array.dtype() == nb::dtype<std::int16_t>()) return DType::i16;
@@ -38,9 +47,9 @@ DType dtype_of(const RowArray& array) {
     throw std::invalid_argument("rows must be uint8, int8, int16, float32 or float64");
 }
 
-Rows rows_of(const RowArray& array) {
+Rows rows_of(const RowArray& array, const std::string& bits = {}) {
     return {array.data(), static_cast<std::int64_t>(array.shape(0)), static_cast<std::int64_t>(array.shape(1)),
-            dtype_of(array)};
+            dtype_of(array, bits)};
 }
 
 Metric metric_named(const std::string& name) {
@@ -67,9 +76,11 @@ bool is_of_bytes(const Projection& p, DType dtype, const std::string& metric) {
 class PyIndex {
 public:
     PyIndex(RowArray rows, const std::string& metric, const std::string& cpu, std::unique_ptr<Projection> projection,
-            int n_threads, std::unique_ptr<Shifts> shifts)
-        : rows_(std::move(rows)) {
-        const Rows view = rows_of(rows_);
+            int n_threads, std::unique_ptr<Shifts> shifts, const std::string& bits, bool on_disk, const std::optional<Saved>& saved)
+        : rows_(std::move(rows)), bits_(bits) {
+        Rows view = rows_of(rows_, bits);
+        view.on_disk = on_disk;
+        require(!shifts || bits.empty(), "shifts are of rows of other dtypes");
         require(!shifts || metric == "sqeuclidean", "shifts are of sqeuclidean");
         require(!shifts || !projection || projection->wide_scale == 0, "a wide bound knows no shifts");
         require(!shifts || shifts->height * shifts->width * shifts->channels == static_cast<std::int64_t>(view.d),
@@ -77,13 +88,30 @@ public:
         require(!projection || projection->mean.size() == rows_.shape(1), "the projection is of rows of another width");
         require(!projection || projection->pairs.empty() || is_of_bytes(*projection, view.dtype, metric),
                 "a basis of integers is of bytes and sqeuclidean");
+        if (saved) {
+            SavedIndex arrays;
+            for (const auto& [name, array] : saved->first) arrays.arrays[name] = {array.data(), array.size()};
+            arrays.numbers = saved->second;
+            saved_ = *saved;
+            index_ = std::make_unique<Index>(kernels_named(cpu), metric_named(metric), view, std::move(projection), arrays, std::move(shifts));
+            return;
+        }
         const nb::gil_scoped_release release;
         index_ = std::make_unique<Index>(kernels_named(cpu), metric_named(metric), view, std::move(projection),
                                          n_threads, check_signals, std::move(shifts));
     }
 
+    // Views into the index, and numbers.
+    static nb::tuple save(const nb::handle& self) {
+        const SavedIndex saved = nb::cast<const PyIndex&>(self).index().saved();
+        nb::dict arrays;
+        for (const auto& [name, array] : saved.arrays)
+            arrays[name.c_str()] = nb::ndarray<nb::numpy, const std::uint8_t, nb::ndim<1>>(array.first, {array.second}, self).cast();
+        return nb::make_tuple(arrays, saved.numbers);
+    }
+
     void append(RowArray rows, int n_threads) {
-        const Rows view = rows_of(rows);
+        const Rows view = rows_of(rows, bits_);
         require(view.dtype == index_->rows().dtype && view.d == index_->rows().d && view.n >= index_->rows().n,
                 "append takes the old rows followed by new ones");
         const RowArray old = rows_;
@@ -96,8 +124,9 @@ public:
                     const std::optional<Groups>& row_groups, int n_threads, std::int64_t working_memory,
                     const nb::object& progress) const {
         Request request{rows_of(queries), k};
-        require(request.queries.dtype == index_->rows().dtype && request.queries.d == index_->rows().d,
-                "queries must have the dtype and width of the rows");
+        const DType own = index_->rows().dtype, asked = request.queries.dtype;
+        require((asked == own || are_converted(own, asked)) && request.queries.d == index_->rows().d,
+                "queries must have the dtype of the rows, or a wider one of floats, and their width");
         require(k >= 1, "k must be at least 1");
         require(query_groups.has_value() == row_groups.has_value(), "groups of queries and of rows go together");
         if (query_groups) {
@@ -134,6 +163,8 @@ public:
 
 private:
     RowArray rows_;
+    std::string bits_;
+    std::optional<Saved> saved_;  // keeps the arrays alive
     std::unique_ptr<Index> index_;
 };
 
@@ -325,7 +356,7 @@ NB_MODULE(_core, m) {
     bind_cleaning(m);
     bind_matching(m);
 
-    nb::class_<Projection>(m, "Projection", "How an index bounds distances; see src/core/bounds.hpp.")
+    nb::class_<Projection>(m, "Projection", nb::dynamic_attr(), "How an index bounds distances; see src/core/bounds.hpp.")
         .def(nb::new_(&make_projection), "mean"_a, "basis"_a.none(), "residual"_a.none(), nb::kw_only(), "fine"_a,
              "columns"_a, "fine_scale"_a, "coarse_scale0"_a = 1.0f, "coarse_scale1"_a = 1.0f,
              "residual_mean0"_a = 0.0f, "residual_mean1"_a = 0.0f, "integer_basis"_a.none() = nb::none(),
@@ -337,15 +368,19 @@ NB_MODULE(_core, m) {
         .def("__init__",
              [](PyIndex* self, RowArray rows, const std::string& metric, const std::string& cpu,
                 const std::optional<Projection>& projection, int n_threads, const std::vector<std::pair<int, int>>& shifts,
-                const std::tuple<int, int, int>& frame) {
+                const std::tuple<int, int, int>& frame, const std::string& bits, bool on_disk, const std::optional<Saved>& saved) {
                  new (self) PyIndex(std::move(rows), metric, cpu,
                                     projection ? std::make_unique<Projection>(*projection) : nullptr,
-                                    n_threads, make_shifts(shifts, frame));
+                                    n_threads, make_shifts(shifts, frame), bits, on_disk, saved);
              },
              "rows"_a, nb::kw_only(), "metric"_a, "cpu"_a, "projection"_a.none() = nb::none(),
              "n_threads"_a = 1, "shifts"_a = std::vector<std::pair<int, int>>(), "frame"_a = std::make_tuple(0, 0, 1),
+             "bits"_a = "", "on_disk"_a = false, "saved"_a.none() = nb::none(),
              "With shifts, pairs (down, right), the rows are images of (height, width, channels) = frame\n"
-             "and are searched as if all of them, moved by each shift, stood behind them.")
+             "and are searched as if all of them, moved by each shift, stood behind them. Rows of float16\n"
+             "or bfloat16 are passed as uint16, with bits=\"float16\" or \"bfloat16\". What `save` returned\n"
+             "of an index of the same rows makes it again.")
+        .def("save", &PyIndex::save, "All numbers, without a copy: arrays by their names as bytes, and others.")
         .def("append", &PyIndex::append, "rows"_a, nb::kw_only(), "n_threads"_a = 1,
              "Take the old rows followed by new ones in place of the old rows.")
         .def("query", &PyIndex::query, "queries"_a, "k"_a, nb::kw_only(), "query_groups"_a.none() = nb::none(),
@@ -353,6 +388,8 @@ NB_MODULE(_core, m) {
              "working_memory"_a = 256 << 20, "progress"_a.none() = nb::none(),
              "Rows (int64), distances (float64; squared for sqeuclidean) and how many exact\n"
              "distances were computed. Row r under shift s, from 1 on, has the number s * n + r.")
+        .def_prop_ro("is_finite", [](const PyIndex& self) { return self.index().is_finite(); },
+                     "Whether all values are known to be finite, from building an index with a projection.")
         .def_prop_ro("nbytes", [](const PyIndex& self) { return self.index().bytes(); },
                      "Memory beyond the rows themselves, in bytes.");
 }

@@ -11,13 +11,20 @@ namespace {
 
 constexpr double kUnit = 1.0 / (1 << 24);  // unit roundoff of float
 
+template <class T> double value_of(T x) {
+    if constexpr (std::is_arithmetic_v<T>)
+        return static_cast<double>(x);
+    else
+        return static_cast<double>(static_cast<float>(x));
+}
+
 // out = scale * row - mean, rounded once to float.
 template <class T>
 void subtract(const T* row, const float* mean, std::int64_t d, const double* scale, float* out) {
     if (scale || std::is_same_v<T, double>) {
         const double s = scale ? *scale : 1.0;
         for (std::int64_t i = 0; i < d; ++i)
-            out[i] = static_cast<float>(s * static_cast<double>(row[i]) - static_cast<double>(mean[i]));
+            out[i] = static_cast<float>(s * value_of(row[i]) - static_cast<double>(mean[i]));
     } else {
         for (std::int64_t i = 0; i < d; ++i) out[i] = static_cast<float>(row[i]) - mean[i];
     }
@@ -92,7 +99,7 @@ void centre(const Kernels& kernels, const Projection& p, Metric metric, const Ro
         const double square = square_of(kernels, rows, i);
         scale = square > 0 ? 1 / std::sqrt(square) : 0;
     }
-    visit(rows.dtype, [&](auto type) {
+    visit_stored(rows.dtype, [&](auto type) {
         using T = decltype(type);
         subtract(static_cast<const T*>(rows.data) + i * rows.d, p.mean.data(), rows.d,
                  metric == Metric::cosine ? &scale : nullptr, out);
@@ -146,6 +153,11 @@ void project(const Kernels& kernels, const Projection& p, Metric metric, const R
 }
 
 double square_of(const Kernels& kernels, const Rows& rows, std::int64_t i) {
+    if (rows.dtype == DType::f16 || rows.dtype == DType::bf16) {
+        RowsAs<float> as_floats(rows);
+        const float* const row = as_floats[i];
+        return kernels.f32.dot(row, row, rows.d);
+    }
     return visit(rows.dtype, [&](auto type) {
         using T = decltype(type);
         const T* row = static_cast<const T*>(rows.data) + i * rows.d;

@@ -38,17 +38,17 @@ template <class T> struct SquaredEuclidean final : Pairs<SumOf<T>> {
     static constexpr bool shifted = false;
 
     SquaredEuclidean(const Index& index, const Rows& queries_, const double*)
-        : kernel(distances_of<T>(index.kernels()).squared), rows(static_cast<const T*>(index.rows().data)),
+        : kernel(distances_of<T>(index.kernels()).squared), rows(index.rows()),
           queries(static_cast<const T*>(queries_.data)), d(queries_.d) {}
 
     void take(const std::int64_t* ids_, int) override { ids = ids_; }
     Distance operator()(int i, int, std::int64_t row, Distance) override {
-        return kernel(queries + ids[i] * d, rows + row * d, d);
+        return kernel(queries + ids[i] * d, rows[row], d);
     }
-    const T* row(std::int64_t i) const { return rows + i * d; }
+    const T* row(std::int64_t i) { return rows[i]; }
 
     PairKernel<T, Distance> kernel;
-    const T* rows;
+    RowsAs<T> rows;
     const T* queries;
     std::int64_t d;
     const std::int64_t* ids = nullptr;
@@ -105,12 +105,12 @@ template <class T> struct Cosine final : Pairs<double> {
 
     Cosine(const Index& index_, const Rows& queries_, const double* query_squares_)
         : index(index_), query_squares(query_squares_), kernel(distances_of<T>(index_.kernels()).dot),
-          rows(static_cast<const T*>(index_.rows().data)), queries(static_cast<const T*>(queries_.data)),
+          rows(index_.rows()), queries(static_cast<const T*>(queries_.data)),
           d(queries_.d) {}
 
     void take(const std::int64_t* ids_, int) override { ids = ids_; }
     double operator()(int i, int, std::int64_t row, double) override {
-        const double dot = static_cast<double>(kernel(queries + ids[i] * d, rows + row * d, d));
+        const double dot = static_cast<double>(kernel(queries + ids[i] * d, rows[row], d));
         const double query_square = query_squares[ids[i]];
         const double row_square = index.square_of_row(row), product = query_square * row_square;
         // The product of two squares may overflow or underflow although the squares do not.
@@ -128,7 +128,7 @@ template <class T> struct Cosine final : Pairs<double> {
     const Index& index;
     const double* query_squares;
     decltype(distances_of<T>(std::declval<const Kernels&>()).dot) kernel;
-    const T* rows;
+    RowsAs<T> rows;
     const T* queries;
     std::int64_t d;
     const std::int64_t* ids = nullptr;
@@ -139,16 +139,16 @@ template <class T> struct Manhattan final : Pairs<SumOf<T>> {
     static constexpr bool shifted = false;
 
     Manhattan(const Index& index, const Rows& queries_, const double*)
-        : kernel(distances_of<T>(index.kernels()).manhattan), rows(static_cast<const T*>(index.rows().data)),
+        : kernel(distances_of<T>(index.kernels()).manhattan), rows(index.rows()),
           queries(static_cast<const T*>(queries_.data)), d(queries_.d) {}
 
     void take(const std::int64_t* ids_, int) override { ids = ids_; }
     Distance operator()(int i, int, std::int64_t row, Distance worst) override {
-        return kernel(queries + ids[i] * d, rows + row * d, d, worst);
+        return kernel(queries + ids[i] * d, rows[row], d, worst);
     }
 
     LimitedKernel<T, Distance> kernel;
-    const T* rows;
+    RowsAs<T> rows;
     const T* queries;
     std::int64_t d;
     const std::int64_t* ids = nullptr;

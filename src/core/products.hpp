@@ -23,6 +23,7 @@ public:
     // Whether products of n queries and all rows take less time than the exact distances of so many pairs. In
     // nanoseconds, measured at 384 and 8,192 values: of a pair in a product, and of an exact distance.
     static bool pay(const Index& index, int n, std::int64_t n_pairs) {
+        if (index.rows().on_disk) return false;
         const double d = static_cast<double>(index.rows().d), product = 2 + 0.017 * d, exact = 40 + 0.08 * d;
         return static_cast<double>(n_pairs) * exact > static_cast<double>(index.rows().n * padded(n)) * product;
     }

@@ -36,7 +36,6 @@ public:
            std::int64_t first, std::int64_t block, Job& job, const std::vector<std::int64_t>& row_groups)
         : index_(index), fine_(index.filter().fine), order_(index.filter().order), request_(request), queries_(queries), first_(first),
           job_(job), pair_(std::move(pair)),
-          row_bytes_(index.rows().d * visit(index.rows().dtype, [](auto value) { return static_cast<std::int64_t>(sizeof(value)); })),
           k_(static_cast<std::size_t>(request.k)), most_(most_candidates(index, request.k)), panels_(panels_of_block(fine_)),
           row_groups_(row_groups), best_(block, TopK<Distance>(request.k)), bytes_(block * fine_.width), thresholds_(block),
           limits_(block), candidates_(block), products_(index), survivors_(new Survivor[static_cast<std::size_t>(block * panels_ * kPanelRows)]),
@@ -223,10 +222,11 @@ private:
         pairs_.clear();
         for (int i = from; i < to; ++i) take_nearest(i, most);
         sort_by_rows();
-        constexpr std::size_t kAhead = 4;
+        const std::size_t ahead = rows_ahead(index_.rows());
+        for (std::size_t j = 0; index_.rows().on_disk && j < std::min(ahead, sorted_.size()); ++j) fetch(sorted_[j].row);
         for (std::size_t j = 0; j < sorted_.size(); ++j) {
             if (j % 4096 == 0 && job_.is_stopped()) return;
-            if (j + kAhead < sorted_.size()) fetch(sorted_[j + kAhead].row);
+            if (j + ahead < sorted_.size()) fetch(sorted_[j + ahead].row);
             if (sorted_[j].score >= thresholds_[sorted_[j].query]) compare(sorted_[j].query, sorted_[j].row);
         }
         for (int i = from; i < to; ++i) drop_far(i);
@@ -244,7 +244,7 @@ private:
 
     // Pairs of rows that are near each other in memory follow each other.
     void sort_by_rows() {
-        const std::int64_t together = std::max<std::int64_t>(1, kCacheBytes / row_bytes_);
+        const std::int64_t together = std::max<std::int64_t>(1, kCacheBytes / index_.rows().row_bytes());
         starts_.assign(static_cast<std::size_t>(index_.rows().n / together + 2), 0);
         for (const Pair& pair : pairs_) ++starts_[static_cast<std::size_t>(pair.row / together + 1)];
         std::partial_sum(starts_.begin(), starts_.end(), starts_.begin());
@@ -272,17 +272,16 @@ private:
         thresholds_[i] = std::max(thresholds_[i], fine_.threshold(queries_.fine.squares[source(i)], limit));
     }
 
-    void fetch(std::int32_t row) const { prefetch(static_cast<const char*>(index_.rows().data) + row * row_bytes_, row_bytes_); }
+    void fetch(std::int32_t row) const { fetch_row(index_.rows(), row); }
 
     const Index& index_;
     const Panels& fine_;
-    const std::vector<std::int32_t>& order_;
+    const Stored<std::int32_t>& order_;
     const Request& request_;
     const FilterQueries& queries_;
     std::int64_t first_;
     Job& job_;
     std::unique_ptr<Pairs<Distance>> pair_;
-    std::int64_t row_bytes_;
     std::size_t k_, most_;
     std::int64_t panels_;
     const std::vector<std::int64_t>& row_groups_;  // by position; empty: no groups

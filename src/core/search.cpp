@@ -17,6 +17,7 @@ namespace lookalike {
 namespace {
 
 constexpr std::int64_t kQueryBlock = 960;     // most queries in a block, which share rows in the cache
+constexpr std::int64_t kDiskBlock = 8192;     // the same, which read each row from disk once
 constexpr std::int64_t kFewQueries = 12;      // least queries with many shifts: whole tiles of the filter
 constexpr std::int64_t kQueryPart = 1 << 15;  // queries that are prepared and sorted at once
 
@@ -62,7 +63,7 @@ void search_filtered(const Index& index, const Request& request, const MakePairs
     // A quarter of the memory is for prepared queries, a quarter for their preparation, the rest for the search.
     const std::int64_t quarter = std::max<std::int64_t>(request.working_memory / 4, 1);
     const std::int64_t part = std::min({n, kQueryPart, std::max<std::int64_t>(1, quarter / (FilterQueries::bytes_of_one(index, n_leaves) + 16))});
-    const std::int64_t most = std::max(kFewQueries, kQueryBlock / n_shifts);
+    const std::int64_t most = std::max(kFewQueries, (index.rows().on_disk ? kDiskBlock : kQueryBlock) / n_shifts);
     const std::int64_t chunk = block_of(part, request.n_threads, most, quarter, Preparation::bytes_of_one(index));
     const std::int64_t block = block_of(part, request.n_threads, most, 2 * quarter, Searcher::bytes_of_one(index, request, n_shifts));
     std::vector<std::int64_t> row_groups;  // in the order of the filter, hence contiguous
@@ -122,12 +123,12 @@ void search_rows(const Index& index, const Request& request, Answer& answer, Job
 }  // namespace
 
 void search(const Index& index, const Request& request, Answer& answer, Job& job, const Watch& watch) {
-    switch (index.rows().dtype) {
+    switch (request.queries.dtype) {
         case DType::u8: return search_rows<std::uint8_t>(index, request, answer, job, watch);
         case DType::i8: return search_rows<std::int8_t>(index, request, answer, job, watch);
         case DType::i16: return search_rows<std::int16_t>(index, request, answer, job, watch);
         case DType::f32: return search_rows<float>(index, request, answer, job, watch);
-        case DType::f64: return search_rows<double>(index, request, answer, job, watch);
+        default: return search_rows<double>(index, request, answer, job, watch);
     }
 }
 

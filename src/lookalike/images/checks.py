@@ -317,6 +317,8 @@ def are_bytes(images: NDArray[Any]) -> bool:
 def scale_of(fitted: NDArray[Any]) -> Literal["bytes", "shares"] | None:
     """Return whether the first rows look like pixels from 0 to 255 or from 0 (or -1) to 1."""
     sample = fitted[:_SAMPLE]
+    if sample.dtype.kind == "V":  # bfloat16
+        sample = sample.astype(np.float32)
     if fitted.shape[1] < _FEWEST_VALUES or not (sample.min() >= -1 and sample.max() <= 255):
         return None
     if _are_shares(sample):

@@ -26,12 +26,14 @@ from lookalike import _core
 from lookalike.images.checks import scale_of
 from lookalike.images.exceptions import warn_caller
 from lookalike.images.variants import Variant
-from lookalike.search.dtypes import common_dtype, exactly
+from lookalike.search.dtypes import HALVES, common_dtype, exactly
 from lookalike.search.machine import cpu_path
+from lookalike.search.mapped import advise, is_on_disk
 from lookalike.search.neighbors import Neighbors, SearchOptions
 from lookalike.search.projection import choose_projection, without_projection
 from lookalike.search.stages import MOST_LAZY_ROWS, Stage, stage_of
 from lookalike.search.tree import QUERIES_OF_A_BUILD, TreeIndex, suits_tree
+from lookalike.search.validation import check_finite, is_checked_later
 
 MOST_ROWS = 2**31 - 64
 SPARE = 0.5  # of the rows; memory is taken only as they come
@@ -70,8 +72,10 @@ class ExactIndex:
 
     Parameters
     ----------
-    rows : ndarray of shape (n, d), C-contiguous, uint8, int8, int16, float32 or float64, finite
-        Kept by reference; they must not change during the life of the index.
+    rows : ndarray of shape (n, d), C-contiguous, uint8, int8, int16, float32, float64, float16 or \
+            bfloat16, finite
+        Kept by reference; they must not change during the life of the index. They may lie in a
+        mapped file, which is read once, in their order; searches then read few of them.
     metric : {"euclidean", "sqeuclidean", "cosine", "manhattan"}, default="euclidean"
     n_threads : int, default=1
     shifts : sequence of (down, right), default=()
@@ -110,22 +114,36 @@ class ExactIndex:
         self._n_spare = 0  # distances computed beyond twice those wanted
         native_metric = "sqeuclidean" if metric == "euclidean" else metric
         cpu = cpu_path()
-        projection = None
+        projection, on_disk = None, is_on_disk(rows)
+        advise(rows, "random")
         if stage == Stage.PROJECTED:
             projection = choose_projection(
-                rows, native_metric, cpu, n_neighbors=n_neighbors, shifted=bool(shifts)
+                rows,
+                native_metric,
+                cpu,
+                n_neighbors=n_neighbors,
+                shifted=bool(shifts),
+                on_disk=on_disk,
             )
         elif stage == Stage.UNPROJECTED:
             projection = without_projection(rows, native_metric)
+        advise(rows, "sequential")
+        words, bits = words_of(rows)
         self._native = _core.Index(
-            rows,
+            words,
+            bits=bits,
             metric=native_metric,
             cpu=cpu,
             projection=projection,
             n_threads=n_threads,
             shifts=list(shifts),
             frame=frame,
+            on_disk=on_disk,
         )
+        if is_checked_later(rows) and not self._native.is_finite:
+            check_finite(rows)
+        if projection is not None:  # otherwise searches read all rows, too
+            advise(rows, "random")
 
     @property
     def nbytes(self) -> int:
@@ -144,11 +162,15 @@ class ExactIndex:
             self._buffer[:n] = self.rows
         self._buffer[n:n_grown] = rows
         grown = _check_number(self._buffer[:n_grown])
-        self._native.append(grown, n_threads=n_threads)
+        self._native.append(words_of(grown)[0], n_threads=n_threads)
         self.rows = grown
 
     def query(self, queries: NDArray[Any], k: int, **options: Unpack[SearchOptions]) -> Neighbors:
-        """Find the k nearest rows of each query; the queries have the dtype of the rows."""
+        """Find the k nearest rows of each query.
+
+        The queries have the dtype of the rows or, if these are floats, a wider one: rows of 16 bits
+        are compared as float32 or float64.
+        """
         indices, distances, n_computed = self._native.query(queries, k, **options)
         self._n_spare += max(0, n_computed - 2 * k * len(queries))
         if self.metric == "euclidean":
@@ -166,6 +188,12 @@ class ExactIndex:
         is_usual = usual / OTHER_NEIGHBORS <= k <= usual * OTHER_NEIGHBORS
         is_projected = self.stage == Stage.PROJECTED
         return is_usual or not is_projected or self._n_spare < SPARE_DISTANCES * len(self.rows)
+
+
+def words_of(rows: NDArray[Any]) -> tuple[NDArray[Any], str]:
+    """Return rows as the native index takes them, and their dtype if it has no name for it."""
+    name = rows.dtype.name
+    return (rows.view(np.uint16), name) if name in HALVES else (rows, "")
 
 
 def _check_number(rows: NDArray[Any]) -> NDArray[Any]:
@@ -292,13 +320,16 @@ class IndexedRows:
         self, queries: NDArray[Any], k: int, **options: Unpack[SearchOptions]
     ) -> Neighbors:
         given, queries = queries.dtype, self._comparable(queries)
-        if queries.dtype != self._stored.dtype and queries.dtype not in self._indexes:
-            self._announce_second_index(given, queries.dtype)
+        # Rows of floats are converted one at a time, others all at once.
+        are_floats = self._stored.dtype.kind == "f" or self._stored.dtype.name in HALVES
+        dtype = self._stored.dtype if are_floats else queries.dtype
+        if dtype != self._stored.dtype and dtype not in self._indexes:
+            self._announce_second_index(given, dtype)
         n_queries = len(queries) if self._has_tree else self._n_asked
         with _counting:
             _searches[id(self)] += 1  # keeps the indexes in place
         try:
-            index = self._index(queries.dtype, k, n_queries, options.get("n_threads", 1))
+            index = self._index(dtype, k, n_queries, options.get("n_threads", 1))
             return index.query(queries, k, **options)
         finally:
             with _counting:
@@ -373,6 +404,8 @@ class IndexedRows:
     def _comparable(self, queries: NDArray[Any]) -> NDArray[Any]:
         """Return the queries in the dtype of the rows, or in the smallest that holds both."""
         dtype = self._stored.dtype
+        if dtype.name in HALVES:
+            dtype = np.dtype(np.float32)
         if queries.dtype == dtype:
             return queries
         wider = (common_dtype(dtype, np.dtype(other)) for other in (np.int16, np.float32))

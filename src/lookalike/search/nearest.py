@@ -108,12 +108,17 @@ class NearestNeighbors(KNeighborsMixin, RadiusNeighborsMixin, BaseEstimator):  #
 
     Notes
     -----
-    Rows of uint8, int8, int16, float32 and float64 are searched without a copy: do not change
-    the array after `fit`. Other dtypes are converted according to the table in
-    `lookalike.search.dtypes`, which changes no value. Queries of another dtype are copied into
-    the dtype of the rows; if that does not hold them exactly, both are compared in int16, float32
-    or float64. This needs a copy of the rows in that dtype with an index of its own, which is
-    made once; a `DataConversionWarning` announces it if it takes 1 MiB or more.
+    Rows of uint8, int8, int16, float32, float64, float16 and ``ml_dtypes.bfloat16`` are searched
+    without a copy: do not change the array after `fit`. Other dtypes are converted according to the
+    table in `lookalike.search.dtypes`, which changes no value. Queries of another dtype are copied
+    into the dtype of the rows; if that does not hold them exactly, both are compared in int16,
+    float32 or float64. Rows of floats are converted one at a time; for integers this needs a copy
+    of the rows in that dtype with an index of its own, which is made once, and announced by a
+    `DataConversionWarning` if it takes 1 MiB or more.
+
+    Rows in a mapped file, as ``numpy.load(file, mmap_mode="r")`` returns, are read once by `fit`,
+    in their order; NaN and infinity are found then. Searches read those rows whose bounds do not
+    rule them out. See `RowParts` for several files.
 
     Rows of at most 4 values, or 6 with Manhattan distances, are searched by `scipy.spatial.KDTree`,
     unless the metric is cosine.
@@ -214,7 +219,9 @@ class NearestNeighbors(KNeighborsMixin, RadiusNeighborsMixin, BaseEstimator):  #
         fitted.effective_metric_, fitted.effective_metric_params_ = metric, {}
         whole = all(part.dtype.kind in "biu" for part in parts)
         searchers: list[IndexedRows | AugmentedRows] = []
-        for part in map(to_native, parts):
+        for given in parts:
+            # Whole-pixel shifts are of dtypes that kernels compute with.
+            part = to_native(given, stored=not variants)
             check_magnitude(part, metric)
             if variants:
                 shape = fitted.image_shape_ if self.image_shape is None else self.image_shape
@@ -443,7 +450,7 @@ class NearestNeighbors(KNeighborsMixin, RadiusNeighborsMixin, BaseEstimator):  #
             rows = to_native(rows)
             check_magnitude(rows, self._searcher.metric)
             searcher = self._searcher
-            warn_of_other_scale(rows, searcher.scale, lambda: searcher.rows)
+            warn_of_other_scale(rows, searcher.scale, lambda: np.asarray(searcher.rows))
         return rows
 
     def _allows_nan(self) -> bool:

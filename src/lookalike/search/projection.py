@@ -72,6 +72,7 @@ class Costs(NamedTuple):
 
 
 # Measured on MNIST. They differ because the unit does: 4 ps with VNNI, 14 ps with AVX2.
+ON_DISK = 2.5e7  # units of a coordinate to read a row from disk, 0.1 to 0.3 ms
 SLOW_FILTER = Costs(4500, 6, 8000, 6, 0.02)
 COSTS = {"avx512vnni": Costs(9000, 15, 12000, 33, 0.05)}
 # The native projection processes whole groups of this many columns.
@@ -104,10 +105,12 @@ def choose_projection(
     *,
     n_neighbors: int = 1,
     shifted: bool = False,
+    on_disk: bool = False,
 ) -> _core.Projection | None:
     """Choose a projection for searches of `n_neighbors` rows, or None if none pays.
 
-    The CPU path of the index determines the costs; an index with shifts has no wide bound.
+    The CPU path of the index determines the costs; an index with shifts has no wide bound. Nor has
+    one of rows on disk, which it would have to hold in memory a second time.
     Manhattan distances have no useful Euclidean bound, and few rows do not need one.
     """
     n, d = rows.shape
@@ -125,12 +128,14 @@ def choose_projection(
         some = rng.standard_normal((d, min(MOST_AXES, size // 4, d)), dtype=np.float32)
         axes = principal_axes(centred, some)
         costs = COSTS.get(cpu_path, SLOW_FILTER)
+        if on_disk:
+            costs = costs._replace(exact_fetch=ON_DISK)
         unprojected = quantise_all(centred, rng, of_bytes)
         seen = min(n // SHARES_PART, MOST_SHARES_ROWS, SHARES_VALUES // d)
         many = centred
         if seen > size:
             many = clipped(draw_rows(rows, seen, metric, rng) - mean, largest)
-        widths = choose_widths(many, axes, unprojected, n, n_neighbors, costs, shifted)
+        widths = choose_widths(many, axes, unprojected, n, n_neighbors, costs, shifted or on_disk)
         if widths is None:
             return None
         if widths.wide:
@@ -149,10 +154,17 @@ def without_projection(rows: NDArray[Any], metric: str) -> _core.Projection | No
     return of_all_values(mean, quantise_all(centred, rng, of_bytes))
 
 
+def native(*args: Any, **options: Any) -> _core.Projection:
+    """Return a native projection, with the arguments that make it again."""
+    projection = _core.Projection(*args, **options)
+    projection.arguments = args, options  # type: ignore[attr-defined]
+    return projection
+
+
 def of_all_values(mean: Floats, unprojected: Unprojected) -> _core.Projection:
     """Return the filter of all values of rows in this step, rotated or not."""
     step, signs, d = *unprojected, len(mean)
-    return _core.Projection(mean, None, None, fine=d, columns=d, fine_scale=step, signs=signs)
+    return native(mean, None, None, fine=d, columns=d, fine_scale=step, signs=signs)
 
 
 def centred_sample(
@@ -242,7 +254,7 @@ def choose_widths(
     n_rows: int,
     n_neighbors: int,
     costs: Costs,
-    shifted: bool,
+    no_wide: bool,
 ) -> Widths | None:
     """Choose the bounds and their numbers of coordinates, or None if no bound pays.
 
@@ -288,7 +300,7 @@ def choose_widths(
 
     pairs = [(fine, coarse) for fine in shares for coarse in shares if fine <= coarse]
     choices = [Widths(fine, coarse, False) for fine, coarse in pairs if coarse < d or fine == d]
-    if d in shares and not shifted:
+    if d in shares and not no_wide:
         choices += [Widths(fine, fine, True) for fine in shares if fine < d]
     best = min(choices, key=cost, default=None)
     return best if best is not None and cost(best) < exact else None
@@ -367,7 +379,7 @@ def make_projection(
     fine_z = head + (after_fine - fine_mean) * residual[:fine]
     tail_z = tail + (after_all - all_mean) * residual[fine:]
     padding = ((0, 0), (0, -coarse % COLUMN_STEP))
-    return _core.Projection(
+    return native(
         mean,
         None if of_bytes else np.pad(basis, padding),
         residual,

@@ -26,7 +26,15 @@ MOST_LAZY_ROWS = 4096
 # Nanoseconds, measured on one thread with AVX-512: of a pair and of each of its values where all
 # distances are computed, ...
 PAIR = 4.0
-VALUE = {"uint8": 0.02, "int8": 0.02, "int16": 0.05, "float32": 0.135, "float64": 0.08}
+VALUE = {
+    "uint8": 0.02,
+    "int8": 0.02,
+    "int16": 0.05,
+    "float32": 0.135,
+    "float64": 0.08,
+    "float16": 0.3,
+    "bfloat16": 0.3,
+}
 # ... of a query, of each of its values, and of each pair of values where a filter of unprojected
 # rows leaves so many pairs and so many for each neighbour, ...
 FILTER, FILTER_VALUE, FILTER_PAIR_OF_VALUES = 3000.0, 1.5, 0.008

@@ -16,8 +16,11 @@ from scipy.sparse import issparse
 from sklearn.utils.validation import validate_data
 
 from lookalike.images.checks import stack_images
-from lookalike.search.dtypes import NATIVE
+from lookalike.search.dtypes import HALVES, NATIVE, VALUES_AT_ONCE
 from lookalike.search.machine import count_threads
+from lookalike.search.mapped import mapping_of
+from lookalike.search.stages import MOST_LAZY_ROWS
+from lookalike.search.tree import LANES as WIDEST_TREE
 
 GRAPH_FORMATS = ("csr", "csc", "coo", "lil")
 MOST_WORKING_MEMORY = 2**40  # MiB; the number of bytes still fits an int64
@@ -42,7 +45,8 @@ def validate_rows(
         if reset:
             estimator.n_features_in_ = width
             vars(estimator).pop("feature_names_in_", None)
-        return X.reshape(len(X), width), X.shape[1:] if X.ndim > 2 else None
+        rows = np.asarray(X).reshape(len(X), width)
+        return rows, X.shape[1:] if X.ndim > 2 else None
     image_shape = None
     X = stack_images(X)
     # Frames keep their column names, and sparse matrices their zeros, for `validate_data`.
@@ -76,7 +80,9 @@ def _is_ready(estimator: Any, X: Any, reset: bool) -> bool:
 
     scikit-learn's validation takes longer than a search for one query.
     """
-    if type(X) is not np.ndarray or X.dtype not in NATIVE_DTYPES or X.ndim not in (2, 3, 4):
+    if type(X) not in (np.ndarray, np.memmap) or X.ndim not in (2, 3, 4):
+        return False
+    if X.dtype not in NATIVE_DTYPES and X.dtype.name not in HALVES:
         return False
     if X.size == 0 or not (X.flags.c_contiguous and X.flags.aligned):
         return False
@@ -85,10 +91,42 @@ def _is_ready(estimator: Any, X: Any, reset: bool) -> bool:
             return False
         if X.ndim > 2 and estimator.image_shape_ not in (None, X.shape[1:]):
             return False
-    if X.dtype.kind != "f":
+    if X.dtype.kind in "iu" or (reset and is_checked_later(X)):
         return True
+    if X.dtype.name in HALVES:
+        rows = X.reshape(len(X), -1)
+        if X.dtype.kind != "f":  # scikit-learn does not know bfloat16
+            check_finite(rows)
+        return first_not_finite(rows) is None
     with np.errstate(over="ignore", invalid="ignore"):
         return bool(np.isfinite(X.sum()))  # a sum that overflows is looked at again
+
+
+def is_checked_later(X: NDArray[Any]) -> bool:
+    """Return whether rows are read once, and their values looked at when `fit` indexes them."""
+    width = prod(X.shape[1:])
+    return mapping_of(X) is not None and len(X) > MOST_LAZY_ROWS and width > WIDEST_TREE
+
+
+def check_finite(rows: NDArray[Any]) -> None:
+    """Raise a ValueError if there is a NaN or an infinity."""
+    row = first_not_finite(rows)
+    if row is not None:
+        raise ValueError(
+            f"Input X contains NaN or infinity in row {row}; leave such rows out, or replace these "
+            "values, as by np.nan_to_num"
+        )
+
+
+def first_not_finite(rows: NDArray[Any]) -> int | None:
+    """Return the first row with a NaN or an infinity, or None, looking at a few rows at once."""
+    step = max(1, VALUES_AT_ONCE // rows.shape[1])
+    for start in range(0, len(rows), step):
+        part = rows[start : start + step]
+        finite = np.isfinite(part.astype(np.float32) if part.itemsize == 2 else part).all(axis=1)
+        if not finite.all():
+            return start + int(np.argmin(finite))
+    return None
 
 
 def _read_array(X: Any) -> NDArray[Any]:
