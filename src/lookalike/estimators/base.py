@@ -113,8 +113,10 @@ class KNeighborsPredictor(KNeighborsMixin, BaseEstimator):  # type: ignore[misc]
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features) or (n_samples, h, w[, c])
-            Training images, in any layout that `NearestNeighbors` takes.
+        X : array-like of shape (n_samples, n_features) or (n_samples, h, w[, c]), or \
+                NearestNeighbors
+            Training images, in any layout that `NearestNeighbors` takes, or a search fitted to
+            them, as `open_index` returns it, whose index is then used.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Class labels, integers or strings, or the finite numbers of a regression.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -129,7 +131,8 @@ class KNeighborsPredictor(KNeighborsMixin, BaseEstimator):  # type: ignore[misc]
         ------
         ValueError
             If ``y`` and ``X`` differ in length, labels are continuous or missing, targets are not
-            finite numbers, weights are negative, or a parameter is out of range.
+            finite numbers, weights are negative, or a parameter is out of range; if a search has
+            another metric or augmentation than the predictor.
         """
         return self._fit(X, y, sample_weight)
 
@@ -317,8 +320,14 @@ class KNeighborsPredictor(KNeighborsMixin, BaseEstimator):  # type: ignore[misc]
 
     def _fit(self, X: Any, y: Any, sample_weight: ArrayLike | None, declared: Any = None) -> Self:
         check_weights(self.weights)
-        y, sample_weight = self._check_rows(X, y, sample_weight)
-        return self._become(lambda: self._new_search().fit(X), y, sample_weight, declared)
+        is_search = isinstance(X, NearestNeighbors)
+        if is_search:
+            check_same_search(X, self._new_search())
+        n_rows = X.n_samples_fit_ if is_search else None
+        y, sample_weight = self._check_rows(X, y, sample_weight, n_rows)
+        return self._become(
+            lambda: X if is_search else self._new_search().fit(X), y, sample_weight, declared
+        )
 
     def _fit_on(self, search: NearestNeighbors, y: Any, sample_weight: ArrayLike | None) -> Self:
         """Fit to the rows of a search that is already fitted, as `fit` does to X."""
@@ -379,7 +388,7 @@ class KNeighborsPredictor(KNeighborsMixin, BaseEstimator):  # type: ignore[misc]
         return self
 
     def _check_rows(
-        self, X: Any, y: Any, sample_weight: ArrayLike | None
+        self, X: Any, y: Any, sample_weight: ArrayLike | None, n_rows: int | None = None
     ) -> tuple[NDArray[Any], FloatArray]:
         if y is None:
             raise ValueError(
@@ -387,9 +396,9 @@ class KNeighborsPredictor(KNeighborsMixin, BaseEstimator):  # type: ignore[misc]
                 "give one target per training image"
             )
         y = self._check_targets(y)
-        if len(y) != _num_samples(X):
+        if len(y) != (n_rows := _num_samples(X) if n_rows is None else n_rows):
             raise ValueError(
-                f"y has {len(y)} targets but X has {_num_samples(X)} images; "
+                f"y has {len(y)} targets but X has {n_rows} images; "
                 "give one target per training image"
             )
         return y, check_sample_weight(sample_weight, len(y))
@@ -439,6 +448,18 @@ class KNeighborsPredictor(KNeighborsMixin, BaseEstimator):  # type: ignore[misc]
         tags.input_tags = NearestNeighbors(metric=self.metric).__sklearn_tags__().input_tags
         tags.target_tags.multi_output = True
         return tags
+
+
+def check_same_search(search: NearestNeighbors, own: NearestNeighbors) -> None:
+    """Check that a search is fitted, and measures distances as the predictor's own would do."""
+    check_is_fitted(search)
+    for name in ("metric", "p", "metric_params", "augmentation", "image_shape"):
+        given, wanted = getattr(search, name), getattr(own, name)
+        if given != wanted:
+            raise ValueError(
+                f"the search has {name}={given!r}, but the predictor {name}={wanted!r}; give both "
+                "the same"
+            )
 
 
 def first_of_table(table: Neighbors, k: int, n_rows: int) -> Neighbors:

@@ -30,7 +30,11 @@ from lookalike.search.dtypes import HALVES, common_dtype, exactly
 from lookalike.search.machine import cpu_path
 from lookalike.search.mapped import advise, is_on_disk
 from lookalike.search.neighbors import Neighbors, SearchOptions
-from lookalike.search.projection import choose_projection, without_projection
+from lookalike.search.projection import (
+    choose_projection,
+    native_projection,
+    without_projection,
+)
 from lookalike.search.stages import MOST_LAZY_ROWS, Stage, stage_of
 from lookalike.search.tree import QUERIES_OF_A_BUILD, TreeIndex, suits_tree
 from lookalike.search.validation import check_finite, is_checked_later
@@ -144,6 +148,47 @@ class ExactIndex:
             check_finite(rows)
         if projection is not None:  # otherwise searches read all rows, too
             advise(rows, "random")
+        self.projection = projection
+
+    def save(self) -> dict[str, Any]:
+        """Return all that `opened` needs beside the rows, with views of the index's arrays."""
+        arrays, numbers = self._native.save()
+        return {
+            "metric": self.metric,
+            "stage": int(self.stage),
+            "n_neighbors": self.n_neighbors,
+            "projection": self.projection and self.projection.arguments,  # type: ignore[attr-defined]
+            "arrays": arrays,
+            "numbers": list(numbers),
+        }
+
+    @classmethod
+    def opened(cls, rows: NDArray[Any], saved: dict[str, Any]) -> ExactIndex:
+        """Return the index of these rows that `save` was called of, in memory that it keeps.
+
+        ValueError if it cannot be theirs.
+        """
+        self = cls.__new__(cls)
+        self.rows = self._buffer = _check_number(rows)
+        self.metric, self.n_shifts = saved["metric"], 0
+        self.stage, self.n_neighbors = Stage(saved["stage"]), saved["n_neighbors"]
+        self._n_spare = 0
+        self.projection = None
+        if saved["projection"] is not None:
+            args, options = saved["projection"]
+            self.projection = native_projection(*args, **options)
+            advise(rows, "random")
+        words, bits = words_of(rows)
+        self._native = _core.Index(
+            words,
+            bits=bits,
+            metric=self.metric,
+            cpu=cpu_path(),
+            projection=self.projection,
+            on_disk=is_on_disk(rows),
+            saved=(saved["arrays"], saved["numbers"]),
+        )
+        return self
 
     @property
     def nbytes(self) -> int:
@@ -269,6 +314,18 @@ class IndexedRows:
             self._grow_tree(QUERIES_OF_A_BUILD)
         elif self.shifts or len(self._stored) > MOST_LAZY_ROWS:
             self._index(self._stored.dtype, 1, 0, n_threads)
+        return self
+
+    def save(self) -> dict[str, Any] | None:
+        """Return what `open` needs beside the rows; None if no index of them was built."""
+        index = self._indexes.get(self._stored.dtype)
+        return None if index is None or len(self._removed) else index.save()
+
+    def open(self, saved: dict[str, Any] | None) -> Self:
+        """Take over an index of these rows that was saved."""
+        if saved is not None:
+            self._indexes[self._stored.dtype] = ExactIndex.opened(self._stored, saved)
+            self._n_neighbors = saved["n_neighbors"]
         return self
 
     @cached_property

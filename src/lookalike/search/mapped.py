@@ -22,6 +22,18 @@ def mapping_of(array: Any) -> mmap.mmap | None:
     return owner
 
 
+def file_of(array: Any) -> tuple[str, int] | None:
+    """Return the path of the file that an array of ``numpy.load`` lies in, and where it begins."""
+    owner = array
+    while owner is not None and not (isinstance(owner, np.memmap) and owner.filename):
+        owner = getattr(owner, "base", None)
+    if owner is None:
+        return None
+    # The mapping begins at a whole page; the offset of a part of a mapped array is that of all.
+    first = owner.offset - owner.offset % mmap.ALLOCATIONGRANULARITY
+    return str(owner.filename), first + array.ctypes.data - _address(mapping_of(owner))
+
+
 def is_on_disk(array: NDArray[Any]) -> bool:
     """Return whether an array lies in a mapped file that does not fit in memory."""
     if mapping_of(array) is None:
@@ -36,6 +48,10 @@ def advise(array: NDArray[Any], order: Literal["sequential", "random"]) -> None:
     if mapping is None or not hasattr(mmap, "MADV_RANDOM"):
         return
     advice = mmap.MADV_RANDOM if order == "random" else mmap.MADV_SEQUENTIAL
-    whole = np.frombuffer(mapping, np.uint8).ctypes.data
-    start = (array.ctypes.data - whole) // mmap.PAGESIZE * mmap.PAGESIZE
-    mapping.madvise(advice, start, array.ctypes.data - whole - start + array.nbytes)
+    within = array.ctypes.data - _address(mapping)
+    start = within // mmap.PAGESIZE * mmap.PAGESIZE
+    mapping.madvise(advice, start, within - start + array.nbytes)
+
+
+def _address(mapping: Any) -> int:
+    return int(np.frombuffer(mapping, np.uint8).ctypes.data)

@@ -154,7 +154,7 @@ def without_projection(rows: NDArray[Any], metric: str) -> _core.Projection | No
     return of_all_values(mean, quantise_all(centred, rng, of_bytes))
 
 
-def native(*args: Any, **options: Any) -> _core.Projection:
+def native_projection(*args: Any, **options: Any) -> _core.Projection:
     """Return a native projection, with the arguments that make it again."""
     projection = _core.Projection(*args, **options)
     projection.arguments = args, options  # type: ignore[attr-defined]
@@ -164,7 +164,7 @@ def native(*args: Any, **options: Any) -> _core.Projection:
 def of_all_values(mean: Floats, unprojected: Unprojected) -> _core.Projection:
     """Return the filter of all values of rows in this step, rotated or not."""
     step, signs, d = *unprojected, len(mean)
-    return native(mean, None, None, fine=d, columns=d, fine_scale=step, signs=signs)
+    return native_projection(mean, None, None, fine=d, columns=d, fine_scale=step, signs=signs)
 
 
 def centred_sample(
@@ -379,7 +379,7 @@ def make_projection(
     fine_z = head + (after_fine - fine_mean) * residual[:fine]
     tail_z = tail + (after_all - all_mean) * residual[fine:]
     padding = ((0, 0), (0, -coarse % COLUMN_STEP))
-    return native(
+    return native_projection(
         mean,
         None if of_bytes else np.pad(basis, padding),
         residual,
