@@ -4,6 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from lookalike.search.in_parts import search_parts
     from lookalike.search.neighbors import Neighbors, merge
     from lookalike.search.sharded import RowParts
 
@@ -12,9 +13,10 @@ _HOMES = {
     "Neighbors": "lookalike.search.neighbors",
     "RowParts": "lookalike.search.sharded",
     "merge": "lookalike.search.neighbors",
+    "search_parts": "lookalike.search.in_parts",
 }
 
-__all__ = ["Neighbors", "RowParts", "merge"]
+__all__ = ["Neighbors", "RowParts", "merge", "search_parts"]
 
 
 def __getattr__(name: str) -> Any:
