@@ -50,8 +50,8 @@ def search_parts(
     verbose : bool, default=False
         Show a bar with the time left.
     progress : callable, default=None
-        Called as ``progress(done, total)`` with numbers of queries times parts. An exception that it
-        raises ends the search, as Ctrl-C does; the parts done are in the checkpoint.
+        Called as ``progress(done, total)`` with numbers of queries times parts. An exception that
+        it raises ends the search, as Ctrl-C does; the parts done are in the checkpoint.
     **params
         Other parameters of `NearestNeighbors`.
 
