@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
 from lookalike import _core
+from lookalike.search.machine import available_bytes
 
 Floats = NDArray[np.float32]
 
@@ -72,7 +73,11 @@ class Costs(NamedTuple):
 
 
 # Measured on MNIST. They differ because the unit does: 4 ps with VNNI, 14 ps with AVX2.
-ON_DISK = 2.5e7  # units of a coordinate to read a row from disk, 0.1 to 0.3 ms
+# Units of a coordinate to read a row from disk among many that are asked for at once: 0.04 ms.
+ON_DISK = 1e7
+# The index of rows on disk must stay in memory. It takes at most this part of what is free, and as
+# much again while it is built.
+INDEX_PART = 0.25
 SLOW_FILTER = Costs(4500, 6, 8000, 6, 0.02)
 COSTS = {"avx512vnni": Costs(9000, 15, 12000, 33, 0.05)}
 # The native projection processes whole groups of this many columns.
@@ -110,7 +115,7 @@ def choose_projection(
     """Choose a projection for searches of `n_neighbors` rows, or None if none pays.
 
     The CPU path of the index determines the costs; an index with shifts has no wide bound. Nor has
-    one of rows on disk, which it would have to hold in memory a second time.
+    one of rows on disk, and only as many coordinates as fit in memory.
     Manhattan distances have no useful Euclidean bound, and few rows do not need one.
     """
     n, d = rows.shape
@@ -128,14 +133,18 @@ def choose_projection(
         some = rng.standard_normal((d, min(MOST_AXES, size // 4, d)), dtype=np.float32)
         axes = principal_axes(centred, some)
         costs = COSTS.get(cpu_path, SLOW_FILTER)
+        most = None
         if on_disk:
             costs = costs._replace(exact_fetch=ON_DISK)
+            most = int(INDEX_PART * (available_bytes() or 0)) // n
         unprojected = quantise_all(centred, rng, of_bytes)
         seen = min(n // SHARES_PART, MOST_SHARES_ROWS, SHARES_VALUES // d)
         many = centred
         if seen > size:
             many = clipped(draw_rows(rows, seen, metric, rng) - mean, largest)
-        widths = choose_widths(many, axes, unprojected, n, n_neighbors, costs, shifted or on_disk)
+        widths = choose_widths(
+            many, axes, unprojected, n, n_neighbors, costs, shifted or on_disk, most
+        )
         if widths is None:
             return None
         if widths.wide:
@@ -255,8 +264,11 @@ def choose_widths(
     n_neighbors: int,
     costs: Costs,
     no_wide: bool,
+    most: int | None = None,
 ) -> Widths | None:
     """Choose the bounds and their numbers of coordinates, or None if no bound pays.
+
+    With `most` they have at most so many coordinates together, or those of the smallest bound.
 
     A few rows of the sample serve as queries. The cost is the share of rows that pass each bound at
     the distance of the last neighbour, times the cost of a pair at each stage. The k-th nearest of
@@ -302,6 +314,9 @@ def choose_widths(
     choices = [Widths(fine, coarse, False) for fine, coarse in pairs if coarse < d or fine == d]
     if d in shares and not no_wide:
         choices += [Widths(fine, fine, True) for fine in shares if fine < d]
+    if most is not None:
+        least = min((fine + coarse for fine, coarse, _ in choices), default=0)
+        choices = [own for own in choices if own.fine + own.coarse <= max(most, least)]
     best = min(choices, key=cost, default=None)
     return best if best is not None and cost(best) < exact else None
 
