@@ -163,7 +163,13 @@ def forget(rows: NDArray[Any], path: Path) -> None:
     mapping = mapping_of(rows)
     assert mapping is not None
     mapping.madvise(mmap.MADV_DONTNEED)
+    drop(path)
+
+
+def drop(path: Path) -> None:
+    """Have the system drop what it holds of a file and no process has mapped."""
     with path.open("rb") as file:
+        os.fsync(file.fileno())
         os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 
@@ -179,6 +185,7 @@ def measure_ours(path: Path, own: Set, n_queries: int, n_threads: int) -> dict[s
         build_index(rows, file, n_neighbors=own.k, n_jobs=n_threads)
     found["build"] = build.figures()
     found["index_bytes"] = file.stat().st_size
+    drop(file)
     with Measured() as opening:
         search = open_index(file)
     found["open"] = opening.figures()

@@ -73,7 +73,7 @@ def save_index(search: NearestNeighbors, path: str | PathLike[str]) -> None:
     """
     check_is_fitted(search)
     searcher = search._searcher
-    parts = searcher.parts if isinstance(searcher, ShardedRows) else [searcher]
+    parts: list[Any] = searcher.parts if isinstance(searcher, ShardedRows) else [searcher]
     if not all(isinstance(part, IndexedRows) for part in parts):
         raise ModelError(
             "only an index of rows, without augmentation, has a file; store the search with "
