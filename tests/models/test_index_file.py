@@ -73,6 +73,17 @@ def test_an_opened_index_answers_as_the_one_that_was_saved(
     assert_same(again, search.partial_fit(queries).remove([5]), queries)
 
 
+def test_an_opened_index_is_not_chosen_again(tmp_path: Path, no_builds: list[Any]) -> None:
+    rows = np.random.default_rng(8).integers(0, 256, (5000, 40), dtype=np.uint8)
+    search = NearestNeighbors(n_neighbors=1).fit(rows)
+    save_index(search, tmp_path / "rows.index")
+    again = open_index(tmp_path / "rows.index")
+    del no_builds[:]
+    for _ in range(3):
+        again.kneighbors(rows[:300], 400)
+    assert not no_builds
+
+
 @pytest.mark.parametrize("shape", [(30, 4), (700, 3), (5000, 3)])
 def test_few_and_narrow_rows_have_no_index_to_save(tmp_path: Path, shape: tuple[int, int]) -> None:
     search = NearestNeighbors().fit(make_rows(*shape))

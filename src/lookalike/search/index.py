@@ -116,6 +116,7 @@ class ExactIndex:
         self.stage = stage
         self.n_neighbors = n_neighbors
         self._n_spare = 0  # distances computed beyond twice those wanted
+        self._is_opened = False
         native_metric = "sqeuclidean" if metric == "euclidean" else metric
         cpu = cpu_path()
         projection, on_disk = None, is_on_disk(rows)
@@ -172,7 +173,7 @@ class ExactIndex:
         self.rows = self._buffer = _check_number(rows)
         self.metric, self.n_shifts = saved["metric"], 0
         self.stage, self.n_neighbors = Stage(saved["stage"]), saved["n_neighbors"]
-        self._n_spare = 0
+        self._n_spare, self._is_opened = 0, True
         self.projection = None
         if saved["projection"] is not None:
             args, options = saved["projection"]
@@ -228,11 +229,15 @@ class ExactIndex:
         return Neighbors(indices, distances, variants)
 
     def suits(self, k: int) -> bool:
-        """Return whether its bounds suit searches of k neighbours, as far as is known."""
+        """Return whether its bounds suit searches of k neighbours, as far as is known.
+
+        One that was opened is never chosen again: it may not fit in memory.
+        """
         usual = self.n_neighbors
         is_usual = usual / OTHER_NEIGHBORS <= k <= usual * OTHER_NEIGHBORS
         is_projected = self.stage == Stage.PROJECTED
-        return is_usual or not is_projected or self._n_spare < SPARE_DISTANCES * len(self.rows)
+        has_few = self._n_spare < SPARE_DISTANCES * len(self.rows)
+        return is_usual or not is_projected or self._is_opened or has_few
 
 
 def words_of(rows: NDArray[Any]) -> tuple[NDArray[Any], str]:
