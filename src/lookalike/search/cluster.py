@@ -38,17 +38,19 @@ def find_client(client: Client | None) -> Client:
 
 
 def workers_of(client: Client) -> dict[str, Any]:
-    """Return what the scheduler knows of each worker, after waiting for the first one."""
-    _check_open(client)
+    """Return what the scheduler knows of each running worker, after waiting for the first one."""
     until = monotonic() + PATIENCE
-    while not (workers := client.scheduler_info(n_workers=-1)["workers"]):
+    while not (workers := _running(client)):
         if monotonic() > until:
             raise RuntimeError(_no_workers(client))
-        try:
-            client.wait_for_workers(1, timeout=POLL)
-        except TimeoutError:
-            _check_open(client)
-    return dict(workers)
+        sleep(POLL)
+    return workers
+
+
+def _running(client: Client) -> dict[str, Any]:
+    _check_open(client)
+    known = client.scheduler_info(n_workers=-1)["workers"]
+    return {name: worker for name, worker in known.items() if worker["status"] == "running"}
 
 
 def results_of(
@@ -85,7 +87,6 @@ def finish(
     pending, last_seen = set(futures), monotonic()
     try:
         while pending:
-            _check_open(client)
             try:
                 done, pending = wait(pending, timeout=POLL, return_when="FIRST_COMPLETED")
             except TimeoutError:
@@ -93,7 +94,7 @@ def finish(
             for one in done:
                 if one.status != "finished":
                     one.result(timeout=POLL)
-            if client.scheduler_info(n_workers=-1)["workers"]:
+            if _running(client):
                 last_seen = monotonic()
             elif monotonic() - last_seen > PATIENCE:
                 raise RuntimeError(_no_workers(client))

@@ -99,7 +99,8 @@ class DaskNearestNeighbors(OnCluster, NearestNeighbors):
                 f"metric={self.metric!r} is none that workers search by; give a native one, such "
                 "as 'euclidean', 'cosine' or 'manhattan', without metric_params"
             )
-        params = {**self.get_params(deep=False), "n_jobs": self.n_jobs or 1}
+        shape = fitted.image_shape_ if self.image_shape is None else self.image_shape
+        params = {**self.get_params(deep=False), "n_jobs": self.n_jobs or 1, "image_shape": shape}
         rows, text = place_rows(sources, params, fitted._searcher, self.replicate)
         changed = copy.copy(self)
         changed.__dict__.update(fitted.__dict__, placement_=text, n_jobs=self.n_jobs)
