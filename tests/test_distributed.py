@@ -231,21 +231,21 @@ def kill_one(client: Client) -> None:
 @pytest.mark.parametrize("replicate", [True, False])
 def test_workers_may_end_and_come_at_any_time(processes, replicate):
     here = NearestNeighbors(n_neighbors=3).fit(IMAGES).kneighbors(IMAGES[:700])
-    sources = (IMAGES, da.from_array(IMAGES, chunks=(500, 8, 8)))
-    for X in sources:
-        search = on(processes, DaskNearestNeighbors(n_neighbors=3), replicate).fit(X)
-        kill_one(processes)
-        late = threading.Timer(0.1, kill_one, [processes])
-        late.start()
-        for _ in range(3):
-            for found, expected in zip(search.kneighbors(IMAGES[:700]), here, strict=True):
-                np.testing.assert_array_equal(found, expected)
-        late.join()
+    X = IMAGES if replicate else da.from_array(IMAGES, chunks=(500, 8, 8))
+    search = on(processes, DaskNearestNeighbors(n_neighbors=3), replicate).fit(X)
+    kill_one(processes)
+    late = threading.Timer(0.1, kill_one, [processes])
+    late.start()
+    for _ in range(3):
+        for found, expected in zip(search.kneighbors(IMAGES[:700]), here, strict=True):
+            np.testing.assert_array_equal(found, expected)
+    late.join()
 
 
-@pytest.mark.slow("starts processes, each of which ends at its task")
+@pytest.mark.slow("starts processes, which end at their task")
 def test_workers_that_end_again_and_again_are_told(processes, monkeypatch):
     search = on(processes, DaskNearestNeighbors(), False).fit(IMAGES)
+    monkeypatch.setattr(waiting, "TRIES", 1)
     monkeypatch.setattr(
         "lookalike.search.cluster_rows._query", lambda *_: os.kill(os.getpid(), signal.SIGKILL)
     )
