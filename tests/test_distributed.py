@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import threading
 import warnings
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import dask
@@ -203,6 +205,16 @@ def test_what_can_not_be_done_is_told(client, tmp_path):
         search.set_params(metric="euclidean").fit([np.ones((3, 2)), np.full((2, 2), np.nan)])
     with pytest.raises(TypeError, match="can not be pickled"):
         clone(search).fit(IMAGES[:9])._searcher.__getstate__()
+
+
+def test_the_how_to_runs(capsys):
+    page = Path(__file__).parents[1] / "docs" / "howto" / "cluster.md"
+    for block in re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL):
+        exec(compile(block, str(page), "exec"), {"__name__": "__main__"})
+    placed, score, *scores = capsys.readouterr().out.splitlines()
+    assert "share the queries" in placed
+    assert float(score) > 0.9
+    assert len(scores) == 3
 
 
 def test_a_closed_client_is_told(monkeypatch):

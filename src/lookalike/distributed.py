@@ -95,7 +95,7 @@ class DaskKNeighborsRegressor(DaskPredictor, KNeighborsRegressor):
     >>> from distributed import Client
     >>> from lookalike.distributed import DaskKNeighborsRegressor
     >>> with Client(processes=False, n_workers=1, dashboard_address=None):
-    ...     knn = DaskKNeighborsRegressor(2).fit([[[0.0], [1.0]], [[9.0]]], [1.0, 3.0, 20.0])
+    ...     knn = DaskKNeighborsRegressor(2).fit([[0.0], [1.0], [9.0]], [1.0, 3.0, 20.0])
     ...     knn.predict([[0.4]])
     array([2.])
     """

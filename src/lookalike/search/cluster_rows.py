@@ -9,6 +9,7 @@ all rows takes less time than one in each of several parts.
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal, NamedTuple, Self, Unpack
 
@@ -312,14 +313,17 @@ def send(client: Client, source: Any) -> Future:
 
 def _list_sources(given: Any, n_workers: int) -> Iterator[Any]:
     if hasattr(given, "to_delayed"):
-        whole = given.rechunk(dict.fromkeys(range(1, given.ndim), -1))
+        whole = given.rechunk({axis: -1 for axis in range(1, given.ndim)})
         yield from whole.to_delayed().ravel()
-    elif hasattr(given, "__array__"):
+    elif not hasattr(given, "__array__") and all(map(_is_part, given)):
+        yield from (os.fspath(one) if isinstance(one, os.PathLike) else one for one in given)
+    else:  # an array, or lists of numbers
         yield from np.array_split(np.asarray(given), n_workers)
-    else:
-        for part in given:
-            is_path = not (hasattr(part, "__dask_graph__") or hasattr(part, "__array__"))
-            yield str(part) if is_path else part
+
+
+def _is_part(one: Any) -> bool:
+    is_file = isinstance(one, str | os.PathLike)
+    return is_file or isinstance(one, np.ndarray) or hasattr(one, "__dask_graph__")
 
 
 # --- On the workers ------------------------------------------------------------------------------
