@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -20,6 +21,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sklearn.base import clone
 from sklearn.datasets import load_digits
+from typer.testing import CliRunner
 
 from lookalike import (
     KNeighborsClassifier,
@@ -29,13 +31,16 @@ from lookalike import (
     NearestNeighbors,
     Shifts,
 )
+from lookalike.cli.app import app
 from lookalike.distributed import (
     DaskKNeighborsClassifier,
     DaskKNeighborsRegressor,
     DaskNearestNeighbors,
     predict_blocks,
+    searching,
 )
 from lookalike.search import cluster as waiting
+from lookalike.search.cluster_rows import DistributedRows
 
 digits = load_digits()
 IMAGES, LABELS = digits.images.astype(np.uint8), digits.target
@@ -189,6 +194,39 @@ def test_any_estimator_predicts_in_blocks(client):
     )
     np.testing.assert_array_equal(there, model.predict_proba(IMAGES[300:400]))
     assert done[-1] == (100, 100)
+
+
+def test_all_longer_searches_are_done_by_the_workers_while_wanted(client, monkeypatch):
+    monkeypatch.setattr("lookalike.search.nearest.SHORT_PAIRS", 0)
+    asked: list[int] = []
+    query = DistributedRows.query
+
+    def counted(self: DistributedRows, queries: Any, *args: Any, **options: Any) -> Any:
+        asked.append(len(queries))
+        return query(self, queries, *args, **options)
+
+    monkeypatch.setattr(DistributedRows, "query", counted)
+    knn = KNeighborsClassifier(3, augmentation=Shifts(1)).fit(IMAGES[:300], LABELS[:300])
+    expected = knn.predict(IMAGES[300:350]), knn.predict(None)
+    with searching(client):
+        np.testing.assert_array_equal(knn.predict(IMAGES[300:350]), expected[0])
+        np.testing.assert_array_equal(knn.predict(None), expected[1])
+    assert asked == [50, 300]
+    knn.predict(IMAGES[300:350])
+    assert len(asked) == 2
+
+
+def test_commands_take_the_address_of_a_scheduler(client, monkeypatch, tmp_path):
+    monkeypatch.setattr("lookalike.search.nearest.SHORT_PAIRS", 0)
+    words = ["tune", "digits", "--k", "1-3", "--cv", "2", "--json"]
+    here = CliRunner().invoke(app, words)
+    there = CliRunner().invoke(app, [*words, "--scheduler", client.scheduler.address])
+    assert there.exit_code == 0, there.output
+    first, second = (json.loads(done.stdout) for done in (here, there))
+    assert {**first, "seconds": 0} == {**second, "seconds": 0}
+    none = CliRunner().invoke(app, [*words, "--scheduler", "no address"])
+    assert none.exit_code == 1
+    assert "there is no scheduler at 'no address'" in none.stderr
 
 
 def test_what_can_not_be_done_is_told(client, tmp_path):

@@ -6,7 +6,11 @@ what it finds; `predict_blocks` shares out the images for any other estimator.
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Self
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from distributed import Client
@@ -16,8 +20,9 @@ from lookalike.estimators.classifier import KNeighborsClassifier
 from lookalike.estimators.regressor import KNeighborsRegressor
 from lookalike.images.progress import Progress
 from lookalike.search.cluster import find_client, results_of, retried, workers_of
-from lookalike.search.cluster_rows import BLOCKS_A_THREAD, RowSources
+from lookalike.search.cluster_rows import BLOCKS_A_THREAD, DistributedRows, Part, RowSources
 from lookalike.search.dask_nearest import DaskNearestNeighbors, OnCluster
+from lookalike.search.machine import ELSEWHERE
 from lookalike.search.nearest import NearestNeighbors
 
 __all__ = [
@@ -25,6 +30,7 @@ __all__ = [
     "DaskKNeighborsRegressor",
     "DaskNearestNeighbors",
     "predict_blocks",
+    "searching",
 ]
 
 
@@ -99,6 +105,50 @@ class DaskKNeighborsRegressor(DaskPredictor, KNeighborsRegressor):
     ...     knn.predict([[0.4]])
     array([2.])
     """
+
+
+@contextmanager
+def searching(client: Client | None = None) -> Iterator[None]:
+    """Let the workers of a cluster do all longer searches among rows of this process.
+
+    The rows are copied to every worker once, and queries are shared out in blocks. Whatever
+    searches inside the context does so: predictors, cross-validation, audits.
+
+    Parameters
+    ----------
+    client : distributed.Client, default=None
+        None takes the one that was made last.
+
+    Raises
+    ------
+    RuntimeError
+        If there is no open client; within, if workers end again and again.
+
+    Examples
+    --------
+    >>> from distributed import Client
+    >>> from lookalike import KNeighborsClassifier
+    >>> from lookalike.distributed import searching
+    >>> knn = KNeighborsClassifier(1).fit([[0], [9]], ["low", "high"])
+    >>> with Client(processes=False, n_workers=1, dashboard_address=None), searching():
+    ...     knn.predict([[1], [7]])
+    array(['low', 'high'], dtype='<U4')
+    """
+    open_client = find_client(client)
+    placed: WeakKeyDictionary[Any, DistributedRows] = WeakKeyDictionary()
+
+    def place(searcher: Any) -> DistributedRows:
+        if searcher not in placed:
+            part = Part([searcher], searcher.n_rows)
+            like = copy.copy(searcher)  # so that the key is not kept by its value
+            placed[searcher] = DistributedRows(open_client, [part], {"n_jobs": 1}, like, True)
+        return placed[searcher]
+
+    token = ELSEWHERE.set(place)
+    try:
+        yield
+    finally:
+        ELSEWHERE.reset(token)
 
 
 def predict_blocks(

@@ -110,7 +110,10 @@ class Seen(NamedTuple):
 
 
 class Part(NamedTuple):
-    """Rows that have one index: from one source, or from all of them, but for those removed."""
+    """Rows that have one index: from one source, or from all of them, but for those removed.
+
+    A source may also be indexed rows, which then are the part.
+    """
 
     sources: list[Any]
     n_rows: int
@@ -304,7 +307,7 @@ def place_rows(
 
 def send(client: Client, source: Any) -> Future:
     """Return the rows of a source, on their way to a worker."""
-    if isinstance(source, np.ndarray):
+    if isinstance(source, np.ndarray | IndexedRows | AugmentedRows):
         return client.scatter(source, hash=False)
     if isinstance(source, str):
         return client.submit(_load, source, pure=False)
@@ -313,7 +316,7 @@ def send(client: Client, source: Any) -> Future:
 
 def _list_sources(given: Any, n_workers: int) -> Iterator[Any]:
     if hasattr(given, "to_delayed"):
-        whole = given.rechunk({axis: -1 for axis in range(1, given.ndim)})
+        whole = given.rechunk(dict.fromkeys(range(1, given.ndim), -1))
         yield from whole.to_delayed().ravel()
     elif not hasattr(given, "__array__") and all(map(_is_part, given)):
         yield from (os.fspath(one) if isinstance(one, os.PathLike) else one for one in given)
@@ -340,6 +343,8 @@ def _look(rows: Any) -> Seen:
 
 
 def _index(rows: Sequence[Any], keep: Any, params: dict[str, Any]) -> Searcher:
+    if isinstance(rows[0], IndexedRows | AugmentedRows):  # it builds its index at the first query
+        return rows[0]
     own = np.asarray(rows[0]) if len(rows) == 1 else np.concatenate(rows)
     searcher: Searcher = (
         NearestNeighbors(**params).fit(own if keep is None else own[keep])._searcher
