@@ -21,7 +21,7 @@ from lookalike.images.variants import Variant
 from lookalike.search.augmented import AugmentedRows, list_variants
 from lookalike.search.dtypes import check_magnitude, to_native
 from lookalike.search.index import IndexedRows
-from lookalike.search.machine import count_threads
+from lookalike.search.machine import ELSEWHERE, count_threads
 from lookalike.search.neighbors import KNeighborsMixin, Neighbors
 from lookalike.search.sharded import RowParts, ShardedRows
 from lookalike.search.sklearn_fallback import (
@@ -409,6 +409,9 @@ class NearestNeighbors(KNeighborsMixin, RadiusNeighborsMixin, BaseEstimator):  #
         query_groups, row_groups = groups or (None, None)
         pairs = n_queries * n_rows * forms * (queries.shape[1] + PAIR)
         is_short = isinstance(searcher, IndexedRows) and (n_queries == 1 or pairs < SHORT_PAIRS)
+        place = None if pairs < SHORT_PAIRS else ELSEWHERE.get()
+        if place is not None and isinstance(searcher, IndexedRows | AugmentedRows):
+            searcher = place(searcher)
         table: Neighbors = searcher.query(
             queries,
             min(k, n_rows * forms),
