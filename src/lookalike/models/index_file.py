@@ -217,7 +217,8 @@ def build_index(
         opened.append(open_index(own, part.reshape(len(part), -1)))
     whole = copy(opened[0])
     if len(opened) > 1:
-        whole = whole._become(whole, ShardedRows([search._searcher for search in opened]))
+        whole._searcher = ShardedRows([search._searcher for search in opened])
+        whole.n_samples_fit_ = whole._searcher.n_rows
     save_index(whole, path)
     for own in beside:
         own.unlink()
