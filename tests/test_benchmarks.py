@@ -275,6 +275,20 @@ def test_trees(tmp_path):
 
 
 @pytest.mark.slow("starts a benchmark")
+@pytest.mark.skipif(not LINUX, reason="bytes read are counted by Linux")
+def test_scale(tmp_path):
+    report, figures = run_with_figures(
+        tmp_path, "scale.py", f"--folder={tmp_path}", "--peers", hidden=PEERS
+    )
+    assert report.count("5 queries compared with all distances: 0 WRONG") == 3
+    for name in ("vectors", "bytes", "disk"):
+        found = figures[name]["lookalike"]
+        assert found["cold"]["queries"] == 1000
+        assert found["index_bytes"] > 0
+    assert not [own for own in tmp_path.iterdir() if own.name != "figures.json"]
+
+
+@pytest.mark.slow("starts a benchmark")
 def test_startup():
     report = run("startup.py")
     alone, whole = (float(cells(report, name)[1]) for name in ("python -c pass", "first fit"))

@@ -25,6 +25,7 @@ ROOMS = [
     "matching",
     "denoising",
     "estimators",
+    "distributed",
     "evaluation",
     "reports",
     "models",

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <new>
 #include <vector>
 
@@ -11,6 +12,18 @@
 #endif
 
 namespace lookalike {
+
+// Starts to read the pages of a mapped file from disk.
+inline void read_ahead(const void* data, std::int64_t bytes) {
+#ifdef __linux__
+    constexpr std::uintptr_t kPage = 4096;
+    const std::uintptr_t first = reinterpret_cast<std::uintptr_t>(data) / kPage * kPage;
+    madvise(reinterpret_cast<void*>(first), reinterpret_cast<std::uintptr_t>(data) + static_cast<std::size_t>(bytes) - first, MADV_WILLNEED);
+#else
+    (void)data;
+    (void)bytes;
+#endif
+}
 
 template <class T> struct AlignedAllocator {
     using value_type = T;
@@ -33,5 +46,35 @@ private:
     static std::align_val_t alignment(std::size_t bytes) { return std::align_val_t{bytes >= kHugePage ? kHugePage : 64}; }
 };
 template <class T> using Aligned = std::vector<T, AlignedAllocator<T>>;
+
+// Numbers of an index: owned, or in memory that the caller keeps, for example a mapped file. Only owned ones change;
+// a new size makes them owned.
+template <class T> class Stored {
+public:
+    const T* data() const { return kept_ ? kept_ : own_.data(); }
+    const T* begin() const { return data(); }
+    const T* end() const { return data() + size(); }
+    const T& operator[](std::size_t i) const { return data()[i]; }
+    std::size_t size() const { return kept_ ? n_kept_ : own_.size(); }
+    std::size_t bytes() const { return (kept_ ? n_kept_ : own_.capacity()) * sizeof(T); }
+
+    Aligned<T>& own() {
+        if (kept_) {
+            own_.assign(kept_, kept_ + n_kept_);
+            kept_ = nullptr;
+        }
+        return own_;
+    }
+    void refer(const T* numbers, std::size_t n) {
+        kept_ = numbers;
+        n_kept_ = n;
+        own_.clear();
+    }
+
+private:
+    Aligned<T> own_;
+    const T* kept_ = nullptr;
+    std::size_t n_kept_ = 0;
+};
 
 }  // namespace lookalike

@@ -1,6 +1,7 @@
 // Python bindings of the core. Arrays are checked here and nowhere below.
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
+#include <nanobind/stl/map.h>
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
@@ -32,9 +33,16 @@ using DoubleVector = nb::ndarray<const double, nb::ndim<1>, nb::c_contig, nb::de
 using IntVector = nb::ndarray<const std::int32_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using ShortMatrix = nb::ndarray<const std::int16_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 template <class T> using Found = nb::ndarray<T, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+using SavedArray = nb::ndarray<const std::uint8_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+using Saved = std::pair<std::map<std::string, SavedArray>, std::vector<double>>;
 using Groups = nb::ndarray<const std::int64_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 
-DType dtype_of(const nb::dlpack::dtype& dtype) {
+// `bits` names the type of rows that are passed as 16-bit words.
+DType dtype_of(const nb::dlpack::dtype& dtype, const std::string& bits = {}) {
+    if (!bits.empty()) {
+        require(dtype == nb::dtype<std::uint16_t>() && (bits == "float16" || bits == "bfloat16"), "16-bit words are float16 or bfloat16");
+        return bits == "float16" ? DType::f16 : DType::bf16;
+    }
     if (dtype == nb::dtype<std::uint8_t>()) return DType::u8;
     if (dtype == nb::dtype<std::int8_t>()) return DType::i8;
     if (dtype == nb::dtype<std::int16_t>()) return DType::i16;
@@ -43,9 +51,9 @@ DType dtype_of(const nb::dlpack::dtype& dtype) {
     throw std::invalid_argument("rows must be uint8, int8, int16, float32 or float64");
 }
 
-Rows rows_of(const RowArray& array) {
+Rows rows_of(const RowArray& array, const std::string& bits = {}) {
     return {array.data(), static_cast<std::int64_t>(array.shape(0)), static_cast<std::int64_t>(array.shape(1)),
-            dtype_of(array.dtype())};
+            dtype_of(array.dtype(), bits)};
 }
 
 using AnyValues = nb::ndarray<nb::ro, nb::c_contig, nb::device::cpu>;
@@ -123,11 +131,14 @@ std::int64_t fill(const Found<std::int64_t>& indices, const Found<double>& dista
 class PyIndex {
 public:
     PyIndex(RowArray rows, const std::string& metric, const std::string& cpu, std::unique_ptr<Projection> projection,
-            int n_threads, std::unique_ptr<Shifts> shifts, std::unique_ptr<ManhattanCoding> coding)
-        : rows_(std::move(rows)), are_roots_(metric == "euclidean") {
-        const Rows view = rows_of(rows_);
+            int n_threads, std::unique_ptr<Shifts> shifts, std::unique_ptr<ManhattanCoding> coding, const std::string& bits,
+            bool on_disk, const std::optional<Saved>& saved)
+        : rows_(std::move(rows)), are_roots_(metric == "euclidean"), bits_(bits) {
+        Rows view = rows_of(rows_, bits);
+        view.on_disk = on_disk;
         const Metric native_metric = metric_named(metric);
         const bool are_squares = native_metric == Metric::squared_euclidean;
+        require(!shifts || bits.empty(), "shifts are of rows of other dtypes");
         require(!shifts || are_squares, "shifts are of Euclidean metrics");
         require(!shifts || !projection || projection->wide_scale == 0, "a wide bound knows no shifts");
         require(!shifts || shifts->height * shifts->width * shifts->channels == static_cast<std::int64_t>(view.d),
@@ -138,14 +149,32 @@ public:
         require(!coding || metric == "manhattan", "a coding is of manhattan");
         const auto is_coordinate = [&](std::int32_t j) { return 0 <= j && static_cast<std::size_t>(j) < rows_.shape(1); };
         require(!coding || std::all_of(coding->coordinates.begin(), coding->coordinates.end(), is_coordinate), "the coding is of rows of another width");
+        auto codes = coding ? std::make_unique<ManhattanCodes>(*coding) : nullptr;
+        if (saved) {
+            SavedIndex arrays;
+            for (const auto& [name, array] : saved->first) arrays.arrays[name] = {array.data(), array.size()};
+            arrays.numbers = saved->second;
+            saved_ = *saved;
+            index_ = std::make_unique<Index>(kernels_named(cpu), native_metric, view, std::move(projection), arrays,
+                                             std::move(shifts), std::move(codes));
+            return;
+        }
         const nb::gil_scoped_release release;
         index_ = std::make_unique<Index>(kernels_named(cpu), native_metric, view, std::move(projection),
-                                         n_threads, check_signals, std::move(shifts),
-                                         coding ? std::make_unique<ManhattanCodes>(*coding) : nullptr);
+                                         n_threads, check_signals, std::move(shifts), std::move(codes));
+    }
+
+    // Views into the index, and numbers.
+    static nb::tuple save(const nb::handle& self) {
+        const SavedIndex saved = nb::cast<const PyIndex&>(self).index().saved();
+        nb::dict arrays;
+        for (const auto& [name, array] : saved.arrays)
+            arrays[name.c_str()] = nb::ndarray<nb::numpy, const std::uint8_t, nb::ndim<1>>(array.first, {array.second}, self).cast();
+        return nb::make_tuple(arrays, saved.numbers);
     }
 
     void append(RowArray rows, int n_threads) {
-        const Rows view = rows_of(rows);
+        const Rows view = rows_of(rows, bits_);
         require(view.dtype == index_->rows().dtype && view.d == index_->rows().d && view.n >= index_->rows().n,
                 "append takes the old rows followed by new ones");
         const RowArray old = rows_;
@@ -158,8 +187,9 @@ public:
                        const std::optional<Groups>& query_groups, const std::optional<Groups>& row_groups, int n_threads,
                        std::int64_t working_memory, const nb::object& progress) const {
         const Rows rows = index_->rows();
-        require(dtype_of(queries.dtype()) == rows.dtype && static_cast<std::int64_t>(queries.shape(1)) == rows.d,
-                "queries must have the dtype and width of the rows");
+        const DType asked = dtype_of(queries.dtype());
+        require((asked == rows.dtype || are_converted(rows.dtype, asked)) && static_cast<std::int64_t>(queries.shape(1)) == rows.d,
+                "queries must have the dtype of the rows, or a wider one of floats, and their width");
         const double n_shifts = index_->shifts() ? index_->shifts()->count() : 1;
         const double work = static_cast<double>(queries.size()) * static_cast<double>(rows.n) * n_shifts;
         return fill(indices, distances, are_roots_, {rows_of(queries), 0, nullptr, nullptr, n_threads, working_memory}, query_groups,
@@ -171,6 +201,8 @@ public:
 private:
     RowArray rows_;
     bool are_roots_;  // of the distances that the index computes
+    std::string bits_;
+    std::optional<Saved> saved_;  // keeps the arrays alive
     std::unique_ptr<Index> index_;
 };
 
@@ -408,13 +440,13 @@ NB_MODULE(_core, m) {
     bind_cleaning(m);
     bind_matching(m);
 
-    nb::class_<Projection>(m, "Projection", "How an index bounds distances; see src/core/bounds.hpp.")
+    nb::class_<Projection>(m, "Projection", nb::dynamic_attr(), "How an index bounds distances; see src/core/bounds.hpp.")
         .def(nb::new_(&make_projection), "mean"_a, "basis"_a.none(), "residual"_a.none(), nb::kw_only(), "fine"_a,
              "columns"_a, "fine_scale"_a, "coarse_scale0"_a = 1.0f, "coarse_scale1"_a = 1.0f,
              "residual_mean0"_a = 0.0f, "residual_mean1"_a = 0.0f, "integer_basis"_a.none() = nb::none(),
              "steps"_a.none() = nb::none(), "wide_scale"_a = 0.0f, "signs"_a.none() = nb::none());
 
-    nb::class_<ManhattanCoding>(m, "ManhattanCoding", "How an index bounds Manhattan distances; see src/core/manhattan.hpp.")
+    nb::class_<ManhattanCoding>(m, "ManhattanCoding", nb::dynamic_attr(), "How an index bounds Manhattan distances; see src/core/manhattan.hpp.")
         .def(nb::new_(&make_coding), "coordinates"_a, "ends"_a, "lows"_a, "bytes"_a, nb::kw_only(), "step"_a);
 
     m.def("rotated", &rotated_rows, "rows"_a, "signs"_a, "The rows as an index rotates them.");
@@ -423,17 +455,21 @@ NB_MODULE(_core, m) {
         .def("__init__",
              [](PyIndex* self, RowArray rows, const std::string& metric, const std::string& cpu,
                 const std::optional<Projection>& projection, int n_threads, const std::vector<std::pair<int, int>>& shifts,
-                const std::tuple<int, int, int>& frame, const std::optional<ManhattanCoding>& coding) {
+                const std::tuple<int, int, int>& frame, const std::optional<ManhattanCoding>& coding, const std::string& bits,
+                bool on_disk, const std::optional<Saved>& saved) {
                  new (self) PyIndex(std::move(rows), metric, cpu,
                                     projection ? std::make_unique<Projection>(*projection) : nullptr,
                                     n_threads, make_shifts(shifts, frame),
-                                    coding ? std::make_unique<ManhattanCoding>(*coding) : nullptr);
+                                    coding ? std::make_unique<ManhattanCoding>(*coding) : nullptr, bits, on_disk, saved);
              },
              "rows"_a, nb::kw_only(), "metric"_a, "cpu"_a, "projection"_a.none() = nb::none(),
              "n_threads"_a = 1, "shifts"_a = std::vector<std::pair<int, int>>(), "frame"_a = std::make_tuple(0, 0, 1),
-             "coding"_a.none() = nb::none(),
+             "coding"_a.none() = nb::none(), "bits"_a = "", "on_disk"_a = false, "saved"_a.none() = nb::none(),
              "With shifts, pairs (down, right), the rows are images of (height, width, channels) = frame\n"
-             "and are searched as if all of them, moved by each shift, stood behind them.")
+             "and are searched as if all of them, moved by each shift, stood behind them. Rows of float16\n"
+             "or bfloat16 are passed as uint16, with bits=\"float16\" or \"bfloat16\". What `save` returned\n"
+             "of an index of the same rows makes it again.")
+        .def("save", &PyIndex::save, "All numbers, without a copy: arrays by their names as bytes, and others.")
         .def("append", &PyIndex::append, "rows"_a, nb::kw_only(), "n_threads"_a = 1,
              "Take the old rows followed by new ones in place of the old rows.")
         .def("query", &PyIndex::query, "queries"_a, "indices"_a.noconvert(), "distances"_a.noconvert(), nb::kw_only(), "query_groups"_a.none() = nb::none(),
@@ -441,6 +477,8 @@ NB_MODULE(_core, m) {
              "working_memory"_a = 256 << 20, "progress"_a.none() = nb::none(),
              "Write the nearest rows and their distances, nearest first; return how many exact distances\n"
              "were computed. Row r under shift s, from 1 on, has the number s * n + r.")
+        .def_prop_ro("is_finite", [](const PyIndex& self) { return self.index().is_finite(); },
+                     "Whether all values are known to be finite, from building an index with bounds.")
         .def_prop_ro("nbytes", [](const PyIndex& self) { return self.index().bytes(); },
                      "Memory beyond the rows themselves, in bytes.");
 

@@ -92,7 +92,7 @@ bool centre(const Kernels& kernels, const Projection& p, Metric metric, const Ro
         const double square = square_of(kernels, rows, i);
         scale = square > 0 ? 1 / std::sqrt(square) : 0;
     }
-    visit(rows.dtype, [&](auto type) {
+    visit_stored(rows.dtype, [&](auto type) {
         using T = decltype(type);
         subtract(static_cast<const T*>(rows.data) + i * rows.d, p.mean.data(), rows.d,
                  metric == Metric::cosine ? &scale : nullptr, out);
@@ -147,6 +147,11 @@ void project(const Kernels& kernels, const Projection& p, Metric metric, const R
 }
 
 double square_of(const Kernels& kernels, const Rows& rows, std::int64_t i) {
+    if (rows.dtype == DType::f16 || rows.dtype == DType::bf16) {
+        RowsAs<float> as_floats(rows);
+        const float* const row = as_floats[i];
+        return kernels.f32.dot(row, row, rows.d);
+    }
     return visit(rows.dtype, [&](auto type) {
         using T = decltype(type);
         const T* row = static_cast<const T*>(rows.data) + i * rows.d;

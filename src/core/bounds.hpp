@@ -22,6 +22,9 @@
 #pragma once
 
 #include <cstdint>
+#include <cstring>
+#include <limits>
+#include <type_traits>
 #include <vector>
 
 #include "aligned.hpp"
@@ -30,9 +33,34 @@
 namespace lookalike {
 
 enum class Metric { squared_euclidean, cosine, manhattan };
-enum class DType { u8, i8, i16, f32, f64 };
+enum class DType { u8, i8, i16, f32, f64, f16, bf16 };
 
-// Calls `visitor` with a value of the type of a dtype.
+// Floats of 16 bits. Rows are stored in them, and converted one at a time: no kernel computes with them.
+struct Float16 {
+    std::uint16_t bits;
+    // The bits of the exponent and the fraction, as a float, stand for the value times 2^-112, denormal ones too.
+    explicit operator float() const {
+        const std::uint32_t size = static_cast<std::uint32_t>(bits & 0x7fff) << 13;
+        float value;
+        std::memcpy(&value, &size, sizeof value);
+        value *= 5.192296858534828e33f;  // 2^112
+        if (size >= 0x0f800000) value = std::numeric_limits<float>::infinity();  // or NaN
+        return bits & 0x8000 ? -value : value;
+    }
+    explicit operator double() const { return static_cast<float>(*this); }
+};
+struct BFloat16 {
+    std::uint16_t bits;
+    explicit operator float() const {
+        const std::uint32_t word = static_cast<std::uint32_t>(bits) << 16;
+        float value;
+        std::memcpy(&value, &word, sizeof value);
+        return value;
+    }
+    explicit operator double() const { return static_cast<float>(*this); }
+};
+
+// Calls `visitor` with a value of the type of a dtype that kernels compute with.
 template <class Visit> decltype(auto) visit(DType dtype, Visit visitor) {
     switch (dtype) {
         case DType::u8: return visitor(std::uint8_t{});
@@ -43,11 +71,58 @@ template <class Visit> decltype(auto) visit(DType dtype, Visit visitor) {
     }
 }
 
+// The same for every dtype.
+template <class Visit> decltype(auto) visit_stored(DType dtype, Visit visitor) {
+    if (dtype == DType::f16) return visitor(Float16{});
+    if (dtype == DType::bf16) return visitor(BFloat16{});
+    return visit(dtype, visitor);
+}
+
 struct Rows {
     const void* data;
     std::int64_t n;
     std::int64_t d;
     DType dtype;
+    bool on_disk = false;  // in a mapped file that does not fit in memory
+
+    std::int64_t row_bytes() const {
+        return d * visit_stored(dtype, [](auto value) { return static_cast<std::int64_t>(sizeof(value)); });
+    }
+    const char* row(std::int64_t i) const { return static_cast<const char*>(data) + i * row_bytes(); }
+};
+
+// Whether rows can be compared with queries of another dtype, to which they are converted without a copy of all.
+constexpr bool are_converted(DType rows, DType queries) {
+    const bool is_half = rows == DType::f16 || rows == DType::bf16;
+    return (is_half && queries == DType::f32) || ((is_half || rows == DType::f32) && queries == DType::f64);
+}
+
+// The rows as values of type T, to which they are converted one at a time if they are stored in fewer bits.
+template <class T> class RowsAs {
+public:
+    explicit RowsAs(const Rows& rows) : rows_(rows), is_stored_(rows.dtype < DType::f16 && visit(rows.dtype, [](auto type) {
+                                            return std::is_same_v<decltype(type), T>;
+                                        })) {}
+
+    // Rows i … i + n - 1, valid until the next call.
+    const T* from(std::int64_t i, std::int64_t n) {
+        if (is_stored_) return static_cast<const T*>(rows_.data) + i * rows_.d;
+        const std::size_t count = static_cast<std::size_t>(n * rows_.d);
+        if (buffer_.size() < count) buffer_.resize(count);
+        if constexpr (std::is_floating_point_v<T>)
+            visit_stored(rows_.dtype, [&](auto type) {
+                using Stored = decltype(type);
+                const Stored* row = static_cast<const Stored*>(rows_.data) + i * rows_.d;
+                for (std::size_t j = 0; j < count; ++j) buffer_[j] = static_cast<T>(static_cast<float>(row[j]));
+            });
+        return buffer_.data();
+    }
+    const T* operator[](std::int64_t i) { return from(i, 1); }
+
+private:
+    Rows rows_;
+    bool is_stored_;
+    std::vector<T> buffer_;
 };
 
 // A projection, which Python chooses from a sample of the rows.

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <numeric>
 #include <utility>
@@ -31,10 +32,16 @@ inline void prefetch(const void* data, std::int64_t bytes) {
 #endif
 }
 
-// Size of a row in bytes.
-inline std::int64_t row_bytes(const Rows& rows) {
-    return rows.d * visit(rows.dtype, [](auto value) { return static_cast<std::int64_t>(sizeof(value)); });
+// Asks for a row that is compared soon: for so many of its bytes in memory, or for its pages on disk, of which many are
+// read at once.
+inline void fetch_row(const Rows& rows, std::int64_t row, std::int64_t most = std::numeric_limits<std::int64_t>::max()) {
+    if (rows.on_disk)
+        read_ahead(rows.row(row), rows.row_bytes());
+    else
+        prefetch(rows.row(row), std::min(rows.row_bytes(), most));
 }
+// How many rows ahead of the comparison.
+inline std::size_t rows_ahead(const Rows& rows) { return rows.on_disk ? 64 : 4; }
 
 template <class Distance> class Candidates {
 public:
@@ -48,7 +55,7 @@ protected:
     // For blocks of at most `block` queries, and panels of rows of so many bytes.
     Candidates(const Index& index, const Request& request, std::unique_ptr<Pairs<Distance>> pair, std::int64_t block, Job& job,
                std::int64_t panel_bytes)
-        : index_(index), request_(request), job_(job), pair_(std::move(pair)), row_bytes_(row_bytes(index.rows())),
+        : index_(index), request_(request), job_(job), pair_(std::move(pair)), row_bytes_(index.rows().row_bytes()),
           k_(static_cast<std::size_t>(request.k)), most_(most_candidates(index, request.k)), panels_(panels_of_block(panel_bytes)),
           best_(block, TopK<Distance>(request.k)), thresholds_(block), limits_(block), candidates_(block),
           survivors_(new Survivor[static_cast<std::size_t>(block * panels_ * kPanelRows)]),
@@ -143,10 +150,11 @@ protected:
 
     void compare_pairs() {
         sort_by_rows();
-        constexpr std::size_t kAhead = 4;
+        const std::size_t ahead = rows_ahead(index_.rows());
+        for (std::size_t j = 0; index_.rows().on_disk && j < std::min(ahead, sorted_.size()); ++j) fetch(sorted_[j].row);
         for (std::size_t j = 0; j < sorted_.size(); ++j) {
             if (j % 4096 == 0 && job_.is_stopped()) return;
-            if (j + kAhead < sorted_.size()) fetch(sorted_[j + kAhead].row);
+            if (j + ahead < sorted_.size()) fetch(sorted_[j + ahead].row);
             if (sorted_[j].score >= thresholds_[sorted_[j].query]) compare(sorted_[j].query, sorted_[j].row);
         }
     }
@@ -190,7 +198,7 @@ protected:
     // The processor fetches the rest of a long row itself.
     void fetch(std::int32_t row) const {
         constexpr std::int64_t kMost = 1 << 11;
-        prefetch(static_cast<const char*>(index_.rows().data) + row * row_bytes_, std::min(row_bytes_, kMost));
+        fetch_row(index_.rows(), row, kMost);
     }
 
     const Index& index_;

@@ -55,7 +55,6 @@ public:
              std::int64_t first, std::int64_t block, Job& job, const std::vector<std::int64_t>& row_groups)
         : index_(index), filter_(index.filter()), request_(request), queries_(queries), first_(first), job_(job),
           n_shifts_(queries.n_shifts), pair_(std::move(pair)),
-          row_bytes_(row_bytes(index.rows())),
           best_(block, TopK<Distance>(request.k)), fine_(block * n_shifts_ * filter_.fine.width),
           coarse_queries_(block * n_shifts_ * filter_.coarse_width), thresholds_(block * n_shifts_),
           squares_(block * n_shifts_), reach_(block), survivors_(new Survivor[static_cast<std::size_t>(block * kBlockRows)]),
@@ -141,8 +140,10 @@ private:
             find_likely(i);
             std::int64_t* const known = known_.data() + static_cast<std::size_t>(next_known_[i]);
             TopK<Distance>& best = best_[i];
+            if (index_.rows().on_disk)
+                for (const Likely& one : likely_) fetch(filter_.order[one.position]);
             for (std::size_t j = 0; j < likely_.size(); ++j) {
-                if (j + 1 < likely_.size()) fetch(filter_.order[likely_[j + 1].position]);
+                if (!index_.rows().on_disk && j + 1 < likely_.size()) fetch(filter_.order[likely_[j + 1].position]);
                 const std::int32_t row = filter_.order[likely_[j].position];
                 known[j] = turn(likely_[j].shift, likely_[j].position);
                 best.push((*pair_)(i, likely_[j].shift, row, best.worst()), likely_[j].shift * index_.rows().n + row);
@@ -250,7 +251,7 @@ private:
     }
 
     void refine(int shift, std::size_t count, int most_lost) {
-        constexpr std::size_t kAhead = 4;
+        const std::size_t ahead = rows_ahead(index_.rows());
         count = drop_settled(shift, count);
         // The radius may be smaller than at the filter, and a row may lose less than others.
         const auto may_be_near = [&](std::size_t i) {
@@ -263,9 +264,9 @@ private:
         const auto fetch_of = [&](std::size_t i) {
             if (may_be_near(i)) fetch(filter_.order[survivors_[i].row]);
         };
-        for (std::size_t i = 0; i < std::min(kAhead, count); ++i) fetch_of(i);
+        for (std::size_t i = 0; i < std::min(ahead, count); ++i) fetch_of(i);
         for (std::size_t i = 0; i < count; ++i) {
-            if (i + kAhead < count) fetch_of(i + kAhead);
+            if (i + ahead < count) fetch_of(i + ahead);
             if (i % 4096 == 0 && job_.is_stopped()) return;
             if (!may_be_near(i)) continue;
             const Survivor s = survivors_[i];
@@ -279,9 +280,7 @@ private:
         }
     }
 
-    void fetch(std::int32_t row) const {
-        prefetch(static_cast<const char*>(index_.rows().data) + row * row_bytes_, row_bytes_);
-    }
+    void fetch(std::int32_t row) const { fetch_row(index_.rows(), row); }
 
     // Order in which the pairs of one query are visited.
     std::int64_t turn(int shift, std::int64_t position) const {
@@ -331,7 +330,6 @@ private:
     Job& job_;
     int n_shifts_;
     std::unique_ptr<Pairs<Distance>> pair_;
-    std::int64_t row_bytes_;
     const std::int64_t* ids_ = nullptr;
     int n_ = 0;
     std::vector<TopK<Distance>> best_;

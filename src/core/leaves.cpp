@@ -16,7 +16,7 @@ struct Tree {
     const std::int8_t* rows;
     int steps;
     const Job& job;
-    std::vector<std::int32_t> order;
+    Aligned<std::int32_t> order;
     std::vector<std::pair<std::int32_t, std::int32_t>> keyed;  // (key, row) of the parts being halved
 
     const std::int8_t* row(std::int32_t i) const {
@@ -62,8 +62,8 @@ struct Tree {
 
 }  // namespace
 
-std::vector<std::int32_t> similar_together(const Kernels& kernels, const std::int8_t* rows, std::int64_t n,
-                                           int steps, int n_threads, const Watch& watch) {
+Aligned<std::int32_t> similar_together(const Kernels& kernels, const std::int8_t* rows, std::int64_t n,
+                                       int steps, int n_threads, const Watch& watch) {
     Job job;
     Tree tree{kernels, rows, steps, job, {}, {}};
     tree.order.resize(static_cast<std::size_t>(n));
@@ -88,13 +88,14 @@ std::vector<std::int32_t> similar_together(const Kernels& kernels, const std::in
     return std::move(tree.order);
 }
 
-Leaves make_leaves(const std::int8_t* rows, const std::vector<std::int32_t>& order, int steps, int width) {
+Leaves make_leaves(const std::int8_t* rows, const Aligned<std::int32_t>& order, int steps, int width) {
     Leaves leaves;
     leaves.n = static_cast<std::int64_t>(order.size());
     const int count = static_cast<int>(leaves.count());
     leaves.stride = (count + kColumnStep - 1) / kColumnStep * kColumnStep;
-    leaves.centroids.assign(static_cast<std::size_t>(width) * leaves.stride, 0.0f);
-    leaves.half_squares.assign(static_cast<std::size_t>(leaves.stride), std::numeric_limits<float>::infinity());
+    Aligned<float>&centroids = leaves.centroids.own(), &half_squares = leaves.half_squares.own();
+    centroids.assign(static_cast<std::size_t>(width) * leaves.stride, 0.0f);
+    half_squares.assign(static_cast<std::size_t>(leaves.stride), std::numeric_limits<float>::infinity());
     std::vector<std::int32_t> sum(static_cast<std::size_t>(width));
     for (int leaf = 0; leaf < count; ++leaf) {
         const std::int64_t begin = leaf * kLeafRows, end = std::min(leaves.n, begin + kLeafRows);
@@ -106,10 +107,10 @@ Leaves make_leaves(const std::int8_t* rows, const std::vector<std::int32_t>& ord
         float square = 0;
         for (int j = 0; j < width; ++j) {
             const float mean = static_cast<float>(sum[j]) / static_cast<float>(end - begin);
-            leaves.centroids[basis_place(j, leaf, width)] = mean;
+            centroids[basis_place(j, leaf, width)] = mean;
             square += mean * mean;
         }
-        leaves.half_squares[leaf] = square / 2;
+        half_squares[leaf] = square / 2;
     }
     return leaves;
 }

@@ -19,17 +19,17 @@ constexpr std::int64_t kLeafRows = 128;
 struct Leaves {
     std::int64_t n = 0;                // rows in leaves; the last leaf may be short
     int stride = 0;                    // leaves rounded up to kColumnStep
-    Aligned<float> centroids;          // width x stride, laid out like a basis; in steps of the quantised rows
-    std::vector<float> half_squares;   // stride; infinite beyond the last leaf
+    Stored<float> centroids;           // width x stride, laid out like a basis; in steps of the quantised rows
+    Stored<float> half_squares;        // stride; infinite beyond the last leaf
 
     std::int64_t count() const { return (n + kLeafRows - 1) / kLeafRows; }
 };
 
 // Orders n rows of `steps` * kCoarseStep quantised coordinates: position -> row.
-std::vector<std::int32_t> similar_together(const Kernels& kernels, const std::int8_t* rows, std::int64_t n,
-                                           int steps, int n_threads, const Watch& watch);
+Aligned<std::int32_t> similar_together(const Kernels& kernels, const std::int8_t* rows, std::int64_t n,
+                                       int steps, int n_threads, const Watch& watch);
 
 // Centroids of the leaves of `order`, over the first `width` coordinates.
-Leaves make_leaves(const std::int8_t* rows, const std::vector<std::int32_t>& order, int steps, int width);
+Leaves make_leaves(const std::int8_t* rows, const Aligned<std::int32_t>& order, int steps, int width);
 
 }  // namespace lookalike

@@ -1,8 +1,11 @@
 #include "manhattan.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
+#include <limits>
 #include <numeric>
+#include <type_traits>
 
 #include "panels.hpp"
 
@@ -14,6 +17,17 @@ constexpr int kChunk = 64;  // rows coded at once
 constexpr double kRounding = 1.0 / (std::int64_t{1} << 50);
 // With a penalty of this size a row always, or never, survives. One survives if its error is beyond all others.
 constexpr std::int32_t kAlways = -(1 << 30), kNever = 1 << 30;
+
+bool is_finite(const Kernels& kernels, const Rows& rows, std::int64_t i) {
+    return visit_stored(rows.dtype, [&](auto zero) {
+        using T = decltype(zero);
+        const T* const x = reinterpret_cast<const T*>(rows.row(i));
+        if constexpr (std::is_floating_point_v<T>)
+            return distances_of<T>(kernels).within(x, rows.d, std::numeric_limits<T>::lowest(), std::numeric_limits<T>::max(), 0);
+        else
+            return std::is_integral_v<T> || std::all_of(x, x + rows.d, [](T one) { return std::isfinite(static_cast<double>(one)); });
+    });
+}
 
 }  // namespace
 
@@ -38,8 +52,8 @@ double ManhattanCodes::encode(const Kernels& kernels, const Rows& rows, std::int
     scratch.sums.resize(static_cast<std::size_t>(n));
     scratch.levels.resize(static_cast<std::size_t>(n));
     double size = 0;
-    visit(rows.dtype, [&](auto value) {
-        const auto* const x = static_cast<const decltype(value)*>(rows.data) + i * rows.d;
+    visit_stored(rows.dtype, [&](auto value) {
+        const auto* const x = reinterpret_cast<const decltype(value)*>(rows.row(i));
         const std::int32_t* next = coding_.coordinates.data();
         if (sum_rounding_ == 0)
             for (int g = 0; g < n; ++g) scratch.sums[g] = static_cast<double>(x[next[g]]);
@@ -64,12 +78,14 @@ double ManhattanCodes::encode(const Kernels& kernels, const Rows& rows, std::int
     return error + 255.0 * width_ * kRounding + sum_rounding_ * size / coding_.step;
 }
 
-void ManhattanCodes::append(const Kernels& kernels, const Rows& rows, std::int64_t first, int n_threads, const Watch& watch) {
-    const std::size_t padded = static_cast<std::size_t>((rows.n + kPanelRows - 1) / kPanelRows * kPanelRows);
-    panels_.resize(padded * width_);
-    penalties_.resize(padded);
-    std::fill(penalties_.begin() + rows.n, penalties_.end(), kNever);
+bool ManhattanCodes::append(const Kernels& kernels, const Rows& rows, std::int64_t first, int n_threads, const Watch& watch) {
+    Aligned<std::int8_t>& panels = panels_.own();
+    Aligned<std::int32_t>& penalties = penalties_.own();
+    panels.resize(padded(rows.n) * width_);
+    penalties.resize(padded(rows.n));
+    std::fill(penalties.begin() + rows.n, penalties.end(), kNever);
     Job job;
+    std::atomic<bool> are_finite{true};
     // Chunks are whole panels, so that two threads never write to one.
     run_blocks(job, n_threads, (rows.n + kChunk - 1) / kChunk - first / kChunk, [&](const NextBlock& next) {
         Scratch scratch;
@@ -78,13 +94,15 @@ void ManhattanCodes::append(const Kernels& kernels, const Rows& rows, std::int64
             const std::int64_t begin = (first / kChunk + block) * kChunk;
             for (std::int64_t row = std::max(first, begin); row < std::min(begin + kChunk, rows.n); ++row) {
                 const double error = encode(kernels, rows, row, scratch.bytes.data(), scratch);
-                penalties_[row] = error < 1 << 28 ? -static_cast<std::int32_t>(std::ceil(error)) : kAlways;
-                std::int8_t* to = panels_.data() + row / kPanelRows * (kPanelRows * std::int64_t{width_}) + row % kPanelRows * kAbsoluteStep;
+                if (!is_finite(kernels, rows, row)) are_finite = false;
+                penalties[row] = error < 1 << 28 ? -static_cast<std::int32_t>(std::ceil(error)) : kAlways;
+                std::int8_t* to = panels.data() + row / kPanelRows * (kPanelRows * std::int64_t{width_}) + row % kPanelRows * kAbsoluteStep;
                 for (int j = 0; j < width_; j += kAbsoluteStep, to += kPanelRows * kAbsoluteStep)
                     std::copy_n(scratch.bytes.data() + j, kAbsoluteStep, reinterpret_cast<std::uint8_t*>(to));
             }
         }
     }, watch);
+    return are_finite;
 }
 
 std::int32_t ManhattanCodes::threshold(double radius, double error) const {
@@ -92,7 +110,5 @@ std::int32_t ManhattanCodes::threshold(double radius, double error) const {
     const double most = radius * (1 + 1e-6) / coding_.step + error;
     return most < -kAcceptAll ? -static_cast<std::int32_t>(std::ceil(most)) : kAcceptAll;
 }
-
-std::size_t ManhattanCodes::bytes() const { return panels_.capacity() + penalties_.capacity() * sizeof(std::int32_t); }
 
 }  // namespace lookalike

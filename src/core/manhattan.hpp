@@ -55,8 +55,8 @@ public:
 
     // Writes the `width` bytes of row i; returns e, in steps.
     double encode(const Kernels& kernels, const Rows& rows, std::int64_t i, std::uint8_t* out, Scratch& scratch) const;
-    // Appends rows first … rows.n - 1.
-    void append(const Kernels& kernels, const Rows& rows, std::int64_t first, int n_threads, const Watch& watch);
+    // Appends rows first … rows.n - 1; returns whether their values are finite.
+    bool append(const Kernels& kernels, const Rows& rows, std::int64_t first, int n_threads, const Watch& watch);
 
     // Rows whose score with a query is lower are farther than this, if the query has this e.
     std::int32_t threshold(double radius, double error) const;
@@ -65,7 +65,12 @@ public:
     const std::int8_t* panels() const { return panels_.data(); }
     const std::int32_t* penalties() const { return penalties_.data(); }
     std::int64_t count() const { return static_cast<std::int64_t>(penalties_.size()) / kPanelRows; }
-    std::size_t bytes() const;
+    static std::size_t padded(std::int64_t n) { return static_cast<std::size_t>((n + kPanelRows - 1) / kPanelRows * kPanelRows); }
+    // Shows the numbers by their names, see(name, numbers).
+    template <class Self, class See> static void each(Self& self, const See& see) {
+        see("levels", self.panels_);
+        see("level_penalties", self.penalties_);
+    }
 
 private:
     ManhattanCoding coding_;
@@ -73,8 +78,8 @@ private:
     double sum_rounding_ = 0;   // of a row's sums, relative to the sum of its absolute values
     bool plain_ = true;         // b_g is 1 for all groups
     int width_ = 0;             // bytes of a row, a multiple of kAbsoluteStep
-    Aligned<std::int8_t> panels_;
-    Aligned<std::int32_t> penalties_;  // less than -e, in whole steps
+    Stored<std::int8_t> panels_;
+    Stored<std::int32_t> penalties_;  // less than -e, in whole steps
 };
 
 }  // namespace lookalike

@@ -43,21 +43,21 @@ template <class T> struct SquaredEuclidean final : Pairs<SumOf<T>> {
     static constexpr bool shifted = false;
 
     SquaredEuclidean(const Index& index, const Rows& queries_, const double*)
-        : kernel(distances_of<T>(index.kernels()).squared), of_rows(distances_of<T>(index.kernels()).squared_of_rows), rows(static_cast<const T*>(index.rows().data)),
+        : kernel(distances_of<T>(index.kernels()).squared), of_rows(distances_of<T>(index.kernels()).squared_of_rows), rows(index.rows()),
           queries(static_cast<const T*>(queries_.data)), d(queries_.d) {}
 
     void take(const std::int64_t* ids_, int) override { ids = ids_; }
     Distance operator()(int i, int, std::int64_t row, Distance) override {
-        return kernel(queries + ids[i] * d, rows + row * d, d);
+        return kernel(queries + ids[i] * d, rows[row], d);
     }
     void all(int i, int, std::int64_t first, std::int64_t n, Distance worst, Distance* out) {
-        of_rows(queries + ids[i] * d, row(first), n, d, worst, out);
+        of_rows(queries + ids[i] * d, rows.from(first, n), n, d, worst, out);
     }
-    const T* row(std::int64_t i) const { return rows + i * d; }
+    const T* row(std::int64_t i) { return rows[i]; }
 
     PairKernel<T, Distance> kernel;
     RowsKernel<T, Distance> of_rows;
-    const T* rows;
+    RowsAs<T> rows;
     const T* queries;
     std::int64_t d;
     const std::int64_t* ids = nullptr;
@@ -115,17 +115,17 @@ template <class T> struct Cosine final : Pairs<double> {
     Cosine(const Index& index_, const Rows& queries_, const double* query_squares_)
         : index(index_), query_squares(query_squares_), kernel(distances_of<T>(index_.kernels()).dot),
           of_rows(distances_of<T>(index_.kernels()).dots_of_rows),
-          rows(static_cast<const T*>(index_.rows().data)), queries(static_cast<const T*>(queries_.data)),
+          rows(index_.rows()), queries(static_cast<const T*>(queries_.data)),
           d(queries_.d) {}
 
     void take(const std::int64_t* ids_, int) override { ids = ids_; }
     double operator()(int i, int, std::int64_t row, double) override {
-        return distance(static_cast<double>(kernel(queries + ids[i] * d, rows + row * d, d)), query_squares[ids[i]],
+        return distance(static_cast<double>(kernel(queries + ids[i] * d, rows[row], d)), query_squares[ids[i]],
                         index.square_of_row(row));
     }
     void all(int i, int, std::int64_t first, std::int64_t n, double, double* out) {
         dots.resize(static_cast<std::size_t>(n));
-        of_rows(queries + ids[i] * d, rows + first * d, n, d, {}, dots.data());
+        of_rows(queries + ids[i] * d, rows.from(first, n), n, d, {}, dots.data());
         const double query_square = query_squares[ids[i]];
         bool is_plain = true;
         for (std::int64_t j = 0; j < n; ++j) {  // without branches
@@ -156,7 +156,7 @@ template <class T> struct Cosine final : Pairs<double> {
     decltype(distances_of<T>(std::declval<const Kernels&>()).dot) kernel;
     decltype(distances_of<T>(std::declval<const Kernels&>()).dots_of_rows) of_rows;
     std::vector<SumOf<T>> dots;
-    const T* rows;
+    RowsAs<T> rows;
     const T* queries;
     std::int64_t d;
     const std::int64_t* ids = nullptr;
@@ -167,21 +167,21 @@ template <class T> struct Manhattan final : Pairs<SumOf<T>> {
     static constexpr bool shifted = false;
 
     Manhattan(const Index& index, const Rows& queries_, const double*)
-        : kernel(distances_of<T>(index.kernels()).manhattan), of_rows(distances_of<T>(index.kernels()).manhattan_of_rows), rows(static_cast<const T*>(index.rows().data)),
+        : kernel(distances_of<T>(index.kernels()).manhattan), of_rows(distances_of<T>(index.kernels()).manhattan_of_rows), rows(index.rows()),
           queries(static_cast<const T*>(queries_.data)), d(queries_.d) {}
 
     void take(const std::int64_t* ids_, int) override { ids = ids_; }
     Distance operator()(int i, int, std::int64_t row, Distance worst) override {
-        return kernel(queries + ids[i] * d, rows + row * d, d, worst);
+        return kernel(queries + ids[i] * d, rows[row], d, worst);
     }
     double radius(Distance worst) const override { return static_cast<double>(worst); }
     void all(int i, int, std::int64_t first, std::int64_t n, Distance worst, Distance* out) {
-        of_rows(queries + ids[i] * d, rows + first * d, n, d, worst, out);
+        of_rows(queries + ids[i] * d, rows.from(first, n), n, d, worst, out);
     }
 
     LimitedKernel<T, Distance> kernel;
     RowsKernel<T, Distance> of_rows;
-    const T* rows;
+    RowsAs<T> rows;
     const T* queries;
     std::int64_t d;
     const std::int64_t* ids = nullptr;

@@ -22,18 +22,41 @@ void Panels::shape(const Kernels& kernels, int coordinates_, float step_) {
     query_step = step * kRowLevels / static_cast<float>(kernels.query_levels);
 }
 
+std::size_t Panels::padded(std::int64_t n) { return static_cast<std::size_t>((n + kGroupRows - 1) / kGroupRows * kGroupRows); }
+
 void Panels::resize(std::int64_t n) {
-    const std::size_t padded = static_cast<std::size_t>((n + kGroupRows - 1) / kGroupRows * kGroupRows);
-    rows.resize(padded * width);
-    penalties.resize(padded);
-    std::fill(penalties.begin() + n, penalties.end(), kNever);
+    rows.own().resize(padded(n) * width);
+    Aligned<std::int32_t>& own = penalties.own();
+    own.resize(padded(n));
+    std::fill(own.begin() + n, own.end(), kNever);
 }
 
 void Panels::put(std::int64_t position, const std::int8_t* levels, std::int32_t penalty) {
-    std::int8_t* panel = rows.data() + position / kPanelRows * (kPanelRows * width) + position % kPanelRows * kPanelStep;
+    std::int8_t* panel = rows.own().data() + position / kPanelRows * (kPanelRows * width) + position % kPanelRows * kPanelStep;
     for (int j = 0; j < width; j += kPanelStep, panel += kPanelRows * kPanelStep)
         std::copy(levels + j, levels + j + kPanelStep, panel);
-    penalties[position] = penalty;
+    penalties.own()[static_cast<std::size_t>(position)] = penalty;
+}
+
+std::int32_t Panels::penalty(const Kernels& kernels, std::int32_t square, std::int32_t sum) const {
+    // s |x^|^2 / (2 s_q): the part of a row's penalty that comes from its own length.
+    const double ratio = static_cast<double>(step) / (2 * static_cast<double>(query_step));
+    return static_cast<std::int32_t>(std::floor(ratio * square)) + kernels.query_offset * sum;
+}
+
+void Panels::penalise(const Kernels& kernels, std::int64_t n) {
+    Aligned<std::int32_t>& own = penalties.own();
+    for (std::int64_t position = 0; position < n; ++position) {
+        if (own[static_cast<std::size_t>(position)] == kAlways) continue;
+        const std::int8_t* panel = rows.data() + position / kPanelRows * (kPanelRows * width) + position % kPanelRows * kPanelStep;
+        std::int32_t square = 0, sum = 0;
+        for (int j = 0; j < width; j += kPanelStep, panel += kPanelRows * kPanelStep)
+            for (int i = 0; i < kPanelStep; ++i) {
+                square += panel[i] * panel[i];
+                sum += panel[i];
+            }
+        own[static_cast<std::size_t>(position)] = penalty(kernels, square, sum);
+    }
 }
 
 std::int32_t Panels::quantise_row(const Kernels& kernels, const float* z, double rounding, std::int8_t* levels,
@@ -53,9 +76,7 @@ std::int32_t Panels::quantise_row(const Kernels& kernels, const float* z, double
         return kAlways;
     }
     largest_error = std::max(largest_error, off + rounding);
-    // s |x^|^2 / (2 s_q): the part of a row's penalty that comes from its own length.
-    const double ratio = static_cast<double>(step) / (2 * static_cast<double>(query_step));
-    return static_cast<std::int32_t>(std::floor(ratio * square)) + kernels.query_offset * sum;
+    return penalty(kernels, square, sum);
 }
 
 std::int32_t Panels::threshold(double query_square, double limit) const {

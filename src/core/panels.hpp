@@ -33,10 +33,12 @@ struct Panels {
     float step = 1;                   // step of a row
     float query_step = 1;
     double error = 0;                 // largest e_x among the rows that may be rejected
-    Aligned<std::int8_t> rows;        // padded to whole groups of panels
-    Aligned<std::int32_t> penalties;  // kernels.filter's, padded
+    Stored<std::int8_t> rows;         // padded to whole groups of panels
+    Stored<std::int32_t> penalties;   // kernels.filter's, padded
 
     std::int64_t count() const { return static_cast<std::int64_t>(penalties.size()) / kPanelRows; }
+    // The number of n rows padded to whole groups.
+    static std::size_t padded(std::int64_t n);
     // Makes room for n rows.
     void resize(std::int64_t n);
     void put(std::int64_t position, const std::int8_t* levels, std::int32_t penalty);
@@ -46,12 +48,17 @@ struct Panels {
     std::int32_t quantise_row(const Kernels& kernels, const float* z, double rounding, std::int8_t* levels,
                               double& largest_error) const;
 
+    // Computes the penalties of n rows again, for kernels other than those they were quantised with.
+    void penalise(const Kernels& kernels, std::int64_t n);
+
     // Change of a squared distance per unit of a score.
     double step_product() const { return 2 * static_cast<double>(query_step) * static_cast<double>(step); }
     // d <= r means |z^q - z^x| <= r + e_q + e_x = limit, that is, a score of at least this.
     std::int32_t threshold(double query_square, double limit) const;
 
-    std::size_t bytes() const { return rows.capacity() + penalties.capacity() * sizeof(std::int32_t); }
+
+private:
+    std::int32_t penalty(const Kernels& kernels, std::int32_t square, std::int32_t sum) const;
 };
 
 // Queries quantised for the panels of an index.

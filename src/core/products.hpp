@@ -36,6 +36,7 @@ public:
     // Whether products of n queries and all rows take less time than a filter of bytes for n_filtered of them and the
     // exact distances of n_pairs pairs. In nanoseconds, measured at 384 and 8,192 values.
     static bool pay(const Index& index, int n, int n_filtered, double n_pairs) {
+        if (index.rows().on_disk) return false;
         const double d = static_cast<double>(index.rows().d), n_rows = static_cast<double>(index.rows().n);
         const double product = 0.5 + 0.0085 * d, filter = 0.004 * d, exact = 40 + 0.08 * d, row = 1.5 * d;
         return n_filtered * n_rows * filter + n_pairs * exact > n_rows * (n * product + row);

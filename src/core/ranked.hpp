@@ -179,7 +179,7 @@ private:
     std::int32_t row_at(std::int32_t position) const override { return order_[static_cast<std::size_t>(position)]; }
 
     const Panels& fine_;
-    const std::vector<std::int32_t>& order_;
+    const Stored<std::int32_t>& order_;
     const FilterQueries& queries_;
     std::int64_t first_;
     const std::vector<std::int64_t>& row_groups_;  // by position; empty: no groups

@@ -18,6 +18,7 @@ namespace lookalike {
 namespace {
 
 constexpr std::int64_t kQueryBlock = 960;     // most queries in a block, which share rows in the cache
+constexpr std::int64_t kDiskBlock = 8192;     // the same, which read each row from disk once
 constexpr std::int64_t kFewQueries = 12;      // least queries with many shifts: whole tiles of the filter
 constexpr std::int64_t kQueryPart = 1 << 15;  // queries that are prepared and sorted at once
 
@@ -35,11 +36,13 @@ std::int64_t block_of(std::int64_t n, int n_threads, std::int64_t most, std::int
     return std::max<std::int64_t>(1, (n + blocks - 1) / blocks);
 }
 
+std::int64_t most_at_once(const Index& index) { return index.rows().on_disk ? kDiskBlock : kQueryBlock; }
+
 // make_searcher(block) returns a searcher for blocks of so many queries, each of which takes so much memory.
 template <class MakeSearcher>
-void search_blocks(const Request& request, std::int64_t bytes_of_one, const MakeSearcher& make_searcher, Answer& answer, Job& job, const Watch& watch) {
+void search_blocks(const Index& index, const Request& request, std::int64_t bytes_of_one, const MakeSearcher& make_searcher, Answer& answer, Job& job, const Watch& watch) {
     const std::int64_t n = request.queries.n;
-    const std::int64_t block = block_of(n, request.n_threads, kQueryBlock, request.working_memory, bytes_of_one);
+    const std::int64_t block = block_of(n, request.n_threads, most_at_once(index), request.working_memory, bytes_of_one);
     std::atomic<std::int64_t> computed{0};
     run_blocks(job, request.n_threads, (n + block - 1) / block, [&](const NextBlock& next) {
         auto searcher = make_searcher(block);
@@ -58,7 +61,7 @@ void search_blocks(const Request& request, std::int64_t bytes_of_one, const Make
 template <class Pair>
 void search_all(const Index& index, const Request& request, const double* squares, Answer& answer, Job& job, const Watch& watch) {
     const auto make = [&](std::int64_t block) { return std::make_unique<Exhaustive<Pair>>(index, request, squares, block, job); };
-    search_blocks(request, 2 * request.k * 16, make, answer, job, watch);
+    search_blocks(index, request, 2 * request.k * 16, make, answer, job, watch);
 }
 
 template <class T>
@@ -68,7 +71,7 @@ void search_manhattan(const Index& index, const Request& request, Answer& answer
     const auto make = [&](std::int64_t block) {
         return std::make_unique<Searcher>(index, request, std::make_unique<Manhattan<T>>(index, request.queries, nullptr), block, job);
     };
-    search_blocks(request, Searcher::bytes_of_one(index, request), make, answer, job, watch);
+    search_blocks(index, request, Searcher::bytes_of_one(index, request), make, answer, job, watch);
 }
 
 template <class Distance> using MakePairs = std::function<std::unique_ptr<Pairs<Distance>>()>;
@@ -80,7 +83,7 @@ void search_filtered(const Index& index, const Request& request, const MakePairs
     // A quarter of the memory is for prepared queries, a quarter for their preparation, the rest for the search.
     const std::int64_t quarter = std::max<std::int64_t>(request.working_memory / 4, 1);
     const std::int64_t part = std::min({n, kQueryPart, std::max<std::int64_t>(1, quarter / (FilterQueries::bytes_of_one(index, n_leaves) + 16))});
-    const std::int64_t most = std::max(kFewQueries, kQueryBlock / n_shifts);
+    const std::int64_t most = std::max(kFewQueries, most_at_once(index) / n_shifts);
     const std::int64_t chunk = block_of(part, request.n_threads, most, quarter, Preparation::bytes_of_one(index));
     const std::int64_t block = block_of(part, request.n_threads, most, 2 * quarter, Searcher::bytes_of_one(index, request, n_shifts));
     std::vector<std::int64_t> row_groups;  // in the order of the filter, hence contiguous
@@ -140,12 +143,12 @@ void search_rows(const Index& index, const Request& request, Answer& answer, Job
 }  // namespace
 
 void search(const Index& index, const Request& request, Answer& answer, Job& job, const Watch& watch) {
-    switch (index.rows().dtype) {
+    switch (request.queries.dtype) {
         case DType::u8: return search_rows<std::uint8_t>(index, request, answer, job, watch);
         case DType::i8: return search_rows<std::int8_t>(index, request, answer, job, watch);
         case DType::i16: return search_rows<std::int16_t>(index, request, answer, job, watch);
         case DType::f32: return search_rows<float>(index, request, answer, job, watch);
-        case DType::f64: return search_rows<double>(index, request, answer, job, watch);
+        default: return search_rows<double>(index, request, answer, job, watch);
     }
 }
 

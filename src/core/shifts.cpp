@@ -89,7 +89,7 @@ int EdgeInk::band(int edge, int depth) const {
     return -1;
 }
 
-void EdgeInk::add(const Shifts& shifts, const Rows& rows, const std::vector<std::int32_t>& order, std::int64_t first) {
+void EdgeInk::add(const Shifts& shifts, const Rows& rows, const Stored<std::int32_t>& order, std::int64_t first) {
     const std::size_t n = order.size() - static_cast<std::size_t>(first);
     std::vector<double> sums(n * bands_.size());
     visit(rows.dtype, [&](auto type) {
@@ -103,7 +103,7 @@ void EdgeInk::add(const Shifts& shifts, const Rows& rows, const std::vector<std:
     });
     if (first == 0) unit_ = sums.empty() ? 0 : *std::max_element(sums.begin(), sums.end()) * (1 + 1e-9) / (kMostUnits - 1);
     for (std::size_t b = 0; b < bands_.size(); ++b) {
-        std::vector<std::uint8_t>& out = bands_[b].sums;
+        Aligned<std::uint8_t>& out = bands_[b].sums.own();
         out.resize(order.size());
         for (std::size_t i = 0; i < n; ++i) {
             // Rows added later may hold more than a byte can express: they have no bound.
@@ -122,12 +122,6 @@ bool EdgeInk::bounds(int which, std::int64_t begin, std::int64_t n, int* out) co
     if (!any) return false;
     for (std::int64_t i = 0; i < n; ++i) out[i] = bound(which, begin + i);
     return true;
-}
-
-std::size_t EdgeInk::bytes() const {
-    std::size_t total = 0;
-    for (const Band& band : bands_) total += band.sums.capacity();
-    return total;
 }
 
 #define LOOKALIKE_SHIFTS_OF(T)                                                    \

@@ -46,7 +46,7 @@ public:
     explicit EdgeInk(const Shifts& shifts);
 
     // The rows order[first … ] are at the positions first ….
-    void add(const Shifts& shifts, const Rows& rows, const std::vector<std::int32_t>& order, std::int64_t first);
+    void add(const Shifts& shifts, const Rows& rows, const Stored<std::int32_t>& order, std::int64_t first);
 
     // lost(S, x) is at most this many units; kUnbounded: unknown.
     int bound(int which, std::int64_t position) const {
@@ -57,7 +57,11 @@ public:
     // The same for positions [begin, begin + n). Returns false, and writes nothing, if all are 0.
     bool bounds(int which, std::int64_t begin, std::int64_t n, int* out) const;
     double unit() const { return unit_; }
-    std::size_t bytes() const;
+    // Shows the numbers of all bands, see(number of the band, numbers).
+    template <class Self, class See> static void each(Self& self, const See& see) {
+        for (std::size_t b = 0; b < self.bands_.size(); ++b) see(b, self.bands_[b].sums);
+    }
+    void restore(double unit) { unit_ = unit; }
 
     static constexpr int kUnbounded = 1 << 20;
 
@@ -67,7 +71,7 @@ private:
     struct Band {
         int edge;   // 0 top, 1 bottom, 2 left, 3 right
         int depth;  // pixels
-        std::vector<std::uint8_t> sums;  // one per position, in units rounded up; kMostUnits: no bound
+        Stored<std::uint8_t> sums;  // one per position, in units rounded up; kMostUnits: no bound
     };
     struct Bands {
         int vertical = -1, horizontal = -1;

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from lookalike.images.shift import shift
     from lookalike.images.warps import AffineWarps, ElasticWarps, Rotations, Scalings
     from lookalike.models.file import load_model, save_model
+    from lookalike.models.index_file import build_index, open_index, save_index
     from lookalike.search.nearest import NearestNeighbors
 
 __version__ = "0.1.0"
@@ -54,6 +55,7 @@ _HOMES = {
     "UniformNoise": "lookalike.images.noise",
     "add_noise": "lookalike.images.noise",
     "audit": "lookalike.evaluation.auditing.audit",
+    "build_index": "lookalike.models.index_file",
     "choose_rejection": "lookalike.evaluation.decisions.selective",
     "choose_threshold": "lookalike.evaluation.decisions.threshold",
     "compare": "lookalike.evaluation.comparison.compare",
@@ -64,7 +66,9 @@ _HOMES = {
     "expand": "lookalike.images.expand",
     "load_dataset": "lookalike.images.dataset",
     "load_model": "lookalike.models.file",
+    "open_index": "lookalike.models.index_file",
     "probe": "lookalike.evaluation.probe",
+    "save_index": "lookalike.models.index_file",
     "save_model": "lookalike.models.file",
     "shift": "lookalike.images.shift",
 }
@@ -91,6 +95,7 @@ __all__ = [
     "__version__",
     "add_noise",
     "audit",
+    "build_index",
     "choose_rejection",
     "choose_threshold",
     "compare",
@@ -101,7 +106,9 @@ __all__ = [
     "expand",
     "load_dataset",
     "load_model",
+    "open_index",
     "probe",
+    "save_index",
     "save_model",
     "shift",
 ]

@@ -3,7 +3,7 @@
 # mypy: disable-error-code="type-arg"
 """Native core of lookalike: plain arrays in, plain arrays out."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, overload
 
 import numpy
@@ -445,10 +445,30 @@ class Index:
         shifts: Sequence[tuple[int, int]] = [],
         frame: tuple[int, int, int] = (0, 0, 1),
         coding: ManhattanCoding | None = None,
+        bits: str = "",
+        on_disk: bool = False,
+        saved: tuple[
+            Mapping[
+                str,
+                Annotated[
+                    NDArray[numpy.uint8],
+                    dict(shape=(None,), order="C", device="cpu", writable=False),
+                ],
+            ],
+            Sequence[float],
+        ]
+        | None = None,
     ) -> None:
         """
         With shifts, pairs (down, right), the rows are images of (height, width, channels) = frame
-        and are searched as if all of them, moved by each shift, stood behind them.
+        and are searched as if all of them, moved by each shift, stood behind them. Rows of float16
+        or bfloat16 are passed as uint16, with bits="float16" or "bfloat16". What `save` returned
+        of an index of the same rows makes it again.
+        """
+
+    def save(self) -> tuple:
+        """
+        All numbers, without a copy: arrays by their names as bytes, and others.
         """
 
     def append(
@@ -484,6 +504,12 @@ class Index:
         """
         Write the nearest rows and their distances, nearest first; return how many exact distances
         were computed. Row r under shift s, from 1 on, has the number s * n + r.
+        """
+
+    @property
+    def is_finite(self) -> bool:
+        """
+        Whether all values are known to be finite, from building an index with a projection.
         """
 
     @property

@@ -29,7 +29,7 @@ INTEGER_DTYPES = ["int16", "uint16", "int32", "uint32", "int64", "uint64", ">i2"
         (np.float32([[3]]), "float32"),
         (np.float64([[3]]), "float64"),
         (np.array([[True, False]]), "uint8"),
-        (np.float16([[0.1]]), "float32"),
+        (np.float16([[0.1]]), "float16"),
         ([[0, 255]], "uint8"),
         ([[-128, 127]], "int8"),
         ([[-1, 128]], "int16"),
@@ -122,7 +122,6 @@ def _peak_memory(array: Any) -> tuple[Any, int]:
 @pytest.mark.parametrize(
     ("rows", "queries", "common", "mib"),
     [
-        ("float32", "float64", "float64", 2),
         ("uint8", "float32", "float32", 1),
         ("int16", "float32", "float32", 1),
         ("uint8", "float64", "float64", 2),

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from lookalike.images.dataset import Dataset
 
 
-@options.command
+@partial(options.command, searches=True)
 def evaluate(
     screen: Screen,
     data: options.Data,

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, get_args
@@ -218,13 +219,24 @@ _COMMON_OPTIONS = {
     ],
     "debug": Annotated[bool, typer.Option("--debug", help="Show the traceback of what fails.")],
 }
+_SEARCH_OPTIONS = {
+    "scheduler": Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Let the workers of the dask cluster with this scheduler, such as "
+            "tcp://10.0.0.5:8786, do the longer searches; needs lookalike[dask].",
+        ),
+    ]
+}
 
 
-def command(function: Callable[..., None]) -> Callable[..., None]:
+def command(function: Callable[..., None], *, searches: bool = False) -> Callable[..., None]:
     """Return a function as typer takes it: with its options, and those that all commands have.
 
     The function gets a `Screen` first, and whatever goes wrong in it becomes one line on stderr. If
-    its parameter ``data`` is a `DataName`, the options that say how to read it are added.
+    its parameter ``data`` is a `DataName`, the options that say how to read it are added; if it
+    ``searches``, a cluster may be named that does it.
     """
     signature = inspect.signature(function, eval_str=True)
     _, *own = signature.parameters.values()
@@ -232,6 +244,8 @@ def command(function: Callable[..., None]) -> Callable[..., None]:
     if takes_data:
         at = next((i for i, one in enumerate(own) if one.name == "n_jobs"), len(own))
         own[at:at] = _parameters(_DATA_OPTIONS)
+    if searches:
+        own += _parameters(_SEARCH_OPTIONS)
     own = [
         one.replace(kind=one.KEYWORD_ONLY, annotation=_as_text(one.annotation))
         for one in [*own, *_parameters(_COMMON_OPTIONS)]
@@ -249,12 +263,34 @@ def command(function: Callable[..., None]) -> Callable[..., None]:
                     test_size=test_size and parse_test_size(test_size),
                     skip_broken=skip_broken or None,
                 )
-        with job(debug):
+        scheduler = given.pop("scheduler", None)
+        with job(debug), nullcontext() if scheduler is None else _cluster(scheduler):
             function(Screen(as_json=as_json), **given)
 
     run.__dict__["__signature__"] = signature.replace(parameters=own)
     run.__annotations__ = {one.name: one.annotation for one in own}
     return run
+
+
+@contextmanager
+def _cluster(scheduler: str) -> Iterator[None]:
+    """Let a cluster search, which its scheduler's address names."""
+    try:
+        from distributed import Client
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            "--scheduler needs dask; install it by: pip install 'lookalike[dask]'"
+        ) from error
+    from lookalike.distributed import searching
+
+    try:
+        client = Client(scheduler, timeout="10s")
+    except (OSError, ValueError) as error:
+        raise ConnectionError(
+            f"there is no scheduler at {scheduler!r} ({error}); start one by `dask scheduler`"
+        ) from error
+    with client, searching(client):
+        yield
 
 
 def _parameters(options: dict[str, Any]) -> list[inspect.Parameter]:

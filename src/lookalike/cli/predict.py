@@ -8,6 +8,7 @@ import json
 import re
 import sys
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -23,7 +24,7 @@ _N_NEAREST = 6
 _TOLD_OF_NEIGHBORS = ("row", "file", "label", "distance", "share", "variant")
 
 
-@options.command
+@partial(options.command, searches=True)
 def predict(
     screen: Screen,
     model: options.ModelFile,

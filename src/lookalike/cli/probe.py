@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -34,7 +35,7 @@ def _part(what: str) -> Any:
     )
 
 
-@options.command
+@partial(options.command, searches=True)
 def probe(
     screen: Screen,
     train: Annotated[Path, _part("Vectors to learn from")],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -39,7 +40,7 @@ def parse_cv(text: str) -> int | str:
     return options.parse_count(text, "folds", LEAVE_ONE_OUT) or LEAVE_ONE_OUT
 
 
-@options.command
+@partial(options.command, searches=True)
 def tune(
     screen: Screen,
     data: options.Data,

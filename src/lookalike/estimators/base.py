@@ -30,8 +30,8 @@ from lookalike.estimators.weights import (
 from lookalike.images.augmentation import Augmentation
 from lookalike.images.progress import Progress
 from lookalike.search.nearest import NearestNeighbors
-from lookalike.search.neighbors import KNeighborsMixin, Neighbors
-from lookalike.search.validation import rows_to_keep
+from lookalike.search.neighbors import NO_ROW, KNeighborsMixin, Neighbors
+from lookalike.search.validation import check_count, rows_to_keep
 
 
 class KNeighborsPredictor(KNeighborsMixin, BaseEstimator):  # type: ignore[misc]
@@ -115,8 +115,10 @@ class KNeighborsPredictor(KNeighborsMixin, BaseEstimator):  # type: ignore[misc]
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features) or (n_samples, h, w[, c])
-            Training images, in any layout that `NearestNeighbors` takes.
+        X : array-like of shape (n_samples, n_features) or (n_samples, h, w[, c]), or \
+                NearestNeighbors
+            Training images, in any layout that `NearestNeighbors` takes, or a search fitted to
+            them, as `open_index` returns it, whose index is then used.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Class labels, integers or strings, or the finite numbers of a regression.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -131,7 +133,8 @@ class KNeighborsPredictor(KNeighborsMixin, BaseEstimator):  # type: ignore[misc]
         ------
         ValueError
             If ``y`` and ``X`` differ in length, labels are continuous or missing, targets are not
-            finite numbers, weights are negative, or a parameter is out of range.
+            finite numbers, weights are negative, or a parameter is out of range; if a search has
+            another metric or augmentation than the predictor.
         """
         return self._fit(X, y, sample_weight)
 
@@ -140,8 +143,12 @@ class KNeighborsPredictor(KNeighborsMixin, BaseEstimator):  # type: ignore[misc]
 
         Parameters
         ----------
-        X : array-like of shape (n_queries, n_features) or (n_queries, h, w[, c]), or None
-            None means leave-one-out: each training image is predicted from the others.
+        X : array-like of shape (n_queries, n_features) or (n_queries, h, w[, c]), None, or \
+                Neighbors
+            None means leave-one-out: each training image is predicted from the others. A table of
+            neighbours among the training images is not searched again: one of many neighbours
+            serves any smaller n_neighbors, and one that `lookalike.search.merge` made serves as
+            well. A slot without a row does not vote.
 
         Returns
         -------
@@ -153,6 +160,14 @@ class KNeighborsPredictor(KNeighborsMixin, BaseEstimator):  # type: ignore[misc]
         ValueError
             If ``X`` does not fit the training images, ``n_neighbors`` exceeds their number, or
             all neighbours of a query have weight zero.
+
+        Examples
+        --------
+        >>> from lookalike import KNeighborsClassifier
+        >>> knn = KNeighborsClassifier().fit([[0], [1], [5], [6]], ["low", "low", "high", "high"])
+        >>> table = knn.neighbors([[3.5]], 3)
+        >>> [knn.set_params(n_neighbors=k).predict(table).tolist() for k in (1, 3)]
+        [['high'], ['high']]
         """
         return self._read(*self._neighbors(X))
 
@@ -164,8 +179,14 @@ class KNeighborsPredictor(KNeighborsMixin, BaseEstimator):  # type: ignore[misc]
         exclude: Any = None,
         progress: Progress | None = None,
     ) -> Neighbors:
-        """Find the nearest training images, as one table: see `NearestNeighbors.neighbors`."""
+        """Find the nearest training images, as one table: see `NearestNeighbors.neighbors`.
+
+        X may be such a table already, of which the first columns are returned.
+        """
         search = self._fitted_search()
+        if isinstance(X, Neighbors):
+            k = check_count(self.n_neighbors if n_neighbors is None else n_neighbors, "n_neighbors")
+            return first_of_table(X, k, self.n_samples_fit_).rooted()
         with self._named():
             return search.neighbors(X, n_neighbors, exclude=exclude, progress=progress)
 
@@ -192,8 +213,13 @@ class KNeighborsPredictor(KNeighborsMixin, BaseEstimator):  # type: ignore[misc]
             As ``predict``.
         """
         table, weights = self._neighbors(X, progress)
+        if np.isinf(table.distances).any():
+            raise ValueError(
+                "the table has slots without a row, which explain nothing; lower n_neighbors"
+            )
         labels = self._y[table.indices]
-        shape = None if sparse.issparse(X) else self.image_shape_
+        has_images = not (sparse.issparse(X) or isinstance(X, Neighbors))
+        shape = self.image_shape_ if has_images else None
         given = self.training_images() if X is None and shape is not None else X
         return Explanation(
             indices=table.indices,
@@ -297,9 +323,15 @@ class KNeighborsPredictor(KNeighborsMixin, BaseEstimator):  # type: ignore[misc]
 
     def _fit(self, X: Any, y: Any, sample_weight: ArrayLike | None, declared: Any = None) -> Self:
         check_weights(self.weights)
-        y, sample_weight = self._check_rows(X, y, sample_weight)
+        is_search = isinstance(X, NearestNeighbors)
+        if is_search:
+            check_same_search(X, self._new_search())
+        n_rows = X.n_samples_fit_ if is_search else None
+        y, sample_weight = self._check_rows(X, y, sample_weight, n_rows)
         with self._named():
-            return self._become(lambda: self._new_search().fit(X), y, sample_weight, declared)
+            return self._become(
+                lambda: X if is_search else self._new_search().fit(X), y, sample_weight, declared
+            )
 
     def _fit_on(self, search: NearestNeighbors, y: Any, sample_weight: ArrayLike | None) -> Self:
         """Fit to the rows of a search that is already fitted, as `fit` does to X."""
@@ -375,7 +407,7 @@ class KNeighborsPredictor(KNeighborsMixin, BaseEstimator):  # type: ignore[misc]
         return self
 
     def _check_rows(
-        self, X: Any, y: Any, sample_weight: ArrayLike | None
+        self, X: Any, y: Any, sample_weight: ArrayLike | None, n_rows: int | None = None
     ) -> tuple[NDArray[Any], FloatArray]:
         if y is None:
             raise ValueError(
@@ -383,9 +415,9 @@ class KNeighborsPredictor(KNeighborsMixin, BaseEstimator):  # type: ignore[misc]
                 "give one target per training image"
             )
         y = self._check_targets(y)
-        if len(y) != _num_samples(X):
+        if len(y) != (n_rows := _num_samples(X) if n_rows is None else n_rows):
             raise ValueError(
-                f"y has {len(y)} targets but X has {_num_samples(X)} images; "
+                f"y has {len(y)} targets but X has {n_rows} images; "
                 "give one target per training image"
             )
         return y, check_sample_weight(sample_weight, len(y))
@@ -406,6 +438,9 @@ class KNeighborsPredictor(KNeighborsMixin, BaseEstimator):  # type: ignore[misc]
         """Search; return the neighbour table and the weights of the neighbours."""
         table = self.neighbors(X, progress=progress)
         weights = vote_weights(table.distances, table.indices, self.weights, self._row_weights())
+        is_row = table.indices != NO_ROW
+        if not is_row.all():  # any row will do, its weight is 0
+            table = table._replace(indices=np.where(is_row, table.indices, 0))
         return table, weights
 
     def _check_targets(self, y: Any) -> NDArray[Any]:
@@ -437,6 +472,36 @@ class KNeighborsPredictor(KNeighborsMixin, BaseEstimator):  # type: ignore[misc]
         tags.input_tags = NearestNeighbors(metric=self.metric).__sklearn_tags__().input_tags
         tags.target_tags.multi_output = True
         return tags
+
+
+def check_same_search(search: NearestNeighbors, own: NearestNeighbors) -> None:
+    """Check that a search is fitted, and measures distances as the predictor's own would do."""
+    check_is_fitted(search)
+    for name in ("metric", "p", "metric_params", "augmentation", "image_shape"):
+        given, wanted = getattr(search, name), getattr(own, name)
+        if given != wanted:
+            raise ValueError(
+                f"the search has {name}={given!r}, but the predictor {name}={wanted!r}; give both "
+                "the same"
+            )
+
+
+def first_of_table(table: Neighbors, k: int, n_rows: int) -> Neighbors:
+    """Return the first k columns of a table of neighbours among n_rows rows, after checks."""
+    width = table.indices.shape[1]
+    if k > width:
+        raise ValueError(
+            f"n_neighbors={k} but the table has only {width} for each query; lower n_neighbors, or "
+            "search for more"
+        )
+    near = table.first(k)
+    wrong = near.indices[(near.indices != NO_ROW) & ~(near.indices < n_rows) | (near.indices < 0)]
+    if wrong.size:
+        raise ValueError(
+            f"the table has the row {wrong[0]}, but there are {n_rows} training images; give a "
+            "table of neighbours among these"
+        )
+    return near
 
 
 def check_target_array(y: Any, dtype: Any) -> NDArray[Any]:

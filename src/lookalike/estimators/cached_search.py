@@ -167,6 +167,7 @@ class FoldMaker:
     with_train: bool = False
     raises: bool = True
     progress: Progress | None = None
+    client: Any = None  # of the dask cluster whose workers search
     search_of_all: NearestNeighbors | None = None  # the last that was fitted to all images
 
     @property
@@ -309,6 +310,11 @@ class FoldMaker:
         search.set_params(n_neighbors=max(int(c.predictor.n_neighbors) for c in shared))
         if self.n_jobs is not None:
             search.set_params(n_jobs=self.n_jobs)
+        if self.client is not None:
+            from lookalike.search.dask_nearest import DaskNearestNeighbors
+
+            search = DaskNearestNeighbors(**search.get_params(deep=False))
+            search.client = self.client
         return search
 
     def _query(self, search: NearestNeighbors, X: Any, exclude: Any = None) -> Neighbors:

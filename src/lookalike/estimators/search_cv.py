@@ -88,6 +88,9 @@ class KNeighborsSearchCV(BaseSearchCV, Shown):  # type: ignore[misc]
         that do not depend on the fold are raised before the search begins.
     return_train_score : bool, default=False
         Also score the training images, each of which is its own nearest neighbour.
+    client : distributed.Client or None, default=None
+        The workers of this dask cluster do the searches; tables are read, and the best candidate
+        is fitted, in this process. It needs the extra ``lookalike[dask]``.
 
     Attributes
     ----------
@@ -135,6 +138,7 @@ class KNeighborsSearchCV(BaseSearchCV, Shown):  # type: ignore[misc]
         "n_iter": [Interval(Integral, 1, None, closed="left"), None],
         "random_state": ["random_state"],
         "cv": ["cv_object", StrOptions({"loo"})],
+        "client": "no_validation",
     }
 
     def __init__(
@@ -151,6 +155,7 @@ class KNeighborsSearchCV(BaseSearchCV, Shown):  # type: ignore[misc]
         verbose: int = 0,
         error_score: Any = np.nan,
         return_train_score: bool = False,
+        client: Any = None,
     ) -> None:
         super().__init__(
             estimator=estimator,
@@ -165,6 +170,7 @@ class KNeighborsSearchCV(BaseSearchCV, Shown):  # type: ignore[misc]
         self.param_grid = param_grid
         self.n_iter = n_iter
         self.random_state = random_state
+        self.client = client
 
     def fit(
         self,
@@ -235,6 +241,7 @@ class KNeighborsSearchCV(BaseSearchCV, Shown):  # type: ignore[misc]
             with_train=self.return_train_score,
             n_jobs=self.n_jobs,
             raises=self.error_score == "raise",
+            client=self.client,
         )
         is_accuracy = self.scoring is None or self._is("scoring", "accuracy")
         is_accuracy = is_accuracy and not routed.scorer.score
@@ -251,7 +258,8 @@ class KNeighborsSearchCV(BaseSearchCV, Shown):  # type: ignore[misc]
                             results[candidate.number][fold.number] = result
             fitted = self._summarise(candidates, results, len(splits), scorer, refit_metric)
             if self.refit:
-                search = folds.search_of_all if n_searches == 1 else None
+                is_here = n_searches == 1 and self.client is None
+                search = folds.search_of_all if is_here else None
                 fitted |= self._refit(fitted["best_params_"], X, y, fit_params, search, routed)
         except KeyboardInterrupt:
             done = [c for c in candidates if len(results[c.number]) == len(splits)]

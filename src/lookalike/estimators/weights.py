@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import compute_sample_weight
 
 from lookalike.array_types import FloatArray
+from lookalike.search.neighbors import NO_ROW
 
 Weights = str | Callable[[FloatArray], Any] | None
 
@@ -153,9 +154,12 @@ def vote_weights(
 ) -> FloatArray:
     """Multiply the weights by distance by the weights of the training rows, shape (n_rows,).
 
-    Distances and indices are those of a neighbour table, whose shape the weights have.
+    Distances and indices are those of a neighbour table, whose shape the weights have. Slots
+    without a row have the weight 0.
     """
-    product = distance_weights(distances, weights) * row_weights[indices]
+    is_row = indices != NO_ROW
+    own = row_weights[indices if is_row.all() else np.where(is_row, indices, 0)]
+    product = np.where(is_row, distance_weights(distances, weights) * own, 0)
     mute = np.flatnonzero(~product.any(axis=1))
     if len(mute):
         raise ValueError(

@@ -319,7 +319,7 @@ def scale_of(fitted: NDArray[Any]) -> Literal["bytes", "shares"] | None:
     """Return whether the first rows look like pixels from 0 to 255 or from 0 (or -1) to 1."""
     if fitted.shape[1] < _FEWEST_VALUES:
         return None
-    sample = fitted[:_SAMPLE]
+    sample = _native(fitted[:_SAMPLE])
     if _are_shares(sample):
         return "shares"
     return "bytes" if _core.are_within(sample, -1, 255) and _are_whole(sample) else None
@@ -346,13 +346,18 @@ def warn_of_other_scale(
         and not _are_shares(given)
         and _core.are_within(given, 0, math.inf)
         and _are_whole(given)
-        and _are_shares(fitted := all_fitted())
+        and _are_shares(fitted := _native(all_fitted()))
     ):
         warn_caller(
             f"X holds whole numbers up to {given.max():g}, but fit got pixels of at most "
             f"{fitted.max():g}, so distances are meaningless; scale X like those, for example X / "
             "255, or fit to whole numbers"
         )
+
+
+def _native(rows: NDArray[Any]) -> NDArray[Any]:
+    """Return rows in a dtype that the native module computes with: not float16 or bfloat16."""
+    return rows.astype(np.float32) if rows.itemsize == 2 and rows.dtype.kind in "fV" else rows
 
 
 def _are_shares(values: NDArray[Any]) -> bool:

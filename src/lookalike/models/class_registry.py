@@ -13,6 +13,7 @@ _TABLE = """\
 search.NearestNeighbors          search.nearest.NearestNeighbors
 search.IndexedRows               search.index.IndexedRows
 search.AugmentedRows             search.augmented.AugmentedRows
+search.ShardedRows               search.sharded.ShardedRows
 search.HandedOver                search.sklearn_fallback.SklearnFallback
 images.Sum                       images.augmentation.Sum
 images.Product                   images.augmentation.Product

@@ -40,13 +40,24 @@ class ModelError(ValueError):
     """A model cannot be stored, or a file does not hold one; the message says what to do."""
 
 
-def write_file(path: Path, arrays: Mapping[str, NDArray[Any]], metadata: Mapping[str, str]) -> None:
+def write_file(
+    path: Path,
+    arrays: Mapping[str, NDArray[Any]],
+    metadata: Mapping[str, str],
+    *,
+    alignment: int = _ALIGNMENT,
+) -> None:
     """Write C-contiguous arrays, and metadata in UTF-8, to a new file.
 
-    `ModelError` if the header is longer than `map_file` accepts.
+    With a larger alignment, a power of two, each array begins at a multiple of it in the file;
+    others, whose names begin with "~", fill the gaps. `ModelError` if the header is longer than
+    `map_file` accepts.
     """
     # Wide dtypes come first, as in the library, so that each array is aligned.
-    ordered = sorted(arrays.items(), key=lambda item: -item[1].itemsize)
+    ordered: list[tuple[str, NDArray[Any]]] = []
+    for name, array in sorted(arrays.items(), key=lambda item: -item[1].itemsize):
+        gap = -array.nbytes % alignment if alignment > _ALIGNMENT else 0
+        ordered += [(name, array), (f"~{name}", np.zeros(gap, np.uint8))][: 1 + (gap > 0)]
     header: dict[str, Any] = {"__metadata__": metadata}
     at = 0
     for name, array in ordered:
@@ -57,7 +68,7 @@ def write_file(path: Path, arrays: Mapping[str, NDArray[Any]], metadata: Mapping
         }
         at += array.nbytes
     text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
-    text += b" " * (-len(text) % _ALIGNMENT)
+    text += b" " * ((-8 - len(text)) % alignment)
     if len(text) > _MOST_HEADER:
         raise ModelError(
             f"the model's description would take {len(text):,} bytes, and a model file's has at "

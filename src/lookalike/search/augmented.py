@@ -19,7 +19,7 @@ from lookalike.images.exceptions import warn_caller
 from lookalike.images.progress import Meter
 from lookalike.images.variants import Shift, Variant
 from lookalike.search.index import IndexedRows
-from lookalike.search.neighbors import Neighbors, SearchOptions
+from lookalike.search.neighbors import Neighbors, SearchOptions, merge
 from lookalike.search.validation import check_shape_of_images
 
 ANNOUNCED_MIB = 1.0
@@ -60,7 +60,6 @@ class AugmentedRows:
         ]
         self._followed = np.array([0, *(number for number, _ in followed)])
         self._made = [pair for pair in numbered if pair[0] not in set(self._followed.tolist())]
-        # Tables of squared distances are merged: a square root could make ties first.
         self._base = IndexedRows(
             rows,
             "sqeuclidean" if metric == "euclidean" else metric,
@@ -89,7 +88,10 @@ class AugmentedRows:
         return self
 
     def query(self, queries: NDArray[Any], k: int, **options: Unpack[SearchOptions]) -> Neighbors:
-        """Find the k nearest rows and variants; a variant belongs to the group of its row."""
+        """Find the k nearest rows and variants; a variant belongs to the group of its row.
+
+        Answers to "euclidean" are squared.
+        """
         memory = options.get("working_memory", 256 * 2**20)
         parts = list(self._parts(memory // 2))  # the other half is for the search
         options["working_memory"] = memory - memory // 2
@@ -100,17 +102,16 @@ class AugmentedRows:
         numbers = np.zeros_like(table.indices) if table.variants is None else table.variants
         # Empty slots hold the largest index, whose variant is out of range.
         numbers = self._followed[np.minimum(numbers, len(self._followed) - 1)]
-        found = Neighbors(table.indices, table.distances, numbers)
+        found = table._replace(variants=numbers)
         row_groups = options.get("row_groups")
         for number, rows in parts:
             made = IndexedRows(self._make(number, rows), self._base.metric)
             if row_groups is not None:
                 options["row_groups"] = row_groups[rows]
             table = made.query(queries, min(k, len(made.rows)), **options)
-            found = merged(found, table, rows.start, number, k)
-        if self.metric == "euclidean":
-            np.sqrt(found.distances, out=found.distances)
-        return found
+            table = table._replace(variants=np.full_like(table.indices, number))
+            found = merge([found, table], [0, rows.start], k)
+        return found._replace(squared=self.metric == "euclidean")
 
     def appended(self, rows: NDArray[Any], n_threads: int) -> AugmentedRows:
         """Return the same search with more rows."""
@@ -152,19 +153,6 @@ class AugmentedRows:
         if self.whole and made.dtype.kind == "f":
             made = np.rint(made)
         return np.ascontiguousarray(made.reshape(len(images), -1))
-
-
-def merged(found: Neighbors, more: Neighbors, first: int, number: int, k: int) -> Neighbors:
-    """Merge two tables; `more` is about the rows from `first` on under variant `number`."""
-    known = np.isfinite(more.distances)
-    indices = np.concatenate([found.indices, np.where(known, more.indices + first, 0)], axis=1)
-    distances = np.concatenate([found.distances, more.distances], axis=1)
-    assert found.variants is not None
-    variants = np.concatenate([found.variants, np.full_like(more.indices, number)], axis=1)
-    order = np.lexsort((indices, variants, distances), axis=-1)[:, :k]
-    return Neighbors(
-        *(np.take_along_axis(a, order, axis=1) for a in (indices, distances, variants))
-    )
 
 
 def list_variants(

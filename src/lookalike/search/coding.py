@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 
 from lookalike import _core
+from lookalike.search.dtypes import to_native
+from lookalike.search.projection import most_on_disk
 
 Floats = NDArray[np.float64]
 Groups = list[NDArray[np.int32]]
@@ -37,14 +39,17 @@ SMALLEST_STEP = 1e-290  # its inverse is finite
 MOST_MATCHED = 2048
 # Nanoseconds of a byte of the filter, and of an exact distance and each byte of its rows.
 BYTE, EXACT, EXACT_BYTE = 0.006, 150.0, 0.1
+# The same of a distance whose row is read from disk, among many that are asked for at once.
+ON_DISK = 4e4
 
 
 def choose_coding(
-    rows: NDArray[Any], *, n_neighbors: int = 1, grouped: bool = True
+    rows: NDArray[Any], *, n_neighbors: int = 1, grouped: bool = True, on_disk: bool = False
 ) -> _core.ManhattanCoding | None:
     """Choose the bytes for searches of `n_neighbors` rows, or None if they would be too many.
 
-    Without ``grouped``, each coordinate is a group of its own, which takes less time to choose.
+    Without ``grouped``, each coordinate is a group of its own, which takes less time to choose. Of
+    rows on disk there are only as many bytes as fit in memory, or those of the fewest groups.
     """
     n, d = rows.shape
     if d * MOST_BYTES > MOST_CODED:
@@ -53,21 +58,29 @@ def choose_coding(
     if not grouped:
         size = min(n, PLAIN_ROWS, max(FEWEST_PLAIN_ROWS, PLAIN_VALUES // d))
     drawn = np.random.default_rng(0).choice(n, size, replace=False)
-    sample = rows[np.sort(drawn)]
+    sample = to_native(rows[np.sort(drawn)])
     whole = rows.dtype.kind in "iu"
     groups: Groups = list(np.arange(d, dtype=np.int32)[:, None])
     levels = Levels(sample, whole)
     if grouped and size > SAMPLE_QUERIES:
-        exact = EXACT + EXACT_BYTE * d * rows.dtype.itemsize
+        exact = (ON_DISK if on_disk else EXACT) + EXACT_BYTE * d * rows.dtype.itemsize
+        most = most_on_disk(n) if on_disk else MOST_CODED
         sample = sample.astype(np.float64)
-        groups, levels = _join(sample, groups, levels, n_neighbors / n, exact, whole)
-    return _core.ManhattanCoding(
+        groups, levels = _join(sample, groups, levels, n_neighbors / n, exact, whole, most)
+    return native_coding(
         np.concatenate(groups),
         np.cumsum([len(group) for group in groups], dtype=np.int32),
         levels.lows,
         levels.n_bytes,
         step=levels.step,
     )
+
+
+def native_coding(*args: Any, **options: Any) -> _core.ManhattanCoding:
+    """Return a native coding, with the arguments that make it again."""
+    coding = _core.ManhattanCoding(*args, **options)
+    coding.arguments = args, options  # type: ignore[attr-defined]
+    return coding
 
 
 class Levels:
@@ -118,8 +131,9 @@ def _join(
     share: float,
     exact: float,
     whole: bool,
+    most: int,
 ) -> tuple[Groups, Levels]:
-    """Join groups in pairs as long as that pays.
+    """Join groups in pairs as long as that pays, or there are more than ``most`` bytes.
 
     ``share`` of all rows are neighbours, and an exact distance takes ``exact`` nanoseconds.
     """
@@ -140,7 +154,7 @@ def _join(
         joined += [groups[i] for i in left]
         coarser = Levels(sums, whole)
         now = cost(coarser, sums)
-        if now >= least:
+        if now >= least and levels.width <= most:
             break
         groups, levels, least = joined, coarser, now
     return groups, levels

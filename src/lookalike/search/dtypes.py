@@ -5,8 +5,8 @@ input                      searched as
 ========================== ============================================================
 uint8, int8, int16         as they are, without a copy
 float32, float64           as they are, without a copy
+float16, bfloat16          float32; rows stay as they are, and are converted one at a time
 bool                       uint8
-float16                    float32
 other integers             the first of uint8, int8 and int16 that every value fits,
                            else float32 if no magnitude exceeds 2**24, else float64
                            up to 2**53; beyond that `ValueError`
@@ -38,6 +38,9 @@ INTEGERS = {
 
 NATIVE = tuple(map(np.dtype, INTEGERS))
 
+HALVES = frozenset({"float16", "bfloat16"})
+"""Names of the dtypes in which rows are stored, and converted for each distance."""
+
 SMALLEST_FOR_COSINE = float((np.finfo(np.float64).tiny / np.finfo(np.float64).eps) ** 0.5)
 """The squares of smaller float64 values lose precision or become zero."""
 
@@ -53,10 +56,11 @@ MODERATE = {
 VALUES_AT_ONCE = 2**18  # values that are converted and compared at once
 
 
-def to_native(array: NDArray[Any]) -> NDArray[Any]:
+def to_native(array: NDArray[Any], *, stored: bool = False) -> NDArray[Any]:
     """Convert an array of numbers, not empty, according to the table above.
 
-    It is the array itself if nothing had to change, and always C-contiguous and aligned.
+    It is the array itself if nothing had to change, and always C-contiguous and aligned. With
+    ``stored``, as for rows, floats of 16 bits stay as they are.
 
     Examples
     --------
@@ -69,7 +73,7 @@ def to_native(array: NDArray[Any]) -> NDArray[Any]:
         return array
     # Native code needs the machine's byte order and alignment; numpy.frombuffer, for instance,
     # returns arrays with neither.
-    native = _native_dtype(array)
+    native = array.dtype if stored and array.dtype.name in HALVES else _native_dtype(array)
     return np.require(array, native, ["C_CONTIGUOUS", "ALIGNED", "ENSUREARRAY"])
 
 
@@ -81,7 +85,7 @@ def _native_dtype(array: NDArray[Any]) -> np.dtype[Any]:
         return np.dtype(np.uint8)
     if dtype.kind in "iu":
         return _smallest_holding(int(array.min()), int(array.max()))
-    if dtype == np.float16:
+    if dtype.name in HALVES:
         return np.dtype(np.float32)
     if dtype != np.longdouble:
         raise ValueError(
@@ -184,5 +188,5 @@ def common_dtype(a: np.dtype[Any], b: np.dtype[Any]) -> np.dtype[Any]:
     >>> common_dtype(np.dtype(np.uint8), np.dtype(np.int8))
     dtype('int16')
     """
-    common = np.result_type(a, b)
-    return common if common in NATIVE else np.dtype(np.float32)
+    common = a if a == b else np.result_type(a, b)
+    return common if common in NATIVE or a == b else np.dtype(np.float32)

@@ -25,13 +25,19 @@ from lookalike import _core
 from lookalike.images.checks import scale_of
 from lookalike.images.exceptions import warn_caller
 from lookalike.images.variants import Variant
-from lookalike.search.coding import choose_coding
-from lookalike.search.dtypes import common_dtype, exactly
+from lookalike.search.coding import choose_coding, native_coding
+from lookalike.search.dtypes import HALVES, common_dtype, exactly
 from lookalike.search.machine import cpu_path
+from lookalike.search.mapped import advise, is_on_disk
 from lookalike.search.neighbors import Neighbors, SearchOptions
-from lookalike.search.projection import choose_projection, without_projection
+from lookalike.search.projection import (
+    choose_projection,
+    native_projection,
+    without_projection,
+)
 from lookalike.search.stages import MOST_LAZY_ROWS, Stage, stage_of
 from lookalike.search.tree import QUERIES_OF_A_SPLIT, TreeIndex, split_tree, suits_tree
+from lookalike.search.validation import check_finite, is_checked_later
 
 MOST_ROWS = 2**31 - 64
 SPARE = 0.5  # of the rows; memory is taken only as they come
@@ -70,8 +76,10 @@ class ExactIndex:
 
     Parameters
     ----------
-    rows : ndarray of shape (n, d), C-contiguous, uint8, int8, int16, float32 or float64, finite
-        Kept by reference; they must not change during the life of the index.
+    rows : ndarray of shape (n, d), C-contiguous, uint8, int8, int16, float32, float64, float16 or \
+            bfloat16, finite
+        Kept by reference; they must not change during the life of the index. They may lie in a
+        mapped file, which is read once, in their order; searches then read few of them.
     metric : {"euclidean", "sqeuclidean", "cosine", "manhattan"}, default="euclidean"
     n_threads : int, default=1
     shifts : sequence of (down, right), default=()
@@ -87,8 +95,8 @@ class ExactIndex:
     Examples
     --------
     >>> rows = np.array([[0, 0], [0, 3], [4, 0]], dtype=np.uint8)
-    >>> ExactIndex(rows).query(np.array([[0, 0]], dtype=np.uint8), 2)
-    Neighbors(indices=array([[0, 1]]), distances=array([[0., 3.]]), variants=None)
+    >>> ExactIndex(rows).query(np.array([[0, 0]], dtype=np.uint8), 2)[:2]
+    (array([[0, 1]]), array([[0., 3.]]))
     """
 
     def __init__(
@@ -108,22 +116,36 @@ class ExactIndex:
         self.stage = stage
         self.n_neighbors = n_neighbors
         self._n_spare = 0  # distances computed beyond twice those wanted
+        self._is_opened = False
         cpu = cpu_path()
         seen = "sqeuclidean" if metric == "euclidean" else metric
         projection = coding = None
+        on_disk = is_on_disk(rows)
+        advise(rows, "random")
         if metric == "manhattan":
             if stage > Stage.EXHAUSTIVE:
                 coding = choose_coding(
-                    rows, n_neighbors=n_neighbors, grouped=stage == Stage.PROJECTED
+                    rows,
+                    n_neighbors=n_neighbors,
+                    grouped=stage == Stage.PROJECTED,
+                    on_disk=on_disk,
                 )
         elif stage == Stage.PROJECTED:
             projection = choose_projection(
-                rows, seen, cpu, n_neighbors=n_neighbors, shifted=bool(shifts)
+                rows,
+                seen,
+                cpu,
+                n_neighbors=n_neighbors,
+                shifted=bool(shifts),
+                on_disk=on_disk,
             )
         elif stage == Stage.UNPROJECTED:
             projection = without_projection(rows, seen)
+        advise(rows, "sequential")
+        words, bits = words_of(rows)
         self._native = _core.Index(
-            rows,
+            words,
+            bits=bits,
             metric=metric,
             cpu=cpu,
             projection=projection,
@@ -131,7 +153,59 @@ class ExactIndex:
             shifts=list(shifts),
             frame=frame,
             coding=coding,
+            on_disk=on_disk,
         )
+        if is_checked_later(rows) and not self._native.is_finite:
+            check_finite(rows)
+        if projection is not None or coding is not None:  # otherwise searches read all rows, too
+            advise(rows, "random")
+        self.projection, self.coding = projection, coding
+
+    def save(self) -> dict[str, Any]:
+        """Return all that `opened` needs beside the rows, with views of the index's arrays."""
+        arrays, numbers = self._native.save()
+        return {
+            "metric": self.metric,
+            "stage": int(self.stage),
+            "n_neighbors": self.n_neighbors,
+            "projection": self.projection and self.projection.arguments,  # type: ignore[attr-defined]
+            "coding": self.coding and self.coding.arguments,  # type: ignore[attr-defined]
+            "arrays": arrays,
+            "numbers": list(numbers),
+        }
+
+    @classmethod
+    def opened(cls, rows: NDArray[Any], saved: dict[str, Any]) -> ExactIndex:
+        """Return the index of these rows that `save` was called of, in memory that it keeps.
+
+        ValueError if it cannot be theirs.
+        """
+        self = cls.__new__(cls)
+        self.rows = self._buffer = _check_number(rows)
+        self.metric, self.n_shifts = saved["metric"], 0
+        self.stage, self.n_neighbors = Stage(saved["stage"]), saved["n_neighbors"]
+        self._n_spare, self._is_opened = 0, True
+        self.projection = self.coding = None
+        if saved["projection"] is not None:
+            args, options = saved["projection"]
+            self.projection = native_projection(*args, **options)
+        if saved["coding"] is not None:
+            args, options = saved["coding"]
+            self.coding = native_coding(*args, **options)
+        if self.projection or self.coding:
+            advise(rows, "random")
+        words, bits = words_of(rows)
+        self._native = _core.Index(
+            words,
+            bits=bits,
+            metric=self.metric,
+            cpu=cpu_path(),
+            projection=self.projection,
+            coding=self.coding,
+            on_disk=is_on_disk(rows),
+            saved=(saved["arrays"], saved["numbers"]),
+        )
+        return self
 
     @property
     def nbytes(self) -> int:
@@ -150,11 +224,15 @@ class ExactIndex:
             self._buffer[:n] = self.rows
         self._buffer[n:n_grown] = rows
         grown = _check_number(self._buffer[:n_grown])
-        self._native.append(grown, n_threads=n_threads)
+        self._native.append(words_of(grown)[0], n_threads=n_threads)
         self.rows = grown
 
     def query(self, queries: NDArray[Any], k: int, **options: Unpack[SearchOptions]) -> Neighbors:
-        """Find the k nearest rows of each query; the queries have the dtype of the rows."""
+        """Find the k nearest rows of each query.
+
+        The queries have the dtype of the rows or, if these are floats, a wider one: rows of 16 bits
+        are compared as float32 or float64.
+        """
         shape = len(queries), k
         indices, distances = np.empty(shape, np.int64), np.empty(shape)
         n_computed = self._native.query(queries, indices, distances, **options)
@@ -165,11 +243,21 @@ class ExactIndex:
         return Neighbors(indices, distances, variants)
 
     def suits(self, k: int) -> bool:
-        """Return whether its bounds suit searches of k neighbours, as far as is known."""
+        """Return whether its bounds suit searches of k neighbours, as far as is known.
+
+        One that was opened is never chosen again: it may not fit in memory.
+        """
         usual = self.n_neighbors
         is_usual = usual / OTHER_NEIGHBORS <= k <= usual * OTHER_NEIGHBORS
         is_projected = self.stage == Stage.PROJECTED
-        return is_usual or not is_projected or self._n_spare < SPARE_DISTANCES * len(self.rows)
+        has_few = self._n_spare < SPARE_DISTANCES * len(self.rows)
+        return is_usual or not is_projected or self._is_opened or has_few
+
+
+def words_of(rows: NDArray[Any]) -> tuple[NDArray[Any], str]:
+    """Return rows as the native index takes them, and their dtype if it has no name for it."""
+    name = rows.dtype.name
+    return (rows.view(np.uint16), name) if name in HALVES else (rows, "")
 
 
 def _check_number(rows: NDArray[Any]) -> NDArray[Any]:
@@ -182,6 +270,7 @@ class IndexedRows:
     """Rows of one native dtype with their indexes: one is built by `build`, others on demand.
 
     The rows are kept by reference; ``metric``, ``shifts`` and ``frame`` are those of `ExactIndex`.
+    Answers to "euclidean" are squared, so that they can be merged.
     """
 
     variants: tuple[Variant, ...] = ()
@@ -194,13 +283,14 @@ class IndexedRows:
         frame: tuple[int, int, int] = (0, 0, 1),
     ) -> None:
         self.metric = metric
+        self._native_metric = "sqeuclidean" if metric == "euclidean" else metric
         self.shifts = shifts
         self.frame = frame
         self._stored = rows
         self._removed = NONE  # of the rows stored, ascending
         self._indexes: dict[np.dtype[Any], ExactIndex] = {}
         self._n_built = len(rows)
-        self._has_tree = not shifts and suits_tree(rows, metric)
+        self._has_tree = not shifts and suits_tree(rows, metric) and not is_on_disk(rows)
         self._tree: TreeIndex | None = None
         self._n_asked = 0
         self._n_neighbors = 0  # of most searches; 0 if unknown
@@ -245,6 +335,18 @@ class IndexedRows:
             self._index(self._stored.dtype, 1, 0, n_threads)
         return self
 
+    def save(self) -> dict[str, Any] | None:
+        """Return what `open` needs beside the rows; None if no index of them was built."""
+        index = self._indexes.get(self._stored.dtype)
+        return None if index is None or len(self._removed) else index.save()
+
+    def open(self, saved: dict[str, Any] | None) -> Self:
+        """Take over an index of these rows that was saved."""
+        if saved is not None:
+            self._indexes[self._stored.dtype] = ExactIndex.opened(self._stored, saved)
+            self._n_neighbors = saved["n_neighbors"]
+        return self
+
     @property
     def scale(self) -> Literal["bytes", "shares"] | None:
         """What the rows look like, if they are pixels."""
@@ -254,6 +356,13 @@ class IndexedRows:
 
     def query(self, queries: NDArray[Any], k: int, **options: Unpack[SearchOptions]) -> Neighbors:
         """Find the k nearest rows of each query, which may have any native dtype."""
+        table = self._query_kept(queries, k, **options)
+        return table._replace(squared=self.metric == "euclidean")
+
+    def _query_kept(
+        self, queries: NDArray[Any], k: int, **options: Unpack[SearchOptions]
+    ) -> Neighbors:
+        """Find the k nearest of the rows that are not removed."""
         if not len(self._removed):
             return self._query(queries, k, **options)
         # The removed rows are neighbours, too: drop them from as many more.
@@ -285,10 +394,11 @@ class IndexedRows:
         with _building:
             if not self._is_grown(is_split):
                 if is_split:
-                    self._tree = split_tree(self._stored, self.metric, self._n_neighbors or k)
+                    usual = self._n_neighbors or k
+                    self._tree = split_tree(self._stored, self._native_metric, usual)
                     self._has_tree = self._tree is not None
                 else:
-                    self._tree = TreeIndex(self._stored, self.metric, is_split=False)
+                    self._tree = TreeIndex(self._stored, self._native_metric, is_split=False)
         return self._tree
 
     def _is_grown(self, is_split: bool) -> bool:
@@ -299,12 +409,15 @@ class IndexedRows:
         self, queries: NDArray[Any], k: int, **options: Unpack[SearchOptions]
     ) -> Neighbors:
         given, queries = queries.dtype, self._comparable(queries)
-        if queries.dtype != self._stored.dtype and queries.dtype not in self._indexes:
-            self._announce_second_index(given, queries.dtype)
+        # Rows of floats are converted one at a time, others all at once.
+        are_floats = self._stored.dtype.kind == "f" or self._stored.dtype.name in HALVES
+        dtype = self._stored.dtype if are_floats else queries.dtype
+        if dtype != self._stored.dtype and dtype not in self._indexes:
+            self._announce_second_index(given, dtype)
         n_queries = self._n_asked
         _searches.append(id(self))  # keeps the indexes in place
         try:
-            index = self._index(queries.dtype, k, n_queries, options.get("n_threads", 1))
+            index = self._index(dtype, k, n_queries, options.get("n_threads", 1))
             return index.query(queries, k, **options)
         finally:
             _searches.remove(id(self))
@@ -382,6 +495,8 @@ class IndexedRows:
     def _comparable(self, queries: NDArray[Any]) -> NDArray[Any]:
         """Return the queries in the dtype of the rows, or in the smallest that holds both."""
         dtype = self._stored.dtype
+        if dtype.name in HALVES:
+            dtype = np.dtype(np.float32)
         if queries.dtype == dtype:
             return queries
         wider = (common_dtype(dtype, np.dtype(other)) for other in (np.int16, np.float32))
@@ -423,7 +538,7 @@ class IndexedRows:
                     usual, stage = k, index.stage
                 index = self._indexes[dtype] = ExactIndex(
                     self._stored.astype(dtype, copy=False) if index is None else index.rows,
-                    self.metric,
+                    self._native_metric,
                     n_threads=n_threads,
                     shifts=self.shifts,
                     frame=self.frame,

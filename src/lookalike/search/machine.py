@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from contextvars import ContextVar
 from numbers import Integral
 from pathlib import Path
+from typing import Any
 
 from joblib import effective_n_jobs
 
@@ -12,6 +15,9 @@ from lookalike import _core
 
 VARIABLE = "LOOKALIKE_CPU"
 AVAILABLE = _core.available_cpu_paths()
+
+ELSEWHERE: ContextVar[Callable[[Any], Any] | None] = ContextVar("elsewhere", default=None)
+"""What turns indexed rows into the same rows on a cluster, while `distributed.searching` is on."""
 
 
 def cpu_path() -> str:

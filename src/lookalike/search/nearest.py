@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Self
 
+import numpy as np
 from scipy import sparse
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
@@ -20,8 +21,9 @@ from lookalike.images.variants import Variant
 from lookalike.search.augmented import AugmentedRows, list_variants
 from lookalike.search.dtypes import check_magnitude, to_native
 from lookalike.search.index import IndexedRows
-from lookalike.search.machine import count_threads
+from lookalike.search.machine import ELSEWHERE, count_threads
 from lookalike.search.neighbors import KNeighborsMixin, Neighbors
+from lookalike.search.sharded import RowParts, ShardedRows
 from lookalike.search.sklearn_fallback import (
     RadiusNeighborsMixin,
     SklearnFallback,
@@ -108,12 +110,17 @@ class NearestNeighbors(KNeighborsMixin, RadiusNeighborsMixin, BaseEstimator):  #
 
     Notes
     -----
-    Rows of uint8, int8, int16, float32 and float64 are searched without a copy: do not change
-    the array after `fit`. Other dtypes are converted according to the table in
-    `lookalike.search.dtypes`, which changes no value. Queries of another dtype are copied into
-    the dtype of the rows; if that does not hold them exactly, both are compared in int16, float32
-    or float64. This needs a copy of the rows in that dtype with an index of its own, which is
-    made once; a `DataConversionWarning` announces it if it takes 1 MiB or more.
+    Rows of uint8, int8, int16, float32, float64, float16 and ``ml_dtypes.bfloat16`` are searched
+    without a copy: do not change the array after `fit`. Other dtypes are converted according to the
+    table in `lookalike.search.dtypes`, which changes no value. Queries of another dtype are copied
+    into the dtype of the rows; if that does not hold them exactly, both are compared in int16,
+    float32 or float64. Rows of floats are converted one at a time; for integers this needs a copy
+    of the rows in that dtype with an index of its own, which is made once, and announced by a
+    `DataConversionWarning` if it takes 1 MiB or more.
+
+    Rows in a mapped file, as ``numpy.load(file, mmap_mode="r")`` returns, are read once by `fit`,
+    in their order; NaN and infinity are found then. Searches read those rows whose bounds do not
+    rule them out. See `RowParts` for several files.
 
     Rows of at most 16 values are searched by a k-d tree, unless the metric is cosine. For Euclidean
     distances of more than 4 values, `fit` or a search first tries whether that takes less time. The
@@ -174,7 +181,7 @@ class NearestNeighbors(KNeighborsMixin, RadiusNeighborsMixin, BaseEstimator):  #
         Parameters
         ----------
         X : array-like of shape (n, d), images of shape (n, h, w) or (n, h, w, c), \
-                DataFrame, CPU tensor or sparse matrix
+                DataFrame, CPU tensor, sparse matrix or `RowParts`
             The rows, or the square matrix of their distances with metric="precomputed".
         y : ignored
 
@@ -198,24 +205,38 @@ class NearestNeighbors(KNeighborsMixin, RadiusNeighborsMixin, BaseEstimator):  #
         check_parameters(self.__dict__)
         check_metric(self.metric)
         fitted = _copied(self)
-        rows, variants, is_ready = check_rows(fitted, X)
+        first, *others = X.parts if isinstance(X, RowParts) else [X]
+        rows, variants, is_ready = check_rows(fitted, first)
+        parts = [(rows, is_ready)]
+        for other in others:
+            own, _, is_ready = validate_rows(
+                fitted, other, reset=False, allow_nan=fitted._allows_nan()
+            )
+            parts.append((own, is_ready))
         metric = native_metric(self.metric, self.p, self.metric_params)
         if metric is None or sparse.issparse(rows):
+            rows = np.concatenate([part for part, _ in parts]) if others else rows
             given = f"metric={self.metric!r}, p={self.p}, metric_params={self.metric_params}"
             fallback = hand_over(self, rows, given if metric is None else "sparse rows")
             fitted.effective_metric_ = fallback.searcher.effective_metric_
             fitted.effective_metric_params_ = fallback.searcher.effective_metric_params_
             return self._become(fitted, fallback)
         fitted.effective_metric_, fitted.effective_metric_params_ = metric, {}
-        whole = rows.dtype.kind in "biu"
-        if not is_ready:
-            rows = to_native(rows)
-            check_magnitude(rows, metric)
-        searcher: IndexedRows | AugmentedRows = IndexedRows(rows, metric)
-        if variants:
-            shape = fitted.image_shape_ if self.image_shape is None else self.image_shape
-            searcher = AugmentedRows(rows, metric, variants, tuple(shape), whole)
-        n_threads = count_threads(self.n_jobs, is_short=rows.size < SHORT_VALUES)
+        whole = all(part.dtype.kind in "biu" for part, _ in parts)
+        searchers: list[IndexedRows | AugmentedRows] = []
+        for part, is_ready in parts:
+            if not is_ready:
+                # Whole-pixel shifts are of dtypes that kernels compute with.
+                part = to_native(part, stored=not variants)
+                check_magnitude(part, metric)
+            if variants:
+                shape = fitted.image_shape_ if self.image_shape is None else self.image_shape
+                searchers.append(AugmentedRows(part, metric, variants, tuple(shape), whole))
+            else:
+                searchers.append(IndexedRows(part, metric))
+        searcher = ShardedRows(searchers) if isinstance(X, RowParts) else searchers[0]
+        is_short = sum(part.size for part, _ in parts) < SHORT_VALUES
+        n_threads = count_threads(self.n_jobs, is_short=is_short)
         return self._become(fitted, searcher.build(n_threads, self.n_neighbors))
 
     def partial_fit(self, X: Any, y: Any = None) -> Self:
@@ -316,10 +337,61 @@ class NearestNeighbors(KNeighborsMixin, RadiusNeighborsMixin, BaseEstimator):  #
         >>> from lookalike import NearestNeighbors
         >>> search = NearestNeighbors(n_neighbors=1).fit([[0], [4]])
         >>> search.neighbors([[1]])
-        Neighbors(indices=array([[0]]), distances=array([[1.]]), variants=None)
+        Neighbors(indices=array([[0]]), distances=array([[1.]]), variants=None, squared=False)
         """
         if not hasattr(self, "_searcher"):  # tells it sooner than scikit-learn's check
             check_is_fitted(self)
+        return self._find(X, n_neighbors, exclude, progress).rooted()
+
+    def table(
+        self,
+        X: Any = None,
+        n_neighbors: int | None = None,
+        *,
+        exclude: Any = None,
+        progress: Progress | None = None,
+    ) -> Neighbors:
+        """Find the nearest rows of each query, as a table that `lookalike.search.merge` takes.
+
+        It is that of `neighbors`, with two differences. Euclidean distances are squared, so that
+        tables of parts are merged without rounding. A query for which fewer rows remain is no
+        error: slots without a row have the index `NO_ROW` and an infinite distance.
+
+        Parameters
+        ----------
+        X, n_neighbors, exclude, progress
+            As of `kneighbors`.
+
+        Returns
+        -------
+        Neighbors
+            Of n_neighbors columns; ``rooted()`` has distances in the unit of the metric.
+
+        Raises
+        ------
+        NotFittedError, ValueError, TypeError
+            As `kneighbors`, but for too few rows only if scikit-learn does the search.
+
+        Examples
+        --------
+        >>> from lookalike import NearestNeighbors
+        >>> table = NearestNeighbors().fit([[0], [4]]).table([[1]], 3)
+        >>> table.distances, table.indices[:, :2]
+        (array([[ 1.,  9., inf]]), array([[0, 1]]))
+        """
+        if not hasattr(self, "_searcher"):
+            check_is_fitted(self)
+        return self._find(X, n_neighbors, exclude, progress, may_lack=True)
+
+    def _find(
+        self,
+        X: Any,
+        n_neighbors: int | None,
+        exclude: Any,
+        progress: Progress | None,
+        may_lack: bool = False,
+    ) -> Neighbors:
+        """Return the table of the searcher; with ``may_lack`` it may lack rows, and is padded."""
         k = check_count(self.n_neighbors if n_neighbors is None else n_neighbors, "n_neighbors")
         searcher: Any = self._searcher
         queries = searcher.rows if X is None else self._validate_like_fitted(X)
@@ -331,19 +403,25 @@ class NearestNeighbors(KNeighborsMixin, RadiusNeighborsMixin, BaseEstimator):  #
         if X is None or exclude is not None:
             groups = encode_groups(exclude, None if X is None else n_queries, n_rows)
         forms = 1 + len(searcher.variants)
-        check_enough_rows(k, n_rows, n_queries, groups, forms=forms, leave_one_out=X is None)
+        may_lack &= not isinstance(searcher, SklearnFallback)
+        if not may_lack:
+            check_enough_rows(k, n_rows, n_queries, groups, forms=forms, leave_one_out=X is None)
         query_groups, row_groups = groups or (None, None)
         pairs = n_queries * n_rows * forms * (queries.shape[1] + PAIR)
         is_short = isinstance(searcher, IndexedRows) and (n_queries == 1 or pairs < SHORT_PAIRS)
-        return searcher.query(  # type: ignore[no-any-return]
+        place = None if pairs < SHORT_PAIRS else ELSEWHERE.get()
+        if place is not None and isinstance(searcher, IndexedRows | AugmentedRows):
+            searcher = place(searcher)
+        table: Neighbors = searcher.query(
             queries,
-            k,
+            min(k, n_rows * forms),
             query_groups=query_groups,
             row_groups=row_groups,
             n_threads=count_threads(self.n_jobs, is_short=is_short),
             working_memory=count_bytes(self.working_memory),
             progress=progress,
         )
+        return table.padded(k) if may_lack else table
 
     @property
     def training_rows_(self) -> Any:
@@ -364,7 +442,7 @@ class NearestNeighbors(KNeighborsMixin, RadiusNeighborsMixin, BaseEstimator):  #
         return tags
 
     def _become(
-        self, fitted: Self, searcher: IndexedRows | AugmentedRows | SklearnFallback
+        self, fitted: Self, searcher: IndexedRows | AugmentedRows | ShardedRows | SklearnFallback
     ) -> Self:
         """Take over a new state in one step, so that a failure before it changes nothing."""
         fitted._searcher = searcher
@@ -382,7 +460,7 @@ class NearestNeighbors(KNeighborsMixin, RadiusNeighborsMixin, BaseEstimator):  #
             if not is_ready:
                 rows = to_native(rows)
                 check_magnitude(rows, searcher.metric)
-            warn_of_other_scale(rows, searcher.scale, lambda: searcher.rows)
+            warn_of_other_scale(rows, searcher.scale, lambda: np.asarray(searcher.rows))
         return rows
 
     def _allows_nan(self) -> bool:

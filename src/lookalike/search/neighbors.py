@@ -1,8 +1,13 @@
-"""The table of neighbours: what every search returns, by which options, and how users get it."""
+"""The table of neighbours: what every search returns, by which options, and how users get it.
+
+Tables of parts of the rows are merged to the table of all rows. Their distances must not be rounded
+before: the square roots of two different squares may be equal. So parts exchange squares.
+"""
 
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from typing import Any, NamedTuple, TypedDict
 
 import numpy as np
@@ -12,6 +17,9 @@ from sklearn import get_config
 from sklearn.utils.validation import check_is_fitted
 
 from lookalike.images.progress import Progress
+
+NO_ROW = int(np.iinfo(np.int64).max)
+"""The index of a slot of a table that no row is left for; its distance is infinite."""
 
 
 class Neighbors(NamedTuple):
@@ -29,11 +37,14 @@ class Neighbors(NamedTuple):
     variants : ndarray of shape (n_queries, n_neighbors), int64, or None
         With augmentation, the number of the variant of each row; 0 is the row itself. Rows
         are then ordered by (distance, variant, index).
+    squared : bool
+        Whether the distances are the squares of those of the metric, as parts exchange them.
     """
 
     indices: NDArray[np.int64]
     distances: NDArray[np.float64]
     variants: NDArray[np.int64] | None = None
+    squared: bool = False
 
     def take(self, queries: Any) -> Neighbors:
         """Return the neighbours of some of the queries.
@@ -45,12 +56,123 @@ class Neighbors(NamedTuple):
         array([[2, 3]])
         """
         variants = None if self.variants is None else self.variants[queries]
-        return Neighbors(self.indices[queries], self.distances[queries], variants)
+        return Neighbors(self.indices[queries], self.distances[queries], variants, self.squared)
 
     def first(self, k: int) -> Neighbors:
         """Return the k nearest rows of each query, in new arrays."""
         variants = None if self.variants is None else self.variants[:, :k].copy()
-        return Neighbors(self.indices[:, :k].copy(), self.distances[:, :k].copy(), variants)
+        indices, distances = self.indices[:, :k].copy(), self.distances[:, :k].copy()
+        return Neighbors(indices, distances, variants, self.squared)
+
+    def rooted(self) -> Neighbors:
+        """Return the table with distances in the unit of the metric.
+
+        Examples
+        --------
+        >>> Neighbors(np.array([[4]]), np.array([[9.0]]), squared=True).rooted().distances
+        array([[3.]])
+        """
+        if not self.squared:
+            return self
+        return self._replace(distances=np.sqrt(self.distances), squared=False)
+
+    def padded(self, k: int, offset: int = 0) -> Neighbors:
+        """Return k columns, with `offset` added to all rows and `NO_ROW` in slots without one."""
+        n_spare = k - self.indices.shape[1]
+        if n_spare == offset == 0 and np.isfinite(self.distances).all():
+            return self
+        spare = ((0, 0), (0, max(0, n_spare)))
+        distances = np.pad(self.distances[:, :k], spare, constant_values=np.inf)
+        known = np.isfinite(distances)
+        indices = np.where(known, np.pad(self.indices[:, :k], spare) + offset, NO_ROW)
+        variants = self.variants
+        if variants is not None:
+            variants = np.where(known, np.pad(variants[:, :k], spare), 0)
+        return Neighbors(indices, distances, variants, self.squared)
+
+
+def merge(
+    tables: Sequence[Neighbors], offsets: Sequence[int], n_neighbors: int | None = None
+) -> Neighbors:
+    """Merge the neighbour tables of parts of the rows to the table of all rows.
+
+    The result equals the table of one search among all rows, to the last bit, if each table is
+    `NearestNeighbors.table` of the same queries in its part: distances are compared as squares,
+    and equal ones are ordered by variant and row. Merging may go in steps, in any order; a merged
+    table has the offset 0.
+
+    Parameters
+    ----------
+    tables : sequence of Neighbors, at least one
+        Of the same queries, all squared or none. A table of fewer than `n_neighbors` columns holds
+        all rows of its part. Slots without a row, or of an infinite distance, are passed over.
+    offsets : sequence of int
+        For each table the number of the first row of its part among all rows.
+    n_neighbors : int, default=None
+        Columns of the result; None means those of the widest table.
+
+    Returns
+    -------
+    Neighbors
+        Slots that no row is left for have the index `NO_ROW` and an infinite distance. `variants`
+        are None if no table has any.
+
+    Raises
+    ------
+    ValueError
+        If there is no table or not one offset for each, if tables differ in the number of queries,
+        or if some are squared and others are not.
+
+    Examples
+    --------
+    >>> from lookalike import NearestNeighbors
+    >>> from lookalike.search import merge
+    >>> rows, queries = np.array([[0], [2], [9], [3]]), [[2]]
+    >>> parts = [NearestNeighbors().fit(rows[:3]), NearestNeighbors().fit(rows[3:])]
+    >>> merge([part.table(queries, 2) for part in parts], [0, 3]).rooted()
+    Neighbors(indices=array([[1, 3]]), distances=array([[0., 1.]]), variants=None, squared=False)
+    """
+    if not len(tables) or len(tables) != len(offsets):
+        raise ValueError(
+            f"{len(tables)} tables and {len(offsets)} offsets; give at least one table, and the "
+            "number of the first row for each"
+        )
+    if len({(len(table.indices), table.squared) for table in tables}) > 1:
+        shapes = [(table.indices.shape, table.squared) for table in tables]
+        raise ValueError(
+            f"the tables' shapes, and whether they are squared, are {shapes}; give tables of the "
+            "same queries, all from NearestNeighbors.table"
+        )
+    k = n_neighbors or max(table.indices.shape[1] for table in tables)
+    widths = [min(k, table.indices.shape[1]) for table in tables]
+    moved = [
+        table.padded(width, int(offset))
+        for table, width, offset in zip(tables, widths, offsets, strict=True)
+    ]
+    indices = np.concatenate([table.indices for table in moved], axis=1)
+    distances = np.concatenate([table.distances for table in moved], axis=1)
+    variants = None
+    keys: tuple[NDArray[Any], ...] = (indices, distances)
+    if any(table.variants is not None for table in moved):
+        every = [
+            np.zeros_like(table.indices) if table.variants is None else table.variants
+            for table in moved
+        ]
+        variants = np.concatenate(every, axis=1)
+        keys = (indices, variants, distances)
+    order = np.lexsort(keys, axis=-1)[:, :k]
+    taken = [None if a is None else np.take_along_axis(a, order, 1) for a in (indices, variants)]
+    nearest = np.take_along_axis(distances, order, axis=1)
+    return Neighbors(taken[0], nearest, taken[1], moved[0].squared).padded(k)  # type: ignore[arg-type]
+
+
+def stacked(tables: Sequence[Neighbors]) -> Neighbors:
+    """Return the table of the queries of several tables, one after the other."""
+    columns = zip(*(table[:3] for table in tables), strict=True)
+    indices, distances, variants = (
+        None if own[0] is None else np.concatenate(own) for own in columns
+    )
+    return Neighbors(indices, distances, variants, tables[0].squared)  # type: ignore[arg-type]
 
 
 class SearchOptions(TypedDict, total=False):

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
 from lookalike import _core
+from lookalike.search.machine import available_bytes
 
 Floats = NDArray[np.float32]
 
@@ -75,6 +76,11 @@ class Costs(NamedTuple):
 
 
 # Measured on MNIST. They differ because the unit does: 4 ps with VNNI, 14 ps with AVX2.
+# Units of a coordinate to read a row from disk among many that are asked for at once: 0.04 ms.
+ON_DISK = 1e7
+# The index of rows on disk must stay in memory. It takes at most this part of what is free, and as
+# much again while it is built.
+INDEX_PART = 0.25
 SLOW_FILTER = Costs(4500, 6, 8000, 6, 0.02, 40, 1.2)
 COSTS = {"avx512vnni": Costs(9000, 15, 12000, 33, 0.05, 125, 2.1)}
 # The native projection processes whole groups of this many columns.
@@ -109,10 +115,12 @@ def choose_projection(
     *,
     n_neighbors: int = 1,
     shifted: bool = False,
+    on_disk: bool = False,
 ) -> _core.Projection | None:
     """Choose a projection for searches of `n_neighbors` rows, or None if none pays.
 
-    The CPU path of the index determines the costs; an index with shifts has no wide bound.
+    The CPU path of the index determines the costs; an index with shifts has no wide bound. Nor has
+    one of rows on disk, and only as many coordinates as fit in memory.
     Few rows do not need one. Manhattan distances have bounds of their own (``coding.py``).
     """
     n, d = rows.shape
@@ -131,12 +139,18 @@ def choose_projection(
         some = rng.standard_normal((d, min(MOST_AXES, size // 4, d)), dtype=np.float32)
         axes = principal_axes(centred, some)
         costs = COSTS.get(cpu_path, SLOW_FILTER)
+        most = None
+        if on_disk:
+            costs = costs._replace(exact_fetch=ON_DISK)
+            most = most_on_disk(n)
         unprojected = quantise_all(centred, rng, of_bytes)
         seen = min(n // SHARES_PART, MOST_SHARES_ROWS, SHARES_VALUES // d)
         many = centred
         if seen > size:
             many = clipped(draw_rows(rows, seen, metric, rng) - mean, largest)
-        widths = choose_widths(many, axes, unprojected, n, n_neighbors, costs, shifted)
+        widths = choose_widths(
+            many, axes, unprojected, n, n_neighbors, costs, shifted or on_disk, most
+        )
         if widths is None:
             return None
         if widths.wide:
@@ -155,10 +169,22 @@ def without_projection(rows: NDArray[Any], metric: str) -> _core.Projection | No
     return of_all_values(mean, quantise_all(centred, rng, of_bytes))
 
 
+def most_on_disk(n: int) -> int:
+    """Return how many bytes an index of n rows on disk may have for each, to stay in memory."""
+    return int(INDEX_PART * (available_bytes() or 0)) // n
+
+
+def native_projection(*args: Any, **options: Any) -> _core.Projection:
+    """Return a native projection, with the arguments that make it again."""
+    projection = _core.Projection(*args, **options)
+    projection.arguments = args, options  # type: ignore[attr-defined]
+    return projection
+
+
 def of_all_values(mean: Floats, unprojected: Unprojected) -> _core.Projection:
     """Return the filter of all values of rows in this step, rotated or not."""
     step, signs, d = *unprojected, len(mean)
-    return _core.Projection(mean, None, None, fine=d, columns=d, fine_scale=step, signs=signs)
+    return native_projection(mean, None, None, fine=d, columns=d, fine_scale=step, signs=signs)
 
 
 def centred_sample(
@@ -258,9 +284,12 @@ def choose_widths(
     n_rows: int,
     n_neighbors: int,
     costs: Costs,
-    shifted: bool,
+    no_wide: bool,
+    most: int | None = None,
 ) -> Widths | None:
     """Choose the bounds and their numbers of coordinates, or None if no bound pays.
+
+    With `most` they have at most so many coordinates together, or those of the smallest bound.
 
     A few rows of the sample serve as queries. The cost is the share of rows that pass each bound at
     the distance of the last neighbour, times the cost of a pair at each stage. The k-th nearest of
@@ -297,7 +326,7 @@ def choose_widths(
             groups = min(1.0, WIDE_GROUPS * float(np.sqrt(shares[fine])))
             bound = (groups + costs.wide_coordinate) * d
             return float(WIDE_GAIN * (fine + bound + shares[d] * exact))
-        if fine == coarse == d and not shifted:
+        if fine == coarse == d and not no_wide:
             product = costs.product + costs.product_value * d + n_neighbors / n_rows * exact
             return float(min(fine + shares[fine] * exact, product))
         if fine == coarse:
@@ -307,8 +336,11 @@ def choose_widths(
 
     pairs = [(fine, coarse) for fine in shares for coarse in shares if fine <= coarse]
     choices = [Widths(fine, coarse, False) for fine, coarse in pairs if coarse < d or fine == d]
-    if d in shares and not shifted:
+    if d in shares and not no_wide:
         choices += [Widths(fine, fine, True) for fine in shares if fine < d]
+    if most is not None:
+        least = min((fine + coarse for fine, coarse, _ in choices), default=0)
+        choices = [own for own in choices if own.fine + own.coarse <= max(most, least)]
     best = min(choices, key=cost, default=None)
     return best if best is not None and cost(best) < exact else None
 
@@ -386,7 +418,7 @@ def make_projection(
     fine_z = head + (after_fine - fine_mean) * residual[:fine]
     tail_z = tail + (after_all - all_mean) * residual[fine:]
     padding = ((0, 0), (0, -coarse % COLUMN_STEP))
-    return _core.Projection(
+    return native_projection(
         mean,
         None if of_bytes else np.pad(basis, padding),
         residual,

@@ -24,9 +24,10 @@ from lookalike.search.projection import (
 )
 
 MOST_LAZY_ROWS = 4096
-# Nanoseconds, measured on one thread with AVX-512: of a pair where all distances are computed. The
-# filter leaves so many pairs and so many for each neighbour.
-PAIR = 4.0
+# Nanoseconds, measured on one thread with AVX-512, where all distances are computed: of a pair, and
+# of each value of rows of 16 bits, which are converted. The filter leaves so many pairs and so many
+# for each neighbour.
+PAIR, HALF = 4.0, 0.3
 LEFT, LEFT_OF_NEIGHBOUR = 10, 1.5
 
 
@@ -95,7 +96,7 @@ def stage_of(n: int, d: int, dtype: np.dtype[Any], metric: str, k: int, n_querie
     if n > MOST_LAZY_ROWS:
         return Stage.PROJECTED
     costs = MANHATTAN if metric == "manhattan" else EUCLIDEAN
-    distance = PAIR + costs.value[dtype] * d
+    distance = PAIR + costs.value.get(dtype, HALF) * d
     if n_queries * n * distance <= costs.build:
         return Stage.EXHAUSTIVE
     sample = min(n, SAMPLE_ROWS, max(FEWEST_SAMPLE_ROWS, SAMPLE_VALUES // d)) * d

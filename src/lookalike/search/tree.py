@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike import _core
+from lookalike.search.dtypes import to_native
 from lookalike.search.machine import cpu_path
 from lookalike.search.neighbors import Neighbors, SearchOptions
 
@@ -45,7 +46,8 @@ class TreeIndex:
 
     Parameters
     ----------
-    rows : ndarray of shape (n, d), d up to `MOST_VALUES`, of a native dtype
+    rows : ndarray of shape (n, d), d up to `MOST_VALUES`, of a native dtype, float16 or \
+            bfloat16
         They are copied in float64.
     metric : {"euclidean", "sqeuclidean", "manhattan"}
     is_split : bool, default=True
@@ -54,25 +56,26 @@ class TreeIndex:
     Examples
     --------
     >>> rows = np.array([[0, 0], [0, 3], [4, 0], [3, 0]], dtype=np.uint8)
-    >>> TreeIndex(rows, "euclidean").query(rows[:1], 3)
-    Neighbors(indices=array([[0, 1, 3]]), distances=array([[0., 3., 3.]]), variants=None)
+    >>> TreeIndex(rows, "euclidean").query(rows[:1], 3)[:2]
+    (array([[0, 1, 3]]), array([[0., 3., 3.]]))
     """
 
     def __init__(self, rows: NDArray[Any], metric: str, *, is_split: bool = True) -> None:
         self.metric = metric
         self.is_split = is_split
-        self._native = _core.Tree(rows, metric=metric, cpu=cpu_path(), split=is_split)
+        self._native = _core.Tree(to_native(rows), metric=metric, cpu=cpu_path(), split=is_split)
 
     def query(self, queries: NDArray[Any], k: int, **options: Unpack[SearchOptions]) -> Neighbors:
         """Find the k nearest rows of each query, of any native dtype."""
         indices, distances = np.empty((len(queries), k), np.int64), np.empty((len(queries), k))
-        self._native.query(queries, indices, distances, **options)
+        self._native.query(to_native(queries), indices, distances, **options)
         return Neighbors(indices, distances)
 
     def n_visited(self, queries: NDArray[Any], k: int) -> float:
         """Return how many rows a search for the k nearest visits, on average."""
         shape = len(queries), min(k, self._native.n_rows)
-        n_computed = self._native.query(queries, np.empty(shape, np.int64), np.empty(shape))
+        found = np.empty(shape, np.int64), np.empty(shape)
+        n_computed = self._native.query(to_native(queries), *found)
         return float(n_computed / len(queries))
 
 

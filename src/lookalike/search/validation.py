@@ -16,8 +16,11 @@ from scipy.sparse import issparse
 from sklearn.utils.validation import validate_data
 
 from lookalike.images.checks import stack_images
-from lookalike.search.dtypes import NATIVE, are_moderate
+from lookalike.search.dtypes import HALVES, NATIVE, VALUES_AT_ONCE, are_moderate
 from lookalike.search.machine import count_threads
+from lookalike.search.mapped import mapping_of
+from lookalike.search.stages import MOST_LAZY_ROWS
+from lookalike.search.tree import MOST_VALUES
 
 GRAPH_FORMATS = ("csr", "csc", "coo", "lil")
 MOST_WORKING_MEMORY = 2**40  # MiB; the number of bytes still fits an int64
@@ -39,13 +42,14 @@ def validate_rows(
     ``feature_names_in_`` of the estimator are set; otherwise X must match these and its
     ``image_shape_``.
     """
-    if _is_ready(estimator, X, reset):
+    is_ready = _is_ready(estimator, X, reset)
+    if is_ready is not None:
         image_shape = X.shape[1:] if X.ndim > 2 else None
-        rows = X.reshape(len(X), -1) if image_shape else X
+        rows = np.asarray(X).reshape(len(X), -1) if X.ndim > 2 else np.asarray(X)
         if reset:
             estimator.n_features_in_ = rows.shape[1]
             vars(estimator).pop("feature_names_in_", None)
-        return rows, image_shape, True
+        return rows, image_shape, is_ready
     image_shape = None
     X = stack_images(X)
     # Frames keep their column names, and sparse matrices their zeros, for `validate_data`.
@@ -74,23 +78,60 @@ def validate_rows(
     return rows, image_shape, False
 
 
-def _is_ready(estimator: Any, X: Any, reset: bool) -> bool:
-    """Return whether X is an array that is searched as it is, and has no fault to tell of.
+def _is_ready(estimator: Any, X: Any, reset: bool) -> bool | None:
+    """Return whether X is an array that is searched as it is, whatever the metric.
 
-    scikit-learn's validation takes longer than a search for one query.
+    None means that X is no array of numbers that the native index takes, or may have a fault to
+    tell of. scikit-learn's validation takes longer than a search for one query.
     """
-    if type(X) is not np.ndarray or X.dtype not in NATIVE_DTYPES:
-        return False
+    if type(X) not in (np.ndarray, np.memmap):
+        return None
+    if X.dtype not in NATIVE_DTYPES and X.dtype.name not in HALVES:
+        return None
     flags, shape = X.flags, X.shape
     if not (1 < len(shape) < 5 and X.size and flags.c_contiguous and flags.aligned):
-        return False
+        return None
     if not reset:
         width = shape[1] if len(shape) == 2 else prod(shape[1:])
         if width != estimator.n_features_in_ or hasattr(estimator, "feature_names_in_"):
-            return False
+            return None
         if len(shape) > 2 and estimator.image_shape_ not in (None, shape[1:]):
-            return False
-    return are_moderate(X)
+            return None
+    if reset and is_checked_later(X):
+        return False
+    if X.dtype in NATIVE_DTYPES:
+        return are_moderate(X) or None
+    rows = X.reshape(len(X), -1)
+    if X.dtype.kind != "f":  # scikit-learn does not know bfloat16
+        check_finite(rows)
+    return False if first_not_finite(rows) is None else None
+
+
+def is_checked_later(X: NDArray[Any]) -> bool:
+    """Return whether rows are read once, and their values looked at when `fit` indexes them."""
+    width = prod(X.shape[1:])
+    return mapping_of(X) is not None and len(X) > MOST_LAZY_ROWS and width > MOST_VALUES
+
+
+def check_finite(rows: NDArray[Any]) -> None:
+    """Raise a ValueError if there is a NaN or an infinity."""
+    row = first_not_finite(rows)
+    if row is not None:
+        raise ValueError(
+            f"Input X contains NaN or infinity in row {row}; leave such rows out, or replace these "
+            "values, as by np.nan_to_num"
+        )
+
+
+def first_not_finite(rows: NDArray[Any]) -> int | None:
+    """Return the first row with a NaN or an infinity, or None, looking at a few rows at once."""
+    step = max(1, VALUES_AT_ONCE // rows.shape[1])
+    for start in range(0, len(rows), step):
+        part = rows[start : start + step]
+        finite = np.isfinite(part.astype(np.float32) if part.itemsize == 2 else part).all(axis=1)
+        if not finite.all():
+            return start + int(np.argmin(finite))
+    return None
 
 
 def _read_array(X: Any) -> NDArray[Any]:
