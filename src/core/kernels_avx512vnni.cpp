@@ -10,6 +10,24 @@
 // SIMDe emulates the instructions on other CPUs; this is only for tests.
 #define SIMDE_ENABLE_NATIVE_ALIASES
 #include <simde/x86/avx512.h>
+
+// What SIMDe lacks.
+inline simde__m512d doubles_of(simde__m256 x) {
+    float from[8];
+    double to[8];
+    simde_mm256_storeu_ps(from, x);
+    for (int i = 0; i < 8; ++i) to[i] = static_cast<double>(from[i]);
+    return simde_mm512_loadu_pd(to);
+}
+inline simde__m512 floats_of(simde__m512i x) {
+    int from[16];
+    float to[16];
+    simde_mm512_storeu_si512(from, x);
+    for (int i = 0; i < 16; ++i) to[i] = static_cast<float>(from[i]);
+    return simde_mm512_loadu_ps(to);
+}
+#define _mm512_cvtps_pd doubles_of
+#define _mm512_cvtepi32_ps floats_of
 #else
 #if defined(__GNUC__) && !defined(__clang__)
 // GCC 12 warns about its own header (GCC bug 105593).
