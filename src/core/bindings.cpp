@@ -68,10 +68,10 @@ bool are_within(const AnyValues& values, double low, double high, double least) 
 }
 
 Metric metric_named(const std::string& name) {
-    if (name == "euclidean" || name == "sqeuclidean") return Metric::squared_euclidean;
+    if (name == "sqeuclidean") return Metric::squared_euclidean;
     if (name == "cosine") return Metric::cosine;
     if (name == "manhattan") return Metric::manhattan;
-    throw std::invalid_argument("metric must be euclidean, sqeuclidean, cosine or manhattan");
+    throw std::invalid_argument("metric must be sqeuclidean, cosine or manhattan");
 }
 
 template <class T> nb::ndarray<nb::numpy, T, nb::ndim<2>> new_matrix(std::size_t rows, std::size_t columns) {
@@ -90,7 +90,7 @@ bool is_of_bytes(const Projection& p, DType dtype) {
 // Runs `search(request, answer, job, watch)` of a search among n_rows rows, writes the answer, and returns how many
 // exact distances were computed.
 template <class Search>
-std::int64_t fill(const Found<std::int64_t>& indices, const Found<double>& distances, bool are_roots, Request request,
+std::int64_t fill(const Found<std::int64_t>& indices, const Found<double>& distances, Request request,
                   const std::optional<Groups>& query_groups, const std::optional<Groups>& row_groups, std::int64_t n_rows,
                   const nb::object& progress, double work, const Search& search) {
     const auto n_queries = static_cast<std::size_t>(request.queries.n);
@@ -119,9 +119,6 @@ std::int64_t fill(const Found<std::int64_t>& indices, const Found<double>& dista
         const nb::gil_scoped_release release;
         const Watch used = is_short ? Watch{} : watch;
         search(request, answer, job, used);
-        if (are_roots)
-            std::transform(answer.distances, answer.distances + distances.size(), answer.distances,
-                           [](double square) { return std::sqrt(square); });
     }
     if (!progress.is_none()) progress(request.queries.n, request.queries.n);
     return answer.distances_computed;
@@ -133,19 +130,19 @@ public:
     PyIndex(RowArray rows, const std::string& metric, const std::string& cpu, std::unique_ptr<Projection> projection,
             int n_threads, std::unique_ptr<Shifts> shifts, std::unique_ptr<ManhattanCoding> coding, const std::string& bits,
             bool on_disk, const std::optional<Saved>& saved)
-        : rows_(std::move(rows)), are_roots_(metric == "euclidean"), bits_(bits) {
+        : rows_(std::move(rows)), bits_(bits) {
         Rows view = rows_of(rows_, bits);
         view.on_disk = on_disk;
         const Metric native_metric = metric_named(metric);
         const bool are_squares = native_metric == Metric::squared_euclidean;
         require(!shifts || bits.empty(), "shifts are of rows of other dtypes");
-        require(!shifts || are_squares, "shifts are of Euclidean metrics");
+        require(!shifts || are_squares, "shifts are of sqeuclidean");
         require(!shifts || !projection || projection->wide_scale == 0, "a wide bound knows no shifts");
         require(!shifts || shifts->height * shifts->width * shifts->channels == static_cast<std::int64_t>(view.d),
                 "rows must be images of the frame");
         require(!projection || projection->mean.size() == rows_.shape(1), "the projection is of rows of another width");
         require(!projection || projection->pairs.empty() || (are_squares && is_of_bytes(*projection, view.dtype)),
-                "a basis of integers is of bytes and Euclidean metrics");
+                "a basis of integers is of bytes and sqeuclidean");
         require(!coding || metric == "manhattan", "a coding is of manhattan");
         const auto is_coordinate = [&](std::int32_t j) { return 0 <= j && static_cast<std::size_t>(j) < rows_.shape(1); };
         require(!coding || std::all_of(coding->coordinates.begin(), coding->coordinates.end(), is_coordinate), "the coding is of rows of another width");
@@ -192,7 +189,7 @@ public:
                 "queries must have the dtype of the rows, or a wider one of floats, and their width");
         const double n_shifts = index_->shifts() ? index_->shifts()->count() : 1;
         const double work = static_cast<double>(queries.size()) * static_cast<double>(rows.n) * n_shifts;
-        return fill(indices, distances, are_roots_, {rows_of(queries), 0, nullptr, nullptr, n_threads, working_memory}, query_groups,
+        return fill(indices, distances, {rows_of(queries), 0, nullptr, nullptr, n_threads, working_memory}, query_groups,
                     row_groups, rows.n, progress, work, [&](auto&... arguments) { search(*index_, arguments...); });
     }
 
@@ -200,7 +197,6 @@ public:
 
 private:
     RowArray rows_;
-    bool are_roots_;  // of the distances that the index computes
     std::string bits_;
     std::optional<Saved> saved_;  // keeps the arrays alive
     std::unique_ptr<Index> index_;
@@ -208,10 +204,10 @@ private:
 
 class PyTree {
 public:
-    PyTree(const RowArray& array, const std::string& metric, const std::string& cpu, bool split) : are_roots_(metric == "euclidean") {
+    PyTree(const RowArray& array, const std::string& metric, const std::string& cpu, bool split) {
         const Rows rows = rows_of(array);
         require(1 <= rows.n && 1 <= rows.d && rows.d <= kMostTreeWidth, "a tree has rows, of 1 to 16 values");
-        require(metric != "cosine", "a tree is of Euclidean metrics or manhattan");
+        require(metric != "cosine", "a tree is of sqeuclidean or manhattan");
         const nb::gil_scoped_release release;
         tree_ = std::make_unique<Tree>(kernels_named(cpu), metric_named(metric), rows, split);
     }
@@ -221,14 +217,13 @@ public:
                        std::int64_t working_memory, const nb::object& progress) const {
         require(static_cast<std::int64_t>(queries.shape(1)) == tree_->d(), "queries must have the width of the rows");
         const double work = static_cast<double>(queries.shape(0)) * 1000;
-        return fill(indices, distances, are_roots_, {rows_of(queries), 0, nullptr, nullptr, n_threads, working_memory}, query_groups,
+        return fill(indices, distances, {rows_of(queries), 0, nullptr, nullptr, n_threads, working_memory}, query_groups,
                     row_groups, tree_->n(), progress, work, [&](auto&... arguments) { search(*tree_, arguments...); });
     }
 
     const Tree& tree() const { return *tree_; }
 
 private:
-    bool are_roots_;
     std::unique_ptr<Tree> tree_;
 };
 

@@ -110,7 +110,7 @@ def test_rows_far_out_in_the_sample_do_not_spoil_the_bounds_of_others(
     rows[::50] *= far
     index = ExactIndex(rows)
     assert count_computed(index, queries, 5) / len(queries) < len(rows) / 50 + 50
-    found, table = index.query(queries, 5), distances(queries, rows, "euclidean")
+    found, table = index.query(queries, 5), distances(queries, rows, "sqeuclidean")
     assert_nearest((found.distances, found.indices), table, 5, exact=False)
 
 

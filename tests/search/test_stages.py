@@ -45,8 +45,8 @@ def test_the_unprojected_filter_finds_what_the_reference_finds(data: st.DataObje
     queries = hard_rows(rng, data.draw(kinds), dtype, (9, width))
     queries[::2] = rows[rng.integers(0, n, 5)]
     k = data.draw(st.integers(1, n))
-    found = ExactIndex(rows, metric, stage=Stage.UNPROJECTED).query(queries, k)
-    plain = ExactIndex(rows, metric, stage=Stage.EXHAUSTIVE).query(queries, k)
+    found = ExactIndex(rows, metric, stage=Stage.UNPROJECTED).query(queries, k).rooted()
+    plain = ExactIndex(rows, metric, stage=Stage.EXHAUSTIVE).query(queries, k).rooted()
     np.testing.assert_array_equal(found.indices, plain.indices)
     np.testing.assert_array_equal(found.distances, plain.distances)
     exact = metric != "cosine" and rows.dtype.kind in "iu"

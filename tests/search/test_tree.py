@@ -61,10 +61,10 @@ def test_neighbours_are_those_of_the_reference_and_of_the_native_index(data: st.
     if most == 0:
         return
     k = data.draw(st.integers(1, most))
-    expected = ExactIndex(rows, metric).query(queries, k, **options)
+    expected = ExactIndex(rows, metric).query(queries, k, **options).rooted()
     for is_split in (False, True):
         tree = TreeIndex(rows, metric, is_split=is_split)
-        found = tree.query(queries, k, n_threads=2, **options)
+        found = tree.query(queries, k, n_threads=2, **options).rooted()
         np.testing.assert_array_equal(found.indices, expected.indices)
         np.testing.assert_array_equal(found.distances, expected.distances)
         assert_nearest((found.distances, found.indices), table, k, exact=rows.dtype.kind in "iu")

@@ -29,7 +29,7 @@ from lookalike.search.coding import choose_coding, native_coding
 from lookalike.search.dtypes import HALVES, common_dtype, exactly
 from lookalike.search.machine import cpu_path
 from lookalike.search.mapped import advise, is_on_disk
-from lookalike.search.neighbors import Neighbors, SearchOptions
+from lookalike.search.neighbors import Neighbors, SearchOptions, native_name
 from lookalike.search.projection import (
     choose_projection,
     native_projection,
@@ -81,6 +81,7 @@ class ExactIndex:
         Kept by reference; they must not change during the life of the index. They may lie in a
         mapped file, which is read once, in their order; searches then read few of them.
     metric : {"euclidean", "sqeuclidean", "cosine", "manhattan"}, default="euclidean"
+        Answers to "euclidean" are squared, so that they can be merged.
     n_threads : int, default=1
     shifts : sequence of (down, right), default=()
         Moves of the images in whole pixels. The moved images are searched as if they followed
@@ -95,7 +96,7 @@ class ExactIndex:
     Examples
     --------
     >>> rows = np.array([[0, 0], [0, 3], [4, 0]], dtype=np.uint8)
-    >>> ExactIndex(rows).query(np.array([[0, 0]], dtype=np.uint8), 2)[:2]
+    >>> ExactIndex(rows).query(np.array([[0, 0]], dtype=np.uint8), 2).rooted()[:2]
     (array([[0, 1]]), array([[0., 3.]]))
     """
 
@@ -118,7 +119,7 @@ class ExactIndex:
         self._n_spare = 0  # distances computed beyond twice those wanted
         self._is_opened = False
         cpu = cpu_path()
-        seen = "sqeuclidean" if metric == "euclidean" else metric
+        native_metric = native_name(metric)
         projection = coding = None
         on_disk = is_on_disk(rows)
         advise(rows, "random")
@@ -133,20 +134,20 @@ class ExactIndex:
         elif stage == Stage.PROJECTED:
             projection = choose_projection(
                 rows,
-                seen,
+                native_metric,
                 cpu,
                 n_neighbors=n_neighbors,
                 shifted=bool(shifts),
                 on_disk=on_disk,
             )
         elif stage == Stage.UNPROJECTED:
-            projection = without_projection(rows, seen)
+            projection = without_projection(rows, native_metric)
         advise(rows, "sequential")
         words, bits = words_of(rows)
         self._native = _core.Index(
             words,
             bits=bits,
-            metric=metric,
+            metric=native_metric,
             cpu=cpu,
             projection=projection,
             n_threads=n_threads,
@@ -198,7 +199,7 @@ class ExactIndex:
         self._native = _core.Index(
             words,
             bits=bits,
-            metric=self.metric,
+            metric=native_name(self.metric),
             cpu=cpu_path(),
             projection=self.projection,
             coding=self.coding,
@@ -237,10 +238,11 @@ class ExactIndex:
         indices, distances = np.empty(shape, np.int64), np.empty(shape)
         n_computed = self._native.query(queries, indices, distances, **options)
         self._n_spare += max(0, n_computed - 2 * indices.size)
+        squared = self.metric == "euclidean"
         if not self.n_shifts:
-            return Neighbors(indices, distances)
+            return Neighbors(indices, distances, None, squared)
         variants, indices = np.divmod(indices, len(self.rows))
-        return Neighbors(indices, distances, variants)
+        return Neighbors(indices, distances, variants, squared)
 
     def suits(self, k: int) -> bool:
         """Return whether its bounds suit searches of k neighbours, as far as is known.
@@ -270,7 +272,6 @@ class IndexedRows:
     """Rows of one native dtype with their indexes: one is built by `build`, others on demand.
 
     The rows are kept by reference; ``metric``, ``shifts`` and ``frame`` are those of `ExactIndex`.
-    Answers to "euclidean" are squared, so that they can be merged.
     """
 
     variants: tuple[Variant, ...] = ()
@@ -283,7 +284,6 @@ class IndexedRows:
         frame: tuple[int, int, int] = (0, 0, 1),
     ) -> None:
         self.metric = metric
-        self._native_metric = "sqeuclidean" if metric == "euclidean" else metric
         self.shifts = shifts
         self.frame = frame
         self._stored = rows
@@ -356,13 +356,6 @@ class IndexedRows:
 
     def query(self, queries: NDArray[Any], k: int, **options: Unpack[SearchOptions]) -> Neighbors:
         """Find the k nearest rows of each query, which may have any native dtype."""
-        table = self._query_kept(queries, k, **options)
-        return table._replace(squared=self.metric == "euclidean")
-
-    def _query_kept(
-        self, queries: NDArray[Any], k: int, **options: Unpack[SearchOptions]
-    ) -> Neighbors:
-        """Find the k nearest of the rows that are not removed."""
         if not len(self._removed):
             return self._query(queries, k, **options)
         # The removed rows are neighbours, too: drop them from as many more.
@@ -376,7 +369,9 @@ class IndexedRows:
         is_removed = self._removed.take(places, mode="clip") == table.indices
         kept = np.argsort(is_removed, axis=1, kind="stable")[:, :k]
         indices = np.take_along_axis(table.indices - places, kept, axis=1)
-        return Neighbors(indices, np.take_along_axis(table.distances, kept, axis=1))
+        return table._replace(
+            indices=indices, distances=np.take_along_axis(table.distances, kept, axis=1)
+        )
 
     def _query(self, queries: NDArray[Any], k: int, **options: Unpack[SearchOptions]) -> Neighbors:
         """Find the k nearest of all rows that are stored."""
@@ -395,10 +390,10 @@ class IndexedRows:
             if not self._is_grown(is_split):
                 if is_split:
                     usual = self._n_neighbors or k
-                    self._tree = split_tree(self._stored, self._native_metric, usual)
+                    self._tree = split_tree(self._stored, self.metric, usual)
                     self._has_tree = self._tree is not None
                 else:
-                    self._tree = TreeIndex(self._stored, self._native_metric, is_split=False)
+                    self._tree = TreeIndex(self._stored, self.metric, is_split=False)
         return self._tree
 
     def _is_grown(self, is_split: bool) -> bool:
@@ -538,7 +533,7 @@ class IndexedRows:
                     usual, stage = k, index.stage
                 index = self._indexes[dtype] = ExactIndex(
                     self._stored.astype(dtype, copy=False) if index is None else index.rows,
-                    self._native_metric,
+                    self.metric,
                     n_threads=n_threads,
                     shifts=self.shifts,
                     frame=self.frame,

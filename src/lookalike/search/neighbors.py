@@ -22,6 +22,11 @@ NO_ROW = int(np.iinfo(np.int64).max)
 """The index of a slot of a table that no row is left for; its distance is infinite."""
 
 
+def native_name(metric: str) -> str:
+    """Return the native metric of a search by a metric: "euclidean" is searched by squares."""
+    return "sqeuclidean" if metric == "euclidean" else metric
+
+
 class Neighbors(NamedTuple):
     """The nearest training rows of each query, nearest first.
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from lookalike import _core
 from lookalike.search.dtypes import to_native
 from lookalike.search.machine import cpu_path
-from lookalike.search.neighbors import Neighbors, SearchOptions
+from lookalike.search.neighbors import Neighbors, SearchOptions, native_name
 
 METRICS = ("euclidean", "sqeuclidean", "manhattan")
 MOST_VALUES = 16
@@ -50,26 +50,29 @@ class TreeIndex:
             bfloat16
         They are copied in float64.
     metric : {"euclidean", "sqeuclidean", "manhattan"}
+        Answers to "euclidean" are squared.
     is_split : bool, default=True
         Whether rows that are near each other are put together.
 
     Examples
     --------
     >>> rows = np.array([[0, 0], [0, 3], [4, 0], [3, 0]], dtype=np.uint8)
-    >>> TreeIndex(rows, "euclidean").query(rows[:1], 3)[:2]
+    >>> TreeIndex(rows, "euclidean").query(rows[:1], 3).rooted()[:2]
     (array([[0, 1, 3]]), array([[0., 3., 3.]]))
     """
 
     def __init__(self, rows: NDArray[Any], metric: str, *, is_split: bool = True) -> None:
         self.metric = metric
         self.is_split = is_split
-        self._native = _core.Tree(to_native(rows), metric=metric, cpu=cpu_path(), split=is_split)
+        self._native = _core.Tree(
+            to_native(rows), metric=native_name(metric), cpu=cpu_path(), split=is_split
+        )
 
     def query(self, queries: NDArray[Any], k: int, **options: Unpack[SearchOptions]) -> Neighbors:
         """Find the k nearest rows of each query, of any native dtype."""
         indices, distances = np.empty((len(queries), k), np.int64), np.empty((len(queries), k))
         self._native.query(to_native(queries), indices, distances, **options)
-        return Neighbors(indices, distances)
+        return Neighbors(indices, distances, squared=self.metric == "euclidean")
 
     def n_visited(self, queries: NDArray[Any], k: int) -> float:
         """Return how many rows a search for the k nearest visits, on average."""
