@@ -1,6 +1,6 @@
-"""scikit-learn's own tests of its neighbour estimators, run against ours.
+"""scikit-learn's own tests of its neighbour estimators, and of what uses them, run against ours.
 
-A fresh copy of `sklearn.neighbors.tests.test_neighbors` is executed in which some names of
+A fresh copy of one of scikit-learn's test modules is executed in which some names of
 `sklearn.neighbors` are ours. A test module takes its tests and the fixtures they need::
 
     from tests.sklearn_suite import neighbor_tests
@@ -26,7 +26,6 @@ _LEFT_OUT = {
         "documentation does not name, and that holds its own structures"
     ),
 }
-TESTS = "sklearn.neighbors.tests.test_neighbors"
 
 
 @pytest.fixture(params=[np.float32, np.float64], ids=["float32", "float64"])
@@ -43,10 +42,18 @@ def global_random_seed() -> int:
 def neighbor_tests(
     ours: Mapping[str, type], left_out: Mapping[str, str]
 ) -> dict[str, Callable[..., None]]:
-    """The tests that use any of our estimators, less those left out, and their fixtures.
+    """Return the tests in `sklearn.neighbors` of our estimators, as `suite_of` does."""
+    return suite_of("sklearn.neighbors.tests.test_neighbors", ours, {**_LEFT_OUT, **left_out})
+
+
+def suite_of(
+    name: str, ours: Mapping[str, type], left_out: Mapping[str, str]
+) -> dict[str, Callable[..., None]]:
+    """Return the tests that use any of our estimators, less those left out, and their fixtures.
 
     Parameters
     ----------
+    name : of one of scikit-learn's modules of tests
     ours : mapping of names in `sklearn.neighbors` to the classes that stand in for them
     left_out : mapping of names of tests to the reason why each does not apply
 
@@ -55,13 +62,12 @@ def neighbor_tests(
     LookupError
         If a test left out is not there, or would not run anyway: the table is stale.
     """
-    module = _tests_with(ours)
+    module = _tests_with(name, ours)
     tests = {
         name: value
         for name, value in vars(module).items()
         if name.startswith("test_") and _mentions(value, set(ours), module)
     }
-    left_out = {**_LEFT_OUT, **left_out}
     stale = left_out.keys() - tests.keys()
     if stale:
         raise LookupError(f"left out, but no test of {sorted(ours)}: {sorted(stale)}")
@@ -72,19 +78,19 @@ def neighbor_tests(
     return kept | {name: test for name, test in tests.items() if name not in left_out}
 
 
-def _tests_with(ours: Mapping[str, type]) -> ModuleType:
+def _tests_with(name: str, ours: Mapping[str, type]) -> ModuleType:
     """Execute the test module with a copy of `sklearn.neighbors` that holds our classes."""
     stand_in = ModuleType("sklearn.neighbors")
     vars(stand_in).update(vars(neighbors), **ours)
-    spec = importlib.util.find_spec(TESTS)
+    spec = importlib.util.find_spec(name)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sklearn, "neighbors", stand_in)
         patch.setitem(sys.modules, "sklearn.neighbors", stand_in)
-        # A marker of scikit-learn's own, unknown here and refused by --strict-markers.
-        patch.setitem(vars(pytest.mark), "thread_unsafe", lambda test: test)
+        # Markers of scikit-learn's own are unknown here, and --strict-markers would refuse them.
+        patch.setattr(pytest.mark, "_config", None)
         spec.loader.exec_module(module)
     return module
 

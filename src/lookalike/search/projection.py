@@ -213,7 +213,8 @@ def without_far(sample: NDArray[Any]) -> NDArray[Any]:
     """
     sizes = np.abs(sample).max(axis=1)
     usual = np.median(sizes[sizes > 0]) if sizes.any() else 0.0
-    return sample[sizes <= FAR * usual]
+    kept: NDArray[Any] = sample[sizes <= FAR * usual]
+    return kept
 
 
 def clipped(centred: NDArray[Any], largest: float) -> Floats:

@@ -237,8 +237,11 @@ def _most_likely(y_true: Any, probabilities: Any, scores: Any, classes: Any) -> 
                 f"scores or probabilities of shape {values.shape} for {len(truth)} images and "
                 f"{len(known)} classes; give a column for each class, and the classes"
             )
-        return known[values.argmax(axis=1)]
-    return known[np.where(values > 0, len(known) - 1, 0)]
+        best = values.argmax(axis=1)
+    else:
+        best = np.where(values > 0, len(known) - 1, 0)
+    chosen: NDArray[Any] = known[best]
+    return chosen
 
 
 def _decision_values(classifier: Any, images: Any, labels: NDArray[Any]) -> Any:
