@@ -509,7 +509,7 @@ class Index:
     @property
     def is_finite(self) -> bool:
         """
-        Whether all values are known to be finite, from building an index with a projection.
+        Whether all values are known to be finite, from building an index with bounds.
         """
 
     @property
@@ -532,7 +532,10 @@ class Tree:
         queries: Annotated[
             NDArray, dict(shape=(None, None), order="C", device="cpu", writable=False)
         ],
-        k: int,
+        indices: Annotated[NDArray[numpy.int64], dict(shape=(None, None), order="C", device="cpu")],
+        distances: Annotated[
+            NDArray[numpy.float64], dict(shape=(None, None), order="C", device="cpu")
+        ],
         *,
         query_groups: Annotated[
             NDArray[numpy.int64], dict(shape=(None,), order="C", device="cpu", writable=False)
@@ -545,7 +548,7 @@ class Tree:
         n_threads: int = 1,
         working_memory: int = 268435456,
         progress: object | None = None,
-    ) -> tuple:
+    ) -> int:
         """As of an index; queries may have any dtype."""
 
     @property
