@@ -132,6 +132,7 @@ class KNeighborsSearchCV(BaseSearchCV, Shown):  # type: ignore[misc]
     """
 
     _described_by = "training"
+    client: Any = None  # model files of before have none
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **BaseSearchCV._parameter_constraints,
         "param_grid": [dict, list],

@@ -60,9 +60,10 @@ class AugmentedRows:
         ]
         self._followed = np.array([0, *(number for number, _ in followed)])
         self._made = [pair for pair in numbered if pair[0] not in set(self._followed.tolist())]
+        # Model files of before hold this metric as well.
         self._base = IndexedRows(
             rows,
-            metric,
+            "sqeuclidean" if metric == "euclidean" else metric,
             tuple(shift for _, shift in followed),
             (*image_shape, 1)[:3],  # type: ignore[arg-type]
         )
@@ -105,13 +106,13 @@ class AugmentedRows:
         found = table._replace(variants=numbers)
         row_groups = options.get("row_groups")
         for number, rows in parts:
-            made = IndexedRows(self._make(number, rows), self.metric)
+            made = IndexedRows(self._make(number, rows), self._base.metric)
             if row_groups is not None:
                 options["row_groups"] = row_groups[rows]
             table = made.query(queries, min(k, len(made.rows)), **options)
             table = table._replace(variants=np.full_like(table.indices, number))
             found = merge([found, table], [0, rows.start], k)
-        return found
+        return found._replace(squared=self.metric == "euclidean")
 
     def appended(self, rows: NDArray[Any], n_threads: int) -> AugmentedRows:
         """Return the same search with more rows."""
