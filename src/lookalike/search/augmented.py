@@ -19,7 +19,7 @@ from lookalike.images.exceptions import warn_caller
 from lookalike.images.progress import Meter
 from lookalike.images.variants import Shift, Variant
 from lookalike.search.index import IndexedRows
-from lookalike.search.neighbors import Neighbors, SearchOptions, merge
+from lookalike.search.neighbors import Neighbors, SearchOptions, merge, native_name
 from lookalike.search.validation import check_shape_of_images
 
 ANNOUNCED_MIB = 1.0
@@ -62,7 +62,7 @@ class AugmentedRows:
         self._made = [pair for pair in numbered if pair[0] not in set(self._followed.tolist())]
         self._base = IndexedRows(
             rows,
-            metric,
+            native_name(metric),  # as models in files have it
             tuple(shift for _, shift in followed),
             (*image_shape, 1)[:3],  # type: ignore[arg-type]
         )
@@ -105,13 +105,13 @@ class AugmentedRows:
         found = table._replace(variants=numbers)
         row_groups = options.get("row_groups")
         for number, rows in parts:
-            made = IndexedRows(self._make(number, rows), self.metric)
+            made = IndexedRows(self._make(number, rows), self._base.metric)
             if row_groups is not None:
                 options["row_groups"] = row_groups[rows]
             table = made.query(queries, min(k, len(made.rows)), **options)
             table = table._replace(variants=np.full_like(table.indices, number))
             found = merge([found, table], [0, rows.start], k)
-        return found
+        return found._replace(squared=self.metric == "euclidean")
 
     def appended(self, rows: NDArray[Any], n_threads: int) -> AugmentedRows:
         """Return the same search with more rows."""
