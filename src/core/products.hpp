@@ -131,6 +131,11 @@ private:
         float twice_steps[kRows], errors[kRows], squares[kRows];
     };
 
+    // Less another square, and the margin of both. The square of a vector far out, -infinity, stays: it is never rejected.
+    static double lowered(double square, double other) {
+        return std::isinf(square) ? square : square - other - kMargin * (square + other);
+    }
+
     static double most_of(Near one) {
         const auto bits = static_cast<std::uint32_t>(one >> 32);
         float most;
@@ -175,7 +180,7 @@ private:
             const double error_square = x.error * x.error;
             rows.twice_steps[j] = static_cast<float>(2 * x.step);
             rows.errors[j] = errors_[static_cast<std::size_t>(begin + j)] = static_cast<float>(x.error * (1 + kMargin));
-            rows.squares[j] = static_cast<float>(x.square - error_square - kMargin * (x.square + error_square));
+            rows.squares[j] = static_cast<float>(lowered(x.square, error_square));
         }
         for (int tile = 0; tile < kRows; tile += kColumnStep)
             for (std::int64_t word = 0; word < words_; ++word)
@@ -191,7 +196,7 @@ private:
         if (q.reach < kFar) {
             const double square = q.reach * q.reach;
             selection.reach = static_cast<float>(2 * q.reach);
-            selection.least = static_cast<float>(q.place.square - square - kMargin * (q.place.square + square) - kLeastMargin);
+            selection.least = static_cast<float>(lowered(q.place.square, square) - kLeastMargin);
         }
         return index_.kernels().select(selection, selected);
     }

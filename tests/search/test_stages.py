@@ -55,6 +55,16 @@ def test_the_unprojected_filter_finds_what_the_reference_finds(data: st.DataObje
     assert_nearest((found.distances, found.indices), table, k, exact=exact, atol=atol)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_queries_far_out_find_rows_far_out(dtype: str) -> None:
+    rows = (np.arange(200.0)[:, None] ** 9).astype(dtype)  # 0 to 5e20: few near each other
+    rows[:150] = np.arange(150)[:, None] / 150
+    found = ExactIndex(rows, "sqeuclidean", stage=Stage.UNPROJECTED).query(rows[140:], 3)
+    plain = ExactIndex(rows, "sqeuclidean", stage=Stage.EXHAUSTIVE).query(rows[140:], 3)
+    np.testing.assert_array_equal(found.indices, plain.indices)
+    np.testing.assert_array_equal(found.distances, plain.distances)
+
+
 @pytest.mark.parametrize("dtype", ["uint8", "float32"])
 def test_an_index_grows_with_the_queries_and_answers_stay(dtype: str) -> None:
     rng = np.random.default_rng(0)

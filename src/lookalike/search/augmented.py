@@ -19,7 +19,7 @@ from lookalike.images.exceptions import warn_caller
 from lookalike.images.progress import Meter
 from lookalike.images.variants import Shift, Variant
 from lookalike.search.index import IndexedRows
-from lookalike.search.neighbors import Neighbors, SearchOptions, merge
+from lookalike.search.neighbors import Neighbors, SearchOptions, merge, native_name
 from lookalike.search.validation import check_shape_of_images
 
 ANNOUNCED_MIB = 1.0
@@ -60,10 +60,9 @@ class AugmentedRows:
         ]
         self._followed = np.array([0, *(number for number, _ in followed)])
         self._made = [pair for pair in numbered if pair[0] not in set(self._followed.tolist())]
-        # Model files of before hold this metric as well.
         self._base = IndexedRows(
             rows,
-            "sqeuclidean" if metric == "euclidean" else metric,
+            native_name(metric),  # as models in files have it
             tuple(shift for _, shift in followed),
             (*image_shape, 1)[:3],  # type: ignore[arg-type]
         )
