@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import shutil
 import subprocess
 import sys
@@ -22,6 +23,8 @@ from typing import Any
 
 import pytest
 
+SILENT = 60
+"""Seconds after which a browser that says nothing is taken for dead; tests wait ten for a page."""
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 QUIET = (
     "--headless",
@@ -68,6 +71,8 @@ class Connection:
     def next(self) -> dict[str, Any]:
         """Wait for the next answer or event, of whichever tab."""
         while b"\0" not in self._rest:
+            ready, _, _ = select.select([self._receive], [], [], SILENT)
+            assert ready, f"the browser said nothing for {SILENT} s"
             read = os.read(self._receive, 2**16)
             assert read, "the browser ended"
             self._rest += read
