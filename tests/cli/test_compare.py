@@ -51,7 +51,7 @@ def test_all_images_are_taken_where_there_are_fewer(invoke: Run) -> None:
     ("arguments", "message"),
     [
         (["--with", "knn"], "'knn' leaves nothing to compare"),
-        (["--with", "knn,cnn"], "'cnn' is none of knn, sgd"),
+        (["--with", "knn,cnn"], "'cnn' is none of lookalike, knn, sgd"),
         (["--train", "few"], "'few' is neither a number of images"),
         (["--cv", "1"], "greater than or equal to 2|not in the range x>=2"),
     ],
