@@ -122,8 +122,8 @@ class KNeighborsPredictor(KNeighborsMixin, BaseEstimator):  # type: ignore[misc]
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Class labels, integers or strings, or the finite numbers of a regression.
         sample_weight : array-like of shape (n_samples,), default=None
-            Factor of each image in a vote or an average. An image of weight 0 is none of the k
-            nearest of a query. In leave-one-out it may be one of them, but does not count.
+            Factor of each image in a vote or an average. An image of weight 0 does not count, but
+            is still one of the k nearest.
 
         Returns
         -------
@@ -436,10 +436,7 @@ class KNeighborsPredictor(KNeighborsMixin, BaseEstimator):  # type: ignore[misc]
 
     def _neighbors(self, X: Any, progress: Progress | None = None) -> tuple[Neighbors, FloatArray]:
         """Search; return the neighbour table and the weights of the neighbours."""
-        exclude, is_absent = None, self._sample_weight == 0
-        if is_absent.any() and not (X is None or isinstance(X, Neighbors)):
-            exclude = np.zeros(_num_samples(X), dtype=np.int64), np.where(is_absent, 0, 1)
-        table = self.neighbors(X, exclude=exclude, progress=progress)
+        table = self.neighbors(X, progress=progress)
         weights = vote_weights(table.distances, table.indices, self.weights, self._row_weights())
         is_row = table.indices != NO_ROW
         if not is_row.all():  # any row will do, its weight is 0
