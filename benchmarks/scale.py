@@ -196,7 +196,9 @@ def measure_ours(path: Path, own: Set, n_queries: int, n_threads: int) -> dict[s
             forget(index.rows, path)
             forget(rows, path)
         with Measured() as searching:
-            rows_found, _, n_exact = index._native.query(asked, own.k, n_threads=n_threads)
+            rows_found = np.empty((len(asked), own.k), np.int64)
+            distances = np.empty(rows_found.shape)
+            n_exact = index._native.query(asked, rows_found, distances, n_threads=n_threads)
         found[stage] = {**searching.figures(), "queries": len(asked), "n_exact": n_exact}
         if stage == "cold":
             found["indices"] = rows_found.tolist()
