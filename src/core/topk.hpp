@@ -16,7 +16,7 @@ template <class Distance> constexpr Distance unknown_distance() {
         return std::numeric_limits<Distance>::max();
 }
 
-// Few pairs are sorted at each insertion. Of many, some more than k are collected before the worst of them are
+// Few pairs are sorted at each insertion. Where k is large, some more than k are collected before the worst of them are
 // dropped, which takes less time than a heap; `worst` is then that of the last time, or unknown.
 template <class Distance> class TopK {
 public:

@@ -49,7 +49,7 @@ public:
             const std::int64_t axis = widest(begin, count);
             auto* const keys = keys_.data();
             for (std::int64_t i = 0; i < count; ++i) keys[i] = {value(begin + i, axis), order_[begin + i]};
-            // Of equal values the lower rows come first, so that a search with ties meets them first.
+            // Lower rows come first among equal values, so that a search with ties meets them first.
             std::nth_element(keys, keys + half, keys + count);
             for (std::int64_t i = 0; i < count; ++i) order_[begin + i] = keys[i].second;
             split(begin, half);

@@ -365,7 +365,7 @@ class NearestNeighbors(KNeighborsMixin, RadiusNeighborsMixin, BaseEstimator):  #
         Returns
         -------
         Neighbors
-            Of n_neighbors columns; ``rooted()`` has distances in the unit of the metric.
+            It has n_neighbors columns; ``rooted()`` has distances in the unit of the metric.
 
         Raises
         ------

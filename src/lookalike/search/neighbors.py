@@ -109,7 +109,7 @@ def merge(
     Parameters
     ----------
     tables : sequence of Neighbors, at least one
-        Of the same queries, all squared or none. A table of fewer than `n_neighbors` columns holds
+        The tables are of the same queries, all squared or none. A table of fewer than `n_neighbors` columns holds
         all rows of its part. Slots without a row, or of an infinite distance, are passed over.
     offsets : sequence of int
         For each table the number of the first row of its part among all rows.

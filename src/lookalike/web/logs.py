@@ -1,6 +1,6 @@
 """The server's logs, which are those of `logging`: what happens, and each answer if wanted.
 
-Of a request they hold the client, the method and the path. Headers, in which tokens are sent, and
+They hold the client, the method and the path of a request. Headers, in which tokens are sent, and
 the query, in which labels are, are never logged.
 """
 

@@ -162,7 +162,7 @@ def evaluate_predictions(
     scores : array-like of shape (n, n_classes), of two classes also (n,), optional
         Instead of probabilities: decision values, such as those of ``decision_function``, the
         higher the more likely the class, of two classes the second one, which is predicted above 0.
-        Of multilabel images they have the shape (n, n_labels).
+        Those of multilabel images have the shape (n, n_labels).
     classes : array-like of shape (n_classes,), or list of n_outputs such, optional
         All labels that there are; those of ``y_true`` and ``y_pred`` together, sorted, if not
         given. The second of two classes is the positive one.
