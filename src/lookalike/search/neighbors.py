@@ -109,8 +109,9 @@ def merge(
     Parameters
     ----------
     tables : sequence of Neighbors, at least one
-        The tables are of the same queries, all squared or none. A table of fewer than `n_neighbors` columns holds
-        all rows of its part. Slots without a row, or of an infinite distance, are passed over.
+        They have the same queries, and are all squared or none. A table of fewer than
+        `n_neighbors` columns holds all rows of its part. Slots without a row, or of an infinite
+        distance, are passed over.
     offsets : sequence of int
         For each table the number of the first row of its part among all rows.
     n_neighbors : int, default=None
