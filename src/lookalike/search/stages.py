@@ -69,7 +69,7 @@ EUCLIDEAN = Costs(
     saving=1.0,
 )
 MANHATTAN = Costs(
-    value=dict(zip(NATIVE, (0.08, 0.08, 0.08, 0.15, 0.3), strict=True)),
+    value=dict(zip(NATIVE, (0.09, 0.09, 0.09, 0.08, 0.16), strict=True)),
     query=1500.0,
     query_value=2.5,
     pair=0.6,
